@@ -117,16 +117,16 @@ export function chooseFor(
   { networks, known, isOrdinary = false }: ChoiceTerms,
 ): AddressChoice {
   const { subnet, subnetId } = link;
-  const { records } = networks;
   if (subnet === undefined) {
     return decideRefusal('address-refused', noSubnetText(subnetId ?? 0));
   }
-  const asked = records.reserved.find((one) => one.mac === mac && one.subnetId === subnetId)?.address;
+  const search = { view: networks, known, mac, had: [...own] };
+  const asked = networks.records.reserved.find((one) => one.mac === mac && one.subnetId === subnetId)?.address;
   if (asked !== undefined && !own.has(asked)) {
-    const choice = addressForLink(subnet, mac, networks.reported, known, { own, asked, isOrdinary: false, records });
+    const choice = addressForLink(subnet, { ...search, asked, isOrdinary: false });
     if (choice.kind !== 'refuse') return choice;
   }
-  return addressForLink(subnet, mac, networks.reported, known, { own, isOrdinary, records });
+  return addressForLink(subnet, { ...search, isOrdinary });
 }
 
 /** Given, refused, or a question whether it is in use. */
@@ -144,10 +144,5 @@ export function judgeLinkAddress(
   if (machine.addresses.some(({ address }) => address === asked)) {
     return decideRefusal('address-refused', `The machine already has ${formatIpv4(asked)}.`);
   }
-  return addressForLink(subnet, mac, networks.reported, known, {
-    own: new Set(),
-    asked,
-    isOrdinary,
-    records: networks.records,
-  });
+  return addressForLink(subnet, { view: networks, known, mac, had: [], asked, isOrdinary });
 }

@@ -24,13 +24,12 @@ import {
   type MacAddress,
   networkContains,
   networksOverlap,
-  parseIpv4,
   rangeContains,
 } from '../../net/address.ts';
+import { findBar, type Owner, ownersKnown, ownersOf } from '../networks/address-owners.ts';
 import { freeParts, hostRange, reservedText, spanText } from '../networks/address-use.ts';
 import type { NetworkView, SubnetView } from '../networks/network-view.ts';
-import type { RackNetworks } from '../networks/served-networks.ts';
-import type { ClusterInterface } from '../racks/cluster-interface.ts';
+import type { ServedNetwork } from '../networks/served-networks.ts';
 import type { ReportedNetwork } from '../racks/rack-networks.ts';
 import type { AddressKnowledge, AddressRange, ChangeQuestion } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
@@ -41,19 +40,21 @@ import type { JobNetwork } from './job.ts';
 
 /** In a longer range, only the first addresses are used. */
 const RANGE_MAX = 65_536;
-const NONE: ReadonlySet<Ipv4> = new Set();
-const NO_RANGES = { fixed: undefined, dynamic: undefined } as const;
-
-interface Served extends Pick<ClusterInterface, 'network' | 'fixed' | 'dynamic'> {
-  readonly kept: ReadonlySet<Ipv4>;
-  /** `undefined`: for a client without a known hardware address. */
-  readonly reserved: ReadonlyMap<Ipv4, MacAddress | undefined>;
-}
 
 export type AddressChoice =
   | { readonly kind: 'given'; readonly addresses: readonly MachineAddress[] }
   | { readonly kind: 'refuse'; readonly refusal: CommandRefusal }
   | ChangeQuestion;
+
+/** Whose addresses are chosen, and what is known of them. */
+interface Search {
+  readonly view: NetworkView;
+  /** For which the decision has asked. */
+  readonly known: readonly AddressKnowledge[];
+  readonly mac: MacAddress;
+  /** What the machine has already. */
+  readonly had: readonly Ipv4[];
+}
 
 /**
  * Chooses a machine's address, or asks which are used. @param known for which the decision has asked @param asked undefined: any of the
@@ -64,16 +65,15 @@ export function chooseAddresses(
   known: readonly AddressKnowledge[],
   asked: Ipv4 | undefined,
   isAdmin: boolean,
-  { records, ...view }: Pick<NetworkView, 'records' | keyof RackNetworks>,
+  view: NetworkView,
 ): AddressChoice {
-  const reported = view.reported.filter(({ management }) => management > 0);
-  const isReported = ({ cidr }: ClusterInterface): boolean => reported.some((one) => one.cidr === cidr);
-  const networks = takenBy({ reported, served: view.served.filter(isReported) });
+  const networks = view.reported.filter(({ management }) => management > 0);
+  const terms = { view, known, had: machine.addresses.map(({ address }) => address) };
   if (asked !== undefined) {
-    const choice = takeAsked(machine, networks, known, asked, records);
-    const isOwn = ({ fixed, reserved: configured }: Served): boolean =>
-      (fixed !== undefined && rangeContains(fixed, asked)) || configured.has(asked);
-    if (choice.kind !== 'given' || isAdmin || networks.some(isOwn)) return choice;
+    const choice = takeAsked(machine, networks, asked, terms);
+    const isOpen = ({ fixed, hosts }: ReportedNetwork): boolean =>
+      (fixed !== undefined && rangeContains(fixed, asked)) || hosts.some(({ address }) => address === asked);
+    if (choice.kind !== 'given' || isAdmin || networks.some(isOpen)) return choice;
     return decideRefusal(
       'address-refused',
       `${formatIpv4(asked)} is in no static range: only an administrator may choose such an address`,
@@ -82,11 +82,12 @@ export function chooseAddresses(
   const place = placeOf(machine, networks);
   if (place === undefined) return { kind: 'given', addresses: [] };
   const { served, mac } = place;
-  const configured = served.flatMap((one) => [...one.reserved]).find(([, whose]) => whose === mac)?.[0];
   const isServed = (address: Ipv4): boolean => served.some(({ network }) => networkContains(network, address));
-  const own = configured ?? records.reserved.find((one) => one.mac === mac && isServed(one.address))?.address;
+  const own = ownersOf(view)
+    .ofHost(mac)
+    .find(({ low }) => isServed(low))?.low;
   if (own !== undefined) {
-    const choice = takeAsked(machine, networks, known, own, records);
+    const choice = takeAsked(machine, networks, own, terms);
     if (choice.kind !== 'refuse') return choice;
   }
   const ranges = served.flatMap(({ fixed }) => fixed ?? []);
@@ -95,7 +96,7 @@ export function chooseAddresses(
     (one) => one.mac === mac && ranges.some((range) => rangeContains(range, one.address)),
   );
   if (kept !== undefined) return { kind: 'given', addresses: [kept] };
-  return giveFree(served, ranges, mac, known) ?? exhausted(ranges, records);
+  return giveFree({ ...terms, mac }, ranges) ?? exhausted(ranges, view.records);
 }
 
 /** With the reservations that keep some from machines. */
@@ -104,36 +105,30 @@ function exhausted(ranges: readonly Ipv4Range[], records: NetworkRecords): Addre
   return decideRefusal('addresses-exhausted', text);
 }
 
-interface LinkAddressWish {
-  readonly own: ReadonlySet<Ipv4>;
+interface LinkAddressWish extends Search {
   readonly asked?: Ipv4 | undefined;
   /** An ordinary user links a device: a free address is then outside the static ranges, which are for machines. */
   readonly isOrdinary: boolean;
-  readonly records: NetworkRecords;
 }
 
 /**
  * The requested address of a subnet, or a free one of a static range. Without one, and for a user's device, all other addresses are
- * candidates, except its gateway and DNS servers.
+ * candidates.
  */
 export function addressForLink(
-  { network, gateway, dnsServers, served: stored }: Pick<SubnetView, 'network' | 'gateway' | 'dnsServers' | 'served'>,
-  mac: MacAddress,
-  reported: readonly ReportedNetwork[],
-  known: readonly AddressKnowledge[],
-  { own, asked, isOrdinary, records }: LinkAddressWish,
+  { network, served: stored }: Pick<SubnetView, 'network' | 'served'>,
+  { asked, isOrdinary, ...search }: LinkAddressWish,
 ): AddressChoice {
-  const byRacks = takenBy({ reported, served: stored }).filter((one) => networksOverlap(one.network, network));
-  // A person may give a machine the address of a DNS server, to be it.
-  const hosts = [gateway, ...(asked === undefined ? dnsServers.map(parseIpv4) : [])];
-  const kept = new Set(hosts.filter((one) => one !== undefined));
-  const served: readonly Served[] = [...byRacks, { network, kept, reserved: new Map(), ...NO_RANGES }];
-  const fixed = served.flatMap((one) => one.fixed ?? []);
-  if (asked !== undefined) return takeFor(served, known, asked, mac, records);
-  const kinds = isOrdinary || fixed.length === 0 ? served.flatMap((one) => [one.fixed, one.dynamic]) : [];
-  const others = kinds.flatMap((range) => range ?? []).toSorted((a, b) => a.low - b.low);
-  const ranges = isOrdinary || fixed.length === 0 ? freeParts(network, others) : fixed;
-  const choice = giveFree(served, ranges, mac, known, own);
+  if (asked !== undefined) return takeFor(search, asked);
+  const { reported, records } = search.view;
+  const isHere = (one: ServedNetwork | ReportedNetwork): boolean =>
+    one.management > 0 && networksOverlap(one.network, network);
+  const fixed = reported.filter(isHere).flatMap((one) => one.fixed ?? []);
+  const isOutside = isOrdinary || fixed.length === 0;
+  const dynamic = [...reported, ...stored].filter(isHere).flatMap((one) => one.dynamic ?? []);
+  const others = [...fixed, ...dynamic].toSorted((a, b) => a.low - b.low);
+  const ranges = isOutside ? freeParts(network, others) : fixed;
+  const choice = giveFree(search, ranges);
   if (choice !== undefined) return choice;
   if (!isOrdinary) return exhausted(ranges, records);
   return decideRefusal(
@@ -148,30 +143,17 @@ const give = (mac: MacAddress, address: Ipv4): AddressChoice => ({ kind: 'given'
  * The first free address; `undefined`: none. An address last seen on another machine is used only if there is no other. Asks for the first
  * range alone, then for all other ranges together.
  */
-function giveFree(
-  served: readonly Served[],
-  ranges: readonly Ipv4Range[],
-  mac: MacAddress,
-  known: readonly AddressKnowledge[],
-  own: ReadonlySet<Ipv4> = NONE,
-): AddressChoice | undefined {
+function giveFree({ view, known, mac, had }: Search, ranges: readonly Ipv4Range[]): AddressChoice | undefined {
   const examined = ranges.map(({ low, high }): AddressRange => [low, ipv4(Math.min(high, low + RANGE_MAX - 1))]);
+  const claim = { kind: 'chosen', mac } as const;
   let fallback: Ipv4 | undefined;
   for (const [index, range] of examined.entries()) {
     const used = usedIn(range, known);
     if (used === undefined) return { kind: 'ask', ranges: index === 0 ? [range] : examined.slice(index) };
-    const { taken, seen, leased } = used;
-    const [low, last] = range;
-    for (let value: number = low; value <= last; value += 1) {
-      const address = ipv4(value);
-      if (
-        taken.has(address) ||
-        leased?.has(address) === true ||
-        own.has(address) ||
-        whyKept(served, address, mac) !== undefined
-      )
-        continue;
-      if (!seen.has(address)) return give(mac, address);
+    const [low, high] = range;
+    for (const [address, verdict] of ownersOf(view).freeFor({ low, high }, claim, used)) {
+      if (had.includes(address)) continue;
+      if (verdict === 'yes') return give(mac, address);
       fallback ??= address;
     }
   }
@@ -183,10 +165,9 @@ const usedIn = ([low, high]: AddressRange, known: readonly AddressKnowledge[]): 
 
 function takeAsked(
   machine: Machine,
-  networks: readonly Served[],
-  known: readonly AddressKnowledge[],
+  networks: readonly ReportedNetwork[],
   asked: Ipv4,
-  records: NetworkRecords,
+  terms: Omit<Search, 'mac'>,
 ): AddressChoice {
   const served = networks.filter(({ network }) => networkContains(network, asked));
   if (served.length === 0)
@@ -196,30 +177,39 @@ function takeAsked(
     );
   const mac = macIn(machine, served) ?? machine.interfaces[0]?.mac;
   if (mac === undefined) return decideRefusal('address-refused', `${machine.hostname} has no network interface`);
-  return takeFor(served, known, asked, mac, records);
+  return takeFor({ ...terms, mac }, asked);
 }
 
-function takeFor(
-  served: readonly Served[],
-  known: readonly AddressKnowledge[],
-  asked: Ipv4,
-  mac: MacAddress,
-  records: NetworkRecords,
-): AddressChoice {
-  const refuse = (why: string) => decideRefusal('address-refused', `${why}: choose another address`);
-  const address = formatIpv4(asked);
-  const kept = whyKept(served, asked, mac);
-  if (kept !== undefined) return refuse(`${address} is ${kept}`);
+function takeFor({ view, known, mac, had }: Search, asked: Ipv4): AddressChoice {
+  const claim = { kind: 'asked', mac, had } as const;
   const used = usedIn([asked, asked], known);
-  if (used === undefined) return { kind: 'ask', ranges: [[asked, asked]] };
-  if (used.taken.size > 0)
-    return refuse(
-      `${address} belongs to another machine, a user or a static route${reservedText(records, [{ low: asked, high: asked }])}`,
-    );
-  const lease = used.leased?.get(asked);
-  if (lease === undefined) return give(mac, asked);
-  const { mac: host, until } = leaseText(lease);
-  return refuse(`the host ${host} has ${address} by a lease until ${until} UTC`);
+  const owners = ownersOf(view).at(asked);
+  const bar = findBar(used === undefined ? owners : [...owners, ...ownersKnown(asked, used)], claim);
+  if (bar !== undefined)
+    return decideRefusal('address-refused', `${barText(bar, asked, view.records)}: choose another address`);
+  return used === undefined ? { kind: 'ask', ranges: [[asked, asked]] } : give(mac, asked);
+}
+
+/** Why a machine may not have the address. */
+function barText(bar: Owner, asked: Ipv4, records: NetworkRecords): string {
+  const address = formatIpv4(asked);
+  switch (bar.kind) {
+    case 'edge':
+      return `${address} is the network's own or its broadcast address`;
+    case 'rack':
+    case 'router':
+      return `${address} is the rack's or the router's`;
+    case 'dynamic':
+      return `${address} is in the dynamic range`;
+    case 'configured':
+      return `${address} is reserved for ${bar.mac === undefined ? 'another client' : formatMac(bar.mac)} in the configuration of a rack`;
+    case 'lease': {
+      const { mac: host, until } = leaseText(bar);
+      return `the host ${host} has ${address} by a lease until ${until} UTC`;
+    }
+    default:
+      return `${address} belongs to another machine, a user or a static route${reservedText(records, [{ low: asked, high: asked }])}`;
+  }
 }
 
 /**
@@ -244,23 +234,7 @@ export function networkOfAddress(reported: readonly ReportedNetwork[], of: Ipv4)
   return { prefix: network.prefix, router: text(router), dns: text(management === 2 ? address : undefined) };
 }
 
-/** Why a rack of the network excludes the address for this interface, after `is`; `undefined` if no rack does. */
-function whyKept(served: readonly Served[], address: Ipv4, mac: MacAddress): string | undefined {
-  for (const { network, dynamic, kept, reserved } of served) {
-    if (!networkContains(network, address)) continue;
-    const size = 2 ** (32 - network.prefix);
-    if (network.prefix < 31 && (address === network.address || address === network.address + size - 1))
-      return "the network's own or its broadcast address";
-    if (kept.has(address)) return "the rack's or the router's";
-    if (dynamic !== undefined && rangeContains(dynamic, address)) return 'in the dynamic range';
-    const whose = reserved.get(address);
-    if (reserved.has(address) && whose !== mac)
-      return `reserved for ${whose === undefined ? 'another client' : formatMac(whose)} in the configuration of a rack`;
-  }
-  return undefined;
-}
-
-const macIn = (machine: Machine, served: readonly Served[]): MacAddress | undefined =>
+const macIn = (machine: Machine, served: readonly ReportedNetwork[]): MacAddress | undefined =>
   machine.interfaces.find(
     ({ address }) => address !== undefined && served.some(({ network }) => networkContains(network, address)),
   )?.mac;
@@ -268,8 +242,8 @@ const macIn = (machine: Machine, served: readonly Served[]): MacAddress | undefi
 /** Where it was last seen, as each rack serves it; for a machine never seen, the only network with a static range. */
 function placeOf(
   machine: Machine,
-  networks: readonly Served[],
-): { readonly served: readonly Served[]; readonly mac: MacAddress } | undefined {
+  networks: readonly ReportedNetwork[],
+): { readonly served: readonly ReportedNetwork[]; readonly mac: MacAddress } | undefined {
   for (const { mac, address } of machine.interfaces) {
     const served = networks.filter(({ network }) => address !== undefined && networkContains(network, address));
     if (served.length > 0) return { served, mac };
@@ -283,13 +257,3 @@ function placeOf(
 }
 
 const isSame = (a: Ipv4Network, b: Ipv4Network): boolean => a.address === b.address && a.prefix === b.prefix;
-
-/** What nobody else gets there. A static range and an entry of `hosts` count only once their rack reports them. */
-const takenBy = ({ reported, served }: RackNetworks): readonly Served[] =>
-  [...reported, ...served.map((one) => ({ ...one, fixed: undefined, hosts: [] }))].flatMap((one) => {
-    const { management, network, fixed, dynamic, address, router, hosts } = one;
-    if (management === 0) return [];
-    const kept = new Set([address, router].filter((each) => each !== undefined));
-    const reserved = new Map(hosts.flatMap((host) => (host.address === undefined ? [] : [[host.address, host.mac]])));
-    return [{ network, fixed, dynamic, kept, reserved }];
-  });

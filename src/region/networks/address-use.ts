@@ -1,6 +1,6 @@
 // Finds the used addresses of a subnet with their purposes, and the free rest. Pure.
 //
-//   dynamic and reserved ranges, gateways, DNS servers, racks, reserved and allocated addresses ─► parts with all their purposes ─► the rest is free
+//   owners (`address-owners.ts`) ─► parts with all their purposes ─► the rest is free
 //
 // Sources: MAAS API 2.0, `subnets/<id>/?op=reserved_ip_ranges`, `unreserved_ip_ranges` and `statistics`, with its names of purposes.
 //
@@ -15,18 +15,12 @@ import {
   type Ipv4Network,
   type Ipv4Range,
   ipv4,
-  parseIpv4,
   rangeSize,
   rangesOverlap,
 } from '../../net/address.ts';
-import {
-  type HostLease,
-  isHeld,
-  type NetworkRecords,
-  RESERVED_PER_USER_MAX,
-  type UsedAddress,
-} from '../records/network-store.ts';
+import { isHeld, type NetworkRecords, RESERVED_PER_USER_MAX } from '../records/network-store.ts';
 import { fieldRefusal, type RefusalWord } from '../records/refusal.ts';
+import { type Owner, type OwnerKind, ownersOf, ownersUsing, type StoredUse } from './address-owners.ts';
 import type { NetworkView, SubnetView } from './network-view.ts';
 
 const PURPOSES = ['reserved', 'dynamic', 'gateway-ip', 'dns-server', 'rack', 'assigned-ip'] as const;
@@ -51,35 +45,32 @@ export function hostRange(network: Ipv4Network): Ipv4Range {
     : { low: ipv4(network.address + 1), high: ipv4(last - 1) };
 }
 
-/** The used parts of a subnet. @param used the addresses of machines in it. @param leased those that count as theirs, of other hosts */
-export function usedParts(
-  view: NetworkView,
-  subnet: SubnetView,
-  used: readonly UsedAddress[],
-  leased: readonly HostLease[] = [],
-): readonly UsedPart[] {
-  const id = subnet.subnet.id;
-  const one = (address: Ipv4 | undefined, purpose: Purpose): readonly Use[] =>
-    address === undefined ? [] : [{ low: address, high: address, purpose }];
-  const uses: readonly Use[] = [
-    ...view.ranges
-      .filter(({ range }) => range.subnetId === id)
-      .flatMap(({ type, low, high }) => (type === 'static' ? [] : [{ low, high, purpose: type }])),
-    ...one(subnet.gateway, 'gateway-ip'),
-    ...view.records.routes
-      .filter(({ sourceId }) => sourceId === id)
-      .flatMap(({ gateway }) => one(gateway, 'gateway-ip')),
-    ...subnet.dnsServers.flatMap((server) => one(parseIpv4(server), 'dns-server')),
-    ...subnet.served.flatMap(({ address }) => one(address, 'rack')),
-    ...view.records.reserved
-      .filter(({ subnetId }) => subnetId === id)
-      .flatMap(({ address }) => one(address, 'assigned-ip')),
-    ...used
-      .filter(({ kind, isEnded }) => kind === 'allocated' || !isEnded)
-      .flatMap(({ address }) => one(address, 'assigned-ip')),
-    ...leased.flatMap(({ address }) => one(address, 'assigned-ip')),
-  ];
-  return partsOf(uses, hostRange(subnet.network));
+const PURPOSE_OF: Readonly<Partial<Record<OwnerKind, Purpose>>> = {
+  rack: 'rack',
+  router: 'gateway-ip',
+  route: 'gateway-ip',
+  'dns-server': 'dns-server',
+  machine: 'assigned-ip',
+  reserved: 'assigned-ip',
+  seen: 'assigned-ip',
+  dynamic: 'dynamic',
+  'reserved-range': 'reserved',
+};
+
+/** In the order of the API. */
+export function purposesOf(owners: readonly Owner[]): readonly Purpose[] {
+  const found = new Set(owners.map(({ kind }) => PURPOSE_OF[kind]));
+  return PURPOSES.filter((purpose) => found.has(purpose));
+}
+
+/** The used parts of a subnet. @param use the addresses of machines in it */
+export function usedParts(view: NetworkView, { network }: SubnetView, use: StoredUse): readonly UsedPart[] {
+  const within = hostRange(network);
+  const uses = [...ownersOf(view).within(within), ...ownersUsing(use)].flatMap(({ kind, low, high }) => {
+    const purpose = PURPOSE_OF[kind];
+    return purpose === undefined ? [] : [{ low, high, purpose }];
+  });
+  return partsOf(uses, within);
 }
 
 function partsOf(uses: readonly Use[], within: Ipv4Range): readonly UsedPart[] {
@@ -107,6 +98,7 @@ function partsOf(uses: readonly Use[], within: Ipv4Range): readonly UsedPart[] {
   return parts.map(({ low, high, purposes }) => ({ low: ipv4(low), high: ipv4(high), purposes }));
 }
 
+/** @param used by their first addresses */
 export function freeParts(network: Ipv4Network, used: readonly Ipv4Range[]): readonly Ipv4Range[] {
   const { low, high } = hostRange(network);
   const free: Ipv4Range[] = [];

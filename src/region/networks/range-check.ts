@@ -6,11 +6,19 @@
 // 3. The check claims addresses (`network-store.ts`), so none is given away while it looks.
 
 import type { Settings } from '../../machines/settings.ts';
-import { formatIpv4, type Ipv4, type Ipv4Range, ipv4, rangeContains, rangesOverlap } from '../../net/address.ts';
+import { formatIpv4, type Ipv4, type Ipv4Range, ipv4, rangesOverlap } from '../../net/address.ts';
 import { dynamicRangesOf, readInterfaces } from '../racks/cluster-interface.ts';
-import { isHeld, type NetworkRecords, type ReservedAddress, type UsedAddress } from '../records/network-store.ts';
-import { fieldRefusal, type RefusalWord } from '../records/refusal.ts';
+import type { UsedAddress } from '../records/network-store.ts';
 import type { RegionStore } from '../records/store.ts';
+import {
+  AddressOwners,
+  type Claim,
+  findBar,
+  type Owner,
+  type OwnerKind,
+  ownersOfRecords,
+  ownersUsing,
+} from './address-owners.ts';
 import { spanText } from './address-use.ts';
 
 interface RangeProblem {
@@ -21,50 +29,54 @@ interface RangeProblem {
 
 const PIECE = 4096;
 
-/** Names the owner of an address that a router should get; `undefined`: it is free. @param used what machines have of it */
-export function whoseAddress(
-  address: Ipv4,
-  reserved: readonly ReservedAddress[],
-  used: readonly UsedAddress[],
-): RefusalWord | undefined {
-  const machine = used.find((one) => one.kind === 'allocated' && one.address === address)?.hostname;
-  if (machine !== undefined)
-    return fieldRefusal(
-      `${formatIpv4(address)} belongs to ${machine}: give that another address first, or another router.`,
+/** Why an address cannot be that of a router. */
+export function routerBarText(bar: Owner): string {
+  const address = formatIpv4(bar.low);
+  switch (bar.kind) {
+    case 'dynamic':
+      return `The address is in the dynamic range ${spanText(bar)}.`;
+    case 'machine':
+      return `${address} belongs to ${bar.name}: give that another address first, or another router.`;
+    default:
+      return `${address} is reserved by ${bar.name}: release it first, or give another router.`;
+  }
+}
+
+const RANGES: Readonly<Partial<Record<OwnerKind, string>>> = {
+  dynamic: 'dynamic',
+  'reserved-range': 'reserved',
+  static: 'static',
+};
+
+function rangeBarText(bar: Owner): string {
+  const range = RANGES[bar.kind];
+  if (range !== undefined)
+    return `The range overlaps the ${range} range ${spanText(bar)}${bar.name === '' ? '' : ` of ${bar.name}`}.`;
+  const address = formatIpv4(bar.low);
+  switch (bar.kind) {
+    case 'rack':
+      return `The range contains the address ${address} of the rack ${bar.name}.`;
+    case 'router':
+    case 'route':
+      return `The range contains the router ${address}.`;
+    case 'machine':
+      return `The range contains the address ${address} of the machine ${bar.name}.`;
+    default:
+      return `The range contains ${address}, which ${bar.name} has reserved.`;
+  }
+}
+
+/** Why a range may not have its addresses, another range first; `undefined`: it may. @param owners of these addresses */
+export function refuseRange(owners: readonly Owner[], claim: Claim): string | undefined {
+  const isRange = ({ kind }: Owner): boolean => RANGES[kind] !== undefined;
+  const bar =
+    findBar(owners.filter(isRange), claim) ??
+    findBar(
+      owners.filter((owner) => !isRange(owner)),
+      claim,
     );
-  const username = reserved.find((one) => one.address === address)?.username;
-  if (username === undefined) return undefined;
-  return fieldRefusal(`${formatIpv4(address)} is reserved by ${username}: release it first, or give another router.`);
+  return bar && rangeBarText(bar);
 }
-
-/** @param username of a reserved range */
-export const rangeOverlapText = (
-  kind: 'dynamic' | 'reserved' | 'static',
-  range: Ipv4Range,
-  username: string | undefined,
-): string =>
-  `The range overlaps the ${kind} range ${spanText(range)}${username === undefined ? '' : ` of ${username}`}.`;
-
-/**
- * Names a router or a reserved address in a range that should be dynamic; `undefined`: there is none.
- * @param routers those of its subnet, besides those of static routes
- */
-export function heldText(
-  range: Ipv4Range,
-  { routes, reserved }: Pick<NetworkRecords, 'routes' | 'reserved'>,
-  routers: readonly (Ipv4 | undefined)[],
-  isLeftOut: (address: Ipv4) => boolean = () => false,
-): string | undefined {
-  const isIn = (one: Ipv4 | undefined): one is Ipv4 =>
-    one !== undefined && rangeContains(range, one) && !isLeftOut(one);
-  const router = [...routers, ...routes.map(({ gateway }) => gateway)].find(isIn);
-  if (router !== undefined) return `The range contains the router ${formatIpv4(router)}.`;
-  const held = reserved.find(({ address }) => isIn(address));
-  return held && `The range contains ${formatIpv4(held.address)}, which ${held.username} has reserved.`;
-}
-
-export const rangeMachineText = (address: string, machine: string): string =>
-  `The range contains the address ${address} of the machine ${machine}.`;
 
 /**
  * The problems of the routers that a change adds and of the ranges that it makes dynamic; empty: none.
@@ -85,24 +97,21 @@ export async function findTaken(
   }));
   if (added.every(({ router, range }) => router === undefined && range === undefined)) return [];
   const records = await store.networks.change((result) => ({ isClaim: true, result }));
-  const wasDynamic = (address: Ipv4): boolean => former.some((one) => rangeContains(one, address));
+  const owners = new AddressOwners(ownersOfRecords(records));
+  const wasDynamic = (owner: Ipv4Range): boolean => former.some((one) => rangesOverlap(one, owner));
   const problems: RangeProblem[] = [];
   for (const { key, router, range } of added) {
     if (router !== undefined) {
-      const owned = whoseAddress(router, records.reserved, await store.networks.usedBetween(router, router, PIECE));
-      if (owned !== undefined) problems.push({ key: `${key}.router_ip`, message: owned.text });
+      const used = await store.networks.usedBetween(router, router, PIECE);
+      const bar = findBar([...owners.at(router), ...ownersUsing({ used })], { kind: 'router' });
+      if (bar !== undefined) problems.push({ key: `${key}.router_ip`, message: routerBarText(bar) });
     }
     if (range === undefined) continue;
-    const note = (message: string | undefined): void => {
-      if (message !== undefined) problems.push({ key: `${key}.ip_range_low`, message });
-    };
-    const isRival = (one: Ipv4Range): boolean =>
-      rangesOverlap(one, range) && !former.some((other) => rangesOverlap(one, other));
-    const rival = records.ranges.filter(isHeld).find((one) => one.kind === 'reserved' && isRival(one));
-    note(rival && rangeOverlapText('reserved', rival, rival.username));
-    note(heldText(range, records, [], wasDynamic));
-    const machine = await firstAllocated(store, range, wasDynamic);
-    note(machine && rangeMachineText(formatIpv4(machine.address), machine.hostname));
+    const machine = await firstAllocated(store, range, (address) => wasDynamic({ low: address, high: address }));
+    const used = machine === undefined ? [] : [machine];
+    const all = [...owners.within(range), ...ownersUsing({ used })].filter((owner) => !wasDynamic(owner));
+    const message = refuseRange(all, { kind: 'dynamic' });
+    if (message !== undefined) problems.push({ key: `${key}.ip_range_low`, message });
   }
   return problems;
 }

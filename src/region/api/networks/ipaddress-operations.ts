@@ -13,6 +13,7 @@
 
 import { z } from 'zod';
 import {
+  broadcastOf,
   formatIpv4,
   formatMac,
   type Ipv4,
@@ -25,10 +26,11 @@ import {
   rangesOverlap,
 } from '../../../net/address.ts';
 import { isIdentifyingMac } from '../../identity/hardware-identity.ts';
-import { freeParts, hostRange, reservedText, usedParts } from '../../networks/address-use.ts';
+import { bars, findBar, type Owner, ownersOf, ownersUsing } from '../../networks/address-owners.ts';
+import { freeParts, hostRange, purposesOf, reservedText } from '../../networks/address-use.ts';
 import { type NetworkView, type SubnetView, subnetOfAddress, subnetWithId } from '../../networks/network-view.ts';
 import type { NetworkDraft } from '../../networks/networks.ts';
-import { type HostLease, leaseText, type ReservedAddress, type UsedAddress } from '../../records/network-store.ts';
+import { leaseText, type ReservedAddress } from '../../records/network-store.ts';
 import { REQUIRED } from '../../records/refusal.ts';
 import { hostnameTakenText } from '../../records/report-refusal.ts';
 import type { SettingsReader } from '../../settings.ts';
@@ -126,35 +128,25 @@ const reserving = z.object({
     .describe('The name of the address; its domain may follow. Default domain: the default one.'),
 });
 
-function refuseUsed(
-  view: NetworkView,
-  subnet: SubnetView,
-  used: readonly UsedAddress[],
-  wanted: Ipv4,
-): Refusal | undefined {
-  const address = formatIpv4(wanted);
-  const part = usedParts(view, subnet, used).find((one) => rangeContains(one, wanted));
-  if (part !== undefined)
-    return refuse(
-      'in-use',
-      `${address} cannot be reserved: it is in use (${part.purposes.join(', ')})${reservedText(view.records, [{ low: wanted, high: wanted }])}.`,
-    );
-  return rangeContains(hostRange(subnet.network), wanted)
-    ? undefined
-    : refuse('in-use', `${address} cannot be reserved: it is the first or last address of its network.`);
+function refuseBar(view: NetworkView, bar: Owner, owners: readonly Owner[], wanted: Ipv4): Refusal {
+  const refused = (why: string): Refusal => refuse('in-use', `${formatIpv4(wanted)} cannot be reserved: ${why}.`);
+  if (bar.kind === 'edge') return refused('it is the first or last address of its network');
+  if (bar.kind === 'lease') {
+    const { mac, until } = leaseText(bar);
+    return refused(`the host ${mac} has it by a lease until ${until} UTC`);
+  }
+  const held = reservedText(view.records, [{ low: wanted, high: wanted }]);
+  return refused(`it is in use (${purposesOf(owners).join(', ')})${held}`);
 }
 
 /** The first free address: for an administrator of the static ranges, or else of the rest of the subnet; for a user of that rest alone. */
-function firstFree(
-  call: ApiCall,
-  view: NetworkView,
-  subnet: SubnetView,
-  used: readonly UsedAddress[],
-  leased: readonly HostLease[],
-): Ipv4 | undefined {
-  const fixed = subnet.served.flatMap((one) => one.fixed ?? []).toSorted((a, b) => a.low - b.low);
-  const free = freeParts(subnet.network, usedParts(view, subnet, used, leased));
-  const places = [...(isAdmin(call) ? fixed : []), ...freeParts(subnet.network, fixed)];
+function firstFree(call: ApiCall, { network, served }: SubnetView, barring: readonly Owner[]): Ipv4 | undefined {
+  const fixed = served.flatMap((one) => one.fixed ?? []).toSorted((a, b) => a.low - b.low);
+  const free = freeParts(
+    network,
+    barring.toSorted((a, b) => a.low - b.low),
+  );
+  const places = [...(isAdmin(call) ? fixed : []), ...freeParts(network, fixed)];
   for (const place of places) {
     const part = free.find((one) => rangesOverlap(one, place));
     if (part !== undefined) return ipv4(Math.max(part.low, place.low));
@@ -326,28 +318,25 @@ function decideReserving(
   if (now === undefined) return refuseField('subnet', noSubnetText(subnet.cidr));
   const refused = refuseHost(view, now, host);
   if (refused !== undefined) return refused;
-  // The host may have been seen with the address that is reserved for it.
-  const leased = view.leased.filter(({ mac }) => mac !== host.mac);
-  const others = view.used.filter(({ kind, mac }) => kind === 'allocated' || mac !== host.mac);
-  const address = wanted ?? firstFree(call, view, now, others, leased);
+  const claim = { kind: 'reserved', mac: host.mac } as const;
+  const all = [
+    ...ownersOf(view).within({ low: now.network.address, high: broadcastOf(now.network) }),
+    ...ownersUsing(view),
+  ];
+  const barring = all.filter((owner) => bars(owner, claim));
+  const address = wanted ?? firstFree(call, now, barring);
   if (address === undefined)
     return refuse(
       'in-use',
       `${now.subnet.cidr} has no address left that you may reserve${reservedText(view.records, [hostRange(now.network)])}: release one, or ask an administrator, who may also reserve addresses of the static range.`,
     );
-  const one = { low: address, high: address };
-  const inUse =
-    refuseUsed(view, now, others, address) ??
-    refuseReserving(call, view, now, one, wanted === undefined ? 'subnet' : field);
-  if (inUse !== undefined) return inUse;
-  const lease = leased.find((one) => one.address === address);
-  if (lease !== undefined) {
-    const { mac, until } = leaseText(lease);
-    return refuse(
-      'in-use',
-      `${formatIpv4(address)} cannot be reserved: the host ${mac} has it by a lease until ${until} UTC.`,
-    );
-  }
+  const owners = barring.filter((owner) => rangeContains(owner, address));
+  const bar = findBar(owners, claim);
+  const place = wanted === undefined ? 'subnet' : field;
+  const inUse = bar && refuseBar(view, bar, owners, address);
+  const holding = refuseReserving(call, view, now, { low: address, high: address }, place);
+  const refusal = bar?.kind === 'lease' ? (holding ?? inUse) : (inUse ?? holding);
+  if (refusal !== undefined) return refusal;
   const createdMs = call.region.clock.wallTimeMs();
   return { id: view.nextId, subnetId: subnet.id, address, username: usernameOf(call), createdMs, ...host };
 }

@@ -16,6 +16,7 @@
 
 import { z } from 'zod';
 import { formatIpv4, type Ipv4Range, networkContains, rangeContains, rangesOverlap } from '../../../net/address.ts';
+import { ownersOf, ownersUsing, serviceName } from '../../networks/address-owners.ts';
 import { refuseHolding, spanText } from '../../networks/address-use.ts';
 import {
   isWaiting,
@@ -26,7 +27,7 @@ import {
   subnetOfAddress,
 } from '../../networks/network-view.ts';
 import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
-import { heldText, rangeMachineText, rangeOverlapText } from '../../networks/range-check.ts';
+import { refuseRange } from '../../networks/range-check.ts';
 import { replaceProposed } from '../../networks/range-proposal.ts';
 import type { ServiceEdit } from '../../networks/served-networks.ts';
 import { isHeld, type StoredRange } from '../../records/network-store.ts';
@@ -132,35 +133,27 @@ function boundsOf(given: Given, before: Ipv4Range | undefined): Ipv4Range | Refu
   return low > high ? refuseField('end_ip', 'The last address comes before the first one.') : { low, high };
 }
 
-/** Why bounds do not fit into a subnet; `undefined`: they do. @param own the range that has them */
+/** Why bounds do not fit into a subnet; `undefined`: they do. @param changed the range that gets them, and others that move */
 function findMisfit(
-  view: NetworkView,
-  { subnet, network, served, gateway }: SubnetView,
+  view: NetworkDraft,
+  { subnet, network }: SubnetView,
   type: RangeType,
   bounds: Ipv4Range,
-  own: RangeView | undefined,
+  changed: readonly RangeView[] = [],
 ): Refusal | undefined {
   for (const [field, address] of [
     ['start_ip', bounds.low],
     ['end_ip', bounds.high],
   ] as const)
     if (!networkContains(network, address)) return refuseField(field, subnetOutsideText(subnet.cidr));
-  const others = view.ranges.filter(({ range }) => range.subnetId === subnet.id && range.id !== own?.range.id);
-  const mayShare = (other: RangeType): boolean =>
-    (type === 'static' && other === 'reserved') || (type === 'reserved' && other === 'static');
-  const rival = others.find((other) => !mayShare(other.type) && rangesOverlap(other, bounds));
-  if (rival !== undefined)
-    return refuseField(
-      'start_ip',
-      rangeOverlapText(rival.type, rival, rival.range.kind === 'reserved' ? rival.range.username : undefined),
-    );
-  if (type !== 'dynamic') return undefined;
-  for (const { address, rackName: rack } of served) {
-    if (address !== undefined && rangeContains(bounds, address))
-      return refuseField('start_ip', `The range contains the address ${formatIpv4(address)} of the rack ${rack}.`);
-  }
-  const held = heldText(bounds, view.records, [gateway, ...served.map(({ router }) => router)]);
-  return held === undefined ? undefined : refuseField('start_ip', held);
+  const claim = {
+    kind: type === 'reserved' ? 'reserved-range' : type,
+    ids: changed.map(({ range }) => range.id),
+    service: changed[0]?.served && serviceName(changed[0].served),
+  } as const;
+  const using = ownersUsing(view).filter((owner) => rangesOverlap(owner, bounds));
+  const text = refuseRange([...ownersOf(view).within(bounds), ...using], claim);
+  return text === undefined ? undefined : refuseField('start_ip', text);
 }
 
 function subnetOf(view: NetworkView, text: string | undefined, bounds: Ipv4Range): SubnetView | Refusal {
@@ -178,13 +171,6 @@ const FIELDS: Readonly<Record<string, string>> = {
 };
 
 const ofRange = async (answer: Promise<Answer>): Promise<Answer> => refusalIn(FIELDS, await answer);
-
-function refuseUsed({ used }: NetworkDraft): Refusal | undefined {
-  const first = used.find(({ kind }) => kind === 'allocated');
-  if (first === undefined) return undefined;
-  const { hostname: machine, address } = first;
-  return refuseField('start_ip', rangeMachineText(formatIpv4(address), machine));
-}
 
 /**
  * The refusal of addresses that the caller, who is not an administrator, may not reserve.
@@ -223,9 +209,9 @@ function replacement(
   const proposed = replaceProposed(place, served.router, served, bounds);
   if (proposed === undefined) return undefined;
   const { fixed } = proposed;
-  const isStatic = ({ type, served: by }: RangeView): boolean => type === 'static' && by === served;
-  const others = { ...view, ranges: fixed === undefined ? view.ranges : view.ranges.filter((one) => !isStatic(one)) };
-  const misfit = findMisfit(others, own.subnet, 'dynamic', bounds, own);
+  const isMoved = ({ type, served: by }: RangeView): boolean => type === 'static' && by === served;
+  const moved = fixed === undefined ? [] : view.ranges.filter(isMoved);
+  const misfit = findMisfit(view, own.subnet, 'dynamic', bounds, [own, ...moved]);
   if (misfit !== undefined) return misfit;
   const fields = { ...boundsKeys('dynamic', bounds), ...(fixed === undefined ? {} : boundsKeys('static', fixed)) };
   const put = { ranges: [{ ...own.range, comment }] };
@@ -246,7 +232,7 @@ function rangeAddition(
   const replaced = former === undefined ? undefined : replacement(view, rangeWithId(view, former), bounds, comment);
   if (replaced !== undefined) return replaced;
   const misfit =
-    findMisfit(view, subnet, type, bounds, undefined) ??
+    findMisfit(view, subnet, type, bounds) ??
     (type === 'reserved' ? refuseReserving(call, view, subnet, bounds, 'start_ip') : undefined);
   if (misfit !== undefined) return misfit;
   const { cidr: network, id: subnetId } = subnet.subnet;
@@ -259,7 +245,7 @@ function rangeAddition(
     return refuseField('start_ip', `${network} has its dynamic range ${spanText(waiting)}: change that one.`);
   const [first] = subnet.served;
   if (first === undefined && type === 'dynamic')
-    return refuseUsed(view) ?? added({ kind: type, id, subnetId, ...bounds, username, comment });
+    return added({ kind: type, id, subnetId, ...bounds, username, comment });
   if (first === undefined)
     return refuseField(
       'subnet',
@@ -328,8 +314,7 @@ function amendment(call: ApiCall, view: NetworkDraft, id: number, given: Given):
   const { range, type, served } = found;
   const refused =
     refuseForeign(call, found) ??
-    findMisfit(view, found.subnet, type, bounds, found) ??
-    (isWaiting(found) ? refuseUsed(view) : undefined) ??
+    findMisfit(view, found.subnet, type, bounds, [found]) ??
     (range.kind === 'reserved' && (bounds.low < found.low || bounds.high > found.high)
       ? refuseReserving(call, view, found.subnet, bounds, 'start_ip', range.id)
       : undefined);

@@ -3,7 +3,6 @@
 import { z } from 'zod';
 import { cleanText } from '../../../clean-text.ts';
 import { type Ipv4, type Ipv4Range, parseIpv4 } from '../../../net/address.ts';
-import { spanText } from '../../networks/address-use.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
 import type { BootChange, NetworkNoun } from '../../records/events.ts';
@@ -21,9 +20,6 @@ import {
 } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
 import { type ApiCall, flagWord, idIn, isTrue, numberText, usernameOf, value } from '../call/operation.ts';
-
-export const gatewayDynamicText = (range: Ipv4Range): string =>
-  `The address is in the dynamic range ${spanText(range)}.`;
 
 export const CIDR = 'Give an IPv4 network such as 10.20.0.0/24, without host bits. IPv6 is not supported.';
 

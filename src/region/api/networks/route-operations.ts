@@ -9,14 +9,15 @@
 // 3. Where a rack's file has the cluster interface of the source, the refusal names file and key: its option 121 is written there.
 
 import { z } from 'zod';
-import { formatIpv4, type Ipv4, networkContains, parseIpv4, rangeContains } from '../../../net/address.ts';
+import { formatIpv4, networkContains, parseIpv4 } from '../../../net/address.ts';
+import { findBar, ownersOf } from '../../networks/address-owners.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import type { WantedChange } from '../../networks/networks.ts';
-import { whoseAddress } from '../../networks/range-check.ts';
+import { routerBarText } from '../../networks/range-check.ts';
 import type { ServiceEdit } from '../../networks/served-networks.ts';
 import { withOption } from '../../racks/cluster-interface.ts';
 import type { StaticRoute } from '../../records/network-store.ts';
-import { type Answer, allOf, isRefusal, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
+import { type Answer, allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
 import { type ApiCall, nothing, type Operation, resource } from '../call/operation.ts';
 import { routeJson } from '../json/subnet-json.ts';
 import {
@@ -27,7 +28,6 @@ import {
   changeOf,
   countField,
   findSubnet,
-  gatewayDynamicText,
   networkIdIn,
   networkObjects,
   noSubnetText,
@@ -80,8 +80,8 @@ function routeOf(view: NetworkView, given: Given, id: number, before: StaticRout
     return refuseField('gateway_ip', subnetOutsideText(source.subnet.cidr));
   const [sourceId, destinationId] = [source.subnet.id, destination.subnet.id];
   if (gateway !== before?.gateway) {
-    const refused = refuseGateway(view, gateway);
-    if (refused !== undefined) return refused;
+    const bar = findBar(ownersOf(view).at(gateway), { kind: 'route' });
+    if (bar !== undefined) return refuseField('gateway_ip', routerBarText(bar));
   }
   const isTaken = view.records.routes.some(
     (one) =>
@@ -89,17 +89,6 @@ function routeOf(view: NetworkView, given: Given, id: number, before: StaticRout
   );
   if (isTaken) return refuseField('gateway_ip', `This route through ${formatIpv4(gateway)} exists already.`);
   return { id, sourceId, destinationId, gateway, metric: given.metric ?? before?.metric ?? 0 };
-}
-
-/**
- * The refusal of a router that others may have: of a dynamic range, or reserved by a user. It may be a machine or a device, which only an
- * administrator gives such an address.
- */
-function refuseGateway(view: NetworkView, gateway: Ipv4): Refusal | undefined {
-  const range = view.ranges.find((one) => one.type === 'dynamic' && rangeContains(one, gateway));
-  if (range !== undefined) return refuseField('gateway_ip', gatewayDynamicText(range));
-  const owned = whoseAddress(gateway, view.records.reserved, []);
-  return owned === undefined ? undefined : refuseFields({ gateway_ip: [owned] });
 }
 
 /** The value of option 121 for the routes from a subnet; `undefined`: there are none. */

@@ -13,16 +13,16 @@ import {
   networksOverlap,
   parseIpv4,
   parseNetwork,
-  rangeContains,
 } from '../../../net/address.ts';
+import { findBar, ownersOf, ownersUsing } from '../../networks/address-owners.ts';
 import { spanText } from '../../networks/address-use.ts';
 import { type NetworkView, type SubnetView, specified } from '../../networks/network-view.ts';
 import type { NetworkDraft } from '../../networks/networks.ts';
-import { whoseAddress } from '../../networks/range-check.ts';
+import { routerBarText } from '../../networks/range-check.ts';
 import type { ServiceEdit } from '../../networks/served-networks.ts';
 import { UNTAGGED_VID } from '../../records/network-store.ts';
 import { NETWORK_PREFIX_MIN } from '../../records/rack-description.ts';
-import { allOf, isRefusal, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
+import { allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
 import { value } from '../call/operation.ts';
 import {
   ADDRESS,
@@ -31,7 +31,6 @@ import {
   countField,
   DNS_SERVERS,
   flagField,
-  gatewayDynamicText,
   networkIdIn,
   noteField,
   subnetNameField,
@@ -138,12 +137,9 @@ export function wantedSubnet(
   if (edge !== undefined)
     return refuseField('gateway_ip', `The address is the ${edge} one of ${cidr}, which no machine can have.`);
   if (typeof gateway === 'number') {
-    const dynamic = view.ranges.find(
-      (one) => one.type === 'dynamic' && one.subnet.subnet.id === before?.subnet.id && rangeContains(one, gateway),
-    );
-    if (dynamic !== undefined) return refuseField('gateway_ip', gatewayDynamicText(dynamic));
-    const owned = gateway === before?.gateway ? undefined : whoseAddress(gateway, view.records.reserved, view.used);
-    if (owned !== undefined) return refuseFields({ gateway_ip: [owned] });
+    const owners = [...ownersOf(view).at(gateway), ...ownersUsing(view)];
+    const bar = gateway === before?.gateway ? undefined : findBar(owners, { kind: 'router' });
+    if (bar !== undefined) return refuseField('gateway_ip', routerBarText(bar));
   }
   return { cidr: given.cidr === undefined ? undefined : cidr, vlanId, gateway, dnsServers };
 }

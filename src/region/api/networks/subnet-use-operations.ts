@@ -112,7 +112,7 @@ const statistics = (
   given: { readonly include_ranges?: boolean | undefined; readonly include_suggestions?: boolean | undefined },
 ): Promise<Answer> =>
   withUses(call, (subnet, view, used) => {
-    const parts = usedParts(view, subnet, used);
+    const parts = usedParts(view, subnet, { used });
     const { total, available, largest, first, last } = countUse(subnet.network, parts);
     const usage = (total - available) / total;
     const { gateway, dynamic } = suggestions(subnet.network, parts);
@@ -163,7 +163,7 @@ export const SUBNET_USE_OPERATIONS: readonly Operation[] = [
     parameters: nothing,
     answers: ['usedRange'],
     doc: 'List the ranges of the subnet that are in use, each with its purposes.',
-    run: (call) => withUses(call, (one, view, used) => listed(call, usedParts(view, one, used), partJson)),
+    run: (call) => withUses(call, (one, view, used) => listed(call, usedParts(view, one, { used }), partJson)),
   }),
   defineOperation({
     ...subnet,
@@ -172,7 +172,9 @@ export const SUBNET_USE_OPERATIONS: readonly Operation[] = [
     answers: ['freeRange'],
     doc: 'List the free ranges of the subnet.',
     run: (call) =>
-      withUses(call, (one, view, used) => listed(call, freeParts(one.network, usedParts(view, one, used)), rangeJson)),
+      withUses(call, (one, view, used) =>
+        listed(call, freeParts(one.network, usedParts(view, one, { used })), rangeJson),
+      ),
   }),
   defineOperation({
     ...subnet,

@@ -1,0 +1,293 @@
+// Whose an address is, and who may still have it: the one judgement for machines, links, reservations, ranges and routers. Pure.
+//
+//   networks (`network-view.ts`) ─ ownersOf ─► AddressOwners ─┐
+//   store: used, leased, taken and seen addresses ────────────┴─► owners ─ findBar (MATRIX) ─► the owner in the way
+//
+// 1. An address may have several owners. OWNER_KINDS orders them: the first one that bars a claim is the reason.
+// 2. MATRIX alone says what each claim may take of whom. A place that asks brings its claim and the facts, and words the refusal.
+// 3. Networks are indexed once, when a question is first asked of them.
+
+import {
+  broadcastOf,
+  type Ipv4,
+  type Ipv4Network,
+  type Ipv4Range,
+  ipv4,
+  type MacAddress,
+  parseIpv4,
+  rangeContains,
+  rangesOverlap,
+} from '../../net/address.ts';
+import type { ReportedNetwork } from '../racks/rack-networks.ts';
+import type { AddressKnowledge } from '../records/knowledge.ts';
+import { type HostLease, isHeld, type NetworkRecords, type UsedAddress } from '../records/network-store.ts';
+import type { NetworkView } from './network-view.ts';
+import type { ServedNetwork } from './served-networks.ts';
+
+/** The parts of a view that own addresses. */
+type OwningView = Pick<NetworkView, 'subnets' | 'ranges' | 'records' | 'served' | 'reported'>;
+
+/** From the strongest to the weakest. */
+const OWNER_KINDS = [
+  /** The first or the last address of a network. */
+  'edge',
+  /** The address of a cluster interface. */
+  'rack',
+  'router',
+  /** The router of a static route. */
+  'route',
+  'dns-server',
+  /** Given to a machine or a device. */
+  'machine',
+  /** An entry of `hosts`. */
+  'configured',
+  /** Reserved by a user. */
+  'reserved',
+  /** Another host leases it, or did until a reservation was released. */
+  'lease',
+  /** Last seen on a machine or a device. */
+  'seen',
+  'dynamic',
+  'reserved-range',
+  'static',
+] as const;
+export type OwnerKind = (typeof OWNER_KINDS)[number];
+
+interface Owned extends Ipv4Range {
+  /** The machine, rack or user, for people; empty: unknown. */
+  readonly name: string;
+  /** Of the host that has it; `undefined`: unknown. */
+  readonly mac?: MacAddress | undefined;
+  /** Of the row of a range or a reservation. */
+  readonly id?: number | undefined;
+  /** The cluster interface that has it, as `serviceName` names it. */
+  readonly service?: string | undefined;
+}
+
+type UnleasedKind = Exclude<OwnerKind, 'lease'>;
+
+export type Owner = (Owned & { readonly kind: UnleasedKind }) | (Owned & HostLease & { readonly kind: 'lease' });
+
+export const serviceName = ({ rack, key }: { readonly rack: string; readonly key: string }): string => `${rack} ${key}`;
+
+/** `yes`: a claim may take it. `own`: only of the same host. `last`: only if nothing else is free. */
+type Verdict = 'yes' | 'no' | 'own' | 'last';
+
+/** `chosen`: by the region for a machine. `asked`: by a person for one. The other claims are what the addresses become. */
+const CLAIMS = ['chosen', 'asked', 'reserved', 'dynamic', 'router', 'route', 'reserved-range', 'static'] as const;
+type ClaimKind = (typeof CLAIMS)[number];
+
+/** A verdict for each of CLAIMS. */
+type Row = readonly [Verdict, Verdict, Verdict, Verdict, Verdict, Verdict, Verdict, Verdict];
+
+// Columns: chosen, asked, reserved, dynamic, router, route, reserved-range, static.
+const MATRIX: Readonly<Record<OwnerKind, Row>> = {
+  edge: ['no', 'no', 'no', 'yes', 'no', 'yes', 'yes', 'yes'],
+  rack: ['no', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes'],
+  router: ['no', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes'],
+  // An administrator may route through a machine, which keeps its address.
+  route: ['own', 'own', 'no', 'no', 'yes', 'yes', 'yes', 'yes'],
+  // A person may give a machine the address of a DNS server, to be it.
+  'dns-server': ['no', 'yes', 'no', 'yes', 'yes', 'yes', 'yes', 'yes'],
+  machine: ['no', 'no', 'no', 'no', 'no', 'yes', 'yes', 'yes'],
+  configured: ['own', 'own', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
+  reserved: ['own', 'own', 'no', 'no', 'no', 'no', 'yes', 'yes'],
+  lease: ['no', 'no', 'own', 'yes', 'yes', 'yes', 'yes', 'yes'],
+  // A host may have been seen with the address that is reserved for it.
+  seen: ['last', 'yes', 'own', 'yes', 'yes', 'yes', 'yes', 'yes'],
+  dynamic: ['no', 'no', 'no', 'no', 'no', 'no', 'no', 'no'],
+  'reserved-range': ['no', 'no', 'no', 'no', 'yes', 'yes', 'no', 'yes'],
+  static: ['yes', 'yes', 'yes', 'no', 'yes', 'yes', 'yes', 'no'],
+};
+
+export interface Claim {
+  readonly kind: ClaimKind;
+  /** Of the host that gets the address. */
+  readonly mac?: MacAddress | undefined;
+  /** What that host has already. */
+  readonly had?: readonly Ipv4[] | undefined;
+  /** The rows that the change takes or moves, which do not bar it. */
+  readonly ids?: readonly number[] | undefined;
+  /** The cluster interface that takes them, likewise. */
+  readonly service?: string | undefined;
+}
+
+const isOwn = ({ kind, low, mac }: Owner, claim: Claim): boolean =>
+  kind === 'route' ? claim.had?.includes(low) === true : mac !== undefined && mac === claim.mac;
+
+const isItself = ({ id, service, kind }: Owner, claim: Claim): boolean =>
+  (id !== undefined && claim.ids?.includes(id) === true) ||
+  (service !== undefined && service === claim.service && kind === claim.kind);
+
+function verdictOn(owner: Owner, claim: Claim): Exclude<Verdict, 'own'> {
+  if (isItself(owner, claim)) return 'yes';
+  const verdict = MATRIX[owner.kind][CLAIMS.indexOf(claim.kind)] ?? 'no';
+  if (verdict !== 'own') return verdict;
+  return isOwn(owner, claim) ? 'yes' : 'no';
+}
+
+const rankOf = ({ kind }: Owner): number => OWNER_KINDS.indexOf(kind);
+
+const byRank = (a: Owner, b: Owner): number => rankOf(a) - rankOf(b);
+
+export const bars = (owner: Owner, claim: Claim): boolean => verdictOn(owner, claim) === 'no';
+
+/** The strongest of the owners that bars the claim; `undefined`: it may have the addresses. */
+export const findBar = (owners: readonly Owner[], claim: Claim): Owner | undefined =>
+  owners.filter((owner) => bars(owner, claim)).sort(byRank)[0];
+
+const INDEXES = new WeakMap<NetworkView['subnets'], AddressOwners>();
+
+/** The owners that the networks know. A view made from another has its owners, unless its subnets are others. */
+export function ownersOf(view: OwningView): AddressOwners {
+  const known = INDEXES.get(view.subnets) ?? new AddressOwners(ownersIn(view));
+  INDEXES.set(view.subnets, known);
+  return known;
+}
+
+const single = (
+  kind: UnleasedKind,
+  address: Ipv4 | undefined,
+  name: string,
+  more: Partial<Owned> = {},
+): readonly Owner[] => (address === undefined ? [] : [{ kind, low: address, high: address, name, ...more }]);
+
+const edgesOf = (network: Ipv4Network): readonly Owner[] =>
+  network.prefix >= 31 ? [] : [network.address, broadcastOf(network)].flatMap((address) => single('edge', address, ''));
+
+/** What people have put into the store. */
+export const ownersOfRecords = ({ ranges, reserved, routes }: NetworkRecords): readonly Owner[] => [
+  ...ranges.flatMap((range): readonly Owner[] => {
+    if (!isHeld(range) || range.kind !== 'reserved') return [];
+    const { id, low, high, username } = range;
+    return [{ kind: 'reserved-range', low, high, name: username, id }];
+  }),
+  ...reserved.flatMap(({ id, address, mac, username }) => single('reserved', address, username, { id, mac })),
+  ...routes.flatMap(({ id, gateway }) => single('route', gateway, '', { id })),
+];
+
+function ownersIn({ subnets, ranges, records, served, reported }: OwningView): readonly Owner[] {
+  const serving = reported.filter(({ management }) => management > 0);
+  const dynamicOf = (one: ServedNetwork | ReportedNetwork): readonly Owner[] =>
+    one.dynamic === undefined ? [] : [{ kind: 'dynamic', ...one.dynamic, name: '', service: serviceName(one) }];
+  return [
+    ...subnets.flatMap(({ network, gateway, dnsServers }) => [
+      ...edgesOf(network),
+      ...single('router', gateway, ''),
+      ...dnsServers.flatMap((server) => single('dns-server', parseIpv4(server), '')),
+    ]),
+    ...serving.flatMap(({ network }) => edgesOf(network)),
+    ...[...served, ...serving].flatMap((one) => [
+      ...single('rack', one.address, 'rackName' in one ? one.rackName : '', { service: serviceName(one) }),
+      ...single('router', one.router, '', { service: serviceName(one) }),
+    ]),
+    ...serving.flatMap(({ hosts }) =>
+      hosts.flatMap(({ address, mac, hostname = '' }) => single('configured', address, hostname, { mac })),
+    ),
+    ...ranges.flatMap(({ type, low, high, range: { id }, served: by }): readonly Owner[] =>
+      type === 'reserved' ? [] : [{ kind: type, low, high, name: '', id, service: by && serviceName(by) }],
+    ),
+    ...ownersOfRecords(records),
+    ...[...served, ...serving].flatMap(dynamicOf),
+  ];
+}
+
+/** What the store knows of addresses. */
+export interface StoredUse {
+  readonly used?: readonly UsedAddress[] | undefined;
+  readonly leased?: readonly HostLease[] | undefined;
+}
+
+export const ownersUsing = ({ used = [], leased = [] }: StoredUse): readonly Owner[] => [
+  ...used.flatMap(({ kind, isEnded, address, mac, hostname }): readonly Owner[] =>
+    kind === 'seen' && isEnded
+      ? []
+      : [{ kind: kind === 'allocated' ? 'machine' : 'seen', low: address, high: address, name: hostname, mac }],
+  ),
+  ...leased.map((lease): Owner => ({ kind: 'lease', low: lease.address, high: lease.address, name: '', ...lease })),
+];
+
+const NONE: readonly Owner[] = [];
+
+function addTo<K>(all: Map<K, Owner[]>, key: K, owner: Owner): void {
+  const others = all.get(key);
+  if (others === undefined) all.set(key, [owner]);
+  else others.push(owner);
+}
+
+/** The owners that the networks know. */
+export class AddressOwners {
+  /** Single addresses. */
+  readonly #byAddress = new Map<Ipv4, Owner[]>();
+  readonly #ofHosts = new Map<MacAddress, Owner[]>();
+  readonly #ranges: readonly Owner[];
+
+  constructor(owners: readonly Owner[]) {
+    for (const owner of owners) {
+      if (owner.low !== owner.high) continue;
+      addTo(this.#byAddress, owner.low, owner);
+      if (owner.mac !== undefined) addTo(this.#ofHosts, owner.mac, owner);
+    }
+    this.#ranges = owners.filter(({ low, high }) => low !== high).sort((a, b) => a.low - b.low);
+  }
+
+  at(address: Ipv4): readonly Owner[] {
+    return [...this.#alone(address), ...this.#ranges.filter((range) => rangeContains(range, address))];
+  }
+
+  /** What is configured or reserved for a host, the strongest first. */
+  ofHost(mac: MacAddress): readonly Owner[] {
+    return this.#ofHosts.get(mac)?.toSorted(byRank) ?? NONE;
+  }
+
+  within(span: Ipv4Range): readonly Owner[] {
+    const isFew = span.high - span.low < this.#byAddress.size;
+    const singles: Owner[] = [];
+    if (isFew) for (let at: number = span.low; at <= span.high; at += 1) singles.push(...this.#alone(ipv4(at)));
+    else for (const [address, owners] of this.#byAddress) if (rangeContains(span, address)) singles.push(...owners);
+    return [...singles, ...this.#ranges.filter((range) => rangesOverlap(range, span))];
+  }
+
+  /** The addresses of a span that the claim may have, the lowest first, each with the verdict. @param known facts of the store about the span */
+  *freeFor(span: Ipv4Range, claim: Claim, known: AddressKnowledge): Generator<readonly [Ipv4, 'yes' | 'last'], void> {
+    const barring = this.#ranges.filter((range) => rangesOverlap(range, span) && bars(range, claim));
+    let next = 0;
+    for (let at: number = span.low; at <= span.high; at += 1) {
+      for (let range = barring[next]; range !== undefined && range.low <= at; range = barring[next]) {
+        at = Math.max(at, range.high + 1);
+        next += 1;
+      }
+      if (at > span.high) return;
+      const address = ipv4(at);
+      const verdict = this.#judge(address, claim, known);
+      if (verdict !== 'no') yield [address, verdict];
+    }
+  }
+
+  #judge(address: Ipv4, claim: Claim, known: AddressKnowledge): Exclude<Verdict, 'own'> {
+    let verdict: 'yes' | 'last' = 'yes';
+    for (const owners of [this.#alone(address), ownersKnown(address, known)])
+      for (const owner of owners) {
+        const found = verdictOn(owner, claim);
+        if (found === 'no') return found;
+        if (found === 'last') verdict = found;
+      }
+    return verdict;
+  }
+
+  #alone(address: Ipv4): readonly Owner[] {
+    return this.#byAddress.get(address) ?? NONE;
+  }
+}
+
+/** Whose an address is by the facts that a decision about a machine asks of the store: without what the machine has itself. */
+export function ownersKnown(address: Ipv4, { taken, seen, leased }: AddressKnowledge): readonly Owner[] {
+  const lease = leased?.get(address);
+  if (lease === undefined && !taken.has(address) && !seen.has(address)) return NONE;
+  const one = { low: address, high: address, name: '' };
+  return [
+    ...(taken.has(address) ? [{ ...one, kind: 'machine' } as const] : []),
+    ...(lease === undefined ? [] : [{ ...one, ...lease, kind: 'lease' } as const]),
+    ...(seen.has(address) ? [{ ...one, kind: 'seen' } as const] : []),
+  ];
+}
