@@ -19,6 +19,7 @@ import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { type LabPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { SimulatedLife } from '../../src/lab/simulated-life.ts';
 import { formatMac, ipv4, mac } from '../../src/net/address.ts';
+import { DRIVER_PROGRAMS, findMissingPrograms } from '../../src/power/programs.ts';
 import { LEASE_MARK_FILE } from '../../src/store/leases/lease-mark.ts';
 import { endProgram, whileRunning } from '../support/child.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
@@ -131,6 +132,7 @@ export class ShownRack {
     inRack('ip link set eth1 address 52:54:00:20:00:01 up');
     inRack('ip address add 10.20.0.1/24 dev eth1');
     installMaasWrapper(join(place, 'bin'), path);
+    installPowerPrograms(join(place, 'bin'));
     return new ShownRack(place, path, rack, await WebhookPower.start(POWER_ADDRESS));
   }
 
@@ -383,6 +385,13 @@ function vouchForLeases(): void {
   const path = join(STATE, LEASE_MARK_FILE);
   const names = { self: identity(path), database: identity(join(STATE, 'leases.db')) };
   writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), ...names }));
+}
+
+/** Stands in for programs of power drivers that this host lacks: the pages show a rack that has them, and `init` names each missing one. */
+function installPowerPrograms(bin: string): void {
+  for (const driver of DRIVER_PROGRAMS.keys())
+    for (const { program } of findMissingPrograms(driver))
+      writeFileSync(join(bin, program), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
 }
 
 /** Makes the files of `rackboot images build`, by name. */
