@@ -21,6 +21,8 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { completionScript } from '../src/cli/completion/script.ts';
+import { RackError } from '../src/errors.ts';
+import type { NeededProgram } from '../src/images/needed-programs.ts';
 import { copyrightText } from './licences.ts';
 import { manualPages } from './manual.ts';
 import { copyOwn } from './payload.ts';
@@ -34,6 +36,24 @@ const ARCHITECTURES = {
 } as const;
 export type Architecture = keyof typeof ARCHITECTURES;
 export const ARCHITECTURE_NAMES: readonly Architecture[] = ['amd64', 'arm64'];
+
+/** The host's. @throws RackError `bad-argument` on a host of which no package is made */
+export function hostArchitecture(): Architecture {
+  const found = ARCHITECTURE_NAMES.find((name) => ARCHITECTURES[name].node.endsWith(`-${process.arch}`));
+  if (found !== undefined) return found;
+  throw new RackError('bad-argument', `no package is made for ${process.arch}, the architecture of this host`);
+}
+
+const stripOf = (architecture: Architecture): string => `${ARCHITECTURES[architecture].machine}-linux-gnu-strip`;
+
+/** The programs that `makeDebianPackage` runs. */
+export const packageTools = (architectures: readonly Architecture[]): readonly NeededProgram[] => [
+  { program: 'dpkg-deb', package: 'dpkg' },
+  ...architectures.map((name) => ({
+    program: stripOf(name),
+    package: `binutils-${ARCHITECTURES[name].machine.replace('_', '-')}-linux-gnu`,
+  })),
+];
 
 const LIBRARY = 'usr/lib/rackboot';
 const DOCUMENTS = 'usr/share/doc/rackboot';
@@ -141,10 +161,10 @@ const packed = (text: string): Uint8Array => gzipSync(text, { level: 9 });
 
 /** The Node, with which the starter begins, and koffi where only dist/ finds it: a directory of packages beside it would be a checkout's. */
 function putNode(root: string, architecture: Architecture): void {
-  const { machine, node, native, folder } = ARCHITECTURES[architecture];
+  const { node, native, folder } = ARCHITECTURES[architecture];
   mkdirSync(join(root, LIBRARY, 'bin'), { recursive: true });
   const strip = (from: string, to: string): void =>
-    void execFileSync(`${machine}-linux-gnu-strip`, ['--strip-unneeded', '-o', to, from], { stdio: 'pipe' });
+    void execFileSync(stripOf(architecture), ['--strip-unneeded', '-o', to, from], { stdio: 'pipe' });
   // A seventh of it is names of functions, for debuggers.
   strip(join(directoryOf(node), 'bin/node'), join(root, NODE));
   const starter = join(root, LIBRARY, 'bin/rackboot.js');

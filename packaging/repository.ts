@@ -2,21 +2,28 @@
 //
 // Sources: apt-ftparchive(1), the format of Debian's repositories, sources.list(5).
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { RackError } from '../src/errors.ts';
+import type { NeededProgram } from '../src/images/needed-programs.ts';
 import { ARCHITECTURE_NAMES } from './debian-package.ts';
 
 const SUITE = 'stable';
 const COMPONENT = 'main';
 
+/** The programs that `addToRepository` runs. */
+export const repositoryTools = (key: string | undefined): readonly NeededProgram[] => [
+  { program: 'apt-ftparchive', package: 'apt-utils' },
+  ...(key === undefined ? [] : [{ program: 'gpg', package: 'gnupg' }]),
+];
+
 /**
  * Adds packages to the repository, which is made if it is not there, and signs it.
- * @param key of gpg(1), by which the site's hosts know it; undefined: it is not signed
+ * @param signer what `fingerprintOf` found; undefined: it is not signed
  */
-export function addToRepository(directory: string, packages: readonly string[], key: string | undefined): void {
-  const signer = key === undefined ? undefined : fingerprintOf(key);
+export function addToRepository(directory: string, packages: readonly string[], signer: string | undefined): void {
   const pool = join('pool', COMPONENT);
   const suite = join('dists', SUITE);
   mkdirSync(join(directory, pool), { recursive: true });
@@ -56,11 +63,17 @@ export function addToRepository(directory: string, packages: readonly string[], 
   writeFileSync(join(directory, 'rackboot-archive-keyring.gpg'), publicKey);
 }
 
-/** Looks among the secret keys only: anybody's public key may have the same name. */
-function fingerprintOf(key: string): string {
-  const listed = execFileSync('gpg', ['--batch', '--with-colons', '--list-secret-keys', key], { encoding: 'utf8' });
-  const [found, ...others] = listed.matchAll(/^sec:.*\nfpr:(?:[^:]*:){8}([0-9A-F]+):/gm);
-  if (found?.[1] === undefined || others.length > 0)
-    throw new Error(`gpg has several secret keys ${key}: give a fingerprint`);
+/**
+ * Finds the key of gpg(1) by which the site's hosts know the repository. Looks among the secret keys only: anybody's public key may have the
+ * same name.
+ * @throws RackError `bad-argument`
+ */
+export function fingerprintOf(key: string): string {
+  const words = ['--batch', '--with-colons', '--list-secret-keys', key];
+  const { stdout } = spawnSync('gpg', words, { encoding: 'utf8' });
+  const [found, ...others] = stdout.matchAll(/^sec:.*\nfpr:(?:[^:]*:){8}([0-9A-F]+):/gm);
+  if (found?.[1] === undefined) throw new RackError('bad-argument', `--key ${key}: gpg has no such secret key`);
+  if (others.length > 0)
+    throw new RackError('bad-argument', `--key ${key}: gpg has several such secret keys; give a fingerprint`);
   return found[1];
 }

@@ -76,7 +76,8 @@ function packageIn(directory: string, source: string, words: readonly string[] =
   const link = 'cp -al "$1" "$2" 2>/dev/null || cp -a "$1" "$2"';
   execFileSync('sh', ['-c', link, 'sh', join(ROOT, 'node_modules'), clone]);
   const out = join(directory, 'packages');
-  execFileSync(process.execPath, [join(clone, 'packaging/run.ts'), '--out', out, ...words], {
+  const both = ['--arch', 'amd64', '--arch', 'arm64'];
+  execFileSync(process.execPath, [join(clone, 'packaging/run.ts'), ...both, '--out', out, ...words], {
     cwd: clone,
     env: { ...process.env, ...env },
     stdio: 'pipe',
