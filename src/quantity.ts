@@ -63,3 +63,23 @@ export function formatAge(ms: number): string {
 
 /** Formats a wall time in UTC, to the second: `2026-11-20T11:02:03Z`. */
 export const formatWallTime = (wallMs: number): string => new Date(wallMs).toISOString().replace(/\.\d+Z$/, 'Z');
+
+/** A moment as JSON, sentences of the daemon and the API write it, to the second. */
+const UTC_MOMENT = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z(?!\w)/g;
+
+/**
+ * Formats a wall time by the clock of this host, with the offset of its zone (RFC 3339 §5.6): `2026-11-20 12:02:03+01:00`.
+ * @param fraction digits after the second
+ */
+export function formatLocalTime(wallMs: number, fraction = ''): string {
+  const offsetMinutes = -new Date(wallMs).getTimezoneOffset();
+  const local = new Date(wallMs + offsetMinutes * 60_000).toISOString().slice(0, 19).replace('T', ' ');
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const size = Math.abs(offsetMinutes);
+  const offset = `${offsetMinutes < 0 ? '-' : '+'}${two(Math.floor(size / 60))}:${two(size % 60)}`;
+  return `${local}${fraction === '' ? '' : `.${fraction}`}${offset}`;
+}
+
+/** A text for people of this host, in which each moment in UTC is one of local time. */
+export const withLocalTimes = (text: string): string =>
+  text.replace(UTC_MOMENT, (moment) => formatLocalTime(Date.parse(moment)));

@@ -2,7 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatAge, formatBytes, formatDuration, formatOffset, formatSize, formatSpan } from '../src/quantity.ts';
+import {
+  formatAge,
+  formatBytes,
+  formatDuration,
+  formatLocalTime,
+  formatOffset,
+  formatSize,
+  formatSpan,
+  withLocalTimes,
+} from '../src/quantity.ts';
 
 const GIB = 2 ** 30;
 
@@ -95,3 +104,22 @@ for (const [format, values] of TABLES)
       values.map(([, text]) => text),
     );
   });
+
+test('a moment in UTC is local time with the offset of the host on that day, in whatever sentence', () => {
+  const zone = process.env.TZ;
+  try {
+    process.env.TZ = 'America/St_Johns';
+    assert.equal(formatLocalTime(Date.parse('2026-11-21T00:10:05.999Z')), '2026-11-20 20:40:05-03:30');
+    assert.equal(formatLocalTime(Date.parse('2026-07-21T00:10:05Z'), '250'), '2026-07-20 21:40:05.250-02:30');
+    process.env.TZ = 'Asia/Tokyo';
+    assert.equal(
+      withLocalTimes('refused since 2026-11-21T18:00:00.000Z; 10.0.0.1 until 2026-11-21T18:00:01Z'),
+      'refused since 2026-11-22 03:00:00+09:00; 10.0.0.1 until 2026-11-22 03:00:01+09:00',
+    );
+    for (const text of ['rackboot-2026-01-01T00-00-00Z.tar', '2026-11-21', '2026-11-21T18:00:00', ''])
+      assert.equal(withLocalTimes(text), text);
+  } finally {
+    if (zone === undefined) delete process.env.TZ;
+    else process.env.TZ = zone;
+  }
+});

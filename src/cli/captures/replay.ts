@@ -20,7 +20,7 @@ import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { datedLeases } from '../leases/source.ts';
 import { leftOutNote, loadMerged } from '../terminal/config-in-force.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
-import { jsonListLines, printLines } from '../terminal/output.ts';
+import { formatLocalTime, jsonListLines, printLines } from '../terminal/output.ts';
 import { asOwnerOf } from '../terminal/state-owner.ts';
 
 interface ReplayOptions {
@@ -137,8 +137,8 @@ function* linesOf(
   notes: readonly string[],
 ): Generator<string> {
   for (const result of results) {
-    const micros = String(Math.floor((result.atMs % 1) * 1000)).padStart(3, '0');
-    const time = new Date(result.atMs).toISOString().replace('Z', `${micros}Z`);
+    const micros = String(Math.floor((result.atMs % 1000) * 1000)).padStart(6, '0');
+    const time = formatLocalTime(Math.floor(result.atMs), micros);
     yield `#${result.number}  ${time}  ${result.from} > ${result.to}  ${result.protocol.toUpperCase()}  ${result.query}`;
     yield `    now:      ${result.decision}. ${result.text}`;
     yield `    captured: ${result.captured ?? 'nothing'} — ${VERDICTS[result.verdict]}`;

@@ -17,7 +17,7 @@ import { formatBytes, formatSpan } from '../../quantity.ts';
 import { waitsForHand } from '../machines/progress.ts';
 import { ask, tell, type Where } from '../terminal/asking.ts';
 import { parseDuration } from '../terminal/duration.ts';
-import { print, printError, printJson, printJsonLine, tableText } from '../terminal/output.ts';
+import { formatLocalTime, print, printError, printJson, printJsonLine, tableText } from '../terminal/output.ts';
 import { askThere, otherRacks, ownRackName } from './home-racks.ts';
 import { headOf, loggedEventShape, loggedSteps, type Step, stepShape } from './logged-steps.ts';
 
@@ -153,7 +153,7 @@ export async function listSeen(where: Where): Promise<number> {
     .map(({ mac, machine, step }) => [
       mac,
       machine ?? '(not enlisted)',
-      timeOf(step.lastAt),
+      step.lastAt,
       cleanText(step.text, STEP_CHARACTERS_MAX),
     ]);
   const empty = 'No machine heard since the rack started: is yours on a network that this rack serves?';
@@ -213,7 +213,7 @@ export class StepPrinter {
     if (head !== this.#head) {
       this.#head = head;
       this.#startedMs = atMs;
-      print(`${head}, ${dateOf(step.at)}`);
+      print(`${head}, ${step.at}`);
     }
     const offset = `+${((atMs - this.#startedMs) / 1000).toFixed(3)} s`;
     const { bytes, milliseconds } = step.fields;
@@ -236,12 +236,11 @@ export class StepPrinter {
 /** Characters of a step that are shown. */
 const STEP_CHARACTERS_MAX = 2048;
 
-/** Local time of day. */
+/** Local time of day; the heading of a boot has the offset. */
 function timeOf(iso: string): string {
-  const date = new Date(iso);
-  const two = (value: number): string => String(value).padStart(2, '0');
-  const ms = String(date.getMilliseconds()).padStart(3, '0');
-  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${ms}`;
+  const atMs = Date.parse(iso);
+  return formatLocalTime(atMs, String(atMs % 1000).padStart(3, '0')).slice(
+    'YYYY-MM-DD '.length,
+    'YYYY-MM-DD hh:mm:ss.sss'.length,
+  );
 }
-
-const dateOf = (iso: string): string => `${new Date(iso).toLocaleDateString('sv-SE')} ${timeOf(iso).slice(0, 8)}`;

@@ -83,12 +83,11 @@ function eventWords({ kind, type, description }: Pick<ShownEvent, 'kind' | 'type
 /** Time, level, the machine (else the person or the rack), the text, and in brackets the person and the rack not yet named. */
 function eventLine(event: ShownEvent, manyRacks: boolean): string {
   const { hostname, username, level } = event;
-  const time = event.time.replace('T', ' ').replace(/\.\d+Z$/, 'Z');
   const person = username === '' || username === 'unknown' ? undefined : username;
   const rack = manyRacks ? (event.rack ?? undefined) : undefined;
   const [who = '', ...others] = [hostname || undefined, person, rack].filter((one) => one !== undefined);
   const more = others.length === 0 ? '' : `  (${others.join(', ')})`;
-  return `${time}  ${level.padEnd(8)}  ${who.padEnd(WHO_CHARACTERS)}  ${eventWords(event)}${more}`;
+  return `${event.time}  ${level.padEnd(8)}  ${who.padEnd(WHO_CHARACTERS)}  ${eventWords(event)}${more}`;
 }
 
 /** @param gap where the log continues, and the last event that was shown */

@@ -6,6 +6,7 @@
 //    unchanged.
 // 2. Commands in a sentence are printed as this user must type them here (`callCommands`). JSON, documents and lists of
 //    leases and datagrams are not changed.
+// 3. People read one clock: every moment in a sentence or a table is local time with its offset. JSON and CSV have UTC.
 
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
@@ -14,9 +15,9 @@ import { cleanJson, cleanLines, cleanText } from '../../clean-text.ts';
 import { errorText, RackError } from '../../errors.ts';
 import { type CommandNaming, nameCommands } from '../../named-commands.ts';
 import { complaintLines } from '../../observe/journal.ts';
-import { formatBytes } from '../../quantity.ts';
+import { formatBytes, withLocalTimes } from '../../quantity.ts';
 
-export { formatBytes, formatDuration, formatWallTime } from '../../quantity.ts';
+export { formatBytes, formatDuration, formatLocalTime, formatWallTime } from '../../quantity.ts';
 
 let naming: CommandNaming = { program: 'rackboot', config: '' };
 
@@ -25,7 +26,7 @@ export function callCommands(called: CommandNaming): void {
   naming = called;
 }
 
-const shown = (text: string): string => cleanLines(nameCommands(text, naming));
+const shown = (text: string): string => cleanLines(withLocalTimes(nameCommands(text, naming)));
 
 /** @param colour if standard output shows colours */
 export function print(text: string, colour?: 'yellow'): void {
@@ -52,7 +53,7 @@ export function printTable(headings: readonly string[], rows: readonly (readonly
 /** The same as one text. */
 export const tableText = (...table: Parameters<typeof tableLines>): string => [...tableLines(...table)].join('\n');
 
-const inLine = (cell: string): string => cleanText(cell, Number.POSITIVE_INFINITY);
+const inLine = (cell: string): string => cleanText(withLocalTimes(cell), Number.POSITIVE_INFINITY);
 
 /** For `printLines`, if there may be very many. */
 export function* tableLines(
