@@ -43,6 +43,7 @@ const FILE_KEYS: ReadonlyMap<string, string | undefined> = new Map([
     'region.proxies',
     'metrics.listen',
     'log.file',
+    'log.format',
   ].map((key) => [key, undefined] as const),
 ]);
 

@@ -5,7 +5,7 @@ import type { DhcpConfig } from '../dhcp/networks/config.ts';
 import type { DnsConfig } from '../dns/config.ts';
 import type { HttpConfig } from '../http/config.ts';
 import type { Ipv4, Ipv4Network } from '../net/address.ts';
-import type { LogLevelSettings } from '../observe/log-levels.ts';
+import type { LogLevelSettings, LogPlace } from '../observe/log-levels.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { PreseedConfig } from '../region/preseed/request.ts';
 import type { TftpConfig } from '../tftp/config.ts';
@@ -44,7 +44,7 @@ export interface RackConfig {
   readonly preseeds: PreseedConfig;
   /** Where metrics and health are served; empty: nowhere. */
   readonly metrics: { readonly listen: readonly { readonly address: Ipv4; readonly port: number }[] };
-  readonly log: LogLevelSettings & { readonly file: string | undefined };
+  readonly log: LogLevelSettings & LogPlace;
   /** The names of servers whose addresses the configuration needs. */
   readonly serverNames: readonly string[];
 }

@@ -142,7 +142,7 @@ function resolveWritten(written: WrittenRegionFile, report: ReportProblem): Regi
       },
     },
     metrics: { listen: written.metrics.listen ?? [{ address: LOOPBACK, port: REGION_METRICS_PORT }] },
-    log: { level: written.log.level, levels: roomLevels(written), file: written.log.file },
+    log: { ...written.log, levels: roomLevels(written) },
   };
 }
 

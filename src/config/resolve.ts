@@ -111,7 +111,7 @@ export function resolveConfig(
     },
     preseeds: resolvePreseeds(written),
     metrics: { listen: written.metrics.listen ?? [{ address: LOOPBACK, port: METRICS_PORT }] },
-    log: { level: written.log.level, levels: roomLevels(written), file: written.log.file },
+    log: { ...written.log, levels: roomLevels(written) },
     serverNames: [...serverNames],
   };
 }

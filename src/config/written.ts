@@ -18,7 +18,7 @@ import { QUIRK_NAMES } from '../boot/quirks.ts';
 import { MENU_SECONDS_MAX } from '../boot/step.ts';
 import type { Seconds } from '../clock.ts';
 import { NEW_CLIENTS_PER_SECOND } from '../dhcp/limits/new-clients.ts';
-import { LOG_LEVELS, LOG_ROOMS } from '../observe/log-levels.ts';
+import { LOG_FORMATS, LOG_LEVELS, LOG_ROOMS } from '../observe/log-levels.ts';
 import { DEFAULT_MIRRORS } from '../region/preseed/request.ts';
 import { classList } from './class-list.ts';
 import { optionList } from './option-list.ts';
@@ -349,6 +349,7 @@ const log = z.strictObject({
     z.partialRecord(z.enum(LOG_ROOMS, { error: `expected one of ${LOG_ROOMS.join(', ')}` }), logLevel),
   ).default({}),
   file: z.string().startsWith('/').optional(),
+  format: z.enum(LOG_FORMATS, { error: `expected one of ${LOG_FORMATS.join(', ')}` }).default('auto'),
 });
 
 export const writtenConfigSchema = z.strictObject({

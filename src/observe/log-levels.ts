@@ -1,4 +1,4 @@
-// The log levels: one for all rooms, others for some rooms, and temporary changes of both without a restart.
+// The log's settings: its format, and its levels: one for all rooms, others for some rooms, and temporary changes of both without a restart.
 //
 //   temporary, for the room ▸ temporary, for all ▸ configured, for the room ▸ configured, for all       the first that is set applies
 //
@@ -35,6 +35,16 @@ export const isLogRoom = (name: string): name is LogRoom => LOG_ROOMS.some((room
 /** The levels, the most verbose first. */
 export const LOG_LEVELS: readonly EventLevel[] = ['debug', 'info', 'warning', 'error'];
 export const isLogLevel = (name: string): name is EventLevel => LOG_LEVELS.some((level) => level === name);
+
+/** How lines are written. `auto`: `lines` on a terminal and in the journal, `json` elsewhere. */
+export const LOG_FORMATS = ['auto', 'json', 'lines'] as const;
+
+/** Where the log is written, and how. */
+export interface LogPlace {
+  /** `undefined` for standard output. */
+  readonly file?: string | undefined;
+  readonly format: (typeof LOG_FORMATS)[number];
+}
 
 /** The longest temporary change, in seconds: a day. */
 export const LOG_WHILE_SECONDS_MAX = 86_400;

@@ -1,4 +1,5 @@
-// The log: one line per event, with its kind as `event`. Formatted for reading on a terminal, JSON elsewhere, with priorities in the journal.
+// The log: one line per event, with its kind as `event`. Lines for people on a terminal and in the journal, which there have priorities,
+// JSON elsewhere; `log.format` chooses one for all.
 
 import { createRequire } from 'node:module';
 import { isatty } from 'node:tty';
@@ -9,12 +10,13 @@ import { counted } from '../counted.ts';
 import { errorText, RackError } from '../errors.ts';
 import type { EventLevel } from '../event.ts';
 import { isOfProbe } from '../own-probes.ts';
+import { formatLocalTime } from '../quantity.ts';
 import { type Rate, RateLimit } from '../rate-limit.ts';
 import { EVENT_KINDS } from '../region/reports/reported.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from './event-stream.ts';
 import { eventFields } from './event-text.ts';
 import { complaintLines, isJournal, withPriority } from './journal.ts';
-import type { LogLevels } from './log-levels.ts';
+import type { LogLevels, LogPlace } from './log-levels.ts';
 import { type LogTrouble, LogWriter } from './log-writer.ts';
 
 const PINO_LEVELS: Readonly<Record<EventLevel, 'debug' | 'info' | 'warn' | 'error'>> = {
@@ -31,9 +33,8 @@ const LEVELS: ReadonlyMap<string, EventLevel> = new Map([
   ['50', 'error'],
 ]);
 
-interface LogSettings {
+interface LogSettings extends LogPlace {
   readonly level: EventLevel;
-  readonly file: string | undefined;
 }
 
 /** An open log. */
@@ -43,10 +44,10 @@ export interface Log {
   /** Reopens the file by its name after it was moved away; does nothing for standard output. */
   reopen(): void;
   /**
-   * Writes to another file from now on; undefined for standard output.
-   * @throws RackError `store-unwritable`; the former file stays in use
+   * Writes to another place from now on.
+   * @throws RackError `store-unwritable`; the former place stays in use
    */
-  moveTo(file: string | undefined): Promise<void>;
+  moveTo(place: LogPlace): Promise<void>;
 }
 
 /** Opens the log. @throws RackError `store-unwritable` when the log file cannot be opened */
@@ -58,7 +59,7 @@ export function openLog(settings: LogSettings): Log {
     onGap: (missed) => logger.warn({ event: 'log.gap', missed }, 'lines could not be written and are lost'),
     onUnwritten: (bytes) => complain(`the log ${name} is blocked; its last lines (${counted(bytes, 'byte')}) are lost`),
   });
-  let format = formatFor(settings.file);
+  let format = formatFor(settings);
   const lines = {
     write: (line: string) => writer.write(format(line)),
     flush: (done: () => void) => writer.flush(done),
@@ -68,25 +69,31 @@ export function openLog(settings: LogSettings): Log {
   return {
     logger,
     reopen: () => writer.reopen(),
-    async moveTo(file) {
+    async moveTo(place) {
+      const { file } = place;
       await writer.moveTo(file).catch((error: unknown) => {
         throw unwritable(file, error);
       });
       name = file ?? 'standard output';
-      format = formatFor(file);
+      format = formatFor(place);
     },
   };
 }
 
-function formatFor(file: string | undefined): (line: string) => string {
-  if (file === undefined && isatty(1)) return openTerminalFormat();
-  return file === undefined && isJournal(1) ? journalFormat : cleanJson;
+function formatFor({ file, format }: LogPlace): (line: string) => string {
+  const isStandard = file === undefined;
+  if (isStandard && isJournal(1)) {
+    const text = format === 'json' ? cleanJson : plainLine;
+    return (line) => withPriority(text(line), levelOf(line));
+  }
+  const isTerminal = isStandard && isatty(1);
+  if (format === 'json' || (format === 'auto' && !isTerminal)) return cleanJson;
+  return isTerminal ? openTerminalFormat() : datedLine;
 }
 
 const complain = (text: string): void => console.error(complaintLines(`rackboot: ${text}`));
 
-const journalFormat = (line: string): string =>
-  withPriority(cleanJson(line), LEVELS.get(/^\{"level":(\d+)/.exec(line)?.[1] ?? '') ?? 'info');
+const levelOf = (line: string): EventLevel => LEVELS.get(/^\{"level":(\d+)/.exec(line)?.[1] ?? '') ?? 'info';
 
 const unwritable = (file: string | undefined, error: unknown): RackError =>
   new RackError(
@@ -103,19 +110,42 @@ function openWriter(file: string | undefined, trouble: LogTrouble): LogWriter {
   }
 }
 
-/** Returns a function that renders a JSON line for people: time, level, event name, message and fields. */
+/** Event name, message and fields: the journal itself shows the time and keeps the level. */
+const plainLine = (line: string): string => `${readLine(line)?.text ?? cleanText(line)}\n`;
+
+/** The same after local time and level, for a file or a pipe. */
+function datedLine(line: string): string {
+  const read = readLine(line);
+  if (read === undefined) return plainLine(line);
+  const atMs = Date.parse(read.time);
+  const time = formatLocalTime(atMs, String(atMs % 1000).padStart(3, '0'));
+  return `${time}  ${levelOf(line).toUpperCase().padEnd(LEVEL_CHARACTERS)}  ${read.text}\n`;
+}
+
+const LEVEL_CHARACTERS = 'WARNING'.length;
+
+/** A JSON line for people; undefined: it has another shape, and is shown as plain text, because no log line may end the process. */
+function readLine(line: string): { readonly level: number; readonly time: string; readonly text: string } | undefined {
+  const parsed = lineShape.safeParse(JSON.parse(line));
+  if (!parsed.success) return undefined;
+  const { level, time, event, msg, ...fields } = parsed.data;
+  const words = Object.entries(fields).map(([name, value]) => ` ${name}=${fieldText(value)}`);
+  return { level, time, text: cleanLines(`${event === undefined ? '' : `${event}: `}${msg}${words.join('')}`) };
+}
+
+/** One word, or JSON, whose quotes keep what a host sends apart from the line's own words. */
+const fieldText = (value: unknown): string =>
+  typeof value === 'string' && /^[^\s"'=\p{Cc}]+$/u.test(value) ? value : JSON.stringify(value);
+
+/** Returns a function that renders a JSON line for a terminal: time, level, event name, message and fields. */
 export function openTerminalFormat(): (line: string) => string {
   // Loaded on demand: a service does not log to a terminal.
   const { prettyFactory }: typeof import('pino-pretty') = createRequire(import.meta.url)('pino-pretty');
   const pretty = prettyFactory({ colorize: process.env.NO_COLOR === undefined, translateTime: 'SYS:HH:MM:ss.l' });
   return (line) => {
-    const parsed = lineShape.safeParse(JSON.parse(line));
-    // Show a line of another shape as plain text instead of throwing: no log line may end the process.
-    if (!parsed.success) return `${cleanText(line)}\n`;
-    const { level, time, event, msg, ...fields } = parsed.data;
-    const rest = Object.keys(fields).length === 0 ? '' : ` ${JSON.stringify(fields)}`;
-    // Put all fields in the message: pino-pretty would move fields such as hostname, and show them unescaped.
-    return pretty({ level, time, msg: cleanLines(`${event === undefined ? '' : `${event}: `}${msg}${rest}`) });
+    const read = readLine(line);
+    // All fields are in the message: pino-pretty would move fields such as hostname, and show them unescaped.
+    return read === undefined ? plainLine(line) : pretty({ level: read.level, time: read.time, msg: read.text });
   };
 }
 

@@ -350,7 +350,7 @@ class RegionProcess implements Daemon {
   /** Puts a configuration in force, or restores the former one. */
   async #apply(next: UsableRegionFile, before: UsableRegionFile): Promise<void> {
     const put = async (usable: UsableRegionFile): Promise<void> => {
-      await this.#log.moveTo(usable.config.log.file);
+      await this.#log.moveTo(usable.config.log);
       await this.#served?.api.configure(this.#regionConfig(usable));
       this.#region?.configure(this.#regionConfig(usable));
     };

@@ -125,7 +125,7 @@ describe('a stalled reader of standard output', { skip: missing('linux') }, () =
 describe('the log of a process', { skip: missing('linux') }, () => {
   test('bounds the waiting lines, and says once, in their place, how many were lost', async (t) => {
     const fifo = makeFifo(t);
-    const log = openLog({ level: 'info', file: fifo.path });
+    const log = openLog({ level: 'info', file: fifo.path, format: 'auto' });
     const sent = 6000;
     const filling = 'x'.repeat(300);
     for (let index = 0; index < sent; index += 1) log.logger.info({ index, filling });
@@ -154,7 +154,7 @@ describe('the log of a process', { skip: missing('linux') }, () => {
 
   test('writes the waiting lines when it is flushed, and does not wait for a stalled reader for ever', async (t) => {
     const fifo = makeFifo(t);
-    const log = openLog({ level: 'info', file: fifo.path });
+    const log = openLog({ level: 'info', file: fifo.path, format: 'auto' });
     const flushed = (): Promise<void> => new Promise((resolve) => log.logger.flush(() => resolve()));
     log.logger.info('one');
     await flushed();
@@ -173,7 +173,7 @@ describe('the log of a process', { skip: missing('linux') }, () => {
     const directory = mkdtempSync(join(tmpdir(), 'rackboot-log-'));
     t.after(() => rmSync(directory, { recursive: true }));
     const file = join(directory, 'made', 'on', 'the', 'way', 'rackboot.log');
-    const log = openLog({ level: 'info', file });
+    const log = openLog({ level: 'info', file, format: 'auto' });
     const total = 500;
     for (let index = 0; index < total; index += 1) {
       log.logger.info({ index });

@@ -137,11 +137,11 @@ describe('the service under systemd', { skip }, () => {
     );
     assert.doesNotMatch(reported, /fail/);
     const log = (): string => run('journalctl', '-u', UNIT, '--no-pager', '-o', 'cat');
-    await eventually('its lease in the log', () => log().includes('"event":"dhcp.ack"'));
+    await eventually('its lease in the log', () => log().includes('dhcp.ack: '));
     assert.doesNotMatch(log(), /hardware addresses need|portable sockets/);
     // Until its region is up, `status` fails and says so.
-    const sinceReady = (): string => log().split('"event":"daemon.ready"').at(-1) ?? '';
-    await eventually('its region', () => sinceReady().includes('"event":"region.up"'));
+    const sinceReady = (): string => log().split('daemon.ready: ').at(-1) ?? '';
+    await eventually('its region', () => sinceReady().includes('region.up: '));
     assert.match(run('rackboot', 'status'), /Leases {2}are written to disk/);
   });
 
@@ -153,7 +153,7 @@ describe('the service under systemd', { skip }, () => {
     assert.match(run('find', '/var/backups/rackboot', '-name', '*.tar', '-printf', '%u %m\\n'), /^root 600\n$/);
     assert.equal(run('find', '/var/lib/rackboot', '!', '-user', 'rackboot'), '');
     const log = (): string => run('journalctl', '-u', UNIT, '--no-pager', '-o', 'cat');
-    await eventually('the rack hears of it', () => log().includes('"event":"daemon.backed-up"'));
+    await eventually('the rack hears of it', () => log().includes('daemon.backed-up: '));
     run('cp', '--archive', '/var/lib/rackboot', '/srv/rackboot');
     systemd.write('/etc/rackboot/rackboot.yaml', CONFIG.replace('/var/lib/rackboot', '/srv/rackboot'));
     run('systemctl', 'start', 'rackboot-backup');
@@ -239,6 +239,6 @@ describe('the service under systemd', { skip }, () => {
     run('systemctl', 'disable', '--now', UNIT);
     assert.equal(systemd.show(UNIT, 'Result'), 'success');
     assert.equal(systemd.show(UNIT, 'ExecMainStatus'), '0');
-    assert.match(run('journalctl', '-u', UNIT, '--no-pager', '-o', 'cat'), /"event":"daemon\.stopped"/);
+    assert.match(run('journalctl', '-u', UNIT, '--no-pager', '-o', 'cat'), /^daemon\.stopped: /m);
   });
 });

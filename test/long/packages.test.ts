@@ -288,7 +288,7 @@ describe('the packages', { skip }, () => {
         run('chown', '-R', 'rackboot:', TREE);
         cable('add', ...SLOW.split(' '));
         const enlisted = powerOn();
-        await eventually('the machine has its kernel', () => /"file":"[^"]*\/linux"/.test(journal()), LOADS_MS_MAX);
+        await eventually('the machine has its kernel', () => / file=\S*\/linux\b/.test(journal()), LOADS_MS_MAX);
         const former = systemd.show('rackboot', 'MainPID');
         const signed = `signed-by=${PLACE}/repository/rackboot-archive-keyring.gpg`;
         systemd.write(SOURCES, `deb [${signed}] file:${PLACE}/repository stable main\n`);
@@ -304,7 +304,7 @@ describe('the packages', { skip }, () => {
         const downMs = at('ActiveEnter') - at('ActiveExit');
         t.diagnostic(`it was down for ${downMs} ms`);
         assert.ok(downMs < DOWN_MS_MAX, `${downMs} ms`);
-        assert.match(journal(), /"event":"daemon\.finishing".*"transfers":1\b/);
+        assert.match(journal(), /daemon\.finishing: .* transfers=1\b/);
         cable('del', 'root');
         await eventually('its leases', () => systemd.run('rackboot', 'leases', 'list').out.includes('10.77.0.'));
         lease();

@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { pino } from 'pino';
 import { EventStream } from '../../src/observe/event-stream.ts';
 import { logEvents, openLog, openTerminalFormat, WIRE_RATE } from '../../src/observe/log.ts';
-import { LogLevels } from '../../src/observe/log-levels.ts';
+import { LogLevels, type LogPlace } from '../../src/observe/log-levels.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 test('an event is one line on a terminal, with its name, and escapes in place of control characters', () => {
@@ -24,7 +24,7 @@ test('an event is one line on a terminal, with its name, and escapes in place of
   const line = text.replace(/\u001b\[\d+m/g, '');
   assert.match(
     line,
-    /WARN: dhcp\.refused: DHCP message not answered \{"hostname":"a\\u001b\]0;x\\u0007\\n\\x9bb","mac":"52:54:00:00:00:01"\}\n$/,
+    /WARN: dhcp\.refused: DHCP message not answered hostname="a\\u001b\]0;x\\u0007\\n\\x9bb" mac=52:54:00:00:00:01\n$/,
   );
   assert.doesNotMatch(line.slice(0, -1), /\p{Cc}/u);
 });
@@ -54,16 +54,21 @@ test('in the journal each line has its priority, and a crash that of an error', 
     import { printError } from '${import.meta.resolve('../../src/cli/terminal/output.ts')}';
     import { markCrashes } from '${import.meta.resolve('../../src/observe/journal.ts')}';
     markCrashes();
-    const { logger } = openLog({ level: 'debug', file: undefined });
-    for (const level of ['debug', 'info', 'warn', 'error']) logger[level]({ event: 'a.b' }, level);
+    const { logger } = openLog({ level: 'debug', file: undefined, format: process.env.FORMAT });
+    for (const level of ['debug', 'info', 'warn', 'error']) logger[level]({ event: 'a.b', text: 'x = "y"', n: 1 }, level);
     printError('one\\n\\ntwo');
     logger.flush(() => { throw new Error('crash'); });`;
   /** The lines and the status of a process whose output a file takes, as if it were the journal or not. */
-  const run = (isJournal: boolean) => {
-    const path = join(directory, String(isJournal));
+  const run = (isJournal: boolean, format: LogPlace['format'] = 'auto') => {
+    const path = join(directory, `${isJournal}-${format}`);
     const file = openSync(path, 'w');
     const { dev, ino } = fstatSync(file, { bigint: true });
-    const env = { ...process.env, JOURNAL_STREAM: isJournal ? `${dev}:${ino}` : '8:1' };
+    const env = {
+      ...process.env,
+      FORMAT: format,
+      TZ: 'Asia/Tokyo',
+      JOURNAL_STREAM: isJournal ? `${dev}:${ino}` : '8:1',
+    };
     const { status } = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
       env,
       stdio: ['ignore', file, file],
@@ -79,10 +84,10 @@ test('in the journal each line has its priority, and a crash that of an error', 
   const { status, lines } = run(true);
   assert.equal(status, 1);
   for (const [priority, text] of [
-    ['<7>', '"msg":"debug"'],
-    ['<6>', '"msg":"info"'],
-    ['<4>', '"msg":"warn"'],
-    ['<3>', '"msg":"error"'],
+    ['<7>', 'a.b: debug text="x = \\"y\\"" n=1'],
+    ['<6>', 'a.b: info '],
+    ['<4>', 'a.b: warn '],
+    ['<3>', 'a.b: error '],
     ['<3>', 'one'],
     ['<3>', 'two'],
     ['<3>', 'Error: crash'],
@@ -101,6 +106,10 @@ test('in the journal each line has its priority, and a crash that of an error', 
     elsewhere.lines.filter((line) => line.startsWith('<')),
     [],
   );
+  assert.match(elsewhere.lines.join('\n'), /^\{"level":40,"time":"[^"]+Z","event":"a\.b",.*"msg":"warn"\}$/m);
+  assert.match(run(true, 'json').lines.join('\n'), /^<4>\{"level":40,.*"msg":"warn"\}$/m);
+  const dated = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\+09:00 {2}WARNING {2}a\.b: warn text="x = \\"y\\"" n=1$/m;
+  assert.match(run(false, 'lines').lines.join('\n'), dated);
 });
 
 test('all lines that hosts cause share one bound, and the log says how many are left out; errors are logged', async () => {
@@ -133,7 +142,7 @@ test('a line in a file has no C1 character, and means what it meant', async (t) 
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-line-'));
   t.after(() => rmSync(directory, { recursive: true }));
   const file = join(directory, 'rackboot.log');
-  const { logger } = openLog({ level: 'info', file });
+  const { logger } = openLog({ level: 'info', file, format: 'auto' });
   const said = 'a\u009b2J\u007f\u202eb';
   logger.info({ said });
   await new Promise<void>((resolve) => logger.flush(() => resolve()));

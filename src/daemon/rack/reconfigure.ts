@@ -84,7 +84,7 @@ function leasesOutside({ rack, clock }: RunningParts, next: RackConfig, before: 
 
 async function putInForce(parts: RunningParts, next: RackConfig, before: RackConfig): Promise<void> {
   await parts.tree()?.moveTo(next.boot.tree);
-  await parts.log.moveTo(next.log.file);
+  await parts.log.moveTo(next.log);
   await openDoor(parts, next, before);
   await parts.rack()?.configure(next, parts.host());
 }

@@ -1488,6 +1488,7 @@ export const JAPANESE: Translation = {
         hint: 'ログの一部に別のレベルを使います。YAML。例: dns: warning',
       },
       'log.file': { label: 'ログのファイル', hint: '既定: 標準出力。' },
+      'log.format': { label: 'ログの形式', hint: 'json、または人が読む lines。既定: journal では lines。' },
     },
     groups: {
       general: '全般',

@@ -2087,6 +2087,7 @@ export const TRADITIONAL_CHINESE: Translation = {
       'log.level': { label: '日誌層級', hint: '較不重要的事件不記錄。' },
       'log.levels': { label: '各部分的層級', hint: '為日誌的某些部分設定其他層級。YAML，例如：dns: warning' },
       'log.file': { label: '日誌檔', hint: '預設：標準輸出。' },
+      'log.format': { label: '日誌格式', hint: 'json，或供人閱讀的 lines。預設：在 journal 中為 lines。' },
     },
     groups: {
       general: '一般',

@@ -1274,6 +1274,7 @@ const SETTING_KEYS: Readonly<Record<string, { readonly label: string; readonly h
   'log.level': { label: 'Level of the log', hint: 'Less important events are not logged.' },
   'log.levels': { label: 'Levels of rooms', hint: 'Another level for parts of the log. YAML, such as: dns: warning' },
   'log.file': { label: 'File of the log', hint: 'Default: standard output.' },
+  'log.format': { label: 'Format of the log', hint: 'JSON, or lines for people. Default: lines in the journal.' },
 };
 
 const SETTINGS_PAGE = {
