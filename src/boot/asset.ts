@@ -3,7 +3,7 @@
 //   path ─ parseBootPath ─┬─ nonsense ─────────────────────────────────────────────→ refused
 //                         ├─ U-Boot's script ───────────────────────────────────→ rendered: ask for a configuration
 //                         ├─ a file ─ hasFile ─────────────────────────────────────→ file, or for a loader in another directory the tree's own
-//                         └─ a configuration ─ findAsker ─┬─ by name, unknown ─────→ missing: the loader tries its next name
+//                         └─ a configuration ─ findNamed ─┬─ by name, unknown ─────→ missing: the loader tries its next name
 //                                                         ├─ first name, unknown ──→ rendered: ask again by hardware address
 //                                                         ├─ for anybody, unknown ─ decideStep → rendered: enlist
 //                                                         └─ known ─────────────── decideStep → rendered for that machine
@@ -20,7 +20,7 @@
 // 2. If a step cannot start, the screen says why. Only an unknown machine gets "not found", because loaders take that as "try the next
 //    name".
 // 3. Any client can name a MAC address, so no text contains a secret except the boot's token, which only the lease's holder gets
-//    (`boot-tokens.ts`).
+//    (`boot-tokens.ts`), and the request tells something about that holder alone (`origin.ts`).
 
 import { unreachable } from '../errors.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
@@ -35,6 +35,7 @@ import { renderGrub } from './grub.ts';
 import type { HasFile, RealOf } from './images.ts';
 import { renderIpxe } from './ipxe.ts';
 import { fitToLoader } from './loader-limits.ts';
+import { judgeOrigin, type NamedMachine, type OriginFacts } from './origin.ts';
 import { type ConfigIdentity, type LoaderLanguage, parseBootPath, swapUuid } from './paths.ts';
 import { names } from './profile.ts';
 import { CPU_CHECK_FILES, isX86, renderPxelinux } from './pxelinux.ts';
@@ -50,6 +51,7 @@ interface AssetRequest {
   readonly local: Ipv4;
 }
 
+/** `mac` in each: who holds the lease of the client's address. Nobody else can have sent the request, whatever it names. */
 export type BootAsset =
   /** Normalised and relative. */
   | { readonly kind: 'file'; readonly path: string; readonly mac: MacAddress | undefined }
@@ -62,6 +64,8 @@ export type BootAsset =
       /** The machine's next step, or why there is none. */
       readonly purpose: string;
       readonly step: BootStep;
+      /** The text is for another machine than its client. */
+      readonly isForAnother: boolean;
     }
   /** No text is rendered for this name; a file of the tree at `path` still takes precedence. */
   | {
@@ -75,11 +79,9 @@ export type BootAsset =
 /** Synchronous and pure. */
 export type ResolveAsset = (request: AssetRequest) => BootAsset;
 
-export interface AssetContext {
+export interface AssetContext extends OriginFacts {
   readonly config: BootConfig;
   readonly machines: MachineDirectory;
-  /** Who holds the lease of an address; `undefined` if unknown here. */
-  readonly macOf: (peer: Ipv4) => MacAddress | undefined;
   /** Kernels, initrds and loaders, by relative path. */
   readonly hasFile: HasFile;
   /** `undefined`: imported systems are booted by their names. */
@@ -90,42 +92,38 @@ export interface AssetContext {
   readonly tokens?: BootTokenSource | undefined;
 }
 
-interface Asker {
-  readonly machine: RackMachine | undefined;
-  readonly mac: MacAddress | undefined;
-}
-
 export function resolveBootAsset(request: AssetRequest, context: AssetContext): BootAsset {
-  const peer = findByPeer(request.peer, context);
+  const mac = context.macOf(request.peer);
   const path = parseBootPath(request.path);
   switch (path.kind) {
     case 'refused':
-      return { kind: 'refused', reason: 'path-not-allowed', mac: peer.mac };
+      return { kind: 'refused', reason: 'path-not-allowed', mac };
     case 'file': {
-      if (path.path === U_BOOT_SCRIPT_NAME) return { kind: 'rendered', path: path.path, mac: peer.mac, ...ASK_BY_PXE };
+      if (path.path === U_BOOT_SCRIPT_NAME) return { kind: 'rendered', path: path.path, mac, ...ASK_BY_PXE };
       // Some firmware invents directories.
       const { fallback } = path;
       const elsewhere = fallback !== undefined && !context.hasFile(path.path) && context.hasFile(fallback);
-      return { kind: 'file', path: elsewhere ? fallback : path.path, mac: peer.mac };
+      return { kind: 'file', path: elsewhere ? fallback : path.path, mac };
     }
     case 'config': {
-      const asker = findAsker(path.identity, peer, context);
+      const named = findNamed(path.identity, findByPeer(request.peer, context), context);
       const isGeneral = path.identity.kind === 'default' || path.identity.kind === 'first';
-      if (asker.machine === undefined && !isGeneral && !hasOwnProfile(path.identity, context)) {
-        return { kind: 'missing', path: path.path, reason: 'machine-unknown', mac: asker.mac };
+      if (named.machine === undefined && !isGeneral && !hasOwnProfile(path.identity, context)) {
+        return { kind: 'missing', path: path.path, reason: 'machine-unknown', mac };
       }
-      const rendered = renderFor(path.language, path.identity, asker, request, context);
-      return { kind: 'rendered', path: path.path, mac: asker.mac, ...rendered };
+      const isForAnother = judgeOrigin(named, request.peer, context).kind === 'other';
+      const rendered = renderFor(path.language, path.identity, named, request, context);
+      return { kind: 'rendered', path: path.path, mac, isForAnother, ...rendered };
     }
     default:
       return unreachable(path);
   }
 }
 
-const ASK_BY_PXE = { text: U_BOOT_SCRIPT, purpose: 'chain', step: { kind: 'chain' } } as const;
+const ASK_BY_PXE = { text: U_BOOT_SCRIPT, purpose: 'chain', step: { kind: 'chain' }, isForAnother: false } as const;
 
 /** By a lease of the rack or an allocation of the region. */
-function findByPeer(address: Ipv4, context: AssetContext): Asker {
+function findByPeer(address: Ipv4, context: AssetContext): NamedMachine {
   const mac = context.macOf(address);
   if (mac !== undefined) return { machine: findByMac(mac, context), mac };
   const machine = context.machines.findByAddress(address);
@@ -146,7 +144,7 @@ function findByMac(mac: MacAddress, context: AssetContext): RackMachine | undefi
   return alike?.purpose === 'local' ? alike : undefined;
 }
 
-function findAsker(identity: ConfigIdentity, peer: Asker, context: AssetContext): Asker {
+function findNamed(identity: ConfigIdentity, peer: NamedMachine, context: AssetContext): NamedMachine {
   switch (identity.kind) {
     case 'mac':
       return { machine: findByMac(identity.mac, context), mac: identity.mac };
@@ -180,12 +178,12 @@ function hasOwnProfile(identity: ConfigIdentity, { config }: AssetContext): bool
 function renderFor(
   language: LoaderLanguage,
   identity: ConfigIdentity,
-  asker: Asker,
+  named: NamedMachine,
   request: AssetRequest,
   context: AssetContext,
 ): Pick<BootAsset & { readonly kind: 'rendered' }, 'purpose' | 'text' | 'step'> {
   const { http } = context.config;
-  const { machine, mac } = asker;
+  const { machine, mac } = named;
   const endpoint = findEndpointFor(http, request.local);
   const baseUrl = endpoint === undefined ? undefined : formatBaseUrl(endpoint);
   const asked = identity.kind === 'default' ? identity : undefined;
@@ -210,7 +208,7 @@ function renderFor(
           architecture,
           subarchitecture: asked?.subarchitecture,
           baseUrl,
-          token: context.tokens?.tokenFor({ ...asker, peer: request.peer }),
+          token: context.tokens?.tokenFor({ ...named, peer: request.peer }),
         },
         // U-Boot shows nothing: where the first label fails, it starts the next by itself.
         isSecond || isUBoot ? { ...context, config: { ...context.config, menuSeconds: 0 } } : context,

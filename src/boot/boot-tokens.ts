@@ -1,58 +1,57 @@
 // Boot secrets on the rack: which machines get one on the kernel line, and which posts it vouches for.
 //
-//   configuration for the holder of the lease ──────┬─ a machine at work ──► the region's token of its boot
-//                                                   └─ a New or unknown one ► a new token, kept with MAC and address
+//   configuration, by its origin ─┬─ itself ─┬─ a machine at work ──────────► the region's token of its boot
+//                                 │          └─ a New or unknown one ───────► a new token, kept with MAC and address
+//                                 └─ another, or away from home ────────────► no token, and an event on the timeline of the named machine
 //   post with a token, from the holder of the lease ─► the boot interface, for which the rack then vouches to the region
 //
-// 1. Only the holder of the lease of the requesting address can get or use a token; with another DHCP server, only the machine that the
-//    rack saw take that address. A token of a machine at work is valid only in its home network: elsewhere any host can get a lease under
-//    an overheard hardware address.
+// 1. Only the holder of the lease of the requesting address can get or use a token (`origin.ts`); with another DHCP server, only the machine
+//    that the rack saw take that address. A token of a machine at work is valid only in its home network: elsewhere any host can get a lease
+//    under an overheard hardware address.
 // 2. Tokens are 192 random bits and compared in constant time. The rack remembers a New machine's token for TOKEN_MS after it was last
 //    given, and at most TOKENS_MAX tokens. Beyond that it forgets the one given longest ago; it then only stops vouching for that machine.
 // 3. A token is in no log, event, URL or answer except the configuration itself.
+// 4. A stranger who asks for machines' configurations adds few events to the timeline of each (OTHERS_RATE), and few to the log.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { BoundedMap } from '../bounded-map.ts';
 import { type Clock, type Instant, later } from '../clock.ts';
 import type { Publish } from '../event.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
-import type { Away, RackMachine } from '../machines/machine.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
-import { EventSampler } from '../rate-limit.ts';
+import { EventSampler, type Rate } from '../rate-limit.ts';
 import type { BootEvent } from './events.ts';
+import { judgeOrigin, type NamedMachine, type Origin, type OriginFacts } from './origin.ts';
 
 /** Remembered boots of New machines. */
 export const TOKENS_MAX = 4096;
 /** How long a token is valid after it was given: a machine boots within minutes, and reports for at most half an hour. */
 export const TOKEN_MS = 2 * 3600 * 1000;
 const TOKEN_BYTES = 24;
+/** Events of one machine about hosts that asked for its configuration: its timeline keeps its own steps. */
+export const OTHERS_RATE: Rate = { perSecond: 1 / 60, burst: 8 };
+/** Machines with such a rate of their own. Beyond it the oldest starts again. */
+const OTHERS_MACHINES_MAX = 4096;
 /** A longer text is not a token. */
 const TOKEN_CHARACTERS_MAX = 64;
 
-export interface BootTokenSource {
-  /** `undefined` if the configuration must have none. */
-  tokenFor(asker: {
-    readonly machine: RackMachine | undefined;
-    readonly mac: MacAddress | undefined;
-    readonly peer: Ipv4;
-  }): string | undefined;
+interface Asked extends NamedMachine {
+  readonly peer: Ipv4;
 }
 
-interface BootTokensDeps {
+export interface BootTokenSource {
+  /** `undefined` if the configuration must have none. */
+  tokenFor(asked: Asked): string | undefined;
+}
+
+interface BootTokensDeps extends OriginFacts {
   readonly clock: Clock;
   readonly machines: () => MachineDirectory;
-  /** Who holds the lease of an address. */
-  readonly macOf: (peer: Ipv4) => MacAddress | undefined;
   /**
    * True for an address of another DHCP server: its machine may have changed address since, because firmware, loader and system identify
    * themselves differently there.
    */
   readonly mayMove?: ((peer: Ipv4) => boolean) | undefined;
-  /**
-   * For an address outside a machine's home network: the network of the address, and the home network; `undefined` if the machine is at
-   * home.
-   */
-  readonly awayFrom?: ((machine: RackMachine, peer: Ipv4) => Away | undefined) | undefined;
   /** In commands of the region. */
   readonly rackName?: (() => string) | undefined;
   readonly publish: Publish;
@@ -70,23 +69,21 @@ const areEqual = (a: string, b: string): boolean => timingSafeEqual(digest(a), d
 export class BootTokens implements BootTokenSource {
   readonly #deps: BootTokensDeps;
   readonly #sampler = new EventSampler();
+  readonly #ofMachines = new EventSampler<string>(OTHERS_RATE, OTHERS_MACHINES_MAX);
   readonly #given = new BoundedMap<MacAddress, Given>(TOKENS_MAX, 'set longest ago');
 
   constructor(deps: BootTokensDeps) {
     this.#deps = deps;
   }
 
-  tokenFor({ machine, mac, peer }: Parameters<BootTokenSource['tokenFor']>[0]): string | undefined {
+  tokenFor(asked: Asked): string | undefined {
+    const { machine, mac, peer } = asked;
     const purpose = machine?.purpose ?? 'enlist';
-    if (purpose === 'local' || purpose === 'poweroff') return undefined;
+    const token = purpose === 'local' || purpose === 'poweroff' ? undefined : machine?.bootToken;
+    const origin = judgeOrigin(asked, peer, this.#deps);
+    this.#reportOther(asked, token !== undefined, origin);
+    if (token !== undefined) return origin.kind === 'itself' ? token : undefined;
     const holder = this.#deps.macOf(peer);
-    if (machine?.bootToken !== undefined) {
-      const isHolder = holder !== undefined && machine.macs.includes(holder);
-      const away = isHolder ? this.#deps.awayFrom?.(machine, peer) : undefined;
-      if (isHolder && away === undefined) return machine.bootToken;
-      this.#reportWithheld(machine, away === undefined ? mac : (holder ?? mac), peer, away);
-      return undefined;
-    }
     return purpose !== 'enlist' || holder === undefined || holder !== mac ? undefined : this.#draw(holder, peer);
   }
 
@@ -115,16 +112,20 @@ export class BootTokens implements BootTokenSource {
     return token;
   }
 
-  #reportWithheld(machine: RackMachine, mac: MacAddress | undefined, peer: Ipv4, away: Away | undefined): void {
+  /** @param isWithheld the configuration would have a token for the machine itself */
+  #reportOther({ machine, mac, peer }: Asked, isWithheld: boolean, origin: Origin): void {
+    if (machine === undefined || origin.kind === 'itself' || (origin.kind === 'away' && !isWithheld)) return;
     const at = this.#deps.clock.now();
-    const kind = away === undefined ? 'boot.token-withheld' : 'boot.not-at-home';
-    const sample = this.#sampler.take(kind, at);
+    const kind =
+      origin.kind === 'away' ? 'boot.not-at-home' : isWithheld ? 'boot.token-withheld' : 'boot.asked-by-another';
+    const ofMachine = this.#ofMachines.take(machine.systemId, at);
+    const sample = ofMachine && this.#sampler.take(kind, at, ofMachine.count);
     if (sample === undefined) return;
     const about = { at, address: peer, mac: mac ?? machine.macs[0], machine: machine.hostname, ...sample };
     const event: BootEvent =
-      away === undefined
-        ? { kind: 'boot.token-withheld', ...about }
-        : { kind: 'boot.not-at-home', ...about, ...away, rack: this.#deps.rackName?.() ?? '' };
+      origin.kind === 'away'
+        ? { kind: 'boot.not-at-home', ...about, ...origin.away, rack: this.#deps.rackName?.() ?? '' }
+        : { kind: isWithheld ? 'boot.token-withheld' : 'boot.asked-by-another', ...about };
     this.#deps.publish(event);
   }
 }

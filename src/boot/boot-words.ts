@@ -72,10 +72,8 @@ export const PURPOSE_PROBLEMS: Readonly<Record<string, string>> = {
     'its loader cannot start its profile: put iPXE and memdisk into the boot tree (`sudo rackboot images build`), or let its firmware start by UEFI',
 };
 
-/** @param purpose undefined: that of a file which the region has */
-export function configuredText(purpose: string | undefined): string {
+export function configuredText(purpose: string): string {
   const loaded = 'Loaded its configuration';
-  if (purpose === undefined) return loaded;
   const text = purposeText(purpose);
   if (text.startsWith('to ')) return `${loaded} ${text}`;
   return text.startsWith('that ') ? `${loaded}, which says ${text}` : `${loaded} (${text})`;

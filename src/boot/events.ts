@@ -10,12 +10,23 @@ export const BOOT_EVENTS = {
     message: 'configuration sent without its secret',
     fields: { machine: 'text' },
     text: (f) =>
-      `${f.address ?? ''}, which is not an address of ${f.machine}, got its configuration without the boot token`,
+      `${f.address ?? ''}, which is not an address of ${f.machine}, asked for its configuration and got it without the boot token`,
     explanation:
       'A client asked for the configuration of a machine at work (machine) from an address that this machine does not hold by a lease of ' +
       'this rack. The configuration was sent without the token by which the region recognises the reports of that boot, so the client ' +
-      'cannot report in the machine’s name. If it was the machine itself, it has its address from another DHCP server, or it booted ' +
-      'from an interface that the region does not know: see `rackboot machines show`.',
+      'cannot report in the machine’s name, and its request counts neither as a start nor as a sign of life. If it was the machine itself, ' +
+      'it has its address from another DHCP server, or it booted from an interface that the region does not know: see ' +
+      '`rackboot machines show`. A machine has few such events; count says how many requests one represents.',
+  }),
+  'boot.asked-by-another': defineEvent({
+    level: 'info',
+    message: 'configuration of a machine asked for by another host',
+    fields: { machine: 'text' },
+    text: (f) => `${f.address ?? ''} asked for the configuration of ${f.machine}`,
+    explanation:
+      'A client asked for the configuration of a machine (machine) from an address that this machine does not hold by a lease of this rack. ' +
+      'The request counts neither as a start nor as a sign of life of the machine. Nothing to do, unless it was the machine itself: then it ' +
+      'has its address from another DHCP server. A machine has few such events; count says how many requests one represents.',
   }),
   'boot.not-at-home': defineEvent({
     level: 'warning',

@@ -171,7 +171,8 @@ export class BootRequests {
     this.#deps.counters.add('rendered');
     const bytes = Buffer.byteLength(asset.text);
     this.#deps.counters.add('bytes', bytes);
-    this.#publishAbout(exchange, 'http.rendered', { status: 200, bytes, purpose: asset.purpose });
+    const purpose = asset.isForAnother ? undefined : asset.purpose;
+    this.#publishAbout(exchange, 'http.rendered', { status: 200, bytes, purpose });
   }
 
   async #sendFile(exchange: Exchange, path: string, file: OpenedFile): Promise<void> {
@@ -256,7 +257,8 @@ export class BootRequests {
   }
 
   #publish(event: HttpEvent): void {
-    const sampler = SAMPLED.has(event.kind) ? this.#sampler : BOOTING.has(event.kind) ? this.#bootSampler : undefined;
+    const isSampled = SAMPLED.has(event.kind) || (event.kind === 'http.rendered' && event.purpose === undefined);
+    const sampler = isSampled ? this.#sampler : BOOTING.has(event.kind) ? this.#bootSampler : undefined;
     const sample = sampler === undefined ? {} : sampler.take(event.kind, event.at);
     if (sample !== undefined) this.#deps.publish({ ...event, ...sample });
   }

@@ -97,7 +97,7 @@ const FIELDS = {
   milliseconds: 'number?',
   /** The region's operation (`op` of the query), if one is named. */
   operation: 'text?',
-  /** The purpose of rendered text: what the machine does next. */
+  /** The purpose of rendered text: what the machine does next; none if it is another machine's. */
   purpose: 'text?',
   /** The local port (listening). */
   port: 'number?',
@@ -174,9 +174,11 @@ export const HTTP_EVENTS = {
     level: 'info',
     message: 'Configuration sent by HTTP',
     fields: ['file', 'bytes', 'purpose'],
-    text: (event) => configuredText(event.purpose),
+    text: (event) =>
+      event.purpose === undefined ? `Loaded ${fileText(event)} by HTTP` : configuredText(event.purpose),
     explanation:
-      'A loader has received the configuration rendered for this machine; purpose says what the machine will do.',
+      'A loader has received the configuration rendered for this machine; purpose says what the machine will do. Without a purpose, the ' +
+      'configuration (file) is another machine’s, and the client only read it.',
   }),
   'http.missing': event({
     level: 'info',

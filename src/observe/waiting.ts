@@ -109,8 +109,7 @@ const endedEarly = (event: RackEvent): boolean =>
   (isTftpEvent(event) || isHttpEvent(event)) && event.file !== undefined && !WHOLE.has(event.kind);
 
 const saysWhatIsNext = ({ kind }: RackEvent): boolean =>
-  kind !== 'boot.hint' &&
-  !/probed$|missing$|^http\.(?:forwarded|tls-failed)$|^dhcp\.inform$|^dhcp\.(?:still-used|conflict|declined-back|cleared)$|^(?:net|machine)\./.test(
+  !/^boot\.|probed$|missing$|^http\.(?:forwarded|tls-failed)$|^dhcp\.inform$|^dhcp\.(?:still-used|conflict|declined-back|cleared)$|^(?:net|machine)\./.test(
     kind,
   );
 

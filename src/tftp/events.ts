@@ -56,7 +56,7 @@ const FIELDS = {
   windowBlocks: 'number?',
   /** Blocks that were sent more than once. */
   repeatedBlocks: 'number?',
-  /** The purpose of rendered text: what it tells the machine to do. */
+  /** The purpose of rendered text: what it tells the machine to do; none if it is another machine's. */
   purpose: 'text?',
   /** The client's error code. */
   code: 'number?',

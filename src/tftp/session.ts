@@ -28,8 +28,9 @@ export class Session implements Waiting, Seated<Session> {
   seat: Seat<Session> | undefined;
   readonly origin: SessionOrigin;
   readonly startedAt: Instant;
-  machineMac: MacAddress | undefined;
-  /** The purpose of rendered text: what it tells the machine to do. */
+  /** Who holds the lease of the client's address. */
+  holder: MacAddress | undefined;
+  /** The purpose of text rendered for the client: what it tells it to do. */
   purpose: string | undefined;
   content: Content | undefined;
   /** The agreed terms; undefined until there is something to send. */
@@ -86,7 +87,7 @@ export class Session implements Waiting, Seated<Session> {
     const { terms, progress, origin } = this;
     return {
       ...requestEvent(kind, now, origin.peer, origin.port, origin.request),
-      mac: this.machineMac,
+      mac: this.holder,
       milliseconds: Math.round(now - this.startedAt),
       ...(terms !== undefined && {
         bytes: progress.ackedBytes,

@@ -289,12 +289,12 @@ export class Transfers {
     const { listener, peer, request } = session.origin;
     try {
       const asset = this.#deps.resolve({ path: request.file, peer, local: listener.address });
-      session.machineMac = asset.mac;
+      session.holder = asset.mac;
       const opened = await openContent(asset, this.#deps.files, request.mode);
       if (opened.kind !== 'content') this.#decline(session, opened.kind, opened.reason);
       else if (session.over) opened.content.close();
       else {
-        if (opened.rendered && asset.kind === 'rendered') session.purpose = asset.purpose;
+        if (opened.rendered && asset.kind === 'rendered' && !asset.isForAnother) session.purpose = asset.purpose;
         session.content = opened.content;
         const since = this.#deps.clock.now();
         this.#start(session, opened.content, since);

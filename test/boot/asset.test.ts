@@ -16,10 +16,10 @@ function resolve(path: string, given: Given = {}, peer: Ipv4 = PEER): BootAsset 
   return resolveBootAsset({ path, peer, local: RACK }, assetContext(given));
 }
 
-/** The rendered purpose and its machine, or why there is none. */
+/** The rendered purpose, or why there is none, and who asked as far as the rack can tell: for itself, or to read another's. */
 function summarize(asset: BootAsset): string {
   const who = asset.mac === undefined ? 'nobody' : formatMac(asset.mac);
-  if (asset.kind === 'rendered') return `${asset.purpose} for ${who}`;
+  if (asset.kind === 'rendered') return `${asset.purpose} ${asset.isForAnother ? 'read by' : 'for'} ${who}`;
   return asset.kind === 'file' ? `${asset.path} for ${who}` : `${asset.reason} for ${who}`;
 }
 
@@ -31,33 +31,39 @@ const CASES: readonly [string, string, Given, string][] = [
     'a machine is known by its address in the path',
     'pxelinux.cfg/01-52-54-00-00-00-0c',
     {},
-    `commissioning for ${mac('0c')}`,
+    'commissioning read by nobody',
   ],
   [
     'the path takes precedence over the lease',
     'pxelinux.cfg/01-52-54-00-00-00-0c',
     { lease: MACS.local },
-    `commissioning for ${mac('0c')}`,
+    `commissioning read by ${mac('0d')}`,
+  ],
+  [
+    'who has another card of the machine is the machine',
+    'pxelinux.cfg/01-52-54-00-00-00-0c',
+    { lease: STRANGER, machines: [machine('commissioning', { macs: [MACS.commissioning, STRANGER] })] },
+    'commissioning for 52:54:00:99:99:99',
   ],
   [
     'an unknown machine is not found, so its loader tries the next name',
     'pxelinux.cfg/01-52-54-00-99-99-99',
     {},
-    'machine-unknown for 52:54:00:99:99:99',
+    'machine-unknown for nobody',
   ],
-  ['the same holds for GRUB', 'grub/grub.cfg-52:54:00:99:99:99', {}, 'machine-unknown for 52:54:00:99:99:99'],
-  ['the same holds for iPXE', 'ipxe.cfg-52-54-00-99-99-99', {}, 'machine-unknown for 52:54:00:99:99:99'],
+  ['the same holds for GRUB', 'grub/grub.cfg-52:54:00:99:99:99', {}, 'machine-unknown for nobody'],
+  ['the same holds for iPXE', 'ipxe.cfg-52-54-00-99-99-99', {}, 'machine-unknown for nobody'],
   [
     'a UUID is found as written',
     'pxelinux.cfg/00112233-4455-6677-8899-aabbccddeeff',
     {},
-    `commissioning for ${mac('0c')}`,
+    'commissioning read by nobody',
   ],
   [
     'a UUID is found in the byte order of memory',
     'pxelinux.cfg/33221100-5544-7766-8899-aabbccddeeff',
     {},
-    `commissioning for ${mac('0c')}`,
+    'commissioning read by nobody',
   ],
   [
     'an unknown UUID is not found',
@@ -117,7 +123,7 @@ const CASES: readonly [string, string, Given, string][] = [
     'an address in the path is identified by the region’s allocation',
     'pxelinux.cfg/0A14000A',
     {},
-    `local for ${mac('0d')}`,
+    'local read by nobody',
   ],
   [
     'a part of an address identifies no machine',
@@ -207,8 +213,8 @@ for (const [name, path, given, expected] of CASES) {
   test(name, () => assert.equal(summarize(resolve(path, given)), expected));
 }
 
-test('a machine at its allocated address is identified without a lease', () => {
-  assert.equal(summarize(resolve('ipxe.cfg', {}, ip('10.20.0.10'))), `local for ${mac('0d')}`);
+test('at the allocated address of a machine anybody without a lease gets its configuration', () => {
+  assert.equal(summarize(resolve('ipxe.cfg', {}, ip('10.20.0.10'))), 'local read by nobody');
 });
 
 /** The kernel that a known machine gets. */

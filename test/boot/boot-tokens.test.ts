@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { resolveBootAsset } from '../../src/boot/asset.ts';
-import { BootTokens, TOKEN_MS, TOKENS_MAX } from '../../src/boot/boot-tokens.ts';
+import { BootTokens, OTHERS_RATE, TOKEN_MS, TOKENS_MAX } from '../../src/boot/boot-tokens.ts';
 import { decideStep } from '../../src/boot/decision.ts';
 import { preseedSecret } from '../../src/boot/preseed-secret.ts';
 import type { RackEvent } from '../../src/event.ts';
@@ -111,6 +111,40 @@ test('an installer gets its preseed’s secret in an address, and its token nowh
   // cloud-init appends the name of each file.
   assert.ok(ubuntu.includes(`autoinstall ds=nocloud-net;s=${base}?boot=${secret}&op=`), ubuntu);
   for (const words of [debian, ubuntu]) assert.ok(!words.includes(TOKEN), words);
+});
+
+test('whoever asks for the configuration of a machine without work is named on its timeline, if it is another host', () => {
+  for (const [purpose, asked] of [
+    ['enlist', 'boot.asked-by-another'],
+    ['local', 'boot.asked-by-another'],
+    ['poweroff', 'boot.asked-by-another'],
+    ['commissioning', 'boot.token-withheld'],
+    ['install', 'boot.token-withheld'],
+  ] as const) {
+    const { words, events, table } = place([[ELSEWHERE, STRANGER]]);
+    words(namesOf(MACS[purpose])[0] ?? '', ELSEWHERE);
+    table.set(PEER, MACS[purpose]);
+    words(namesOf(MACS[purpose])[0] ?? '', PEER);
+    const told = events.map(({ kind, mac: of, address }) => [kind, of, address]);
+    assert.deepEqual(told, [[asked, MACS[purpose], ELSEWHERE]]);
+    const [event] = events;
+    assert.ok(event !== undefined && eventText(event).startsWith('10.20.0.177'), purpose);
+  }
+});
+
+test('a neighbour adds few events to the timeline of a machine, and does not hide that another machine is asked for', () => {
+  const { clock, words, events } = place([[ELSEWHERE, STRANGER]]);
+  const [name = ''] = namesOf(MACS.local);
+  for (let minute = 0; minute < 10; minute += 1) {
+    for (let times = 0; times < 100; times += 1) words(name, ELSEWHERE);
+    clock.advance(60_000);
+  }
+  const most = OTHERS_RATE.burst + 10;
+  assert.ok(events.length >= 10 && events.length <= most, `${events.length} events`);
+  assert.ok(OTHERS_RATE.perSecond <= 1 / 60);
+  words(namesOf(MACS.enlist)[0] ?? '', ELSEWHERE);
+  assert.equal(events.at(-1)?.mac, MACS.enlist);
+  assert.equal(events.at(-1)?.count, undefined);
 });
 
 test('requested from elsewhere, the configuration has no token, and an event reports it without showing the token', () => {

@@ -15,7 +15,7 @@ import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
 import { parseDesiredState } from '../../src/machines/desired-state.ts';
 import { formatMac } from '../../src/net/address.ts';
 import { missing } from '../support/needs.ts';
-import { askName } from '../support/probes.ts';
+import { askName, loadByTftp } from '../support/probes.ts';
 import { eventually, RunningRack, well } from '../support/running-rack.ts';
 import { bootSimulatedMachine } from '../support/simulated-boot.ts';
 
@@ -23,6 +23,9 @@ const PLACE = labPlace(80);
 const MACS = [0, 1].map((index) => formatMac(simulatedHardware(index).mac));
 const MACHINES = '/MAAS/api/2.0/machines/';
 const eventsShape = z.looseObject({ events: z.array(z.looseObject({ type: z.string(), description: z.string() })) });
+
+const logShape = z.array(z.looseObject({ id: z.number(), type: z.string(), description: z.string() }));
+const traceShape = z.looseObject({ steps: z.array(z.looseObject({ kind: z.string() })) });
 
 interface Answered {
   readonly status: number;
@@ -66,6 +69,36 @@ describe('identity', { skip: missing('linux') }, () => {
     const parsed = parseDesiredState(JSON.parse(readFileSync(join(rack.stateDir, 'desired-state.json'), 'utf8')));
     return parsed.ok ? parsed.state.machines.find((one) => one.systemId === systemId)?.bootToken : undefined;
   };
+  /** A neighbour asks for the machine's configuration by all of its names, by HTTP and TFTP: none of it counts as the machine's. */
+  async function remainsUnheard(systemId: string): Promise<void> {
+    const mac = MACS[0] ?? '';
+    const neighbour = `${PLACE.octets}.66`;
+    const steps = async () => traceShape.parse(await rack.ask(`/trace?machine=${mac}`)).steps;
+    const log = async () =>
+      logShape.parse(JSON.parse(await well(run('events', '--machine', systemId, '--level', 'debug', '--json'))));
+    const before = await steps();
+    const last = Math.max(...(await log()).map(({ id }) => id));
+    const dashed = mac.replaceAll(':', '-');
+    const names = [`pxelinux.cfg/01-${dashed}`, `grub/grub.cfg-${mac}`, `ipxe.cfg-${dashed}`];
+    for (let round = 0; round < 4; round += 1) {
+      for (const name of names) {
+        assert.equal((await ask(neighbour, `/${name}`)).status, 200);
+        await loadByTftp(`${PLACE.octets}.1`, PLACE.tftpPort, name, neighbour);
+      }
+    }
+    const withheld = /^127\.\d+\.\d+\.66, .* asked for its configuration and got it without the boot token/;
+    await eventually('the region has its part', async () =>
+      (await log()).some(({ description }) => withheld.test(description)),
+    );
+    const since = (await steps()).slice(before.length);
+    assert.ok(
+      since.every(({ kind }) => kind === 'boot.token-withheld'),
+      JSON.stringify(since),
+    );
+    for (const { id, type, description } of await log())
+      if (id > last) assert.ok(type === 'Rack' && withheld.test(description), `${type}: ${description}`);
+  }
+
   before(() => rack.startWhole());
   after(() => rack.remove());
 
@@ -129,6 +162,7 @@ describe('identity', { skip: missing('linux') }, () => {
     assert.match(stolen.text, /rackboot=commissioning/);
     assert.ok(!stolen.text.includes('rackboot_token'));
     await rack.reported('boot.token-withheld', { match: ({ mac }) => mac === MACS[0] });
+    await remainsUnheard(systemId);
 
     const lie = new URLSearchParams({ architecture: 'arm64/generic', mac_addresses: MACS[0] ?? '' }).toString();
     await ask(`${PLACE.octets}.66`, MACHINES, lie, { 'X-Rackboot-Token': token });

@@ -62,7 +62,16 @@ const resolve: ResolveAsset = ({ path, peer, local }) => {
   const name = path.replace(/^\/+/, '');
   if (name.startsWith('grub/grub.cfg')) {
     const text = `é ${peer} ${local}\n`;
-    return { kind: 'rendered', path: name, text, mac: MACHINE, purpose: 'enlist', step: { kind: 'chain' } };
+    const isForAnother = name.endsWith('-another');
+    return {
+      kind: 'rendered',
+      path: name,
+      text,
+      mac: MACHINE,
+      purpose: 'enlist',
+      step: { kind: 'chain' },
+      isForAnother,
+    };
   }
   if (name.startsWith('pxelinux.cfg/')) {
     return { kind: 'missing', path: name, reason: 'machine-unknown', mac: undefined };

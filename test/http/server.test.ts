@@ -448,6 +448,18 @@ test('an optional listener is left to the program that has its port, which is na
   await other.server.close();
 });
 
+test('the event about another machine’s configuration has no purpose, and is sampled', async () => {
+  const other = await openRig();
+  for (const name of ['grub.cfg', ...Array.from({ length: 100 }, () => 'grub.cfg-another')])
+    await speak(other.port, `GET /grub/${name} ${HTTP}Connection: close\r\n\r\n`);
+  const purposes = other.events.flatMap((event) =>
+    event.kind === 'http.rendered' ? [Reflect.get(event, 'purpose')] : [],
+  );
+  assert.deepEqual(new Set(purposes), new Set(['enlist', undefined]));
+  assert.ok(purposes.length < 100, `${purposes.length} events`);
+  await other.server.close();
+});
+
 test('closing lets a download finish within the grace period', async () => {
   const other = await openRig();
   other.tree.files.set('linux', kernel);

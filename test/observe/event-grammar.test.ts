@@ -109,7 +109,7 @@ test('events say what somebody did, and when, as all others do', () => {
 
 /** The kinds that people follow at INFO; everything else that machines do is traffic. */
 const FOLLOWED =
-  'config.applied config.changed daemon.backed-up daemon.finishing daemon.note daemon.ready daemon.stopped daemon.stopping dhcp.ballast-kept dhcp.cleared dhcp.ended ' +
+  'boot.asked-by-another config.applied config.changed daemon.backed-up daemon.finishing daemon.note daemon.ready daemon.stopped daemon.stopping dhcp.ballast-kept dhcp.cleared dhcp.ended ' +
   'dhcp.foreign-server-gone dhcp.imported dhcp.probe-blind dhcp.range-eased dhcp.socket-open dhcp.still-used dhcp.store-restored dns.listening ' +
   'dns.name-conflict dns.upstream-recovered http.listening http.tls-failed interface.serving log.level-changed log.level-restored metrics.listening ' +
   'net.neighbour-moved net.router-answer-failed net.router-seen outbox.available region.back region.confirmed region.database-accepts region.database-back region.duties-elsewhere region.duties-here region.linked region.post-queued region.up tftp.listening tftp.unreachable tree.served';

@@ -66,6 +66,7 @@ test('the event names machine, file, size, time and terms', async () => {
     mac: mac(0x525400123456),
     purpose: 'install',
     step: { kind: 'chain' },
+    isForAnother: false,
   };
   assert.equal((await bench.load('pxelinux.cfg/01-aa', { blksize: 1408 })).toString(), 'DEFAULT x\n');
   const { at, ...event } = bench.events[0] ?? assert.fail();
@@ -85,10 +86,23 @@ test('the event names machine, file, size, time and terms', async () => {
   });
 });
 
+test('the event about another machine’s configuration has no purpose', async () => {
+  const bench = await Bench.start();
+  const asset = { kind: 'rendered', path: 'a', text: 'x', mac: mac(0x525400123456), step: { kind: 'chain' } } as const;
+  for (const isForAnother of [false, true]) {
+    bench.assets.a = { ...asset, purpose: 'local', isForAnother };
+    await bench.load('a');
+  }
+  assert.deepEqual(
+    bench.events.map((event) => ('purpose' in event ? event.purpose : undefined)),
+    ['local', undefined],
+  );
+});
+
 test('a file of the tree wins over rendered text and over missing', async () => {
   const bench = await Bench.start({ a: { bytes: content(5) }, b: { bytes: content(6) } });
-  const step = { kind: 'chain' } as const;
-  bench.assets.a = { kind: 'rendered', path: 'a', text: 'rendered', mac: undefined, purpose: 'local', step };
+  const told = { purpose: 'local', step: { kind: 'chain' }, isForAnother: false } as const;
+  bench.assets.a = { kind: 'rendered', path: 'a', text: 'rendered', mac: undefined, ...told };
   bench.assets.b = { kind: 'missing', path: 'b', reason: 'machine-unknown', mac: undefined };
   assert.equal((await bench.load('a')).length, 5);
   assert.equal((await bench.load('b')).length, 6);

@@ -33,6 +33,7 @@ test('at most 6144 transfers are carried: beyond, a request is not answered unti
       mac: undefined,
       purpose: 'local',
       step: { kind: 'chain' },
+      isForAnother: false,
     }),
     files: { open: async () => undefined },
     publish: () => undefined,

@@ -7,6 +7,7 @@ import { BootTokens } from '../../boot/boot-tokens.ts';
 import { identifyBootClient } from '../../boot/client.ts';
 import type { BootConfig, HttpEndpoint } from '../../boot/config.ts';
 import { LoaderLoops } from '../../boot/loader-loops.ts';
+import type { OriginFacts } from '../../boot/origin.ts';
 import { type BootPlan, type BootQuery, IPXE_SCRIPT, planBoot } from '../../boot/plan.ts';
 import { ShownSigns } from '../../boot/shown-signs.ts';
 import type { Clock, Instant } from '../../clock.ts';
@@ -80,6 +81,10 @@ export class Rack {
   readonly http: BootHttpServer;
   readonly #tokens: BootTokens;
   readonly #signs = new ShownSigns();
+  readonly #origins: OriginFacts = {
+    macOf: (peer) => this.#macOf(peer),
+    awayFrom: (machine, peer) => awayFrom(machine, peer, this.#config.dhcp),
+  };
   /** The commands of an operator that change leases. */
   readonly leaseCommands: LeaseCommands;
   readonly #loops: LoaderLoops;
@@ -146,9 +151,8 @@ export class Rack {
       clock,
       publish,
       machines: () => this.#machines,
-      macOf: (peer) => this.#macOf(peer),
+      ...this.#origins,
       mayMove: (peer) => this.elsewhere.isElsewhere(peer),
-      awayFrom: (machine, peer) => awayFrom(machine, peer, this.#config.dhcp),
       rackName: () => this.#config.name,
     });
     const servers = () => [this.tftp, this.http];
@@ -312,7 +316,7 @@ export class Rack {
     return {
       config: this.#boot,
       machines: this.#machines,
-      macOf: (peer) => this.#macOf(peer),
+      ...this.#origins,
       hasFile: (path) => this.tree.hasFile(path),
       realOf: (path) => this.tree.realOf?.(path),
       signsOf: (mac) => this.#signs.find(mac),

@@ -26,7 +26,7 @@ import { isNetworkStart, type MachineEvent, type NewMachineEvent } from '../reco
 import type { PowerParameters } from '../records/power-parameters.ts';
 import type { PowerTask } from '../records/power-task.ts';
 import { decideRefusal, type RefusalWord } from '../records/refusal.ts';
-import { fieldsOf, isByAddress } from '../records/report-fields.ts';
+import { clientOf, fieldsOf } from '../records/report-fields.ts';
 import { restingStatus } from './command-effects.ts';
 import type { Actor, CommandRefusal } from './commands.ts';
 import { isInterrupted, isOwnInterruption, taskOfState } from './state-power.ts';
@@ -104,7 +104,7 @@ export function hasStartedSince(events: readonly MachineEvent[]): boolean {
   for (const event of events) {
     const { code, kind, atMs } = event;
     if (code === 'power-ordered') return startsMs.some((startMs) => startMs >= atMs);
-    if (kind !== undefined && isNetworkStart(kind, fieldsOf(event), isByAddress(event))) startsMs.push(atMs);
+    if (kind !== undefined && isNetworkStart(kind, fieldsOf(event), clientOf(event))) startsMs.push(atMs);
   }
   return startsMs.length > 0;
 }

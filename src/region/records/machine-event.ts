@@ -136,12 +136,17 @@ export const isDeadTransfer = (kind: string): boolean =>
   /^(?:tftp|http)\.(?:aborted|timed-out|unreachable|stalled|failed|gave-way)$/.test(kind);
 
 /**
- * True if a machine is starting from the network. Loading a file does not count, nor a client of which the rack knew only the IP address.
+ * True if a machine is starting from the network. Loading a file does not count, nor a client of which the rack knew only the IP address, nor
+ * an offer without an address (proxy mode): it may be another network's, where any host can use the machine's hardware address.
  */
-export const isNetworkStart = (kind: string, fields: ReportFields, byAddress: boolean): boolean =>
+export const isNetworkStart = (
+  kind: string,
+  fields: ReportFields,
+  { mac, address }: { readonly mac?: string | undefined; readonly address?: string | undefined },
+): boolean =>
   kind === 'dhcp.offer'
-    ? isOfferWithFile(fields)
-    : isBootEvent(eventTypeOf(kind)) && fields.purpose !== undefined && !byAddress;
+    ? isOfferWithFile(fields) && address !== undefined
+    : isBootEvent(eventTypeOf(kind)) && fields.purpose !== undefined && mac !== undefined;
 
 /** Kinds that show a host with an address: it took one, or was heard on the wire. */
 export const HEARD_KINDS: readonly string[] = [
@@ -180,8 +185,12 @@ export const isAddressTaken = (kind: string): boolean => kind === 'dhcp.ack' || 
 const OF_THE_RACK =
   /\.(?:listening|listener-waiting|socket-open|socket-failed|store-unavailable|store-restored|upstream-failed|upstream-recovered)$/;
 
+/** Another host asked for the machine's configuration: nothing that the machine did. */
+const OF_ANOTHER_HOST = /^boot\.(?:token-withheld|asked-by-another)$/;
+
 export function eventTypeOf(kind: string): MachineEventType {
   if (OF_THE_RACK.test(kind)) return 'NODE_RACK_EVENT';
+  if (OF_ANOTHER_HOST.test(kind)) return 'NODE_RACK_EVENT';
   if (/^(boot\.|http\.rendered|tftp\.rendered)/.test(kind)) return 'NODE_PXE_REQUEST';
   if (kind.startsWith('tftp.')) return 'NODE_TFTP_REQUEST';
   if (kind.startsWith('http.')) return 'NODE_HTTP_REQUEST';

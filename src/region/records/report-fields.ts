@@ -17,7 +17,7 @@ export function fieldsOf(event: Happening): ReportFields {
     case 'http.file-sent':
       return { file: event.params.file };
     case 'http.rendered':
-      return { file: event.params.file, purpose: event.params.purpose ?? 'nothing' };
+      return { file: event.params.file, purpose: event.params.purpose };
     case 'http.posted':
       return { status: event.params.status };
     default:
@@ -28,9 +28,11 @@ export function fieldsOf(event: Happening): ReportFields {
 export const isFromAway = (event: Happening): boolean =>
   (event.code === 'rack' || isReported(event)) && event.params.isAway === true;
 
-/** A rack sent a configuration to a client of which it knew only the IP address. */
-export const isByAddress = (event: Happening): boolean =>
-  isReported(event) && event.params.mac === undefined && fieldsOf(event).purpose !== undefined;
+/** How a rack's report identifies its client. */
+export const clientOf = (
+  event: Happening,
+): { readonly mac?: string | undefined; readonly address?: string | undefined } =>
+  isReported(event) ? event.params : {};
 
 /** To firmware or a loader, even if the rack has no boot file for it. */
 export const isBootOffer = ({ client }: ReportFields): boolean => client !== undefined && client !== '';

@@ -172,9 +172,9 @@ export class EventTable {
       const machineId = interfaces.see(report);
       events.push(reportedEvent(report, happening, { machineId, rackId }));
       if (report.isAway === true) continue;
-      const isAlive = isBootEvent(eventTypeOf(report.kind)) && !isDeadTransfer(report.kind);
+      const isAlive = report.mac !== undefined && isBootEvent(eventTypeOf(report.kind)) && !isDeadTransfer(report.kind);
       if (machineId !== undefined && isAlive) booting.set(machineId, report.at);
-      const isStart = isNetworkStart(report.kind, fieldsOf(happening), report.mac === undefined);
+      const isStart = isNetworkStart(report.kind, fieldsOf(happening), report);
       if (machineId !== undefined && isStart) started.set(machineId, report.at);
       if (machineId !== undefined && isAddressTaken(report.kind)) leased.add(machineId);
     }

@@ -412,6 +412,33 @@ test('a system whose start was lost because the region stopped is Deployed when 
     heldPower(() => false),
   ));
 
+test('a neighbour who fetches the configuration of a machine ends none of its work and gives it no time', () =>
+  withDeployments(
+    async (place) => {
+      const { clock, store } = place;
+      const machine = await written(place);
+      await machine.see('dhcp.ack', 'Has 10.20.0.100', { address: '10.20.0.100' });
+      const before = await machine.now();
+      for (let times = 0; times < 12; times += 1) {
+        await clock.pass(2 * MINUTE_MS);
+        const [seenAs, at] = [{ machine: 'calm-ibis', address: '10.20.0.51' }, clock.wallTimeMs()];
+        for (const kind of ['boot.token-withheld', 'boot.asked-by-another'])
+          await machine.see(kind, '10.20.0.51 asked for the configuration of calm-ibis', seenAs);
+        // His own events, and those from the machine's former address, have no hardware address.
+        for (const address of ['10.20.0.51', '10.20.0.100']) {
+          const told = { kind: 'http.rendered', at, address, text: 'x', params: { file: 'ipxe.cfg' } };
+          await machine.region.observe([{ sequence: times, ...told }], `neighbour ${address}`);
+        }
+      }
+      const after = await machine.now();
+      assert.deepEqual([after.status, after.statusDeadlineMs], ['deploying', before.statusDeadlineMs]);
+      const log = await store.listEvents({ machines: { systemIds: [machine.systemId] }, limit: 200 });
+      const shown = log.filter(({ kind }) => kind === 'boot.asked-by-another');
+      assert.match(sentenceOf(shown[0]), /^10\.20\.0\.51 asked for the configuration of calm-ibis/);
+    },
+    heldPower(() => false),
+  ));
+
 test('a machine that keeps booting from the network instead of its disk becomes Failed deployment, with the reason', () =>
   withDeployments(
     async (place) => {

@@ -73,7 +73,8 @@ const CASES: readonly (readonly [what: string, fields: readonly ReportFields[], 
     'isBootDecision isEnvironmentStart',
   ],
   ['a loader that must ask again', [sent({ ...rendered, purpose: 'chain' })], ''],
-  ['another purpose', [sent({ ...rendered, purpose: 'install' }), sent(rendered)], 'isBootDecision'],
+  ['another purpose', [sent({ ...rendered, purpose: 'install' })], 'isBootDecision'],
+  ['a configuration of another machine', [sent(rendered)], ''],
   ['a loaded file', [sent({ kind: 'http.file-sent', file: '/initrd' }), sent({ kind: 'tftp.sent', file: 'x' })], ''],
   [
     'a loaded kernel',
@@ -95,11 +96,17 @@ for (const [what, reports, recognised] of CASES) {
 }
 
 test('a machine starts from the network with an offer of a file or a configuration, not as a mere IP address', () => {
-  assert.equal(isNetworkStart('dhcp.offer', sent({ ...offer, client: 'bios', file: 'x' }), false), true);
-  assert.equal(isNetworkStart('dhcp.offer', sent(offer), false), false);
-  assert.equal(isNetworkStart('http.rendered', sent(rendered), false), true);
-  assert.equal(isNetworkStart('http.rendered', sent(rendered), true), false);
-  assert.equal(isNetworkStart('http.file-sent', sent({ kind: 'http.file-sent', file: 'x' }), false), false);
+  const booting = sent({ ...offer, client: 'bios', file: 'x' });
+  const address = '10.20.0.7';
+  const client = { mac: '52:54:00:00:00:01', address };
+  assert.equal(isNetworkStart('dhcp.offer', booting, client), true);
+  assert.equal(isNetworkStart('dhcp.offer', sent(offer), client), false);
+  assert.equal(isNetworkStart('http.rendered', sent({ ...rendered, purpose: 'local' }), client), true);
+  assert.equal(isNetworkStart('http.rendered', sent({ ...rendered, purpose: 'local' }), { address }), false);
+  assert.equal(isNetworkStart('http.rendered', sent(rendered), client), false);
+  assert.equal(isNetworkStart('http.file-sent', sent({ kind: 'http.file-sent', file: 'x' }), client), false);
+  // Nobody knows on which network it was.
+  assert.equal(isNetworkStart('dhcp.offer', booting, { mac: client.mac }), false);
 });
 
 test('traffic is DEBUG, but the answer that says what to boot is INFO', () => {
