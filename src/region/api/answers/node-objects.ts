@@ -204,8 +204,8 @@ export const NODE_OBJECTS = {
     string: 'status',
   },
   rackInterface: {
-    'string|null': 'ip_range_high ip_range_low static_ip_range_low static_ip_range_high',
-    string: 'broadcast_ip name ip subnet_mask interface',
+    'string|null': 'ip interface ip_range_high ip_range_low static_ip_range_low static_ip_range_high',
+    string: 'broadcast_ip name subnet_mask',
     integer: 'management',
   },
   rackNetwork: {
