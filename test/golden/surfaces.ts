@@ -1,6 +1,7 @@
 // What others depend on, as text: the API as its clients learn it, the help of each command, metrics, keys of the configuration, events and
-// refusals, the databases, and the bytes with which the rack answers the captured questions of real clients. `write.ts` stores them in
-// fixtures/golden; golden.test.ts compares. Everything is taken from the outside where that is possible, so that the code behind it may move.
+// refusals, the databases, the bytes with which the rack answers the captured questions of real clients, and what is said of networks
+// (networks.ts). `write.ts` stores them in fixtures/golden; golden.test.ts compares. Everything is taken from the outside where that is
+// possible, so that the code behind it may move.
 //
 // 1. A surface does not depend on the host, the time, or chance.
 
@@ -29,6 +30,9 @@ import { ANY } from '../../src/net/address.ts';
 import { REFUSALS } from '../../src/region/records/refusal.ts';
 import { EVENT_KINDS } from '../../src/region/reports/reported.ts';
 import { RunningRack } from '../support/running-rack.ts';
+import { SCENES } from './network-scenes.ts';
+import { CHANGES } from './network-writes.ts';
+import { takeScene } from './networks.ts';
 
 /** The place on loopback of the rack whose surfaces are taken. */
 export const PLACE = labPlace(123);
@@ -170,6 +174,14 @@ function dhcpAnswers(): string {
   return lines(found);
 }
 
+/** What is said of the networks of each scene. */
+export async function takeNetworks(): Promise<Surfaces> {
+  const found: [string, string][] = [];
+  for (const scene of SCENES)
+    found.push([`networks-${scene.name}.json`, await takeScene(scene, CHANGES[scene.name] ?? [])]);
+  return new Map(found);
+}
+
 /** Everything. @param place where a rack may run */
 export async function takeSurfaces(place: LabPlace): Promise<Surfaces> {
   const events = [...EVENT_KINDS].map(([kind, { level }]) => `${kind} ${level}`);
@@ -190,5 +202,6 @@ export async function takeSurfaces(place: LabPlace): Promise<Surfaces> {
       ),
     ],
     ['dhcp-answers.txt', dhcpAnswers()],
+    ...(await takeNetworks()),
   ]);
 }
