@@ -190,7 +190,7 @@ const RELAYED: Scene = {
 
 const BY_API: Scene = {
   name: 'by-api',
-  own: own('', [at('eth0', '192.0.2.5/24'), at('eth1', '10.20.0.1/24'), at('eth1.30', '10.30.0.1/24')]),
+  own: own('', [at('eth0', '192.0.2.5/24'), at('eth1.30', '10.30.0.1/24'), at('eth3', '10.33.0.1/24')]),
   bootedAt: '10.30.0.100',
   async build(site) {
     const { done } = site;
@@ -246,16 +246,15 @@ const BY_API: Scene = {
     });
     await done('admin', 'POST', '1.0/nodegroups/master/interfaces/?op=new', {
       name: 'old',
-      interface: 'eth1',
-      ip: '10.20.0.1',
+      interface: 'eth3',
+      ip: '10.33.0.1',
       subnet_mask: '255.255.255.0',
       management: '1',
-      router_ip: '10.20.0.254',
-      ip_range_low: '10.20.0.100',
-      ip_range_high: '10.20.0.199',
+      router_ip: '10.33.0.254',
+      ip_range_low: '10.33.0.100',
+      ip_range_high: '10.33.0.199',
     });
-    // Made by DHCP in a VLAN, then switched off.
-    await done('admin', 'PUT', '2.0/subnets/{10.20.0.0/24}/', { dns_servers: '10.20.0.53' });
+    await done('admin', 'PUT', '2.0/subnets/{10.33.0.0/24}/', { dns_servers: '10.33.0.53' });
   },
 };
 
@@ -517,4 +516,12 @@ const FULL: Scene = {
   },
 };
 
-export const SCENES: readonly Scene[] = [INIT, FILE, PROXY, RELAYED, BY_API, TWO_RACKS, REMOTE_FILE, FULL];
+/** `by-api` and `full` in one region, as version 7 of the database stored them. What memory alone knew is gone. */
+const STATE_7: Scene = {
+  ...FULL,
+  name: 'state-7',
+  own: own('', [...(BY_API.own?.host ?? []), ...(FULL.own?.host?.slice(1) ?? [])]),
+  build: 'region-7-networks.db',
+};
+
+export const SCENES: readonly Scene[] = [INIT, FILE, PROXY, RELAYED, BY_API, TWO_RACKS, REMOTE_FILE, FULL, STATE_7];

@@ -6,7 +6,7 @@
 // 2. Racks report as real ones do: what their configuration resolves to, with the settings that the region sends them.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mock } from 'node:test';
@@ -25,10 +25,14 @@ import { operationsByPath, runOperation } from '../../src/region/api/operations.
 import { networkFiles } from '../../src/region/layout/deployable.ts';
 import { PAGES } from '../../src/region/page/routes.ts';
 import type { HostAddress } from '../../src/region/records/rack-description.ts';
+import { REGION_FILE } from '../../src/store/region/region-schema.ts';
+import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { writeDesiredState } from '../../src/uplink/desired-state-cache.ts';
 import { type AskedApi, type CallerName, type Fields, type Method, withAskedApi } from '../region/asked-api.ts';
 import { viewOf } from '../region/page/view.ts';
 import { hearRack, register, registration } from '../region/racks/rack-place.ts';
+
+const STATES = join(import.meta.dirname, '..', '..', 'fixtures', 'state');
 
 /** A rack of a scene. */
 export interface SceneRack {
@@ -54,8 +58,8 @@ export interface Scene {
   /** The rack in the region's process; undefined: the region is apart. */
   readonly own?: SceneRack;
   readonly remote?: readonly SceneRack[];
-  /** Builds it, before the racks report for the last time. */
-  readonly build: (site: Site) => Promise<void>;
+  /** Builds it, before the racks report for the last time; a file of fixtures/state has it already. */
+  readonly build: string | ((site: Site) => Promise<void>);
   /** What happens after that. */
   readonly after?: (site: Site) => Promise<void>;
   /** Where its machine `web` booted. */
@@ -108,7 +112,9 @@ const CONFIG_FILE = '/etc/rackboot/rackboot.yaml';
 
 /** Runs the work on the region of a scene. */
 export async function withScene(scene: Scene, work: (site: Site) => Promise<void>): Promise<void> {
-  const { own, remote = [] } = scene;
+  const { own, remote = [], build } = scene;
+  const stateDir = mkdtempSync(join(tmpdir(), 'rackboot-networks-'));
+  if (typeof build === 'string') copyFileSync(join(STATES, build), join(stateDir, REGION_FILE));
   const ownRack = own && { uuid: own.uuid, name: own.name, file: CONFIG_FILE, values: valuesOf(own) };
   await withAskedApi(
     async (api) => {
@@ -139,15 +145,19 @@ export async function withScene(scene: Scene, work: (site: Site) => Promise<void
         },
       };
       await site.report();
-      await scene.build(site);
-      await site.report();
-      await addMachine(site, scene);
-      await scene.after?.(site);
+      if (typeof build === 'function') {
+        await build(site);
+        await site.report();
+        await addMachine(site, scene);
+        await scene.after?.(site);
+      }
       await work(site);
     },
     {},
     ownRack === undefined ? { managedNetworks: [] } : { ownRack },
+    openRegionStore({ stateDir }),
   );
+  rmSync(stateDir, { recursive: true });
 }
 
 function valuesOf({ file }: SceneRack): Settings {

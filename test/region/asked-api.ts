@@ -3,6 +3,7 @@
 import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
+import type { RegionStore } from '../../src/region/records/store.ts';
 import type { Region, RegionOptions } from '../../src/region/region.ts';
 import { authorizationOf } from '../support/oauth.ts';
 import { addAdmin, hashOnce } from './accounts/administrator.ts';
@@ -100,30 +101,36 @@ export function askerOf(region: Region, keys: ReadonlyMap<CallerName, string> = 
   };
 }
 
-/** Makes the accounts of the callers. @returns the header of each with a key of theirs */
+/** Makes the accounts of the callers, unless the store has them. @returns the header of each with a key of theirs */
 export async function addCallers({ store, clock }: RegionPlace): Promise<ReadonlyMap<CallerName, string>> {
-  await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
-  const passwordHash = await hashOnce('long enough', clock);
-  for (const username of CALLERS.slice(1))
-    await store.accounts.addUser({
-      username,
-      email: `${username}@example.org`,
-      passwordHash,
-      isAdmin: false,
-      createdMs: 0,
-    });
+  if ((await store.accounts.findUser('admin')) === undefined) {
+    await addAdmin(store, clock, { username: 'admin', email: '', password: 'long enough' });
+    const passwordHash = await hashOnce('long enough', clock);
+    for (const username of CALLERS.slice(1))
+      await store.accounts.addUser({
+        username,
+        email: `${username}@example.org`,
+        passwordHash,
+        isAdmin: false,
+        createdMs: 0,
+      });
+  }
   const keys = new Map<CallerName, string>();
   for (const username of CALLERS) keys.set(username, authorizationOf(await createApiKey(store, clock, username)));
   return keys;
 }
 
-/** Runs the work on a region of its own; the administrator asks unless another caller is named. */
+/**
+ * Runs the work on a region of its own; the administrator asks unless another caller is named.
+ * @param opened default: a region.db of its own
+ */
 export async function withAskedApi(
   work: (api: AskedApi) => Promise<void>,
   options: Partial<RegionOptions> = {},
   config: Partial<RegionConfig> = {},
+  opened?: RegionStore,
 ): Promise<void> {
-  const place = await makeRegion(config, 1, undefined, options);
+  const place = await makeRegion(config, 1, opened, options);
   try {
     const keys = await addCallers(place);
     const inject = injector(place.region);
