@@ -25,6 +25,13 @@ export type ControlMethod = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 const FORM_TYPE = 'application/x-www-form-urlencoded';
 
+interface AskOptions {
+  readonly contentType?: string;
+  readonly names?: OptionNames;
+  /** How long the daemon may be silent, in milliseconds. Default: ANSWER_MS_MAX. */
+  readonly answerMsMax?: number;
+}
+
 /**
  * Asks the daemon that uses `stateDir`.
  * @returns the value of a JSON answer, the text of any other, undefined if there is none
@@ -36,7 +43,7 @@ export function askDaemon(
   path: string,
   method: ControlMethod = 'GET',
   body?: string,
-  { contentType = FORM_TYPE, names = {} }: { readonly contentType?: string; readonly names?: OptionNames } = {},
+  { contentType = FORM_TYPE, names = {}, answerMsMax = ANSWER_MS_MAX }: AskOptions = {},
 ): Promise<unknown> {
   const socketPath = join(stateDir, CONTROL_SOCKET);
   const type = body === undefined ? {} : { 'Content-Type': contentType };
@@ -63,8 +70,8 @@ export function askDaemon(
         else reject(refusalOf(answer.statusCode ?? 0, text, path, names));
       });
     });
-    asking.setTimeout(ANSWER_MS_MAX, () => {
-      const text = `the daemon at ${socketPath} did not answer in ${ANSWER_MS_MAX / 1000} s`;
+    asking.setTimeout(answerMsMax, () => {
+      const text = `the daemon at ${socketPath} did not answer in ${answerMsMax / 1000} s`;
       asking.destroy(new RackError('not-running', text));
     });
     asking.on('error', (error) => reject(toRackError(error, stateDir)));

@@ -11,12 +11,15 @@ import { askDaemon } from './ask-daemon.ts';
 // An `import` of this module reads each of its exports, and so loads an unused HTTP client: see `http/server.ts`.
 const { request } = process.getBuiltinModule('node:http');
 
+/** Longer than the daemon itself waits for its thread, which then says why. */
+const OPEN_MS_MAX = 75_000;
+
 const doorShape = z.object({ socket: z.string(), tree: z.string() });
 
 /** Has the daemon of this host open the socket. @returns undefined: no daemon runs @throws RackError as `askDaemon` */
 export async function openEngine(stateDir: string): Promise<EngineDoor | undefined> {
   try {
-    return doorShape.parse(await askDaemon(stateDir, '/images', 'POST', ''));
+    return doorShape.parse(await askDaemon(stateDir, '/images', 'POST', '', { answerMsMax: OPEN_MS_MAX }));
   } catch (error) {
     if (error instanceof RackError && error.code === 'not-running') return undefined;
     throw error;

@@ -57,6 +57,11 @@ const HEALTHY_MS = 60_000;
 const HAND_OVER_CHECK_MS = 5;
 /** How long a machine or an operator waits for the thread's answer, in milliseconds. A slower disk counts as failing. */
 const ANSWER_MS_MAX = 4000;
+/**
+ * How long an operator waits for the socket of the images, in milliseconds: on a busy host, the thread behind it takes long to start. A thread
+ * that ends is known at once.
+ */
+const OPEN_IMAGES_MS_MAX = 60_000;
 /** While so many events wait, no leases are added that the region may not know. */
 export const WAITING_TO_TELL_MAX = 1024;
 
@@ -143,7 +148,7 @@ export class RackUplink {
     this.#desiredSince = options.cached.sinceMs;
     this.#posts = new Questions(options.clock, ANSWER_MS_MAX);
     this.#commands = new Questions(options.clock, ANSWER_MS_MAX);
-    this.#images = new Questions(options.clock, ANSWER_MS_MAX);
+    this.#images = new Questions(options.clock, OPEN_IMAGES_MS_MAX);
     this.#cursor = options.stream.subscribe(() => this.#collect(EVENTS_PER_TURN_MAX), 'uplink');
   }
 

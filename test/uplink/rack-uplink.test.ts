@@ -405,3 +405,19 @@ test('while a remote region does not take events, its leases do not fill the out
   assert.equal(await store(), count);
   assert.equal(uplink.status().eventsWaiting, 0);
 });
+
+test('an operator waits for a slow thread of images, and not for one that has ended', async () => {
+  const thread = new Thread();
+  const clock = new VirtualClock();
+  const uplink = uplinkTo(thread, new EventStream(), { clock });
+  uplink.start();
+  const door = { socket: '/s', tree: '/tree' };
+  const slow = uplink.openImages();
+  clock.advance(30_000);
+  const [asked] = thread.posted.flatMap((message) => (message.kind === 'open-images' ? [message.id] : []));
+  thread.tell({ kind: 'images-open', id: asked ?? 0, answer: door });
+  assert.deepEqual(await slow, door);
+  const lost = uplink.openImages();
+  thread.end();
+  assert.equal(await lost, undefined);
+});
