@@ -61,7 +61,12 @@ const NODE = `${LIBRARY}/bin/node`;
 /** Of koffi, what Node loads. */
 const KOFFI_FILES = ['package.json', 'index.cjs', 'indirect.cjs', 'src/koffi/*.cjs', 'src/koffi/src/*.cjs'];
 const SCRIPTS = ['preinst', 'postinst', 'prerm', 'postrm'];
-const RUN_BY_USERS = new Set([NODE, `${LIBRARY}/bin/rackboot.js`, ...SCRIPTS.map((name) => `DEBIAN/${name}`)]);
+const RUN_BY_USERS = new Set([
+  NODE,
+  `${LIBRARY}/bin/rackboot.js`,
+  'usr/bin/rackboot-maas',
+  ...SCRIPTS.map((name) => `DEBIAN/${name}`),
+]);
 
 /** The versions of the libraries that Node and koffi name as needed: objdump -p, readelf -V. */
 const LIBRARIES = 'libc6 (>= 2.28), libgcc-s1 (>= 3.4), libstdc++6 (>= 5)';
@@ -110,6 +115,7 @@ export async function makeDebianPackage(
   putNode(root, architecture);
   mkdirSync(join(root, 'usr/bin'), { recursive: true });
   symlinkSync('../lib/rackboot/bin/rackboot.js', join(root, 'usr/bin/rackboot'));
+  put('usr/bin/rackboot-maas', own('packaging/debian/rackboot-maas'));
   for (const file of globSync('*.{service,timer}', { cwd: join(ROOT, 'systemd') }).sort())
     put(
       `usr/lib/systemd/system/${file}`,

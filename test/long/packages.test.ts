@@ -267,6 +267,8 @@ describe('the packages', { skip }, () => {
           assert.equal(systemd.show(unit, 'UnitFileState'), 'disabled');
         }
         assert.match(run('sh', '-c', 'MANWIDTH=80 man rackboot-images | cat'), /rackboot images build/);
+        assert.match(run('maas', '--help'), /\blogin\b/);
+        assert.equal(run('maas-region-admin', '--version').split(' ')[0]?.trim(), FORMER);
       });
 
       test('init offers to enable the service, which then gives an address', async (t) => {
