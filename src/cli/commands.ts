@@ -72,8 +72,16 @@ export async function runCommand(written: readonly string[]): Promise<number> {
   if (args[0] !== COMPLETION_OPTION) return await runTyped(args);
   const { lineOf, proposalsFor } = await import('./completion/proposals.ts');
   const { words, parserLine } = await proposalsFor(lineOf(args.slice(1)));
-  for (const word of words) print(word);
-  return parserLine === undefined ? 0 : await runTyped([COMPLETION_OPTION, 'rackboot', ...parserLine]);
+  const isFirstWord = parserLine !== undefined && parserLine.length <= 1;
+  // Own commands come before the nouns of the API.
+  for (const word of [...(isFirstWord ? await ownCommands(parserLine) : []), ...words]) print(word);
+  return parserLine === undefined || isFirstWord ? 0 : await runTyped([COMPLETION_OPTION, 'rackboot', ...parserLine]);
+}
+
+/** What the parser proposes for the first word. */
+async function ownCommands(line: readonly string[]): Promise<readonly string[]> {
+  const { default: yargs } = await import('yargs');
+  return (await addCommands(yargs([]), () => undefined).getCompletion(['rackboot', ...line])).toSorted();
 }
 
 async function runTyped(args: readonly string[]): Promise<number> {

@@ -6,6 +6,7 @@ import { basename } from 'node:path';
 import { findNamed, type Noun, parametersOf } from '../clients/description.ts';
 import { listProfiles } from '../clients/profiles.ts';
 import { isOwnCommand, mayBeOperation, OPERATION_OPTIONS, untaken, withOwnNoun } from '../operations/commands.ts';
+import { proposeNames } from './names.ts';
 
 interface Proposals {
   readonly words: readonly string[];
@@ -27,6 +28,8 @@ export async function proposalsFor(typed: readonly string[]): Promise<Proposals>
   if (typed.at(-2) === '--profile') return { words: listProfiles() };
   if (typed.length <= 1) return { words: await proposeOperations(typed, TYPED), parserLine: typed };
   if (typed[0] === 'maas') return await proposeAsMaas(typed.slice(1));
+  const names = await proposeNames(typed);
+  if (names !== undefined) return { words: names };
   const line = withOwnNoun(typed);
   const [first = ''] = line;
   if (first === 'logout') return proposeProfile(line);

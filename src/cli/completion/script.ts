@@ -12,10 +12,10 @@ _rackboot_completions()
     mapfile -t proposals < <(${ASK} "\${COMP_WORDS[@]:0:COMP_CWORD+1}")
     mapfile -t COMPREPLY < <(compgen -W "$(printf '%q ' "\${proposals[@]}")" -- "\${COMP_WORDS[COMP_CWORD]}")
 }
-complete -o bashdefault -o default -F _rackboot_completions rackboot
+complete -o nosort -o bashdefault -o default -F _rackboot_completions rackboot
 # bash completes an alias by its name.
 if [[ "\${BASH_ALIASES[maas]}" == *rackboot* ]] || ! type -P maas > /dev/null || grep -q "exec .*rackboot" "$(type -P maas)"; then
-    complete -o bashdefault -o default -F _rackboot_completions maas
+    complete -o nosort -o bashdefault -o default -F _rackboot_completions maas
 fi`;
 
 const ZSH = `#compdef rackboot
@@ -25,7 +25,7 @@ _rackboot_completions()
   local -a proposals
   proposals=("\${(@f)$(${ASK} "\${(@)words[1,CURRENT]}")}")
   if [[ -n "$proposals" ]]; then
-    _describe 'values' proposals
+    _describe -V 'values' proposals
   else
     _default
   fi
@@ -40,7 +40,7 @@ else
 fi`;
 
 const FISH = `# fish completes rackboot: rackboot completion > ~/.config/fish/completions/rackboot.fish
-complete --no-files --command rackboot --arguments '(${ASK} (commandline -opc) (commandline -ct))'`;
+complete --no-files --keep-order --command rackboot --arguments '(${ASK} (commandline -opc) (commandline -ct))'`;
 
 /** The script for the shell of a process; bash's if the shell is unknown. */
 export function completionScript({ SHELL = '', ZSH_NAME = '' }: Readonly<Record<string, string | undefined>>): string {

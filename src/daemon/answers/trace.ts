@@ -36,6 +36,8 @@ export function traceAnswers(sources: TraceSources): ControlAnswers {
     '/trace/follow': ({ query }) =>
       follow(sources, query.has('machine') ? findNamed(sources, query, { allowUnseen: true }) : undefined),
     '/seen': () => seen(sources),
+    // For a shell that completes one.
+    '/machine-names': () => sources.rack()?.machines.all.map(({ hostname }) => hostname) ?? [],
   };
 }
 

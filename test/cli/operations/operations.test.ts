@@ -237,6 +237,7 @@ test('bash completes with the script that rackboot completion prints', { skip: m
     "alias maas='rackboot maas'",
     'eval "$(rackboot completion)"',
     'complete -p rackboot maas',
+    `${complete('rackboot ""')} | tr ' ' '\\n' | grep -xE 'why|account|apikey'`,
     complete('rackboot lea'),
     complete('rackboot leases cl'),
     complete('rackboot node-group-i'),
@@ -252,8 +253,11 @@ test('bash completes with the script that rackboot completion prints', { skip: m
   const env = await shellEnvironment('bash');
   const { stdout } = await promisify(execFile)('bash', ['-c', script.join('\n')], { env, timeout: 240_000 });
   assert.deepEqual(stdout.trimEnd().split('\n'), [
-    'complete -o bashdefault -o default -F _rackboot_completions rackboot',
-    'complete -o bashdefault -o default -F _rackboot_completions maas',
+    'complete -o bashdefault -o default -o nosort -F _rackboot_completions rackboot',
+    'complete -o bashdefault -o default -o nosort -F _rackboot_completions maas',
+    'apikey',
+    'why',
+    'account',
     'leases',
     'clear',
     'node-group-interface node-group-interfaces',
@@ -295,7 +299,7 @@ test('zsh completes with the script that rackboot completion prints', { skip: mi
   const complete = (words: string): string => `words=(${words}); CURRENT=$#words; _rackboot_completions`;
   const script = [
     'compdef() { print -r -- "compdef $*" }',
-    '_describe() { local -a shown; shown=("$' + '{(@P)2}"); print -r -- $shown }',
+    '_describe() { local -a shown; shown=("$' + '{(@P)3}"); print -r -- $shown }',
     '_default() { print default }',
     'eval "$(rackboot completion)"',
     complete('rackboot maas logout ""'),
