@@ -7,11 +7,11 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
 import { systemClock } from '../../../src/clock.ts';
 import { errorText } from '../../../src/errors.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
+import { readableCheckout } from '../../support/another-user.ts';
 import { makeAuthority } from '../../support/authority.ts';
 import { portOf } from '../../support/listening-port.ts';
 import { missing } from '../../support/needs.ts';
@@ -29,8 +29,14 @@ async function checked(text: string, ...words: readonly string[]) {
 
 /** A user of every Debian, with a group of its own. */
 const DAEMON = { uid: 1, gid: 1 };
-const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
+/** What another user can read, whom a command of root becomes. */
+const OPEN = readable();
 const REGION = 'region: { store: { kind: sqlite } }';
+
+function readable(): { readonly node: string; readonly main: string } {
+  const { root, node } = readableCheckout();
+  return { node, main: join(root, 'src/main.ts') };
+}
 
 test("a region's file is judged as one, whichever command checks it", async () => {
   for (const words of [['check'], ['region', 'check']]) {
@@ -182,7 +188,7 @@ test('the files are read as the user that runs the region, with its groups', { s
   const check = (gid: number) => {
     chownSync(password, 0, gid);
     chmodSync(password, 0o640);
-    const run = spawnSync(process.execPath, [MAIN, 'region', 'check', '--config', file], { encoding: 'utf8' });
+    const run = spawnSync(OPEN.node, [OPEN.main, 'region', 'check', '--config', file], { encoding: 'utf8' });
     return { status: run.status, said: run.stdout + run.stderr };
   };
   const { status, said } = check(DAEMON.gid);
@@ -206,7 +212,7 @@ test('the key of boot.http.tls is read as the user that runs the rack', { skip: 
   writeFileSync(file, `state_dir: ${state}\nboot: { http: { tls: { cert: ${cert}, key: ${key} } } }\n`);
   const check = (mode: number) => {
     chmodSync(key, mode);
-    const run = spawnSync(process.execPath, [MAIN, 'check', '--config', file], { encoding: 'utf8' });
+    const run = spawnSync(OPEN.node, [OPEN.main, 'check', '--config', file], { encoding: 'utf8' });
     return { status: run.status, said: run.stdout + run.stderr };
   };
   chmodSync(cert, 0o644);
@@ -228,8 +234,8 @@ test('a state directory that is missing and that the user of the service cannot 
   const file = join(place, 'directory.yaml');
   const check = (state: string) => {
     writeFileSync(file, `state_dir: ${state}\n${REGION}\n`);
-    const words = [MAIN, 'region', 'check', '--config', file];
-    const run = spawnSync(process.execPath, words, { ...DAEMON, encoding: 'utf8' });
+    const words = [OPEN.main, 'region', 'check', '--config', file];
+    const run = spawnSync(OPEN.node, words, { ...DAEMON, encoding: 'utf8' });
     return { status: run.status, said: run.stdout + run.stderr };
   };
   const refused = check(join(place, 'closed', 'state'));
