@@ -64,8 +64,8 @@ export function formatAge(ms: number): string {
 /** Formats a wall time in UTC, to the second: `2026-11-20T11:02:03Z`. */
 export const formatWallTime = (wallMs: number): string => new Date(wallMs).toISOString().replace(/\.\d+Z$/, 'Z');
 
-/** A moment as JSON, sentences of the daemon and the API write it, to the second. */
-const UTC_MOMENT = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z(?!\w)/g;
+/** A moment as JSON and sentences of the daemon write it, or as events of the region do. */
+const UTC_MOMENT = /\b\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d+)?Z| \d\d:\d\d UTC)(?!\w)/g;
 
 /**
  * Formats a wall time by the clock of this host, with the offset of its zone (RFC 3339 §5.6): `2026-11-20 12:02:03+01:00`.

@@ -116,6 +116,7 @@ test('a moment in UTC is local time with the offset of the host on that day, in 
       withLocalTimes('refused since 2026-11-21T18:00:00.000Z; 10.0.0.1 until 2026-11-21T18:00:01Z'),
       'refused since 2026-11-22 03:00:00+09:00; 10.0.0.1 until 2026-11-22 03:00:01+09:00',
     );
+    assert.equal(withLocalTimes('until 2026-11-21 23:30 UTC.'), 'until 2026-11-22 08:30:00+09:00.');
     for (const text of ['rackboot-2026-01-01T00-00-00Z.tar', '2026-11-21', '2026-11-21T18:00:00', ''])
       assert.equal(withLocalTimes(text), text);
   } finally {
