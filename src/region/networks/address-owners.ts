@@ -18,6 +18,7 @@ import {
   rangeContains,
   rangesOverlap,
 } from '../../net/address.ts';
+import type { ConfiguredHost } from '../racks/cluster-interface.ts';
 import type { ReportedNetwork } from '../racks/rack-networks.ts';
 import type { AddressKnowledge } from '../records/knowledge.ts';
 import { type HostLease, isHeld, type NetworkRecords, type UsedAddress } from '../records/network-store.ts';
@@ -90,7 +91,7 @@ const MATRIX: Readonly<Record<OwnerKind, Row>> = {
   // A person may give a machine the address of a DNS server, to be it.
   'dns-server': ['no', 'yes', 'no', 'yes', 'yes', 'yes', 'yes', 'yes'],
   machine: ['no', 'no', 'no', 'no', 'no', 'yes', 'yes', 'yes'],
-  configured: ['own', 'own', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
+  configured: ['own', 'own', 'own', 'yes', 'yes', 'yes', 'yes', 'yes'],
   reserved: ['own', 'own', 'no', 'no', 'no', 'no', 'yes', 'yes'],
   lease: ['no', 'no', 'own', 'yes', 'yes', 'yes', 'yes', 'yes'],
   // A host may have been seen with the address that is reserved for it.
@@ -166,6 +167,12 @@ export const ownersOfRecords = ({ ranges, reserved, routes }: NetworkRecords): r
   ...routes.flatMap(({ id, gateway }) => single('route', gateway, '', { id })),
 ];
 
+/** They count once they are stored, and until their rack no longer reports them. */
+const configuredBy = (by: ServedNetwork | ReportedNetwork, hosts: readonly ConfiguredHost[]): readonly Owner[] =>
+  hosts.flatMap(({ address, mac, hostname = '' }) =>
+    single('configured', address, hostname, { mac, service: serviceName(by) }),
+  );
+
 function ownersIn({ subnets, ranges, records, served, reported }: OwningView): readonly Owner[] {
   const serving = reported.filter(({ management }) => management > 0);
   const dynamicOf = (one: ServedNetwork | ReportedNetwork): readonly Owner[] =>
@@ -181,9 +188,8 @@ function ownersIn({ subnets, ranges, records, served, reported }: OwningView): r
       ...single('rack', one.address, 'rackName' in one ? one.rackName : '', { service: serviceName(one) }),
       ...single('router', one.router, '', { service: serviceName(one) }),
     ]),
-    ...serving.flatMap(({ hosts }) =>
-      hosts.flatMap(({ address, mac, hostname = '' }) => single('configured', address, hostname, { mac })),
-    ),
+    ...served.flatMap((one) => configuredBy(one, one.writtenHosts())),
+    ...reported.flatMap((one) => configuredBy(one, one.hosts)),
     ...ranges.flatMap(({ type, low, high, range: { id }, served: by }): readonly Owner[] =>
       type === 'reserved' ? [] : [{ kind: type, low, high, name: '', id, service: by && serviceName(by) }],
     ),

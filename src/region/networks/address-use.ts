@@ -51,6 +51,7 @@ const PURPOSE_OF: Readonly<Partial<Record<OwnerKind, Purpose>>> = {
   route: 'gateway-ip',
   'dns-server': 'dns-server',
   machine: 'assigned-ip',
+  configured: 'assigned-ip',
   reserved: 'assigned-ip',
   seen: 'assigned-ip',
   dynamic: 'dynamic',

@@ -10,7 +10,6 @@
 // 1. At most ADDRESSES_MAX of each list are read; a fixed number of statements reads them.
 // 2. A reservation is an address of a user (`ipaddresses`), or an entry of `hosts` of a cluster interface, which may be in its dynamic range.
 
-import { isSettings } from '../../machines/settings.ts';
 import {
   formatIpv4,
   formatMac,
@@ -20,12 +19,12 @@ import {
   type MacAddress,
   networkContains,
   parseIpv4,
-  parseMac,
   rangeContains,
   rangeSize,
 } from '../../net/address.ts';
 import { fieldOf, heard } from '../api/networks/discovery-operations.ts';
 import { type RunningLease, runningLeases } from '../api/networks/running-leases.ts';
+import { ownersOf, serviceName } from '../networks/address-owners.ts';
 import { hostRange } from '../networks/address-use.ts';
 import type { NetworkView, SubnetView } from '../networks/network-view.ts';
 import type { ServedNetwork } from '../networks/served-networks.ts';
@@ -64,24 +63,24 @@ const NOBODY = {
   heardMs: undefined,
 };
 
-/** The entries of `hosts` with an address, of one cluster interface. */
-function hostsOf({ settings }: Region, served: ServedNetwork): readonly AddressEntry[] {
-  const entry = settings.interfacesOf(served.rack).find(({ name }) => name === served.name);
-  const hosts = Array.isArray(entry?.hosts) ? entry.hosts : [];
-  return hosts.filter(isSettings).flatMap((host): readonly AddressEntry[] => {
-    const address = parseIpv4(String(host.ip ?? ''));
-    if (address === undefined) return [];
-    const name = String(host.hostname ?? '');
-    return [{ ...NOBODY, address, kind: 'held', name, mac: parseMac(String(host.mac ?? '')), held: served }];
-  });
-}
+/** The entries of `hosts` of the cluster interfaces that serve a subnet. */
+const configuredIn = (view: NetworkView, { network, served }: SubnetView): readonly AddressEntry[] =>
+  ownersOf(view)
+    .within(hostRange(network))
+    .flatMap(({ kind, low, name, mac, service }): readonly AddressEntry[] => {
+      const held = served.find((one) => serviceName(one) === service);
+      return kind !== 'configured' || held === undefined
+        ? []
+        : [{ ...NOBODY, address: low, kind: 'held', name, mac, held }];
+    });
 
 /** By address. */
 export async function readEntries(
   region: Region,
   view: NetworkView,
-  { subnet, network, served }: SubnetView,
+  one: SubnetView,
 ): Promise<readonly AddressEntry[]> {
+  const { subnet, network, served } = one;
   const { networks } = region.store;
   const { low, high } = hostRange(network);
   const used = await networks.usedBetween(low, high, ADDRESSES_MAX);
@@ -143,7 +142,7 @@ export async function readEntries(
           username,
         }),
       ),
-    ...served.flatMap((one) => hostsOf(region, one)),
+    ...configuredIn(view, one),
     ...setAside.map(({ address, untilMs }): AddressEntry => ({ ...NOBODY, address, kind: 'declined', untilMs })),
     ...leased.map(
       ({ address, mac, endsMs }): AddressEntry => ({

@@ -2,18 +2,28 @@
 //
 // 1. An entry without a name or a network is no network. A range that is not inside the network is none.
 
-import { INTERFACES_KEY, isSettings, type Settings, type SettingValue } from '../../machines/settings.ts';
+import { INTERFACES_KEY, isSettings, NO_SETTINGS, type Settings, type SettingValue } from '../../machines/settings.ts';
 import {
   formatNetwork,
   type Ipv4,
   type Ipv4Network,
   type Ipv4Range,
+  type MacAddress,
   networkContains,
   networkOf,
   parseIpv4,
+  parseMac,
   parseNetwork,
   prefixOf,
 } from '../../net/address.ts';
+
+/** An entry of `hosts`. */
+export interface ConfiguredHost {
+  /** `undefined`: it is not known by its hardware address. */
+  readonly mac: MacAddress | undefined;
+  readonly address: Ipv4 | undefined;
+  readonly hostname: string | undefined;
+}
 
 export interface ClusterInterface {
   readonly name: string;
@@ -30,6 +40,8 @@ export interface ClusterInterface {
   /** The MTU that it hands out; `undefined`: none, which means 1500. */
   readonly mtu: number | undefined;
   readonly options: readonly SettingValue[];
+  /** Its entries of `hosts`, in their order. They are read when they are needed, because there may be 65 536. */
+  readonly writtenHosts: () => readonly ConfiguredHost[];
   /** `cluster_interfaces.lab`. */
   readonly key: string;
 }
@@ -54,6 +66,7 @@ export const readInterfaces = (entries: readonly Settings[]): readonly ClusterIn
         fixed: rangeIn(entry, network, 'static_ip_range'),
         mtu: mtuIn(written),
         options: written,
+        writtenHosts: () => hostsIn(entry),
         key: `${INTERFACES_KEY}.${name}`,
       },
     ];
@@ -81,6 +94,16 @@ function rangeIn(entry: Settings, network: Ipv4Network, field: string): Ipv4Rang
   if (low === undefined || high === undefined || low > high) return undefined;
   return networkContains(network, low) && networkContains(network, high) ? { low, high } : undefined;
 }
+
+const hostsIn = ({ hosts }: Settings): readonly ConfiguredHost[] =>
+  (Array.isArray(hosts) ? hosts : []).map((host) => {
+    const { mac, ip, hostname } = isSettings(host) ? host : NO_SETTINGS;
+    return {
+      mac: parseMac(String(mac ?? '')),
+      address: parseIpv4(String(ip ?? '')),
+      hostname: typeof hostname === 'string' ? hostname : undefined,
+    };
+  });
 
 interface OptionId {
   readonly code: number;

@@ -14,10 +14,8 @@ import { INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
 import {
   formatIpv4,
   formatNetwork,
-  type Ipv4,
   type Ipv4Network,
   type Ipv4Range,
-  type MacAddress,
   networkContains,
   networksOverlap,
   parseIpv4,
@@ -28,7 +26,7 @@ import type { Happening, NetworkDoubt } from '../records/events.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { Rack } from '../records/rack.ts';
 import { NO_MAC, type RackInterface } from '../records/rack-description.ts';
-import { type ClusterInterface, readInterfaces } from './cluster-interface.ts';
+import { type ClusterInterface, type ConfiguredHost, readInterfaces } from './cluster-interface.ts';
 
 const parsed = (texts: readonly string[]): readonly Ipv4Network[] =>
   texts.map(parseNetwork).filter((network) => network !== undefined);
@@ -60,14 +58,6 @@ const asWritten = (one: RackInterface): Settings =>
 export function reportedBeyond(rack: Rack, known: readonly Settings[]): readonly Settings[] {
   const names = new Set(known.map(({ name }) => name));
   return rack.interfaces.filter((one) => !names.has(one.name) && !isLeftOver(rack, one)).map(asWritten);
-}
-
-/** An entry of `hosts`. */
-interface ConfiguredHost {
-  /** `undefined`: it is not known by its hardware address. */
-  readonly mac: MacAddress | undefined;
-  readonly address: Ipv4 | undefined;
-  readonly hostname: string | undefined;
 }
 
 /** A network that a rack reports, and about which it is believed. */

@@ -21,6 +21,7 @@ export const SERVED: ServedNetwork = {
   fixed: undefined,
   mtu: undefined,
   options: [],
+  writtenHosts: () => [],
   foreignServer: undefined,
   key: 'cluster_interfaces.lab',
 };

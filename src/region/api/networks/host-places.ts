@@ -2,13 +2,13 @@
 // the link of a device, because the host may be anybody's.
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4 } from '../../../net/address.ts';
-import { configuredHosts } from '../../racks/rack-networks.ts';
+import { ownersOf } from '../../networks/address-owners.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import type { Machine } from '../../records/machine.ts';
 import { leaseText } from '../../records/network-store.ts';
 import { type RefusalWord, refusal } from '../../records/refusal.ts';
 import type { ApiCall } from '../call/operation.ts';
-import { isAdmin } from './network-calls.ts';
+import { isAdmin, look } from './network-calls.ts';
 
 /** How many hosts count as running, the ones heard last, and how long after they were heard, in milliseconds. */
 const HEARD_MAX = 16_384;
@@ -34,20 +34,15 @@ const hostLeasedText = (address: string, mac: string, until: string | undefined)
 /** The addresses that hosts with these hardware addresses have, for a caller without an administrator's rights; for others none. */
 export async function hostPlaces(call: ApiCall, macs: readonly MacAddress[]): Promise<readonly HostPlace[]> {
   if (isAdmin(call) || macs.length === 0) return [];
-  const { store, clock, racks } = call.region;
-  const configured = configuredHosts(racks.list()).flatMap(({ mac, address }): readonly HostPlace[] => {
-    if (mac === undefined || address === undefined || !macs.includes(mac)) return [];
-    return [
-      {
-        mac,
-        address,
-        word: refusal(
-          'in-use',
-          `A rack's configuration gives ${formatIpv4(address)} to the host ${formatMac(mac)}: only an administrator may give it another address.`,
-        ),
-      },
-    ];
-  });
+  const { store, clock } = call.region;
+  const owners = ownersOf(await look(call));
+  const configured = macs.flatMap((mac) =>
+    owners.ofHost(mac).flatMap(({ kind, low: address }): readonly HostPlace[] => {
+      if (kind !== 'configured') return [];
+      const text = `A rack's configuration gives ${formatIpv4(address)} to the host ${formatMac(mac)}: only an administrator may give it another address.`;
+      return [{ mac, address, word: refusal('in-use', text) }];
+    }),
+  );
   const nowMs = clock.wallTimeMs();
   const heard = await store.listHeard(nowMs - HEARD_WITHIN_MS, HEARD_MAX);
   const leased = heard.flatMap(({ mac, event }): readonly HostPlace[] => {

@@ -135,6 +135,10 @@ function refuseBar(view: NetworkView, bar: Owner, owners: readonly Owner[], want
     const { mac, until } = leaseText(bar);
     return refused(`the host ${mac} has it by a lease until ${until} UTC`);
   }
+  if (bar.kind === 'configured') {
+    const host = bar.mac === undefined ? 'another client' : `the host ${formatMac(bar.mac)}`;
+    return refused(`the configuration of a rack gives it to ${host}`);
+  }
   const held = reservedText(view.records, [{ low: wanted, high: wanted }]);
   return refused(`it is in use (${purposesOf(owners).join(', ')})${held}`);
 }

@@ -1,0 +1,50 @@
+// The addresses that `hosts` of a rack's configuration keep are nobody else's: those that the region stores at once, and those of a remote
+// rack's file as it reports them.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { acceptRack, hearRack, rackInterface } from '../racks/rack-place.ts';
+import { LAB, withNetworks } from './network-place.ts';
+
+const RESERVE = '2.0/ipaddresses/?op=reserve';
+const SUBNET = '10.20.0.0/24';
+const [FIRST, SECOND] = ['52:54:00:00:00:71', '52:54:00:00:00:72'];
+/** In the static range, and outside the ranges. */
+const HOSTS = [
+  { mac: FIRST, ip: '10.20.0.10', hostname: 'nas' },
+  { mac: SECOND, ip: '10.20.0.2' },
+  { client_id: 'printer', ip: '10.20.0.3' },
+];
+const REMOTE = { ...rackInterface(), reservations: [{ mac: FIRST, ip: '10.50.0.7', hostname: 'nas' }] };
+
+test('nobody reserves the address of an entry, which is listed as used; its host may have it reserved', () =>
+  withNetworks(
+    async (ask) => {
+      assert.equal((await ask('POST', RESERVE, { subnet: SUBNET }, 'admin')).json.ip, '10.20.0.11');
+      assert.equal((await ask('POST', RESERVE, { subnet: SUBNET }, 'user')).json.ip, '10.20.0.4');
+      for (const [ip, whose] of [
+        ['10.20.0.10', FIRST],
+        ['10.20.0.2', SECOND],
+        ['10.20.0.3', 'another client'],
+      ] as const) {
+        const refused = await ask('POST', RESERVE, { ip, mac: '52:54:00:00:00:79' });
+        assert.equal(refused.status, 409, refused.text);
+        assert.match(refused.text, new RegExp(`configuration of a rack gives it to .*${whose}`));
+      }
+      const used = (await ask('GET', `2.0/subnets/${SUBNET.replace('/', '%2F')}/?op=reserved_ip_ranges`)).json;
+      const listed = used.filter(({ start }: { readonly start: string }) => start === '10.20.0.10');
+      assert.deepEqual(listed[0]?.purpose, ['assigned-ip']);
+      assert.equal((await ask('POST', RESERVE, { ip: '10.20.0.10', mac: FIRST })).status, 200);
+    },
+    { lab: { ...LAB, hosts: HOSTS } },
+  ));
+
+test('nobody reserves the address that the file of a remote rack keeps for a host', () =>
+  withNetworks(async (ask, { region }) => {
+    const { uuid } = await acceptRack(region);
+    await hearRack(region, uuid, [REMOTE]);
+    const refused = await ask('POST', RESERVE, { ip: '10.50.0.7' });
+    assert.equal(refused.status, 409, refused.text);
+    assert.match(refused.text, /configuration of a rack gives it to the host 52:54:00:00:00:71/);
+    assert.equal((await ask('POST', RESERVE, { ip: '10.50.0.8' })).status, 200);
+  }));
