@@ -75,30 +75,40 @@ export const serviceName = ({ rack, key }: { readonly rack: string; readonly key
 type Verdict = 'yes' | 'no' | 'own' | 'last';
 
 /** `chosen`: by the region for a machine. `asked`: by a person for one. The other claims are what the addresses become. */
-const CLAIMS = ['chosen', 'asked', 'reserved', 'dynamic', 'router', 'route', 'reserved-range', 'static'] as const;
+const CLAIMS = [
+  'chosen',
+  'asked',
+  'reserved',
+  'configured',
+  'dynamic',
+  'router',
+  'route',
+  'reserved-range',
+  'static',
+] as const;
 type ClaimKind = (typeof CLAIMS)[number];
 
 /** A verdict for each of CLAIMS. */
-type Row = readonly [Verdict, Verdict, Verdict, Verdict, Verdict, Verdict, Verdict, Verdict];
+type Row = readonly [Verdict, Verdict, Verdict, Verdict, Verdict, Verdict, Verdict, Verdict, Verdict];
 
-// Columns: chosen, asked, reserved, dynamic, router, route, reserved-range, static.
+// Columns: chosen, asked, reserved, configured, dynamic, router, route, reserved-range, static.
 const MATRIX: Readonly<Record<OwnerKind, Row>> = {
-  edge: ['no', 'no', 'no', 'yes', 'no', 'yes', 'yes', 'yes'],
-  rack: ['no', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes'],
-  router: ['no', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes'],
+  edge: ['no', 'no', 'no', 'no', 'yes', 'no', 'yes', 'yes', 'yes'],
+  rack: ['no', 'no', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes'],
+  router: ['no', 'no', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes'],
   // An administrator may route through a machine, which keeps its address.
-  route: ['own', 'own', 'no', 'no', 'yes', 'yes', 'yes', 'yes'],
+  route: ['own', 'own', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes'],
   // A person may give a machine the address of a DNS server, to be it.
-  'dns-server': ['no', 'yes', 'no', 'yes', 'yes', 'yes', 'yes', 'yes'],
-  machine: ['no', 'no', 'no', 'no', 'no', 'yes', 'yes', 'yes'],
-  configured: ['own', 'own', 'own', 'yes', 'yes', 'yes', 'yes', 'yes'],
-  reserved: ['own', 'own', 'no', 'no', 'no', 'no', 'yes', 'yes'],
-  lease: ['no', 'no', 'own', 'yes', 'yes', 'yes', 'yes', 'yes'],
+  'dns-server': ['no', 'yes', 'no', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
+  machine: ['no', 'no', 'no', 'own', 'no', 'no', 'yes', 'yes', 'yes'],
+  configured: ['own', 'own', 'own', 'own', 'yes', 'yes', 'yes', 'yes', 'yes'],
+  reserved: ['own', 'own', 'no', 'own', 'no', 'no', 'no', 'yes', 'yes'],
+  lease: ['no', 'no', 'own', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
   // A host may have been seen with the address that is reserved for it.
-  seen: ['last', 'yes', 'own', 'yes', 'yes', 'yes', 'yes', 'yes'],
-  dynamic: ['no', 'no', 'no', 'no', 'no', 'no', 'no', 'no'],
-  'reserved-range': ['no', 'no', 'no', 'no', 'yes', 'yes', 'no', 'yes'],
-  static: ['yes', 'yes', 'yes', 'no', 'yes', 'yes', 'yes', 'no'],
+  seen: ['last', 'yes', 'own', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
+  dynamic: ['no', 'no', 'no', 'yes', 'no', 'no', 'no', 'no', 'no'],
+  'reserved-range': ['no', 'no', 'no', 'yes', 'no', 'yes', 'yes', 'no', 'yes'],
+  static: ['yes', 'yes', 'yes', 'yes', 'no', 'yes', 'yes', 'yes', 'no'],
 };
 
 export interface Claim {

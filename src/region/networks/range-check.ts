@@ -1,14 +1,21 @@
-// Whether new dynamic ranges and routers of a rack's cluster interfaces have addresses that are not free: those of reserved ranges, those that
-// users reserved, routers of static routes, and those that machines have. Called within the transaction that stores them.
+// Whether what a change adds to a rack's cluster interfaces has addresses that are not free (`address-owners.ts`): dynamic ranges, routers and
+// entries of `hosts`. Called within the transaction that stores them.
 //
 // 1. Only addresses that become dynamic are checked. A range that was dynamic before stays so, even if it is in conflict with something older.
-// 2. A router that was one before stays so, likewise. Reserved ranges may contain it.
+// 2. A router that was one before, and an entry of `hosts` that was there, stay so, likewise.
 // 3. The check claims addresses (`network-store.ts`), so none is given away while it looks.
 
 import type { Settings } from '../../machines/settings.ts';
-import { formatIpv4, type Ipv4, type Ipv4Range, ipv4, rangesOverlap } from '../../net/address.ts';
-import { dynamicRangesOf, readInterfaces } from '../racks/cluster-interface.ts';
-import type { UsedAddress } from '../records/network-store.ts';
+import {
+  formatIpv4,
+  formatMac,
+  type Ipv4,
+  type Ipv4Range,
+  ipv4,
+  type MacAddress,
+  rangesOverlap,
+} from '../../net/address.ts';
+import { type ClusterInterface, type ConfiguredHost, readInterfaces } from '../racks/cluster-interface.ts';
 import type { RegionStore } from '../records/store.ts';
 import {
   AddressOwners,
@@ -22,23 +29,34 @@ import {
 import { spanText } from './address-use.ts';
 
 interface RangeProblem {
-  /** The key of the router, or of the first address of the range: `cluster_interfaces.lab.ip_range_low`. */
+  /** The key of the address, or of the first one of the range: `cluster_interfaces.lab.ip_range_low`. */
   readonly key: string;
   readonly message: string;
 }
 
 const PIECE = 4096;
 
-/** Why an address cannot be that of a router. */
-export function routerBarText(bar: Owner): string {
+const dynamicIn = (interfaces: readonly ClusterInterface[]): readonly Ipv4Range[] =>
+  interfaces.flatMap(({ dynamic }) => dynamic ?? []);
+
+/** Why a router or a host may not have its address. @param what it is, for the remedy */
+export function addressBarText(bar: Owner, what: 'address' | 'router' = 'router'): string {
   const address = formatIpv4(bar.low);
   switch (bar.kind) {
     case 'dynamic':
       return `The address is in the dynamic range ${spanText(bar)}.`;
     case 'machine':
-      return `${address} belongs to ${bar.name}: give that another address first, or another router.`;
+      return `${address} belongs to ${bar.name}: give that another address first, or another ${what}.`;
+    case 'reserved':
+      return `${address} is reserved by ${bar.name}: release it first, or give another ${what}.`;
+    case 'configured': {
+      const host = bar.mac === undefined ? 'another client' : `the host ${formatMac(bar.mac)}`;
+      return `${address} is kept for ${host} by the configuration of a rack: give another ${what}.`;
+    }
+    case 'rack':
+      return `${address} is the address of the rack ${bar.name}: give another ${what}.`;
     default:
-      return `${address} is reserved by ${bar.name}: release it first, or give another router.`;
+      return `${address} is the router of a subnet or of a static route: give another ${what}.`;
   }
 }
 
@@ -78,55 +96,115 @@ export function refuseRange(owners: readonly Owner[], claim: Claim): string | un
   return bar && rangeBarText(bar);
 }
 
+/** A cluster interface with what a change adds to it. */
+interface Added extends Pick<ClusterInterface, 'key' | 'router'> {
+  readonly range: Ipv4Range | undefined;
+  readonly hosts: readonly AddedHost[];
+}
+
+interface AddedHost {
+  readonly mac: MacAddress | undefined;
+  readonly address: Ipv4;
+  /** Its place in `hosts`. */
+  readonly index: number;
+}
+
+function addedHosts(one: ClusterInterface, former: ClusterInterface | undefined): readonly AddedHost[] {
+  const textOf = ({ address, mac }: ConfiguredHost): string => `${address} ${mac}`;
+  const before = new Set(former?.writtenHosts().map(textOf));
+  return one.writtenHosts().flatMap((host, index): readonly AddedHost[] => {
+    const { address, mac } = host;
+    return address === undefined || before.has(textOf(host)) ? [] : [{ mac, address, index }];
+  });
+}
+
+function addedTo(before: readonly ClusterInterface[], after: readonly ClusterInterface[]): readonly Added[] {
+  const dynamic = dynamicIn(before);
+  const isKept = ({ low, high }: Ipv4Range): boolean => dynamic.some((one) => one.low <= low && high <= one.high);
+  const routers = new Set(before.map(({ router }) => router));
+  const all = after.map((one) => ({
+    key: one.key,
+    router: routers.has(one.router) ? undefined : one.router,
+    range: one.dynamic === undefined || isKept(one.dynamic) ? undefined : one.dynamic,
+    hosts: addedHosts(
+      one,
+      before.find(({ name }) => name === one.name),
+    ),
+  }));
+  return all.filter(({ router, range, hosts }) => router !== undefined || range !== undefined || hosts.length > 0);
+}
+
 /**
- * The problems of the routers that a change adds and of the ranges that it makes dynamic; empty: none.
- * @param before the cluster interfaces of a rack in the form of a configuration file. @param after the same after the change
+ * The problems of what a change adds to the cluster interfaces of a rack: routers, dynamic ranges and entries of `hosts`; empty: none.
+ * @param before the cluster interfaces in the form of a configuration file. @param after the same after the change
  */
 export async function findTaken(
   store: RegionStore,
   before: readonly Settings[],
   after: readonly Settings[],
 ): Promise<readonly RangeProblem[]> {
-  const former = dynamicRangesOf(before);
-  const isKept = ({ low, high }: Ipv4Range): boolean => former.some((one) => one.low <= low && high <= one.high);
-  const formerRouters = new Set(readInterfaces(before).map(({ router }) => router));
-  const added = readInterfaces(after).map(({ key, router, dynamic }) => ({
-    key,
-    router: formerRouters.has(router) ? undefined : router,
-    range: dynamic === undefined || isKept(dynamic) ? undefined : dynamic,
-  }));
-  if (added.every(({ router, range }) => router === undefined && range === undefined)) return [];
+  const former = readInterfaces(before);
+  const added = addedTo(former, readInterfaces(after));
+  if (added.length === 0) return [];
   const records = await store.networks.change((result) => ({ isClaim: true, result }));
   const owners = new AddressOwners(ownersOfRecords(records));
-  const wasDynamic = (owner: Ipv4Range): boolean => former.some((one) => rangesOverlap(one, owner));
+  const dynamic = dynamicIn(former);
+  const wasDynamic = (owner: Ipv4Range): boolean => dynamic.some((one) => rangesOverlap(one, owner));
   const problems: RangeProblem[] = [];
-  for (const { key, router, range } of added) {
+  for (const { key, router, range, hosts } of added) {
     if (router !== undefined) {
       const used = await store.networks.usedBetween(router, router, PIECE);
       const bar = findBar([...owners.at(router), ...ownersUsing({ used })], { kind: 'router' });
-      if (bar !== undefined) problems.push({ key: `${key}.router_ip`, message: routerBarText(bar) });
+      if (bar !== undefined) problems.push({ key: `${key}.router_ip`, message: addressBarText(bar) });
     }
-    if (range === undefined) continue;
-    const machine = await firstAllocated(store, range, (address) => wasDynamic({ low: address, high: address }));
-    const used = machine === undefined ? [] : [machine];
-    const all = [...owners.within(range), ...ownersUsing({ used })].filter((owner) => !wasDynamic(owner));
-    const message = refuseRange(all, { kind: 'dynamic' });
-    if (message !== undefined) problems.push({ key: `${key}.ip_range_low`, message });
+    if (range !== undefined) {
+      const machine = await firstOf(allocatedIn(store, range), ({ low, high }) => !wasDynamic({ low, high }));
+      const all = [...owners.within(range).filter((owner) => !wasDynamic(owner)), ...machine];
+      const message = refuseRange(all, { kind: 'dynamic' });
+      if (message !== undefined) problems.push({ key: `${key}.ip_range_low`, message });
+    }
+    problems.push(...(await findTakenHosts(store, owners, key, hosts)));
   }
   return problems;
 }
 
-async function firstAllocated(
+async function findTakenHosts(
   store: RegionStore,
-  { low, high }: Ipv4Range,
-  isLeftOut: (address: Ipv4) => boolean,
-): Promise<UsedAddress | undefined> {
+  owners: AddressOwners,
+  key: string,
+  hosts: readonly AddedHost[],
+): Promise<readonly RangeProblem[]> {
+  const [first, ...others] = hosts;
+  if (first === undefined) return [];
+  const span = others.reduce(
+    ({ low, high }, { address }) => ({ low: address < low ? address : low, high: address > high ? address : high }),
+    { low: first.address, high: first.address },
+  );
+  const machines = new Map<Ipv4, Owner>();
+  for await (const machine of allocatedIn(store, span)) machines.set(machine.low, machine);
+  return hosts.flatMap(({ mac, address, index }): readonly RangeProblem[] => {
+    const machine = machines.get(address);
+    const all = machine === undefined ? owners.at(address) : [...owners.at(address), machine];
+    const bar = findBar(all, { kind: 'configured', mac });
+    return bar === undefined ? [] : [{ key: `${key}.hosts[${index}].ip`, message: addressBarText(bar, 'address') }];
+  });
+}
+
+/** The machines that have addresses of a range, a piece at a time. */
+async function* allocatedIn(store: RegionStore, { low, high }: Ipv4Range): AsyncGenerator<Owner, void> {
   for (let from = low; from <= high; ) {
     const used = await store.networks.usedBetween(from, high, PIECE);
-    const found = used.find(({ kind, address }) => kind === 'allocated' && !isLeftOut(address));
+    yield* ownersUsing({ used }).filter(({ kind }) => kind === 'machine');
     const last = used.at(-1);
-    if (found !== undefined || last === undefined || used.length < PIECE) return found;
+    if (last === undefined || used.length < PIECE) return;
     from = ipv4(last.address + 1);
   }
-  return undefined;
+}
+
+async function firstOf(
+  machines: AsyncGenerator<Owner, void>,
+  isMeant: (one: Owner) => boolean,
+): Promise<readonly Owner[]> {
+  for await (const one of machines) if (isMeant(one)) return [one];
+  return [];
 }

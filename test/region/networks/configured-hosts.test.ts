@@ -3,8 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Settings } from '../../../src/machines/settings.ts';
 import { acceptRack, hearRack, rackInterface } from '../racks/rack-place.ts';
-import { LAB, withNetworks } from './network-place.ts';
+import { LAB, machineAt, OWN_UUID, withNetworks } from './network-place.ts';
 
 const RESERVE = '2.0/ipaddresses/?op=reserve';
 const SUBNET = '10.20.0.0/24';
@@ -47,4 +48,33 @@ test('nobody reserves the address that the file of a remote rack keeps for a hos
     assert.equal(refused.status, 409, refused.text);
     assert.match(refused.text, /configuration of a rack gives it to the host 52:54:00:00:00:71/);
     assert.equal((await ask('POST', RESERVE, { ip: '10.50.0.8' })).status, 200);
+  }));
+
+test('an entry takes no address of a machine, a user or a static route, and one that was there stays', () =>
+  withNetworks(async (ask, place) => {
+    const { region } = place;
+    await machineAt(place, ['10.20.0.20']);
+    await ask('POST', RESERVE, { ip: '10.20.0.5', mac: SECOND });
+    await ask('POST', '2.0/subnets/', { cidr: '10.9.0.0/16' });
+    const route = { source: SUBNET, destination: '10.9.0.0/16', gateway_ip: '10.20.0.6' };
+    assert.equal((await ask('POST', '2.0/static-routes/', route)).status, 200);
+    const put = (hosts: readonly Settings[]) =>
+      region.settings.change(OWN_UUID, [{ key: 'cluster_interfaces.lab', value: { ...LAB, hosts } }], 'admin');
+    for (const [ip, text] of [
+      ['10.20.0.20', /^cluster_interfaces\.lab\.hosts\[1\]\.ip: 10\.20\.0\.20 belongs to /],
+      ['10.20.0.5', /10\.20\.0\.5 is reserved by admin/],
+      ['10.20.0.6', /10\.20\.0\.6 is the router/],
+    ] as const) {
+      const refused = await put([
+        { mac: FIRST, ip: '10.20.0.30' },
+        { mac: FIRST.replace('71', '79'), ip },
+      ]);
+      assert.match(refused?.text ?? '', text);
+    }
+    const own = [
+      { mac: '52:54:00:00:00:01', ip: '10.20.0.20' },
+      { mac: SECOND, ip: '10.20.0.5' },
+    ];
+    assert.equal(await put(own), undefined, 'the machine and the host may have their own addresses there');
+    assert.equal(await put([...own].reverse()), undefined);
   }));

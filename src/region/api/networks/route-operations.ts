@@ -13,7 +13,7 @@ import { formatIpv4, networkContains, parseIpv4 } from '../../../net/address.ts'
 import { findBar, ownersOf } from '../../networks/address-owners.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import type { WantedChange } from '../../networks/networks.ts';
-import { routerBarText } from '../../networks/range-check.ts';
+import { addressBarText } from '../../networks/range-check.ts';
 import type { ServiceEdit } from '../../networks/served-networks.ts';
 import { withOption } from '../../racks/cluster-interface.ts';
 import type { StaticRoute } from '../../records/network-store.ts';
@@ -81,7 +81,7 @@ function routeOf(view: NetworkView, given: Given, id: number, before: StaticRout
   const [sourceId, destinationId] = [source.subnet.id, destination.subnet.id];
   if (gateway !== before?.gateway) {
     const bar = findBar(ownersOf(view).at(gateway), { kind: 'route' });
-    if (bar !== undefined) return refuseField('gateway_ip', routerBarText(bar));
+    if (bar !== undefined) return refuseField('gateway_ip', addressBarText(bar));
   }
   const isTaken = view.records.routes.some(
     (one) =>

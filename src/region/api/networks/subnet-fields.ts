@@ -18,7 +18,7 @@ import { findBar, ownersOf, ownersUsing } from '../../networks/address-owners.ts
 import { spanText } from '../../networks/address-use.ts';
 import { type NetworkView, type SubnetView, specified } from '../../networks/network-view.ts';
 import type { NetworkDraft } from '../../networks/networks.ts';
-import { routerBarText } from '../../networks/range-check.ts';
+import { addressBarText } from '../../networks/range-check.ts';
 import type { ServiceEdit } from '../../networks/served-networks.ts';
 import { UNTAGGED_VID } from '../../records/network-store.ts';
 import { NETWORK_PREFIX_MIN } from '../../records/rack-description.ts';
@@ -139,7 +139,7 @@ export function wantedSubnet(
   if (typeof gateway === 'number') {
     const owners = [...ownersOf(view).at(gateway), ...ownersUsing(view)];
     const bar = gateway === before?.gateway ? undefined : findBar(owners, { kind: 'router' });
-    if (bar !== undefined) return refuseField('gateway_ip', routerBarText(bar));
+    if (bar !== undefined) return refuseField('gateway_ip', addressBarText(bar));
   }
   return { cidr: given.cidr === undefined ? undefined : cidr, vlanId, gateway, dnsServers };
 }
