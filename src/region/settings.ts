@@ -26,6 +26,7 @@ import type { OwnFile, OwnRack } from './config.ts';
 import { generalOption, NTP_SERVERS } from './general-options.ts';
 import { type EntriesEdit, editEntries } from './list-entries.ts';
 import { findTaken } from './networks/range-check.ts';
+import { type RackNetworks, readRackNetworks } from './networks/served-networks.ts';
 import { findForeignAddresses } from './racks/rack-addresses.ts';
 import { reportedBeyond } from './racks/rack-networks.ts';
 import type { Racks } from './racks/racks.ts';
@@ -316,9 +317,18 @@ export class RegionSettings {
       this.rules.interfacesOf(this.#fileOf(owner), this.#settingsFor(owner, list));
     const [former, next] = [interfaces(before), interfaces(outcome.settings)];
     const foreign = findForeignAddresses(this.#parts.racks.find(owner), former, next);
-    const problems = [...foreign, ...(await findTaken(store, former, next))];
+    const others = () => this.#networksBeside(owner, outcome.settings.map(withoutUserOf));
+    const problems = [...foreign, ...(await findTaken(store, former, next, others))];
     if (problems.length > 0) throw new Unfit(refuseSettings(problems));
     return outcome;
+  }
+
+  /** Those of all other racks. */
+  #networksBeside(rack: string, list: readonly StoredSetting[]): RackNetworks {
+    const { racks, ownRack } = this.#parts;
+    const { served, reported } = readRackNetworks(racks.list(), ownRack(), this.#readerOf(list));
+    const isOther = (one: { readonly rack: string }): boolean => one.rack !== rack;
+    return { served: served.filter(isOther), reported: reported.filter(isOther) };
   }
 
   #decide(owner: string, edit: SettingEdit, list: readonly StoredSetting[]): SettingChange | SettingsRefusal {

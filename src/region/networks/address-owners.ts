@@ -167,7 +167,7 @@ const edgesOf = (network: Ipv4Network): readonly Owner[] =>
   network.prefix >= 31 ? [] : [network.address, broadcastOf(network)].flatMap((address) => single('edge', address, ''));
 
 /** What people have put into the store. */
-export const ownersOfRecords = ({ ranges, reserved, routes }: NetworkRecords): readonly Owner[] => [
+const ownersOfRecords = ({ ranges, reserved, routes }: NetworkRecords): readonly Owner[] => [
   ...ranges.flatMap((range): readonly Owner[] => {
     if (!isHeld(range) || range.kind !== 'reserved') return [];
     const { id, low, high, username } = range;
@@ -185,8 +185,11 @@ const configuredBy = (by: ServedNetwork | ReportedNetwork, hosts: readonly Confi
 
 function ownersIn({ subnets, ranges, records, served, reported }: OwningView): readonly Owner[] {
   const serving = reported.filter(({ management }) => management > 0);
-  const dynamicOf = (one: ServedNetwork | ReportedNetwork): readonly Owner[] =>
-    one.dynamic === undefined ? [] : [{ kind: 'dynamic', ...one.dynamic, name: '', service: serviceName(one) }];
+  const rangesOf = (one: ServedNetwork | ReportedNetwork, kind: 'dynamic' | 'static'): readonly Owner[] => {
+    const range = kind === 'dynamic' ? one.dynamic : one.fixed;
+    const hasRow = ranges.some(({ type, served: by }) => type === kind && by === one);
+    return range === undefined || hasRow ? [] : [{ kind, ...range, name: '', service: serviceName(one) }];
+  };
   return [
     ...subnets.flatMap(({ network, gateway, dnsServers }) => [
       ...edgesOf(network),
@@ -204,7 +207,8 @@ function ownersIn({ subnets, ranges, records, served, reported }: OwningView): r
       type === 'reserved' ? [] : [{ kind: type, low, high, name: '', id, service: by && serviceName(by) }],
     ),
     ...ownersOfRecords(records),
-    ...[...served, ...serving].flatMap(dynamicOf),
+    ...[...served, ...serving].flatMap((one) => rangesOf(one, 'dynamic')),
+    ...served.flatMap((one) => rangesOf(one, 'static')),
   ];
 }
 

@@ -18,15 +18,17 @@ import {
 import { type ClusterInterface, type ConfiguredHost, readInterfaces } from '../racks/cluster-interface.ts';
 import type { RegionStore } from '../records/store.ts';
 import {
-  AddressOwners,
+  type AddressOwners,
   type Claim,
   findBar,
   type Owner,
   type OwnerKind,
-  ownersOfRecords,
+  ownersOf,
   ownersUsing,
 } from './address-owners.ts';
 import { spanText } from './address-use.ts';
+import { viewOf } from './network-view.ts';
+import type { RackNetworks } from './served-networks.ts';
 
 interface RangeProblem {
   /** The key of the address, or of the first one of the range: `cluster_interfaces.lab.ip_range_low`. */
@@ -35,6 +37,11 @@ interface RangeProblem {
 }
 
 const PIECE = 4096;
+
+const NO_NETWORKS: RackNetworks = { served: [], reported: [] };
+
+/** True for a dynamic range that waits for a cluster interface: the new one takes its place. */
+const isAdopted = ({ kind, service }: Owner): boolean => kind === 'dynamic' && service === undefined;
 
 const dynamicIn = (interfaces: readonly ClusterInterface[]): readonly Ipv4Range[] =>
   interfaces.flatMap(({ dynamic }) => dynamic ?? []);
@@ -53,6 +60,8 @@ export function addressBarText(bar: Owner, what: 'address' | 'router' = 'router'
       const host = bar.mac === undefined ? 'another client' : `the host ${formatMac(bar.mac)}`;
       return `${address} is kept for ${host} by the configuration of a rack: give another ${what}.`;
     }
+    case 'edge':
+      return `${address} is the first or the last address of its network: give another ${what}.`;
     case 'rack':
       return `${address} is the address of the rack ${bar.name}: give another ${what}.`;
     default:
@@ -137,17 +146,19 @@ function addedTo(before: readonly ClusterInterface[], after: readonly ClusterInt
 /**
  * The problems of what a change adds to the cluster interfaces of a rack: routers, dynamic ranges and entries of `hosts`; empty: none.
  * @param before the cluster interfaces in the form of a configuration file. @param after the same after the change
+ * @param others the networks of all other racks: the rules of the configuration judge this one's own
  */
 export async function findTaken(
   store: RegionStore,
   before: readonly Settings[],
   after: readonly Settings[],
+  others: () => RackNetworks = () => NO_NETWORKS,
 ): Promise<readonly RangeProblem[]> {
   const former = readInterfaces(before);
   const added = addedTo(former, readInterfaces(after));
   if (added.length === 0) return [];
   const records = await store.networks.change((result) => ({ isClaim: true, result }));
-  const owners = new AddressOwners(ownersOfRecords(records));
+  const owners = ownersOf(viewOf(records, others(), 0));
   const dynamic = dynamicIn(former);
   const wasDynamic = (owner: Ipv4Range): boolean => dynamic.some((one) => rangesOverlap(one, owner));
   const problems: RangeProblem[] = [];
@@ -159,7 +170,8 @@ export async function findTaken(
     }
     if (range !== undefined) {
       const machine = await firstOf(allocatedIn(store, range), ({ low, high }) => !wasDynamic({ low, high }));
-      const all = [...owners.within(range).filter((owner) => !wasDynamic(owner)), ...machine];
+      const isRival = (owner: Owner): boolean => !wasDynamic(owner) && !isAdopted(owner);
+      const all = [...owners.within(range).filter(isRival), ...machine];
       const message = refuseRange(all, { kind: 'dynamic' });
       if (message !== undefined) problems.push({ key: `${key}.ip_range_low`, message });
     }

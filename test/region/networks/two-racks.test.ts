@@ -1,0 +1,38 @@
+// What one rack's configuration takes in a network that another rack serves, too: neither its dynamic range nor its router, by every way to write it.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Settings } from '../../../src/machines/settings.ts';
+import type { RegionPlace } from '../place.ts';
+import { acceptRack, hearRack, rackInterface } from '../racks/rack-place.ts';
+import { withNetworks } from './network-place.ts';
+
+/** The first rack has 10.20.0.100 to .199 and the router .254. */
+const OTHER = { interface: 'eth1', ip: '10.20.0.3', network: '10.20.0.0/24', management: 1 };
+const APART = { ip_range_low: '10.20.0.201', ip_range_high: '10.20.0.220' };
+
+/** A second rack, in whose network a person has agreed. */
+async function secondRack({ region }: RegionPlace) {
+  const { uuid } = await acceptRack(region, { interfaces: [] });
+  const report = { ...rackInterface('10.20.0.0/24'), ip: '10.20.0.3', ip_range_low: '', ip_range_high: '' };
+  await hearRack(region, uuid, [{ ...report, name: 'far', router_ip: '', management: 0 }]);
+  await region.racks.judge([uuid], 'accept', 'admin', ['10.20.0.0/24']);
+  return (value: Settings) => region.settings.change(uuid, [{ key: 'cluster_interfaces.lab', value }], 'admin');
+}
+
+test('a range of one rack covers neither the range nor the router nor the address of another, and a router is in none', () =>
+  withNetworks(async (_ask, place) => {
+    const put = await secondRack(place);
+    for (const [fields, field, text] of [
+      [{ ip_range_low: '10.20.0.150', ip_range_high: '10.20.0.220' }, 'ip_range_low', /overlaps the dynamic range/],
+      [{ ip_range_low: '10.20.0.240', ip_range_high: '10.20.0.254' }, 'ip_range_low', /the router 10\.20\.0\.254/],
+      [{ ip_range_low: '10.20.0.1', ip_range_high: '10.20.0.2' }, 'ip_range_low', /10\.20\.0\.1 of the rack maas/],
+      [{ ip_range_low: '10.20.0.50', ip_range_high: '10.20.0.60' }, 'ip_range_low', /overlaps the static range/],
+      [{ ...APART, router_ip: '10.20.0.120' }, 'router_ip', /in the dynamic range 10\.20\.0\.100 to 10\.20\.0\.199/],
+    ] as const) {
+      const refused = await put({ ...OTHER, ...fields });
+      assert.match(refused?.text ?? '', new RegExp(`^cluster_interfaces.lab.${field}: `), JSON.stringify(fields));
+      assert.match(refused?.text ?? '', text);
+    }
+    assert.equal(await put({ ...OTHER, ...APART, router_ip: '10.20.0.254' }), undefined);
+  }));
