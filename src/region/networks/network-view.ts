@@ -1,7 +1,8 @@
 // Networks as people see them: the stored objects joined with what racks serve. Pure.
 //
 // 1. Of a served subnet, router, DNS servers and the bounds of dynamic and static ranges come from the cluster interfaces; several racks may
-//    serve it, and the first one that has a router or servers gives them. A dynamic range without a cluster interface has bounds of its own.
+//    serve it, and the first one that has a router or servers gives them. Where none has a router, that of the subnet is in force. A dynamic
+//    range without a cluster interface has bounds of its own.
 // 2. A VLAN offers DHCP if a cluster interface of one of its subnets does.
 // 3. Of static routes with the same destination and metric, which a machine cannot tell apart, a subnet has the oldest one only.
 // 4. The interfaces of machines are linked to these subnets and VLANs, so an id means the same everywhere.
@@ -139,7 +140,7 @@ export function viewOf(
         network,
         vlan,
         served: own,
-        gateway: own.length === 0 ? subnet.gateway : own.find(({ router }) => router !== undefined)?.router,
+        gateway: own.find(({ router }) => router !== undefined)?.router ?? subnet.gateway,
         dnsServers: own.length === 0 ? subnet.dnsServers : servers,
         allowsDns: servedDns(own) ?? subnet.allowsDns,
         reverseMode,

@@ -88,8 +88,9 @@ export interface Subnet {
   readonly name: string;
   readonly description: string;
   readonly vlanId: number;
-  /** Both are used only while no rack serves it. */
+  /** In force while no cluster interface names a router. */
   readonly gateway: Ipv4 | undefined;
+  /** Used only while no rack serves it. */
   readonly dnsServers: readonly string[];
   /** False if racks name other DNS servers than themselves there. `reconcile` keeps it as racks with DHCP do. */
   readonly allowsDns: boolean;

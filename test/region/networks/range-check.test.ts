@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Settings } from '../../../src/machines/settings.ts';
 import { ipv4, mac } from '../../../src/net/address.ts';
 import { enlist, report } from '../place.ts';
 import { LAB, OWN_UUID, withNetworks } from './network-place.ts';
@@ -58,4 +59,24 @@ test('a new cluster interface is checked in the same way, and what was dynamic b
     await store.changeMachine<never>(systemId, 1, () => ({ kind: 'change', fields: {}, events: [], addresses }));
     const grown = await ask('PUT', `${INTERFACES}lab/`, { ip_range_high: '10.20.0.210' });
     assert.equal(grown.status, 200, grown.text);
+  }));
+
+test('a range takes no router of its subnet, which machines keep when a rack begins to serve them', () =>
+  withNetworks(async (ask, { region }) => {
+    const made = await ask('POST', '2.0/subnets/', { cidr: '10.21.0.0/24', gateway_ip: '10.21.0.150' });
+    assert.equal(made.status, 200, made.text);
+    const { router_ip: _, ...unrouted } = LAB;
+    const far = { ...unrouted, interface: 'eth2', ip: '10.21.0.1', network: '10.21.0.0/24' };
+    const put = (fields: Settings) => {
+      const value = { ...far, static_ip_range_low: '10.21.0.10', static_ip_range_high: '10.21.0.99', ...fields };
+      return region.settings.change('', [{ key: 'cluster_interfaces.far', value }], 'admin');
+    };
+    const refused = await put({ ip_range_low: '10.21.0.100', ip_range_high: '10.21.0.199' });
+    assert.match(refused?.text ?? '', /^cluster_interfaces\.far\.ip_range_low: .*the router 10\.21\.0\.150/);
+    assert.equal(await put({ ip_range_low: '10.21.0.160', ip_range_high: '10.21.0.199' }), undefined);
+    const path = `2.0/subnets/${made.json.id}/`;
+    assert.equal((await ask('GET', path)).json.gateway_ip, '10.21.0.150');
+    assert.equal((await ask('PUT', path, { description: 'far' })).json.gateway_ip, '10.21.0.150');
+    assert.equal((await ask('PUT', path, { gateway_ip: '10.21.0.151' })).json.gateway_ip, '10.21.0.151');
+    assert.equal((await ask('PUT', path, { gateway_ip: '' })).json.gateway_ip, null);
   }));

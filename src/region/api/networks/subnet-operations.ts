@@ -59,6 +59,8 @@ export function subnetChange(view: NetworkDraft, before: SubnetView, given: Give
   if ('kind' in wanted) return wanted;
   const { subnet } = before;
   const isServed = before.served.length > 0;
+  const isOfRacks =
+    isServed && (wanted.gateway !== undefined || before.served.some(({ router }) => router !== undefined));
   const gateway = wanted.gateway === undefined ? subnet.gateway : (wanted.gateway ?? undefined);
   const changed: Subnet = {
     id: subnet.id,
@@ -66,7 +68,7 @@ export function subnetChange(view: NetworkDraft, before: SubnetView, given: Give
     name: given.name ?? subnet.name,
     description: given.description ?? subnet.description,
     vlanId: wanted.vlanId ?? subnet.vlanId,
-    gateway: isServed ? undefined : gateway,
+    gateway: isOfRacks ? undefined : gateway,
     dnsServers: isServed ? [] : (wanted.dnsServers ?? subnet.dnsServers),
     allowsDns: given.allow_dns ?? before.allowsDns,
     isTouched: true,
