@@ -101,7 +101,7 @@ const MATRIX: Readonly<Record<OwnerKind, Row>> = {
   // A person may give a machine the address of a DNS server, to be it.
   'dns-server': ['no', 'yes', 'no', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
   machine: ['no', 'no', 'no', 'own', 'no', 'no', 'yes', 'yes', 'yes'],
-  configured: ['own', 'own', 'own', 'own', 'yes', 'yes', 'yes', 'yes', 'yes'],
+  configured: ['own', 'own', 'own', 'own', 'yes', 'no', 'no', 'yes', 'yes'],
   reserved: ['own', 'own', 'no', 'own', 'no', 'no', 'no', 'yes', 'yes'],
   lease: ['no', 'no', 'own', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
   // A host may have been seen with the address that is reserved for it.

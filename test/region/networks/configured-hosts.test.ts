@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Settings } from '../../../src/machines/settings.ts';
 import { acceptRack, hearRack, rackInterface } from '../racks/rack-place.ts';
-import { LAB, machineAt, OWN_UUID, withNetworks } from './network-place.ts';
+import { LAB, machineAt, OWN_UUID, refusesEach, withNetworks } from './network-place.ts';
 
 const RESERVE = '2.0/ipaddresses/?op=reserve';
 const SUBNET = '10.20.0.0/24';
@@ -78,3 +78,16 @@ test('an entry takes no address of a machine, a user or a static route, and one 
     assert.equal(await put(own), undefined, 'the machine and the host may have their own addresses there');
     assert.equal(await put([...own].reverse()), undefined);
   }));
+
+test('neither a static route nor a subnet has its router at the address of an entry', () =>
+  withNetworks(
+    async (ask) => {
+      await ask('POST', '2.0/subnets/', { cidr: '10.9.0.0/16' });
+      const route = { source: SUBNET, destination: '10.9.0.0/16', gateway_ip: '10.20.0.10' };
+      await refusesEach(ask, 'POST', '2.0/static-routes/', [[route, 'gateway_ip']]);
+      const [lab] = (await ask('GET', '2.0/subnets/')).json;
+      await refusesEach(ask, 'PUT', `2.0/subnets/${lab.id}/`, [[{ gateway_ip: '10.20.0.10' }, 'gateway_ip']]);
+      assert.match((await ask('POST', '2.0/static-routes/', route)).text, /kept for the host 52:54:00:00:00:71/);
+    },
+    { lab: { ...LAB, hosts: HOSTS } },
+  ));
