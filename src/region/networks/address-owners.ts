@@ -26,7 +26,7 @@ import type { NetworkView } from './network-view.ts';
 import type { ServedNetwork } from './served-networks.ts';
 
 /** The parts of a view that own addresses. */
-type OwningView = Pick<NetworkView, 'subnets' | 'ranges' | 'records' | 'served' | 'reported'>;
+type OwningView = Pick<NetworkView, 'subnets' | 'ranges' | 'records' | 'served' | 'reported' | 'named'>;
 
 /** From the strongest to the weakest. */
 const OWNER_KINDS = [
@@ -44,6 +44,8 @@ const OWNER_KINDS = [
   'configured',
   /** Reserved by a user. */
   'reserved',
+  /** It has a name in `dns.records`. */
+  'name',
   /** Another host leases it, or did until a reservation was released. */
   'lease',
   /** Last seen on a machine or a device. */
@@ -103,6 +105,7 @@ const MATRIX: Readonly<Record<OwnerKind, Row>> = {
   machine: ['no', 'no', 'no', 'own', 'no', 'no', 'yes', 'yes', 'yes'],
   configured: ['own', 'own', 'own', 'own', 'yes', 'no', 'no', 'yes', 'yes'],
   reserved: ['own', 'own', 'no', 'own', 'no', 'no', 'no', 'yes', 'yes'],
+  name: ['no', 'yes', 'no', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
   lease: ['no', 'no', 'own', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
   // A host may have been seen with the address that is reserved for it.
   seen: ['last', 'yes', 'own', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
@@ -183,7 +186,7 @@ const configuredBy = (by: ServedNetwork | ReportedNetwork, hosts: readonly Confi
     single('configured', address, hostname, { mac, service: serviceName(by) }),
   );
 
-function ownersIn({ subnets, ranges, records, served, reported }: OwningView): readonly Owner[] {
+function ownersIn({ subnets, ranges, records, served, reported, named }: OwningView): readonly Owner[] {
   const serving = reported.filter(({ management }) => management > 0);
   const rangesOf = (one: ServedNetwork | ReportedNetwork, kind: 'dynamic' | 'static'): readonly Owner[] => {
     const range = kind === 'dynamic' ? one.dynamic : one.fixed;
@@ -207,6 +210,7 @@ function ownersIn({ subnets, ranges, records, served, reported }: OwningView): r
       type === 'reserved' ? [] : [{ kind: type, low, high, name: '', id, service: by && serviceName(by) }],
     ),
     ...ownersOfRecords(records),
+    ...named.flatMap(({ name, address }) => single('name', address, name)),
     ...[...served, ...serving].flatMap((one) => rangesOf(one, 'dynamic')),
     ...served.flatMap((one) => rangesOf(one, 'static')),
   ];

@@ -53,6 +53,7 @@ const PURPOSE_OF: Readonly<Partial<Record<OwnerKind, Purpose>>> = {
   machine: 'assigned-ip',
   configured: 'assigned-ip',
   reserved: 'assigned-ip',
+  name: 'assigned-ip',
   seen: 'assigned-ip',
   dynamic: 'dynamic',
   'reserved-range': 'reserved',

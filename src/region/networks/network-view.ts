@@ -76,8 +76,16 @@ export interface RangeView extends Ipv4Range {
 /** A dynamic range that waits for a cluster interface. */
 export const isWaiting = ({ type, served }: RangeView): boolean => type === 'dynamic' && served === undefined;
 
+/** An A record of `dns.records`. */
+export interface NamedAddress {
+  /** Fully qualified. */
+  readonly name: string;
+  readonly address: Ipv4;
+}
+
 export interface NetworkView extends RackNetworks {
   readonly records: NetworkRecords;
+  readonly named: readonly NamedAddress[];
   readonly vlans: readonly VlanView[];
   readonly subnets: readonly SubnetView[];
   readonly ranges: readonly RangeView[];
@@ -111,6 +119,7 @@ export function viewOf(
   records: NetworkRecords,
   { served, reported }: RackNetworks,
   reverseMode: ReverseMode,
+  named: readonly NamedAddress[] = [],
 ): NetworkView {
   const fabrics = byId(records.fabrics);
   const spaces = byId(records.spaces);
@@ -151,7 +160,7 @@ export function viewOf(
   const subnetViews = new Map(subnets.map((one) => [one.subnet.id, one]));
   const ranges = records.ranges.flatMap((range) => rangeView(range, subnetViews) ?? []);
   const defaultVlan = vlanViews.get(DEFAULT_VLAN_ID) ?? plainVlan(records);
-  return { records, served, reported, vlans, subnets, ranges, defaultVlan, reverseMode };
+  return { records, served, reported, named, vlans, subnets, ranges, defaultVlan, reverseMode };
 }
 
 function routesBySource({ routes, subnets }: NetworkRecords): ReadonlyMap<number, readonly RouteView[]> {

@@ -15,7 +15,8 @@
 
 import type { Clock } from '../../clock.ts';
 import { isStoreUnavailable } from '../../errors.ts';
-import { broadcastOf, formatIpv4, type Ipv4Range, parseNetwork } from '../../net/address.ts';
+import { isSettings, type SettingValue } from '../../machines/settings.ts';
+import { broadcastOf, formatIpv4, type Ipv4Range, parseIpv4, parseNetwork } from '../../net/address.ts';
 import type { RackList } from '../racks/rack-addresses.ts';
 import type { BootChange, NetworkNoun } from '../records/events.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
@@ -42,7 +43,7 @@ import { type RefusalWord, refusal } from '../records/refusal.ts';
 import type { SettingsRefusal } from '../records/settings-refusal.ts';
 import type { RegionStore } from '../records/store.ts';
 import { USED_MAX } from './address-use.ts';
-import { type NetworkView, type ReverseMode, viewOf } from './network-view.ts';
+import { type NamedAddress, type NetworkView, type ReverseMode, viewOf } from './network-view.ts';
 import { reconcile } from './reconcile.ts';
 import {
   type InterfaceSettings,
@@ -171,7 +172,7 @@ export class Networks {
   }
 
   #view(records: NetworkRecords, ofRacks: RackNetworks): NetworkView {
-    return viewOf(records, ofRacks, this.#reverseMode());
+    return viewOf(records, ofRacks, this.#reverseMode(), namedIn(this.#parts.settings.valueOf('dns.records')));
   }
 
   /**
@@ -240,6 +241,14 @@ export class Networks {
     return readRackNetworks(racks.list(), config().ownRack, settings);
   }
 }
+
+const namedIn = (records: SettingValue | undefined): readonly NamedAddress[] =>
+  (Array.isArray(records) ? records.filter(isSettings) : []).flatMap(
+    ({ name, type, data }): readonly NamedAddress[] => {
+      const address = type === 'A' ? parseIpv4(String(data)) : undefined;
+      return address === undefined ? [] : [{ name: String(name).toLowerCase(), address }];
+    },
+  );
 
 const eventsOf = ({ added = [], ...wanted }: WantedChange, atMs: number, username: string) =>
   [...added.map((one) => ({ ...one, change: 'added' as const })), wanted].map(

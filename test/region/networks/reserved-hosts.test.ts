@@ -104,7 +104,12 @@ test('a wrong or taken host or name is refused by its field', () =>
     assert.deepEqual(await fieldsRefused(ask, 'admin', { ip: 'x', mac: 'x' }), ['ip', 'mac']);
     const taken = await ask('POST', '2.0/dnsresources/', { fqdn: 'printer.maas', ip_addresses: '10.20.0.41' });
     assert.deepEqual(Object.keys(taken.json), ['name']);
-    assert.equal((await ask('GET', '2.0/ipaddresses/?', { all: 1 })).json.length, 1);
+    const all: readonly { readonly ip: string }[] = (await ask('GET', '2.0/ipaddresses/?', { all: 1 })).json;
+    assert.deepEqual(
+      all.map(({ ip }) => ip),
+      ['10.20.0.40', '10.20.0.210'],
+      'those of www.maas and printer.maas',
+    );
   }));
 
 test('a domain is renamed with the names of reserved addresses, and is not deleted while it has them', () =>

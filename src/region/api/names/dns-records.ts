@@ -251,12 +251,14 @@ export const isAlias = (call: ApiCall, fqdn: string, inForce: SettingsReader): b
 /**
  * Changes the records. @param revise makes the new list of the records in the transaction, or refuses; perhaps more than once
  * @param field the parameter to which a refusal by the rules of CNAMEs belongs; `undefined`: they are not judged, because the name is not known
+ * @param then what else is stored in the same transaction; its refusal undoes the change
  * @returns the refusal: of `revise`, or the file has the records, or they do not fit
  */
 export function changeRecords(
   call: ApiCall,
   revise: (records: readonly NamedRecord[], domains: Domains, ids: DomainIds) => readonly NamedRecord[] | Refusal,
   field?: string,
+  then: () => Promise<Refusal | undefined> = async () => undefined,
 ): Promise<Refusal | undefined> {
   let changed: readonly NamedRecord[] = [];
   const revision: SettingRevision = {
@@ -272,7 +274,7 @@ export function changeRecords(
       return misfit ?? settingOf(revised);
     },
   };
-  const also = field === undefined ? undefined : () => refuseMachineNames(call, changed, field);
+  const also = async () => (field === undefined ? undefined : await refuseMachineNames(call, changed, field)) ?? then();
   return reviseSettings(call, '', [revision], also);
 }
 

@@ -3,13 +3,25 @@
 // Source: MAAS's `dnsresources/` and `dnsresourcerecords/`.
 //
 // 1. A name is the group of all records of one fully qualified name (`dns-records.ts`). Its addresses are its A records.
-// 2. A change of records takes effect at once. Where the file has them, it is refused, with the file and the key.
+// 2. Their addresses are reserved for the caller, if nobody has them (`name-reservation.ts`).
+// 3. A change of records takes effect at once. Where the file has them, it is refused, with the file and the key.
 
 import { z } from 'zod';
 import { parseIpv4 } from '../../../net/address.ts';
+import { reserveNamed } from '../../networks/name-reservation.ts';
 import { subnetOfAddress } from '../../networks/network-view.ts';
 import { REQUIRED } from '../../records/refusal.ts';
-import { type Answer, allOf, EMPTY, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import {
+  type Answer,
+  allOf,
+  EMPTY,
+  isRefusal,
+  json,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseFor,
+} from '../call/answer.ts';
 import {
   type ApiCall,
   flagWord,
@@ -22,6 +34,7 @@ import {
   optionalText,
   requiredText,
   resource,
+  usernameOf,
   value,
   values,
 } from '../call/operation.ts';
@@ -172,7 +185,7 @@ async function addName(call: ApiCall, given: z.output<typeof newName>): Promise<
   const listed = wordsIn(given.ip_addresses);
   const nowMs = call.region.clock.wallTimeMs();
   let name = '';
-  const refused = await changeRecords(call, (records, _domains, ids) => {
+  const revise: Revise = (records, _domains, ids) => {
     const wanted = nameOf(ids, given);
     const found = allOf(
       isRefusal(wanted) ? wanted : (refuseTaken(call, records, wanted) ?? wanted),
@@ -181,8 +194,18 @@ async function addName(call: ApiCall, given: z.output<typeof newName>): Promise<
     if (isRefusal(found)) return found;
     name = found[0];
     return [...records, ...addressRecords(name, found[1], given.address_ttl, nextNumber(records, nowMs))];
-  });
+  };
+  const refused = await changeRecords(call, revise, undefined, () => reserveAll(call, listed));
   return ofName(given, refused) ?? showName(call, name);
+}
+
+async function reserveAll(call: ApiCall, texts: readonly string[]): Promise<Refusal | undefined> {
+  for (const text of new Set(texts)) {
+    const address = parseIpv4(text);
+    const word = address === undefined ? undefined : await reserveNamed(call.region, usernameOf(call), address);
+    if (word !== undefined) return refuseFor([word]);
+  }
+  return undefined;
 }
 
 const addressRecords = (
@@ -228,7 +251,8 @@ async function changeName(call: ApiCall, given: z.output<typeof changedName>): P
     const isFirst = own.length === 0 && list !== undefined;
     return isFirst ? [...revised, ...addressRecords(next, list, given.address_ttl, first)] : revised;
   };
-  const refused = await changeRecords(call, revise, given.ip_addresses === undefined ? named(given) : 'ip_addresses');
+  const field = given.ip_addresses === undefined ? named(given) : 'ip_addresses';
+  const refused = await changeRecords(call, revise, field, () => reserveAll(call, wordsIn(given.ip_addresses ?? [])));
   return ofName(given, refused) ?? showName(call, name);
 }
 
@@ -317,7 +341,7 @@ export const DNSRESOURCE_OPERATIONS: readonly Operation[] = [
         return (await import('./node-names.ts')).listWithNodes(call, shown, { ...given, domain });
       },
     ],
-    add: ['Add a name.', newName, addName],
+    add: ['Add a name. An address that nobody has is reserved for the caller until it is released.', newName, addName],
     read: [
       'Read one name.',
       nothing,

@@ -9,7 +9,8 @@
 // 4. With `mac` the racks give the address to that host by DHCP. In a subnet a host has one reserved address, and none besides one that it was given.
 //    MAAS refuses hosts that are interfaces of machines; here their owners and administrators may reserve for them. Only administrators give
 //    a host that runs with a lease, or that `hosts` names, another address (`host-places.ts`): it may be anybody's.
-// 5. With `hostname` the racks resolve the name until the address is released. It is neither the name of another machine nor of a record.
+// 5. Adding a name with an address (`dnsresources/`) reserves it, too (`name-reservation.ts`).
+// 6. With `hostname` the racks resolve the name until the address is released. It is neither the name of another machine nor of a record.
 
 import { z } from 'zod';
 import {
@@ -139,6 +140,7 @@ function refuseBar(view: NetworkView, bar: Owner, owners: readonly Owner[], want
     const host = bar.mac === undefined ? 'another client' : `the host ${formatMac(bar.mac)}`;
     return refused(`the configuration of a rack gives it to ${host}`);
   }
+  if (bar.kind === 'name') return refused(`it is the address of the name ${bar.name}`);
   const held = reservedText(view.records, [{ low: wanted, high: wanted }]);
   return refused(`it is in use (${purposesOf(owners).join(', ')})${held}`);
 }

@@ -1,0 +1,49 @@
+// Reserves the address of a name that the API adds, as MAAS does: it stays reserved until it is released, also after its name is gone. Clients
+// delete a name, and then release its address.
+
+import type { Clock } from '../../clock.ts';
+import { formatIpv4, type Ipv4 } from '../../net/address.ts';
+import type { RefusalWord } from '../records/refusal.ts';
+import type { RegionStore } from '../records/store.ts';
+import { findBar, ownersOf, ownersUsing } from './address-owners.ts';
+import { USED_MAX } from './address-use.ts';
+import { subnetOfAddress } from './network-view.ts';
+import type { Networks, WantedChange } from './networks.ts';
+
+interface Deps {
+  readonly networks: Networks;
+  readonly store: RegionStore;
+  readonly clock: Clock;
+}
+
+/** Reserves it for the user, unless it is in no subnet, or somebody has it. Call it in the transaction of the name. */
+export async function reserveNamed(
+  { networks, store, clock }: Deps,
+  username: string,
+  address: Ipv4,
+): Promise<RefusalWord | undefined> {
+  const view = await networks.look();
+  const subnet = subnetOfAddress(view, address);
+  if (subnet === undefined) return undefined;
+  const createdMs = clock.wallTimeMs();
+  const use = {
+    used: await store.networks.usedBetween(address, address, USED_MAX),
+    leased: await store.networks.leasedBetween(address, address, createdMs),
+  };
+  const others = [...ownersOf(view).at(address), ...ownersUsing(use)].filter(({ kind }) => kind !== 'name');
+  if (findBar(others, { kind: 'reserved' }) !== undefined) return undefined;
+  const outcome = await networks.change<never>(
+    username,
+    ({ nextId: id }): WantedChange => ({
+      kind: 'change',
+      change: 'added',
+      what: 'address',
+      name: formatIpv4(address),
+      id,
+      nextId: id + 1,
+      put: { reserved: [{ id, subnetId: subnet.subnet.id, address, username, createdMs }] },
+    }),
+    { low: address, high: address },
+  );
+  return 'text' in outcome ? outcome : undefined;
+}
