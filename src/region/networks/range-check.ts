@@ -46,26 +46,26 @@ const isAdopted = ({ kind, service }: Owner): boolean => kind === 'dynamic' && s
 const dynamicIn = (interfaces: readonly ClusterInterface[]): readonly Ipv4Range[] =>
   interfaces.flatMap(({ dynamic }) => dynamic ?? []);
 
-/** Why a router or a host may not have its address. @param what it is, for the remedy */
-export function addressBarText(bar: Owner, what: 'address' | 'router' = 'router'): string {
+/** Why a router or an entry of `hosts` may not have its address. @param instead what else to give */
+export function addressBarText(bar: Owner, instead: 'another router' | 'the entry another' = 'another router'): string {
   const address = formatIpv4(bar.low);
   switch (bar.kind) {
     case 'dynamic':
       return `The address is in the dynamic range ${spanText(bar)}.`;
     case 'machine':
-      return `${address} belongs to ${bar.name}: give that another address first, or another ${what}.`;
+      return `${address} belongs to ${bar.name}: give that another address first, or ${instead}.`;
     case 'reserved':
-      return `${address} is reserved by ${bar.name}: release it first, or give another ${what}.`;
+      return `${address} is reserved by ${bar.name}: release it first, or give ${instead}.`;
     case 'configured': {
       const host = bar.mac === undefined ? 'another client' : `the host ${formatMac(bar.mac)}`;
-      return `${address} is kept for ${host} by the configuration of a rack: give another ${what}.`;
+      return `${address} is kept for ${host} by the configuration of a rack: give ${instead}.`;
     }
     case 'edge':
-      return `${address} is the first or the last address of its network: give another ${what}.`;
+      return `${address} is the first or the last address of its network: give ${instead}.`;
     case 'rack':
-      return `${address} is the address of the rack ${bar.name}: give another ${what}.`;
+      return `${address} is the address of the rack ${bar.name}: give ${instead}.`;
     default:
-      return `${address} is the router of a subnet or of a static route: give another ${what}.`;
+      return `${address} is the router of a subnet or of a static route: give ${instead}.`;
   }
 }
 
@@ -198,7 +198,9 @@ async function findTakenHosts(
     const machine = machines.get(address);
     const all = machine === undefined ? owners.at(address) : [...owners.at(address), machine];
     const bar = findBar(all, { kind: 'configured', mac });
-    return bar === undefined ? [] : [{ key: `${key}.hosts[${index}].ip`, message: addressBarText(bar, 'address') }];
+    return bar === undefined
+      ? []
+      : [{ key: `${key}.hosts[${index}].ip`, message: addressBarText(bar, 'the entry another') }];
   });
 }
 
