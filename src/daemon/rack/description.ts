@@ -4,7 +4,16 @@ import type { RackConfig } from '../../config/rack-config.ts';
 import type { ForeignServer } from '../../dhcp/foreign/foreign-servers.ts';
 import type { DhcpSubnet } from '../../dhcp/networks/config.ts';
 import { sharedNetworkKey } from '../../dhcp/networks/server-role.ts';
-import { formatIpv4, formatMac, formatNetwork, type Ipv4, isLoopback } from '../../net/address.ts';
+import {
+  formatIpv4,
+  formatMac,
+  formatNetwork,
+  type Ipv4,
+  type Ipv4Network,
+  isLoopback,
+  networkContains,
+  networkOf,
+} from '../../net/address.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import {
   HOST_ADDRESSES_MAX,
@@ -24,7 +33,7 @@ const text = (address: Ipv4 | undefined): string => (address === undefined ? '' 
  * @param settingsRefused why the settings of the region's store are not in force; undefined if they are
  * @param foreign the other DHCP servers seen
  * @param host the interfaces of its host; undefined: it does not describe them
- * @param outward those that lead to a default router
+ * @param outward the default router of each that leads to one
  */
 export function describeRack(
   config: RackConfig,
@@ -34,7 +43,7 @@ export function describeRack(
   settingsRefused?: string,
   foreign: readonly ForeignServer[] = [],
   host?: readonly HostInterface[],
-  outward: ReadonlySet<string> = new Set(),
+  outward: ReadonlyMap<string, Ipv4 | undefined> = new Map(),
 ): RackDescription {
   const refused =
     settingsRefused === undefined ? {} : { settingsRefused: settingsRefused.slice(0, SETTINGS_REFUSED_LENGTH_MAX) };
@@ -43,10 +52,10 @@ export function describeRack(
   return { uuid, name: config.name, version, interfaces, pinned, ...refused, ...addresses };
 }
 
-/** The addresses of a host, without loopback ones, each with the hardware address of its interface. @param outward leads to a default router */
+/** The addresses of a host, without loopback ones, each with the hardware address of its interface. @param outward the default router of each that leads to one */
 export const describeHost = (
   host: readonly HostInterface[],
-  outward: ReadonlySet<string> = new Set(),
+  outward: ReadonlyMap<string, Ipv4 | undefined> = new Map(),
 ): readonly HostAddress[] =>
   host
     .flatMap(({ name, mac, addresses }) =>
@@ -57,9 +66,13 @@ export const describeHost = (
           address: `${formatIpv4(address)}/${prefix}`,
           ...(mac === undefined || mac === 0 ? {} : { mac: formatMac(mac) }),
           ...(outward.has(name) ? { isOutward: true } : {}),
+          ...routerAmong(networkOf(address, prefix), outward.get(name)),
         })),
     )
     .slice(0, HOST_ADDRESSES_MAX);
+
+const routerAmong = (network: Ipv4Network, router: Ipv4 | undefined) =>
+  router === undefined || !networkContains(network, router) ? {} : { router: formatIpv4(router) };
 
 function foreignOf(subnet: DhcpSubnet | undefined, foreign: readonly ForeignServer[]) {
   const place = subnet === undefined ? undefined : sharedNetworkKey(subnet);

@@ -63,8 +63,13 @@ type SharedNetworkChoice =
 /**
  * Prepares a configuration for look-ups.
  * @param interfaces undefined: not known, all configured addresses are assumed present
+ * @param routers the default routers of this host, which nobody leases
  */
-export function indexSubnets(config: DhcpConfig, interfaces: readonly LocalInterface[] | undefined): SubnetIndex {
+export function indexSubnets(
+  config: DhcpConfig,
+  interfaces: readonly LocalInterface[] | undefined,
+  routers: readonly Ipv4[] = [],
+): SubnetIndex {
   const ownAddresses = new Set<Ipv4>();
   for (const { serverAddress } of config.subnets) if (serverAddress !== undefined) ownAddresses.add(serverAddress);
   for (const { addresses } of interfaces ?? []) for (const { address } of addresses) ownAddresses.add(address);
@@ -72,7 +77,7 @@ export function indexSubnets(config: DhcpConfig, interfaces: readonly LocalInter
   const served: ServedSubnet[] = [];
   const withoutAddress = new Set<string>();
   for (const subnet of config.subnets) {
-    if (isReady(subnet, interfaces)) served.push(serve(subnet, ownAddresses));
+    if (isReady(subnet, interfaces)) served.push(serve(subnet, [...ownAddresses, ...routers]));
     else if (subnet.interfaceName !== undefined) withoutAddress.add(subnet.interfaceName);
   }
   for (const { subnet } of served) if (subnet.interfaceName !== undefined) withoutAddress.delete(subnet.interfaceName);
@@ -97,8 +102,8 @@ function isReady(subnet: DhcpSubnet, interfaces: readonly LocalInterface[] | und
   return found?.addresses.some(({ address }) => address === subnet.serverAddress) ?? false;
 }
 
-function serve(subnet: DhcpSubnet, ownAddresses: ReadonlySet<Ipv4>): ServedSubnet {
-  const excluded = new Set(ownAddresses);
+function serve(subnet: DhcpSubnet, ofHost: readonly Ipv4[]): ServedSubnet {
+  const excluded = new Set(ofHost);
   const last = broadcastOf(subnet.network);
   for (const edge of [subnet.network.address, last]) if (edgeOf(subnet.network, edge) !== undefined) excluded.add(edge);
   excluded.add(subnet.broadcast);

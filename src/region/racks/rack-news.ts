@@ -156,6 +156,7 @@ export const heartbeat = z.object({
         address: hostAddress,
         mac: hardwareAddress.optional(),
         isOutward: z.boolean().optional(),
+        router: z.ipv4().optional(),
       }),
     )
     .max(HOST_ADDRESSES_MAX)

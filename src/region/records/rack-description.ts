@@ -55,6 +55,8 @@ export interface HostAddress {
   readonly mac?: string | undefined;
   /** True if the interface leads to the host's default router: often a network that another DHCP server serves. */
   readonly isOutward?: boolean | undefined;
+  /** The host's default router, if it is in the network of the address. */
+  readonly router?: string | undefined;
 }
 
 /** A rack leaves out further ones, and those of the loopback network. */
