@@ -326,9 +326,9 @@ export class RegionSettings {
   /** Those of all other racks. */
   #networksBeside(rack: string, list: readonly StoredSetting[]): RackNetworks {
     const { racks, ownRack } = this.#parts;
-    const { served, reported } = readRackNetworks(racks.list(), ownRack(), this.#readerOf(list));
+    const { served, reported, rackHosts } = readRackNetworks(racks.list(), ownRack(), this.#readerOf(list));
     const isOther = (one: { readonly rack: string }): boolean => one.rack !== rack;
-    return { served: served.filter(isOther), reported: reported.filter(isOther) };
+    return { served: served.filter(isOther), reported: reported.filter(isOther), rackHosts };
   }
 
   #decide(owner: string, edit: SettingEdit, list: readonly StoredSetting[]): SettingChange | SettingsRefusal {

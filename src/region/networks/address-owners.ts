@@ -26,7 +26,7 @@ import type { NetworkView } from './network-view.ts';
 import type { ServedNetwork } from './served-networks.ts';
 
 /** The parts of a view that own addresses. */
-type OwningView = Pick<NetworkView, 'subnets' | 'ranges' | 'records' | 'served' | 'reported' | 'named'>;
+type OwningView = Pick<NetworkView, 'subnets' | 'ranges' | 'records' | 'served' | 'reported' | 'rackHosts' | 'named'>;
 
 /** From the strongest to the weakest. */
 const OWNER_KINDS = [
@@ -34,6 +34,9 @@ const OWNER_KINDS = [
   'edge',
   /** The address of a cluster interface. */
   'rack',
+  /** Another address of a rack's host. */
+  'rack-host',
+  /** Of a subnet, of a cluster interface, or the default router of a rack's host. */
   'router',
   /** The router of a static route. */
   'route',
@@ -97,6 +100,7 @@ type Row = readonly [Verdict, Verdict, Verdict, Verdict, Verdict, Verdict, Verdi
 const MATRIX: Readonly<Record<OwnerKind, Row>> = {
   edge: ['no', 'no', 'no', 'no', 'yes', 'no', 'yes', 'yes', 'yes'],
   rack: ['no', 'no', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes'],
+  'rack-host': ['no', 'yes', 'own', 'own', 'yes', 'yes', 'yes', 'yes', 'yes'],
   router: ['no', 'no', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes'],
   // An administrator may route through a machine, which keeps its address.
   route: ['own', 'own', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes'],
@@ -186,7 +190,7 @@ const configuredBy = (by: ServedNetwork | ReportedNetwork, hosts: readonly Confi
     single('configured', address, hostname, { mac, service: serviceName(by) }),
   );
 
-function ownersIn({ subnets, ranges, records, served, reported, named }: OwningView): readonly Owner[] {
+function ownersIn({ subnets, ranges, records, served, reported, rackHosts, named }: OwningView): readonly Owner[] {
   const serving = reported.filter(({ management }) => management > 0);
   const rangesOf = (one: ServedNetwork | ReportedNetwork, kind: 'dynamic' | 'static'): readonly Owner[] => {
     const range = kind === 'dynamic' ? one.dynamic : one.fixed;
@@ -210,6 +214,10 @@ function ownersIn({ subnets, ranges, records, served, reported, named }: OwningV
       type === 'reserved' ? [] : [{ kind: type, low, high, name: '', id, service: by && serviceName(by) }],
     ),
     ...ownersOfRecords(records),
+    ...rackHosts.flatMap(({ rackName, address, mac, router }) => [
+      ...single('rack-host', address, rackName, { mac }),
+      ...single('router', router, ''),
+    ]),
     ...named.flatMap(({ name, address }) => single('name', address, name)),
     ...[...served, ...serving].flatMap((one) => rangesOf(one, 'dynamic')),
     ...served.flatMap((one) => rangesOf(one, 'static')),

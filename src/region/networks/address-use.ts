@@ -47,6 +47,7 @@ export function hostRange(network: Ipv4Network): Ipv4Range {
 
 const PURPOSE_OF: Readonly<Partial<Record<OwnerKind, Purpose>>> = {
   rack: 'rack',
+  'rack-host': 'rack',
   router: 'gateway-ip',
   route: 'gateway-ip',
   'dns-server': 'dns-server',

@@ -117,7 +117,7 @@ const byId = <T extends { readonly id: number }>(list: readonly T[]): ReadonlyMa
 /** Joins objects and served networks. Objects whose parents are missing are left out. */
 export function viewOf(
   records: NetworkRecords,
-  { served, reported }: RackNetworks,
+  { served, reported, rackHosts }: RackNetworks,
   reverseMode: ReverseMode,
   named: readonly NamedAddress[] = [],
 ): NetworkView {
@@ -160,7 +160,7 @@ export function viewOf(
   const subnetViews = new Map(subnets.map((one) => [one.subnet.id, one]));
   const ranges = records.ranges.flatMap((range) => rangeView(range, subnetViews) ?? []);
   const defaultVlan = vlanViews.get(DEFAULT_VLAN_ID) ?? plainVlan(records);
-  return { records, served, reported, named, vlans, subnets, ranges, defaultVlan, reverseMode };
+  return { records, served, reported, rackHosts, named, vlans, subnets, ranges, defaultVlan, reverseMode };
 }
 
 function routesBySource({ routes, subnets }: NetworkRecords): ReadonlyMap<number, readonly RouteView[]> {

@@ -111,7 +111,7 @@ export class Networks {
   readonly #parts: NetworksParts;
   #records: NetworkRecords = NO_RECORDS;
   #madeOf: readonly unknown[] = [];
-  #known: NetworkView = viewOf(NO_RECORDS, { served: [], reported: [] }, 0);
+  #known: NetworkView = viewOf(NO_RECORDS, { served: [], reported: [], rackHosts: [] }, 0);
 
   constructor(parts: NetworksParts) {
     this.#parts = parts;

@@ -38,7 +38,7 @@ interface RangeProblem {
 
 const PIECE = 4096;
 
-const NO_NETWORKS: RackNetworks = { served: [], reported: [] };
+const NO_NETWORKS: RackNetworks = { served: [], reported: [], rackHosts: [] };
 
 /** True for a dynamic range that waits for a cluster interface: the new one takes its place. */
 const isAdopted = ({ kind, service }: Owner): boolean => kind === 'dynamic' && service === undefined;

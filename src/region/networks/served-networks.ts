@@ -6,6 +6,7 @@
 //    from then on, before the rack reports it, unless a person would have to agree to it.
 
 import type { Settings, SettingValue } from '../../machines/settings.ts';
+import { type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
 import { type ClusterInterface, readInterfaces } from '../racks/cluster-interface.ts';
 import { findNetworkDoubt, type ReportedNetwork, reportedNetworks } from '../racks/rack-networks.ts';
 import type { Rack } from '../records/rack.ts';
@@ -37,10 +38,21 @@ export interface ServedNetwork extends ClusterInterface {
   readonly foreignServer: string | undefined;
 }
 
+/** An address of a rack's host, as it reports it. */
+interface RackHostAddress {
+  readonly rackName: string;
+  readonly address: Ipv4;
+  readonly mac: MacAddress | undefined;
+  /** The default router of the host, in the network of the address. */
+  readonly router: Ipv4 | undefined;
+}
+
 /** The networks of racks: as they should be served, and as racks report that they serve them. */
 export interface RackNetworks {
   readonly served: readonly ServedNetwork[];
   readonly reported: readonly ReportedNetwork[];
+  /** Of accepted racks. */
+  readonly rackHosts: readonly RackHostAddress[];
 }
 
 /** New values of fields of one cluster interface; `undefined` removes a field. */
@@ -75,7 +87,16 @@ export function readRackNetworks(
       return [{ ...one, rack: uuid, rackName, foreignServer: report?.foreignServer }];
     }),
   );
-  return { served, reported };
+  return { served, reported, rackHosts: racks.flatMap(hostAddresses) };
+}
+
+function hostAddresses({ state, name: rackName, pulse }: Rack): readonly RackHostAddress[] {
+  if (state !== 'accepted') return [];
+  return (pulse?.addresses ?? []).flatMap((one): readonly RackHostAddress[] => {
+    const address = parseIpv4(one.address.replace(/\/.*/, ''));
+    if (address === undefined) return [];
+    return [{ rackName, address, mac: parseMac(one.mac ?? ''), router: parseIpv4(one.router ?? '') }];
+  });
 }
 
 /** True if the region stores a network for a remote rack that does not report it yet. */

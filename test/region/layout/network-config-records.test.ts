@@ -96,7 +96,7 @@ function textOf(
   };
   const files = networkFiles(
     machine,
-    viewOf(records, { served: [SERVED], reported: [] }, 2),
+    viewOf(records, { served: [SERVED], reported: [], rackHosts: [] }, 2),
     tool,
     addresses === 'leased',
   );

@@ -27,7 +27,7 @@ export const SERVED: ServedNetwork = {
 };
 
 /** The networks of a region that has none. */
-export const NO_NETWORKS = viewOf(NO_RECORDS, { served: [], reported: [] }, 2);
+export const NO_NETWORKS = viewOf(NO_RECORDS, { served: [], reported: [], rackHosts: [] }, 2);
 export const { defaultVlan: UNTAGGED } = NO_NETWORKS;
 
 /** A VLAN of the default fabric, unless another is given. */

@@ -96,7 +96,7 @@ test('while a rack still reports a network under its former name, its ranges are
     { ...SERVED, dynamic, fixed: dynamic },
   ];
   assert.equal(reconcile(before, both).change, undefined);
-  const shown = viewOf(before, { served: both, reported: [] }, 2).ranges;
+  const shown = viewOf(before, { served: both, reported: [], rackHosts: [] }, 2).ranges;
   assert.deepEqual(
     shown.map(({ type, served }) => [type, served?.name]),
     [

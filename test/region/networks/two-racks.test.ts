@@ -36,3 +36,23 @@ test('a range of one rack covers neither the range nor the router nor the addres
     }
     assert.equal(await put({ ...OTHER, ...APART, router_ip: '10.20.0.254' }), undefined);
   }));
+
+test('nobody gets the default router or another address of a rack’s host', () =>
+  withNetworks(async (ask, { region }) => {
+    const { uuid } = await acceptRack(region);
+    const addresses = [
+      { interface: 'eth1', address: '10.50.0.1/24', router: '10.50.0.2' },
+      { interface: 'eth2', address: '10.50.0.3/24', mac: '52:54:00:00:00:33' },
+    ];
+    await hearRack(region, uuid, [rackInterface()], { addresses });
+    for (const [ip, purpose] of [
+      ['10.50.0.2', 'gateway-ip'],
+      ['10.50.0.3', 'rack'],
+    ] as const) {
+      const refused = await ask('POST', '2.0/ipaddresses/?op=reserve', { ip });
+      assert.match(refused.text, new RegExp(`in use \\(${purpose}\\)`));
+    }
+    assert.equal((await ask('POST', '2.0/ipaddresses/?op=reserve', { subnet: '10.50.0.0/24' })).json.ip, '10.50.0.4');
+    const own = { ip: '10.50.0.3', mac: '52:54:00:00:00:33' };
+    assert.equal((await ask('POST', '2.0/ipaddresses/?op=reserve', own)).status, 200);
+  }));
