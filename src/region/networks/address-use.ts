@@ -200,19 +200,26 @@ export function countUse(network: Ipv4Network, used: readonly Ipv4Range[]): Subn
   };
 }
 
-/** Proposes a router, the first free address, and a dynamic range, the upper half of the largest free part. */
-export function suggestions(
-  network: Ipv4Network,
-  used: readonly Ipv4Range[],
-): { readonly gateway: Ipv4 | undefined; readonly dynamic: Ipv4Range | undefined } {
-  const free = freeParts(network, used);
-  const largest = free.reduce<Ipv4Range | undefined>(
-    (best, part) => (best === undefined || rangeSize(part) > rangeSize(best) ? part : best),
-    undefined,
-  );
-  const isLong = largest !== undefined && rangeSize(largest) > 1;
+interface Proposal {
+  readonly router: Ipv4 | undefined;
+  readonly dynamic: Ipv4Range | undefined;
+  readonly fixed: Ipv4Range | undefined;
+}
+
+/**
+ * What fits into the free parts of a network: the first address for a router; of the largest part the upper half for dynamic addresses, and
+ * the quarter below for static ones. The rest stays for people.
+ */
+export function propose(free: readonly Ipv4Range[]): Proposal {
+  const [first] = free;
+  if (first === undefined) return { router: undefined, dynamic: undefined, fixed: undefined };
+  const largest = free.reduce((best, part) => (rangeSize(part) > rangeSize(best) ? part : best), first);
+  const { low, high } = largest;
+  const size = rangeSize(largest);
+  const [quarter, half] = [low + Math.floor(size / 4), low + Math.floor(size / 2)];
   return {
-    gateway: free[0]?.low,
-    dynamic: isLong ? { low: ipv4(largest.low + Math.floor(rangeSize(largest) / 2)), high: largest.high } : undefined,
+    router: first.low,
+    dynamic: size === 1 ? undefined : { low: ipv4(half), high },
+    fixed: quarter === half ? undefined : { low: ipv4(quarter), high: ipv4(half - 1) },
   };
 }

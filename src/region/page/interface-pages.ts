@@ -33,7 +33,7 @@ import { optionRows, sentOptions } from './option-rows.ts';
 import { cell, pageOf, seeFaults } from './parts.ts';
 import { racksLink } from './remedies.ts';
 import { bothField, checkSecondServer, givesAddresses } from './second-server.ts';
-import { proposeRanges, readEntries, usesOf } from './subnet-addresses.ts';
+import { hostUses, proposeRanges, readEntries, usesOf } from './subnet-addresses.ts';
 import { none, orNone } from './values.ts';
 import {
   CHANGE_SETTINGS,
@@ -191,7 +191,7 @@ async function runsIn(view: View, network: Ipv4Network, ip: string): Promise<rea
   const subnet = subnetAt(networks, network);
   const own = parseIpv4(ip);
   const rack: readonly AddressUse[] = own === undefined ? [] : [{ low: own, high: own, kind: 'rack', owner: '' }];
-  if (subnet === undefined) return runsOf(network, rack);
+  if (subnet === undefined) return runsOf(network, [...rack, ...hostUses(networks, network)]);
   return runsOf(network, [...rack, ...usesOf(networks, subnet, await readEntries(view.region, networks, subnet))]);
 }
 

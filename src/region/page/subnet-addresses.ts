@@ -14,18 +14,16 @@ import {
   formatIpv4,
   formatMac,
   type Ipv4,
-  type Ipv4Range,
-  ipv4,
+  type Ipv4Network,
   type MacAddress,
   networkContains,
   parseIpv4,
   rangeContains,
-  rangeSize,
 } from '../../net/address.ts';
 import { fieldOf, heard } from '../api/networks/discovery-operations.ts';
 import { type RunningLease, runningLeases } from '../api/networks/running-leases.ts';
-import { ownersOf, serviceName } from '../networks/address-owners.ts';
-import { hostRange } from '../networks/address-use.ts';
+import { type Owner, ownersOf, serviceName } from '../networks/address-owners.ts';
+import { hostRange, propose } from '../networks/address-use.ts';
 import type { NetworkView, SubnetView } from '../networks/network-view.ts';
 import type { ServedNetwork } from '../networks/served-networks.ts';
 import type { Region } from '../region.ts';
@@ -174,44 +172,48 @@ export async function readEntries(
   return [...byAddress.values()].sort((a, b) => a.address - b.address);
 }
 
+const USE_OF: Readonly<Partial<Record<Owner['kind'], AddressUse['kind']>>> = {
+  rack: 'rack',
+  'rack-host': 'rack',
+  router: 'router',
+};
+
+const useOf = (address: Ipv4, kind: AddressUse['kind'], owner: string): AddressUse => ({
+  low: address,
+  high: address,
+  kind,
+  owner,
+});
+
+/** The racks and routers of a network, which need not be a subnet yet. */
+export const hostUses = (view: NetworkView, network: Ipv4Network): readonly AddressUse[] =>
+  ownersOf(view)
+    .within(hostRange(network))
+    .flatMap(({ kind, low, name }) => {
+      const use = USE_OF[kind];
+      return use === undefined ? [] : [useOf(low, use, name)];
+    });
+
 /** What the picture of the subnet shows. */
 export function usesOf(
-  { ranges }: NetworkView,
-  { subnet, served, gateway, routes }: SubnetView,
+  view: NetworkView,
+  { subnet, network, routes }: SubnetView,
   entries: readonly AddressEntry[],
 ): readonly AddressUse[] {
-  const one = (address: Ipv4 | undefined, kind: AddressUse['kind'], owner: string): readonly AddressUse[] =>
-    address === undefined ? [] : [{ low: address, high: address, kind, owner }];
   return [
-    ...ranges
+    ...view.ranges
       .filter(({ range }) => range.subnetId === subnet.id)
       .map(
         ({ type, low, high, range }): AddressUse => ({ low, high, kind: type, owner: range.comment || range.username }),
       ),
-    ...entries.flatMap(({ address, kind, name, mac }) =>
-      one(address, kind, name || (mac === undefined ? '' : formatMac(mac))),
+    ...entries.map(({ address, kind, name, mac }) =>
+      useOf(address, kind, name || (mac === undefined ? '' : formatMac(mac))),
     ),
-    ...one(gateway, 'router', ''),
-    ...routes.flatMap((route) => one(route.gateway, 'router', formatIpv4(route.destination.address))),
-    ...served.flatMap(({ address, rackName }) => one(address, 'rack', rackName)),
+    ...routes.map((route) => useOf(route.gateway, 'router', formatIpv4(route.destination.address))),
+    ...hostUses(view, network),
   ];
 }
 
-interface ProposedRanges {
-  readonly dynamic: Ipv4Range | undefined;
-  readonly fixed: Ipv4Range | undefined;
-}
-
-/** Ranges in the largest free part: its upper half for dynamic addresses, the quarter below for static ones. The rest stays for people. */
-export function proposeRanges(runs: readonly AddressUse[]): ProposedRanges {
-  const free = runs.filter(({ kind }) => kind === 'free');
-  const [first] = free;
-  if (first === undefined) return { dynamic: undefined, fixed: undefined };
-  const { low, high } = free.reduce((best, run) => (rangeSize(run) > rangeSize(best) ? run : best), first);
-  const size = high - low + 1;
-  const [quarter, half] = [low + Math.floor(size / 4), low + Math.floor(size / 2)];
-  return {
-    dynamic: { low: ipv4(half), high },
-    fixed: quarter === half ? undefined : { low: ipv4(quarter), high: ipv4(half - 1) },
-  };
-}
+/** Ranges in the free runs. */
+export const proposeRanges = (runs: readonly AddressUse[]): ReturnType<typeof propose> =>
+  propose(runs.filter(({ kind }) => kind === 'free'));

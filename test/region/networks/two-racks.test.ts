@@ -43,6 +43,7 @@ test('nobody gets the default router or another address of a rack’s host', () 
     const addresses = [
       { interface: 'eth1', address: '10.50.0.1/24', router: '10.50.0.2' },
       { interface: 'eth2', address: '10.50.0.3/24', mac: '52:54:00:00:00:33' },
+      { interface: 'eth3', address: '10.60.0.5/24', router: '10.60.0.200' },
     ];
     await hearRack(region, uuid, [rackInterface()], { addresses });
     for (const [ip, purpose] of [
@@ -55,4 +56,13 @@ test('nobody gets the default router or another address of a rack’s host', () 
     assert.equal((await ask('POST', '2.0/ipaddresses/?op=reserve', { subnet: '10.50.0.0/24' })).json.ip, '10.50.0.4');
     const own = { ip: '10.50.0.3', mac: '52:54:00:00:00:33' };
     assert.equal((await ask('POST', '2.0/ipaddresses/?op=reserve', own)).status, 200);
+    const { id } = (await ask('POST', '2.0/subnets/', { cidr: '10.60.0.0/24' })).json;
+    const proposed = await ask('GET', `2.0/subnets/${id}/?op=statistics&include_suggestions=true`);
+    assert.deepEqual(proposed.json.suggested_dynamic_range, {
+      start: '10.60.0.103',
+      end: '10.60.0.199',
+      num_addresses: 97,
+    });
+    const range = { type: 'dynamic', subnet: String(id), start_ip: '10.60.0.150', end_ip: '10.60.0.210' };
+    assert.match((await ask('POST', '2.0/ipranges/', range)).text, /contains the router 10\.60\.0\.200/);
   }));

@@ -11,7 +11,7 @@ import {
   countUse,
   freeParts,
   hostRange,
-  suggestions,
+  propose,
   USED_MAX,
   type UsedPart,
   usedParts,
@@ -115,7 +115,7 @@ const statistics = (
     const parts = usedParts(view, subnet, { used });
     const { total, available, largest, first, last } = countUse(subnet.network, parts);
     const usage = (total - available) / total;
-    const { gateway, dynamic } = suggestions(subnet.network, parts);
+    const { router, dynamic } = propose(freeParts(subnet.network, parts));
     return json({
       num_available: available,
       largest_available: largest,
@@ -130,7 +130,7 @@ const statistics = (
       ...(given.include_ranges === true ? { ranges: parts.map(partJson) } : {}),
       ...(given.include_suggestions === true
         ? {
-            suggested_gateway: gateway === undefined ? null : formatIpv4(gateway),
+            suggested_gateway: router === undefined ? null : formatIpv4(router),
             suggested_dynamic_range: dynamic === undefined ? null : rangeJson(dynamic),
           }
         : {}),
