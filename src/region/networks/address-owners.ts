@@ -158,7 +158,7 @@ const INDEXES = new WeakMap<NetworkView['subnets'], AddressOwners>();
 
 /** The owners that the networks know. A view made from another has its owners, unless its subnets are others. */
 export function ownersOf(view: OwningView): AddressOwners {
-  const known = INDEXES.get(view.subnets) ?? new AddressOwners(ownersIn(view));
+  const known = INDEXES.get(view.subnets) ?? new AddressOwners(ownersIn(view), configuredIn(view));
   INDEXES.set(view.subnets, known);
   return known;
 }
@@ -184,11 +184,26 @@ const ownersOfRecords = ({ ranges, reserved, routes }: NetworkRecords): readonly
   ...routes.flatMap(({ id, gateway }) => single('route', gateway, '', { id })),
 ];
 
-/** They count once they are stored, and until their rack no longer reports them. */
-const configuredBy = (by: ServedNetwork | ReportedNetwork, hosts: readonly ConfiguredHost[]): readonly Owner[] =>
-  hosts.flatMap(({ address, mac, hostname = '' }) =>
-    single('configured', address, hostname, { mac, service: serviceName(by) }),
-  );
+/** Entries of `hosts` count once they are stored, and until their rack no longer reports them. */
+const configuredIn = ({ served, reported }: OwningView): readonly SingleOwners[] => [
+  ...served.map((one) => configuredBy(serviceName(one), one.writtenHosts())),
+  ...reported.map((one) => configuredBy(serviceName(one), one.hosts)),
+];
+
+/** By the entries of a cluster interface, which are the same list until they change: there may be 65 536. */
+const CONFIGURED = new WeakMap<readonly ConfiguredHost[], Map<string, SingleOwners>>();
+
+function configuredBy(service: string, hosts: readonly ConfiguredHost[]): SingleOwners {
+  const known = CONFIGURED.get(hosts) ?? new Map<string, SingleOwners>();
+  CONFIGURED.set(hosts, known);
+  const index =
+    known.get(service) ??
+    new SingleOwners(
+      hosts.flatMap(({ address, mac, hostname = '' }) => single('configured', address, hostname, { mac, service })),
+    );
+  known.set(service, index);
+  return index;
+}
 
 function ownersIn({ subnets, ranges, records, served, reported, rackHosts, named }: OwningView): readonly Owner[] {
   const serving = reported.filter(({ management }) => management > 0);
@@ -208,8 +223,6 @@ function ownersIn({ subnets, ranges, records, served, reported, rackHosts, named
       ...single('rack', one.address, 'rackName' in one ? one.rackName : '', { service: serviceName(one) }),
       ...single('router', one.router, '', { service: serviceName(one) }),
     ]),
-    ...served.flatMap((one) => configuredBy(one, one.writtenHosts())),
-    ...reported.flatMap((one) => configuredBy(one, one.hosts)),
     ...ranges.flatMap(({ type, low, high, range: { id }, served: by }): readonly Owner[] =>
       type === 'reserved' ? [] : [{ kind: type, low, high, name: '', id, service: by && serviceName(by) }],
     ),
@@ -247,19 +260,39 @@ function addTo<K>(all: Map<K, Owner[]>, key: K, owner: Owner): void {
   else others.push(owner);
 }
 
-/** The owners that the networks know. */
-export class AddressOwners {
-  /** Single addresses. */
+/** Owners of single addresses. */
+class SingleOwners {
   readonly #byAddress = new Map<Ipv4, Owner[]>();
-  readonly #ofHosts = new Map<MacAddress, Owner[]>();
-  readonly #ranges: readonly Owner[];
+  readonly #byHost = new Map<MacAddress, Owner[]>();
 
   constructor(owners: readonly Owner[]) {
     for (const owner of owners) {
-      if (owner.low !== owner.high) continue;
       addTo(this.#byAddress, owner.low, owner);
-      if (owner.mac !== undefined) addTo(this.#ofHosts, owner.mac, owner);
+      if (owner.mac !== undefined) addTo(this.#byHost, owner.mac, owner);
     }
+  }
+
+  at = (address: Ipv4): readonly Owner[] => this.#byAddress.get(address) ?? NONE;
+  ofHost = (mac: MacAddress): readonly Owner[] => this.#byHost.get(mac) ?? NONE;
+
+  within(span: Ipv4Range): readonly Owner[] {
+    const found: Owner[] = [];
+    const isShort = span.high - span.low < this.#byAddress.size;
+    if (isShort) for (let at: number = span.low; at <= span.high; at += 1) found.push(...this.at(ipv4(at)));
+    else for (const [address, owners] of this.#byAddress) if (rangeContains(span, address)) found.push(...owners);
+    return found;
+  }
+}
+
+/** The owners that the networks know. */
+export class AddressOwners {
+  readonly #singles: readonly SingleOwners[];
+  readonly #ranges: readonly Owner[];
+
+  /** @param further of single addresses, which have their indexes already */
+  constructor(owners: readonly Owner[], further: readonly SingleOwners[] = []) {
+    const singles = owners.filter(({ low, high }) => low === high);
+    this.#singles = [new SingleOwners(singles), ...further];
     this.#ranges = owners.filter(({ low, high }) => low !== high).sort((a, b) => a.low - b.low);
   }
 
@@ -269,14 +302,11 @@ export class AddressOwners {
 
   /** What is configured or reserved for a host, the strongest first. */
   ofHost(mac: MacAddress): readonly Owner[] {
-    return this.#ofHosts.get(mac)?.toSorted(byRank) ?? NONE;
+    return this.#singles.flatMap((one) => one.ofHost(mac)).sort(byRank);
   }
 
   within(span: Ipv4Range): readonly Owner[] {
-    const isFew = span.high - span.low < this.#byAddress.size;
-    const singles: Owner[] = [];
-    if (isFew) for (let at: number = span.low; at <= span.high; at += 1) singles.push(...this.#alone(ipv4(at)));
-    else for (const [address, owners] of this.#byAddress) if (rangeContains(span, address)) singles.push(...owners);
+    const singles = this.#singles.flatMap((one) => one.within(span));
     return [...singles, ...this.#ranges.filter((range) => rangesOverlap(range, span))];
   }
 
@@ -308,7 +338,12 @@ export class AddressOwners {
   }
 
   #alone(address: Ipv4): readonly Owner[] {
-    return this.#byAddress.get(address) ?? NONE;
+    let all = NONE;
+    for (const one of this.#singles) {
+      const found = one.at(address);
+      if (found.length > 0) all = all.length === 0 ? found : [...all, ...found];
+    }
+    return all;
   }
 }
 

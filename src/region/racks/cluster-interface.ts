@@ -95,8 +95,18 @@ function rangeIn(entry: Settings, network: Ipv4Network, field: string): Ipv4Rang
   return networkContains(network, low) && networkContains(network, high) ? { low, high } : undefined;
 }
 
+/** By the lists that they were read from, which do not change. */
+const READ_HOSTS = new WeakMap<object, readonly ConfiguredHost[]>();
+
+/** The hosts of a list, read once. */
+export function readHosts<T>(list: readonly T[], read: (one: T) => ConfiguredHost): readonly ConfiguredHost[] {
+  const hosts = READ_HOSTS.get(list) ?? list.map(read);
+  READ_HOSTS.set(list, hosts);
+  return hosts;
+}
+
 const hostsIn = ({ hosts }: Settings): readonly ConfiguredHost[] =>
-  (Array.isArray(hosts) ? hosts : []).map((host) => {
+  readHosts(Array.isArray(hosts) ? hosts : NO_HOSTS, (host) => {
     const { mac, ip, hostname } = isSettings(host) ? host : NO_SETTINGS;
     return {
       mac: parseMac(String(mac ?? '')),
@@ -104,6 +114,8 @@ const hostsIn = ({ hosts }: Settings): readonly ConfiguredHost[] =>
       hostname: typeof hostname === 'string' ? hostname : undefined,
     };
   });
+
+const NO_HOSTS: readonly SettingValue[] = [];
 
 interface OptionId {
   readonly code: number;

@@ -26,7 +26,7 @@ import type { Happening, NetworkDoubt } from '../records/events.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { Rack } from '../records/rack.ts';
 import { NO_MAC, type RackInterface } from '../records/rack-description.ts';
-import { type ClusterInterface, type ConfiguredHost, readInterfaces } from './cluster-interface.ts';
+import { type ClusterInterface, type ConfiguredHost, readHosts, readInterfaces } from './cluster-interface.ts';
 
 const parsed = (texts: readonly string[]): readonly Ipv4Network[] =>
   texts.map(parseNetwork).filter((network) => network !== undefined);
@@ -76,10 +76,12 @@ export const reportedNetworks = (racks: readonly Rack[]): readonly ReportedNetwo
     (rack.state === 'accepted' ? believedInterfaces(rack) : []).flatMap((one) => readReport(rack, one)),
   );
 
+const NO_RESERVATIONS: NonNullable<RackInterface['reservations']> = [];
+
 function readReport({ uuid }: Rack, one: RackInterface): readonly ReportedNetwork[] {
   const place = one.interface === '' ? `relayed ${one.network}` : `interface ${one.interface}`;
   const sharedNetwork = `${uuid} ${one.shared === undefined ? place : `shared ${one.shared}`}`;
-  const hosts = (one.reservations ?? []).map(({ mac, ip, hostname }) => ({
+  const hosts = readHosts(one.reservations ?? NO_RESERVATIONS, ({ mac, ip, hostname }) => ({
     mac: mac === NO_MAC ? undefined : parseMac(mac),
     address: parseIpv4(ip),
     hostname,

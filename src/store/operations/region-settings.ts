@@ -1,7 +1,9 @@
 // Operations on the part of the configuration that region.db owns (`region-steps.ts`).
 //
 // 1. A row is one key, for one rack or for all (`rack` empty). Its value is the JSON of the key's value in a configuration file.
-// 2. A change of domains or records runs alone: the names of machines, devices and reserved addresses depend on them, and are in other tables.
+// 2. A value whose text has not changed is the same object again: every change of an address reads all settings, among which may be 65 536
+//    entries of `hosts`.
+// 3. A change of domains or records runs alone: the names of machines, devices and reserved addresses depend on them, and are in other tables.
 
 import type { SettingValue } from '../../machines/settings.ts';
 import type {
@@ -10,7 +12,7 @@ import type {
   SettingsOutcome,
   StoredSetting,
 } from '../../region/records/stored-setting.ts';
-import { codec, json, text } from '../rows.ts';
+import { codec, text } from '../rows.ts';
 import { LoggedTable } from './region-events.ts';
 import { ALONE, all, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
@@ -19,8 +21,19 @@ import { countVersion } from './region-versions.ts';
 const NAME_KEYS: ReadonlySet<string> = new Set(['dns.domain', 'dns.domains', 'dns.records']);
 
 export class SettingTable extends LoggedTable {
+  /** The values that were read last, by their texts. */
+  #known: ReadonlyMap<string, SettingValue> = new Map();
+
   *listSettings(): Steps<readonly StoredSetting[]> {
-    return (yield all('SELECT rack, key, value FROM setting ORDER BY position, rack, key')).rows.map(readSetting);
+    const { rows } = yield all('SELECT rack, key, value FROM setting ORDER BY position, rack, key');
+    const values = new Map<string, SettingValue>();
+    const list = rows.map(readSetting).map(({ rack, key, text }) => {
+      const value = this.#known.get(text) ?? JSON.parse(text);
+      values.set(text, value);
+      return { rack, key, value };
+    });
+    this.#known = values;
+    return list;
   }
 
   *changeSettings<R>(
@@ -54,8 +67,8 @@ export class SettingTable extends LoggedTable {
   }
 }
 
-const readSetting = codec<StoredSetting>({
+const readSetting = codec<{ readonly rack: string; readonly key: string; readonly text: string }>({
   rack: text('rack'),
   key: text('key'),
-  value: json<SettingValue>('value'),
+  text: text('value'),
 }).read;
