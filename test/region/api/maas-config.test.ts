@@ -4,8 +4,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { resolveFile } from '../../../src/config/resolve-file.ts';
+import { RECORD_TTL } from '../../../src/dns/zones.ts';
 import type { Settings } from '../../../src/machines/settings.ts';
 import { CONFIG_NAMES } from '../../../src/region/api/site/maas-config-names.ts';
+import { SESSION_MS_MAX } from '../../../src/region/page/sessions.ts';
 import { RUNS_MAX } from '../../../src/region/records/script-store.ts';
 import { assertStatus } from '../../support/answered.ts';
 import { type AskedApi, withAskedApi } from '../asked-api.ts';
@@ -227,22 +229,40 @@ test('a deployment that names no system gets the one of the machine, else that o
     assert.match(await deploy(), /no image of debian\/trixie for/);
   }));
 
+test('a setting of MAAS that has one value here is read as that value, and takes that value only', () =>
+  withAskedApi(async (api) => {
+    const [set, get] = [setter(api), getter(api)];
+    for (const [name, value, same, other, why] of [
+      ['network_discovery', 'enabled', ['enabled'], 'disabled', /always note the hosts that they hear/],
+      ['active_discovery_interval', 0, ['0'], '10800', /scan when you want to know/],
+      ['enable_analytics', false, ['false', 'False', '0'], 'true', /metrics are always at \/metrics/],
+      ['prometheus_enabled', true, ['true', '1'], 'false', /metrics are always at \/metrics/],
+      ['release_notifications', false, ['false'], 'true', /news of releases/],
+      ['default_storage_layout', 'flat', ['flat', ' flat '], 'lvm', /give each machine its own/],
+      ['default_dns_ttl', RECORD_TTL, ['30'], '300', /give a name its own/],
+      ['session_length', SESSION_MS_MAX / 1000, ['604800'], '1209600', /after 7 days/],
+      ['max_node_testing_results', RUNS_MAX, ['10'], '11', /its last 10 runs/],
+      ['remote_syslog', null, ['', ' '], '10.0.0.1:514', /a syslog server of its own/],
+      ['ntp_external_only', true, ['true'], 'false', /an NTP server of its own/],
+      ['allow_only_trusted_transfers', true, ['true'], 'false', /AXFR and IXFR are always refused/],
+    ] as const) {
+      assert.deepEqual(await get(name), value, name);
+      for (const text of same) assert.deepEqual([(await set(name, text)).text], ['OK'], `${name}=${text}`);
+      const refused = await set(name, other);
+      assert.deepEqual([refused.status, Object.keys(refused.json)], [400, ['value']], name);
+      assert.match(refused.json.value[0], why);
+      assert.ok(refused.json.value[0].startsWith(`${name} is always `), refused.text);
+      assert.deepEqual(await get(name), value, name);
+    }
+  }));
+
 test('a setting of MAAS for something that Rackboot lacks is refused, and says what is lacking', () =>
   withAskedApi(async (api) => {
     for (const [name, said] of [
       ['maas_proxy_port', /does not have a proxy of its own: set http_proxy/],
-      ...['commissioning', 'testing', 'installation', 'release', 'deployment'].map(
-        (kind) => [`max_node_${kind}_results`, RegExp(`keeps those of its last ${RUNS_MAX} runs`)] as const,
-      ),
-      ['enlist_commissioning', /is commissioned once it is accepted/],
-      ['allow_only_trusted_transfers', /does not have transfers of DNS zones/],
-      ['auto_vlan_creation', /does not have this network setting/],
-      ['use_rack_proxy', /does not have this network setting/],
-      ['network_discovery', /does not have this search for other hosts/],
-      ['remote_syslog', /does not have a syslog server of its own/],
-      ['default_dns_ttl', /does not have one TTL for all names: give a name its own/],
-      ['windows_kms_host', /does not have Windows/],
-      ['session_length', /does not have this page setting/],
+      ['node_timeout', /each state has its own/],
+      ['maas_internal_domain', /does not have this network setting/],
+      ['theme', /does not have this page setting/],
     ] as const) {
       for (const answer of [
         await setter(api)(name, 'x'),

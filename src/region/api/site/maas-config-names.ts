@@ -1,8 +1,10 @@
 // MAAS's names of configuration values (`get_config`, `set_config`), mapped to Rackboot's keys.
 //
-// Source: MAAS's `maas/?op=get_config` and `set_config`, 1.7 to 3.5.
+// Source: MAAS's `maas/?op=get_config` and `set_config`, 1.7 to 3.6.
 //
-// 1. A name is here only if its value changes what Rackboot does. Every other name of MAAS is refused with the function that is missing.
+// 1. A name has a key only if its value changes what Rackboot does.
+// 2. A name whose value here is always the same is read as that value. Setting it to that value is done, and any other value is refused with
+//    the function that is missing. Names without such a value are refused altogether.
 
 import { NTP_SERVERS } from '../../general-options.ts';
 
@@ -12,6 +14,8 @@ export const MISSING_FUNCTIONS = {
   'bmc-account':
     'these settings of the account that it creates on a BMC: enlistment.bmc_user decides whether it creates one',
   discovery: 'this search for other hosts',
+  hearing: 'a switch for this: its racks always note the hosts that they hear',
+  scanning: 'scans by itself: scan when you want to know (discovery/?op=scan)',
   drivers: 'extra drivers for machines that it installs',
   enlisting: 'commissioning while a machine enlists: it is commissioned once it is accepted',
   erasing: 'a default for erasing disks: give erase=true with each release',
@@ -21,8 +25,11 @@ export const MISSING_FUNCTIONS = {
   installer: 'this installer',
   kernel: 'dumps of kernels that crashed',
   network: 'this network setting',
+  'rack-proxy': 'another way for machines: each asks the rack of its network',
+  vlans: 'VLANs that make themselves: a person creates them (vlans)',
   ntp: 'an NTP server of its own',
   page: 'this page setting',
+  sessions: 'sessions of another length: one ends after 12 hours without use, and after 7 days in any case',
   proxy: "a proxy of its own: set http_proxy to the site's proxy",
   results: 'another limit of stored results: a machine keeps those of its last 10 runs',
   storage: 'a default layout of disks for all machines: give each machine its own',
@@ -115,47 +122,79 @@ export const CONFIG_NAMES: Readonly<Record<string, ConfigName>> = {
 /** Names of MAAS 1, with those that they have now. */
 export const FORMER_NAMES: Readonly<Record<string, string>> = { ntp_server: 'ntp_servers' };
 
-const MISSING: readonly (readonly [missing: MissingFunction, names: string])[] = [
+/** As MAAS answers it: a time in seconds. */
+type FixedValue = boolean | number | string | null;
+
+/** The values that are always in force here. */
+const FIXED: readonly (readonly [missing: MissingFunction, values: Readonly<Record<string, FixedValue>>])[] = [
   [
     'analytics',
-    'enable_analytics prometheus_enabled prometheus_push_gateway prometheus_push_interval promtail_enabled promtail_port',
+    { enable_analytics: false, prometheus_enabled: true, prometheus_push_gateway: null, promtail_enabled: false },
   ],
+  ['bmc-account', { maas_auto_ipmi_user: 'maas' }],
+  ['hearing', { network_discovery: 'enabled' }],
+  ['scanning', { active_discovery_interval: 0 }],
+  ['dns-ttl', { default_dns_ttl: 30 }],
   [
-    'bmc-account',
-    'maas_auto_ipmi_user maas_auto_ipmi_user_privilege_level maas_auto_ipmi_k_g_bmc_key maas_auto_ipmi_cipher_suite_id maas_auto_ipmi_workaround_flags',
+    'drivers',
+    {
+      enable_third_party_drivers: false,
+      vcenter_server: null,
+      vcenter_username: null,
+      vcenter_password: null,
+      vcenter_datacenter: null,
+    },
   ],
+  ['enlisting', { enlist_commissioning: false }],
   [
-    'discovery',
-    'network_discovery active_discovery_interval active_discovery_last_scan subnet_ip_exhaustion_threshold_count',
+    'erasing',
+    {
+      enable_disk_erasing_on_release: false,
+      disk_erase_with_secure_erase: false,
+      disk_erase_with_quick_erase: false,
+    },
   ],
-  ['dns-ttl', 'default_dns_ttl'],
-  ['drivers', 'enable_third_party_drivers vcenter_server vcenter_username vcenter_password vcenter_datacenter'],
-  ['enlisting', 'enlist_commissioning'],
-  ['erasing', 'enable_disk_erasing_on_release disk_erase_with_secure_erase disk_erase_with_quick_erase'],
-  ['guide', 'release_notifications'],
-  ['hardware-sync', 'hardware_sync_interval'],
-  [
-    'installer',
-    'curtin_verbose force_v1_network_yaml ephemeral_deployments cloud_images_on_demand commissioning_osystem',
-  ],
-  ['kernel', 'enable_kernel_crash_dump'],
-  [
-    'network',
-    'default_boot_interface_link_type maas_internal_domain dhcp_snippets ipv6 auto_vlan_creation use_rack_proxy',
-  ],
-  ['ntp', 'ntp_external_only'],
-  ['page', 'theme session_length max_idle_time refresh_token_duration'],
-  ['proxy', 'maas_proxy_port use_peer_proxy prefer_v4_proxy squid_port boot_images_no_proxy'],
+  ['guide', { release_notifications: false }],
+  ['installer', { force_v1_network_yaml: false }],
+  ['kernel', { enable_kernel_crash_dump: false }],
+  ['vlans', { auto_vlan_creation: false }],
+  ['rack-proxy', { use_rack_proxy: true }],
+  ['ntp', { ntp_external_only: true }],
+  ['sessions', { session_length: 604_800 }],
+  ['proxy', { use_peer_proxy: false, prefer_v4_proxy: false, boot_images_no_proxy: false }],
   [
     'results',
-    'max_node_commissioning_results max_node_testing_results max_node_installation_results max_node_release_results max_node_deployment_results',
+    {
+      max_node_commissioning_results: 10,
+      max_node_testing_results: 10,
+      max_node_installation_results: 10,
+      max_node_release_results: 10,
+      max_node_deployment_results: 10,
+    },
   ],
-  ['storage', 'default_storage_layout'],
-  ['syslog', 'remote_syslog maas_syslog_port'],
+  ['storage', { default_storage_layout: 'flat' }],
+  ['syslog', { remote_syslog: null }],
+  ['tls', { tls_cert_expiration_notification_enabled: false }],
+  ['transfers', { allow_only_trusted_transfers: true }],
+  ['windows', { windows_kms_host: null }],
+];
+
+/** Names without a value here. */
+const MISSING: readonly (readonly [missing: MissingFunction, names: string])[] = [
+  ['analytics', 'prometheus_push_interval promtail_port'],
+  [
+    'bmc-account',
+    'maas_auto_ipmi_user_privilege_level maas_auto_ipmi_k_g_bmc_key maas_auto_ipmi_cipher_suite_id maas_auto_ipmi_workaround_flags',
+  ],
+  ['discovery', 'active_discovery_last_scan subnet_ip_exhaustion_threshold_count'],
+  ['hardware-sync', 'hardware_sync_interval'],
+  ['installer', 'curtin_verbose ephemeral_deployments cloud_images_on_demand commissioning_osystem'],
+  ['network', 'default_boot_interface_link_type maas_internal_domain dhcp_snippets ipv6'],
+  ['page', 'theme max_idle_time refresh_token_duration'],
+  ['proxy', 'maas_proxy_port squid_port'],
+  ['syslog', 'maas_syslog_port'],
   ['timeouts', 'node_timeout'],
-  ['tls', 'tls_cert_expiration_notification_enabled tls_cert_expiration_notification_interval tls_port'],
-  ['transfers', 'allow_only_trusted_transfers'],
-  ['windows', 'windows_kms_host'],
+  ['tls', 'tls_cert_expiration_notification_interval tls_port'],
 ];
 
 const FUNCTIONS: ReadonlyMap<string, MissingFunction> = new Map(
@@ -164,3 +203,17 @@ const FUNCTIONS: ReadonlyMap<string, MissingFunction> = new Map(
 
 /** The function that one of MAAS's names is for, if Rackboot lacks it; `undefined`: MAAS has no such name. */
 export const missingFunction = (name: string): MissingFunction | undefined => FUNCTIONS.get(name);
+
+interface FixedSetting {
+  readonly value: FixedValue;
+  readonly missing: MissingFunction;
+}
+
+const FIXED_SETTINGS: ReadonlyMap<string, FixedSetting> = new Map(
+  FIXED.flatMap(([missing, values]) =>
+    Object.entries(values).map(([name, value]) => [name, { value, missing }] as const),
+  ),
+);
+
+/** The value of MAAS's name that is always in force; `undefined`: there is none. */
+export const fixedSetting = (name: string): FixedSetting | undefined => FIXED_SETTINGS.get(name);

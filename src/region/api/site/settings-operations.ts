@@ -39,6 +39,7 @@ import {
   CONFIG_NAMES,
   type ConfigName,
   FORMER_NAMES,
+  fixedSetting,
   MISSING_FUNCTIONS,
   missingFunction,
 } from './maas-config-names.ts';
@@ -64,8 +65,22 @@ function findName(name: string) {
   return Object.hasOwn(CONFIG_NAMES, now) ? CONFIG_NAMES[now] : undefined;
 }
 
+type Fixed = NonNullable<ReturnType<typeof fixedSetting>>;
+
+function isValueOf(value: Fixed['value'], text: string): boolean {
+  if (typeof value === 'boolean') return value ? isTrue(text) : text !== '' && isFalse(text);
+  return text === String(value ?? '');
+}
+
+function otherValue(name: string, { value, missing }: Fixed): Answer {
+  const always = value === null ? 'is always empty' : `is always ${value}`;
+  return refuseField('value', `${name} ${always} here: Rackboot does not have ${MISSING_FUNCTIONS[missing]}.`);
+}
+
 async function getConfig(call: ApiCall, { name }: z.output<typeof named>): Promise<Answer> {
   const found = findName(name);
+  const fixed = fixedSetting(name);
+  if (fixed !== undefined) return json(fixed.value);
   if (found === undefined) return unknownName(name);
   const { settings } = call.region;
   await settings.load();
@@ -100,6 +115,8 @@ function valueFor(
 
 async function setConfig(call: ApiCall, { name: text, value: written }: z.output<typeof newConfig>): Promise<Answer> {
   const found = findName(text);
+  const fixed = fixedSetting(text);
+  if (fixed !== undefined) return isValueOf(fixed.value, written.trim()) ? plainText('OK') : otherValue(text, fixed);
   if (found === undefined) return unknownName(text);
   const { settings } = call.region;
   await settings.load();
