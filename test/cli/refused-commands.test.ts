@@ -72,8 +72,8 @@ before(async () => {
   writeFileSync(passwordFile, 'correct horse\n', { mode: 0o600 });
   server.listen(join(stateDir, CONTROL_SOCKET));
   await once(server, 'listening');
-  await succeed('machines', 'add', MAC, '--hostname', 'calm-ibis');
-  await succeed('machines', 'add', '52:54:00:5a:00:02', '--hostname', 'idle-crow');
+  await succeed('machines', 'add', MAC, '--hostname', 'calm-ibis', '--no-commission');
+  await succeed('machines', 'add', '52:54:00:5a:00:02', '--hostname', 'idle-crow', '--no-commission');
   await succeed('machines', 'accept', 'idle-crow', '--skip-commissioning');
   await succeed('scripts', 'add', script);
   await succeed('tags', 'add', 'fast');

@@ -29,7 +29,7 @@ test('a backup of a running rack is restored into an empty state directory', {
   const backup = join(rack.directory, 'backup.tar');
   await rack.startWhole();
   await rack.administrator();
-  const form = new URLSearchParams({ hostname: 'm1', mac_addresses: MAC, architecture: 'amd64' });
+  const form = new URLSearchParams({ hostname: 'm1', mac_addresses: MAC, architecture: 'amd64', commission: 'false' });
   await askDaemon(rack.stateDir, '/MAAS/api/2.0/machines/', 'POST', form.toString());
 
   const probes = await DhcpProbes.open(PLACE);
@@ -138,7 +138,7 @@ test('the two commands of the document move a rack to a host on which it never r
   after(() => rack.remove());
   await rack.startWhole();
   const key = await rack.administrator();
-  const form = new URLSearchParams({ hostname: 'm1', mac_addresses: MAC, architecture: 'amd64' });
+  const form = new URLSearchParams({ hostname: 'm1', mac_addresses: MAC, architecture: 'amd64', commission: 'false' });
   await askDaemon(rack.stateDir, '/MAAS/api/2.0/machines/', 'POST', form.toString());
   const identity = readFileSync(join(rack.stateDir, 'rack.json'), 'utf8');
   const probes = await DhcpProbes.open(MOVING);

@@ -29,7 +29,7 @@ export const CHANGING_LINES: readonly string[] = [
   'tags add changed --comment why',
   `tags update-nodes changed --add ${CLIENT_MAC} --add ${FAR_MAC}`,
   'tags remove changed',
-  `machines add ${NOBODYS_MAC} --power-type manual`,
+  `machines add ${NOBODYS_MAC} --power-type manual --no-commission`,
   `machines remove ${NOBODYS_MAC} --yes`,
   `machines merge ${CLIENT_MAC} ${FAR_MAC}`,
   `machines remove ${CLIENT_MAC}`,

@@ -117,7 +117,16 @@ describe('the commands on the host of a running rack', { skip }, () => {
 
   test('a machine and its lease are listed and shown, with the same values as in the API', async () => {
     await rack.run(host, 'busybox', 'udhcpc', '-f', '-n', '-q', '-i', 'eth0', '-s', '/bin/true', '-x', 'hostname:web');
-    const fields = ['-F', 'op=new', '-F', 'hostname=web1', '-F', 'architecture=amd64/generic'];
+    const fields = [
+      '-F',
+      'op=new',
+      '-F',
+      'hostname=web1',
+      '-F',
+      'architecture=amd64/generic',
+      '-F',
+      'commission=false',
+    ];
     const as = ['-H', `Authorization: ${authorizationOf(key.trim())}`];
     const made = await curl(
       ...as,

@@ -108,7 +108,13 @@ describe('a Rackboot plays the MAAS', { skip }, () => {
     await from.ask('tags/', { name: 'big', comment: 'large ones', kernel_opts: 'hugepages=64' });
     await from.ask('users/', { username: 'dave', email: '', password: 'correct horse battery', is_superuser: 'false' });
     const power = JSON.stringify({ power_address: '172.31.0.9', power_user: 'maas', power_pass: 'Bmc-Secret-1' });
-    const ready = { ...machine, hostname: 'ready1', mac_addresses: '52:54:00:30:00:01', power_type: 'ipmi' };
+    const ready = {
+      ...machine,
+      hostname: 'ready1',
+      mac_addresses: '52:54:00:30:00:01',
+      power_type: 'ipmi',
+      commission: 'false',
+    };
     const made = machineShape.parse(await from.ask('machines/', { ...ready, power_parameters: power }));
     await from.ask(`machines/${made.system_id}/?op=accept`, { skip_commissioning: 'true' });
     await from.ask('tags/big/?op=update_nodes', { add: made.system_id });
@@ -122,7 +128,7 @@ describe('a Rackboot plays the MAAS', { skip }, () => {
       ['lost1', '52:54:00:30:00:05', 'mark_missing', { deployed: 'true' }],
       ['dead1', '52:54:00:30:00:06', 'mark_broken', {}],
     ] as const) {
-      const node = { ...machine, ...fields, hostname, mac_addresses: mac };
+      const node = { ...machine, commission: 'false', ...fields, hostname, mac_addresses: mac };
       const { system_id: own } = machineShape.parse(await from.ask('machines/', node));
       await from.ask(`machines/${own}/?op=${op}`, { comment: `the fan of ${hostname}` });
       await from.ask(`machines/${own}/?op=set_owner_data`, { 'app.name': hostname });

@@ -54,7 +54,7 @@ class PeopledRack {
   }
 
   async addMachine(hostname: string, mac: string): Promise<void> {
-    const form = new URLSearchParams({ hostname, mac_addresses: mac, architecture: 'amd64' });
+    const form = new URLSearchParams({ hostname, mac_addresses: mac, architecture: 'amd64', commission: 'false' });
     await askDaemon(this.rack.stateDir, '/MAAS/api/2.0/machines/', 'POST', form.toString());
   }
 }

@@ -28,7 +28,7 @@ test('a machine is queried by its name, and its secrets are not shown', {
 
   const enlist = async (hostname: string, mac: string, power: Readonly<Record<string, string>>): Promise<void> => {
     const { power_type: type = '', ...parameters } = power;
-    const fields = { hostname, mac_addresses: mac, architecture: 'amd64', power_type: type };
+    const fields = { hostname, mac_addresses: mac, architecture: 'amd64', power_type: type, commission: 'false' };
     // Parameters that would be refused now may have been stored unchecked before.
     const more = { power_parameters: JSON.stringify(parameters), power_parameters_skip_check: 'true' };
     const form = new URLSearchParams({ ...fields, ...more }).toString();

@@ -148,7 +148,12 @@ describe('the key of a remote rack', () => {
   });
 
   test('a machine that a user created is commissioned at the rack that reports it first', async () => {
-    const form = new URLSearchParams({ architecture: 'amd64', mac_addresses: macOf(2), power_type: 'manual' });
+    const form = new URLSearchParams({
+      architecture: 'amd64',
+      mac_addresses: macOf(2),
+      power_type: 'manual',
+      commission: 'false',
+    });
     await askDaemon(region.stateDir, '/MAAS/api/2.0/machines/', 'POST', form.toString());
     await commission(2);
     assert.equal(await tokenOf(2), undefined);

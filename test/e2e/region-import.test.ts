@@ -311,6 +311,7 @@ selections: [{ source: site, os: ubuntu, release: bionic, arches: [amd64] }]
       architecture: 'amd64/generic',
       mac_addresses: '52:54:00:61:00:01',
       power_type: 'manual',
+      commission: 'false',
     })) as { readonly system_id: string };
     const store = openRegionStore({ stateDir: rack.stateDir });
     await store.changeMachine(machine.system_id, 1, () => ({

@@ -171,7 +171,12 @@ function installs(cpu: string, machineCase: BootCase, content: TreeContent): voi
   });
 
   test('asks no question until it asks the mirror for its components', async () => {
-    const fields = { mac_addresses: machine.spec.mac, architecture: `${cpu}/generic`, hostname: 'calm-ibis' };
+    const fields = {
+      mac_addresses: machine.spec.mac,
+      architecture: `${cpu}/generic`,
+      hostname: 'calm-ibis',
+      commission: 'false',
+    };
     systemId = machineShape.parse(await post('machines/', fields)).system_id;
     await post(`machines/${systemId}/?op=accept`, { skip_commissioning: 'true' });
     await post('account/prefs/sshkeys/', { key: KEY });

@@ -56,6 +56,7 @@ describe('a process of a region that is stopped within a power command', {
       architecture: 'amd64/generic',
       power_type: 'webhook',
       power_parameters: JSON.stringify(power.parameters(name)),
+      commission: 'false',
     });
     return { socket, id: shown.parse(machine).system_id };
   }

@@ -100,7 +100,12 @@ describe('clocks that jump, and a database without a connection', {
     await withClock(ownClock, () => start(one));
     await start(two);
     key = await one.administrator();
-    const form = { hostname: 'calm-ibis', mac_addresses: '52:54:00:44:00:01', architecture: 'amd64/generic' };
+    const form = {
+      hostname: 'calm-ibis',
+      mac_addresses: '52:54:00:44:00:01',
+      architecture: 'amd64/generic',
+      commission: 'false',
+    };
     systemId = machine.parse(await ask(0, 'machines/', form)).system_id;
     const parameters = JSON.stringify(power.parameters('one'));
     await ask(1, `machines/${systemId}/`, { power_type: 'webhook', power_parameters: parameters }, 'PUT');

@@ -184,6 +184,7 @@ describe('a region whose database or process hangs', {
           hostname: 'calm-ibis',
           mac_addresses: '52:54:00:00:58:01',
           architecture: 'amd64/generic',
+          commission: 'false',
         }),
       );
       assert.ok(made.system_id);

@@ -285,7 +285,8 @@ class RegionUnderFire {
   #make(fields: Readonly<Record<'hostname' | 'mac_addresses', string>>) {
     return this.insist(async () => {
       const known = stored.parse(await this.ask(`machines/?hostname=${fields.hostname}`));
-      const made = known[0] ?? (await this.ask('machines/', { ...fields, architecture: 'amd64/generic' }));
+      const made =
+        known[0] ?? (await this.ask('machines/', { ...fields, architecture: 'amd64/generic', commission: 'false' }));
       return stored.element.parse(made);
     });
   }

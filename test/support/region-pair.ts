@@ -68,7 +68,12 @@ export class RegionPair {
 
   /** Adds a machine by the first process. */
   async addMachine(hostname: string, mac: string): Promise<void> {
-    const made = await this.ask(0, 'machines/', { hostname, mac_addresses: mac, architecture: 'amd64/generic' });
+    const made = await this.ask(0, 'machines/', {
+      hostname,
+      mac_addresses: mac,
+      architecture: 'amd64/generic',
+      commission: 'false',
+    });
     this.systemId = machineShape.parse(made).system_id;
   }
 

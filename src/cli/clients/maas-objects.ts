@@ -386,7 +386,7 @@ export const machineParameters = (machine: unknown, power: unknown): Parameters 
   mac_addresses: macsOf(machine),
   power_parameters: powerOf(power),
   hardware_facts: factsOf(machine),
-  ...(isDeployedHere(machine) ? { deployed: 'true' } : {}),
+  ...(isDeployedHere(machine) ? { deployed: 'true' } : { commission: 'false' }),
 });
 
 /** The operations that make an interface of others. */

@@ -90,7 +90,7 @@ const MACHINES = [
   ),
   form(
     'add <macs..>',
-    'Add a machine by its hardware addresses, boot interface first; a machine that boots here adds itself',
+    'Add a machine by its hardware addresses, boot interface first, and commission it; a machine that boots here adds itself',
     {
       macs: { type: 'string', array: true, demandOption: true },
       config,
@@ -104,6 +104,11 @@ const MACHINES = [
         array: true,
         default: [],
         describe: 'A parameter of the driver: name=value, or name@FILE for the first line of a file (repeat)',
+      },
+      commission: {
+        type: 'boolean',
+        default: true,
+        describe: 'Commission it at once; --no-commission leaves it New until somebody accepts it',
       },
     },
     {

@@ -26,6 +26,7 @@ export async function newMachineFields(
     readonly macs: readonly string[];
     readonly powerType?: string | undefined;
     readonly power: readonly string[];
+    readonly commission: boolean;
   },
 ): Promise<Fields> {
   if (argv.power.length > 0 && argv.powerType === undefined)
@@ -39,11 +40,15 @@ export async function newMachineFields(
         `a machine with the address ${mac} already exists: rackboot machines show ${mac} shows it`,
       );
   }
-  return { power_parameters: argv.power.length === 0 ? undefined : encodedParameters(argv.power) };
+  return {
+    power_parameters: argv.power.length === 0 ? undefined : encodedParameters(argv.power),
+    commission: argv.commission ? undefined : 'false',
+  };
 }
 
 export function addedText(answer: unknown): string {
   const { hostname, status_name: status, ...machine } = machineShape.parse(answer);
+  if (status !== 'New') return stateText(answer);
   return `${titleOf(machine)} is ${status}. To commission it: rackboot machines accept ${hostname}`;
 }
 

@@ -38,6 +38,8 @@ const ADD_MACHINE = addingPage({
       values: { architecture: 'amd64/generic' },
     };
   },
+  // Its power driver, which commissioning needs, comes on the next page.
+  fixed: { commission: 'false' },
   list: LIST_PATH,
   to(view, added) {
     const own = machinePath(textOf(added, 'system_id'));

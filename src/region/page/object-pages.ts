@@ -144,6 +144,8 @@ interface Adding {
   readonly operation: WantedOperation;
   readonly words: () => { readonly title: string; readonly lead: string; readonly add: string };
   readonly options: (view: View) => FormOptions | Promise<FormOptions>;
+  /** Sent besides what the form has. */
+  readonly fixed?: Readonly<Record<string, string>>;
   /** The list to which the form leads back. */
   readonly list: string;
   /** The page to show then. */
@@ -151,7 +153,16 @@ interface Adding {
 }
 
 /** A page of its own for a form that adds something to a list which another file has. */
-export const addingPage = ({ path, place, operation, words: wordsOf, options, list, to }: Adding): PageDefinition => ({
+export const addingPage = ({
+  path,
+  place,
+  operation,
+  words: wordsOf,
+  options,
+  fixed,
+  list,
+  to,
+}: Adding): PageDefinition => ({
   path,
   access: 'user',
   operations: [operation],
@@ -167,7 +178,7 @@ export const addingPage = ({ path, place, operation, words: wordsOf, options, li
     });
   },
   async act(view) {
-    const answer = await operate(view, operation, {}, valuesOf(view, operation, await options(view)));
+    const answer = await operate(view, operation, {}, { ...valuesOf(view, operation, await options(view)), ...fixed });
     if (answer.kind !== 'json') return answer.kind === 'refusal' ? answer : undefined;
     const added = isObject(answer.value) ? answer.value : {};
     return { kind: 'done', to: to(view, added), text: words.objects.added(textOf(added, 'hostname')) };

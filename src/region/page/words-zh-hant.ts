@@ -552,7 +552,7 @@ export const TRADITIONAL_CHINESE: Translation = {
     macs: '從網路開機的介面排在最前。',
     machine: {
       title: '新增機器',
-      lead: '從網路開機的機器會自行加入。若要在首次開機前命名或設定電源驅動程式，請在此新增。',
+      lead: '從網路開機的機器會自行加入。若要在首次開機前命名或設定電源驅動程式，請在此新增。之後接受該機器，即開始驗收。',
       add: '新增機器',
     },
     device: {

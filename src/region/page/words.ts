@@ -1956,7 +1956,7 @@ const ADDING = {
   macs: 'That of the interface that boots from the network comes first.',
   machine: {
     title: 'Add a machine',
-    lead: 'A machine that boots from the network adds itself. Add one here to name it or to set its power driver before its first boot.',
+    lead: 'A machine that boots from the network adds itself. Add one here to name it or to set its power driver before its first boot. Then accept it, which commissions it.',
     add: 'Add machine',
   },
   device: {

@@ -151,8 +151,9 @@ test('a machine that is added takes the scripts of its commissioning, and refuse
     const scripts = { commissioning_scripts: 'bios', testing_scripts: 'fan' };
     const path = '2.0/machines/';
     const names = ['commissioning_scripts', 'testing_scripts'];
-    assert.deepEqual(await refused(site, 'POST', path, { ...ADDED, ...scripts }), [400, names]);
-    assert.deepEqual(await refused(site, 'POST', path, { ...ADDED, enable_ssh: 'true' }), [400, ['enable_ssh']]);
+    const left = { ...ADDED, commission: 'false' };
+    assert.deepEqual(await refused(site, 'POST', path, { ...left, ...scripts }), [400, names]);
+    assert.deepEqual(await refused(site, 'POST', path, { ...left, enable_ssh: 'true' }), [400, ['enable_ssh']]);
     const wrong = { commission: 'true', commissioning_scripts: 'nosuch', testing_scripts: 'nosuch', is_dpu: 'true' };
     assert.deepEqual(await refused(site, 'POST', path, { ...ADDED, ...wrong }), [400, [...names, 'is_dpu'].toSorted()]);
     assert.deepEqual(await refused(site, 'POST', path, { ...ADDED, power_type: 'ipmi', skip_bmc_config: 'false' }), [
@@ -161,7 +162,7 @@ test('a machine that is added takes the scripts of its commissioning, and refuse
     ]);
     assert.deepEqual((await ask('GET', path)).json, []);
     const plain = { enable_ssh: 'false', skip_bmc_config: 'true', skip_networking: 'true', skip_storage: 'false' };
-    const empty = { ...ADDED, mac_addresses: '52:54:00:00:00:25', ...plain, commissioning_scripts: '' };
+    const empty = { ...left, mac_addresses: '52:54:00:00:00:25', ...plain, commissioning_scripts: '' };
     assert.equal((await ask('POST', path, empty)).json.status_name, 'New');
     const { json } = await ask('POST', path, { ...ADDED, ...scripts, ...plain, commission: 'true' });
     const found = await place.store.findMachine(json.system_id);

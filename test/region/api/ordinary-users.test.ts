@@ -48,7 +48,7 @@ test('a user without rights names no machine in another domain, and no user give
 test('a user without rights gets an address of a static range only', () =>
   withUsers(async (ask, { region, store }) => {
     for (const mac of MACS)
-      await ask('admin', 'machines/', { architecture: 'amd64', mac_addresses: mac, power_type: 'manual' });
+      await ask('admin', 'machines/', { architecture: 'amd64', mac_addresses: mac, commission: 'false' });
     for (const { systemId } of await store.listMachines({}, 0, 99))
       await region.life.command(
         systemId,

@@ -10,7 +10,7 @@ import { machine, withSite } from './sent/trial.ts';
 const CLIENTS_DOCUMENT = join(import.meta.dirname, '../../../docs/maas-clients.md');
 const MACHINE = { architecture: 'amd64/generic', mac_addresses: '52:54:00:00:00:01', power_type: 'manual' };
 
-test('commission=true commissions a machine that an administrator adds, and no other one', () =>
+test('a machine that an administrator adds is commissioned unless commission=false, and no other one', () =>
   withAskedApi(async ({ ask }) => {
     const wish = { ...MACHINE, commission: 'true', description: 'rack 7', hostname: 'n1' };
     const refused = await ask('POST', '2.0/machines/', wish, 'alice');
@@ -22,6 +22,26 @@ test('commission=true commissions a machine that an administrator adds, and no o
     );
     const other = { ...MACHINE, mac_addresses: '52:54:00:00:00:03' };
     assert.equal((await ask('POST', '2.0/machines/', { ...other, commission: 'false' })).json.status_name, 'New');
+    const at = (last: number) => ({ architecture: 'amd64', mac_addresses: `52:54:00:00:01:0${last}` });
+    const plain: readonly (readonly [
+      path: string,
+      fields: Record<string, string>,
+      as: 'admin' | 'alice',
+      status: string,
+    ])[] = [
+      ['2.0/machines/', at(1), 'admin', 'Commissioning'],
+      ['2.0/machines/', { ...at(2), power_type: 'manual' }, 'admin', 'Commissioning'],
+      ['2.0/machines/', at(3), 'alice', 'New'],
+      ['2.0/machines/', { ...at(4), deployed: 'true' }, 'admin', 'Deployed'],
+      ['2.0/machines/', { ...at(5), deployed: 'false' }, 'admin', 'Commissioning'],
+    ];
+    for (const [path, fields, as, status] of plain)
+      assert.equal((await ask('POST', path, fields, as)).json.status_name, status, JSON.stringify(fields));
+    for (const [last, more, status] of [
+      [6, {}, 1],
+      [7, { commission: 'false' }, 0],
+    ] as const)
+      assert.equal((await ask('POST', '1.0/nodes/?op=new', { ...at(last), ...more })).json.status, status);
     const own = await ask(
       'POST',
       '2.0/machines/',

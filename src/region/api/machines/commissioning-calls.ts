@@ -169,8 +169,8 @@ function refuseDeployed(isAdmin: boolean, isCommissioned: boolean): Refusal | un
 }
 
 /**
- * How to commission a new machine, `undefined` if not at all, and the refusals of what cannot be followed. A machine's own wish does not count:
- * a person decides.
+ * How to commission a new machine, `undefined` if not at all, and the refusals of what cannot be followed. As in MAAS, one that an administrator
+ * adds is commissioned, unless it is said to be deployed or `commission` is false. A machine's own wish does not count: a person decides.
  */
 export async function commissioningOf(
   call: ApiCall,
@@ -180,20 +180,21 @@ export async function commissioningOf(
   if (caller.kind !== 'user') return [undefined];
   const isAsked = isTrue(given.commission);
   if (isAsked && !caller.isAdmin) return [refuse('not-allowed', ONLY_ADMINISTRATORS)];
+  const isCommissioned = isAsked || (caller.isAdmin && !isFalse(given.commission) && !isTrue(given.deployed));
   const isGiven = (name: (typeof ONLY_COMMISSIONING)[number]) =>
     name === 'enable_ssh' ? isTrue(given.enable_ssh) : (given[name]?.length ?? 0) > 0;
-  const alone = isAsked ? [] : ONLY_COMMISSIONING.filter(isGiven);
+  const alone = isCommissioned ? [] : ONLY_COMMISSIONING.filter(isGiven);
   return [
-    isAsked ? await commissioningScripts(call, given) : undefined,
+    isCommissioned ? await commissioningScripts(call, given) : undefined,
     ...refuseSkips({ powerType: given.power_type ?? '' }, given),
     ...alone.map((field) =>
       refuseField(
         field,
-        `A machine that is added takes this only with its commissioning: give commission=true, too, or omit ${field}.`,
+        `A machine that is added takes this only with its commissioning, which an administrator begins: omit ${field}, or commission=false.`,
       ),
     ),
     isTrue(given.is_dpu) ? refuseField('is_dpu', notDoneText('is_dpu')) : undefined,
     isTrue(given.deployed) ? refuseDeployed(caller.isAdmin, isAsked) : undefined,
-    isAsked ? await refuseSsh(call, { hostname: given.hostname ?? '' }, given.enable_ssh) : undefined,
+    isCommissioned ? await refuseSsh(call, { hostname: given.hostname ?? '' }, given.enable_ssh) : undefined,
   ];
 }

@@ -123,9 +123,13 @@ const parameters = z.object({
   hardware_facts: optionalText(524_288, "The enlistment agent's description of the hardware, JSON."),
 });
 
+const commissionField = flag(
+  'Whether the machine is commissioned at once, if it is New. Default: true for administrators, unless `deployed` is true. Others leave it New.',
+);
+
 /** The parameters that only API 2.0 has. */
 const newParameters = z.object({
-  commission: flag('True: commission the machine if it is New, for administrators.'),
+  commission: commissionField,
   ...commissioningFields,
   is_dpu: flag('Must be false: Rackboot deploys a DPU as any other machine.'),
   deployed: flag(
@@ -135,7 +139,7 @@ const newParameters = z.object({
 
 const allParameters = parameters.extend(newParameters.shape);
 
-const oldParameters = z.object({ nodegroup: nodeGroup });
+const oldParameters = z.object({ nodegroup: nodeGroup, commission: commissionField });
 
 type Parameters = z.output<typeof parameters> & z.output<typeof newParameters>;
 
@@ -293,7 +297,7 @@ export const ENLISTMENT_OPERATIONS: readonly Operation[] = [
     'POST',
     'managed',
     'enlistment',
-    'Add a machine. A machine that enlists again stays the same machine.',
+    'Add a machine. One that an administrator adds is commissioned. A machine that enlists again stays the same machine.',
     allParameters,
     enlist,
   ),
@@ -302,7 +306,7 @@ export const ENLISTMENT_OPERATIONS: readonly Operation[] = [
     'POST new',
     'managed',
     'enlistment',
-    'Add a node. A node that enlists again stays the same node.',
+    'Add a node. One that an administrator adds is commissioned. A node that enlists again stays the same node.',
     parameters.extend(oldParameters.shape),
     enlist,
   ),
