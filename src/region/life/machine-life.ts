@@ -25,7 +25,7 @@ import { hasLaidNetwork } from '../records/machine-layout.ts';
 import type { PowerTask } from '../records/power-task.ts';
 import { decideRefusal, type RefusalWord, refusal } from '../records/refusal.ts';
 import { decideCommand } from './command-effects.ts';
-import type { Actor, CommandName, CommandRefusal, MachineCommand } from './commands.ts';
+import type { Actor, CommandName, CommandRefusal, Deployment, MachineCommand } from './commands.ts';
 import type { DeployableImage } from './deployment.ts';
 import { chooseLinkAddresses } from './link-addresses.ts';
 import {
@@ -48,6 +48,7 @@ import {
   findStartProblem,
   type StartParts,
   type SystemWish,
+  usualWay,
   type WantedSystem,
 } from './start-check.ts';
 import { isInterrupted } from './state-power.ts';
@@ -236,6 +237,10 @@ export class MachineLife {
   /** Or why there is no such kernel. */
   chooseSystem(machine: Machine, wanted: SystemWish): Promise<WantedSystem | RefusalWord> {
     return chooseSystem(machine, wanted, this.#parts);
+  }
+
+  usualWay(machine: Machine, wanted: WantedSystem): Promise<Deployment['deployBy']> {
+    return usualWay(machine, wanted, this.#parts);
   }
 
   /** The caller has verified that the machine sent it. */

@@ -19,7 +19,7 @@ import {
   type ListImages,
   refuseImage,
 } from './deployment.ts';
-import { type InstallerParts, refuseInstallation } from './installer.ts';
+import { distributionOf, type InstallerParts, refuseInstallation } from './installer.ts';
 import { refuseWithoutKey } from './logins.ts';
 
 const SYSTEMS = ['debian', 'ubuntu', 'custom'] as const;
@@ -64,15 +64,41 @@ const systemsOf = (osystem: string): readonly string[] => (osystem === '' ? SYST
 const kernelsText = (names: readonly string[]): string =>
   names.length === 0 ? 'import one that fits' : `there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;
 
+/** The one system that there are images of for the machine, where a deployment names none and the site has no default. */
+async function onlySystem(machine: Machine, wanted: WantedSystem, { listImages }: StartParts): Promise<WantedSystem> {
+  if (wanted.release !== '') return wanted;
+  const images = ((await listImages?.()) ?? []).filter(
+    ({ os, architecture, kind }) =>
+      kind === undefined && architecture === machine.architecture && (wanted.osystem === '' || os === wanted.osystem),
+  );
+  const [only] = images;
+  const isOnly = images.every(({ os, release }) => os === only?.os && release === only.release);
+  return only === undefined || !isOnly ? wanted : { ...wanted, osystem: only.os, release: only.release };
+}
+
+/** How a deployment that does not say it puts the system on the disk: by an installer only where there is one and no image. */
+export async function usualWay(
+  machine: Machine,
+  { osystem, release }: WantedSystem,
+  parts: StartParts,
+): Promise<Deployment['deployBy']> {
+  if (release === '' || parts.hasInstaller === undefined) return 'image';
+  if ((await findDeployable(machine, { osystem, release }, parts)) !== undefined) return 'image';
+  const { architecture, subarchitecture } = machine;
+  const os = osystem === '' ? distributionOf(release) : osystem;
+  return parts.hasInstaller({ os, release, architecture, subarchitecture }) === true ? 'installer' : 'image';
+}
+
 /**
  * By its image's own names. The kernel is the wanted one, else the usual one, or the oldest that is new enough for the machine or the site;
  * a release without such a one for the site has its usual one. Without any image it is what was wanted: the command says what is missing.
  */
 export async function chooseSystem(
   machine: Machine,
-  { usualKernel, ...wanted }: SystemWish,
+  { usualKernel, ...named }: SystemWish,
   parts: StartParts,
 ): Promise<WantedSystem | RefusalWord> {
+  const wanted = await onlySystem(machine, named, parts);
   const find = (kernel?: string) => findDeployable(machine, { ...wanted, kernel }, parts);
   const { kernel } = wanted;
   const least = machine.oldestKernel ?? (kernel === undefined ? usualKernel : undefined);

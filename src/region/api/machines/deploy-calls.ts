@@ -41,7 +41,7 @@ export const deployParameters = z.object({
   deploy_by: value(z.enum(['image', 'installer'], 'is neither image nor installer'))
     .optional()
     .describe(
-      '`image` (default): write an image to the disk. `installer`: run the installer of the distribution with a preseed.',
+      '`image`: write an image to the disk. `installer`: run the installer of the distribution with a preseed. Default: image, unless there is only an installer of the system.',
     ),
   disk: value(z.string().regex(DISK, 'is not the name of a disk, such as sda'))
     .optional()
@@ -98,17 +98,19 @@ async function refuseProfiled({ region }: ApiCall, machine: Machine): Promise<Re
 /** The choices of a deployment, or for each that cannot be used a refusal in its place. */
 export async function judgeDeployment(call: ApiCall, machine: Machine, given: GivenDeployment) {
   const system = parseSystem(given.osystem, given.distro_series);
+  const wanted = system ?? (await usualSystem(call, machine));
+  const by = given.deploy_by ?? (given.hwe_kernel ? 'image' : await call.region.life.usualWay(machine, wanted));
   // Judging user data takes time, so only that for a machine that the caller may deploy is judged.
   const isAllowed = refuseCommand(machine, 'deploy', actorOf(call)) === undefined;
   return [
-    await systemFor(call, machine, given, system ?? (await usualSystem(call, machine))),
+    await systemFor(call, machine, { ...given, deploy_by: by }, wanted),
     isAllowed ? parseUserData(given.user_data) : undefined,
     addressOf(given.ip_address),
     absentDisk(machine, given.disk),
     given.distro_series !== undefined && system === undefined
       ? refuseField('distro_series', RELEASE)
       : refuseOtherSystem(given.osystem, given.distro_series),
-    given.deploy_by === 'installer' && isTrue(given.bridge_all)
+    by === 'installer' && isTrue(given.bridge_all)
       ? refuseField('bridge_all', 'Only images can apply a layout: omit bridge_all, or deploy by an image.')
       : undefined,
     await refuseProfiled(call, machine),
@@ -131,15 +133,15 @@ async function systemFor(
   machine: Machine,
   { deploy_by: by, hwe_kernel }: Pick<z.output<typeof deployParameters>, 'deploy_by' | 'hwe_kernel'>,
   { osystem, release, kernel }: System,
-): Promise<System | Refusal> {
+): Promise<(System & { readonly deployBy: 'image' | 'installer' }) | Refusal> {
   if (by === 'installer') {
     if (hwe_kernel)
       return refuseField('hwe_kernel', 'An installer brings its own kernel: omit hwe_kernel, or deploy by an image.');
-    return { osystem: osystem === '' ? distributionOf(release) : osystem, release };
+    return { osystem: osystem === '' ? distributionOf(release) : osystem, release, deployBy: by };
   }
   await call.region.settings.load();
   const usualKernel = String(call.region.settings.valueOf('deployment.kernel') ?? '');
   const wish = { osystem, release, kernel: hwe_kernel || kernel, usualKernel };
   const chosen = await call.region.life.chooseSystem(machine, wish);
-  return 'text' in chosen ? refuseFields({ hwe_kernel: [chosen] }) : chosen;
+  return 'text' in chosen ? refuseFields({ hwe_kernel: [chosen] }) : { ...chosen, deployBy: 'image' };
 }

@@ -88,8 +88,7 @@ async function deploy(call: ApiCall, given: GivenDeployment): Promise<Answer> {
   const found = allOf(...(await judgeDeployment(call, machine, given)));
   if (isRefusal(found)) return found;
   const [chosen, userData, address] = found;
-  const deployBy = given.deploy_by ?? 'image';
-  const deployment = { ...chosen, deployBy, disk: given.disk, userData };
+  const deployment = { ...chosen, disk: given.disk, userData };
   const bridges = acquiredBridges(given);
   const command = { name: 'deploy', deployment, bridges, agentName: given.agent_name || undefined } as const;
   return give(call, command, given.comment, address);
