@@ -5,7 +5,7 @@
 import { html, nothing } from '../../html.ts';
 import { DEFAULT_AREA } from '../records/area.ts';
 import type { Machine } from '../records/machine.ts';
-import { formOf, ticksField } from './forms.ts';
+import { changing, formOf, ticksField } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
 import { controlsOf, type FormOptions, valuesOf } from './operation-form.ts';
 import { pageOf } from './parts.ts';
@@ -19,7 +19,7 @@ const TAGS_SHOWN_MAX = 100;
 async function tagsField(view: View, machine: Machine) {
   const tags = (await view.region.store.life.listTags()).slice(0, TAGS_SHOWN_MAX);
   if (tags.length === 0) return nothing;
-  return ticksField(view, {
+  return ticksField(changing(view), {
     name: 'tags',
     label: words.edit.tags,
     values: machine.tags.map(({ name }) => name),

@@ -3,9 +3,12 @@
 // 1. Values that a form returns go through `verbatim`, so they come back unchanged.
 // 2. Every form that changes something carries the session's `csrf`; a viewer without one gets no form.
 // 3. After a refusal the values are shown again, except passwords, and each error next to its field.
+// 4. A control of a form that changes what exists also sends a sign of the value that it shows now (`touched.ts`).
 
 import { type Html, html, nothing, verbatim } from '../../html.ts';
 import { PASSWORD_MAX, PASSWORD_MIN } from '../accounts/accounts.ts';
+import type { Fields } from '../api/call/form-body.ts';
+import { SHOWN, signOf } from './touched.ts';
 import { codeIn } from './values.ts';
 import { given, type View } from './view.ts';
 import { words } from './words.ts';
@@ -39,6 +42,19 @@ function noted({ faults }: View, { name, hint }: Omit<Control, 'label'>) {
 const currentValue = (view: View, { name, value }: Control) =>
   view.refusal === undefined ? (value ?? '') : given(view, name);
 
+/** The controls in a form that changes what exists. */
+export const changing = (view: View): View => ({ ...view, isChange: true });
+
+/** Says what a control shows; nothing in a form that adds something. @param fields what the form sends of it untouched */
+export function shownSign(view: View, name: string, fields: Fields): Html {
+  if (view.isChange !== true) return nothing;
+  view.shown?.set(name, fields);
+  return hiddenField(SHOWN + name, signOf(fields.keys(), fields));
+}
+
+const shownValue = (view: View, name: string, ...values: readonly string[]): Html =>
+  shownSign(view, name, new Map([[name, values]]));
+
 export function textField(
   view: View,
   control: Control & {
@@ -70,7 +86,7 @@ export function textField(
   return html`
     <div class="field"><label for="${idOf(name)}">${label}${markOf(required, isAlternative)}</label>
     <input id="${idOf(name)}" name="${name}" type="${type}" autocomplete="${autocomplete}"${attributes}${noted(view, control)}>
-    ${notesOf(view, control)}</div>`;
+    ${type === 'password' ? nothing : shownValue(view, name, control.value ?? '')}${notesOf(view, control)}</div>`;
 }
 
 /** The fields of a new password: `new`, and `again` against typos. */
@@ -103,7 +119,7 @@ export function areaField(
   return html`
     <div class="field"><label for="${idOf(name)}">${label}${markOf(required, isAlternative)}</label>
     <textarea id="${idOf(name)}" name="${name}" rows="${rows}" spellcheck="false"${required === true ? REQUIRED : nothing}
-    ${example}${noted(view, control)}>${LINE_END}${verbatim(currentValue(view, control))}</textarea>${notesOf(view, control)}</div>`;
+    ${example}${noted(view, control)}>${LINE_END}${verbatim(currentValue(view, control))}</textarea>${shownValue(view, name, control.value ?? '')}${notesOf(view, control)}</div>`;
 }
 
 /** A file whose text is sent; its form needs `isUpload`. */
@@ -122,11 +138,13 @@ export const CHOICES_SHOWN_MAX = 8;
 /** A drop-down list. A few options with long texts become radio buttons instead, because their texts can wrap. */
 export function choiceField(view: View, control: Control & { readonly choices: readonly Choice[] }): Html {
   const { name, label, choices } = control;
-  const before = currentValue(view, control);
-  const chosen = choices.some(([value]) => value === before) ? before : (choices[0]?.[0] ?? '');
+  const offered = (wanted = '') => (choices.some(([value]) => value === wanted) ? wanted : (choices[0]?.[0] ?? ''));
+  const chosen = offered(currentValue(view, control));
+  const sign = shownValue(view, name, offered(control.value));
   if (choices.length <= CHOICES_SHOWN_MAX && choices.some(([, text]) => text.length > LISTED_CHARACTERS_MAX)) {
     const inSight = choices.map(([value, text]) => [value, text, ''] as const);
-    return radioField({ ...view, refusal: undefined }, { ...control, value: chosen, choices: inSight });
+    const unsigned = { ...view, refusal: undefined, isChange: false };
+    return html`${sign}${radioField(unsigned, { ...control, value: chosen, choices: inSight })}`;
   }
   const options = choices.map(
     ([value, text]) =>
@@ -134,7 +152,7 @@ export function choiceField(view: View, control: Control & { readonly choices: r
   );
   return html`
     <div class="field"><label for="${idOf(name)}">${label}</label>
-    <select id="${idOf(name)}" name="${name}"${noted(view, control)}>${options}</select>${notesOf(view, control)}</div>`;
+    <select id="${idOf(name)}" name="${name}"${noted(view, control)}>${options}</select>${sign}${notesOf(view, control)}</div>`;
 }
 
 /** A list in a form of filters, which have no room for labels beside them. */
@@ -161,7 +179,7 @@ export function radioField(
       html`<label class="choice"><input type="radio" name="${name}" value="${verbatim(value)}"${value === chosen ? html` checked` : nothing}>
       <span><b>${text}</b>${meaning === '' ? nothing : html`<span class="soft">${meaning}</span>`}</span></label>`,
   );
-  return html`<fieldset class="field"><legend>${label}</legend>${items}${notesOf(view, control)}</fieldset>`;
+  return html`<fieldset class="field"><legend>${label}</legend>${items}${shownValue(view, name, control.value ?? '')}${notesOf(view, control)}</fieldset>`;
 }
 
 /** A checkbox: `true` when ticked. */
@@ -170,7 +188,7 @@ export function checkField(view: View, control: Control): Html {
   const isOn = currentValue(view, control) === 'true';
   return html`
     <div class="field"><label class="choice"><input type="checkbox" name="${name}" value="true"${isOn ? html` checked` : nothing}
-    ${noted(view, control)}><span><b>${label}</b></span></label>${notesOf(view, control)}</div>`;
+    ${noted(view, control)}><span><b>${label}</b></span></label>${shownValue(view, name, control.value === 'true' ? 'true' : '')}${notesOf(view, control)}</div>`;
 }
 
 /** Checkboxes with one name, one for each entry that a list may have. */
@@ -188,7 +206,7 @@ export function ticksField(
       html`<label class="choice"><input type="checkbox" name="${name}" value="${verbatim(value)}"${ticked.has(value) ? html` checked` : nothing}>
       <span><b>${text}</b>${meaning === '' ? nothing : html`<span class="soft">${meaning}</span>`}</span></label>`,
   );
-  return html`<fieldset class="field"><legend>${label}</legend>${items}${notesOf(view, control)}</fieldset>`;
+  return html`<fieldset class="field"><legend>${label}</legend>${items}${shownValue(view, name, ...values)}${notesOf(view, control)}</fieldset>`;
 }
 
 /** Controls of one name, such as rows, with the hint and the fault of all. */

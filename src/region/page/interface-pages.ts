@@ -26,7 +26,17 @@ import { networkIn } from '../racks/cluster-interface.ts';
 import type { Rack } from '../records/rack.ts';
 import type { RefusalWord } from '../records/refusal.ts';
 import { type AddressUse, renderAddressMap, runsOf } from './address-map.ts';
-import { areaField, checkField, choiceField, choiceOf, formOf, hiddenField, radioField, textField } from './forms.ts';
+import {
+  areaField,
+  changing,
+  checkField,
+  choiceField,
+  choiceOf,
+  formOf,
+  hiddenField,
+  radioField,
+  textField,
+} from './forms.ts';
 import { acceptedRacks, type DhcpPlace, hostPlaces, placeLink, placePath } from './host-places.ts';
 import { interfacePath, NETWORKS_PATH, subnetPath } from './networks-page.ts';
 import { optionRows, sentOptions } from './option-rows.ts';
@@ -469,6 +479,8 @@ async function renderOne(view: View): Promise<Html | undefined> {
   // It was switched off, and somebody wants to enable it.
   const isEnabling = queryValue(view, 'enable') !== '' && entry.management === 0;
   const values: Settings = isEnabling ? { ...proposedRanges(runs), ...entry, management: 2 } : entry;
+  // Proposals are nobody's values.
+  const edited = isEnabling ? view : changing(view);
   const pin = view.region.settings.pinnedBy(key, rack);
   const back = subnet === undefined ? PATH : subnetPath(subnet.subnet.id);
   const title = words.networks.interfaceOf(rackName, name);
@@ -477,11 +489,11 @@ async function renderOne(view: View): Promise<Html | undefined> {
       ? html`<div class="sheet narrow stacked">${formOf(view, {
           body: [
             hiddenField('do', 'edit'),
-            ...[...FIRST_FIELDS, ...PLACE_FIELDS].map((field) => controlOf(view, field, values)),
+            ...[...FIRST_FIELDS, ...PLACE_FIELDS].map((field) => controlOf(edited, field, values)),
             further(
               view,
               FURTHER_NAMES,
-              FURTHER_FIELDS.map((field) => controlOf(view, field, values)),
+              FURTHER_FIELDS.map((field) => controlOf(edited, field, values)),
             ),
           ],
           submit: isEnabling ? words.networks.enable : words.forms.save,

@@ -7,7 +7,7 @@
 
 import { z } from 'zod';
 import type { Html } from '../../html.ts';
-import { areaField, type Choice, checkField, choiceField, textField, ticksField } from './forms.ts';
+import { areaField, type Choice, changing, checkField, choiceField, textField, ticksField } from './forms.ts';
 import { findWanted, given, type View, type WantedOperation } from './view.ts';
 import { words } from './words.ts';
 
@@ -101,8 +101,9 @@ export function parametersOf(wanted: WantedOperation, only?: readonly string[]):
 
 const CAPITALS = /\b(?:bmc|cidr|dhcp|dns|id|ip|ipmi|ips|mac|mtu|raid|ssh|ttl|url|uuid|vid|vlan)\b/g;
 
-/** The label of a parameter: its name as words. */
-function labelOf(name: string): string {
+/** The label of a parameter: its name as words. @param name as in the API, or as in a record (`kernelParams`, `vlanId`) */
+export function labelOf(parameter: string): string {
+  const name = parameter.replace(/Id$/, '').replaceAll(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`);
   const text = name.replaceAll('_', ' ').replace(CAPITALS, (word) => word.toUpperCase());
   return words.fields[name] ?? `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
@@ -114,7 +115,8 @@ export const textsIn = (value: unknown): readonly string[] =>
 /** The controls of a form for the parameters of an operation. */
 export function controlsOf(view: View, wanted: WantedOperation, options: FormOptions = {}): readonly Html[] {
   const isChange = wanted.startsWith('PUT');
-  return parametersOf(wanted, options.only).map((parameter) => controlOf(view, parameter, options, isChange));
+  const shown = isChange ? changing(view) : view;
+  return parametersOf(wanted, options.only).map((parameter) => controlOf(shown, parameter, options, isChange));
 }
 
 /** @param isChange true to leave out which fields are optional: all of them are, for the operation */

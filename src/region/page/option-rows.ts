@@ -10,7 +10,7 @@ import { type Html, html, nothing } from '../../html.ts';
 import { isSettings, parseSettingValue, type Settings, type SettingValue } from '../../machines/settings.ts';
 import { parseYamlDocument } from '../../yaml-parser.ts';
 import type { OptionKind } from '../settings.ts';
-import { fieldsetOf } from './forms.ts';
+import { fieldsetOf, shownSign } from './forms.ts';
 import type { View } from './view.ts';
 import { words } from './words.ts';
 
@@ -112,5 +112,7 @@ export function optionRows(
       <input type="hidden" name="${name}.rest" value="${row.rest}"></div>`;
   });
   const names = optionKinds.map((one) => html`<option value="${one.name}">`);
-  return fieldsetOf(view, control, html`<datalist id="${known}">${names}</datalist>${rows}`);
+  const untouched = new Map(PARTS.map((part) => [`${name}.${part}`, present.map((row) => row[part])]));
+  const sign = shownSign(view, name, untouched);
+  return fieldsetOf(view, control, html`<datalist id="${known}">${names}</datalist>${rows}${sign}`);
 }

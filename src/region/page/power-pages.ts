@@ -10,7 +10,7 @@ import { type PowerDriverTable, switchesItselfOff } from '../life/power-life.ts'
 import type { Machine } from '../records/machine.ts';
 import type { PowerParameters, PowerValue } from '../records/power-parameters.ts';
 import type { RefusalWord } from '../records/refusal.ts';
-import { choiceField, choiceOf, formOf, hiddenField, radioField, textField } from './forms.ts';
+import { changing, choiceField, choiceOf, formOf, hiddenField, radioField, textField } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
 import { powerOf } from './power-part.ts';
@@ -81,6 +81,7 @@ async function renderDriver(view: View) {
     ({ name }) =>
       html`<a href="${back}power/?driver=${encodeURIComponent(name)}"${name === driver?.name ? html` aria-current="true"` : nothing}>${words.power.driver(name)}</a>`,
   );
+  const edited = driver?.name === machine.powerType ? changing(view) : view;
   const form =
     driver === undefined
       ? html`<p class="lead">${words.power.noDrivers}</p>`
@@ -89,7 +90,7 @@ async function renderDriver(view: View) {
           body: [
             hiddenField('power_type', driver.name),
             driver.byHand ? html`<p class="hint">${words.power.byHand}</p>` : nothing,
-            ...driver.parameters.map((parameter) => parameterField(view, machine, driver, parameter)),
+            ...driver.parameters.map((parameter) => parameterField(edited, machine, driver, parameter)),
           ],
           submit: words.forms.save,
           back,

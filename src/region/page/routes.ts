@@ -94,6 +94,7 @@ import { SETTINGS_PAGE } from './settings-page.ts';
 import { SOURCE_PAGES } from './sources-page.ts';
 import { SUBNET_PAGES } from './subnet-page.ts';
 import { TAG_PAGES } from './tags-page.ts';
+import { withoutUntouched } from './touched.ts';
 import { UPLOAD_PAGE } from './upload-page.ts';
 import { type DownloadDefinition, faultsOf, type PageDefinition, refusalText, type View, type Viewer } from './view.ts';
 import { VLAN_PAGES } from './vlan-page.ts';
@@ -521,12 +522,14 @@ const taking =
     const fields = formOf(request, arrived);
     const viewer = viewerAs(session.user, session.csrf);
     const given = isRefusal(fields) ? NO_FIELDS : fields;
-    const view = { ...viewOf(listener, viewer, peer, request, given), file: arrived?.file };
-    if (isRefusal(fields)) return refused(reply, view, fields);
+    const sent = { ...viewOf(listener, viewer, peer, request, given), file: arrived?.file };
+    if (isRefusal(fields)) return refused(reply, sent, fields);
     const stale = refuseStale(fields, session);
-    if (stale !== undefined) return refused(reply, view, stale);
-    if (!mayOpen(viewer, page.access)) return refused(reply, view, refuseOpening());
-    const outcome = await page.act?.(view);
+    if (stale !== undefined) return refused(reply, sent, stale);
+    if (!mayOpen(viewer, page.access)) return refused(reply, sent, refuseOpening());
+    const touched = await withoutUntouched(page, sent);
+    const { view } = touched;
+    const outcome = touched.refusal ?? (await page.act?.(view));
     if (outcome === undefined) return sendGone(reply, view);
     if (outcome.kind === 'done') {
       await listener.sessions.setNotice(session, outcome.text);

@@ -5,7 +5,7 @@ import { formatSpan } from '../../quantity.ts';
 import { SCRIPT_KINDS, type Script } from '../records/script-store.ts';
 import { runsUnasked } from '../scripts/script-run.ts';
 import { TIMEOUT_SECONDS_DEFAULT } from '../scripts/script-text.ts';
-import { areaField, choiceField, fileField, formOf, hiddenField, textField } from './forms.ts';
+import { areaField, changing, choiceField, fileField, formOf, hiddenField, textField } from './forms.ts';
 import { pageOf } from './parts.ts';
 import { dotted, pathBelow, timeAgo } from './values.ts';
 import { given, mayCall, type PageDefinition, submit, type View } from './view.ts';
@@ -133,7 +133,7 @@ async function renderOne(view: View) {
     place: 'scripts',
     main: html`
       <div class="bar"><h1>${words.scripts.titleOf(script.name)}</h1></div>
-      <div class="sheet narrow">${formOf(view, { body: fieldsOf(view, script), submit: words.forms.save, back: PATH, isUpload: true })}</div>
+      <div class="sheet narrow">${formOf(view, { body: fieldsOf(changing(view), script), submit: words.forms.save, back: PATH, isUpload: true })}</div>
       <h2>${words.scripts.deleteIt}</h2><div class="sheet narrow"><p class="lead">${words.scripts.deleteWhat}</p>${remove}</div>`,
   });
 }

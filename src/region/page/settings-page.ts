@@ -15,7 +15,7 @@ import { type OwnFile, RACK_CONFIG } from '../config.ts';
 import type { Pin } from '../records/settings-refusal.ts';
 import type { Region } from '../region.ts';
 import type { SettingShape } from '../settings.ts';
-import { areaField, checkField, choiceField, formOf, hiddenField, textField } from './forms.ts';
+import { areaField, changing, checkField, choiceField, formOf, hiddenField, textField } from './forms.ts';
 import { optionRows, sentOptions } from './option-rows.ts';
 import { pageOf } from './parts.ts';
 import { CHANGE_SETTINGS, given, type Outcome, ofForm, operate, type PageDefinition, type View } from './view.ts';
@@ -147,7 +147,8 @@ const ROWS_MAX = 12;
 const codeOf = (key: string) => html`<code class="key">${key}</code>`;
 
 /** @param proposal the text of a key that nobody has set */
-function controlOf(view: View, setting: Setting, proposal = ''): Html {
+function controlOf(shown: View, setting: Setting, proposal = ''): Html {
+  const view = proposal === '' ? changing(shown) : shown;
   const { key, kind, choices, stored, byDefault } = setting;
   const { label, hint } = wordsOf(setting);
   const standard = textOf(setting, byDefault);

@@ -8,7 +8,7 @@ import { type RegionSelection, type RegionSource, SITE_SOURCES, sourceTitle } fr
 import { type ImportRun, WHY_CHARACTERS_MAX } from '../records/boot-store.ts';
 import { type ImportReason, importText as importReasonText } from '../records/import-reason.ts';
 import { REQUIRED } from '../records/refusal.ts';
-import { areaField, checkField, formOf, groupOf, hiddenField, textField } from './forms.ts';
+import { areaField, changing, checkField, formOf, groupOf, hiddenField, textField } from './forms.ts';
 import { IMAGES_PATH } from './image-page.ts';
 import { CHOOSE_PATH, failureOf, fileProblemPart, missingOf, SOURCES_PATH, selectionText } from './images-page.ts';
 import { breakable, pageOf } from './parts.ts';
@@ -228,7 +228,7 @@ async function ownPart(view: View, source: RegionSource) {
   if (pin !== undefined) return await aboutPart(view, source, pin);
   const keys = keyring.length === 0 ? nothing : html`<p class="lead soft">${words.sources.hasKeys(keyring.length)}</p>`;
   const change = formOf(view, {
-    body: [hiddenField('do', 'change'), ...fieldsOf(view, source)],
+    body: [hiddenField('do', 'change'), ...fieldsOf(changing(view), source)],
     submit: words.forms.save,
   });
   const remove = formOf(view, { body: hiddenField('do', 'remove'), submit: words.sources.delete, tone: 'danger' });

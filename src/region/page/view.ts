@@ -37,6 +37,10 @@ export interface View {
   readonly refusedAs?: RefusalName | undefined;
   readonly faults?: Faults | undefined;
   readonly given: Fields;
+  /** True for the controls of a form that changes what exists: each says what it shows (`touched.ts`). */
+  readonly isChange?: boolean | undefined;
+  /** Collects what the controls of such a form show, by the name of the control, as a form would send it. */
+  readonly shown?: Map<string, Fields> | undefined;
   /** A secret that the form made: only this one answer shows it, and nothing stores it. */
   readonly secret?: string | undefined;
   /** The file that the form of a page with `takesFile` brought. */

@@ -300,6 +300,10 @@ export const JAPANESE: Translation = {
     hint: (description) => HINTS[description] ?? description,
     optional: '任意',
     oneALine: '1行に1件。',
+    changedMeanwhile: (now) =>
+      now === ''
+        ? 'この間に、他の人または別のタブで空にされました。もう一度保存すると、入力した値になります。'
+        : `この間に、他の人または別のタブで変更されました: ${now}。もう一度保存すると、入力した値に置き換わります。`,
     save: '保存',
     cancel: 'キャンセル',
     edit: '編集',
@@ -622,6 +626,7 @@ export const JAPANESE: Translation = {
       off: 'オフ',
       on: 'DHCP',
       both: 'DHCPとDNS',
+      proxy: '起動のみ (プロキシー)',
       relayed: 'リレーエージェント経由',
       foreign: (address) => `別のDHCPサーバーが応答しています: ${address}。停止するか、proxyモードを使ってください`,
     },
@@ -656,7 +661,7 @@ export const JAPANESE: Translation = {
       heard: '検出',
     },
     endLease: 'リースを終了',
-    leaseEnded: (ip) => `${ip}のリースを終了しました。このアドレスは空いています。`,
+    leaseEnded: (ip) => `${ip}のリースを終了しました。`,
     clearDeclined: '保留を解除',
     declinedCleared: (ip) => `${ip}の保留を解除しました。ラックは提供する前に使用中でないか確認します。`,
     leasedFor: (duration) => `残り${inUnits(duration)}`,
@@ -2127,6 +2132,7 @@ export const JAPANESE: Translation = {
         accept: 'ここで承認すると、コミッショニングが始まります。Rackbootがハードウェアを調べてテストします。',
         image: 'イメージを選択して、デプロイします。',
       },
+      proxy: (cidr) => `${cidr} (起動のみ。アドレスは別のサーバーが割り当て)`,
       toNetworks: 'ネットワーク',
       toImages: 'イメージ',
     },

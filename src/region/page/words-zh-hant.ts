@@ -299,6 +299,10 @@ export const TRADITIONAL_CHINESE: Translation = {
     hint: (description) => HINTS[description] ?? description,
     optional: '選填',
     oneALine: '每行一項。',
+    changedMeanwhile: (now) =>
+      now === ''
+        ? '其間已由他人或在其他分頁清空。再次儲存即可設定您的值。'
+        : `其間已由他人或在其他分頁變更：${now}。再次儲存即以您的值取代。`,
     notChosen: '–',
     save: '儲存',
     cancel: '取消',
@@ -640,6 +644,7 @@ export const TRADITIONAL_CHINESE: Translation = {
         accept: '在這裡接受它，就會開始驗收：Rackboot 會清點硬體並測試。',
         image: '選擇映像檔並部署。',
       },
+      proxy: (cidr) => `${cidr} (僅開機：由其他伺服器提供位址)`,
       toNetworks: '網路',
       toImages: '映像檔',
     },
@@ -1340,6 +1345,7 @@ export const TRADITIONAL_CHINESE: Translation = {
       off: '關閉',
       on: 'DHCP',
       both: 'DHCP 與 DNS',
+      proxy: '僅開機 (proxy)',
       relayed: '經由中繼代理',
       foreign: (address) => `有另一部 DHCP 伺服器回應：${address}。請關閉它，或使用 proxy 模式`,
     },
@@ -1367,7 +1373,7 @@ export const TRADITIONAL_CHINESE: Translation = {
     shown: { all: '全部', leased: '租用', held: '保留', assigned: '機器', declined: '停用', heard: '偵測到' },
     entryKinds: { assigned: '已指派', held: '保留', declined: '停用', leased: '租用', heard: '偵測到' },
     endLease: '結束租約',
-    leaseEnded: (ip) => `${ip} 的租約已結束：位址可供使用。`,
+    leaseEnded: (ip) => `${ip} 的租約已結束。`,
     clearDeclined: '解除停用',
     declinedCleared: (ip) => `${ip} 不再停用：機架控制器提供前會先探測。`,
     leasedFor: (duration) => `剩餘 ${spanText(duration)}`,

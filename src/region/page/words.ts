@@ -101,6 +101,11 @@ const FORMS = {
     ),
   optional: 'optional',
   oneALine: 'One a line.',
+  /** @param now empty: it has no value now */
+  changedMeanwhile: (now: string) =>
+    now === ''
+      ? 'It was emptied meanwhile, by somebody else or in another tab. Save again to set your value.'
+      : `It was changed meanwhile, by somebody else or in another tab: ${now}. Save again to set your value instead.`,
   notChosen: '–',
   save: 'Save',
   cancel: 'Cancel',
@@ -394,6 +399,7 @@ const NETWORKS = {
     off: 'Off',
     on: 'DHCP',
     both: 'DHCP and DNS',
+    proxy: 'Boot only (proxy)',
     relayed: 'through relay agents',
     foreign: (address: string) => `Another DHCP server answers there: ${address}. Switch it off, or use the mode proxy`,
   },
@@ -441,7 +447,7 @@ const NETWORKS = {
   forget: 'Forget',
   forgotten: (ip: string) => `${ip} is forgotten until it is heard again.`,
   endLease: 'End lease',
-  leaseEnded: (ip: string) => `The lease of ${ip} has ended: the address is free.`,
+  leaseEnded: (ip: string) => `The lease of ${ip} has ended.`,
   clearDeclined: 'Clear',
   declinedCleared: (ip: string) => `${ip} is no longer set aside: the rack probes it before it offers it.`,
   released: (ip: string) => `${ip} is no longer reserved.`,
@@ -2055,6 +2061,7 @@ const OVERVIEW = {
       accept: 'Accept it here, and it is commissioned: Rackboot takes stock of its hardware and tests it.',
       image: 'Choose an image, and deploy it.',
     },
+    proxy: (cidr: string) => `${cidr} (boot only: another server gives the addresses)`,
     toNetworks: 'Networks',
     toImages: 'Images',
   },
