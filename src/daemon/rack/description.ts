@@ -101,6 +101,7 @@ function describeInterfaces(config: RackConfig, foreign: readonly ForeignServer[
       static_ip_range_low: text(subnet?.static?.low),
       static_ip_range_high: text(subnet?.static?.high),
       router_ip: text(subnet?.router),
+      ...(subnet?.proxy === true ? { mode: 'proxy' } : {}),
       ...(subnet?.shared === undefined ? {} : { shared: subnet.shared }),
       ...foreignOf(subnet, foreign),
       ...(reservations.length === 0 ? {} : { reservations }),

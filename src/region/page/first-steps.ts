@@ -5,7 +5,6 @@
 // 2. Only administrators are reminded, and only they take the steps.
 
 import { type Html, html, nothing } from '../../html.ts';
-import { formatNetwork } from '../../net/address.ts';
 import { isImporting } from '../records/boot-store.ts';
 import type { Rack } from '../records/rack.ts';
 import { BOOT_FILES_CHECK, type HostFinding } from '../records/rack-measures.ts';
@@ -112,10 +111,10 @@ export const racksWithoutFiles = ({ racks }: Region): readonly LackingRack[] =>
 async function dhcpStep({ region }: Pick<View, 'region'>): Promise<Step> {
   const { served } = await region.networks.look();
   const managed = served.filter(({ management }) => management !== 0);
-  const facts = managed.slice(0, FACTS_MAX).map(({ network, rack, rackName, key }) => {
+  const facts = managed.slice(0, FACTS_MAX).map(({ cidr, isProxy, rack, rackName, key }) => {
     const pin = region.settings.pinnedBy(key, rack);
     return {
-      text: `${formatNetwork(network)} · ${rackName}`,
+      text: `${isProxy ? words.overview.first.proxy(cidr) : cidr} · ${rackName}`,
       where: pin === undefined ? '' : words.settings.writtenIn({ key, pin }),
     };
   });

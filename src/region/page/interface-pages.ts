@@ -560,7 +560,7 @@ function interfaceRow(rack: string, entry: Settings): Html {
   return html`
     <tr><td class="first"><div class="name"><a href="${interfacePath({ rack, name })}">${name}</a></div><div class="small">${where}</div></td>
     ${cell(fields.network.label, network === undefined ? none : html`<span class="id">${formatNetwork(network)}</span>`)}
-    ${cell(fields.management.label, words.interfaces.managements[management].text)}
+    ${cell(fields.management.label, entry.mode === 'proxy' && management !== '0' ? words.networks.dhcp.proxy : words.interfaces.managements[management].text)}
     ${cell(columns.dynamic, orNone(rangeText(entry, 'ip_range')))}
     ${cell(columns.static, orNone(rangeText(entry, 'static_ip_range')))}
     ${cell(fields.router_ip.label, orNone(String(entry.router_ip ?? '')))}</tr>`;

@@ -11,6 +11,7 @@ import { runningLeases } from '../api/networks/running-leases.ts';
 import { hostRange } from '../networks/address-use.ts';
 import { type NetworkView, type SubnetView, subnetOfAddress, type VlanView } from '../networks/network-view.ts';
 import type { ServedNetwork } from '../networks/served-networks.ts';
+import type { ClusterInterface } from '../racks/cluster-interface.ts';
 import type { Region } from '../region.ts';
 import { acceptedRacks, hostPlaces, placeLink } from './host-places.ts';
 import { listingOf } from './listing.ts';
@@ -118,10 +119,11 @@ export function useOf(view: NetworkView, { subnet, network }: SubnetView, taken:
   return ranges.map((range) => useBar(words.networks.rangeTypes[range.type], countIn(taken, range), rangeSize(range)));
 }
 
-export const servicePill = ({ management }: { readonly management: number }): Html =>
-  management === 0
-    ? html`<span class="pill grey">${words.networks.dhcp.off}</span>`
-    : html`<span class="pill green">${management === 2 ? words.networks.dhcp.both : words.networks.dhcp.on}</span>`;
+export function servicePill({ management, isProxy }: Pick<ClusterInterface, 'management' | 'isProxy'>): Html {
+  const { off, proxy, both, on } = words.networks.dhcp;
+  if (management === 0) return html`<span class="pill grey">${off}</span>`;
+  return html`<span class="pill green">${isProxy ? proxy : management === 2 ? both : on}</span>`;
+}
 
 /** Who offers DHCP in a subnet, how it reaches it, and another server that a rack saw there. */
 export function dhcpOf({ served }: Pick<SubnetView, 'served'>): Part {

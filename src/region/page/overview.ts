@@ -5,7 +5,6 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Html, html, nothing } from '../../html.ts';
-import { formatNetwork } from '../../net/address.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import { isImporting } from '../records/boot-store.ts';
 import { isFailure } from '../records/import-reason.ts';
@@ -51,7 +50,7 @@ async function firstSteps(view: View) {
   const { first } = words.overview;
   const networks = await view.region.networks.look();
   const served = networks.served.filter(({ management }) => management !== 0);
-  const names = [...new Set(served.map(({ network }) => formatNetwork(network)))];
+  const names = [...new Set(served.map(({ cidr, isProxy }) => (isProxy ? first.proxy(cidr) : cidr)))];
   const link = (path: string, text: string) =>
     mayCall(view.viewer, ACCEPT_ALL) ? html` <a href="${path}">${text}</a>` : nothing;
   const { steps } = first;

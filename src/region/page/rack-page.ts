@@ -97,7 +97,7 @@ function networkRow({ uuid, disputed }: Rack, one: RackInterface, isOpen: boolea
     <tr><td class="first"><div><div class="name">${name}</div><div class="small">${one.interface === '' ? dhcp.relayed : one.interface}</div>
     ${doubts.map((text) => html`<div class="why">${text}</div>`)}</div></td>
     ${cell(columns.network, html`<span class="id">${one.network}</span>`)}
-    ${cell(columns.service, servicePill(one))}
+    ${cell(columns.service, servicePill({ ...one, isProxy: one.mode === 'proxy' }))}
     ${cell(columns.address, orNone(one.ip))}
     ${cell(columns.router, orNone(one.router_ip))}
     ${cell(columns.dynamic, rangeText(one.ip_range_low, one.ip_range_high))}

@@ -31,6 +31,8 @@ export interface ClusterInterface {
   /** `10.20.0.0/24`. */
   readonly cidr: string;
   readonly management: 0 | 1 | 2;
+  /** Another DHCP server gives the addresses; the rack only says what to boot. */
+  readonly isProxy: boolean;
   /** The rack's own address there; `undefined`: it is behind relay agents. */
   readonly address: Ipv4 | undefined;
   readonly router: Ipv4 | undefined;
@@ -59,6 +61,7 @@ export const readInterfaces = (entries: readonly Settings[]): readonly ClusterIn
         network,
         cidr: formatNetwork(network),
         management: management === 0 || management === 1 ? management : 2,
+        isProxy: entry.mode === 'proxy',
         address: parseIpv4(textIn(entry, 'ip')),
         router: parseIpv4(textIn(entry, 'router_ip')),
         dnsServers: Array.isArray(servers) ? servers.filter((one) => typeof one === 'string') : [],

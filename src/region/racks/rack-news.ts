@@ -77,6 +77,7 @@ export const rackInterfaces = z
       ip: address,
       network,
       management: z.literal([0, 1, 2]),
+      mode: z.literal('proxy').optional(),
       ip_range_low: address,
       ip_range_high: address,
       static_ip_range_low: address,

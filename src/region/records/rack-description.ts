@@ -15,6 +15,8 @@ export interface RackInterface {
   readonly network: string;
   /** 0: no DHCP, 1: DHCP, 2: DHCP and DNS. */
   readonly management: 0 | 1 | 2;
+  /** Another DHCP server gives the addresses; `undefined`: the rack does, or it is older. */
+  readonly mode?: 'proxy' | undefined;
   readonly ip_range_low: string;
   readonly ip_range_high: string;
   readonly static_ip_range_low: string;

@@ -13,6 +13,7 @@ export const SERVED: ServedNetwork = {
   name: 'lab',
   cidr: '10.20.0.0/24',
   management: 2,
+  isProxy: false,
   network: { address: ipv4(0x0a140000), prefix: 24 },
   address: undefined,
   router: undefined,

@@ -5,7 +5,9 @@ import { test } from 'node:test';
 import { DECLINE_SECONDS } from '../../../src/dhcp/leases/set-aside.ts';
 import type { Settings } from '../../../src/machines/settings.ts';
 import { parseIpv4 } from '../../../src/net/address.ts';
+import { INTERFACE_PAGES } from '../../../src/region/page/interface-pages.ts';
 import { NETWORKS_PAGE } from '../../../src/region/page/networks-page.ts';
+import { OVERVIEW_PAGE } from '../../../src/region/page/overview.ts';
 import { SUBNET_PAGES } from '../../../src/region/page/subnet-page.ts';
 import type { PageDefinition, View, Viewer } from '../../../src/region/page/view.ts';
 import type { RackTask, TaskAnswer } from '../../../src/region/records/rack-request.ts';
@@ -19,6 +21,7 @@ const HOST = '52:54:00:00:00:77';
 const pageAt = (end: string) =>
   [NETWORKS_PAGE, ...SUBNET_PAGES].find(({ path }) => path.endsWith(end)) ?? assert.fail(end);
 const SUBNET = pageAt('/:subnet/');
+const INTERFACES = INTERFACE_PAGES[0] ?? assert.fail('no page');
 const RESERVE = pageAt('/reserve/');
 
 async function show({ region }: RegionPlace, page: PageDefinition, more: Partial<View> = {}): Promise<string> {
@@ -60,6 +63,22 @@ test('the list has each subnet with its DHCP and how much of its ranges is taken
     assert.match(found, /10\.77\.30\.0\/24/);
     assert.doesNotMatch(found, /10\.20\.0\.0\/24/);
   }));
+
+test('proxy mode is said wherever the network is shown, and by the API in keys of its own', () =>
+  withNetworks(
+    async (ask, place) => {
+      for (const page of [NETWORKS_PAGE, SUBNET, INTERFACES]) {
+        const text = await show(place, page);
+        assert.match(text, /Boot only \(proxy\)/, page.path);
+        assert.doesNotMatch(text, />DHCP and DNS</, page.path);
+      }
+      assert.match(await show(place, OVERVIEW_PAGE), /10\.20\.0\.0\/24 \(boot only/);
+      const [one] = (await ask('GET', `1.0/nodegroups/${OWN_UUID}/interfaces/?op=list`)).json;
+      assert.equal(one.mode, 'proxy');
+      assert.equal((await ask('GET', `2.0/subnets/${LAB_ID}/`)).json.dhcp_mode, 'proxy');
+    },
+    { lab: { interface: 'eth1', ip: '10.20.0.1', network: '10.20.0.0/24', mode: 'proxy' } },
+  ));
 
 test('a leased host is shown by name and address until its lease ends', () =>
   withNetworks(async (_ask, place) => {

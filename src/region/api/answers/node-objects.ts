@@ -205,13 +205,13 @@ export const NODE_OBJECTS = {
   },
   rackInterface: {
     'string|null': 'ip interface ip_range_high ip_range_low static_ip_range_low static_ip_range_high',
-    string: 'broadcast_ip name subnet_mask',
+    string: 'broadcast_ip name subnet_mask mode?',
     integer: 'management',
   },
   rackNetwork: {
     string: `
       name interface ip network ip_range_low ip_range_high static_ip_range_low static_ip_range_high router_ip
-      shared? foreign_dhcp_ip?`,
+      shared? foreign_dhcp_ip? mode?`,
     integer: 'management',
     'rackReservation[]': 'reservations?',
   },

@@ -205,7 +205,7 @@ export const SITE_OBJECTS = {
   },
   subnet: {
     integer: 'id rdns_mode',
-    string: 'name description cidr space resource_uri',
+    string: 'name description cidr space resource_uri dhcp_mode?',
     vlan: 'vlan',
     'string|null': 'gateway_ip',
     'string[]': 'dns_servers',

@@ -3,7 +3,8 @@
 // Sources: MAAS API 2.0, `fabrics/`, `vlans/`, `subnets/`, `spaces/`, `ipranges/`, `static-routes/`; gomaasapi's schemas, in which a missing
 // key fails the whole list; the Go structures of Terraform's provider, in which a number is not a text.
 //
-// 1. `description` of fabrics, VLANs and spaces is our own: MAAS takes it, and does not show it.
+// 1. `description` of fabrics, VLANs and spaces is our own: MAAS takes it, and does not show it. So is `dhcp_mode` of a subnet in which
+//    another DHCP server gives the addresses.
 
 import { formatIpv4 } from '../../../net/address.ts';
 import {
@@ -57,7 +58,7 @@ export function fabricJson(view: NetworkView, fabric: Fabric): Json {
 }
 
 export function subnetJson(view: SubnetView): Json {
-  const { subnet, vlan, gateway, dnsServers, allowsDns } = view;
+  const { subnet, vlan, gateway, dnsServers, allowsDns, served } = view;
   return {
     id: subnet.id,
     name: subnet.name,
@@ -73,6 +74,7 @@ export function subnetJson(view: SubnetView): Json {
     active_discovery: false,
     managed: true,
     disabled_boot_architectures: [],
+    ...(served.some(({ isProxy }) => isProxy) ? { dhcp_mode: 'proxy' } : {}),
     resource_uri: uri(`subnets/${subnet.id}`),
   };
 }

@@ -40,7 +40,7 @@ const ADDRESS_FIELDS = [
 
 /**
  * A cluster interface as MAAS shows it; unset fields are null. `foreign_dhcp_ip`, which MAAS knows but does not return, is present
- * while another DHCP server is seen: `foreign`.
+ * while another DHCP server is seen: `foreign`; our own `mode`, in proxy mode.
  */
 function interfaceJson(entry: Settings, foreign?: string): Record<string, unknown> {
   const network = networkIn(entry);
@@ -49,7 +49,8 @@ function interfaceJson(entry: Settings, foreign?: string): Record<string, unknow
       ? {}
       : { subnet_mask: formatIpv4(maskOf(network.prefix)), broadcast_ip: formatIpv4(broadcastOf(network)) };
   const all: Settings = { management: 2, ...derived, ...entry };
-  const shown = Object.fromEntries(SHOWN_FIELDS.map((name) => [name, all[name] ?? null]));
+  const mode = entry.mode === 'proxy' ? { mode: 'proxy' } : {};
+  const shown = { ...Object.fromEntries(SHOWN_FIELDS.map((name) => [name, all[name] ?? null])), ...mode };
   return foreign === undefined ? shown : { ...shown, foreign_dhcp_ip: foreign };
 }
 
