@@ -2,11 +2,22 @@
 
 import type { RegionConfig } from './config.ts';
 
-/** `region.public_url`, else the page at a listener that other hosts reach, else at one that only this host does. It ends in a slash. */
-export function pageUrl({ publicUrl, listen, tls }: Pick<RegionConfig, 'publicUrl' | 'listen' | 'tls'>): string {
+const isOfHost = (host: string): boolean => host === 'localhost' || host === '[::1]' || host.startsWith('127.');
+
+/**
+ * `region.public_url`, else the page where the person reaches it, if other hosts do too, else at a listener that other hosts reach, else at
+ * one that only this host does. It ends in a slash.
+ * @param origin of a request; empty: it is unknown
+ */
+export function pageUrl(
+  { publicUrl, listen, tls }: Pick<RegionConfig, 'publicUrl' | 'listen' | 'tls'>,
+  origin = '',
+): string {
   if (publicUrl !== undefined) return publicUrl.endsWith('/') ? publicUrl : `${publicUrl}/`;
+  const reached = URL.parse(origin);
+  if (reached !== null && !isOfHost(reached.hostname)) return `${reached.origin}/MAAS/`;
   const doors = tls?.listen ?? listen;
-  const isForOthers = ({ host }: { readonly host: string }): boolean => host !== '0.0.0.0' && !host.startsWith('127.');
+  const isForOthers = ({ host }: { readonly host: string }): boolean => host !== '0.0.0.0' && !isOfHost(host);
   const { host, port } = doors.find(isForOthers) ?? doors[0] ?? { host: '127.0.0.1', port: 0 };
   return `http${tls === undefined ? '' : 's'}://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}/MAAS/`;
 }

@@ -47,7 +47,7 @@ import {
   ANONYMOUS_PER_NETWORK,
   type RatesByRack,
 } from '../shares/request-rates.ts';
-import { addAgentRoutes, type Identified } from './agent-routes.ts';
+import { addAgentRoutes, type Identified, originOf } from './agent-routes.ts';
 import { apiDescription, descriptionHash } from './description.ts';
 import type { ApiDoors } from './doors.ts';
 import { addImageStreamRoutes, type StreamShares } from './image-stream-routes.ts';
@@ -162,6 +162,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
     sessions: context.sessions,
     files: context.files,
     pathOf,
+    originOf: (request, peer) => originOf(request, peer, context.region),
     readFiles: (inner, mayWrite) => readUploadsOf(context, inner, CREATE_PATH, mayWrite),
     arrivedForm: ({ body }) => (body instanceof ArrivedForm ? body : undefined),
   };

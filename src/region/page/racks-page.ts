@@ -48,7 +48,7 @@ function renderRacks(view: View): Html {
 function render(view: View): Html {
   const { region, viewer } = view;
   const join = viewer.isAdmin
-    ? html`<h2>${words.racks.join.heading}</h2><div class="sheet note">${words.racks.join.lead(pageUrl(region.config()))}</div>`
+    ? html`<h2>${words.racks.join.heading}</h2><div class="sheet note">${words.racks.join.lead(pageUrl(region.config(), view.origin))}</div>`
     : nothing;
   return pageOf(view, {
     title: words.racks.heading,

@@ -161,6 +161,8 @@ export interface PageListener {
   /** At most FILES_MAX. */
   readonly files: LongWork<PlaceHolder>;
   peerOf(request: FastifyRequest): Promise<Peer>;
+  /** `http://10.20.0.1:5240`; empty: unknown. */
+  originOf(request: FastifyRequest, peer: Peer): string;
   pathOf(request: FastifyRequest): Readonly<Record<string, string>>;
   excess(peer: Peer): Answer | undefined;
   send(reply: FastifyReply, answer: Answer): Promise<FastifyReply>;
@@ -435,7 +437,7 @@ const refuseSearch = () => refuse('lists-limit', words.events.busy, { 'Retry-Aft
 const refuseOpening = () => refuse('not-allowed', words.frame.onlyAdministrators);
 
 function viewOf(
-  { region, pathOf }: PageListener,
+  { region, pathOf, originOf }: PageListener,
   viewer: Viewer,
   peer: Peer,
   request: FastifyRequest,
@@ -447,6 +449,7 @@ function viewOf(
     viewer,
     pages: PAGES,
     peer,
+    origin: originOf(request, peer),
     nowMs,
     path: pathOf(request),
     query: queryOf(request.raw.url),

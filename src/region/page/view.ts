@@ -29,6 +29,8 @@ export interface View {
   /** The pages that exist, to which the navigation leads. */
   readonly pages: readonly Pick<PageDefinition, 'path' | 'access'>[];
   readonly peer: Peer;
+  /** At which the viewer reaches the region, `http://10.20.0.1:5240`; empty: unknown. */
+  readonly origin: string;
   readonly nowMs: number;
   readonly path: Readonly<Record<string, string>>;
   readonly query: Fields;

@@ -177,6 +177,8 @@ test('an empty list of racks teaches, and says to an administrator how one joins
     const text = await show(place, RACKS_PAGE);
     assert.match(text, /No racks yet/);
     assert.match(text, /rackboot init --region/);
+    const reached = await show(place, RACKS_PAGE, { origin: 'http://10.20.0.1:5240' });
+    assert.match(reached, /--region http:\/\/10\.20\.0\.1:5240\/MAAS/);
     assert.doesNotMatch(await show(place, RACKS_PAGE, { viewer: USER }), /rackboot init --region/);
     await acceptRack(place.region, { interfaces: [rackInterface()] });
     assert.match(await show(place, RACKS_PAGE), new RegExp(`href="/MAAS/racks/${RACK_UUID}/"`));

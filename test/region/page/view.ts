@@ -27,6 +27,7 @@ export function viewOf(region: Region, more: Partial<View> = {}): View {
       ipv4: undefined,
       isManaged: false,
     },
+    origin: 'http://127.0.0.1:5240',
     nowMs: region.clock.wallTimeMs(),
     path: {},
     query: new Map(),
