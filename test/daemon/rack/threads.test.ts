@@ -48,3 +48,23 @@ test('a thread is listed while it runs, and the longest delay is that since the 
     watch.close();
   }
 });
+
+test('a thread that waits in the kernel is not busy, and one that computes is', async () => {
+  const watch = new ThreadWatch();
+  const waits = 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10_000)';
+  const workers = [
+    new Worker(waits, { eval: true, name: 'waits' }),
+    new Worker('for (;;) ;', { eval: true, name: 'computes' }),
+  ];
+  try {
+    await Promise.all(workers.map((worker) => once(worker, 'online')));
+    watch.measure();
+    await pause(BLOCKED_MS);
+    const busy = new Map(watch.measure().threads.map((thread) => [thread.name, thread.busy]));
+    const [waiting = 1, computing = 0] = [busy.get('waits'), busy.get('computes')];
+    assert.ok(waiting < computing / 2, `${waiting} ${computing}`);
+  } finally {
+    await Promise.all(workers.map((worker) => worker.terminate()));
+    watch.close();
+  }
+});
