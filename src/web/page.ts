@@ -171,10 +171,12 @@ async function refresh(): Promise<void> {
     if (stateOf() !== before) notice?.remove();
     document.title = page.title;
     showStatus(live, false);
+    answerMs = performance.now() - startedAt;
   } catch {
     showStatus(fresh?.dataset.silent, true);
+    // A wait without an answer does not say how much work an answer is.
+    answerMs = 0;
   }
-  answerMs = performance.now() - startedAt;
 }
 
 let answerMs = 0;
