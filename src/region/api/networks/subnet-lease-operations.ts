@@ -67,7 +67,7 @@ export const SUBNET_LEASE_OPERATIONS: readonly Operation[] = [
     op: 'end_lease',
     parameters: z.object({ ip: addressField.describe('The leased address.') }),
     doc:
-      'End a running lease, for example of a machine that is gone. The address is free at once; a client that still uses it and asks again ' +
+      'End a running lease, for example of a machine that is gone. The address is free at once, unless a machine or a reservation has it; a client that still uses it and asks again ' +
       'keeps it, unless another client has it by then. Not idempotent: a lease that has ended is not found.',
     run: (call, { ip }) => changeLease(call, 'end', ip),
   }),
