@@ -313,7 +313,7 @@ class RegionOnStore {
         atMs,
         username,
         code: 'machine-edited',
-        params: { fields: Object.keys(edit) },
+        params: { fields: [] },
       };
       const isSet = edit.powerType !== undefined || edit.powerParameters !== undefined;
       const fields = isSet ? { ...edit, powerIsProposed: false } : edit;

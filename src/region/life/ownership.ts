@@ -107,9 +107,9 @@ export function decideOwnerData(
   const large = refuseBytes(machine, ownerData, knowledge);
   if (large === 'ask') return { kind: 'ask', ownerData: true };
   if (large !== undefined) return { kind: 'refuse', refusal: large };
-  const params = { keys: [...data.keys()] };
-  const event: NewMachineEvent = { type: 'NODE', code: 'owner-data-changed', params, atMs, username: by.username };
-  return { kind: 'change', fields: { ownerData }, events: [event] };
+  const keys = [...data.keys()].filter((key) => machine.ownerData?.[key] !== ownerData[key]);
+  const event = { type: 'NODE', code: 'owner-data-changed', params: { keys }, atMs, username: by.username } as const;
+  return { kind: 'change', fields: { ownerData }, events: keys.length === 0 ? [] : [event] };
 }
 
 export function decideLock(machine: Machine, isLocked: boolean, by: Actor, atMs: number): Decision {

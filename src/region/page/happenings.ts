@@ -3,14 +3,20 @@
 //
 // 1. What a power controller, an image source or a rack says stays as it is.
 
-import { after, eventSentence, type HappeningWords, nameOf } from '../records/events.ts';
+import { type Difference, differencesText } from '../records/difference.ts';
+import { after, besidesTrust, eventSentence, type HappeningWords, nameOf } from '../records/events.ts';
 import { powerText } from '../records/power-words.ts';
+import { labelOf } from './operation-form.ts';
 import { momentText } from './values.ts';
 import { words } from './words.ts';
 
 /** The label of the button that gives a command. */
-const labelOf = (command: string): string =>
+const buttonOf = (command: string): string =>
   Object.entries(words.actions).find(([name]) => name === command)?.[1].label ?? command;
+
+/** What differs, with the labels of the page's forms. */
+const differsWords = (differs: readonly Difference[] = []) =>
+  after(differencesText(differs, labelOf, words.settings.none));
 
 const SWITCHED_JA = {
   on: '電源オン',
@@ -52,7 +58,7 @@ export const HAPPENINGS_JA: HappeningWords = {
   'boots-from-network': () => 'ネットワークから起動しています',
   'runs-checks': () => '検査を実行しています',
   'writes-disk': () => 'ディスクに書き込んでいます',
-  command: ({ command, comment }) => `${labelOf(command)}${after(comment)}`,
+  command: ({ command, comment }) => `${buttonOf(command)}${after(comment)}`,
   'power-ordered': ({ task, comment }) => `${SWITCHED_JA[task]}を指示${after(comment)}`,
   'power-switched': ({ task, detail }) => `${SWITCHED_JA[task]}を行いました${after(powerText(detail))}`,
   'power-off-again': ({ task, status }) =>
@@ -86,20 +92,25 @@ export const HAPPENINGS_JA: HappeningWords = {
   'hardware-reported': ({ leftOut }) => `ハードウェアを報告しました${leftOutJa(leftOut)}`,
   'bmc-reported': ({ address, driver, user }) =>
     `${address}のBMCを報告しました (${driver})${user === undefined ? '' : `。ユーザー${user}のパスワードは新しくなりました`}`,
-  'zone-set': ({ zone }) => `ゾーン${zone}に移しました`,
+  'zone-set': ({ zone, from, rack }) =>
+    `${rack === undefined ? '' : `ラック${rack}を`}${from === undefined ? '' : `ゾーン${from}から`}ゾーン${zone}に移しました`,
   'device-added': () => 'デバイスとして追加しました',
   'rack-registered': ({ rack, uuid, address }) => `ラック${rack} (${uuid}) が${address}から登録されました`,
-  'rack-described': ({ rack }) => `ラック${rack}の説明を変更しました`,
+  'rack-described': ({ rack, differs }) => `ラック${rack}の説明を変更しました${differsWords(differs)}`,
   'rack-judged': ({ verdict, rack, uuid }) =>
     `ラック${rack} (${uuid}) を${{ accepted: '承認', rejected: '拒否', removed: '削除' }[verdict]}しました`,
   'rack-away': ({ rack, heardMs }) => `ラック${rack}は${momentText(heardMs)}から応答がありません`,
   'rack-back': ({ rack }) => `ラック${rack}が再び報告しています`,
   'events-lost': ({ rack, events }) => `ラック${rack}は送信待ちが一杯になり、イベント${events}件を失いました`,
-  'settings-changed': ({ changes }) =>
-    changes.map(({ key, isRemoved }) => `${key}を${isRemoved ? '削除' : '設定'}`).join('、'),
+  'settings-changed': ({ changes, differs }) =>
+    differs === undefined
+      ? changes.map(({ key, isRemoved }) => `${key}を${isRemoved ? '削除' : '設定'}`).join('、')
+      : `変更${differsWords(differs)}`,
+  'machine-edited': ({ fields, differs }) =>
+    `変更${differs === undefined ? after(fields.map(labelOf).join('、')) : differsWords(differs)}`,
   'user-created': ({ user, isAdmin }) => `${isAdmin ? '管理者' : 'ユーザー'}${user}を作成しました`,
   'user-rights-changed': ({ user, isAdmin }) => `${user}を${isAdmin ? '管理者' : '一般ユーザー'}にしました`,
-  'user-email-changed': ({ user }) => `${user}のメールアドレスを変更しました`,
+  'user-email-changed': ({ user, differs }) => `${user}のメールアドレスを変更しました${differsWords(differs)}`,
   'user-removed': ({ user }) => `アカウント${user}を削除しました`,
   'password-changed': ({ user }) => `${user}のパスワードを変更しました`,
   'signed-in': ({ from }) => `${from}からサインインしました`,
@@ -113,20 +124,28 @@ export const HAPPENINGS_JA: HappeningWords = {
   'ssh-key-added': ({ user }) => `${user}のSSH鍵を追加しました`,
   'ssh-key-removed': ({ user }) => `${user}のSSH鍵を削除しました`,
   'tag-created': ({ tag }) => `タグ${tag}を作成しました`,
-  'tag-changed': ({ tag }) => `タグ${tag}を変更しました`,
+  'tag-changed': ({ tag, differs }) => `タグ${tag}を変更しました${differsWords(differs)}`,
   'tag-deleted': ({ tag }) => `タグ${tag}を削除しました`,
-  'tag-assigned': ({ tag }) => `タグ${tag}を持つマシンを変更しました`,
-  'area-changed': ({ area, name, change }) => `${AREAS_JA[area]}${name}を${CHANGED_JA[change]}しました`,
+  'tag-assigned': ({ tag, change }) =>
+    change === undefined
+      ? `タグ${tag}を持つマシンを変更しました`
+      : `タグ${tag}を${change === 'added' ? '付けました' : '外しました'}`,
+  'area-changed': ({ area, name, change, differs }) =>
+    `${AREAS_JA[area]}${name}を${CHANGED_JA[change]}しました${differsWords(differs)}`,
   'script-added': ({ script }) => `スクリプト${script}を追加しました`,
-  'script-changed': ({ script }) => `スクリプト${script}を変更しました`,
+  'script-changed': ({ script, differs }) => `スクリプト${script}を変更しました${differsWords(differs)}`,
   'script-removed': ({ script }) => `スクリプト${script}を削除しました`,
-  'boot-source-changed': ({ change, source, why }) =>
-    `イメージの取得元${source}を${CHANGED_JA[change]}しました${why === undefined ? '' : ` (署名なしで信頼: ${why})`}`,
-  'boot-selection-changed': ({ change, image, source }) => `${source}の選択${image}を${CHANGED_JA[change]}しました`,
+  'boot-source-changed': ({ change, source, why, differs }) => {
+    const trust = why === undefined ? '' : ` (署名なしで信頼: ${why})`;
+    return `イメージの取得元${source}を${CHANGED_JA[change]}しました${trust}${differsWords(besidesTrust(differs))}`;
+  },
+  'boot-selection-changed': ({ change, image, source, differs }) =>
+    `${source}の選択${image}を${CHANGED_JA[change]}しました${differsWords(differs)}`,
   'networks-scanned': ({ networks }) => `${networks.join(', ')}をスキャンしました`,
   'lease-changed': ({ change, ip }) =>
     change === 'end' ? `${ip}のリースを終了しました` : `使用を保留していた${ip}を範囲に戻しました`,
-  'network-changed': ({ change, what, name }) => `${NOUNS_JA[what]}${name}を${CHANGED_JA[change]}しました`,
+  'network-changed': ({ change, what, name, differs }) =>
+    `${NOUNS_JA[what]}${name}を${CHANGED_JA[change]}しました${differsWords(differs)}`,
   'import-asked': ({ isStop }) =>
     isStop ? 'イメージのインポートを停止しました' : 'イメージのインポートを要求しました',
   'image-wished': ({ image, wish }) => `${image}: ${WISHES_JA[wish]}`,
@@ -164,7 +183,7 @@ export const HAPPENINGS_ZH: HappeningWords = {
   'boots-from-network': () => '正在從網路開機',
   'runs-checks': () => '正在執行檢查',
   'writes-disk': () => '正在寫入磁碟',
-  command: ({ command, comment }) => `${labelOf(command)}${after(comment)}`,
+  command: ({ command, comment }) => `${buttonOf(command)}${after(comment)}`,
   'power-ordered': ({ task, comment }) => `下令${SWITCHED_ZH[task]}${after(comment)}`,
   'power-switched': ({ task, detail }) => `已${SWITCHED_ZH[task]}${after(powerText(detail))}`,
   'power-off-again': ({ task, status }) =>
@@ -196,20 +215,25 @@ export const HAPPENINGS_ZH: HappeningWords = {
   'hardware-reported': ({ leftOut }) => `回報了硬體${leftOutZh(leftOut)}`,
   'bmc-reported': ({ address, driver, user }) =>
     `回報了位於 ${address} 的 BMC (${driver})${user === undefined ? '' : `，其使用者 ${user} 有新密碼`}`,
-  'zone-set': ({ zone }) => `移至分區 ${zone}`,
+  'zone-set': ({ zone, from, rack }) =>
+    `${rack === undefined ? '' : `將機架控制器 ${rack} `}${from === undefined ? '' : `從分區 ${from} `}移至分區 ${zone}`,
   'device-added': () => '已新增為裝置',
   'rack-registered': ({ rack, uuid, address }) => `機架控制器 ${rack} (${uuid}) 從 ${address} 註冊`,
-  'rack-described': ({ rack }) => `變更了機架控制器 ${rack} 的描述`,
+  'rack-described': ({ rack, differs }) => `變更了機架控制器 ${rack} 的描述${differsWords(differs)}`,
   'rack-judged': ({ verdict, rack, uuid }) =>
     `${{ accepted: '接受', rejected: '拒絕', removed: '移除' }[verdict]}了機架控制器 ${rack} (${uuid})`,
   'rack-away': ({ rack, heardMs }) => `機架控制器 ${rack} 自 ${momentText(heardMs)} 起沒有消息`,
   'rack-back': ({ rack }) => `機架控制器 ${rack} 恢復回報`,
   'events-lost': ({ rack, events }) => `機架控制器 ${rack} 的待送佇列已滿，遺失 ${events} 個事件`,
-  'settings-changed': ({ changes }) =>
-    changes.map(({ key, isRemoved }) => `${isRemoved ? '移除' : '設定'} ${key}`).join('、'),
+  'settings-changed': ({ changes, differs }) =>
+    differs === undefined
+      ? changes.map(({ key, isRemoved }) => `${isRemoved ? '移除' : '設定'} ${key}`).join('、')
+      : `變更${differsWords(differs)}`,
+  'machine-edited': ({ fields, differs }) =>
+    `變更${differs === undefined ? after(fields.map(labelOf).join('、')) : differsWords(differs)}`,
   'user-created': ({ user, isAdmin }) => `建立了${isAdmin ? '管理員' : '使用者'} ${user}`,
   'user-rights-changed': ({ user, isAdmin }) => `將 ${user} 改為${isAdmin ? '管理員' : '一般使用者'}`,
-  'user-email-changed': ({ user }) => `變更了 ${user} 的電子郵件`,
+  'user-email-changed': ({ user, differs }) => `變更了 ${user} 的電子郵件${differsWords(differs)}`,
   'user-removed': ({ user }) => `移除了帳號 ${user}`,
   'password-changed': ({ user }) => `變更了 ${user} 的密碼`,
   'signed-in': ({ from }) => `從 ${from} 登入`,
@@ -223,19 +247,25 @@ export const HAPPENINGS_ZH: HappeningWords = {
   'ssh-key-added': ({ user }) => `新增了 ${user} 的 SSH 金鑰`,
   'ssh-key-removed': ({ user }) => `移除了 ${user} 的 SSH 金鑰`,
   'tag-created': ({ tag }) => `建立了標籤 ${tag}`,
-  'tag-changed': ({ tag }) => `變更了標籤 ${tag}`,
+  'tag-changed': ({ tag, differs }) => `變更了標籤 ${tag}${differsWords(differs)}`,
   'tag-deleted': ({ tag }) => `刪除了標籤 ${tag}`,
-  'tag-assigned': ({ tag }) => `變更了具有標籤 ${tag} 的機器`,
-  'area-changed': ({ area, name, change }) => `${CHANGED_ZH[change]}了${AREAS_ZH[area]} ${name}`,
+  'tag-assigned': ({ tag, change }) =>
+    change === undefined ? `變更了具有標籤 ${tag} 的機器` : `${change === 'added' ? '加上' : '移除'}了標籤 ${tag}`,
+  'area-changed': ({ area, name, change, differs }) =>
+    `${CHANGED_ZH[change]}了${AREAS_ZH[area]} ${name}${differsWords(differs)}`,
   'script-added': ({ script }) => `新增了指令碼 ${script}`,
-  'script-changed': ({ script }) => `變更了指令碼 ${script}`,
+  'script-changed': ({ script, differs }) => `變更了指令碼 ${script}${differsWords(differs)}`,
   'script-removed': ({ script }) => `移除了指令碼 ${script}`,
-  'boot-source-changed': ({ change, source, why }) =>
-    `${CHANGED_ZH[change]}了映像檔來源 ${source}${why === undefined ? '' : ` (無簽章而信任：${why})`}`,
-  'boot-selection-changed': ({ change, image, source }) => `${CHANGED_ZH[change]}了 ${source} 的選擇 ${image}`,
+  'boot-source-changed': ({ change, source, why, differs }) => {
+    const trust = why === undefined ? '' : ` (無簽章而信任：${why})`;
+    return `${CHANGED_ZH[change]}了映像檔來源 ${source}${trust}${differsWords(besidesTrust(differs))}`;
+  },
+  'boot-selection-changed': ({ change, image, source, differs }) =>
+    `${CHANGED_ZH[change]}了 ${source} 的選擇 ${image}${differsWords(differs)}`,
   'networks-scanned': ({ networks }) => `掃描了 ${networks.join(', ')}`,
   'lease-changed': ({ change, ip }) => (change === 'end' ? `結束了 ${ip} 的租約` : `將停用的 ${ip} 歸還其範圍`),
-  'network-changed': ({ change, what, name }) => `${CHANGED_ZH[change]}了${NOUNS_ZH[what]}${name}`,
+  'network-changed': ({ change, what, name, differs }) =>
+    `${CHANGED_ZH[change]}了${NOUNS_ZH[what]}${name}${differsWords(differs)}`,
   'import-asked': ({ isStop }) => (isStop ? '停止了映像檔的匯入' : '要求匯入映像檔'),
   'image-wished': ({ image, wish }) => `${WISHES_ZH[wish]} ${image}`,
   'image-imported': ({ image, serial, source }) => `從 ${source} 匯入了 ${image}/${serial}`,

@@ -16,6 +16,7 @@ import { formatBytes } from '../../quantity.ts';
 import { isReported, type RackEventParams, reportedSentence } from '../reports/reported.ts';
 import type { AreaKind } from './area.ts';
 import type { LeftOut } from './bounded-facts.ts';
+import { type Difference, differencesText } from './difference.ts';
 import { type ImportReason, importText } from './import-reason.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import { statusRow } from './lifecycle.ts';
@@ -50,6 +51,11 @@ export type NetworkNoun =
   | 'address'
   | 'connection'
   | 'heard hosts';
+
+/** What a change changed, which the store finds; `undefined`: an earlier version stored the event. */
+interface Differs {
+  readonly differs?: readonly Difference[] | undefined;
+}
 
 /** A person's reason; empty: none. */
 interface Comment {
@@ -376,6 +382,11 @@ function networksDoubtedWords({ rack, first, more }: { rack: string; first: Netw
 
 const fieldWords = (field: string): string =>
   field.replace(/Id$/, '').replaceAll(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`);
+/** The reason of the trust is said anyway. */
+export const besidesTrust = (differs: readonly Difference[] = []): readonly Difference[] =>
+  differs.filter(({ field }) => field !== 'why');
+const changesText = (differs: readonly Difference[] = []): string =>
+  after(differencesText(differs, fieldWords, 'none'));
 
 function commandWords(command: string): string {
   return COMMANDS.get(command) ?? command;
@@ -416,7 +427,9 @@ const OWN_EVENTS = {
   'power-query-failed': ({ detail }: OfPower) => `the power controller gave no valid answer${after(powerText(detail))}`,
   'power-seen': ({ state }: { state: 'on' | 'off' }) => `turned ${state}, but not by Rackboot`,
   'owner-data-changed': ({ keys }: { keys: readonly string[] }) => `owner data changed: ${joined(keys)}`,
-  'machine-edited': ({ fields }: { fields: readonly string[] }) => `changed: ${joined(fields.map(fieldWords))}`,
+  /** @param fields without `differs` what was sent, otherwise what was laid out: `network`, `disks` */
+  'machine-edited': ({ fields, differs }: { fields: readonly string[] } & Differs) =>
+    differs === undefined ? `changed: ${joined(fields.map(fieldWords))}` : `changed${changesText(differs)}`,
   /** @param status given if the machine was in use */
   'machine-deleted': ({ status, ...machine }: MachineName & { status?: MachineStatus | undefined }) =>
     `deleted ${nameOf(machine)}${status === undefined ? '' : `, although it was ${nameOfState(status)}`}`,
@@ -525,7 +538,8 @@ const OWN_EVENTS = {
     const names = `${joined(racks)}${more === 0 ? '' : ` and ${more} more`}`;
     return `refused racks with an API key of ${user}, who is no longer an administrator: ${names}; put an administrator's key in their region.api_key_file, and restart them`;
   },
-  'rack-described': ({ rack }: RackName) => `changed the description of the rack ${rack}`,
+  'rack-described': ({ rack, differs }: RackName & Differs) =>
+    `changed the description of the rack ${rack}${changesText(differs)}`,
   'rack-judged': ({
     verdict,
     rack,
@@ -543,13 +557,19 @@ const OWN_EVENTS = {
   'events-lost': ({ rack, events }: { rack: string; events: number }) =>
     `rack ${rack} lost ${counted(events, 'event')}, because its outbox was full`,
 
-  'settings-changed': ({ changes }: { changes: readonly { readonly key: string; readonly isRemoved: boolean }[] }) =>
-    joined(changes.map(({ key, isRemoved }) => `${isRemoved ? 'removed' : 'set'} ${key}`)),
+  'settings-changed': ({
+    changes,
+    differs,
+  }: { changes: readonly { readonly key: string; readonly isRemoved: boolean }[] } & Differs) =>
+    differs === undefined
+      ? joined(changes.map(({ key, isRemoved }) => `${isRemoved ? 'removed' : 'set'} ${key}`))
+      : `changed${changesText(differs)}`,
   'user-created': ({ user, isAdmin }: { user: string; isAdmin: boolean }) =>
     `created the ${isAdmin ? 'administrator' : 'user'} ${user}`,
   'user-rights-changed': ({ user, isAdmin }: { user: string; isAdmin: boolean }) =>
     `made ${user} ${isAdmin ? 'an administrator' : 'a user'}`,
-  'user-email-changed': ({ user }: { user: string }) => `changed the e-mail address of ${user}`,
+  'user-email-changed': ({ user, differs }: { user: string } & Differs) =>
+    `changed the e-mail address of ${user}${changesText(differs)}`,
   'user-removed': ({ user }: { user: string }) => `removed the account ${user}`,
   'password-changed': ({ user }: { user: string }) => `changed the password of ${user}`,
   'signed-in': ({ from }: { from: string }) => `signed in on the page from ${from}`,
@@ -568,27 +588,47 @@ const OWN_EVENTS = {
   'ssh-key-removed': ({ user }: { user: string }) => `removed an SSH key of ${user}`,
   'device-added': () => 'added as a device',
   'tag-created': ({ tag }: { tag: string }) => `created the tag ${tag}`,
-  'tag-changed': ({ tag }: { tag: string }) => `changed the tag ${tag}`,
+  'tag-changed': ({ tag, differs }: { tag: string } & Differs) => `changed the tag ${tag}${changesText(differs)}`,
   'tag-deleted': ({ tag }: { tag: string }) => `deleted the tag ${tag}`,
-  'tag-assigned': ({ tag }: { tag: string }) => `changed which machines have the tag ${tag}`,
-  'area-changed': ({ area, name, change }: { area: AreaKind; name: string; change: BootChange }) =>
-    `${change} the ${area} ${name}`,
-  'zone-set': ({ zone }: { zone: string }) => `moved to the zone ${zone}`,
+  /** @param change of this machine; `undefined`: an earlier version stored the event, of several machines */
+  'tag-assigned': ({ tag, change }: { tag: string; change?: 'added' | 'removed' | undefined }) =>
+    change === undefined ? `changed which machines have the tag ${tag}` : `${change} the tag ${tag}`,
+  'area-changed': ({ area, name, change, differs }: { area: AreaKind; name: string; change: BootChange } & Differs) =>
+    `${change} the ${area} ${name}${changesText(differs)}`,
+  /** @param from `undefined`: an earlier version stored the event @param rack `undefined`: it is of a machine */
+  'zone-set': ({ zone, from, rack }: { zone: string; from?: string | undefined; rack?: string | undefined }) =>
+    `moved ${rack === undefined ? '' : `the rack ${rack} `}${from === undefined ? '' : `from the zone ${from} `}to the zone ${zone}`,
   'script-added': ({ script }: { script: string }) => `added the script ${script}`,
-  'script-changed': ({ script }: { script: string }) => `changed the script ${script}`,
+  'script-changed': ({ script, differs }: { script: string } & Differs) =>
+    `changed the script ${script}${changesText(differs)}`,
   'script-removed': ({ script }: { script: string }) => `removed the script ${script}`,
   /** @param why why it is trusted without a signature; `undefined`: it is signed, or removed */
-  'boot-source-changed': ({ change, source, why }: { change: BootChange; source: string; why?: string | undefined }) =>
-    `${change} the image source ${source}${why === undefined ? '' : `, trusted without a signature: ${why}`}`,
+  'boot-source-changed': ({
+    change,
+    source,
+    why,
+    differs,
+  }: { change: BootChange; source: string; why?: string | undefined } & Differs) =>
+    `${change} the image source ${source}${why === undefined ? '' : `, trusted without a signature: ${why}`}${changesText(besidesTrust(differs))}`,
   /** @param image such as `ubuntu/noble`, with `*` for all */
-  'boot-selection-changed': ({ change, image, source }: { change: BootChange; image: string; source: string }) =>
-    `${change} the selection ${image} of ${source}`,
+  'boot-selection-changed': ({
+    change,
+    image,
+    source,
+    differs,
+  }: { change: BootChange; image: string; source: string } & Differs) =>
+    `${change} the selection ${image} of ${source}${changesText(differs)}`,
   /** @param name a name, a network, a range such as `10.20.0.10-10.20.0.19`, or an address */
   'networks-scanned': ({ networks }: { networks: readonly string[] }) => `had ${joined(networks)} scanned`,
   'lease-changed': ({ change, ip }: { change: 'end' | 'clear'; ip: string }) =>
     change === 'end' ? `ended the lease of ${ip}` : `returned ${ip}, which was set aside, to its range`,
-  'network-changed': ({ change, what, name }: { change: BootChange; what: NetworkNoun; name: string }) =>
-    `${change} the ${what} ${name}`,
+  'network-changed': ({
+    change,
+    what,
+    name,
+    differs,
+  }: { change: BootChange; what: NetworkNoun; name: string } & Differs) =>
+    `${change} the ${what} ${name}${changesText(differs)}`,
   'import-asked': ({ isStop }: { isStop: boolean }) =>
     isStop ? 'stopped the import of images' : 'requested an import of images',
   'image-wished': ({ image, wish }: { image: string; wish: ResourceWish }) => `${WISH_WORDS[wish]} ${image}`,

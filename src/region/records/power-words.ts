@@ -213,11 +213,18 @@ export function powerText(detail: PowerDetail | undefined, said?: string): strin
 /** For those who may read power parameters: a program's words hold the address and the user that it was given. */
 const PRIVATE: readonly string[] = ['said', 'host', 'controller', 'guest'];
 
-/** For all readers: in every `detail` of power, private parameters are empty. */
+/** The values of settings and of power parameters. */
+const VALUES: readonly string[] = ['from', 'to'];
+
+/** For all readers: in every `detail` of power, private parameters are empty, and of what a change changed only the fields are named. */
 export function withoutPrivate<Value>(value: Value): Value {
   const ofDetail = (key: string, part: unknown): unknown => (PRIVATE.includes(key) ? '' : part);
-  const ofValue = (key: string, part: unknown): unknown =>
-    key === 'detail' && part !== undefined ? JSON.parse(JSON.stringify(part, ofDetail)) : part;
+  const ofDiffers = (key: string, part: unknown): unknown => (VALUES.includes(key) ? undefined : part);
+  const ofValue = (key: string, part: unknown): unknown => {
+    if (part === undefined) return part;
+    if (key === 'detail') return JSON.parse(JSON.stringify(part, ofDetail));
+    return key === 'differs' ? JSON.parse(JSON.stringify(part, ofDiffers)) : part;
+  };
   return JSON.parse(JSON.stringify(value, ofValue));
 }
 

@@ -1,6 +1,7 @@
 // Writes and reads the rows of the table `event`.
 
 import type { Ipv4, MacAddress } from '../../net/address.ts';
+import type { Difference } from '../../region/records/difference.ts';
 import {
   EVENT_LEVELS,
   EVENT_TYPES,
@@ -49,9 +50,11 @@ export interface AddedEvent {
   readonly machineId: number | undefined;
   /** Given if a rack reported it. */
   readonly origin?: RackOrigin | undefined;
+  /** Of a change: what it changed. */
+  readonly differs?: readonly Difference[] | undefined;
 }
 
-export const eventValues = ({ event, machineId, origin }: AddedEvent) =>
+export const eventValues = ({ event, machineId, origin, differs }: AddedEvent) =>
   EVENT.values({
     machineId,
     atMs: event.atMs,
@@ -59,7 +62,7 @@ export const eventValues = ({ event, machineId, origin }: AddedEvent) =>
     level: EVENT_LEVELS[event.level ?? EVENT_TYPES[event.type].level],
     kind: origin?.kind,
     code: event.code,
-    params: packParams(event),
+    params: packParams(event, differs),
     username: event.username,
     mac: origin?.stranger?.mac,
     address: origin?.stranger?.address,

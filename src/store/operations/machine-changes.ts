@@ -13,7 +13,7 @@ import type { Machine, MachineFields } from '../../region/records/machine.ts';
 import { isUnfinished } from '../../region/records/script-store.ts';
 import { assigned, fromRow } from '../rows.ts';
 import { claimAddresses } from './claims.ts';
-import type { EventTable } from './region-events.ts';
+import { type EventTable, machineEvents } from './region-events.ts';
 import { setIdentity } from './region-identity.ts';
 import { readMachines } from './region-machine-reads.ts';
 import { MACHINE_FIELDS } from './region-rows.ts';
@@ -119,18 +119,15 @@ export function* applyChanges(
   if (changes.some(gainsAddress)) yield claimAddresses();
   // A second holder of the address would be our bug.
   if (given.length > 0) yield run(ALLOCATE_SQL, JSON.stringify(given));
-  const happened = changes.flatMap(({ machine, change }) =>
-    change.events.map((event) => ({ event, machineId: machine.id })),
-  );
-  yield* events.addAll(happened);
   const ids = JSON.stringify(changes.map(({ machine }) => machine.id));
   const now = new Map(
     (yield* readMachines('SELECT * FROM machine WHERE id IN numbers(?)', ids)).map((one) => [one.id, one]),
   );
-  const pairs = changes.flatMap(({ machine }) => {
+  const pairs = changes.flatMap(({ machine, change }) => {
     const after = now.get(machine.id);
-    return after === undefined ? [] : [{ machine, after }];
+    return after === undefined ? [] : [{ machine, change, after }];
   });
+  yield* events.addAll(pairs.flatMap(({ machine, change, after }) => machineEvents(change.events, machine, after)));
   const differing = pairs.filter(({ machine, after }) => differsForRacks(machine, after));
   if (differing.length > 0) yield* countVersion(differing.map(({ machine }) => machine.id));
   return pairs.map(({ after }) => after);

@@ -38,16 +38,13 @@ export class AccountTables extends LoggedTable {
   }
 
   *changeUser(username: string, { passwordHash, isAdmin, email }: UserChange, event: NewMachineEvent): Steps<boolean> {
+    const before = yield* this.findUser(username);
+    if (before === undefined) return false;
     const sql =
       'UPDATE account SET password_hash = coalesce(?, password_hash), is_admin = coalesce(?, is_admin), email = coalesce(?, email) ' +
       'WHERE username = ?';
-    if (
-      !(yield* this.changed(
-        run(sql, passwordHash ?? null, isAdmin === undefined ? null : isAdmin ? 1 : 0, email ?? null, username),
-        event,
-      ))
-    )
-      return false;
+    yield run(sql, passwordHash ?? null, isAdmin === undefined ? null : isAdmin ? 1 : 0, email ?? null, username);
+    yield* this.addChange(event, before, (yield* this.findUser(username)) ?? before);
     if (isAdmin !== undefined) yield drawVersion('racks-version');
     return true;
   }

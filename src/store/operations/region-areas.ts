@@ -3,8 +3,8 @@
 import { AREAS_MAX, type Area, type AreaKind, DEFAULT_AREA, type WrittenArea } from '../../region/records/area.ts';
 import type { ZoneMembers } from '../../region/records/area-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
-import { codec, number, text } from '../rows.ts';
-import { LoggedTable, readSystemId } from './region-events.ts';
+import { codec, number, optional, type Row, text } from '../rows.ts';
+import { LoggedTable } from './region-events.ts';
 import { ALONE, all, numberIn, one, run, type Steps } from './region-steps.ts';
 import { countVersion, drawVersion, newRevision } from './region-versions.ts';
 
@@ -25,14 +25,13 @@ export class AreaTable extends LoggedTable {
     return { ...area, id };
   }
 
-  *change(
-    kind: AreaKind,
-    { id, name, description }: Area,
-    event: NewMachineEvent,
-  ): Steps<'changed' | 'exists' | 'not-found'> {
+  *change(kind: AreaKind, area: Area, event: NewMachineEvent): Steps<'changed' | 'exists' | 'not-found'> {
+    const { id, name, description } = area;
     if (yield* this.#isTaken(kind, name, id)) return 'exists';
-    const sql = 'UPDATE area SET name = ?, description = ? WHERE kind = ? AND id = ?';
-    if (!(yield* this.changed(run(sql, name, description, kind, id), event))) return 'not-found';
+    const before = (yield* this.list(kind)).find((one) => one.id === id);
+    if (before === undefined) return 'not-found';
+    yield run('UPDATE area SET name = ?, description = ? WHERE kind = ? AND id = ?', name, description, kind, id);
+    yield* this.addChange(event, before, area);
     // Racks know the name of a machine's pool.
     if (kind === 'pool') {
       const { rows } = yield all('SELECT id FROM machine WHERE pool_id = ?', id);
@@ -57,17 +56,38 @@ export class AreaTable extends LoggedTable {
 
   *moveToZone(id: number, { systemIds, rackUuids }: ZoneMembers, event: NewMachineEvent): Steps<void> {
     const zone = id === 0 ? null : id;
-    if (systemIds.length > 0) {
-      // A machine may have been deleted meanwhile: nothing happened to it.
-      const sql = 'UPDATE machine SET zone_id = ?, updated_ms = ? WHERE system_id IN texts(?) RETURNING system_id';
-      const { rows } = yield all(sql, zone, event.atMs, JSON.stringify(systemIds));
-      yield* this.events.recordEvents(rows.map((row) => ({ systemId: readSystemId(row), event })));
+    // One may be in the zone already, or have been deleted meanwhile: nothing happened to it.
+    const moved = (table: 'machine' | 'rack', name: string) =>
+      `SELECT ${table}.id, ${name} AS rack, coalesce(area.name, '${DEFAULT_AREA}') AS zone FROM ${table} ` +
+      `LEFT JOIN area ON area.id = ${table}.zone_id WHERE `;
+    const { rows: machines } = yield all(
+      `${moved('machine', 'NULL')}system_id IN texts(?) AND machine.zone_id IS DISTINCT FROM ?`,
+      JSON.stringify(systemIds),
+      zone,
+    );
+    const { rows: racks } = yield all(
+      `${moved('rack', 'rack.name')}uuid IN texts(?) AND rack.zone_id IS DISTINCT FROM ?`,
+      JSON.stringify(rackUuids),
+      zone,
+    );
+    const ids = (rows: readonly Row[]) => JSON.stringify(rows.map(readId));
+    if (machines.length > 0)
+      yield run(
+        'UPDATE machine SET zone_id = ?, updated_ms = ? WHERE id IN numbers(?)',
+        zone,
+        event.atMs,
+        ids(machines),
+      );
+    if (racks.length > 0) {
+      yield run('UPDATE rack SET zone_id = ?, revision = ? WHERE id IN numbers(?)', zone, newRevision(), ids(racks));
+      yield drawVersion('racks-version');
     }
-    if (rackUuids.length === 0) return;
-    const sql = 'UPDATE rack SET zone_id = ?, revision = ? WHERE uuid IN texts(?)';
-    if ((yield run(sql, zone, newRevision(), JSON.stringify(rackUuids))).changes === 0) return;
-    yield drawVersion('racks-version');
-    yield* this.events.add(event);
+    const told = (row: Row) =>
+      event.code === 'zone-set' ? { ...event, params: { ...event.params, ...readMoved(row) } } : event;
+    yield* this.events.addAll([
+      ...machines.map((row) => ({ event: told(row), machineId: readId(row) })),
+      ...racks.map((row) => ({ event: told(row), machineId: undefined })),
+    ]);
   }
 
   *#isTaken(kind: AreaKind, name: string, otherThan: number): Steps<boolean> {
@@ -77,4 +97,9 @@ export class AreaTable extends LoggedTable {
   }
 }
 
+const readId = number('id').read;
+const readMoved = codec<{ readonly from: string; readonly rack: string | undefined }>({
+  from: text('zone'),
+  rack: optional(text('rack')),
+}).read;
 const readArea = codec<Area>({ id: number('id'), name: text('name'), description: text('description') }).read;

@@ -63,13 +63,14 @@ export class BootTables extends LoggedTable {
     event: NewMachineEvent,
   ): Steps<BootSource | 'exists' | 'not-found'> {
     if (yield* this.#isTaken(source.url, id)) return 'exists';
+    const { row: before } = yield one('SELECT * FROM boot_source WHERE id = ?', id);
     const { row } = yield one(
       `UPDATE boot_source SET ${assigned(WRITTEN_SOURCE.names)} WHERE id = ? AND name IS NULL RETURNING *`,
       ...WRITTEN_SOURCE.values(source),
       id,
     );
-    if (row === undefined) return 'not-found';
-    yield* this.events.add(event);
+    if (before === undefined || row === undefined) return 'not-found';
+    yield* this.addChange(event, SOURCE.read(before), SOURCE.read(row));
     return SOURCE.read(row);
   }
 
@@ -110,14 +111,15 @@ export class BootTables extends LoggedTable {
     event: NewMachineEvent,
   ): Steps<BootSelection | 'exists' | 'not-found'> {
     if (yield* this.#isSelected(sourceId, selection, id)) return 'exists';
+    const { row: before } = yield one('SELECT * FROM boot_selection WHERE id = ?', id);
     const { row } = yield one(
       `UPDATE boot_selection SET ${assigned(WRITTEN_SELECTION.names)} WHERE source_id = ? AND id = ? RETURNING *`,
       ...WRITTEN_SELECTION.values(selection),
       sourceId,
       id,
     );
-    if (row === undefined) return 'not-found';
-    yield* this.events.add(event);
+    if (before === undefined || row === undefined) return 'not-found';
+    yield* this.addChange(event, readSelection(before), readSelection(row));
     return readSelection(row);
   }
 

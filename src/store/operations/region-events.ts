@@ -5,8 +5,10 @@
 // 3. A rack's report is stored once: reports up to the highest sequence of their source are skipped.
 
 import type { MacAddress } from '../../net/address.ts';
+import { differencesOf, machineDifferences } from '../../region/records/difference.ts';
 import type { Happening } from '../../region/records/events.ts';
 import type { EventFilter } from '../../region/records/filters.ts';
+import type { Machine } from '../../region/records/machine.ts';
 import {
   ADDRESS_ENDS,
   EVENT_LEVELS,
@@ -308,7 +310,25 @@ export class LoggedTable {
     yield* this.events.add(event);
     return true;
   }
+
+  /** Adds the event of a change of a row, with what differs in the row; a change of nothing has no event. */
+  protected *addChange(event: NewMachineEvent, before: object, after: object): Steps<void> {
+    const differs = differencesOf(before, after);
+    if (differs.length > 0) yield* this.events.addAll([{ event, machineId: undefined, differs }]);
+  }
 }
+
+/** The events of a change of a machine, where they say what a person edited, with what differs; without those that changed nothing. */
+export const machineEvents = (
+  events: readonly NewMachineEvent[],
+  before: Machine,
+  after: Machine,
+): readonly AddedEvent[] =>
+  events.flatMap((event): readonly AddedEvent[] => {
+    if (event.code !== 'machine-edited') return [{ event, machineId: before.id }];
+    const differs = machineDifferences(before, after, event.params.fields);
+    return differs.length === 0 ? [] : [{ event, machineId: before.id, differs }];
+  });
 
 function reportedEvent(
   report: RackReport,

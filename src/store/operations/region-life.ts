@@ -9,6 +9,7 @@ import type { MachineKey, SshKey, Tag } from '../../region/records/life-store.ts
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { codec, number, type Row, text } from '../rows.ts';
 import { claimAccount } from './claims.ts';
+import type { AddedEvent } from './event-rows.ts';
 import { LoggedTable } from './region-events.ts';
 import { type Answer, all, numberIn, one, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
@@ -77,11 +78,12 @@ export class LifeTables extends LoggedTable {
 
   *changeTag(name: string, tag: Tag, event: NewMachineEvent): Steps<'changed' | 'exists' | 'not-found'> {
     const id = yield* this.#tagId(name);
-    if (id === undefined) return 'not-found';
+    const before = (yield* this.listTags()).find((one) => one.name === name);
+    if (id === undefined || before === undefined) return 'not-found';
     if (tag.name !== name && (yield* this.#tagId(tag.name)) !== undefined) return 'exists';
     const sql = 'UPDATE tag SET name = ?, comment = ?, kernel_params = ?, definition = ? WHERE id = ?';
     yield run(sql, tag.name, tag.comment, tag.kernelParams, tag.definition ?? '', id);
-    yield* this.events.add(event);
+    yield* this.addChange(event, before, tag);
     yield* countVersion(yield* this.#tagged(id));
     return 'changed';
   }
@@ -106,20 +108,29 @@ export class LifeTables extends LoggedTable {
     if (id === undefined) return undefined;
     const machines = 'SELECT id FROM machine WHERE system_id IN texts(?)';
     // A machine in both lists loses the tag, as in MAAS.
-    const { changes: added } = yield run(
-      `INSERT INTO machine_tag (machine_id, tag_id) SELECT found.id, ? FROM (${machines}) AS found WHERE true ON CONFLICT DO NOTHING`,
+    const { rows: added } = yield all(
+      `INSERT INTO machine_tag (machine_id, tag_id) SELECT found.id, ? FROM (${machines}) AS found WHERE true ON CONFLICT DO NOTHING RETURNING machine_id`,
       id,
       JSON.stringify(add),
     );
-    const { changes: removed } = yield run(
-      `DELETE FROM machine_tag WHERE tag_id = ? AND machine_id IN (${machines})`,
+    const { rows: removed } = yield all(
+      `DELETE FROM machine_tag WHERE tag_id = ? AND machine_id IN (${machines}) RETURNING machine_id`,
       id,
       JSON.stringify(remove),
     );
-    yield* this.events.add(event);
-    const { rows } = yield all(machines, JSON.stringify([...add, ...remove]));
-    yield* countVersion(rows.map(readMachineId));
-    return { added, removed };
+    const [gains, losses] = [new Set(added.map(readTagged)), new Set(removed.map(readTagged))];
+    const eventsFor = (ids: ReadonlySet<number>, change: 'added' | 'removed'): readonly AddedEvent[] =>
+      [...ids].map((machineId) => ({
+        event: event.code === 'tag-assigned' ? { ...event, params: { ...event.params, change } } : event,
+        machineId,
+      }));
+    yield* this.events.addAll([
+      ...eventsFor(gains.difference(losses), 'added'),
+      ...eventsFor(losses.difference(gains), 'removed'),
+    ]);
+    const changed = [...gains.symmetricDifference(losses)];
+    if (changed.length > 0) yield* countVersion(changed);
+    return { added: gains.size, removed: losses.size };
   }
 
   *userData(systemId: string): Steps<Uint8Array | undefined> {
@@ -195,7 +206,6 @@ const readTag = (row: Row): Tag => ({
   ...(row.definition === '' ? {} : { definition: text('definition').read(row) }),
 });
 
-const readMachineId = number('id').read;
 const readTagged = number('machine_id').read;
 const readCount = (row: Row): readonly [name: string, count: number] => [
   text('name').read(row),

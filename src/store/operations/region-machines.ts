@@ -39,7 +39,7 @@ import {
   MachineCount,
   NOTHING_ASKED,
 } from './region-decisions.ts';
-import { LoggedTable } from './region-events.ts';
+import { LoggedTable, machineEvents } from './region-events.ts';
 import { addShared, forgetDoubt, forgetShared, setIdentity, setVerdict } from './region-identity.ts';
 import { findMachine, getMachine, machineIdOf, readMachines } from './region-machine-reads.ts';
 import { MACHINE_FIELDS } from './region-rows.ts';
@@ -80,8 +80,8 @@ export class MachineTable extends LoggedTable {
         if (other !== undefined) yield* setVerdict(before.id, other, 'conflict', conflict.why, atMs);
       }
     }
-    for (const event of decision.events) yield* this.events.add(event, before.id);
     const machine = yield* getMachine(decision.systemId);
+    yield* this.events.addAll(machineEvents(decision.events, before, machine));
     if (decision.kind === 'create' || others.length > 0) yield* setIdentity(machine);
     if (gone !== undefined || others.length > 0 || differsForRacks(before, machine)) {
       yield* countVersion([machine.id, ...others.map(({ id }) => id)], gone?.systemId);

@@ -6,6 +6,7 @@
 //    process also derives in memory.
 
 import type { Ipv4 } from '../../net/address.ts';
+import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import {
   FIRST_NETWORK_ID,
   type HostLease,
@@ -100,7 +101,10 @@ export class NetworkTables extends LoggedTable {
     }
     for (const kind of NETWORK_KINDS) yield* putAll(kind, put);
     if (given > nextId) yield run(CONTINUE_SQL, given, 'network-object');
-    for (const event of events) yield* this.events.add(event);
+    for (const event of events) {
+      if (isEdit(event)) yield* this.addChange(event, namedRows(records, put), namedRows(put, put));
+      else yield* this.events.add(event);
+    }
     if (hasObjects(put) || hasObjects(remove)) {
       yield drawVersion('networks-version');
       if (events.length > 0) yield* countVersion([]);
@@ -144,6 +148,19 @@ export class NetworkTables extends LoggedTable {
 
 const reserves = ({ reserved = [], ranges = [] }: Partial<NetworkRecords>): boolean =>
   reserved.length > 0 || ranges.some(isHeld);
+
+const isEdit = (event: NewMachineEvent): boolean =>
+  event.code === 'network-changed' && event.params.change === 'changed';
+
+/** The rows of `all` with the ids of these: the fields of a single one, or the rows by id. */
+function namedRows(all: Partial<NetworkRecords>, put: Partial<NetworkRecords>): object {
+  const rows = NETWORK_KINDS.flatMap((kind) => {
+    const ids = new Set<number>((put[kind] ?? []).map(({ id }: { readonly id: number }) => id));
+    return (all[kind] ?? []).filter(({ id }: { readonly id: number }) => ids.has(id));
+  });
+  const [only] = rows;
+  return rows.length === 1 && only !== undefined ? only : Object.fromEntries(rows.map((row) => [String(row.id), row]));
+}
 
 const hasObjects = (lists: object): boolean =>
   Object.values(lists).some((list) => Array.isArray(list) && list.length > 0);

@@ -87,8 +87,10 @@ export class RackTable extends LoggedTable {
   }
 
   *describe(uuid: string, description: string, event: NewMachineEvent): Steps<boolean> {
-    const sql = 'UPDATE rack SET description = ?, revision = ? WHERE uuid = ?';
-    if (!(yield* this.changed(run(sql, description || null, newRevision(), uuid), event))) return false;
+    const { row } = yield one('SELECT description FROM rack WHERE uuid = ?', uuid);
+    if (row === undefined) return false;
+    yield run('UPDATE rack SET description = ?, revision = ? WHERE uuid = ?', description || null, newRevision(), uuid);
+    yield* this.addChange(event, row, { description });
     yield drawVersion('racks-version');
     return true;
   }

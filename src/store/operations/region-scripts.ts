@@ -83,10 +83,12 @@ export class ScriptTables extends LoggedTable {
   }
 
   *changeScript(name: string, script: WrittenScript, event: NewMachineEvent): Steps<Script | 'exists' | 'not-found'> {
-    if ((yield* this.#find(name)) === undefined) return 'not-found';
+    const before = yield* this.findScript(name);
+    if (before === undefined) return 'not-found';
     if (script.name !== name && (yield* this.#find(script.name)) !== undefined) return 'exists';
     yield run(`UPDATE script SET ${assigned(WRITTEN.names)} WHERE name = ?`, ...WRITTEN.values(script), name);
-    yield* this.events.add(event);
+    const { bytes: _, ...written } = before;
+    yield* this.addChange(event, written, script);
     return (yield* this.#find(script.name)) ?? 'not-found';
   }
 
@@ -103,7 +105,7 @@ export class ScriptTables extends LoggedTable {
     if (isThere && script.tags.length >= tagsMax) return 'limit';
     const tags = isThere ? [...script.tags, tag] : script.tags.filter((one) => one !== tag);
     yield run('UPDATE script SET tags = ? WHERE name = ?', JSON.stringify(tags), name);
-    yield* this.events.add(event);
+    yield* this.addChange(event, script, { ...script, tags });
     return { ...script, tags };
   }
 

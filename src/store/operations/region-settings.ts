@@ -40,13 +40,19 @@ export class SettingTable extends LoggedTable {
     atMs: number,
     decide: (current: readonly StoredSetting[]) => SettingsDecision<R>,
   ): Steps<SettingsOutcome<R>> {
-    const decision = decide(yield* this.listSettings());
+    const before = yield* this.listSettings();
+    const decision = decide(before);
     if (decision.kind === 'refuse') return decision;
     if (decision.changes.some(({ key }) => NAME_KEYS.has(key))) yield ALONE;
     for (const change of decision.changes) yield* this.#apply(change, atMs);
-    for (const event of decision.events) yield* this.events.add(event);
+    const settings = yield* this.listSettings();
+    const valuesIn = (list: readonly StoredSetting[]) =>
+      Object.fromEntries(
+        decision.changes.map(({ rack, key }) => [key, list.find((one) => one.rack === rack && one.key === key)?.value]),
+      );
+    for (const event of decision.events) yield* this.addChange(event, valuesIn(before), valuesIn(settings));
     if (decision.changes.length > 0) yield* countVersion([]);
-    return { kind: 'changed', settings: yield* this.listSettings() };
+    return { kind: 'changed', settings };
   }
 
   /** An existing key keeps its position. */

@@ -5,6 +5,7 @@
 
 import { isPrintable, withoutUsers } from '../../clean-text.ts';
 import { type Fields, isFields } from '../../fields.ts';
+import type { Difference } from '../../region/records/difference.ts';
 import { eventSentence, type Happening, isHappening, isRemark, type Remark } from '../../region/records/events.ts';
 import { cleanWords } from '../../region/records/text-json.ts';
 
@@ -20,7 +21,9 @@ const LIST_MAX = 64;
 const isPlain = (text: string, max: number): boolean =>
   text.length <= max && isPrintable(text) && !text.includes('  ') && !text.startsWith(' ') && !text.endsWith(' ');
 
-export const packParams = ({ params }: Happening): string => pack(params);
+/** @param differs what the store found to differ; `undefined`: the event is not of a change */
+export const packParams = ({ params }: Happening, differs?: readonly Difference[]): string =>
+  pack(differs === undefined ? params : { ...params, differs });
 
 /** Empty: none. */
 export const packRemark = (remark: Remark | undefined): string =>

@@ -228,7 +228,11 @@ test('set_zone moves machines and racks, all or none', () =>
     await ask('POST', '2.0/machines/?op=set_zone', { zone: 'default', nodes: ids });
     assert.deepEqual((await ask('GET', '2.0/machines/', { zone: 'hall' })).json, []);
     const events = (await ask('GET', '2.0/events/?op=query', { level: 'AUDIT', zone: 'default' })).json.events;
-    assert.ok(events.some((event: { description: string }) => event.description === 'moved to the zone hall'));
+    assert.ok(
+      events.some(
+        (event: { description: string }) => event.description === 'moved from the zone default to the zone hall',
+      ),
+    );
   }));
 
 test('a machine is allocated by its zone and its pool, and by those in which it must not be', () =>

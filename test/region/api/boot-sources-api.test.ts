@@ -62,8 +62,8 @@ test('a source is created, listed, read, changed and removed, with MAAS’s fiel
       (await store.listEvents({ level: 'audit', limit: 4 })).map((event) => sentenceOf(event)),
       [
         'removed the image source http://x/',
-        'changed the image source http://x/',
-        `changed the image source ${URL_1}`,
+        `changed the image source http://x/: url: ${URL_1} → http://x/`,
+        `changed the image source ${URL_1}: keyring filename: ${KEYRING} → none; keyring: none → …`,
         `added the image source ${URL_1}`,
       ],
     );
@@ -161,8 +161,8 @@ test('a source is unsigned only by its settings, which the log names; keys make 
     assert.deepEqual(
       (await store.listEvents({ level: 'audit', limit: 3 })).map((event) => sentenceOf(event)),
       [
-        `changed the image source ${url}, trusted without a signature: again`,
-        `changed the image source ${url}`,
+        `changed the image source ${url}, trusted without a signature: again: keyring filename: ${KEYRING} → none`,
+        `changed the image source ${url}: keyring filename: none → ${KEYRING}`,
         `changed the image source ${url}, trusted without a signature: moved`,
       ],
     );

@@ -37,6 +37,7 @@ import {
 } from '../call/answer.ts';
 import {
   type ApiCall,
+  eventBy,
   nothing,
   type Operation,
   operation,
@@ -239,8 +240,7 @@ async function change(call: ApiCall, given: z.output<typeof changedDevice>): Pro
     if (isTaken && hostname !== undefined) {
       return { kind: 'refuse', refusal: fieldRefusal(hostnameTakenText(hostname)) };
     }
-    const params = { fields: Object.keys(fields) };
-    const event = { type: 'NODE', code: 'machine-edited', params, atMs, username: usernameOf(call) } as const;
+    const event = eventBy(call, 'NODE', { code: 'machine-edited', params: { fields: [] } });
     return { kind: 'change', fields, events: [event] };
   });
   if (outcome.kind === 'not-found') return NO_DEVICE;

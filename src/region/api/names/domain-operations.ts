@@ -103,7 +103,7 @@ async function moveReserved({ region }: ApiCall, before: string, after: string) 
 /** Moves the machines and devices of a domain to another one, or refuses if the name of one would be too long. */
 async function moveMachines(call: ApiCall, before: string, after: string) {
   const { store } = call.region;
-  const event = eventBy(call, 'NODE', { code: 'machine-edited', params: { fields: ['domain'] } });
+  const event = eventBy(call, 'NODE', { code: 'machine-edited', params: { fields: [] } });
   const filter = { domains: [before], isDevice: 'either' } as const;
   for (let afterId = 0, isLast = false; !isLast; ) {
     const page = await store.listMachines(filter, afterId, MOVED_AT_ONCE);

@@ -1,0 +1,117 @@
+// What differs between a row before and after a change: the store puts it into the event of the change (`store/operations/region-events.ts`).
+//
+// 1. A value that may be secret, and one that is too long for a sentence, is not in it: its field is only named.
+// 2. Where nothing differs there is no difference, whatever was sent: a change of nothing has no event.
+
+import { isDeepStrictEqual } from 'node:util';
+import { withoutUsers } from '../../clean-text.ts';
+import { type Fields, isFields } from '../../fields.ts';
+import { formatIpv4, ipv4 } from '../../net/address.ts';
+import { DEFAULT_AREA } from './area.ts';
+import type { Machine } from './machine.ts';
+
+export interface Difference {
+  /** `dns.upstream`, `kernelParams`. */
+  readonly field: string;
+  /** Empty: it had no value; `undefined`: the value is not shown. */
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+}
+
+const VALUE_CHARACTERS_MAX = 80;
+
+/** Names of fields whose values may be secret. A script may contain a password. */
+const SECRET = /pass|secret|token|key(?!ringFilename)|hash|k_g|content/i;
+/** Fields that people do not change. */
+const INTERNAL = /^(?:id|isTouched|revision)$|Ms$/;
+
+/** Of rows of networks. */
+const ADDRESSES = /^(?:gateway|low|high|address)$/;
+
+const isNone = (value: unknown): boolean =>
+  value === undefined ||
+  value === null ||
+  value === '' ||
+  (typeof value === 'object' && Object.keys(value).length === 0);
+
+/** An entry of a list, or a whole object: its values, each after the one before. */
+function wordsOf(value: unknown): string {
+  if (Array.isArray(value)) return value.map(wordsOf).join(', ');
+  if (!isFields(value)) return isNone(value) ? '' : withoutUsers(String(value));
+  return Object.entries(value)
+    .flatMap(([name, part]) => (SECRET.test(name) || isNone(part) ? [] : wordsOf(part)))
+    .join(' ');
+}
+
+function shownValue(field: string, value: unknown): string | undefined {
+  if (isNone(value)) return '';
+  if (SECRET.test(field)) return undefined;
+  const isAddress = typeof value === 'number' && ADDRESSES.test(field);
+  const words = isAddress ? formatIpv4(ipv4(value)) : wordsOf(value);
+  return words.length > VALUE_CHARACTERS_MAX ? undefined : words;
+}
+
+function differencesAt(field: string, from: unknown, to: unknown): readonly Difference[] {
+  if (isDeepStrictEqual(from, to) || (isNone(from) && isNone(to))) return [];
+  if (!SECRET.test(field) && isFields(from) && isFields(to)) return differencesIn(from, to, `${field}.`);
+  if (!Array.isArray(from) || !Array.isArray(to))
+    return [{ field, from: shownValue(field, from), to: shownValue(field, to) }];
+  const without = (list: readonly unknown[], other: readonly unknown[]) =>
+    list.filter((entry) => !other.some((one) => isDeepStrictEqual(one, entry)));
+  const [gone, added] = [without(from, to), without(to, from)];
+  const isReordered = gone.length === 0 && added.length === 0;
+  return [isReordered ? { field } : { field, from: shownValue(field, gone), to: shownValue(field, added) }];
+}
+
+function differencesIn(before: Fields, after: Fields, path: string): readonly Difference[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...names]
+    .filter((name) => !INTERNAL.test(name))
+    .flatMap((name) => differencesAt(path + name, before[name], after[name]));
+}
+
+/** In the order of the fields. */
+export const differencesOf = (before: object, after: object): readonly Difference[] =>
+  differencesIn({ ...before }, { ...after }, '');
+
+/** The part of a machine that people edit. */
+const editedFields = (machine: Machine): Fields => ({
+  hostname: machine.hostname,
+  domain: machine.domain,
+  description: machine.description,
+  zone: machine.zone?.name ?? DEFAULT_AREA,
+  pool: machine.pool?.name ?? DEFAULT_AREA,
+  architecture: `${machine.architecture}/${machine.subarchitecture}`,
+  kernelParams: machine.kernelParams,
+  osystem: machine.osystem,
+  release: machine.release,
+  kernel: machine.kernel,
+  oldestKernel: machine.oldestKernel,
+  powerType: machine.powerType,
+  ...machine.powerParameters,
+});
+
+const laidOut = ({ layout, facts, interfaces, addresses }: Machine) => ({ layout, facts, interfaces, addresses });
+
+/** @param parts what was laid out, which is only named: `network`, `disks` */
+export function machineDifferences(before: Machine, after: Machine, parts: readonly string[]): readonly Difference[] {
+  const isSame = isDeepStrictEqual(laidOut(before), laidOut(after));
+  return [
+    ...differencesOf(editedFields(before), editedFields(after)),
+    ...(isSame ? [] : parts.map((field) => ({ field }))),
+  ];
+}
+
+/** `hostname: calm-ibis → brave-owl; kernel params: none → quiet`. */
+export const differencesText = (
+  differs: readonly Difference[],
+  wordsFor: (field: string) => string,
+  none: string,
+): string =>
+  differs
+    .map(({ field, from, to }) => {
+      const shown = (value: string | undefined) => (value === undefined ? '…' : value === '' ? none : value);
+      const isNamed = from === undefined && to === undefined;
+      return isNamed ? wordsFor(field) : `${wordsFor(field)}: ${shown(from)} → ${shown(to)}`;
+    })
+    .join('; ');
