@@ -101,7 +101,7 @@ test('a fabric is created, changed and removed, with audit events', () =>
     assert.deepEqual(events.slice(0, 4), [
       'removed the fabric core',
       'added the fabric fabric-1',
-      'changed the fabric core',
+      'changed the fabric core: name: lab → core; description: hall 2 → none; class type: 10g → none',
       'added the fabric lab',
     ]);
   }));

@@ -190,7 +190,7 @@ test('users reserve ranges, change and delete their own, and administrators all'
     const events = (await store.listEvents({ level: 'audit', limit: 2 })).map((event) => sentenceOf(event));
     assert.deepEqual(events, [
       'removed the reserved range 10.20.0.220-10.20.0.225',
-      'changed the reserved range 10.20.0.220-10.20.0.225',
+      'changed the reserved range 10.20.0.220-10.20.0.225: comment: printers → x',
     ]);
   }));
 
