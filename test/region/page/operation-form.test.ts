@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
 import { controlsOf, parametersOf, valuesOf } from '../../../src/region/page/operation-form.ts';
+import { SHOWN } from '../../../src/region/page/touched.ts';
 import { findWanted, type WantedOperation } from '../../../src/region/page/view.ts';
 import { completed, withWords } from '../../../src/region/page/words.ts';
 import { withRegion } from '../place.ts';
@@ -28,7 +29,9 @@ const SAMPLES = [
   '#!/bin/sh\n:',
 ];
 
-const namesIn = (markup: string) => [...markup.matchAll(/ name="([^"]*)"/g)].map((match) => match[1] ?? '');
+/** The names of controls, without those of the signs of what they show. */
+const namesIn = (markup: string) =>
+  [...markup.matchAll(/ name="([^"]*)"/g)].map((match) => match[1] ?? '').filter((name) => !name.startsWith(SHOWN));
 
 test('every parameter of every operation has one control, except those that accept one value only', () =>
   withRegion(({ region }) => {
