@@ -335,7 +335,7 @@ test('keys are set and removed by their own names; unknown keys, keys of the fil
     );
     const audited = (await store.listEvents({ level: 'audit', limit: 10 })).filter(({ type }) => type === 'SETTINGS');
     assert.equal(audited.length, 4);
-    assert.match(sentenceOf(audited[0]), /removed region\.new_machines_max/);
+    assert.match(sentenceOf(audited[0]), /changed: region\.new_machines_max: 7 → none/);
     assert.equal(audited[0]?.username, 'admin');
   }));
 
