@@ -7,8 +7,6 @@ import { isDeepStrictEqual } from 'node:util';
 import { withoutUsers } from '../../clean-text.ts';
 import { type Fields, isFields } from '../../fields.ts';
 import { formatIpv4, ipv4 } from '../../net/address.ts';
-import { DEFAULT_AREA } from './area.ts';
-import type { Machine } from './machine.ts';
 
 export interface Difference {
   /** `dns.upstream`, `kernelParams`. */
@@ -73,34 +71,6 @@ function differencesIn(before: Fields, after: Fields, path: string): readonly Di
 /** In the order of the fields. */
 export const differencesOf = (before: object, after: object): readonly Difference[] =>
   differencesIn({ ...before }, { ...after }, '');
-
-/** The part of a machine that people edit. */
-const editedFields = (machine: Machine): Fields => ({
-  hostname: machine.hostname,
-  domain: machine.domain,
-  description: machine.description,
-  zone: machine.zone?.name ?? DEFAULT_AREA,
-  pool: machine.pool?.name ?? DEFAULT_AREA,
-  architecture: `${machine.architecture}/${machine.subarchitecture}`,
-  kernelParams: machine.kernelParams,
-  osystem: machine.osystem,
-  release: machine.release,
-  kernel: machine.kernel,
-  oldestKernel: machine.oldestKernel,
-  powerType: machine.powerType,
-  ...machine.powerParameters,
-});
-
-const laidOut = ({ layout, facts, interfaces, addresses }: Machine) => ({ layout, facts, interfaces, addresses });
-
-/** @param parts what was laid out, which is only named: `network`, `disks` */
-export function machineDifferences(before: Machine, after: Machine, parts: readonly string[]): readonly Difference[] {
-  const isSame = isDeepStrictEqual(laidOut(before), laidOut(after));
-  return [
-    ...differencesOf(editedFields(before), editedFields(after)),
-    ...(isSame ? [] : parts.map((field) => ({ field }))),
-  ];
-}
 
 /** `hostname: calm-ibis → brave-owl; kernel params: none → quiet`. */
 export const differencesText = (

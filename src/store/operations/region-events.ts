@@ -5,10 +5,11 @@
 // 3. A rack's report is stored once: reports up to the highest sequence of their source are skipped.
 
 import type { MacAddress } from '../../net/address.ts';
-import { differencesOf, machineDifferences } from '../../region/records/difference.ts';
+import { differencesOf } from '../../region/records/difference.ts';
 import type { Happening } from '../../region/records/events.ts';
 import type { EventFilter } from '../../region/records/filters.ts';
 import type { Machine } from '../../region/records/machine.ts';
+import { machineDifferences } from '../../region/records/machine-differences.ts';
 import {
   ADDRESS_ENDS,
   EVENT_LEVELS,
@@ -347,7 +348,7 @@ function reportedEvent(
   return { event, machineId, origin: { kind: cleanWords(report.kind, KIND_MAX), stranger, rackId } };
 }
 
-export const readSystemId = text('system_id').read;
+const readSystemId = text('system_id').read;
 const readIds = (row: Row): readonly [id: number, systemId: string] => [
   number('id').read(row),
   text('system_id').read(row),
