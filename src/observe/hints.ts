@@ -28,6 +28,8 @@ const LOOP_MS_MAX = 600_000;
 /** The share of blocks sent again, of a file with at least LOSS_BLOCKS_MIN blocks, that gives a hint. */
 const LOSS_SHARE_MIN = 0.1;
 const LOSS_BLOCKS_MIN = 50;
+/** Boots with an address of another server, after an offer of boot files alone, that load nothing. */
+const IGNORED_MAX = 2;
 /** Transfers without any acknowledged block that give a hint. */
 const UNACKNOWLEDGED_MAX = 2;
 
@@ -47,6 +49,10 @@ export class BootWatch {
   #offers = 0;
   #offeredAt = 0;
   #unacknowledged = 0;
+  /** In proxy mode: boots that took an address and loaded nothing until they asked again, one after the other. */
+  #ignored = 0;
+  /** This boot was offered a file in proxy mode and took its address from the other server. */
+  #hasAddressOnly = false;
   #offered: string | undefined;
   #loads = 0;
   #firstLoadAt = 0;
@@ -78,9 +84,15 @@ export class BootWatch {
     switch (event.kind) {
       case 'dhcp.offer':
         return this.#observeOffer(event);
-      case 'dhcp.ack':
       case 'dhcp.elsewhere':
+        this.#hasAddressOnly = this.#offers > 0 && event.client !== undefined && this.#offered !== undefined;
         this.#offers = 0;
+        return [];
+      case 'dhcp.ack':
+        this.#offers = 0;
+        return [];
+      case 'dhcp.boot-server':
+        this.#heedsOffers();
         return [];
       case 'dhcp.refused':
         return event.reason === 'other-server-chosen' ? [{ hint: 'other-server' }] : [];
@@ -94,6 +106,9 @@ export class BootWatch {
     const waited = waitedSeconds ?? 0;
     if (this.#steps === 0 && waited >= SILENCE_SECONDS_MIN) hints.push({ hint: 'asked-before-heard', seconds: waited });
     this.#offered = file;
+    if (this.#hasAddressOnly) this.#ignored += 1;
+    this.#hasAddressOnly = false;
+    if (this.#ignored >= IGNORED_MAX) hints.push({ hint: 'proxy-offer-ignored', times: this.#ignored });
     const isCopy = this.#offers > 0 && Math.abs(at - this.#offeredAt) < COPIES_MS;
     if (!isCopy && this.#offers >= OFFERS_UNTAKEN_MAX)
       hints.push({ hint: 'offer-not-taken', proxied, times: this.#offers });
@@ -108,6 +123,7 @@ export class BootWatch {
   }
 
   #observeFiles(event: RackEvent): readonly Hint[] {
+    if (isTftpEvent(event) || isHttpEvent(event)) this.#heedsOffers();
     if (isTftpEvent(event)) {
       switch (event.kind) {
         case 'tftp.sent':
@@ -163,6 +179,11 @@ export class BootWatch {
     this.#byHttp = undefined;
     const hints = this.#loaded(file, purpose, at);
     return isAgain && purpose === undefined ? [...hints, { hint: 'kernel-refused', file }] : hints;
+  }
+
+  #heedsOffers(): void {
+    this.#hasAddressOnly = false;
+    this.#ignored = 0;
   }
 
   #missing(file: string | undefined): readonly Hint[] {

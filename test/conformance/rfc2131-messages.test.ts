@@ -365,14 +365,14 @@ test('§4.1: the server identifier is an address of the rack that the client can
   assert.equal(formatIpv4(serverOf(offer ?? assert.fail('no offer'))), '10.20.0.1', 'the address the relay talks to');
 });
 
-test('§2: siaddr names the boot server for booting clients, and is zero for others', async () => {
+test('§2: siaddr names the boot server; a client that shows no sign of a boot gets no file', async () => {
   const rack = await WireRack.start();
   const firmware: Words = { options: [[60, Buffer.from('PXEClient:Arch:00000')]] };
   for (const boots of [rack.ask({ ...firmware, type: 'discover' }), rack.lease(MAC_A, firmware)]) {
     assert.deepEqual([boots?.siaddr, boots?.file], [RACK, 'bios.bin'], boots?.type);
   }
   for (const plain of [rack.ask({ type: 'discover', mac: MAC_B }), rack.lease(MAC_B)]) {
-    assert.deepEqual([plain?.siaddr, plain?.file, plain?.sname], [ANY, '', ''], plain?.type);
+    assert.deepEqual([plain?.siaddr, plain?.file, plain?.sname], [RACK, '', ''], plain?.type);
   }
 });
 

@@ -21,6 +21,7 @@ import { table } from './markdown-table.ts';
 const HINT_PATTERNS = {
   'asked-before-heard': 'The first DISCOVER to arrive says that the machine has been asking for a while.',
   'offer-not-taken': 'Addresses are offered again and again, and never requested.',
+  'proxy-offer-ignored': 'In proxy mode, the machine takes an address of the other server and loads nothing, twice.',
   'other-server': 'The machine takes the offer of another DHCP server.',
   'no-loader': 'There is no loader for the architecture of the firmware.',
   'loader-loop': 'The same loader is loaded again and again without a configuration or kernel.',

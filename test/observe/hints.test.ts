@@ -34,6 +34,15 @@ const HINTS: readonly (readonly [string, readonly RackEvent[], string, RegExp])[
     /offered an address 3 times and took none/,
   ],
   [
+    'an address of the other server in proxy mode and nothing loaded, twice',
+    [0, 30, 60].flatMap((at) => [
+      ...offersAt([at, at + 4], { proxied: true }),
+      event('dhcp.elsewhere', { client: 'bios' }, at + 5),
+    ]),
+    'proxy-offer-ignored',
+    /2 times and loaded nothing: .*quirk boot-server .*, or let this rack give the addresses/,
+  ],
+  [
     'the offer of another server taken',
     [offer(), event('dhcp.refused', { reason: 'other-server-chosen' })],
     'other-server',
@@ -202,6 +211,22 @@ const HEALTHY: readonly (readonly [string, readonly RackEvent[]])[] = [
   [
     'a machine that takes the address of another server',
     Array.from({ length: 5 }, () => [offer({ proxied: true }), event('dhcp.elsewhere')]).flat(),
+  ],
+  [
+    'a machine that takes the address of another server and boots, again and again',
+    Array.from({ length: 5 }, () => [
+      offer({ proxied: true }),
+      event('dhcp.elsewhere', { client: 'bios' }),
+      sent('pxelinux.cfg/default', { purpose: 'local' }),
+    ]).flat(),
+  ],
+  [
+    'a machine that asks the boot server after it took the address of another server',
+    Array.from({ length: 5 }, () => [
+      offer({ proxied: true }),
+      event('dhcp.elsewhere', { client: 'bios' }),
+      event('dhcp.boot-server', BIOS),
+    ]).flat(),
   ],
   ['a machine that takes the third offer', [...offersAt([0, 4, 12]), event('dhcp.ack', {}, 12.002)]],
   [

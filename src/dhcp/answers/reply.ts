@@ -6,7 +6,9 @@
 // 2. Options that do not fit are left out, least important first.
 // 3. Boot fields are sent even unrequested. They depend on the client that asks now, never on a stored name. A configured option
 //    replaces one only if it has a condition or is forced, but never option 60 for UEFI HTTP boot or option 43 for firmware that needs it.
-// 4. A configured option overrides the network's own keys, but only a host entry overrides the name and domain of a known machine.
+// 4. Every client gets a next server (`siaddr`), by default the rack. Quirk: GRUB's own DHCP shows no sign of a network boot (no option 60
+//    or 93), and GRUB before 2.12 ends at its prompt after HTTP boot if it has no next server.
+// 5. A configured option overrides the network's own keys, but only a host entry overrides the name and domain of a known machine.
 
 import type { BootPlan } from '../../boot/plan.ts';
 import type { Seconds } from '../../clock.ts';
@@ -64,6 +66,8 @@ const BOOT_CODES: readonly number[] = [
 export interface Settings {
   readonly type: 'offer' | 'ack';
   readonly served: ServedSubnet;
+  /** The rack's own in the client's network. */
+  readonly serverAddress: Ipv4;
   /** Option 54. */
   readonly serverIdentifier: Ipv4;
   /** `yiaddr`; 0.0.0.0 in the answer to an INFORM. */
@@ -117,7 +121,7 @@ export function composeReply(inquiry: Inquiry, settings: Settings): DhcpMessage 
   const reply = replyTo(message, {
     ciaddr: settings.type === 'ack' ? message.ciaddr : ANY,
     yiaddr: settings.address,
-    siaddr: plan?.serverAddress ?? ANY,
+    siaddr: plan?.serverAddress ?? settings.serverAddress,
     file: fileField(plan?.file),
     options: list === undefined || followsRequest(list, settings) ? options : inAskedOrder(options, list),
   });
@@ -257,15 +261,14 @@ function addUnasked(
 function bootFields(
   options: OptionsInMaking,
   inquiry: Inquiry,
-  { plan, served: { subnet }, serverIdentifier, configured }: Settings,
+  { plan, serverAddress, configured }: Settings,
 ): Pick<DhcpMessage, 'siaddr' | 'file'> {
   const name = options.get(OPTION.bootFileName);
   const file = optionText(options, OPTION.bootFileName);
   const named = nextServerOf(options, plan, configured);
-  // GRUB's own DHCP asks for no file and loads from the next server.
-  if (name === undefined || file === undefined) return { siaddr: named ?? plan?.serverAddress ?? ANY, file: '' };
+  const siaddr = named ?? plan?.serverAddress ?? serverAddress;
+  if (name === undefined || file === undefined) return { siaddr, file: '' };
   if (inquiry.client !== undefined) options.set(OPTION.bootFileName, zeroEnded(name));
-  const siaddr = named ?? plan?.serverAddress ?? subnet.serverAddress ?? serverIdentifier;
   return { siaddr, file: fileField(file) };
 }
 

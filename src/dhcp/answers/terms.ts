@@ -16,7 +16,7 @@ import { ClientOptions, type OptionTable } from '../networks/configured-options.
 import { leaseTimeFor } from '../networks/lease-time.ts';
 import { sharedNetworkKey } from '../networks/server-role.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
-import { clientName, nameToEnter } from '../wire/client-fqdn.ts';
+import { clientName, nameToEnter, refusedName } from '../wire/client-fqdn.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { MESSAGE_TYPE, OPTION, optionAddress, optionText, optionUuid, vendorClass } from '../wire/options.ts';
 import type { RelayInformation } from '../wire/relay-agent.ts';
@@ -47,6 +47,7 @@ export function settingsFor(
   return {
     type,
     served,
+    serverAddress,
     serverIdentifier: relay?.serverIdentifierOverride ?? serverAddress,
     address,
     leaseTime: leaseTimeFor(inquiry.message, subnet, client !== undefined, leaseTime, machine, address),
@@ -156,6 +157,7 @@ export function eventOf(
   extra: ExtraFields = NO_EXTRA,
 ): DhcpEvent {
   const { message, type, mac, now, arrival, client, sharedNetwork } = inquiry;
+  const hostname = settings?.hostname ?? clientName(message.options);
   const event: DhcpEvent = {
     kind,
     at: now,
@@ -168,7 +170,7 @@ export function eventOf(
     architecture: client?.architecture,
     contradiction: client?.contradiction,
     file: settings?.plan?.file,
-    hostname: settings?.hostname ?? clientName(message.options),
+    hostname,
     vendorClass: shownClass(vendorClass(message.options)),
     classes: settings?.classes,
     waitedSeconds: type === MESSAGE_TYPE.discover ? secondsWaited(message.secs) : undefined,
@@ -178,8 +180,10 @@ export function eventOf(
     remoteId: extra.remoteId,
   };
   const reason = settings?.plan?.reason;
-  // Most clients get the built-in loader.
-  return reason === undefined ? event : { ...event, ...reason };
+  const nameRefused = hostname === undefined ? refusedName(message.options) : undefined;
+  // Most clients get the built-in loader, and have a name or none.
+  if (reason === undefined && nameRefused === undefined) return event;
+  return nameRefused === undefined ? { ...event, ...reason } : { ...event, ...reason, nameRefused };
 }
 
 /** The event of a reply, with the file it names: options 66 and 67 may have changed the plan's. */

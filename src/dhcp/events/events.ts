@@ -43,10 +43,10 @@ export const DHCP_EVENTS = {
   'dhcp.ack': event({
     level: 'info',
     message: 'DHCP lease',
-    fields: ['renewal', 'leaseSeconds', 'hostname', 'classes', ...PORT],
+    fields: ['renewal', 'leaseSeconds', 'hostname', 'nameRefused', 'classes', ...PORT],
     text: ack,
     explanation:
-      'A client got or renewed its address. The lease was on disk before the answer left. If a client asks repeatedly within a second, only some of these are published; count says how many each represents.',
+      'A client got or renewed its address. The lease was on disk before the answer left. If the client gives itself a name that is not a host name (nameRefused), it has none in the DNS here: rename it there, or reserve its address under a name. If a client asks repeatedly within a second, only some of these are published; count says how many each represents.',
   }),
   'dhcp.elsewhere': event({
     level: 'info',

@@ -43,6 +43,8 @@ export const DHCP_FIELDS = {
   fileServer: 'text?',
   /** The client's name here, else the one it gives itself. */
   hostname: 'text?',
+  /** The name that the client gives itself, cleaned, if it is not a host name: it has none here. */
+  nameRefused: 'text?',
   /** The configured classes the client is in; for a refusal, the class that denies. */
   classes: 'text?',
   /** An ack or refusal through a relay: the switch port that it reports (option 82), as text, or `0x` and hexadecimal digits. */

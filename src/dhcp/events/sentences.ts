@@ -83,10 +83,15 @@ export function bootServer(event: DhcpParams): string {
 }
 
 export function ack(event: DhcpParams): string {
-  const name = event.hostname === undefined ? '' : ` (${event.hostname})`;
+  const name = event.hostname === undefined ? refusedNameOf(event) : ` (${event.hostname})`;
   const verb = event.renewal === true ? 'Renewed' : 'Leased';
   return `${verb} ${addressOf(event)}${spanOf(event.leaseSeconds)}${name}${classesOf(event)}${portOf(event)}`;
 }
+
+const refusedNameOf = ({ nameRefused }: DhcpParams): string =>
+  nameRefused === undefined
+    ? ''
+    : ` without a name: its own, "${nameRefused}", has more than letters, digits and hyphens in its first part`;
 
 function portOf({ circuitId, remoteId }: DhcpParams): string {
   if (circuitId === undefined) return remoteId === undefined ? '' : `, behind ${remoteId}`;

@@ -7,6 +7,7 @@
 //
 // 1. Bytes from a client become a valid host name label or nothing.
 
+import { cleanText } from '../../clean-text.ts';
 import type { DhcpOptions } from './message-options.ts';
 import { clientHostname, domainNameBytes, hostLabel, OPTION, optionText, textBytes } from './options.ts';
 
@@ -67,6 +68,20 @@ export function clientFqdn(options: DhcpOptions): ClientFqdn | undefined {
 export function clientName(options: DhcpOptions): string | undefined {
   const fqdn = clientFqdn(options);
   return fqdn === undefined ? clientHostname(options) : fqdn.label;
+}
+
+/** The client's name for itself as it wrote it, cleaned, if `clientName` is none because it is not a host name. */
+export function refusedName(options: DhcpOptions): string | undefined {
+  const value = options.get(OPTION.clientFqdn);
+  const fqdn = clientFqdn(options);
+  if ((fqdn === undefined ? clientHostname(options) : fqdn.label) !== undefined) return undefined;
+  const written = fqdn === undefined ? options.get(OPTION.hostName) : value?.subarray(HEADER_BYTES);
+  const bytes = fqdn?.inLabels === true ? written?.subarray(1, 1 + (written[0] ?? 0)) : written;
+  const text = Buffer.from(bytes ?? [])
+    .toString('utf8')
+    .replace(/\0+$/, '')
+    .trim();
+  return text === '' ? undefined : cleanText(text, LABEL_BYTES_MAX);
 }
 
 /** The client's name for itself, unless it wants no one else to enter it. */

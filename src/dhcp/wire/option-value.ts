@@ -227,8 +227,9 @@ function encodeSubOption(value: unknown, at: string): EncodedValue {
   const fields = fieldsOf(value, ['code', 'type', 'value']);
   if (fields === undefined) return wrong(at, 'expected code, type and value, and nothing else');
   const { code, type } = fields;
-  if (typeof code !== 'number' || !Number.isInteger(code) || code < 1 || code > 254) {
-    return wrong(`${at}.code`, 'expected the number of an option within the option, 1 to 254');
+  // Quirk: vendors number theirs from 0, which RFC 2132 §8.4 reserves for padding.
+  if (typeof code !== 'number' || !Number.isInteger(code) || code < 0 || code > 254) {
+    return wrong(`${at}.code`, 'expected the number of an option within the option, 0 to 254');
   }
   if (typeof type !== 'string' || !isOptionType(type) || type === 'vendor-identifying') {
     const types = OPTION_TYPE_NAMES.filter((name) => name !== 'vendor-identifying').join(', ');

@@ -45,6 +45,9 @@ const HINT_SENTENCES = {
         'offers it none, or the offers do not reach it'
       : `it was offered an address ${counted(times, 'time')} and took none: the offers do not reach it (a filter, the wrong VLAN, a ` +
         'relay), or another DHCP server answers on this network',
+  'proxy-offer-ignored': ({ times = 0 }) =>
+    `it took an address of the other DHCP server ${counted(times, 'time')} and loaded nothing: its firmware ignores offers without an address; ` +
+    'give it the quirk boot-server (boot.quirks), or let this rack give the addresses (without mode: proxy)',
   'other-server': () =>
     'it took the offer of another DHCP server on this network: let only one of the two serve the network, because the ' +
     'other server does not tell it how to boot from here',

@@ -79,7 +79,7 @@ test('real clients are distinguished and get their boot files', () => {
       assert.equal(textOption(message, 67), file, name);
       assert.equal(message.file, file ?? '', name);
       assert.equal(textOption(message, 66), file === undefined ? undefined : '10.99.0.1', name);
-      assert.equal(message.siaddr, file === undefined ? ANY : ip('10.99.0.1'), name);
+      assert.equal(message.siaddr, ip('10.99.0.1'), name);
       assert.equal(event.leaseSeconds, client === undefined ? 600 : 30, name);
       assert.equal(textOption(message, 60), client === 'uefi-http' ? 'HTTPClient' : undefined, name);
       assert.equal(message.xid, readReply(request).xid, name);
@@ -191,7 +191,7 @@ test('a file name over 127 characters goes into option 67 alone', () => {
   assert.equal(textOption(readReply(encodeDhcpMessage(decision.message, 548).bytes), 67), file);
 });
 
-test('GRUB’s own DHCP, which sends neither 60 nor 93, gets the configured next server, and none if there is none', () => {
+test('GRUB’s own DHCP, which sends neither 60 nor 93, gets the configured next server, and the rack if there is none', () => {
   const next = { code: 66, value: textBytes('10.99.0.7'), force: false, when: undefined };
   const inNetwork = (entry: typeof next) => {
     const [one] = capturedIn().subnets;
@@ -202,7 +202,9 @@ test('GRUB’s own DHCP, which sends neither 60 nor 93, gets the configured next
       const { message } = answer(capture(`grub-${type}`), inNetwork({ ...next, force }));
       assert.deepEqual([formatIpv4(message.siaddr), message.file], ['10.99.0.7', ''], `${type}, force: ${force}`);
     }
-    assert.equal(answer(capture(`grub-${type}`), capturedIn()).message.siaddr, ANY);
+    assert.equal(formatIpv4(answer(capture(`grub-${type}`), capturedIn()).message.siaddr), '10.99.0.1');
+    const others = { code: 42, value: textBytes('x'), force: false, when: undefined };
+    assert.equal(formatIpv4(answer(capture(`grub-${type}`), inNetwork(others)).message.siaddr), '10.99.0.1');
   }
   const asking = answer(capture('udhcpc-discover'), inNetwork({ ...next, force: true }));
   assert.equal(formatIpv4(asking.message.siaddr), '10.99.0.7', 'with a list: where the option is forced');

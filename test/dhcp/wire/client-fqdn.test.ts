@@ -2,7 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { clientFqdn, clientFqdnBytes, clientName, nameToEnter } from '../../../src/dhcp/wire/client-fqdn.ts';
+import {
+  clientFqdn,
+  clientFqdnBytes,
+  clientName,
+  nameToEnter,
+  refusedName,
+} from '../../../src/dhcp/wire/client-fqdn.ts';
 import { domainNameBytes, textBytes } from '../../../src/dhcp/wire/options.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 
@@ -129,6 +135,26 @@ test('a name too long for an option or the DNS is sent as its label, and a missi
   }
 });
 
+test('a name that is not a host name is shown as the client wrote it', () => {
+  const named = (code: number, value: Uint8Array) => refusedName(new Map([[code, value]]));
+  for (const [name, shown] of [
+    ['SRV_01', 'SRV_01'],
+    ['BUSY Bar', 'BUSY Bar'],
+    ['drucker_küche\0', 'drucker_küche'],
+    ['-x\u001b[2J', '-x\\x1b[2J'],
+    ['srv-01', undefined],
+    ['SRV-01.example', undefined],
+    ['', undefined],
+    ['\0', undefined],
+  ] as const) {
+    const bytes = Buffer.from(name);
+    assert.equal(named(12, bytes), shown, name);
+    assert.equal(named(81, Uint8Array.of(1, 0, 0, ...bytes)), shown, name);
+    if (!name.includes('.') && !name.includes('\0') && name !== '')
+      assert.equal(named(81, Uint8Array.of(5, 0, 0, bytes.length, ...bytes)), shown, name);
+  }
+});
+
 test('any bytes are read without a fault, as a label or as none', () => {
   const random = seededRandom(81);
   for (let round = 0; round < 20_000; round += 1) {
@@ -136,6 +162,7 @@ test('any bytes are read without a fault, as a label or as none', () => {
     if (value.length > 0 && round % 2 === 0) value[0] = 4;
     const label = read(value)?.label;
     assert.match(label ?? 'a', /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/);
+    assert.notEqual(refusedName(new Map([[81, value]])), '');
   }
 });
 

@@ -49,6 +49,7 @@ const GOOD: readonly (readonly [OptionType, unknown, readonly number[]])[] = [
     ],
     [6, 1, 8, 241, 4, 10, 20, 0, 5],
   ],
+  ['suboptions', [{ code: 0, type: 'text', value: 'a' }], [0, 1, 97]],
   [
     'vendor-identifying',
     [{ enterprise: 42623, suboptions: [{ code: 1, type: 'text', value: 'x' }] }],
@@ -95,7 +96,7 @@ const BAD: readonly (readonly [OptionType, unknown, string, RegExp])[] = [
   ['routes', [['10.9.0.1/16', '10.20.0.1']], '[0]', /no bit may be set beyond the prefix/],
   ['routes', [['10.9.0.0/16']], '[0]', /a network and a router/],
   ['routes', '10.9.0.0/16', '', /destinations with their routers/],
-  ['suboptions', [{ code: 0, type: 'u8', value: 1 }], '[0].code', /1 to 254/],
+  ['suboptions', [{ code: 255, type: 'u8', value: 1 }], '[0].code', /0 to 254/],
   ['suboptions', [{ code: 1, type: 'number', value: 1 }], '[0].type', /expected one of ip, /],
   ['suboptions', [{ code: 1, type: 'u8', value: 300 }], '[0].value', /outside/],
   ['suboptions', [{ code: 1, type: 'ip-list', value: ['x'] }], '[0].value[0]', /found "x"/],
