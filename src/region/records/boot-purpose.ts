@@ -8,8 +8,9 @@
 //   Deploying an image, network boot on                         commissioning: the environment writes the image
 //   Deploying with an installer, network boot on                install
 //   Deploying, network boot off (the disk is written); Deployed local
-//   Exiting rescue mode                                         the purpose of the state before the rescue
-//   everything else (Ready, Allocated, Broken, failures …)      poweroff
+//   Exiting rescue mode, Broken                                 local if the machine was Deployed before, else poweroff: a broken machine
+//                                                               keeps its system, with which a person looks for the fault
+//   everything else (Ready, Allocated, failures …)              poweroff
 //
 // 1. The result depends only on the arguments.
 
@@ -19,7 +20,7 @@ import type { DeployWay } from './work.ts';
 
 interface BootState {
   readonly status: MachineStatus;
-  /** The state to which a rescue returns. */
+  /** The state to which a rescue or a repair returns. */
   readonly restingStatus?: MachineStatus | undefined;
   /** False once an installer has reported the disk written. */
   readonly netboot: boolean;
@@ -44,6 +45,7 @@ export function bootPurpose(state: BootState): BootPurpose {
     case 'deployed':
       return 'local';
     case 'exiting-rescue-mode':
+    case 'broken':
       return state.restingStatus === 'deployed' ? 'local' : 'poweroff';
     default:
       return 'poweroff';

@@ -131,6 +131,8 @@ test('the next boot follows from the state', () => {
     assert.equal(purposes[row.status], expected, row.status);
   }
   assert.equal(bootPurpose({ status: 'deploying', netboot: false }), 'local');
-  assert.equal(bootPurpose({ status: 'exiting-rescue-mode', restingStatus: 'deployed', netboot: false }), 'local');
-  assert.equal(bootPurpose({ status: 'exiting-rescue-mode', restingStatus: 'ready', netboot: true }), 'poweroff');
+  for (const status of ['exiting-rescue-mode', 'broken'] as const) {
+    assert.equal(bootPurpose({ status, restingStatus: 'deployed', netboot: false }), 'local');
+    assert.equal(bootPurpose({ status, restingStatus: 'ready', netboot: true }), 'poweroff');
+  }
 });
