@@ -76,6 +76,12 @@ export type BootAsset =
     }
   | { readonly kind: 'refused'; readonly reason: AssetRefusal; readonly mac: MacAddress | undefined };
 
+/** What a configuration tells its machine, for the event. */
+export const toldBy = ({ purpose, step }: BootAsset & { readonly kind: 'rendered' }) => ({
+  purpose,
+  ...(step.kind === 'menu' ? { menuSeconds: step.seconds } : {}),
+});
+
 /** Synchronous and pure. */
 export type ResolveAsset = (request: AssetRequest) => BootAsset;
 

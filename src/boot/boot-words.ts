@@ -72,8 +72,13 @@ export const PURPOSE_PROBLEMS: Readonly<Record<string, string>> = {
     'its loader cannot start its profile: put iPXE and memdisk into the boot tree (`sudo rackboot images build`), or let its firmware start by UEFI',
 };
 
-export function configuredText(purpose: string): string {
-  const loaded = 'Loaded its configuration';
+/** @param menuSeconds how long a menu waits before that; `undefined`: there is none */
+export function configuredText(purpose: string, menuSeconds?: number): string {
+  const menu =
+    menuSeconds === undefined
+      ? ''
+      : ` with a menu of ${formatSpan(menuSeconds * 1000)}, which without a choice goes on`;
+  const loaded = `Loaded its configuration${menu}`;
   const text = purposeText(purpose);
   if (text.startsWith('to ')) return `${loaded} ${text}`;
   return text.startsWith('that ') ? `${loaded}, which says ${text}` : `${loaded} (${text})`;

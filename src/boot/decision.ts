@@ -6,7 +6,8 @@
 // 3. A machine that cannot start its step starts nothing else instead.
 // 4. The configuration says what enlists: the ephemeral environment, an installer whose preseed runs the agent, or an imported system whose
 //    cloud-init does. All other work is done in the ephemeral environment.
-// 5. A profile takes the place of a step that is no work (profile.ts). Where a menu is shown, the machine's own step is its first entry.
+// 5. A profile takes the place of a step that is no work (profile.ts). Where a menu is shown, the machine's own step is its first entry, and a
+//    machine nobody knows can register.
 
 import { unreachable } from '../errors.ts';
 import { DEVICE_STATE, type RackMachine } from '../machines/machine.ts';
@@ -29,6 +30,8 @@ import { findProfile, fitsArchitecture, isAtWork, titleOf } from './profile.ts';
 import { decideProfile } from './profile-step.ts';
 import type { BootStep, Decision, MenuEntry, StepContext, StepQuery } from './step.ts';
 
+/** The menu's entry with which a machine nobody knows enlists. */
+const REGISTER = 'Register this machine';
 /** Assumed if the loader does not say: pxelinux runs only on BIOS machines. */
 const DEFAULT_ARCHITECTURE = 'amd64';
 
@@ -46,7 +49,11 @@ export function decideStep(asked: StepQuery, context: StepContext): Decision {
   const offered = menuSeconds === 0 ? [] : profiles.filter((one) => one.offered && fitsArchitecture(one, architecture));
   const choices = offered.flatMap((one) => menuEntry(titleOf(one), decideProfile(one, query, context).step));
   if (choices.length === 0) return decision;
-  const entries = [...menuEntry(decision.title, decision.step), ...choices];
+  const isUnknown = machine === undefined;
+  const isRegistering = isUnknown && profile === undefined;
+  const register = isUnknown && !isRegistering ? menuEntry(REGISTER, decideOwnStep(query, context).step) : [];
+  const first = menuEntry(isRegistering ? REGISTER : decision.title, decision.step);
+  const entries = [...first, ...register, ...choices];
   return { ...decision, step: { kind: 'menu', seconds: menuSeconds, entries } };
 }
 

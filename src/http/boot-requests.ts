@@ -9,7 +9,7 @@
 // 2. A file in the tree with the requested name takes precedence over rendered text and over "missing".
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { BootAsset, ResolveAsset } from '../boot/asset.ts';
+import { type BootAsset, type ResolveAsset, toldBy } from '../boot/asset.ts';
 import type { Instant } from '../clock.ts';
 import type { Counters } from '../counters.ts';
 import { errorText } from '../errors.ts';
@@ -171,8 +171,8 @@ export class BootRequests {
     this.#deps.counters.add('rendered');
     const bytes = Buffer.byteLength(asset.text);
     this.#deps.counters.add('bytes', bytes);
-    const purpose = asset.isForAnother ? undefined : asset.purpose;
-    this.#publishAbout(exchange, 'http.rendered', { status: 200, bytes, purpose });
+    const told = asset.isForAnother ? undefined : toldBy(asset);
+    this.#publishAbout(exchange, 'http.rendered', { status: 200, bytes, ...told });
   }
 
   async #sendFile(exchange: Exchange, path: string, file: OpenedFile): Promise<void> {

@@ -99,6 +99,8 @@ const FIELDS = {
   operation: 'text?',
   /** The purpose of rendered text: what the machine does next; none if it is another machine's. */
   purpose: 'text?',
+  /** How long rendered text shows a menu before that, in seconds; none without a menu. */
+  menuSeconds: 'number?',
   /** The local port (listening). */
   port: 'number?',
   /** A stable word, or the operating system's error. */
@@ -173,9 +175,11 @@ export const HTTP_EVENTS = {
   'http.rendered': event({
     level: 'info',
     message: 'Configuration sent by HTTP',
-    fields: ['file', 'bytes', 'purpose'],
+    fields: ['file', 'bytes', 'purpose', 'menuSeconds'],
     text: (event) =>
-      event.purpose === undefined ? `Loaded ${fileText(event)} by HTTP` : configuredText(event.purpose),
+      event.purpose === undefined
+        ? `Loaded ${fileText(event)} by HTTP`
+        : configuredText(event.purpose, event.menuSeconds),
     explanation:
       'A loader has received the configuration rendered for this machine; purpose says what the machine will do. Without a purpose, the ' +
       'configuration (file) is another machine’s, and the client only read it.',

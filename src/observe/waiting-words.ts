@@ -27,6 +27,7 @@ const PLAIN: Readonly<Record<PlainStep, StepWords>> = {
   'next-step': ['its next step'],
   'loader-again': ['its loader to identify itself and ask again', SCREEN],
   'own-disk': ['nothing: it boots its own disk'],
+  deployed: ['nothing from this rack: it is Deployed'],
   'power-off': ['nothing: it powers off'],
   configuration: ['its loader to ask for a configuration', SCREEN],
   kernel: ['it to load its kernel', `${SCREEN}: it did not request the kernel`],

@@ -7,7 +7,9 @@
 import { isKernelFile } from '../boot/paths.ts';
 import type { Instant } from '../clock.ts';
 import type { RackEvent } from '../event.ts';
+import type { HttpEvent } from '../http/events.ts';
 import type { RackMachine } from '../machines/machine.ts';
+import type { TftpEvent } from '../tftp/events.ts';
 import { isDhcpEvent, isHttpEvent, isRefusedReport, isTftpEvent } from './protocol-events.ts';
 import { isOwnAction, type TimelineStep } from './timeline.ts';
 
@@ -35,6 +37,7 @@ export type PlainStep =
   | 'next-step'
   | 'loader-again'
   | 'own-disk'
+  | 'deployed'
   | 'power-off'
   | 'configuration'
   | 'kernel'
@@ -80,12 +83,15 @@ export function findWaiting(
     return { expected: { code: 'first-message' }, quietMs: undefined, isLong: false, hasLeaseEnded: false };
   const after = expectedAfter(last, steps);
   const isReleased = machine?.purpose === 'poweroff' && RELEASED.has(machine.statusName) && isCutOff(last.event);
+  const isDeployed = machine?.statusName === 'Deployed' && machine.bootToken === undefined && isCutOff(last.event);
   const isAtWork = machine?.bootToken !== undefined && (OF_A_SYSTEM.has(after.code) || isImage(last.event));
   const expected: ExpectedStep = isReleased
     ? { code: 'work-over', statusName: machine.statusName }
-    : isAtWork
-      ? { code: 'work', statusName: machine.statusName }
-      : after;
+    : isDeployed
+      ? { code: 'deployed' }
+      : isAtWork
+        ? { code: 'work', statusName: machine.statusName }
+        : after;
   const latest = steps.findLast(({ event }) => isOwnAction(event)) ?? last;
   const quietMs = now - latest.lastAt;
   return {
@@ -129,11 +135,14 @@ function expectedAfter(step: TimelineStep, steps: readonly TimelineStep[]): Expe
     if (event.kind === 'http.posted') return { code: 'reported' };
     if (event.kind === 'http.stalled') return { code: 'stalled-file', file: event.file };
     if (endedEarly(event)) return { code: 'file-again', file: event.file };
-    const told = lastPurpose(step, steps);
+    const configuration = lastConfiguration(step, steps);
+    const told = configuration?.purpose;
     // Nobody knows what the system of a profile does.
     if (told?.startsWith('profile:') === true) return { code: 'own-system' };
     if (event.purpose !== undefined) return expectedAfterPurpose(event.purpose);
-    // In a menu, a person may have chosen a profile.
+    // A person may have chosen something in the menu; without a choice, a machine in use loads only the loader's modules.
+    if (configuration?.menuSeconds !== undefined && (told === 'local' || told === 'poweroff'))
+      return isLoaderModule(event.file) ? expectedAfterPurpose(told) : { code: 'own-system' };
     const isLoader = told === undefined || told === 'chain';
     if (event.file !== undefined && (isLoader || isKernelFile(event.file))) return expectedAfterFile(event.file);
   }
@@ -186,13 +195,18 @@ function expectedAfterPurpose(purpose: string): ExpectedStep {
   }
 }
 
-/** The purpose of the last configuration of a step's boot; undefined: it got none. */
-function lastPurpose({ boot }: TimelineStep, steps: readonly TimelineStep[]): string | undefined {
+/** The last configuration of a step's boot; undefined: it got none. */
+export function lastConfiguration(
+  { boot }: TimelineStep,
+  steps: readonly TimelineStep[],
+): HttpEvent | TftpEvent | undefined {
   const told = steps.flatMap(({ boot: of, event }) =>
-    of === boot && (isTftpEvent(event) || isHttpEvent(event)) && event.purpose !== undefined ? [event.purpose] : [],
+    of === boot && (isTftpEvent(event) || isHttpEvent(event)) && event.purpose !== undefined ? [event] : [],
   );
   return told.at(-1);
 }
+
+const isLoaderModule = (file = ''): boolean => /\.(?:c32|e32|e64|mod|lst)$/i.test(file);
 
 function expectedAfterFile(file: string): ExpectedStep {
   if (/(?:^|\/)linux$/.test(file)) return { code: 'initrd' };

@@ -58,6 +58,8 @@ const FIELDS = {
   repeatedBlocks: 'number?',
   /** The purpose of rendered text: what it tells the machine to do; none if it is another machine's. */
   purpose: 'text?',
+  /** How long rendered text shows a menu before that, in seconds; none without a menu. */
+  menuSeconds: 'number?',
   /** The client's error code. */
   code: 'number?',
   /** A stable word, or the cleaned text of the operating system or the client. */
@@ -98,11 +100,11 @@ export const TFTP_EVENTS = {
   'tftp.sent': event({
     level: 'info',
     message: 'File sent by TFTP',
-    fields: ['file', 'purpose', 'bytes', 'milliseconds', ...TERMS],
+    fields: ['file', 'purpose', 'menuSeconds', 'bytes', 'milliseconds', ...TERMS],
     text: (event) =>
       event.purpose === undefined
         ? `Loaded ${fileText(event)} by TFTP${detailsText(speedText(event), termsOf(event))}`
-        : configuredText(event.purpose),
+        : configuredText(event.purpose, event.menuSeconds),
     explanation:
       'A machine has loaded this file and acknowledged its last block. If repeatedBlocks is above a few per cent of the file, the network loses ' +
       'packets. With blockBytes 512 and windowBlocks 1 a transfer is slow on any server; the loader chose these values.',

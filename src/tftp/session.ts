@@ -30,8 +30,8 @@ export class Session implements Waiting, Seated<Session> {
   readonly startedAt: Instant;
   /** Who holds the lease of the client's address. */
   holder: MacAddress | undefined;
-  /** The purpose of text rendered for the client: what it tells it to do. */
-  purpose: string | undefined;
+  /** What text rendered for the client tells it to do. */
+  told: Pick<TftpEvent, 'purpose' | 'menuSeconds'> | undefined;
   content: Content | undefined;
   /** The agreed terms; undefined until there is something to send. */
   terms: Terms | undefined;
@@ -95,7 +95,7 @@ export class Session implements Waiting, Seated<Session> {
         windowBlocks: terms.windowBlocks,
         repeatedBlocks: progress.repeatedBlocks,
       }),
-      ...(this.purpose !== undefined && { purpose: this.purpose }),
+      ...this.told,
       ...more,
     };
   }

@@ -11,7 +11,7 @@
 // 5. A request proves nothing, so an acknowledged transfer continues when another request comes from the same port. The newer one takes
 //    over once the client acknowledges it.
 
-import type { ResolveAsset } from '../boot/asset.ts';
+import { type ResolveAsset, toldBy } from '../boot/asset.ts';
 import { cleanText } from '../clean-text.ts';
 import { type Clock, type Instant, later } from '../clock.ts';
 import type { Counters } from '../counters.ts';
@@ -294,7 +294,7 @@ export class Transfers {
       if (opened.kind !== 'content') this.#decline(session, opened.kind, opened.reason);
       else if (session.over) opened.content.close();
       else {
-        if (opened.rendered && asset.kind === 'rendered' && !asset.isForAnother) session.purpose = asset.purpose;
+        if (opened.rendered && asset.kind === 'rendered' && !asset.isForAnother) session.told = toldBy(asset);
         session.content = opened.content;
         const since = this.#deps.clock.now();
         this.#start(session, opened.content, since);

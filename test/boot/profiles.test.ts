@@ -7,7 +7,7 @@ import { fillTemplate, findProfile, parseBootFile, parseProfileInitrd, SAMPLE_VA
 import { profileList } from '../../src/config/profile-list.ts';
 import { DEVICE_STATE } from '../../src/machines/machine.ts';
 import { hw, RACK } from '../support/lab-facts.ts';
-import { assetContext, type Given, MACS, machine, PEER } from './rack.ts';
+import { assetContext, type Given, images, MACS, machine, PEER } from './rack.ts';
 
 const STRANGER = hw('52:54:00:aa:00:01');
 const KERNEL = { name: 'live', file: 'profiles/live/vmlinuz', initrds: ['profiles/live/initrd'] };
@@ -229,6 +229,22 @@ const MENU = [
 ];
 const menu = (path: string, more: readonly string[] = []): readonly string[] =>
   rendered(path, MENU, { files: [...LIVE_FILES, ...more], config: { menuSeconds: 10 } }).text.split('\n');
+
+test('a menu for a machine nobody knows can register it, at once or instead of a profile for strangers', () => {
+  const files = [...LIVE_FILES, ...images('amd64/generic/bookworm/commissioning')];
+  const titles = (profiles: readonly unknown[]) => {
+    const { step } = rendered('ipxe.cfg-default-amd64', profiles, { files, config: { menuSeconds: 10 } });
+    return step.kind === 'menu' ? step.entries.map(({ title }) => title) : [];
+  };
+  const [offered] = MENU;
+  assert.deepEqual(titles([offered]), ['Register this machine', 'A live system']);
+  const forStrangers = { name: 'other', file: 'profiles/live/vmlinuz', unknown: true };
+  assert.deepEqual(titles([forStrangers, offered]), [
+    'unknown machine: other',
+    'Register this machine',
+    'A live system',
+  ]);
+});
 
 test('a menu of pxelinux waits, then goes on with the life of the machine', () => {
   const lines = menu(PXELINUX, ['menu.c32', 'libcom32.c32', 'libutil.c32']);

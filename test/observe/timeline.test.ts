@@ -266,6 +266,16 @@ for (const [event, expected] of AT_WORK) {
     assert.match(describeWaiting(findWaiting(steps, at(1, '').at, machine)), expected);
   });
 }
+test('a running machine that is Deployed has no fault, though its last report was refused or its last download cut off', () => {
+  for (const event of [at(0, 'http.posted', { file: 'x', status: 401 }), at(0, 'http.aborted', { file: 'images/x' })]) {
+    const steps = timelineOf(event).timeline.find(MAC) ?? [];
+    const waits = (statusName: string) =>
+      describeWaiting(findWaiting(steps, at(900, '').at, { statusName, purpose: 'local' }));
+    assert.match(waits('Deployed'), /^nothing from this rack: it is Deployed; last seen 15 min ago$/);
+    assert.match(waits('Deploying'), /^it to re/);
+  }
+});
+
 for (const [event, statusName, expected] of RELEASES) {
   test(`a trace of a machine that is ${statusName} after ${event.kind} waits for ${expected.source}`, () => {
     const steps = timelineOf(event).timeline.find(MAC) ?? [];
@@ -283,6 +293,22 @@ const WAITS: readonly (readonly [readonly RackEvent[], number, RegExp])[] = [
     2,
     /^its next step; /,
   ],
+  ...(
+    [
+      ['profiles/live/vmlinuz', /^whatever its system does next; /],
+      ['menu.c32', /^nothing: it boots its own disk; /],
+    ] as const
+  ).map(
+    ([file, expected]) =>
+      [
+        [
+          at(0, 'http.rendered', { file: 'grub/grub.cfg', purpose: 'local', menuSeconds: 10 }),
+          at(1, 'tftp.sent', { file }),
+        ],
+        900,
+        expected,
+      ] as const,
+  ),
   [[at(0, 'dhcp.ack', BIOS), at(1, 'http.tls-failed', { reason: 'ECONNRESET' })], 2, /^it to load lpxelinux\.0; /],
   [[at(0, 'dhcp.ack'), at(1, 'dhcp.decline')], 2, /^it to ask again; /],
   [[at(0, 'dhcp.ack')], 1, /^nothing: it is not booting from the network; /],

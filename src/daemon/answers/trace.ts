@@ -2,6 +2,7 @@
 //
 // 1. A slow reader loses the oldest steps queued for it, and learns how many.
 
+import { titleOf } from '../../boot/profile.ts';
 import type { Clock } from '../../clock.ts';
 import { isActive } from '../../dhcp/leases/lease-table.ts';
 import { RackError } from '../../errors.ts';
@@ -11,7 +12,7 @@ import { formatIpv4, formatMac, type MacAddress } from '../../net/address.ts';
 import { eventFields, eventText } from '../../observe/event-text.ts';
 import { isHttpEvent, isTftpEvent } from '../../observe/protocol-events.ts';
 import type { Timeline, TimelineStep } from '../../observe/timeline.ts';
-import { findWaiting } from '../../observe/waiting.ts';
+import { findWaiting, lastConfiguration } from '../../observe/waiting.ts';
 import { describeWaiting } from '../../observe/waiting-words.ts';
 import { EVENT_KINDS } from '../../region/reports/reported.ts';
 import type { Rack } from '../rack/rack.ts';
@@ -45,10 +46,23 @@ export function traceAnswers(sources: TraceSources): ControlAnswers {
 function configurationOf(event: RackEvent): string {
   if (isTftpEvent(event) && event.kind === 'tftp.sent' && event.purpose !== undefined)
     return ` (${event.file ?? 'a file'}, TFTP)`;
-  return isHttpEvent(event) && event.kind === 'http.rendered' ? ` (${event.file ?? 'a file'}, HTTP)` : '';
+  return isHttpEvent(event) && event.kind === 'http.rendered' && event.purpose !== undefined
+    ? ` (${event.file ?? 'a file'}, HTTP)`
+    : '';
 }
 
-function stepJson(step: TimelineStep, sources: TraceSources) {
+/** The profile that a person chose in the menu of this boot, as its file shows; empty for other events. */
+function choiceOf(step: TimelineStep, steps: readonly TimelineStep[], rack: Rack | undefined): string {
+  const { event } = step;
+  const isFile = isTftpEvent(event) || isHttpEvent(event);
+  if (!isFile || event.purpose !== undefined || event.file === undefined) return '';
+  if (lastConfiguration(step, steps)?.menuSeconds === undefined) return '';
+  const file = event.file.replace(/^\/+/, '');
+  const chosen = rack?.offeredProfiles.find((profile) => profile.file === file);
+  return chosen === undefined ? '' : ` (chosen in the menu: ${titleOf(chosen)})`;
+}
+
+function stepJson(step: TimelineStep, steps: readonly TimelineStep[], sources: TraceSources) {
   const offset = sources.clock.wallTimeMs() - sources.clock.now();
   return {
     number: step.number,
@@ -58,7 +72,7 @@ function stepJson(step: TimelineStep, sources: TraceSources) {
     times: step.times,
     kind: step.event.kind,
     level: EVENT_KINDS.get(step.event.kind)?.level ?? 'info',
-    text: `${eventText(step.event)}${configurationOf(step.event)}`,
+    text: `${eventText(step.event)}${configurationOf(step.event)}${choiceOf(step, steps, sources.rack())}`,
     fields: eventFields(step.event),
   };
 }
@@ -87,7 +101,7 @@ function trace(sources: TraceSources, who: NamedMachine) {
     now: new Date(clock.wallTimeMs()).toISOString(),
     missed: timeline.missed,
     firstReportedMs: firstReportedMs(steps, clock.wallTimeMs() - now),
-    steps: steps.map((step) => stepJson(step, sources)),
+    steps: steps.map((step) => stepJson(step, steps, sources)),
     waiting: describeWaiting(findWaiting(steps, now, machine)),
   };
 }
@@ -114,7 +128,11 @@ function follow(sources: TraceSources, who: NamedMachine | undefined): Feed<unkn
   const feed = new Feed<unknown>(() => end?.());
   const end = sources.timeline.follow((mac, step) => {
     if (who === undefined || mac === heardCardOf(sources.timeline, who))
-      feed.push({ mac: formatMac(mac), step: stepJson(step, sources), missed: feed.takeDropped() });
+      feed.push({
+        mac: formatMac(mac),
+        step: stepJson(step, sources.timeline.find(mac) ?? [], sources),
+        missed: feed.takeDropped(),
+      });
   });
   if (end === undefined) throw new RackError('bad-argument', 'too many traces are being followed: end one of them');
   if (who !== undefined) feed.push({ trace: trace(sources, who) });
@@ -126,6 +144,6 @@ function seen(sources: TraceSources) {
   return sources.timeline.latest(SEEN_MAX).map(({ mac, step }) => ({
     mac: formatMac(mac),
     machine: rack?.machines.findByMac(mac)?.hostname,
-    step: stepJson(step, sources),
+    step: stepJson(step, [], sources),
   }));
 }

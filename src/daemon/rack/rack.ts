@@ -9,6 +9,7 @@ import type { BootConfig, HttpEndpoint } from '../../boot/config.ts';
 import { LoaderLoops } from '../../boot/loader-loops.ts';
 import type { OriginFacts } from '../../boot/origin.ts';
 import { type BootPlan, type BootQuery, IPXE_SCRIPT, planBoot } from '../../boot/plan.ts';
+import type { Profile } from '../../boot/profile.ts';
 import { ShownSigns } from '../../boot/shown-signs.ts';
 import type { Clock, Instant } from '../../clock.ts';
 import { configRemarks } from '../../config/notes.ts';
@@ -180,6 +181,10 @@ export class Rack {
 
   get notes(): readonly RackNote[] {
     return [...configRemarks(this.#config), ...forgoneNotes(this.http.forgone), ...(this.neighbourhood?.notes ?? [])];
+  }
+
+  get offeredProfiles(): readonly Profile[] {
+    return (this.#boot.profiles ?? []).filter(({ offered }) => offered);
   }
 
   get networks(): readonly DhcpSubnet[] {
