@@ -1,4 +1,4 @@
-// Whose an address is, and who may still have it: the one judgement for machines, links, reservations, ranges and routers. Pure.
+// Whose an address is, and who may still have it: the one judgement for all who give, reserve or configure addresses. Pure.
 //
 //   networks (`network-view.ts`) ─ ownersOf ─► AddressOwners ─┐
 //   store: used, leased, taken and seen addresses ────────────┴─► owners ─ findBar (MATRIX) ─► the owner in the way
