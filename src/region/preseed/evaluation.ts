@@ -56,6 +56,7 @@ export const METHODS: Readonly<Record<string, string>> = {
   join: 'The texts of a list with this text between them: `" ".join(ntp_servers)`.',
   get_distro_series: 'Of `node`: its `distro_series`.',
   get_osystem: 'Of `node`: its `osystem`.',
+  tag_names: 'Of `node`: the names of its tags, a list.',
   split_arch: 'Of `node`: architecture and sub-architecture, a list.',
 };
 
@@ -197,6 +198,7 @@ function methodValue({ of, name, args: given }: Expression & { kind: 'method' },
     return failAt(place, 'method-unknown', { name, known: sortedNames(Object.keys(METHODS)) });
   const value = evaluate(of, scope);
   if (name === 'get_distro_series' || name === 'get_osystem') return partValue(value, name.slice('get_'.length), place);
+  if (name === 'tag_names') return partValue(value, name, place);
   if (name === 'split_arch') return (textOf(partValue(value, 'architecture', place)) ?? '').split('/');
   const args = given.map((arg) => evaluate(arg, scope));
   if (name === 'join') return joinList(args[0] ?? null, value, scope);

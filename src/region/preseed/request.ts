@@ -61,7 +61,7 @@ export const PURPOSES = {
 
 export type Purpose = keyof typeof PURPOSES;
 
-type PreseedMachine = Pick<Machine, 'systemId' | 'hostname' | 'domain' | 'architecture' | 'subarchitecture'>;
+type PreseedMachine = Pick<Machine, 'systemId' | 'hostname' | 'domain' | 'architecture' | 'subarchitecture' | 'tags'>;
 
 /** Placeholders for a machine's key in previews. */
 export const STAND_IN: MachineCredentials = {

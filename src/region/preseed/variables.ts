@@ -48,6 +48,7 @@ function nodeParts(request: PreseedRequest): Value | undefined {
       architecture: `${machine.architecture}/${machine.subarchitecture}`,
       osystem,
       distro_series: release,
+      tag_names: machine.tags.map(({ name }) => name),
     }
   );
 }
@@ -167,7 +168,7 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
   node: {
     meaning:
       'The machine as one value with parts: `node.hostname`, `node.domain`, `node.fqdn`, `node.system_id`, `node.architecture` (`amd64/generic`), ' +
-      '`node.osystem`, `node.distro_series`.',
+      '`node.osystem`, `node.distro_series`, `node.tag_names`, a list.',
     example: '',
     read: nodeParts,
   },

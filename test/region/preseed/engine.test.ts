@@ -20,6 +20,7 @@ const VARIABLES: Variables = {
     ['c', 'd'],
   ],
   node: { hostname: 'calm-ibis', architecture: 'amd64/generic' },
+  tagged: { tag_names: ['gpu', 'rack7'] },
 };
 
 function render(source: string, more: Readonly<Record<string, string>> = {}, language: Language = 'text'): Rendered {
@@ -35,6 +36,7 @@ function render(source: string, more: Readonly<Record<string, string>> = {}, lan
 const GOOD: readonly (readonly [string, string, string])[] = [
   ['a value', 'x {{name}} y', 'x calm-ibis y'],
   ['blanks inside the braces do not matter', '{{ name }}', 'calm-ibis'],
+  ['tags', "{{if 'gpu' in tagged.tag_names()}}{{','.join(tagged.tag_names())}}{{endif}}", 'gpu,rack7'],
   ['a part of a value', '{{node.hostname}} {{node["architecture"]}}', 'calm-ibis amd64/generic'],
   ['an item of a list', '{{keys[1]}}', 'two'],
   ['a number, and true', '{{count}} {{yes}}', '2 true'],

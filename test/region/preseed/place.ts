@@ -28,6 +28,10 @@ export const REQUEST: PreseedRequest = {
     domain: 'maas',
     architecture: 'amd64',
     subarchitecture: 'generic',
+    tags: [
+      { name: 'gpu', kernelParams: '' },
+      { name: 'rack7', kernelParams: '' },
+    ],
   },
   osystem: 'debian',
   release: 'bookworm',
