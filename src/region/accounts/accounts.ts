@@ -41,6 +41,7 @@ const HASH_BYTES = 32;
  */
 const RESERVED_NAMES: ReadonlySet<string> = new Set([LOCAL_ADMINISTRATOR, 'maas', 'maas-init-node', 'unknown']);
 
+const EMAIL_MAX = 254;
 const EMAIL = 'an e-mail address must have the form name@host';
 
 const passwordShortText = (min: number) => `a password must have at least ${min} characters`;
@@ -55,7 +56,7 @@ const newUser = z.object({
     ),
   email: z
     .string()
-    .max(254)
+    .max(EMAIL_MAX)
     .regex(/^(?:[^\s@]+@[^\s@]+)?$/, EMAIL)
     .refine((text) => cleanText(text) === text, EMAIL),
   password: z
@@ -74,9 +75,16 @@ export function newUserProblems(account: NewUser): Readonly<Record<string, reado
 
 const inOneLine = (words: readonly RefusalWord[]) => words.map((word) => word.text).join('; ');
 
-/** The problems of a new account in one line; undefined: none. @param isShort true: the password may be shorter than PASSWORD_MIN */
+const isPlainWord = (text: string): boolean => text.length <= EMAIL_MAX && !/\s/.test(text) && cleanText(text) === text;
+
+/**
+ * The problems of a new administrator in one line; undefined: none. As for MAAS's `createadmin`, its e-mail address may be any word.
+ * @param isShort true: the password may be shorter than PASSWORD_MIN
+ */
 export function newUserProblem(account: NewUser, isShort = false): string | undefined {
-  const problems = newUserProblems(isShort ? { ...account, password: account.password.padEnd(PASSWORD_MIN) } : account);
+  const email = isPlainWord(account.email) ? '' : account.email;
+  const password = isShort ? account.password.padEnd(PASSWORD_MIN) : account.password;
+  const problems = newUserProblems({ ...account, email, password });
   if (isShort && account.password === '') return passwordShortText(1);
   return problems === undefined ? undefined : inOneLine(Object.values(problems).flat());
 }

@@ -7,7 +7,12 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { askPassword, nameAdministrator, printApiKey, readPassword } from '../../../src/cli/people/accounts.ts';
 import { systemClock } from '../../../src/clock.ts';
-import { createAdmin, KEYS_PER_USER_MAX } from '../../../src/region/accounts/accounts.ts';
+import {
+  createAdmin,
+  KEYS_PER_USER_MAX,
+  newUserProblem,
+  newUserProblems,
+} from '../../../src/region/accounts/accounts.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 
 test('a short password, or one typed differently, is asked again with the reason', async () => {
@@ -40,6 +45,15 @@ test('a file with a password that others can read is warned of, with the remedy'
   assert.deepEqual(lines, [
     `Note: other users of this host can read ${passwordFile}; to change that: chmod 600 ${passwordFile}`,
   ]);
+});
+
+test('an administrator has any word as the e-mail address, as in MAAS; other accounts need an address', () => {
+  const account = { username: 'admin', password: 'long enough' };
+  for (const email of ['', 'admin', 'admin@maas', 'x'.repeat(254)])
+    assert.equal(newUserProblem({ ...account, email }), undefined, email);
+  for (const email of ['a b', 'a\u001b[31m', 'x'.repeat(255)])
+    assert.match(newUserProblem({ ...account, email }) ?? '', /e-mail|254/, email);
+  assert.deepEqual(Object.keys(newUserProblems({ ...account, email: 'admin' }) ?? {}), ['email']);
 });
 
 test('the questions end after too many mistakes', async () => {
