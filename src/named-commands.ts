@@ -34,6 +34,7 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
     'mark-broken mark-fixed mark-missing merge missing move override-failed override-failed-testing reinstate release remove ' +
     'rename rescue retire show split test unlock',
   neighbours: '',
+  networks: 'add list remove',
   outbox: '',
   page: '',
   password: '',

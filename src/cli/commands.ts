@@ -7,6 +7,7 @@ import { clientCommands } from './clients/commands.ts';
 import { COMPLETION_COMMAND } from './completion/commands.ts';
 import { CONFIG_COMMANDS } from './config/commands.ts';
 import { HOST_COMMANDS } from './config/hosts-commands.ts';
+import { NETWORK_COMMANDS } from './config/networks-commands.ts';
 import { asksForHelp, groupedHelp } from './help.ts';
 import { IMAGE_COMMANDS, LOADER_COMMANDS } from './images/commands.ts';
 import { LEASE_COMMANDS } from './leases/commands.ts';
@@ -124,6 +125,7 @@ export function addCommands(parser: Argv, finish: Finish): Parser {
     LOADER_COMMANDS,
     MACHINE_COMMANDS,
     HOST_COMMANDS,
+    NETWORK_COMMANDS,
     LEASE_COMMANDS,
     SCRIPT_COMMANDS,
     POWER_COMMANDS,

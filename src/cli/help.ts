@@ -15,7 +15,7 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
   { title: 'See what it does', commands: ['status', 'doctor', 'trace', 'why', 'events', 'log-level'] },
   { title: 'Machines', commands: ['machines', 'power', 'scripts', 'tags', 'sshkeys'] },
   { title: 'Images and installers', commands: ['images', 'loaders', 'preseed'] },
-  { title: 'Networks', commands: ['leases', 'hosts', 'neighbours'] },
+  { title: 'Networks', commands: ['networks', 'leases', 'hosts', 'neighbours'] },
   { title: 'People', commands: ['page', 'users', 'password', 'apikey'] },
   { title: 'Several racks', commands: ['racks', 'outbox', 'region'] },
   { title: "MAAS's API", commands: ['login', 'logout', 'maas', 'import-maas'] },

@@ -55,6 +55,7 @@ import type { RackAnswers } from './rack-answers.ts';
 import type { Daemon, DaemonOptions } from './service.ts';
 import type { BegunStart } from './start/begin-start.ts';
 import type { DamagedLeases } from './start/damaged-leases.ts';
+import { namePortOwners } from './start/name-port-owners.ts';
 import { openServiceNotices, type ServiceNotices } from './start/service-notices.ts';
 import { closeAll, finishWork, startWhole } from './start/shutdown.ts';
 
@@ -195,6 +196,14 @@ class RackProcess implements Daemon {
   }
 
   async start(): Promise<void> {
+    try {
+      await this.#start();
+    } catch (error) {
+      throw await namePortOwners(error, this.#config);
+    }
+  }
+
+  async #start(): Promise<void> {
     const { clock, configFile } = this.#options;
     const { publish } = this.#stream;
     const config = this.#config;

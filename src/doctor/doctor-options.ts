@@ -2,7 +2,7 @@
 
 import type { RackConfig } from '../config/rack-config.ts';
 import type { Finding } from './finding.ts';
-import type { HostFacts, ListenerFacts } from './host-facts.ts';
+import type { HostFacts, PortFacts } from './host-facts.ts';
 import type { NotedText } from './note-judgement.ts';
 import type { RangeUse } from './silence.ts';
 
@@ -37,8 +37,8 @@ export interface DoctorOptions {
   readonly treeProblem?: string | undefined;
   /** Why listeners of the running region are not open; undefined: no rack was asked. */
   readonly unopened?: readonly string[] | undefined;
-  /** Why the region could not open its ports; only if the rack is not running. */
-  readonly listeners?: ListenerFacts | undefined;
+  /** What keeps listeners from being opened. */
+  readonly ports: PortFacts;
   /** Why the region does not run; undefined if it runs or no rack was asked. */
   readonly regionProblem?: string | undefined;
   /** Why the region does not answer at some of its several addresses; undefined: no rack was asked. */

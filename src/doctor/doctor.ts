@@ -15,7 +15,7 @@ import { formatIpv4, type Ipv4 } from '../net/address.ts';
 import type { DoctorOptions } from './doctor-options.ts';
 import { type Finding, type Tell, within } from './finding.ts';
 import { examineGrub } from './grub-check.ts';
-import { judgeHost, judgeListeners } from './host-judgement.ts';
+import { judgeHost, judgePorts } from './host-judgement.ts';
 import { probeHttp } from './http-probe.ts';
 import { buildCommand, examineInstalled, examineLoader } from './loader-check.ts';
 import { judgeNotes } from './note-judgement.ts';
@@ -133,11 +133,9 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
     for (const { check, ok, isNote, text, fix } of judgeHost(config, options.host))
       tell(check, isNote === true ? 'note' : ok, text, fix);
   }
+  for (const { check, ok, isNote, text, fix } of judgePorts(options.ports))
+    tell(check, isNote === true ? 'note' : ok, text, fix);
   if (!options.isRunning) {
-    // Strangers at the ports are among the facts of the host, if those were read.
-    const ports = { absent: [], strangers: [], ...options.listeners };
-    const strangers = options.host === undefined ? ports.strangers : [];
-    for (const { check, ok, text, fix } of judgeListeners({ ...ports, strangers })) tell(check, ok, text, fix);
     tell('rackboot', false, `is not running, so there is nothing to query; run: ${start}`, start);
     examineImages(options, tell);
     examineProfiles(config.boot, tell);

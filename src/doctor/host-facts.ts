@@ -5,30 +5,14 @@
 
 import { accessSync, constants, readFileSync, statfsSync } from 'node:fs';
 import type { RackConfig } from '../config/rack-config.ts';
-import { PROXY_PORT } from '../dhcp/networks/config.ts';
+import { type ConfigWithPorts, regionPorts, wantedPorts } from '../config/wanted-ports.ts';
 import { seenStats } from '../files/seen-stats.ts';
-import { formatListenSetting } from '../http/config.ts';
-import { ANY, type Ipv4, isLoopback, parseIpv4 } from '../net/address.ts';
-import { findPortOwners } from '../net/port-owner.ts';
+import { ANY, type Ipv4, isLoopback } from '../net/address.ts';
+import { unitOf } from '../net/port-owner.ts';
+import { findStrangers, type PortStranger, type WantedPort } from '../net/ports/taken-ports.ts';
 import { readInterfaces } from '../net/present-interfaces.ts';
 import { DRIVER_PROGRAMS, type DriverProgram, findMissingPrograms } from '../power/programs.ts';
 import type { NotedText } from './note-judgement.ts';
-
-/** A port that the configuration needs. */
-export interface WantedPort {
-  readonly protocol: 'UDP' | 'TCP';
-  readonly address: Ipv4;
-  readonly port: number;
-  /** The setting that names it. */
-  readonly setting: string;
-}
-
-/** Another process on a wanted port. */
-export interface PortStranger extends WantedPort {
-  /** Undefined if only root could find out. */
-  readonly process: { readonly pid: number; readonly name: string; readonly unit: string | undefined } | undefined;
-  readonly uid: number;
-}
 
 /** The process whose rights count: the running rack, or this command. */
 export interface Actor {
@@ -52,7 +36,6 @@ interface InterfaceFacts {
 export interface HostFacts {
   readonly actor: Actor;
   readonly ports: readonly WantedPort[];
-  readonly strangers: readonly PortStranger[];
   readonly interfaces: readonly InterfaceFacts[];
   /** The first port that needs no privilege. */
   readonly unprivilegedPortMin: number;
@@ -88,11 +71,9 @@ export interface RunningFacts {
 /** Reads the facts. `running` is undefined if no rack answers. */
 export function readHostFacts(config: RackConfig, running: RunningFacts | undefined): HostFacts {
   const actor = readActor(running);
-  const ports = wantedPorts(config);
   return {
     actor,
-    ports,
-    strangers: ports.flatMap((port) => findStrangers(port, actor)),
+    ports: wantedPorts(config),
     interfaces: config.clusterInterfaces.flatMap(({ interfaceName }) =>
       interfaceName === undefined ? [] : [readInterface(interfaceName)],
     ),
@@ -114,60 +95,27 @@ function findPowerless(powerTypes: readonly string[] | undefined): readonly Powe
   });
 }
 
-/** Every port that the configuration needs. */
-function wantedPorts(config: RackConfig): readonly WantedPort[] {
-  const { dhcp, tftp, dns, http, region } = config;
-  const ports: WantedPort[] = [];
-  if (dhcp.subnets.length > 0)
-    ports.push({ protocol: 'UDP', address: ANY, port: dhcp.serverPort, setting: 'cluster_interfaces' });
-  if (dhcp.subnets.some(({ proxy }) => proxy === true))
-    ports.push({ protocol: 'UDP', address: ANY, port: dhcp.proxyPort ?? PROXY_PORT, setting: 'cluster_interfaces' });
-  for (const address of tftp.listen)
-    ports.push({ protocol: 'UDP', address, port: tftp.listenPort, setting: 'tftp.listen' });
-  for (const address of dns.listen) {
-    for (const protocol of ['UDP', 'TCP'] as const)
-      ports.push({ protocol, address, port: dns.listenPort, setting: 'dns.listen' });
-  }
-  for (const { address, port, optional, secure } of http.listen)
-    if (optional !== true) ports.push({ protocol: 'TCP', address, port, setting: formatListenSetting(secure) });
-  return [...ports, ...metricsPorts(config), ...(config.uplink.mode === 'remote' ? [] : regionPorts(region))];
-}
-
-const metricsPorts = ({ metrics }: Pick<RackConfig, 'metrics'>): readonly WantedPort[] =>
-  metrics.listen.map(({ address, port }) => ({ protocol: 'TCP', address, port, setting: 'metrics.listen' }));
-
-/** The ports of the region's API and page. */
-function regionPorts({ listen, tls }: RackConfig['region']): readonly WantedPort[] {
-  const portsOf = (places: typeof listen, setting: string): readonly WantedPort[] =>
-    places.flatMap(({ host, port }) => {
-      const address = parseIpv4(host);
-      return address === undefined ? [] : [{ protocol: 'TCP', address, port, setting }];
-    });
-  return [...portsOf(listen, 'region.listen'), ...portsOf(tls?.listen ?? [], 'region.tls.listen')];
-}
-
-/** The obstacles that now keep listeners of the region or of the metrics from being opened on this host. */
-export interface ListenerFacts {
+/** What keeps listeners of a configuration from being opened on this host now. */
+export interface PortFacts {
+  /** Those of the region and of the metrics at addresses that this host lacks. */
   readonly absent: readonly WantedPort[];
   readonly strangers: readonly PortStranger[];
 }
 
-/** The parts of a configuration that name listeners of the region and of the metrics. */
-type Listeners = Pick<RackConfig, 'metrics' | 'region'> & Partial<Pick<RackConfig, 'clusterInterfaces' | 'uplink'>>;
-
-/**
- * Reads what keeps a region, and the metrics of a rack or region, from their ports. Addresses of the rack's own networks are left out: they
- * are judged there.
- */
-export function readListeners(config: Listeners, running: Pick<RunningFacts, 'pid'> | undefined): ListenerFacts {
-  const { region, clusterInterfaces = [], uplink } = config;
-  const actor = readActor(running);
-  const ports = [...metricsPorts(config), ...(uplink?.mode === 'remote' ? [] : regionPorts(region))];
-  const own = new Set(clusterInterfaces.map(({ ip }) => ip));
+/** Addresses of the rack's own networks are left out: they are judged there. */
+export async function readPorts(
+  config: ConfigWithPorts,
+  running: Pick<RunningFacts, 'pid'> | undefined,
+): Promise<PortFacts> {
+  const own = new Set((config.clusterInterfaces ?? []).map(({ ip }) => ip));
   const here = new Set(readInterfaces().flatMap(({ addresses }) => addresses.map(({ address }) => address)));
   const isAbsent = ({ address }: WantedPort): boolean =>
     address !== ANY && !isLoopback(address) && !here.has(address) && !own.has(address);
-  return { absent: ports.filter(isAbsent), strangers: ports.flatMap((port) => findStrangers(port, actor)) };
+  const rightful = { pid: running?.pid, isHidden: running !== undefined };
+  return {
+    absent: regionPorts(config).filter(isAbsent),
+    strangers: await findStrangers(wantedPorts(config), rightful),
+  };
 }
 
 function readActor(running: Pick<RunningFacts, 'pid'> | undefined): Actor {
@@ -182,21 +130,6 @@ function readActor(running: Pick<RunningFacts, 'pid'> | undefined): Actor {
     capabilities: effective === undefined ? undefined : BigInt(`0x${effective}`),
     confinement: confinement === '' || confinement === 'unconfined' ? undefined : confinement,
   };
-}
-
-/** The systemd service of a process, by its control group. */
-function unitOf(pid: number): string | undefined {
-  const units = [...(readText(`/proc/${pid}/cgroup`) ?? '').matchAll(/\/([A-Za-z0-9@:._-]+\.service)(?:\/|$)/gm)];
-  return units.at(-1)?.[1];
-}
-
-function findStrangers(port: WantedPort, actor: Actor): PortStranger[] {
-  return findPortOwners(port.protocol, port.address, port.port).flatMap(({ process: owner, uid }) => {
-    // A process with a hidden name may be the rack itself.
-    if (owner === undefined && actor.isRack) return [];
-    if (owner !== undefined && actor.isRack && owner.pid === actor.pid) return [];
-    return [{ ...port, process: owner && { ...owner, unit: unitOf(owner.pid) }, uid }];
-  });
 }
 
 function readInterface(name: string): InterfaceFacts {

@@ -7,10 +7,18 @@ import type { RackConfig } from '../config/rack-config.ts';
 import { counted, mebibytes } from '../counted.ts';
 import { formatIpv4, isLoopback } from '../net/address.ts';
 import { MTU_REPORTS_SETTING } from '../net/datagrams/path-mtu.ts';
+import {
+  isHarmless,
+  type PortStranger,
+  portNames,
+  strangerFix,
+  strangerText,
+  type WantedPort,
+} from '../net/ports/taken-ports.ts';
 import { installCommand } from '../power/programs.ts';
 import { formatBytes } from '../quantity.ts';
 import type { Finding } from './finding.ts';
-import type { Actor, HostFacts, ListenerFacts, PortStranger, PowerlessDriver, WantedPort } from './host-facts.ts';
+import type { Actor, HostFacts, PortFacts, PowerlessDriver } from './host-facts.ts';
 
 /** Bits of capabilities(7). */
 const CAPABILITY = { CAP_NET_BIND_SERVICE: 10n, CAP_NET_RAW: 13n } as const;
@@ -30,7 +38,6 @@ const FAMILIES_LINE = 'RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLI
 export function judgeHost(config: RackConfig, facts: HostFacts): readonly Finding[] {
   return [
     ...judgeRights(config, facts),
-    ...facts.strangers.map(judgeStranger),
     ...judgeInterfaces(config, facts),
     ...judgeBuffers(facts),
     ...judgeNeighbours(config, facts),
@@ -56,7 +63,8 @@ function judgeRights(config: RackConfig, { actor, ports, unprivilegedPortMin }: 
   if (capabilities === undefined) return [];
   const has = (name: keyof typeof CAPABILITY): boolean => ((capabilities >> CAPABILITY[name]) & 1n) === 1n;
   const found: Finding[] = [];
-  const low = [...new Set(ports.map(({ port }) => port).filter((port) => port < unprivilegedPortMin))];
+  const needed = ports.filter(({ isOptional }) => isOptional !== true).map(({ port }) => port);
+  const low = [...new Set(needed.filter((port) => port < unprivilegedPortMin))];
   if (low.length > 0) {
     const which = `port${low.length > 1 ? 's' : ''} ${low.join(', ')}`;
     const ok = has('CAP_NET_BIND_SERVICE');
@@ -77,8 +85,8 @@ function judgeRights(config: RackConfig, { actor, ports, unprivilegedPortMin }: 
   return found;
 }
 
-/** The listeners of the region and of the metrics that cannot be opened on this host now. */
-export const judgeListeners = ({ absent, strangers }: ListenerFacts): readonly Finding[] => [
+/** The listeners that cannot be opened on this host now: a finding for each address that is missing, and for each program. */
+export const judgePorts = ({ absent, strangers }: PortFacts): readonly Finding[] => [
   ...absent.map(judgeAbsent),
   ...strangers.map(judgeStranger),
 ];
@@ -91,33 +99,9 @@ function judgeAbsent({ address, port, setting }: WantedPort): Finding {
 }
 
 function judgeStranger(stranger: PortStranger): Finding {
-  const { protocol, address, port, setting, process: owner, uid } = stranger;
-  const where = `${formatIpv4(address)}:${port} (${protocol})`;
-  const who = owner === undefined ? `a process of user ${uid}` : `${owner.name} (process ${owner.pid})`;
-  return {
-    check: `port ${port}`,
-    ok: false,
-    text: `${where}, which ${setting} needs, belongs to ${who}: stop it, or change ${setting}`,
-    fix: strangerFix(stranger),
-  };
-}
-
-function strangerFix({ protocol, port, process: owner }: PortStranger): string {
-  const letter = protocol === 'UDP' ? 'u' : 't';
-  if (owner === undefined) return `find the process: sudo ss -l${letter}np 'sport = :${port}'`;
-  const { name, unit, pid } = owner;
-  if (name.includes('systemd-resolve')) {
-    return [
-      'free the port of its stub, and let this host query the servers behind it:',
-      "printf '[Resolve]\\nDNSStubListener=no\\n' | sudo install -D -m 644 /dev/stdin /etc/systemd/resolved.conf.d/rackboot.conf",
-      'sudo ln -sf /run/systemd/resolve/resolv.conf /etc/resolv.conf',
-      'sudo systemctl restart systemd-resolved',
-    ].join('\n');
-  }
-  if (unit === 'libvirtd.service' || (name.includes('dnsmasq') && unit?.startsWith('libvirt')))
-    return 'it serves a libvirt network: sudo virsh net-list, then sudo virsh net-destroy NAME';
-  if (unit !== undefined && !unit.startsWith('user@')) return `sudo systemctl disable --now ${unit}`;
-  return `sudo kill ${pid}`;
+  const isNote = isHarmless(stranger);
+  const judged = { check: portNames(stranger), text: strangerText(stranger), fix: strangerFix(stranger) };
+  return isNote ? { ...judged, ok: true, isNote } : { ...judged, ok: false };
 }
 
 function judgeInterfaces(config: RackConfig, { interfaces }: HostFacts): Finding[] {

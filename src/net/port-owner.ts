@@ -1,7 +1,7 @@
 // Finds the owner of a refused port in /proc, to name it in the error. Source: proc(5).
 //
 // 1. Best effort: without rights or /proc the answer is undefined, never an exception.
-// 2. /proc/net/udp does not show the device a socket is bound to, so the named owner may be one of several.
+// 2. /proc/net/udp does not show the device a socket is bound to, so the named owner may be one of several; `taken-ports.ts` finds it.
 // 3. Only root sees the owner of another user's socket; to others, a program that usually has the port is the probable owner.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
@@ -31,12 +31,19 @@ export interface PortProcess {
   readonly name: string;
   /** The words of its command line; empty if it has just ended. */
   readonly words: readonly string[];
+  /** Its systemd service: `dnsmasq.service`. */
+  readonly unit: string | undefined;
 }
 
 export interface PortOwner {
   /** Undefined if only root could see it. */
   readonly process: PortProcess | undefined;
   readonly uid: number;
+}
+
+interface FoundOwner extends PortOwner {
+  /** Of the socket. */
+  readonly inode: number;
 }
 
 interface UdpEntry {
@@ -78,7 +85,7 @@ export function socketInode(fd: number): number | undefined {
  * The owners of `port` at `address` or at every address; for TCP the listeners.
  * @returns an empty list if /proc does not show any
  */
-export function findPortOwners(protocol: 'UDP' | 'TCP', address: Ipv4, port: number): readonly PortOwner[] {
+export function findPortOwners(protocol: 'UDP' | 'TCP', address: Ipv4, port: number): readonly FoundOwner[] {
   const table = `/proc/net/${protocol.toLowerCase()}`;
   const entries = [...readTable(table), ...readTable(`${table}6`)].filter(
     (entry) =>
@@ -86,21 +93,25 @@ export function findPortOwners(protocol: 'UDP' | 'TCP', address: Ipv4, port: num
       (address === ANY || entry.address === ANY || entry.address === address) &&
       (protocol === 'UDP' || entry.state === LISTENING),
   );
-  return entries.slice(0, ENTRIES_MAX).map(({ inode, uid }) => ({ process: findProcess(inode), uid }));
+  return entries.slice(0, ENTRIES_MAX).map(({ inode, uid }) => ({ process: findProcess(inode), uid, inode }));
 }
 
-/**
- * Such as: `name (process 12)`, `this process itself`, or, if only root could see it, `a process of user 33, probably name (process 12)`.
- */
+/** Such as: `name (process 12, name.service)`, or, if only root could see it, `a process of user 33, probably name (process 12)`. */
+export function ownerText({ process: owner, uid }: PortOwner, port: number): string {
+  if (owner !== undefined) return processText(owner);
+  const usual = findUsualOwner(port);
+  return `a process of user ${uid}${usual === undefined ? '' : `, probably ${processText(usual)}`}`;
+}
+
+const processText = ({ name, pid, unit }: PortProcess): string =>
+  `${name} (process ${pid}${unit === undefined ? '' : `, ${unit}`})`;
+
+/** As `ownerText`, or `this process itself`; undefined: nobody has it. */
 export function findPortOwner(protocol: 'UDP' | 'TCP', address: Ipv4, port: number): string | undefined {
   const owners = findPortOwners(protocol, address, port);
-  const other = owners.find((owner) => owner.process !== undefined && owner.process.pid !== process.pid)?.process;
-  if (other !== undefined) return `${other.name} (process ${other.pid})`;
-  const hidden = owners.find((owner) => owner.process === undefined);
-  if (hidden !== undefined) {
-    const usual = findUsualOwner(port);
-    return `a process of user ${hidden.uid}${usual === undefined ? '' : `, probably ${usual.name} (process ${usual.pid})`}`;
-  }
+  const others = owners.filter((owner) => owner.process?.pid !== process.pid);
+  const other = others.find((owner) => owner.process !== undefined) ?? others[0];
+  if (other !== undefined) return ownerText(other, port);
   return owners.length > 0 ? 'this process itself' : undefined;
 }
 
@@ -168,8 +179,19 @@ function describeProcess(pid: string): PortProcess {
   try {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, WORDS_MAX);
     const name = basename(words[0] ?? '') || readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
-    return { pid: Number(pid), name, words };
+    return { pid: Number(pid), name, words, unit: unitOf(Number(pid)) };
   } catch {
-    return { pid: Number(pid), name: 'a process that has just ended', words: [] };
+    return { pid: Number(pid), name: 'a process that has just ended', words: [], unit: undefined };
+  }
+}
+
+/** The systemd service of a process, by its control group; the manager of a login session is none. */
+export function unitOf(pid: number): string | undefined {
+  try {
+    const groups = readFileSync(`/proc/${pid}/cgroup`, 'latin1');
+    const units = [...groups.matchAll(/\/([A-Za-z0-9@:._\\-]+\.service)(?:\/|$)/gm)];
+    return units.map(([, unit]) => unit).findLast((unit) => !unit?.startsWith('user@'));
+  } catch {
+    return undefined;
   }
 }

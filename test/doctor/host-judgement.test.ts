@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { parseConfig } from '../../src/config/load.ts';
 import type { HostFacts } from '../../src/doctor/host-facts.ts';
 import { judgeHost } from '../../src/doctor/host-judgement.ts';
-import { ANY, ipv4 } from '../../src/net/address.ts';
+import { ANY } from '../../src/net/address.ts';
 import { MTU_REPORTS_NOTE } from '../../src/net/datagrams/path-mtu.ts';
 import { spoken } from '../../src/region/reports/notes.ts';
 
@@ -20,7 +20,6 @@ const BOTH = (1n << 10n) | (1n << 13n);
 const GOOD: HostFacts = {
   actor: { pid: 12, isRack: true, unit: 'rackboot.service', capabilities: BOTH, confinement: undefined },
   ports: [{ protocol: 'UDP', address: ANY, port: 67, setting: 'cluster_interfaces' }],
-  strangers: [],
   interfaces: [{ name: NAME, exists: true, up: true, addresses: [IP] }],
   unprivilegedPortMin: 1024,
   receiveBufferBytesMax: 4 * 1024 * 1024,
@@ -30,8 +29,6 @@ const GOOD: HostFacts = {
   notes: [],
   powerless: [],
 };
-const DNS = { protocol: 'UDP', address: ipv4(0x7f000001), port: 53, setting: 'dns.listen' } as const;
-const owner = (name: string, unit: string | undefined) => ({ ...DNS, process: { pid: 7, name, unit }, uid: 0 });
 const IPMI = { driver: 'ipmi', missing: [{ program: 'ipmitool', package: 'ipmitool' }] };
 const [actor, iface] = [GOOD.actor, { name: NAME, exists: true, up: true, addresses: [IP] }];
 
@@ -58,13 +55,6 @@ const cases: readonly [name: string, facts: Partial<HostFacts>, ok: boolean, tex
     /CAP_NET_RAW/,
   ],
   [
-    'a service',
-    { strangers: [owner('named', 'named.service')] },
-    false,
-    /127\.0\.0\.1:53 \(UDP\), which dns\.listen needs, belongs to named \(process 7\)/,
-    /^sudo systemctl disable --now named\.service$/,
-  ],
-  [
     'a driver without its program that no machine uses',
     { powerless: [{ ...IPMI, machines: 0 }] },
     true,
@@ -77,42 +67,6 @@ const cases: readonly [name: string, facts: Partial<HostFacts>, ok: boolean, tex
     false,
     /^the driver ipmi needs ipmitool: 2 machines have it and cannot be switched$/,
     /^sudo apt-get install ipmitool$/,
-  ],
-  ["a person's program", { strangers: [owner('python3', undefined)] }, false, /python3/, /^sudo kill 7$/],
-  [
-    'a program of a login session',
-    { strangers: [owner('python3', 'user@1000.service')] },
-    false,
-    /python3/,
-    /^sudo kill 7$/,
-  ],
-  [
-    'the stub of systemd',
-    { strangers: [owner('systemd-resolved', 'systemd-resolved.service')] },
-    false,
-    /systemd-resolved/,
-    /DNSStubListener=no[\s\S]*ln -sf \/run\/systemd\/resolve\/resolv\.conf[\s\S]*restart systemd-resolved/,
-  ],
-  [
-    'a network of libvirt',
-    { strangers: [owner('dnsmasq', 'libvirtd.service')] },
-    false,
-    /dnsmasq/,
-    /virsh net-destroy/,
-  ],
-  [
-    'an unseen process',
-    { strangers: [{ ...DNS, process: undefined, uid: 33 }] },
-    false,
-    /a process of user 33/,
-    /sudo ss -lunp 'sport = :53'/,
-  ],
-  [
-    'an unseen process on TCP',
-    { strangers: [{ ...DNS, protocol: 'TCP', process: undefined, uid: 33 }] },
-    false,
-    /\(TCP\)/,
-    /ss -ltnp/,
   ],
   ['no interface', { interfaces: [{ ...iface, exists: false, up: false }] }, false, /does not exist/, /ip -brief link/],
   [

@@ -43,7 +43,7 @@ describe('a rack on the host of a dnsmasq', { skip }, () => {
 
   test('init names it, and takes over its reservation and its lease', async () => {
     const person = rack.type('init', '--state-dir', rack.stateDir);
-    await person.answer(new RegExp(`Beware {2}${name} on this host has the DHCP port[\\s\\S]*Interface .*: `), '');
+    await person.answer(/Interface .*: /, '');
     for (const question of [/Router .*: /, /First .* unknown .*: /, /Last .* unknown .*: /])
       await person.answer(question, '');
     for (const question of [/First .* deployed .*: /, /Last .* deployed .*: /, /Upstream .*: /])
@@ -51,12 +51,15 @@ describe('a rack on the host of a dnsmasq', { skip }, () => {
     await person.answer(/Take over the leases in \S+ and 1 reservation, .* \[Y\/n\] /, '');
     assert.equal(await person.ended(), 0, person.text());
     assert.match(person.text(), new RegExp(`Stop ${name} before the rack starts`));
+    assert.match(person.text(), new RegExp(`Beware {2}0\\.0\\.0\\.0:67 on br0 .*belongs to ${name}[\\s\\S]*Next:`));
   });
 
   /** The rack does not start, and names the process in its log and to the person. */
   const isRefused = async (owner: string): Promise<void> => {
     const from = rack.lines.length;
-    await assert.rejects(rack.start(), { message: new RegExp(`in use by ${owner}; stop that program`) });
+    await assert.rejects(rack.start(), {
+      message: new RegExp(`:67 on br0 .UDP., which cluster_interfaces needs, belongs to ${owner}: stop it`),
+    });
     const failed = await rack.reported('dhcp.socket-failed', ({ interfaceName }) => interfaceName === 'br0', from);
     assert.match(String(failed.reason), new RegExp(`in use by ${owner};`));
   };

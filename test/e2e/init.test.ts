@@ -108,7 +108,7 @@ describe('rackboot init', { skip }, () => {
       assert.equal(first.code, 0, first.err);
       await assertServes(/^10\.77\.6\.(1[6-9]\d|2\d\d)$/);
       const refused = await init('--yes');
-      assert.match(refused.err, /exists; edit it, or replace it with --force/, 'it has a network');
+      assert.match(refused.err, /exists, and this rack has br0 .*networks add /, 'it has a network');
       await rack.stop();
       const reset = await rack.well('reset', '--yes', ...options);
       assert.match(reset, /^ {2}the networks in the store: br0 10\.77\.6\.0\/24$/m);
@@ -122,7 +122,7 @@ describe('rackboot init', { skip }, () => {
       const doctor = await rack.rackboot('doctor');
       assert.match(
         doctor.out,
-        /^note dhcp: no network is managed, so no machine is served: stop this rack, then `.* init /m,
+        /^note dhcp: no network is managed, so no machine is served: `.* networks add .*` adds one/m,
       );
       await rack.stop();
       await rack.well('init', ...words.split(' '), '--yes');
@@ -170,7 +170,7 @@ describe('rackboot init', { skip }, () => {
       const before = written();
       const again = await init('--yes', '--name', 'second');
       assert.equal(again.code, 2);
-      assert.match(again.err, /exists; edit it, or replace it with --force/);
+      assert.match(again.err, /exists, and this rack has br0 10\.77\.6\.0/);
       assert.equal(written(), before);
       assert.equal((await init('--yes', '--name', 'second', '--force')).code, 0);
       assert.match(written(), /^name: "second"$/m);
@@ -237,6 +237,8 @@ describe('rackboot init', { skip }, () => {
       for (const step of steps)
         assert.match(ended.out, new RegExp(`^  sudo node ${PROGRAM} ${step} ${config}  +\\S`, 'm'));
       assert.match(ended.out, /http:\/\/10\.77\.6\.1:5240\/MAAS\//);
+      rmSync(rack.stateDir, { recursive: true });
+      appendFileSync(rack.configFile, '# mine\n');
       const again = rack.type('init', '--state-dir', rack.stateDir);
       assert.equal(await again.ended(), 2);
       assert.match(

@@ -109,7 +109,7 @@ export async function assertRefusedWhileHeld({ hold, port }: (typeof DOORS)[numb
   rack.configure(GOOD);
   const release = await hold();
   try {
-    assertRefused(await run(), new RegExp(`:${port}\\b.* is in use`), /(stop|end) .*(change|configure)/);
+    assertRefused(await run(), new RegExp(`:${port}\\b.*, which .* belong`), /(stop|end) .*(change|configure)/);
   } finally {
     await release();
   }

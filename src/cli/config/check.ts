@@ -30,11 +30,10 @@ import { findCopyProblems } from '../../region-process/copy-problems.ts';
 import { REGION_FILE } from '../../store/region/region-schema.ts';
 import { desiredStateFile, desiredStateTime } from '../../uplink/desired-state-cache.ts';
 import { runningLeases, strandedLines } from '../leases/stranded.ts';
-import { closedLines } from '../terminal/closed-listeners.ts';
+import { closedLines, closedListeners } from '../terminal/closed-listeners.ts';
 import { askConfig, cachedSettings, hiddenStoreText } from '../terminal/config-in-force.ts';
 import { print, printError, printJson } from '../terminal/output.ts';
 import { asOwnerOf } from '../terminal/state-owner.ts';
-import { findLocalServers, localText, SERVER_PORT } from './local-dhcp.ts';
 
 /** With the cached settings of the store. @returns 0 if this host can serve all of it, else 1 */
 export async function checkFile(file: string, json: boolean): Promise<number> {
@@ -53,17 +52,17 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
         ...absentLoaders(parsed.config.boot),
         ...asOwnerOf(parsed.config.stateDir, () => otherKeyLines(parsed.config)),
         ...waitingLines(parsed.config),
-        ...localServerLines(parsed.config),
-        ...(await closedLines(parsed.config.stateDir, parsed.config)),
       ]
     : [];
+  const closed = parsed.ok ? await closedListeners(parsed.config.stateDir, parsed.config) : [];
   const notes = [
     ...(hidden === undefined ? [] : [`the region's store was not checked: ${hidden}`]),
     ...(parsed.ok ? configNotes(parsed.config).map(noteText) : []),
     ...(parsed.ok ? findBootStops(parsed.config.boot).map(({ key, message }) => `${key}: ${message}`) : []),
     ...(tree?.isFault === false ? [tree.text] : []),
   ];
-  if (json) printJson({ file, ok: problems.length === 0, problems, warnings: waiting, notes });
+  const warnings = [...waiting, ...closed.map(({ text }) => text)];
+  if (json) printJson({ file, ok: problems.length === 0, problems, warnings, notes });
   else if (problems.length > 0) printError(formatProblems(file, problems));
   else if (parsed.ok) {
     const networks = parsed.config.clusterInterfaces.map((entry) => `${entry.name} ${formatNetwork(entry.network)}`);
@@ -77,6 +76,7 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
     const sources = siteSourcesFile(file);
     if (sources !== undefined) print(`${sources} is fine, too.`);
     for (const line of waiting) print(`Beware  ${line}`);
+    for (const line of closedLines(closed)) print(line);
     for (const note of notes) print(`Note    ${note}`);
   }
   return problems.length === 0 ? 0 : 1;
@@ -112,10 +112,6 @@ function otherKeyLines(config: RackConfig): readonly string[] {
   if (tls === undefined || findCertificateProblems(config).length > 0 || readCertificatePair(tls).isRsa) return [];
   return [`the key ${tls.key} is not RSA: firmware such as EDK2 of 2022 then loads nothing by HTTPS`];
 }
-
-/** Other DHCP servers on this host, if a network needs their port. */
-const localServerLines = ({ stateDir, dhcp }: RackConfig): readonly string[] =>
-  dhcp.subnets.length === 0 || dhcp.serverPort !== SERVER_PORT ? [] : findLocalServers(stateDir).map(localText);
 
 const treeProblem = ({ text }: TreeJudgement): ConfigProblem => ({ path: 'boot.tree', line: undefined, message: text });
 

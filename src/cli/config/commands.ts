@@ -3,6 +3,7 @@
 import { DEFAULT_STATE_DIR } from '../../config/state-dir.ts';
 import { action, group, type Row, row } from '../terminal/command-table.ts';
 import { config, flag, json, named, option, rackConfig, text, yes } from '../terminal/shared-options.ts';
+import { NETWORK_OPTIONS } from './network-options.ts';
 
 const store = () => import('./store.ts');
 /** Accepted only to say where the values of another rack are. */
@@ -21,20 +22,12 @@ export const CONFIG_COMMANDS: readonly Row[] = [
       'state-dir': { ...text, default: DEFAULT_STATE_DIR, describe: 'Directory of the state' },
       name: option("This rack's name"),
       interface: option("Interface on the machines' network; --no-interface leaves the networks to the page"),
-      mode: {
-        choices: ['server', 'proxy'],
-        describe: 'Which DHCP server gives the addresses: this rack (server) or another (proxy)',
-      },
-      low: option('First address of the dynamic range'),
-      high: option('Last address of the dynamic range'),
-      'static-low': option('First address of the static range'),
-      'static-high': option('Last address of the static range'),
-      router: option('Router offered to machines'),
+      ...NETWORK_OPTIONS,
       upstream: option('Upstream DNS servers'),
       domain: { ...text, default: 'maas', describe: 'Domain of the machines' },
       region: option('URL of a remote region; the network then goes into the file'),
       yes: { type: 'boolean', alias: 'y', default: false, describe: 'Accept every proposal without asking' },
-      force: flag('Replace an existing file'),
+      force: flag('Replace an existing file and the networks of this rack, after a question'),
     },
     () => import('./init.ts'),
     'initConfig',

@@ -2,7 +2,7 @@
 
 import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
-import { formatIpv4, formatNetwork, type Ipv4, isLoopback, networkOf } from '../../net/address.ts';
+import { formatIpv4, formatNetwork, type Ipv4, type Ipv4Network, isLoopback, networkOf } from '../../net/address.ts';
 import { readDefaultRouteInterfaces } from '../../net/default-route.ts';
 import type { HostInterface, InterfaceAddress } from '../../net/host-interface.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';
@@ -52,17 +52,24 @@ const isUsable = ({ address, prefix }: InterfaceAddress): boolean =>
 
 /**
  * Interfaces with an IPv4 network that could hold machines; those without the default route come first.
- * @throws RackError `bad-argument` if there is none
+ * @param isTaken true for a network that is served already
+ * @throws RackError `bad-argument` if there is none, `already-exists` if that of the wanted interface is taken
  */
-export function findCandidates(wanted: string | undefined): readonly Candidate[] {
+export function findCandidates(
+  wanted: string | undefined,
+  isTaken: (network: Ipv4Network) => boolean = () => false,
+): readonly Candidate[] {
   const found: Candidate[] = [];
   const outward = readDefaultRouteInterfaces();
   const interfaces = readInterfaces();
   for (const { name, addresses } of interfaces) {
-    const usable = addresses.find(isUsable);
+    const all = addresses.filter(isUsable).map((one) => ({ ...one, network: networkOf(one.address, one.prefix) }));
+    const usable = all.find(({ network }) => !isTaken(network));
+    if (usable === undefined && name === wanted && all[0] !== undefined)
+      throw new RackError('already-exists', `${name} ${formatNetwork(all[0].network)} is served: rackboot networks list`);
     if (usable === undefined) continue;
-    const { address, prefix } = usable;
-    found.push({ name, address, network: networkOf(address, prefix), isDefaultRoute: outward.has(name) });
+    const { address, network } = usable;
+    found.push({ name, address, network, isDefaultRoute: outward.has(name) });
   }
   if (found.length === 0) {
     const unfit = wanted === undefined ? undefined : unfitText(wanted, interfaces);

@@ -64,13 +64,11 @@ export function renderFile({ name, stateDir }: { readonly name: string; readonly
   ].join('\n')}\n`;
 }
 
-/** The caller checks them before storing. */
-export function settingsOf(answers: InitAnswers): readonly SettingEdit[] {
+/** The caller checks them before storing. @param name of the network */
+export function settingsOf(answers: InitAnswers, name = answers.proposal?.name): readonly SettingEdit[] {
   const { proposal, upstream, domain } = answers;
   return [
-    ...(proposal === undefined
-      ? []
-      : [{ key: `${INTERFACES_KEY}.${proposal.name}`, value: networkOf(answers, proposal) }]),
+    ...(proposal === undefined ? [] : [{ key: `${INTERFACES_KEY}.${name}`, value: networkOf(answers, proposal) }]),
     ...(domain === 'maas' ? [] : [{ key: 'dns.domain', value: domain }]),
     ...(isGiven(upstream) ? [{ key: 'dns.upstream', value: upstream }] : []),
   ];

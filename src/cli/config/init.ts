@@ -12,37 +12,43 @@
 import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { shellWord } from '../../clean-text.ts';
-import { findOverlaps, hostAddresses } from '../../config/host-check.ts';
 import { parseConfig } from '../../config/load.ts';
 import { REGION_PORT } from '../../config/region-place.ts';
 import { parseRegionUrl } from '../../config/region-url.ts';
 import { defaultName } from '../../config/resolve.ts';
+import { wantedPorts } from '../../config/wanted-ports.ts';
 import { ownProgram } from '../../control/own-program.ts';
 import { isUnitInstalled, unitsToEnable } from '../../control/start-command.ts';
 import { counted } from '../../counted.ts';
+import { judgePorts } from '../../doctor/host-judgement.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { ownUserName } from '../../files/ownership.ts';
-import { INTERFACES_KEY, type Settings, withValue } from '../../machines/settings.ts';
-import { formatIpv4, formatNetwork, isLoopback, networkContains, parseIpv4 } from '../../net/address.ts';
+import { INTERFACES_KEY, interfacesOf, nameOf, type Settings, withValue } from '../../machines/settings.ts';
+import { formatIpv4, formatNetwork, isLoopback, networkContains } from '../../net/address.ts';
 import { readDefaultRouteInterfaces } from '../../net/default-route.ts';
+import { findStrangers, isHarmless, type Rightful } from '../../net/ports/taken-ports.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
-import { proposeAlongside } from '../../region/networks/range-proposal.ts';
+import type { SettingEdit } from '../../region/settings.ts';
+import { stateHolder } from '../../store/state-lock.ts';
 import { importLeases } from '../leases/import.ts';
 import { missingProgramLines } from '../machines/power-programs.ts';
-import { cachedSettings } from '../terminal/config-in-force.ts';
+import { closedLines } from '../terminal/closed-listeners.ts';
+import { askConfig, cachedSettings, type FoundConfig } from '../terminal/config-in-force.ts';
 import { print } from '../terminal/output.ts';
-import { agrees, openPrompt } from '../terminal/prompt.ts';
+import { agrees, confirmOnTerminal } from '../terminal/prompt.ts';
 import { takeReservations } from './hosts.ts';
-import { type Candidate, describeCandidate, findCandidates, unknownInterfaceText } from './init-candidates.ts';
+import { type Candidate, findCandidates } from './init-candidates.ts';
+import { askPerson, type Draft, type DraftTerms, judgeAnswers, optionsOf, takeProposals } from './init-draft.ts';
 import { findInitFile } from './init-file.ts';
-import { answeredText, askForServers, bewareText, chooseText, type WireAnswer } from './init-probe.ts';
 import { type InitAnswers, renderConfig, settingsOf } from './init-proposal.ts';
-import { type Answers, FIELDS, type Field, interview, type Mistake } from './init-questions.ts';
+import { type Answers, FIELDS } from './init-questions.ts';
 import { prepareServiceOffer } from './init-service.ts';
-import { fieldsAt, flagOf, mistakeText, type NameAnswer, questionName } from './init-words.ts';
-import { findLocalServers, type LocalServer, localText } from './local-dhcp.ts';
+import { flagOf } from './init-words.ts';
+import { findLocalServers, type LocalServer } from './local-dhcp.ts';
+import { type NetworkOfRack, networkLosses, networksIn } from './networks.ts';
 import { withStoredSettings } from './settings-store.ts';
+import { submitEdits } from './store.ts';
 
 // The end of `rackboot init`: the commands to run next.
 
@@ -147,17 +153,26 @@ async function initBare(given: InitFlags): Promise<number> {
   const flags = repeatOwn(given);
   refuseUnwritable(flags);
   refuseRegion(flags);
-  const drafted = judgeAnswers(flags, { upstream: given.upstream }, undefined);
+  await confirmReplacement(flags);
+  const drafted = judgeAnswers({ make: makeWith(flags) }, { upstream: given.upstream }, undefined);
   if (drafted.draft === undefined)
     throw new RackError('bad-argument', drafted.mistakes.map(({ text }) => text).join('\n'));
   const place = findPlace(flags, drafted.draft.answers);
-  const offer = offerIn(place, isAsked(flags));
+  const strangers = await findStrangers(wantedPorts(drafted.draft.config), rightfulFor(flags));
+  const offer = offerIn(place, isAsked(flags) && strangers.every(isHarmless));
   writeConfig(flags, drafted.draft.text);
   if (flags.region === undefined && (flags.force || settingsOf(drafted.draft.answers).length > 0))
     await storeNetwork(flags, drafted.draft);
+  for (const line of closedLines(judgePorts({ absent: [], strangers }))) print(line);
   for (const line of nextSteps({ ...place, isStarted: await offer() })) print(line);
   return 0;
 }
+
+/** A rack that runs on this state directory already has its ports. */
+const rightfulFor = ({ stateDir }: Pick<InitFlags, 'stateDir'>): Rightful => {
+  const pid = stateHolder(stateDir);
+  return { pid, isHidden: pid !== undefined };
+};
 
 const isAsked = ({ yes }: InitFlags): boolean => !yes && process.stdin.isTTY === true;
 
@@ -165,10 +180,42 @@ const isAsked = ({ yes }: InitFlags): boolean => !yes && process.stdin.isTTY ===
 const offerIn = ({ hasUnit, isDefaultFile, isRoot }: InitPlace, hasPerson: boolean): (() => Promise<boolean>) =>
   hasPerson && hasUnit && isDefaultFile && isRoot ? prepareServiceOffer() : async () => false;
 
+/** Says which networks `--force` removes, and asks. @throws RackError `cancelled`, `bad-argument` without a terminal and --yes */
+async function confirmReplacement({ config, stateDir, force, region, yes }: InitFlags): Promise<void> {
+  const present = force && region === undefined ? networksIn(config, stateDir) : [];
+  if (present.length === 0) return;
+  print('--force removes the networks of this rack, with their reservations and options:');
+  for (const line of await networkLosses(present, stateDir)) print(`  ${line}`);
+  print('To keep them, and serve another one: rackboot networks add INTERFACE');
+  if (!yes && process.stdin.isTTY !== true)
+    throw new RackError(
+      'bad-argument',
+      'there is no terminal to ask for confirmation: add --yes to replace the networks above; nothing was changed',
+    );
+  await confirmOnTerminal('Replace these networks?', yes);
+}
+
+/** On a rack that has networks, a person who did not ask to replace them may add one. @returns undefined: there is no network yet */
+async function offerAddition(given: InitFlags): Promise<number | undefined> {
+  const { config, stateDir, force, region } = given;
+  const present = force || region !== undefined || !existsSync(config) ? [] : networksIn(config, stateDir);
+  if (present.length === 0 || !isAsked(given)) return undefined;
+  print(`${config} exists, and this rack has ${present.map(({ text }) => text).join(', ')}.`);
+  if (!(await agrees('Add another network?'))) throw new RackError('cancelled', 'nothing was changed');
+  const { addNetwork } = await import('./networks.ts');
+  return await addNetwork(given);
+}
+
 async function initWithNetwork(given: InitFlags): Promise<number> {
-  const servers = findLocalServers(given.stateDir);
-  const ranges = servers.flatMap((server) => server.ranges);
-  const candidates = findCandidates(given.interface).map((one): Candidate => {
+  const added = await offerAddition(given);
+  if (added !== undefined) return added;
+  const found = findCandidates(given.interface);
+  const local = await findLocalServers(
+    found.map(({ name }) => name),
+    rightfulFor(given),
+  );
+  const candidates = found.map((one): Candidate => {
+    const ranges = local.filter(({ interfaces }) => interfaces.has(one.name)).flatMap((server) => server.ranges);
     const formerRange = ranges.find(({ low, high }) => [low, high].every((end) => networkContains(one.network, end)));
     return { ...one, formerRange };
   });
@@ -176,13 +223,16 @@ async function initWithNetwork(given: InitFlags): Promise<number> {
   const flags = repeatOwn(given);
   refuseUnwritable(flags);
   refuseRegion(flags);
-  for (const server of servers) print(`Beware  ${localText(server)}`);
+  await confirmReplacement(flags);
   const hasPerson = isAsked(flags);
-  const drafted = hasPerson ? await askPerson(flags, candidates) : await takeProposals(flags, candidates);
+  const terms = { given: optionsOf(flags), candidates, make: makeWith(flags) };
+  const drafted = hasPerson ? await askPerson(terms) : await takeProposals(terms);
   // Storing may switch to the owner of the state directory; the next steps are for the user who started `init`.
   const place = findPlace(flags, drafted.answers);
-  // With another server on this host, a person stops that one first.
-  const offer = offerIn(place, hasPerson && servers.length === 0);
+  const servers = local.filter(({ interfaces }) => interfaces.has(drafted.answers.proposal?.name ?? ''));
+  const strangers = await findStrangers(wantedPorts(drafted.config), rightfulFor(flags));
+  // A person frees the ports first.
+  const offer = offerIn(place, hasPerson && strangers.every(isHarmless));
   try {
     writeConfig(flags, drafted.text);
     if (flags.region === undefined) await storeNetwork(flags, drafted);
@@ -193,6 +243,7 @@ async function initWithNetwork(given: InitFlags): Promise<number> {
   }
   const isTaken = servers.length > 0 && flags.region === undefined && (await offerTakeover(flags, servers, hasPerson));
   for (const server of servers) for (const line of leftLines(server, isTaken)) print(line);
+  for (const line of closedLines(judgePorts({ absent: [], strangers }))) print(line);
   for (const line of nextSteps({ ...place, isStarted: await offer() })) print(line);
   // The region runs these programs.
   if (flags.region === undefined) for (const line of missingProgramLines()) print(line);
@@ -229,172 +280,22 @@ function leftLines({ name, leaseFiles, configFiles }: LocalServer, isTaken: bool
   return commands.length === 0 ? [stop] : [`${stop} Not taken over, which these commands do:`, ...commands];
 }
 
-const optionsOf = (flags: InitFlags): Answers => ({
-  ...Object.fromEntries(FIELDS.flatMap((field) => (flags[field] === undefined ? [] : [[field, flags[field]]]))),
-});
-
-/** Fills every answer without an option with its proposal, or reports every problem. */
-async function takeProposals(flags: InitFlags, candidates: readonly Candidate[]): Promise<Draft> {
-  let answers = optionsOf(flags);
-  answers = { ...answers, interface: answers.interface ?? propose(candidates, 'interface', answers) };
-  if (answers.mode === undefined) {
-    answers = { ...answers, mode: 'server' };
-    // Mistakes first: they do not depend on the network.
-    draft(flags, candidates, proposeRest(candidates, answers));
-    const { interface: name = '' } = answers;
-    const answer = await askWire(candidates, name);
-    if (answer.servers.length > 0) throw new RackError('bad-argument', chooseText(answeredText({ name }, answer)));
-  }
-  return draft(flags, candidates, proposeRest(candidates, answers));
-}
-
-function proposeRest(candidates: readonly Candidate[], given: Answers): Answers {
-  let answers = given;
-  for (const field of FIELDS) answers = { ...answers, [field]: answers[field] ?? propose(candidates, field, answers) };
-  return answers;
-}
-
-/** Looks for other DHCP servers on an interface, and warns if silence may mislead. */
-async function askWire(candidates: readonly Candidate[], name: string): Promise<WireAnswer> {
-  const place = candidates.find((one) => one.name === name);
-  if (place === undefined) return { servers: [] };
-  print(`Looking for other DHCP servers on ${name} …`);
-  const own = readInterfaces().flatMap(({ addresses }) => addresses.map(({ address }) => formatIpv4(address)));
-  const answer = await askForServers(place, new Set(own));
-  const beware = answer.servers.length > 0 ? undefined : bewareText(place, answer, place.isDefaultRoute);
-  if (beware !== undefined) print(`Beware  ${beware}`);
-  return answer;
-}
-
-/** Derived answers: the mode if no other server answers, and the questions that a proxy does not need. */
-async function settle(candidates: readonly Candidate[], field: Field, known: Answers): Promise<string | undefined> {
-  if (field === 'interface' || field === 'upstream') return undefined;
-  if (field !== 'mode') return known.mode === 'proxy' ? '-' : undefined;
-  const place = candidates.find(({ name }) => name === known.interface);
-  if (place === undefined) return undefined;
-  const answer = await askWire(candidates, place.name);
-  if (answer.servers.length === 0) return 'server';
-  const text = answeredText(place, answer);
-  print(
-    `${text[0]?.toUpperCase()}${text.slice(1)}. In proxy mode that server keeps giving addresses, and this rack only says what to boot.`,
-  );
-  return undefined;
-}
-
-async function askPerson(flags: InitFlags, candidates: readonly Candidate[]): Promise<Draft> {
-  const list = candidates.map(describeCandidate).join(', ');
-  const prompt = openPrompt();
-  const given = optionsOf(flags);
-  const nameOf: NameAnswer = (field) => (given[field] === undefined ? questionName(field) : flagOf(field));
-  try {
-    const answers = await interview({
-      given,
-      questionOf: (field) =>
-        field === 'interface' ? `Interface on the machines' network (${list})` : QUESTIONS[field],
-      settle: (field, known) => settle(candidates, field, known),
-      proposalOf: (field, known) => propose(candidates, field, known),
-      judge: (known) => judge(flags, candidates, known, nameOf).mistakes,
-      ask: async (question, proposal, wrong) => {
-        const answer = (await prompt.ask(`${question} [${proposal}]: `, wrong)).trim();
-        return answer === '' ? proposal : answer;
-      },
-      tell: (text) => print(`\n${text}\n`),
-    });
-    return draft(flags, candidates, answers);
-  } finally {
-    prompt.close();
-  }
-}
-
-const QUESTIONS: Readonly<Record<Exclude<Field, 'interface'>, string>> = {
-  mode: 'Which server gives the addresses: this rack (server) or the other (proxy)',
-  router: 'Router offered to machines (- for none)',
-  low: 'First address for unknown machines (dynamic range)',
-  high: 'Last address for unknown machines',
-  staticLow: 'First address for deployed machines (static range)',
-  staticHigh: 'Last address for deployed machines',
-  upstream: 'Upstream DNS servers, separated by spaces (- for none)',
-};
-
-/** The proposal for an answer; empty for the interface if the choice is not clear. */
-function propose(candidates: readonly Candidate[], field: Field, answers: Answers): string {
-  if (field === 'upstream') return '-';
-  if (field === 'interface') {
-    const apart = candidates.filter(({ isDefaultRoute }) => !isDefaultRoute);
-    return (apart.length === 1 ? apart[0]?.name : undefined) ?? '';
-  }
-  if (field === 'mode') return 'proxy';
-  if (field === 'router' || answers.mode === 'proxy') return '-';
-  const place = candidates.find(({ name }) => name === answers.interface);
-  const former = field === 'low' || field === 'high' ? place?.formerRange?.[field] : undefined;
-  if (former !== undefined) return formatIpv4(former);
-  return place === undefined ? '' : proposeAlongside(place, parseIpv4(answers.router ?? ''), answers)[field];
-}
-
-interface Draft {
-  readonly answers: InitAnswers;
-  readonly text: string;
-  readonly values: Settings;
-}
-
-function draft(flags: InitFlags, candidates: readonly Candidate[], known: Answers): Draft {
-  const { mistakes, draft: found } = judge(flags, candidates, known);
-  if (found === undefined) throw new RackError('bad-argument', mistakes.map(({ text }) => text).join('\n'));
-  return found;
-}
-
-interface Judgement {
-  readonly mistakes: readonly Mistake[];
-  /** Undefined if there are mistakes, or too few answers to judge. */
-  readonly draft?: Draft;
-}
-
-/** The mistakes that `check` would report in these answers. A missing answer is none. */
-function judge(
-  flags: InitFlags,
-  candidates: readonly Candidate[],
-  known: Answers,
-  nameOf: NameAnswer = flagOf,
-): Judgement {
-  if (known.interface === undefined) return { mistakes: [] };
-  const proposal = candidates.find(({ name }) => name === known.interface);
-  if (proposal === undefined) {
-    const text = unknownInterfaceText(candidates, known.interface);
-    return { mistakes: [{ fields: ['interface'], text }] };
-  }
-  const placed = [{ interfaceName: proposal.name, network: proposal.network }];
-  const [overlap] = findOverlaps({ clusterInterfaces: placed }, hostAddresses());
-  if (overlap !== undefined) return { mistakes: [{ fields: ['interface'], text: overlap.message }] };
-  return judgeAnswers(flags, known, proposal, nameOf);
-}
-
-function judgeAnswers(
-  flags: InitFlags,
-  known: Answers,
-  proposal: Candidate | undefined,
-  nameOf: NameAnswer = flagOf,
-): Judgement {
-  const { stateDir, domain, region, name = defaultName() } = flags;
-  const answers: InitAnswers = { ...known, name, stateDir, domain, region, proposal };
-  const text = renderConfig(answers);
-  let stored: Settings = {};
-  for (const { key, value } of region === undefined ? settingsOf(answers) : []) {
-    if (proposal !== undefined && key.startsWith(`${INTERFACES_KEY}.`))
-      stored = { ...stored, [INTERFACES_KEY]: [{ name: proposal.name, ...Object(value) }] };
-    else stored = withValue(stored, key, value);
-  }
-  const parsed = parseConfig(text, stored);
-  if (parsed.ok) return { mistakes: [], draft: { answers, text, values: parsed.file.values } };
-  // Without line numbers: the file does not exist yet.
-  const prefix = region === undefined ? `${INTERFACES_KEY}.${proposal?.name}.` : `${INTERFACES_KEY}[0].`;
-  const mistakes = parsed.problems.flatMap(({ path, message }): readonly Mistake[] => {
-    const place = path.replace(prefix, '');
-    const fields = fieldsAt(place);
-    const isOpen = fields.length > 0 && fields.every((field) => known[field] === undefined);
-    return isOpen ? [] : [{ fields, text: mistakeText({ path, place, message }, nameOf) }];
-  });
-  return { mistakes };
-}
+/** A new file, and the network in the store or, with a remote region, in the file. */
+const makeWith =
+  (flags: InitFlags): DraftTerms['make'] =>
+  (known, proposal) => {
+    const { stateDir, domain, region, name = defaultName() } = flags;
+    const answers: InitAnswers = { ...known, name, stateDir, domain, region, proposal };
+    const text = renderConfig(answers);
+    let stored: Settings = {};
+    for (const { key, value } of region === undefined ? settingsOf(answers) : []) {
+      if (proposal !== undefined && key.startsWith(`${INTERFACES_KEY}.`))
+        stored = { ...stored, [INTERFACES_KEY]: [{ name: proposal.name, ...Object(value) }] };
+      else stored = withValue(stored, key, value);
+    }
+    const prefix = region === undefined ? `${INTERFACES_KEY}.${proposal?.name}.` : `${INTERFACES_KEY}[0].`;
+    return { answers, text, parsed: parseConfig(text, stored), prefix };
+  };
 
 function refuseRegion({ region }: InitFlags): void {
   if (region === undefined || parseRegionUrl(region) !== undefined) return;
@@ -415,7 +316,7 @@ function repeatOwn(flags: InitFlags): Prepared {
   if (flags.force || !existsSync(config)) return { ...flags, repeats: false };
   const former = findInitFile(config);
   if (region !== undefined || former?.stateDir !== stateDir || INTERFACES_KEY in cachedSettings(stateDir))
-    throw existsAlready(config);
+    throw existsAlready(config, undefined, networksIn(config, stateDir));
   return { ...flags, name: name ?? former.name, repeats: true };
 }
 
@@ -435,8 +336,14 @@ function refuseUnwritable(flags: InitFlags): void {
 const nearestExisting = (path: string): string =>
   existsSync(path) || dirname(path) === path ? path : nearestExisting(dirname(path));
 
-const existsAlready = (file: string, cause?: unknown): RackError =>
-  new RackError('already-exists', `${file} exists; edit it, or replace it with --force`, { cause });
+function existsAlready(file: string, cause?: unknown, present: readonly NetworkOfRack[] = []): RackError {
+  const has = present.map(({ text }) => text).join(', ');
+  const text =
+    present.length === 0
+      ? 'edit it, or replace it with --force'
+      : `and this rack has ${has}. To add a network: rackboot networks add INTERFACE. To remove these and begin anew: --force`;
+  return new RackError('already-exists', `${file} exists${present.length === 0 ? '; ' : ', '}${text}`, { cause });
+}
 
 /** The service's user reads the file: mode 644, and new directories 755, whatever root's umask. */
 function writeConfig(flags: Prepared, text: string): void {
@@ -457,26 +364,54 @@ function writeConfig(flags: Prepared, text: string): void {
 
 /** With --force it replaces the stored networks. */
 async function storeNetwork(flags: Prepared, { answers, values }: Draft): Promise<void> {
-  const place = { stateDir: flags.stateDir, name: answers.name, file: flags.config, values };
-  await withStoredSettings(place, async (settings, by) => {
-    const own = `${INTERFACES_KEY}.${answers.proposal?.name}`;
-    const stored = settings.list().filter(({ rack }) => rack === settings.findRack('master'));
-    const refuse = (why: string): never => {
-      const text = `${flags.config} is written, but the network is not stored: ${why}\n\`rackboot init --force\` replaces the stored networks`;
-      throw new RackError('bad-argument', text);
-    };
-    // The file next to the store, by which a repetition is allowed, may be missing or old.
-    if (flags.repeats && stored.some(({ key }) => key.startsWith(`${INTERFACES_KEY}.`)))
-      refuse('the store has a network already');
-    const former = stored.filter(({ key }) => flags.force && key !== own).map(({ key }) => ({ key, value: undefined }));
-    const refusal = await settings.change('', [...former, ...settingsOf(answers)], by);
-    if (refusal !== undefined) refuse(refusal.text);
-  });
+  const own = `${INTERFACES_KEY}.${answers.proposal?.name}`;
+  const running = flags.force ? await findRunning(flags.config) : undefined;
+  if (running === undefined) await storeStopped(flags, { answers, values }, own);
+  else {
+    // It would not learn of a change behind its back.
+    const former = interfacesOf(running.stored).map((entry) => `${INTERFACES_KEY}.${nameOf(entry)}`);
+    await submitEdits(running, { config: flags.config }, [...removals(former, own), ...settingsOf(answers)]);
+  }
   if (answers.proposal === undefined) return;
   const { name, network } = answers.proposal;
   print(
     `The network ${name} ${formatNetwork(network)} is in the store: \`sudo rackboot config show ${INTERFACES_KEY}\`.`,
   );
+}
+
+const removals = (keys: readonly string[], own: string): readonly SettingEdit[] =>
+  keys.filter((key) => key !== own).map((key) => ({ key, value: undefined }));
+
+/** The configuration of the daemon that runs on the state directory of this file. */
+async function findRunning(file: string): Promise<FoundConfig | undefined> {
+  try {
+    return await askConfig(file);
+  } catch (error) {
+    if (error instanceof RackError && error.code === 'not-running') return undefined;
+    throw error;
+  }
+}
+
+async function storeStopped(
+  flags: Prepared,
+  { answers, values }: Pick<Draft, 'answers' | 'values'>,
+  own: string,
+): Promise<void> {
+  const place = { stateDir: flags.stateDir, name: answers.name, file: flags.config, values };
+  await withStoredSettings(place, async (settings, by) => {
+    const stored = settings.list().filter(({ rack }) => rack === settings.findRack('master'));
+    const refuse = (why: string): never => {
+      throw new RackError('bad-argument', `${flags.config} is written, but the network is not stored: ${why}`);
+    };
+    // The file next to the store, by which a repetition is allowed, may be missing or old.
+    if (flags.repeats && stored.some(({ key }) => key.startsWith(`${INTERFACES_KEY}.`)))
+      refuse(
+        'the store has a network already. To add one: rackboot networks add INTERFACE. To replace it: rackboot init --force',
+      );
+    const former = removals(flags.force ? stored.map(({ key }) => key) : [], own);
+    const refusal = await settings.change('', [...former, ...settingsOf(answers)], by);
+    if (refusal !== undefined) refuse(refusal.text);
+  });
 }
 
 /** The command that gives the same answers and replaces the stored networks. */

@@ -1,5 +1,5 @@
-// Another DHCP server on this very host: its process, its leases and its reservations. A search on the wire does not find it (a host does
-// not hear its own broadcasts), and it keeps the port that a rack needs.
+// Another DHCP server on this very host: its leases and its reservations. A search on the wire does not find it (a host does not hear its
+// own broadcasts).
 //
 // 1. Best effort: only root sees the process of another user, and a server in a container has its files elsewhere.
 
@@ -12,11 +12,11 @@ import {
   readReservations,
 } from '../../dhcp/import/reservations.ts';
 import { ANY } from '../../net/address.ts';
-import { findPortOwners } from '../../net/port-owner.ts';
-import { stateHolder } from '../../store/state-lock.ts';
+import { ownerText } from '../../net/port-owner.ts';
+import { findStrangers, type Rightful } from '../../net/ports/taken-ports.ts';
 
 /** RFC 2131 §4.1. */
-export const SERVER_PORT = 67;
+const SERVER_PORT = 67;
 /** The most files of one configuration, and the most bytes of one. */
 const FILES_MAX = 256;
 const BYTES_MAX = 16 * 1024 * 1024;
@@ -63,8 +63,10 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
 };
 
 export interface LocalServer {
-  /** `dnsmasq (process 12)`, or whose process it is. */
+  /** `dnsmasq (process 12, dnsmasq.service)`, or whose process it is. */
   readonly name: string;
+  /** Where it has the port. */
+  readonly interfaces: ReadonlySet<string>;
   readonly reservations: readonly ForeignReservation[];
   readonly ranges: readonly ForeignRange[];
   /** The files with reservations, and the lease file. */
@@ -72,25 +74,27 @@ export interface LocalServer {
   readonly leaseFiles: readonly string[];
 }
 
-/** The servers on the DHCP port of this host, except the rack of this state directory. */
-export function findLocalServers(stateDir: string): readonly LocalServer[] {
-  const own = stateHolder(stateDir);
-  const found = new Map<string, LocalServer>();
-  for (const { process: owner, uid } of findPortOwners('UDP', ANY, SERVER_PORT)) {
-    if (owner !== undefined && (owner.pid === own || owner.pid === process.pid)) continue;
-    const name = owner === undefined ? `a process of user ${uid}` : `${owner.name} (process ${owner.pid})`;
+/** The servers that have the DHCP port of these interfaces, except the rack. */
+export async function findLocalServers(
+  interfaces: readonly string[],
+  rightful: Rightful,
+): Promise<readonly LocalServer[]> {
+  const setting = 'cluster_interfaces';
+  const wanted = interfaces.map(
+    (device) => ({ protocol: 'UDP', address: ANY, port: SERVER_PORT, device, setting }) as const,
+  );
+  return (await findStrangers(wanted, rightful)).map((stranger) => {
+    const { process: owner, ports } = stranger;
     const program = PROGRAMS[owner?.name ?? ''];
-    if (found.has(name)) continue;
-    const files = owner === undefined || program === undefined ? NO_FILES : filesOf(program, owner.words);
-    found.set(name, { name, ...files });
-  }
-  return [...found.values()];
+    return {
+      name: ownerText(stranger, SERVER_PORT),
+      interfaces: new Set(ports.flatMap(({ device }) => device ?? [])),
+      ...(owner === undefined || program === undefined ? NO_FILES : filesOf(program, owner.words)),
+    };
+  });
 }
 
-export const localText = ({ name }: LocalServer): string =>
-  `${name} on this host has the DHCP port (UDP ${SERVER_PORT}): a rack cannot give addresses while it runs`;
-
-type Files = Omit<LocalServer, 'name'>;
+type Files = Omit<LocalServer, 'name' | 'interfaces'>;
 const NO_FILES: Files = { reservations: [], ranges: [], configFiles: [], leaseFiles: [] };
 
 function filesOf(program: Program, words: readonly string[]): Files {

@@ -26,7 +26,7 @@ export interface NetworksOfRack {
 }
 
 /** The address and mask of an interface may give its network. */
-function networkText({ network, ip, subnet_mask: mask }: Settings): string {
+export function networkText({ network, ip, subnet_mask: mask }: Settings): string {
   if (typeof network === 'string') return network;
   const address = typeof ip === 'string' ? parseIpv4(ip) : undefined;
   const ones = typeof mask === 'string' ? parseIpv4(mask) : undefined;

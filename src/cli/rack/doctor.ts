@@ -8,12 +8,10 @@ import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { configWords, startCommand } from '../../control/start-command.ts';
 import { examine } from '../../doctor/doctor.ts';
 import type { Finding } from '../../doctor/finding.ts';
-import { type RunningFacts, readHostFacts, readListeners } from '../../doctor/host-facts.ts';
+import { type RunningFacts, readHostFacts, readPorts } from '../../doctor/host-facts.ts';
 import { RackError } from '../../errors.ts';
 import { LAB_NAMESPACE } from '../../lab/namespace.ts';
-import { INTERFACES_KEY } from '../../machines/settings.ts';
 import { enterNamespaceOf } from '../../net/linux/network-namespace.ts';
-import { findInitFile } from '../config/init-file.ts';
 import { isApart } from '../region/status-lines.ts';
 import { findConfig } from '../terminal/config-in-force.ts';
 import { print, printJson } from '../terminal/output.ts';
@@ -83,7 +81,7 @@ export async function runDoctor({ config: file, outsideName, fixHint, json }: Do
     diskProblem: typeof running === 'string' ? undefined : (running.diskProblem ?? journalProblem(running)),
     treeProblem: typeof running === 'string' ? undefined : running.tree?.problem?.reason,
     unopened: typeof running === 'string' ? undefined : unopenedListeners(running),
-    listeners: running === 'none' ? readListeners(config, undefined) : undefined,
+    ports: await readPorts(config, typeof running === 'string' ? undefined : running),
     regionProblem: region?.problem,
     failedAddresses: failedAddresses(region?.link?.addresses ?? [], systemClock.wallTimeMs()),
     regionAway: awayText(region),
@@ -97,12 +95,10 @@ export async function runDoctor({ config: file, outsideName, fixHint, json }: Do
   return healthy ? 0 : 1;
 }
 
-/** `init` stores a network without the daemon, which would not learn of it. */
 function networkWords(file: string, { uplink }: RackConfig): string {
   if (uplink.mode === 'remote')
     return `write one into ${file} (cluster_interfaces), or store it on the host of the region`;
-  if (findInitFile(file) !== undefined) return 'stop this rack, then `sudo rackboot init` stores one';
-  return `\`sudo rackboot config set ${INTERFACES_KEY}.NAME VALUE\` stores one: docs/networks.md`;
+  return '`sudo rackboot networks add INTERFACE` adds one';
 }
 
 /** For a unit also the command that shows why it stopped. */

@@ -12,7 +12,7 @@ import { NO_SETTINGS } from '../../machines/settings.ts';
 import { checkStore } from '../../region-process/open-store.ts';
 import { startRegionProcess } from '../../region-process/region-process.ts';
 import { findUncreatable } from '../../store/database-file.ts';
-import { closedLines } from '../terminal/closed-listeners.ts';
+import { closedLines, closedListeners } from '../terminal/closed-listeners.ts';
 import { print, printError, printJson } from '../terminal/output.ts';
 import { becomeRunnerOf } from '../terminal/state-owner.ts';
 import { runUntilStopped } from '../terminal/until-stopped.ts';
@@ -34,20 +34,20 @@ export async function checkRegionFile(file: string, json: boolean, isDifference:
   const read = readConfigFile(readConfigText(file, 'region'));
   const parsed = read.ok ? resolveRegionFile(read.file, NO_SETTINGS) : read;
   // Before this process switches users: only root sees which process holds a port.
-  const closed = parsed.ok ? await closedLines(parsed.config.stateDir, parsed.config) : [];
+  const closed = parsed.ok ? await closedListeners(parsed.config.stateDir, parsed.config) : [];
   // Also before: perhaps only root may read it.
   const { sourcesProblems } = await import('../../config/image-sources.ts');
   const ofSources = sourcesProblems(file);
   const { problems: others, unasked }: FileCheck = parsed.ok ? await findFileProblems(parsed) : parsed;
   const problems = [...others, ...ofSources];
   const notes = unasked === undefined ? [] : [`${unasked}. ${UNASKED}`];
-  if (json) printJson({ file, ok: problems.length === 0, problems, warnings: closed, notes });
+  if (json) printJson({ file, ok: problems.length === 0, problems, warnings: closed.map(({ text }) => text), notes });
   else if (problems.length > 0) printError(formatProblems(file, problems));
   else if (parsed.ok) {
     const { listen, tls } = parsed.config.region;
     const places = [...listen, ...(tls?.listen ?? [])].map(({ host, port }) => `${host}:${port}`);
     print(`${file} is fine: the region serves ${places.join(', ')}, on ${KINDS[parsed.config.store.kind]}.`);
-    for (const line of closed) print(`Beware  ${line}`);
+    for (const line of closedLines(closed)) print(line);
     for (const note of notes) print(`Note    ${note}`);
   }
   return problems.length === 0 ? 0 : 1;

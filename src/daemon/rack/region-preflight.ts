@@ -4,11 +4,9 @@
 
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import type { RackConfig } from '../../config/rack-config.ts';
 import { joinFailures, RackError } from '../../errors.ts';
 import { readCertificatePair } from '../../files/certificate.ts';
-import { formatListenSetting } from '../../http/config.ts';
-import { formatIpv4, parseIpv4 } from '../../net/address.ts';
+import { parseIpv4 } from '../../net/address.ts';
 import { socketErrorFrom } from '../../net/socket-error.ts';
 import type { RegionConfig } from '../../region/config.ts';
 import { openDatabaseFile } from '../../store/database-file.ts';
@@ -17,21 +15,24 @@ import { REGION_DATABASE, REGION_FILE } from '../../store/region/region-schema.t
 
 /**
  * Checks the region's database, certificate and ports. A damaged database passes: the region's thread reports it.
- * @param doors the rack's own TCP listeners; checked only if a port of the region is taken
- * @throws RackError as the region would; it names every port that is taken
+ * @throws RackError as the region would; it names every port of the region that is taken
  */
-export async function checkRegion(
-  config: Pick<RegionConfig, 'listen' | 'tls' | 'stateDir'>,
-  doors: readonly Door[] = [],
-): Promise<void> {
+export async function checkRegion(config: Pick<RegionConfig, 'listen' | 'tls' | 'stateDir'>): Promise<void> {
   checkDatabase(config.stateDir);
   if (config.tls !== undefined) readCertificatePair(config.tls);
-  const failed = await findTaken([
-    ...config.listen.map((place) => ({ ...place, setting: 'region.listen' })),
-    ...(config.tls?.listen ?? []).map((place) => ({ ...place, setting: 'region.tls.listen' })),
-  ]);
-  // The start fails anyway, so name all taken ports at once.
-  const failures = failed.length === 0 ? [] : [...failed, ...(await findTaken(doors))];
+  const failures: RackError[] = [];
+  for (const [places, setting] of [
+    [config.listen, 'region.listen'],
+    [config.tls?.listen ?? [], 'region.tls.listen'],
+  ] as const)
+    for (const { host, port } of places) {
+      try {
+        await checkPort(host, port, setting);
+      } catch (error) {
+        if (!(error instanceof RackError)) throw error;
+        failures.push(error);
+      }
+    }
   const failure = joinFailures(failures);
   if (failure !== undefined) throw failure;
 }
@@ -44,35 +45,6 @@ function checkDatabase(stateDir: string): void {
   } catch (error) {
     if (!(error instanceof RackError && error.code === 'store-broken')) throw error;
   }
-}
-
-/** A TCP listener and the setting that names it. */
-interface Door {
-  readonly host: string;
-  readonly port: number;
-  readonly setting: string;
-}
-
-/** The rack's own TCP listeners, without those that it can do without. */
-export const doorsOf = ({ http, dns }: Pick<RackConfig, 'http' | 'dns'>): readonly Door[] => [
-  ...http.listen
-    .filter(({ optional }) => optional !== true)
-    .map(({ address, port, secure }) => ({ host: formatIpv4(address), port, setting: formatListenSetting(secure) })),
-  ...dns.listen.map((address) => ({ host: formatIpv4(address), port: dns.listenPort, setting: 'dns.listen' })),
-];
-
-/** The errors of the ports that cannot be opened. */
-async function findTaken(places: readonly Door[]): Promise<readonly RackError[]> {
-  const found: RackError[] = [];
-  for (const { host, port, setting } of places) {
-    try {
-      await checkPort(host, port, setting);
-    } catch (error) {
-      if (!(error instanceof RackError)) throw error;
-      found.push(error);
-    }
-  }
-  return found;
 }
 
 type Place = RegionConfig['listen'][number];

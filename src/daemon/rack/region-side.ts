@@ -44,7 +44,7 @@ import { type RegionKey, readRegionKey } from '../../uplink/region-key.ts';
 import type { Acquaintance } from '../../uplink/stranger-events.ts';
 import type { UplinkThreadData } from '../../uplink/thread-data.ts';
 import type { Rack } from './rack.ts';
-import { checkRegion, doorsOf } from './region-preflight.ts';
+import { checkRegion } from './region-preflight.ts';
 
 /** How long the region may take to store its data and end, in milliseconds. */
 const REGION_STOP_MS = 5000;
@@ -177,7 +177,7 @@ export class RegionSide {
    */
   async check(): Promise<void> {
     const config = this.#parts.config();
-    if (config.uplink.mode === 'embedded') await checkRegion(config.region, doorsOf(config));
+    if (config.uplink.mode === 'embedded') await checkRegion(config.region);
     else checkOutbox(config.stateDir);
   }
 

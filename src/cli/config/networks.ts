@@ -1,0 +1,219 @@
+// `rackboot networks`: the networks that this rack serves. `add` proposes and asks as `init` does, `remove` says what goes with a network.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '../../clock.ts';
+import { readConfigFile, readConfigText } from '../../config/config-file.ts';
+import { parseConfig } from '../../config/load.ts';
+import { mergeSettings } from '../../config/merge.ts';
+import { counted } from '../../counted.ts';
+import { isActive } from '../../dhcp/leases/lease-table.ts';
+import { RackError } from '../../errors.ts';
+import { INTERFACES_KEY, interfacesOf, isSettings, nameOf, type Settings } from '../../machines/settings.ts';
+import { formatNetwork, type Ipv4, networkContains, networksOverlap, parseNetwork } from '../../net/address.ts';
+import { entriesOf } from '../../region/list-entries.ts';
+import type { SettingEdit } from '../../region/settings.ts';
+import { readHostMoment } from '../../store/leases/host-clocks.ts';
+import { LEASE_FILE } from '../../store/leases/lease-journal.ts';
+import { datedLeases } from '../leases/source.ts';
+import { runningLeases } from '../leases/stranded.ts';
+import { tell, type Where } from '../terminal/asking.ts';
+import { closedLines, closedListeners } from '../terminal/closed-listeners.ts';
+import { cachedSettings, type FoundConfig, findConfig } from '../terminal/config-in-force.ts';
+import { print, tableText } from '../terminal/output.ts';
+import { confirmOnTerminal } from '../terminal/prompt.ts';
+import { asOwnerOf } from '../terminal/state-owner.ts';
+import { type Candidate, findCandidates } from './init-candidates.ts';
+import { askPerson, type DraftTerms, optionsOf, takeProposals } from './init-draft.ts';
+import { settingsOf } from './init-proposal.ts';
+import type { Answers } from './init-questions.ts';
+import { networkText } from './reset-networks.ts';
+import { awaitApplied, refuseElsewhere, submitEdits } from './store.ts';
+
+/** A network of the file or of the store. */
+export interface NetworkOfRack {
+  readonly name: string;
+  /** For people: `eth1 10.20.0.0/24`. */
+  readonly text: string;
+  readonly entry: Settings;
+  readonly isOfFile: boolean;
+}
+
+function networksOf(values: Settings, stored: Settings): readonly NetworkOfRack[] {
+  const ofFile = new Set(interfacesOf(values).map(nameOf));
+  return interfacesOf(mergeSettings(values, stored).merged)
+    .filter(isSettings)
+    .map((entry) => {
+      const name = nameOf(entry);
+      return { name, text: [name, networkText(entry)].filter(Boolean).join(' '), entry, isOfFile: ofFile.has(name) };
+    });
+}
+
+/** Of a configuration and a state directory that may both be missing. */
+export function networksIn(file: string, stateDir: string): readonly NetworkOfRack[] {
+  const read = existsSync(file) ? readConfigFile(readConfigText(file)) : undefined;
+  return networksOf(read?.ok === true ? read.file.values : {}, cachedSettings(stateDir));
+}
+
+/** A line for each network: what is lost with it. */
+export async function networkLosses(networks: readonly NetworkOfRack[], stateDir: string): Promise<readonly string[]> {
+  const leases = await leasesIn(stateDir);
+  return networks.map(({ text, entry }) => {
+    const network = parseNetwork(networkText(entry));
+    const inUse = leases.filter((address) => network !== undefined && networkContains(network, address)).length;
+    const hosts = entriesOf(entry.hosts)?.length ?? 0;
+    return `${text}: ${counted(hosts, 'reservation')}, ${counted(inUse, 'lease in use', 'leases in use')}`;
+  });
+}
+
+/** The addresses in use, by the running rack or what it left. */
+async function leasesIn(stateDir: string): Promise<readonly Ipv4[]> {
+  try {
+    return (await runningLeases(stateDir)).map(({ address }) => address);
+  } catch (error) {
+    if (!(error instanceof RackError && error.code === 'not-running')) throw error;
+  }
+  if (!existsSync(join(stateDir, LEASE_FILE))) return [];
+  const moment = readHostMoment(systemClock);
+  const left = asOwnerOf(stateDir, () => datedLeases(stateDir, moment));
+  return left.filter((lease) => isActive(lease, moment.now)).map(({ address }) => address);
+}
+
+export async function listNetworks(where: Where): Promise<number> {
+  const { config, file, stored } = await findConfig(where.config);
+  const all = networksOf(file.values, stored);
+  const rows = all.map(({ name, entry, isOfFile }) => {
+    const { interfaceName, management, proxy } = config.clusterInterfaces.find((one) => one.name === name) ?? {};
+    const gives = proxy === true ? 'boot information' : 'addresses';
+    return [
+      name,
+      interfaceName ?? 'by relay agents',
+      networkText(entry),
+      management === 0 ? 'nothing' : gives,
+      rangeText(entry, 'ip_range'),
+      rangeText(entry, 'static_ip_range'),
+      String(entry.router_ip ?? ''),
+      String(entriesOf(entry.hosts)?.length ?? 0),
+      isOfFile ? where.config : 'store',
+    ];
+  });
+  const head = [
+    'NAME',
+    'INTERFACE',
+    'NETWORK',
+    'GIVES',
+    'UNKNOWN MACHINES',
+    'DEPLOYED ONES',
+    'ROUTER',
+    'HOSTS',
+    'OWNER',
+  ];
+  const table = tableText(head, rows, 'This rack serves no network. `rackboot networks add INTERFACE` adds one.');
+  return tell(
+    where,
+    all.map(({ entry }) => entry),
+    table,
+  );
+}
+
+const rangeText = (entry: Settings, field: 'ip_range' | 'static_ip_range'): string =>
+  entry[`${field}_low`] === undefined ? '' : `${entry[`${field}_low`]} to ${entry[`${field}_high`]}`;
+
+interface AddFlags extends Answers {
+  readonly config: string;
+  /** Of the network; default: that of the interface. */
+  readonly name?: string | undefined;
+  readonly yes: boolean;
+}
+
+/** Adds a network of this host to those that the rack serves. @throws RackError `bad-argument`, `cancelled` */
+export async function addNetwork(flags: AddFlags): Promise<number> {
+  const before = await findConfig(flags.config);
+  const served = before.config.clusterInterfaces.map(({ network }) => network);
+  const candidates = findCandidates(flags.interface, (network) => served.some((one) => networksOverlap(one, network)));
+  const terms: DraftTerms = {
+    given: { ...optionsOf(flags), upstream: '-' },
+    candidates,
+    make: (known, proposal) => makeIn(before, nameFor(before, flags, proposal), known, proposal),
+  };
+  const isAsked = !flags.yes && process.stdin.isTTY === true;
+  const { answers, config } = isAsked ? await askPerson(terms) : await takeProposals(terms);
+  const { proposal } = answers;
+  const name = nameFor(before, flags, proposal);
+  const edits = settingsOf({ ...answers, domain: 'maas', upstream: undefined }, name);
+  refuseElsewhere(before, { config: flags.config }, 'set', edits);
+  for (const line of closedLines(await closedListeners(config.stateDir, config))) print(line);
+  await store(flags.config, before, edits);
+  print(`${name}${proposal === undefined ? '' : ` ${formatNetwork(proposal.network)}`} ${outcome(before)}`);
+  return 0;
+}
+
+/** A name that no network of the rack has. */
+function nameFor(
+  { config }: FoundConfig,
+  { name }: AddFlags,
+  proposal: Candidate | { name: string } | undefined,
+): string {
+  if (name !== undefined) return name;
+  const wanted = (proposal?.name ?? '').replaceAll(/[^\w-]/g, '-');
+  const taken = new Set(config.clusterInterfaces.map((one) => one.name));
+  let free = wanted;
+  for (let number = 2; taken.has(free); number += 1) free = `${wanted}-${number}`;
+  return free;
+}
+
+function makeIn(
+  { config, path, stored }: FoundConfig,
+  name: string,
+  known: Answers,
+  proposal: Candidate | undefined,
+): ReturnType<DraftTerms['make']> {
+  const { stateDir } = config;
+  const answers = { ...known, name: config.name, stateDir, domain: 'maas', region: undefined, proposal };
+  const added = settingsOf({ ...answers, upstream: undefined }, name).map(({ value }) => ({ name, ...Object(value) }));
+  const text = readConfigText(path);
+  const parsed = parseConfig(text, { ...stored, [INTERFACES_KEY]: [...interfacesOf(stored), ...added] });
+  return { answers, text, parsed, prefix: `${INTERFACES_KEY}.${name}.` };
+}
+
+/** Stores the edits, and waits until a running rack has applied them. */
+async function store(file: string, before: FoundConfig, edits: readonly SettingEdit[]): Promise<void> {
+  const answer = await submitEdits(before, { config: file }, edits);
+  if (answer !== undefined) await awaitApplied(file, before, answer);
+}
+
+const outcome = ({ uuid }: FoundConfig): string =>
+  uuid === undefined
+    ? 'is stored. No daemon runs here; the next one serves it.'
+    : 'is in force: `rackboot networks list`.';
+
+/** @throws RackError `not-found`, `bad-argument` for a network of the file, `cancelled` */
+export async function removeNetwork({
+  config: file,
+  name,
+  yes,
+}: Where & { readonly name: string; readonly yes: boolean }): Promise<number> {
+  const before = await findConfig(file);
+  const all = networksOf(before.file.values, before.stored);
+  const found = all.find((one) => one.name === name);
+  if (found === undefined)
+    throw new RackError(
+      'not-found',
+      `${name}: this rack has no such network: ${all.map(({ text }) => text).join(', ') || 'it has none'}`,
+    );
+  if (found.isOfFile)
+    throw new RackError(
+      'bad-argument',
+      `${name}: ${before.path} has this network: remove it from cluster_interfaces there`,
+    );
+  const edits: readonly SettingEdit[] = [{ key: `${INTERFACES_KEY}.${name}`, value: undefined }];
+  refuseElsewhere(before, { config: file }, 'unset', edits);
+  const losses = await networkLosses([found], before.config.stateDir);
+  for (const line of losses) print(`Removes  ${line}`);
+  if (!yes && process.stdin.isTTY !== true)
+    throw new RackError('bad-argument', 'there is no terminal to ask for confirmation: add --yes; nothing was changed');
+  await confirmOnTerminal(`Remove the network ${name}?`, yes);
+  await store(file, before, edits);
+  print(`${found.text} is no longer served.`);
+  return 0;
+}

@@ -1,0 +1,70 @@
+// Every port that a configuration needs on its host: the one list for `init`, `check`, `doctor`, and a start that is refused.
+
+import { planSockets } from '../dhcp/networks/socket-plan.ts';
+import { formatListenSetting } from '../http/config.ts';
+import { INTERFACES_KEY } from '../machines/settings.ts';
+import { parseIpv4 } from '../net/address.ts';
+import type { WantedPort } from '../net/ports/taken-ports.ts';
+import type { RackConfig } from './rack-config.ts';
+
+/** A rack, or a region apart from its racks. */
+export type ConfigWithPorts = Pick<RackConfig, 'metrics' | 'region'> &
+  Partial<Pick<RackConfig, 'clusterInterfaces' | 'uplink' | 'dhcp' | 'tftp' | 'dns' | 'http'>>;
+
+/** Also those that the rack can do without. */
+export const wantedPorts = (config: ConfigWithPorts): readonly WantedPort[] => [
+  ...dhcpPorts(config),
+  ...(config.tftp?.listen ?? []).map(
+    (address): WantedPort => ({ protocol: 'UDP', address, port: config.tftp?.listenPort ?? 0, setting: 'tftp.listen' }),
+  ),
+  ...(config.dns?.listen ?? []).flatMap((address) =>
+    (['UDP', 'TCP'] as const).map(
+      (protocol): WantedPort => ({ protocol, address, port: config.dns?.listenPort ?? 0, setting: 'dns.listen' }),
+    ),
+  ),
+  ...(config.http?.listen ?? []).map(
+    ({ address, port, optional, secure }): WantedPort => ({
+      protocol: 'TCP',
+      address,
+      port,
+      setting: formatListenSetting(secure),
+      isOptional: optional,
+    }),
+  ),
+  ...regionPorts(config),
+];
+
+/** Of the region and of the metrics: without their addresses these are not opened, while the others wait for them. */
+export const regionPorts = ({ metrics, region, uplink }: ConfigWithPorts): readonly WantedPort[] => [
+  ...metrics.listen.map(
+    ({ address, port }): WantedPort => ({ protocol: 'TCP', address, port, setting: 'metrics.listen' }),
+  ),
+  ...(uplink?.mode === 'remote'
+    ? []
+    : [...placesOf(region.listen, 'region.listen'), ...placesOf(region.tls?.listen ?? [], 'region.tls.listen')]),
+];
+
+const placesOf = (places: RackConfig['region']['listen'], setting: string): readonly WantedPort[] =>
+  places.flatMap(({ host, port }): readonly WantedPort[] => {
+    const address = parseIpv4(host);
+    return address === undefined ? [] : [{ protocol: 'TCP', address, port, setting }];
+  });
+
+/** Of networks behind relay agents, which are on no device, the addresses. */
+function dhcpPorts({ dhcp }: ConfigWithPorts): readonly WantedPort[] {
+  const sockets = dhcp === undefined ? [] : planSockets(dhcp, undefined);
+  return sockets
+    .filter(
+      ({ interfaceName, port }) =>
+        interfaceName !== undefined || sockets.every((one) => one.port !== port || one.interfaceName === undefined),
+    )
+    .map(
+      ({ address, port, interfaceName: device }): WantedPort => ({
+        protocol: 'UDP',
+        address,
+        port,
+        device,
+        setting: INTERFACES_KEY,
+      }),
+    );
+}

@@ -1,0 +1,16 @@
+// A start that is refused because ports are taken: who has them, of all that the configuration needs, and what to do.
+
+import type { RackConfig } from '../../config/rack-config.ts';
+import { wantedPorts } from '../../config/wanted-ports.ts';
+import { RackError } from '../../errors.ts';
+import { findStrangers, isHarmless, strangerFix, strangerText } from '../../net/ports/taken-ports.ts';
+
+/** The failure with a line for each program. Another failure, or one whose program cannot be seen, stays as it is. */
+export async function namePortOwners(failure: unknown, config: RackConfig): Promise<unknown> {
+  if (!(failure instanceof RackError) || failure.code !== 'address-in-use') return failure;
+  const found = await findStrangers(wantedPorts(config), { pid: process.pid, isHidden: false });
+  const lines = found
+    .filter((stranger) => !isHarmless(stranger))
+    .map((stranger) => `${strangerText(stranger)} (${strangerFix(stranger).replaceAll('\n', '; ')})`);
+  return lines.length === 0 ? failure : new RackError(failure.code, lines.join('\n'), { cause: failure });
+}

@@ -1,0 +1,205 @@
+// The ports that a configuration needs and that another program of this host has: which program, its systemd service, and what to do.
+// `config/wanted-ports.ts` lists them.
+//
+// 1. Everything is read; nothing is opened at these ports. Without rights or /proc there is less to name, never an exception.
+// 2. A socket bound to another network device takes nothing from a rack: libvirt's dnsmasq has UDP port 67 of its own bridge only.
+// 3. A remedy is for a person to read, never applied.
+
+import { listed } from '../../counted.ts';
+import { formatIpv4, type Ipv4 } from '../address.ts';
+import { findPortOwners, ownerText, type PortOwner } from '../port-owner.ts';
+import { readInterfaces } from '../present-interfaces.ts';
+
+export interface WantedPort {
+  readonly protocol: 'UDP' | 'TCP';
+  readonly address: Ipv4;
+  readonly port: number;
+  /** The setting that names it. */
+  readonly setting: string;
+  /** The only network device on which it is needed; undefined: wherever the address is. */
+  readonly device?: string | undefined;
+  /** A rack goes on without it. */
+  readonly isOptional?: boolean | undefined;
+}
+
+/** Another program that has wanted ports. */
+export interface PortStranger extends PortOwner {
+  /** At least one. */
+  readonly ports: readonly WantedPort[];
+}
+
+/** The process that is to have the ports, and may have them. */
+export interface Rightful {
+  /** Undefined: it does not run. */
+  readonly pid: number | undefined;
+  /** A socket whose process is hidden may be its own. */
+  readonly isHidden: boolean;
+}
+
+/** Every other program that has one of these ports, in the order of the ports. */
+export async function findStrangers(
+  wanted: readonly WantedPort[],
+  rightful: Rightful,
+): Promise<readonly PortStranger[]> {
+  const devices = await boundDevices(
+    new Set(wanted.flatMap(({ device, port }) => (device === undefined ? [] : [port]))),
+  );
+  const found = new Map<string, PortStranger & { readonly ports: WantedPort[] }>();
+  for (const place of wanted) {
+    for (const { process: owner, uid, inode } of findPortOwners(place.protocol, place.address, place.port)) {
+      if (owner === undefined ? rightful.isHidden : owner.pid === rightful.pid) continue;
+      if (place.device !== undefined && (devices.get(inode) ?? place.device) !== place.device) continue;
+      const who = owner === undefined ? `user ${uid} ${place.port}` : String(owner.pid);
+      const before = found.get(who);
+      if (before === undefined) found.set(who, { process: owner, uid, ports: [place] });
+      else if (!before.ports.includes(place)) before.ports.push(place);
+    }
+  }
+  return [...found.values()];
+}
+
+/** The devices of the UDP sockets that are bound to one, by inode. Without koffi none is known. */
+async function boundDevices(ports: ReadonlySet<number>): Promise<ReadonlyMap<number, string>> {
+  if (ports.size === 0) return new Map();
+  try {
+    const [{ loadLibc }, { listSockets }] = await Promise.all([
+      import('../linux/libc.ts'),
+      import('../linux/socket-list.ts'),
+    ]);
+    const libc = loadLibc();
+    const names = new Map(readInterfaces().map(({ index, name }) => [index, name]));
+    const sockets = [...ports].flatMap((port) => listSockets(libc, port) ?? []);
+    return new Map(
+      sockets.flatMap(({ inode, deviceIndex }) => {
+        const name = names.get(deviceIndex);
+        return name === undefined ? [] : [[inode, name] as const];
+      }),
+    );
+  } catch {
+    // Then every socket counts as bound to no device.
+    return new Map();
+  }
+}
+
+/** True if a rack starts beside it. */
+export const isHarmless = ({ ports }: Pick<PortStranger, 'ports'>): boolean =>
+  ports.every(({ isOptional }) => isOptional === true);
+
+/** `port 53, 67` */
+export const portNames = ({ ports }: Pick<PortStranger, 'ports'>): string =>
+  `port ${[...new Set(ports.map(({ port }) => port))].join(', ')}`;
+
+/** The most places that a sentence names. */
+const PLACES_NAMED_MAX = 4;
+
+/** A clause: the places, the settings that need them, the program, and what to do. */
+export function strangerText(stranger: PortStranger): string {
+  const { ports } = stranger;
+  const byPlace = Map.groupBy(
+    ports,
+    ({ address, port, device }) => `${formatIpv4(address)}:${port}${device === undefined ? '' : ` on ${device}`}`,
+  );
+  const places = [...byPlace].map(
+    ([place, at]) => `${place} (${[...new Set(at.map(({ protocol }) => protocol))].join(', ')})`,
+  );
+  const settings = [...new Set(ports.map(({ setting }) => setting))];
+  const who = ownerText(stranger, ports[0]?.port ?? 0);
+  const [need, belong] = [settings.length === 1 ? 'needs' : 'need', places.length === 1 ? 'belongs' : 'belong'];
+  const what = `${listed(places, PLACES_NAMED_MAX)}, which ${settings.join(', ')} ${need}, ${belong} to ${who}`;
+  if (isHarmless(stranger))
+    return `${what}: the rack goes on without, and loaders that know no other port load nothing by HTTP`;
+  return `${what}: stop it, or change ${settings.join(', ')}`;
+}
+
+/** The commands, or the lines of its configuration, that free the ports. */
+export function strangerFix({ ports, process: owner }: PortStranger): string {
+  const [first] = ports;
+  if (owner === undefined)
+    return `find the process: sudo ss -l${first?.protocol === 'TCP' ? 't' : 'u'}np 'sport = :${first?.port ?? 0}'`;
+  const { name, unit, pid, words } = owner;
+  const known = PROGRAMS.find(({ of }) => of.test(name) || of.test(unit ?? '') || words.some((word) => of.test(word)));
+  const stop = unit === undefined ? `sudo kill ${pid}` : `sudo systemctl disable --now ${unit}`;
+  if (known === undefined) return stop;
+  const { isPartOfMore = false, remedy } = known;
+  return [...(isPartOfMore ? [] : [stop]), ...remedy(ports)].join('\n');
+}
+
+interface KnownProgram {
+  /** Its name, its service, or a word of its command line. */
+  readonly of: RegExp;
+  /** Its service has other work, so it is not stopped. */
+  readonly isPartOfMore?: boolean;
+  readonly remedy: (ports: readonly WantedPort[]) => readonly string[];
+}
+
+const addressesOf = (ports: readonly WantedPort[]): readonly string[] => [
+  ...new Set(ports.map(({ address }) => formatIpv4(address))),
+];
+const devicesOf = (ports: readonly WantedPort[]): readonly string[] => [
+  ...new Set(ports.flatMap(({ device }) => device ?? [])),
+];
+
+/** The first one counts: dnsmasq is also a part of libvirt and of NetworkManager. Names and paths of Debian and Fedora. */
+const PROGRAMS: readonly KnownProgram[] = [
+  {
+    of: /^systemd-resolve/,
+    isPartOfMore: true,
+    remedy: () => [
+      'free the port of its stub, and let this host query the servers behind it:',
+      "printf '[Resolve]\\nDNSStubListener=no\\n' | sudo install -D -m 644 /dev/stdin /etc/systemd/resolved.conf.d/rackboot.conf",
+      'sudo ln -sf /run/systemd/resolve/resolv.conf /etc/resolv.conf',
+      'sudo systemctl restart systemd-resolved',
+    ],
+  },
+  {
+    of: /^libvirt|^virtnetworkd|\/libvirt\//,
+    isPartOfMore: true,
+    remedy: () => [
+      'it serves a network of libvirt: sudo virsh net-list, then sudo virsh net-destroy NAME; for good: sudo virsh net-autostart --disable NAME',
+    ],
+  },
+  {
+    of: /^NetworkManager/,
+    isPartOfMore: true,
+    remedy: () => [
+      'it is a part of NetworkManager: give the connection of that interface another ipv4.method than shared (nmcli connection edit), or remove dns=dnsmasq from /etc/NetworkManager',
+    ],
+  },
+  {
+    of: /^systemd-network/,
+    isPartOfMore: true,
+    remedy: () => [
+      'set DHCPServer=no in the file of that interface in /etc/systemd/network, then: sudo networkctl reload',
+    ],
+  },
+  {
+    of: /^docker/,
+    isPartOfMore: true,
+    remedy: ([first]) => [`sudo docker ps --filter publish=${first?.port ?? 0} shows the container: stop it`],
+  },
+  {
+    of: /^dnsmasq/,
+    remedy: (ports) => {
+      const off = devicesOf(ports).map((device) => `except-interface=${device}`);
+      return [
+        `or, to keep it for other networks: bind-dynamic and ${off.join(' and ') || 'except-interface=NAME'} in /etc/dnsmasq.conf, then restart it`,
+      ];
+    },
+  },
+  {
+    of: /^named/,
+    remedy: (ports) => {
+      const others = addressesOf(ports).map((address) => `!${address}; `);
+      return [`or, to keep it: listen-on { ${others.join('')}any; }; in /etc/bind/named.conf.options, then restart it`];
+    },
+  },
+  {
+    of: /^unbound/,
+    remedy: () => ['or, to keep it: only its other addresses as interface: in /etc/unbound, then restart it'],
+  },
+  { of: /^(?:in\.|a)tftpd/, remedy: () => ['files that it served: put them into boot.tree of this rack'] },
+  {
+    of: /^(?:apache2|httpd|nginx|caddy|lighttpd)/,
+    remedy: () => ['or, to keep it: name its other addresses, or another port, where its configuration says to listen'],
+  },
+];
