@@ -16,6 +16,7 @@ import { errorText, RackError } from '../../errors.ts';
 import { type CommandNaming, nameCommands } from '../../named-commands.ts';
 import { complaintLines } from '../../observe/journal.ts';
 import { formatBytes, withLocalTimes } from '../../quantity.ts';
+import { systemErrorText } from './system-error.ts';
 
 export { formatBytes, formatDuration, formatLocalTime, formatWallTime } from '../../quantity.ts';
 
@@ -131,9 +132,11 @@ export function printBytes(bytes: Uint8Array): void {
 /** One line of a stream of JSON. */
 export const printJsonLine = (value: unknown): void => console.log(cleanJson(JSON.stringify(value)));
 
-/** A `RackError` is one line (or one for each problem), a bug has its stack. */
+/** A `RackError` is one line (or one for each problem), as is an error of the system; a bug has its stack. */
 export function printFailure(error: unknown): void {
+  const ofSystem = systemErrorText(error);
   if (error instanceof RackError) printError(`rackboot: ${error.message}`);
+  else if (ofSystem !== undefined) printError(`rackboot: ${ofSystem}`);
   else if (error instanceof Error && error.stack !== undefined) printError(`rackboot: a bug: ${error.stack}`);
   else printError(`rackboot: ${errorText(error)}`);
 }

@@ -1,6 +1,6 @@
 // Questions to a person on a terminal, also before something is lost for good. A command without a terminal does not ask.
 //
-// 1. At every question, Ctrl-C and Ctrl-D end the command with one line.
+// 1. At every question and between two, Ctrl-C and Ctrl-D end the command with one line.
 // 2. A question may quote text from outside, so it is cleaned like all output.
 
 import { createInterface } from 'node:readline/promises';
@@ -48,9 +48,17 @@ export function openPrompt(options: { readonly silent?: boolean } = {}): Prompt 
   const silent = options.silent === true;
   const output = silent ? new Writable({ write: (_chunk, _encoding, done) => done() }) : process.stdout;
   const reader = createInterface({ input: process.stdin, output, terminal: true });
+  let [isAsking, isDone] = [false, false];
+  // Between two questions, such as during a search, nothing else would end the command.
+  reader.once('close', () => {
+    if (isAsking || isDone) return;
+    printAside('\nrackboot: stopped by you; nothing was changed\n');
+    process.kill(process.pid, 'SIGINT');
+  });
   return {
     ask: async (question, begun) => {
       if (silent) printAside(question);
+      isAsking = true;
       try {
         const answer = reader.question(silent ? '' : cleanLines(question));
         if (begun !== undefined) reader.write(begun);
@@ -60,9 +68,13 @@ export function openPrompt(options: { readonly silent?: boolean } = {}): Prompt 
         printAside('\n');
         throw new RackError('cancelled', 'stopped by you; nothing was changed', { cause: error });
       } finally {
+        isAsking = false;
         if (silent) printAside('\n');
       }
     },
-    close: () => reader.close(),
+    close: () => {
+      isDone = true;
+      reader.close();
+    },
   };
 }
