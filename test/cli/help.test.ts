@@ -13,7 +13,7 @@ import { commandNames } from '../support/command-table.ts';
 
 /** Commands for the installation only. */
 const UNSHOWN = ['warm'];
-const LINES_MAX = 74;
+const LINES_MAX = 76;
 /** Characters of no column or of two: marks, and those of East Asia and of pictures. */
 const WIDE = /[\p{M}\p{Cf}\u1100-\u115f\u2e80-\uffdc\u{1f000}-\u{3fffd}]/u;
 
