@@ -1,6 +1,7 @@
 // The doctor's input: the configuration, and the reports of the running rack and this host.
 
 import type { RackConfig } from '../config/rack-config.ts';
+import type { Ipv4 } from '../net/address.ts';
 import type { Finding } from './finding.ts';
 import type { HostFacts, PortFacts } from './host-facts.ts';
 import type { NotedText } from './note-judgement.ts';
@@ -37,6 +38,8 @@ export interface DoctorOptions {
   readonly treeProblem?: string | undefined;
   /** Why listeners of the running region are not open; undefined: no rack was asked. */
   readonly unopened?: readonly string[] | undefined;
+  /** The default gateways of the host. */
+  readonly gateways: readonly Ipv4[];
   /** What keeps listeners from being opened. */
   readonly ports: PortFacts;
   /** Why the region does not run; undefined if it runs or no rack was asked. */

@@ -15,7 +15,7 @@ import { formatIpv4, type Ipv4 } from '../net/address.ts';
 import type { DoctorOptions } from './doctor-options.ts';
 import { type Finding, type Tell, within } from './finding.ts';
 import { examineGrub } from './grub-check.ts';
-import { judgeHost, judgePorts } from './host-judgement.ts';
+import { judgeGateways, judgeHost, judgePorts } from './host-judgement.ts';
 import { probeHttp } from './http-probe.ts';
 import { buildCommand, examineInstalled, examineLoader } from './loader-check.ts';
 import { judgeNotes } from './note-judgement.ts';
@@ -133,7 +133,10 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
     for (const { check, ok, isNote, text, fix } of judgeHost(config, options.host))
       tell(check, isNote === true ? 'note' : ok, text, fix);
   }
-  for (const { check, ok, isNote, text, fix } of judgePorts(options.ports))
+  for (const { check, ok, isNote, text, fix } of [
+    ...judgePorts(options.ports),
+    ...judgeGateways(config.dhcp.subnets, options.gateways),
+  ])
     tell(check, isNote === true ? 'note' : ok, text, fix);
   if (!options.isRunning) {
     tell('rackboot', false, `is not running, so there is nothing to query; run: ${start}`, start);

@@ -5,7 +5,8 @@
 
 import type { RackConfig } from '../config/rack-config.ts';
 import { counted, mebibytes } from '../counted.ts';
-import { formatIpv4, isLoopback } from '../net/address.ts';
+import type { DhcpSubnet } from '../dhcp/networks/config.ts';
+import { formatIpv4, type Ipv4, isLoopback, rangeContains } from '../net/address.ts';
 import { MTU_REPORTS_SETTING } from '../net/datagrams/path-mtu.ts';
 import {
   isHarmless,
@@ -103,6 +104,27 @@ function judgeStranger(stranger: PortStranger): Finding {
   const judged = { check: portNames(stranger), text: strangerText(stranger), fix: strangerFix(stranger) };
   return isNote ? { ...judged, ok: true, isNote } : { ...judged, ok: false };
 }
+
+/** The ranges that hold the address of a default gateway of this host, which may be silent when a lease is given. */
+export const judgeGateways = (
+  subnets: readonly Pick<DhcpSubnet, 'name' | 'dynamic' | 'static'>[],
+  gateways: readonly Ipv4[],
+): readonly Finding[] =>
+  subnets.flatMap((subnet) =>
+    (['dynamic', 'static'] as const).flatMap((kind) => {
+      const range = subnet[kind];
+      const gateway = gateways.find((address) => range !== undefined && rangeContains(range, address));
+      if (range === undefined || gateway === undefined) return [];
+      const holds = `its ${kind} range ${formatIpv4(range.low)} to ${formatIpv4(range.high)} holds ${formatIpv4(gateway)}, the default gateway of this host`;
+      const [text, isNote] =
+        kind === 'dynamic'
+          ? [`${holds}: the rack leases it to nobody`, true]
+          : [`${holds}: a machine that is deployed could get that address`, false];
+      const field = `${kind === 'dynamic' ? '' : 'static_'}ip_range_${gateway === range.low ? 'low' : 'high'}`;
+      const fix = `sudo rackboot config set cluster_interfaces.${subnet.name}.${field} ADDRESS leaves it out; router_ip offers it to machines as their router`;
+      return [{ check: `network ${subnet.name}`, ok: isNote, ...(isNote ? { isNote } : {}), text, fix }];
+    }),
+  );
 
 function judgeInterfaces(config: RackConfig, { interfaces }: HostFacts): Finding[] {
   return config.clusterInterfaces.flatMap(({ interfaceName, ip, network }) => {

@@ -1,7 +1,39 @@
-// The DNS servers that this host asks.
+// The DNS servers that this host asks. Sources: resolv.conf(5); systemd-resolved(8) on the file with the servers behind its stub.
 
-import { getServers } from 'node:dns';
-import { type Ipv4, parseIpv4 } from './address.ts';
+import { readFileSync } from 'node:fs';
+import { type Ipv4, isLoopback, networkContains, networkOf, parseIpv4 } from './address.ts';
+import { readDefaultRouteInterfaces } from './default-route.ts';
+import { readInterfaces } from './present-interfaces.ts';
 
-/** The IPv4 addresses of the DNS servers in this host's `resolv.conf`, as they were when the process started. */
-export const hostResolvers = (): readonly Ipv4[] => getServers().flatMap((server) => parseIpv4(server) ?? []);
+/** The servers behind a stub on this host are in the further ones: of systemd-resolved, and of NetworkManager's dnsmasq. */
+const FILES = ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf', '/run/NetworkManager/no-stub-ign.resolv.conf'];
+/** As many as resolv.conf(5) takes (MAXNS). */
+const SERVERS_MAX = 3;
+
+/** The IPv4 addresses of the first file that names any to which there is a route, but this host's own, which may be this rack. */
+export function hostResolvers(): readonly Ipv4[] {
+  const own = readInterfaces().flatMap(({ addresses }) => addresses);
+  const isOutward = readDefaultRouteInterfaces().size > 0;
+  const isOther = (server: Ipv4): boolean =>
+    !isLoopback(server) &&
+    own.every(({ address }) => address !== server) &&
+    (isOutward || own.some(({ address, prefix }) => networkContains(networkOf(address, prefix), server)));
+  for (const file of FILES) {
+    const found = serversIn(readText(file)).filter(isOther);
+    if (found.length > 0) return found.slice(0, SERVERS_MAX);
+  }
+  return [];
+}
+
+export const serversIn = (text: string): readonly Ipv4[] => [
+  ...new Set([...text.matchAll(/^nameserver[ \t]+(\S+)/gm)].flatMap(([, server = '']) => parseIpv4(server) ?? [])),
+];
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    // It is not there, or not for this user.
+    return '';
+  }
+}

@@ -172,6 +172,7 @@ test('a boot tree that this user may not read is a note of doctor: neither fine 
     const config = { ...parsed.config, dns: { ...parsed.config.dns, listen: [] } };
     await examine({
       config,
+      gateways: [],
       ports: { absent: [], strangers: [] },
       isRunning: true,
       commands: { start: 'sudo rackboot run', config: '', network: '' },

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseConfig } from '../../src/config/load.ts';
 import type { HostFacts } from '../../src/doctor/host-facts.ts';
-import { judgeHost } from '../../src/doctor/host-judgement.ts';
-import { ANY } from '../../src/net/address.ts';
+import { judgeGateways, judgeHost } from '../../src/doctor/host-judgement.ts';
+import { ANY, ipv4 } from '../../src/net/address.ts';
 import { MTU_REPORTS_NOTE } from '../../src/net/datagrams/path-mtu.ts';
 import { spoken } from '../../src/region/reports/notes.ts';
 
@@ -172,4 +172,18 @@ test('a host without faults needs no fix', () => {
       },
     ]);
   }
+});
+
+test('a range that holds the default gateway of the host is named: a note, or a fault where machines could get it', () => {
+  const range = (low: number, high: number) => ({ low: ipv4(low), high: ipv4(high) });
+  const lab = { name: 'lab', dynamic: range(0xc0a87fb2, 0xc0a87ffe), static: range(0xc0a87f41, 0xc0a87fb1) };
+  const checks = (gateway: number) => judgeGateways([lab], [ipv4(gateway)]).map(({ ok, text }) => ({ ok, text }));
+  assert.deepEqual(checks(0xc0a87f01), []);
+  const [dynamic] = checks(0xc0a87ffe);
+  assert.equal(dynamic?.ok, true);
+  assert.match(
+    dynamic?.text ?? '',
+    /dynamic range 192\.168\.127\.178 to 192\.168\.127\.254 holds 192\.168\.127\.254, the default gateway/,
+  );
+  assert.equal(checks(0xc0a87f50)[0]?.ok, false);
 });

@@ -2,8 +2,16 @@
 
 import { RackError } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
-import { formatIpv4, formatNetwork, type Ipv4, type Ipv4Network, isLoopback, networkOf } from '../../net/address.ts';
-import { readDefaultRouteInterfaces } from '../../net/default-route.ts';
+import {
+  formatIpv4,
+  formatNetwork,
+  type Ipv4,
+  type Ipv4Network,
+  isLoopback,
+  networkContains,
+  networkOf,
+} from '../../net/address.ts';
+import { readDefaultRouters } from '../../net/default-route.ts';
 import type { HostInterface, InterfaceAddress } from '../../net/host-interface.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';
 import type { InterfaceProposal } from '../../region/networks/range-proposal.ts';
@@ -60,16 +68,21 @@ export function findCandidates(
   isTaken: (network: Ipv4Network) => boolean = () => false,
 ): readonly Candidate[] {
   const found: Candidate[] = [];
-  const outward = readDefaultRouteInterfaces();
+  const routers = readDefaultRouters();
   const interfaces = readInterfaces();
   for (const { name, addresses } of interfaces) {
     const all = addresses.filter(isUsable).map((one) => ({ ...one, network: networkOf(one.address, one.prefix) }));
     const usable = all.find(({ network }) => !isTaken(network));
     if (usable === undefined && name === wanted && all[0] !== undefined)
-      throw new RackError('already-exists', `${name} ${formatNetwork(all[0].network)} is served: rackboot networks list`);
+      throw new RackError(
+        'already-exists',
+        `${name} ${formatNetwork(all[0].network)} is served: rackboot networks list`,
+      );
     if (usable === undefined) continue;
     const { address, network } = usable;
-    found.push({ name, address, network, isDefaultRoute: outward.has(name) });
+    const gateway = [...routers.values()].find((one) => one !== undefined && networkContains(network, one));
+    const isDefaultRoute = routers.has(name);
+    found.push({ name, address, network, gateway, isDefaultRoute });
   }
   if (found.length === 0) {
     const unfit = wanted === undefined ? undefined : unfitText(wanted, interfaces);

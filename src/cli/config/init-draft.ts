@@ -6,6 +6,7 @@ import type { ParsedConfig } from '../../config/resolve-file.ts';
 import { RackError } from '../../errors.ts';
 import type { Settings } from '../../machines/settings.ts';
 import { formatIpv4, parseIpv4 } from '../../net/address.ts';
+import { hostResolvers } from '../../net/host-resolvers.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';
 import { proposeAlongside } from '../../region/networks/range-proposal.ts';
 import { print } from '../terminal/output.ts';
@@ -122,14 +123,15 @@ const QUESTIONS: Readonly<Record<Exclude<Field, 'interface'>, string>> = {
 
 /** The proposal for an answer; empty for the interface if the choice is not clear. */
 function propose(candidates: readonly Candidate[], field: Field, answers: Answers): string {
-  if (field === 'upstream') return '-';
+  if (field === 'upstream') return hostResolvers().map(formatIpv4).join(' ') || '-';
   if (field === 'interface') {
     const apart = candidates.filter(({ isDefaultRoute }) => !isDefaultRoute);
     return (apart.length === 1 ? apart[0]?.name : undefined) ?? '';
   }
   if (field === 'mode') return 'proxy';
-  if (field === 'router' || answers.mode === 'proxy') return '-';
+  if (answers.mode === 'proxy') return '-';
   const place = candidates.find(({ name }) => name === answers.interface);
+  if (field === 'router') return place?.gateway === undefined ? '-' : formatIpv4(place.gateway);
   const former = field === 'low' || field === 'high' ? place?.formerRange?.[field] : undefined;
   if (former !== undefined) return formatIpv4(former);
   return place === undefined ? '' : proposeAlongside(place, parseIpv4(answers.router ?? ''), answers)[field];

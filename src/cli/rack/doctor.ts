@@ -11,6 +11,7 @@ import type { Finding } from '../../doctor/finding.ts';
 import { type RunningFacts, readHostFacts, readPorts } from '../../doctor/host-facts.ts';
 import { RackError } from '../../errors.ts';
 import { LAB_NAMESPACE } from '../../lab/namespace.ts';
+import { readDefaultRouters } from '../../net/default-route.ts';
 import { enterNamespaceOf } from '../../net/linux/network-namespace.ts';
 import { isApart } from '../region/status-lines.ts';
 import { findConfig } from '../terminal/config-in-force.ts';
@@ -81,6 +82,7 @@ export async function runDoctor({ config: file, outsideName, fixHint, json }: Do
     diskProblem: typeof running === 'string' ? undefined : (running.diskProblem ?? journalProblem(running)),
     treeProblem: typeof running === 'string' ? undefined : running.tree?.problem?.reason,
     unopened: typeof running === 'string' ? undefined : unopenedListeners(running),
+    gateways: [...readDefaultRouters().values()].flatMap((gateway) => gateway ?? []),
     ports: await readPorts(config, typeof running === 'string' ? undefined : running),
     regionProblem: region?.problem,
     failedAddresses: failedAddresses(region?.link?.addresses ?? [], systemClock.wallTimeMs()),

@@ -7,6 +7,8 @@ export interface InterfaceProposal {
   readonly name: string;
   readonly address: Ipv4;
   readonly network: Ipv4Network;
+  /** The default gateway of the host, whether or not it is offered as the router. */
+  readonly gateway?: Ipv4 | undefined;
 }
 
 interface ProposedRanges {
@@ -20,12 +22,12 @@ interface ProposedRanges {
 const DYNAMIC_ADDRESSES_MAX = 4096;
 
 /**
- * In the largest gap between the taken addresses (the rack, the router): its upper half for unknown machines, its lower
+ * In the largest gap between the taken addresses (the rack, its gateway, the router): its upper half for unknown machines, its lower
  * half for deployed ones. In a gap of 64 addresses or more the lowest quarter stays free for hosts that are already
  * there.
  */
 function proposeRanges(place: InterfaceProposal, router: Ipv4 | undefined): ProposedRanges {
-  const gap = largestGap(place, router === undefined ? [place.address] : [place.address, router]);
+  const gap = largestGap(place, takenIn(place, router));
   const size = gap.high - gap.low + 1;
   const start = size >= 64 ? gap.low + Math.floor(size / 4) : gap.low;
   const middle = start + Math.floor((gap.high - start + 1) / 2);
@@ -36,6 +38,12 @@ function proposeRanges(place: InterfaceProposal, router: Ipv4 | undefined): Prop
     high: formatIpv4(ipv4(Math.min(gap.high, middle + DYNAMIC_ADDRESSES_MAX - 1))),
   };
 }
+
+const takenIn = ({ address, gateway }: InterfaceProposal, router: Ipv4 | undefined): readonly Ipv4[] => [
+  address,
+  ...(gateway === undefined ? [] : [gateway]),
+  ...(router === undefined ? [] : [router]),
+];
 
 /** What a person has typed so far. */
 export type TypedRanges = Readonly<Partial<Record<keyof ProposedRanges, string | undefined>>>;
@@ -48,7 +56,7 @@ export function proposeAlongside(
 ): ProposedRanges {
   const proposed = proposeRanges(place, router);
   const of = (field: keyof ProposedRanges): Ipv4 | undefined => parseIpv4(typed[field] ?? '');
-  const taken: readonly number[] = [place.address, ...(router === undefined ? [] : [router])];
+  const taken: readonly number[] = takenIn(place, router);
   const [low, staticLow] = [of('low'), of('staticLow')];
   const end = low === undefined ? undefined : endOfGap(place, taken, low);
   const high =

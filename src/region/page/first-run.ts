@@ -110,14 +110,12 @@ interface StepPage {
   readonly operations: readonly WantedOperation[];
 }
 
-/** The DNS servers that this host itself asks, without those on the host: they may be this rack. */
+/** The DNS servers that this host itself asks, without those of racks. */
 function resolversOfHost({ region }: View): string {
   const racks = region.racks.list().flatMap(({ pulse }) => pulse?.addresses ?? []);
   const own = new Set(racks.map(({ address }) => address.split('/')[0]));
-  const others = hostResolvers()
-    .map(formatIpv4)
-    .filter((server) => !server.startsWith('127.') && !own.has(server));
-  return others.join('\n');
+  const others = hostResolvers().map(formatIpv4);
+  return others.filter((server) => !own.has(server)).join('\n');
 }
 
 function proposalFor(view: View, setting: Setting): string {

@@ -30,3 +30,15 @@ for (const [name, typed] of CASES) {
     assert.ok(staticHigh < low || staticLow > high, JSON.stringify(known));
   });
 }
+
+test("no proposed range holds the host's default gateway, even if it is not offered as the router", () => {
+  for (const text of ['10.20.0.254', '10.20.0.150', '10.20.0.2']) {
+    const gateway = parseIpv4(text) ?? ANY;
+    const { low, high, staticLow, staticHigh } = proposeAlongside({ ...PLACE, gateway }, undefined, {});
+    for (const [from, to] of [
+      [low, high],
+      [staticLow, staticHigh],
+    ] as const)
+      assert.ok((parseIpv4(from) ?? 0) > gateway || (parseIpv4(to) ?? 0) < gateway, `${text} in ${from} to ${to}`);
+  }
+});
