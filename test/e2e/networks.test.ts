@@ -57,7 +57,10 @@ describe('the networks of a rack', { skip }, () => {
 
   test('init at a terminal offers to add one', async () => {
     const person = rack.type('init', '--state-dir', rack.stateDir, '--interface', 'br2', '--mode', 'server');
-    await person.answer(/this rack has br0 10\.77\.13\.0\/24, br1 10\.77\.15\.0\/24\.[\s\S]*Add another network\? \[Y\/n\] /, '');
+    await person.answer(
+      /this rack has br0 10\.77\.13\.0\/24, br1 10\.77\.15\.0\/24\.[\s\S]*Add another network\? \[Y\/n\] /,
+      '',
+    );
     for (const question of [/Router .*: /, /First .* unknown .*: /, /Last .* unknown .*: /])
       await person.answer(question, '');
     for (const question of [/First .* deployed .*: /, /Last .* deployed .*: /]) await person.answer(question, '');
