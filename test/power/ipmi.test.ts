@@ -4,36 +4,118 @@
 // ipmitool#53 (illegal parameter), ipmitool#350 (cipher suite), bmclib#382 (a Dell that is off already).
 
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { systemClock } from '../../src/clock.ts';
+import { findDriver } from '../../src/power/drivers.ts';
 import { ipmitoolCall, judgeIpmitool, splitAddress } from '../../src/power/ipmi.ts';
 import type { PowerOutcomeKind, PowerState } from '../../src/power/outcome.ts';
+import type { PowerValues } from '../../src/power/parameters.ts';
 import type { ProgramEnd } from '../../src/power/program.ts';
 import { textOf } from '../support/sentences.ts';
 
+const SURROUNDINGS = { clock: systemClock, sshIdentity: () => Promise.reject(new Error('no key here')) };
 const SETTINGS = {
   power_address: '10.0.0.5',
   power_driver: 'LAN_2_0',
   power_boot_type: 'auto',
   power_off_mode: 'soft',
-  cipher_suite_id: '3',
   privilege_level: 'OPERATOR',
 } as const;
 
 test('neither password nor key is among the arguments', () => {
-  const { args, environment } = ipmitoolCall({ ...SETTINGS, power_user: 'maas', power_pass: 'hunter2', k_g: 'k3y' });
-  assert.equal(args.join(' '), '-v -I lanplus -H 10.0.0.5 -p 623 -U maas -E -L OPERATOR -N 1 -R 3 -C 3 -K');
+  const { args, environment } = ipmitoolCall(
+    { ...SETTINGS, power_user: 'maas', power_pass: 'hunter2', k_g: 'k3y' },
+    '17',
+  );
+  assert.equal(args.join(' '), '-v -I lanplus -H 10.0.0.5 -p 623 -U maas -E -L OPERATOR -N 1 -R 3 -C 17 -K');
   assert.deepEqual(environment, { IPMI_PASSWORD: 'hunter2', IPMI_KGKEY: 'k3y' });
 });
 
 test('IPMI 1.5 has no cipher suite and no key', () => {
-  const { args, environment } = ipmitoolCall({
-    ...SETTINGS,
-    power_driver: 'LAN',
-    k_g: 'k3y',
-    privilege_level: 'ADMIN',
-  });
+  const old = { ...SETTINGS, power_driver: 'LAN', k_g: 'k3y', privilege_level: 'ADMIN' } as const;
+  const { args, environment } = ipmitoolCall(old, '3');
   assert.equal(args.join(' '), '-v -I lan -H 10.0.0.5 -p 623 -U  -E -L ADMINISTRATOR -N 1 -R 3');
   assert.deepEqual(environment, { IPMI_PASSWORD: '' });
+});
+
+/** What BMCs that lack a suite answer to the request to open a session (IPMI v2.0 table 13-15). */
+const NO_SUITE = [
+  'no matching cipher suite',
+  'invalid authentication algorithm',
+  'invalid integrity algorithm',
+  'invalid confidentiality algorithm',
+  'illegal parameter',
+  'Unknown (0x15)',
+];
+
+/** Runs `work` with a program in the place of ipmitool. @returns the suites with which it was asked */
+async function suitesAsked(script: string, work: () => Promise<void>): Promise<readonly string[]> {
+  const directory = mkdtempSync(join(tmpdir(), 'rackboot-ipmitool-'));
+  const path = process.env.PATH;
+  try {
+    writeFileSync(
+      join(directory, 'ipmitool'),
+      `#!/bin/sh
+for word; do [ "$before" = -C ] && suite=$word; before=$word; done
+echo "$suite" >> ${directory}/asked
+${script}`,
+      { mode: 0o755 },
+    );
+    process.env.PATH = `${directory}:${path}`;
+    await work();
+    return readFileSync(join(directory, 'asked'), 'utf8').trim().split('\n');
+  } finally {
+    process.env.PATH = path;
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** An ipmitool before a BMC that knows this suite alone. */
+const bmcOf = (suite: string, complaint: string): string =>
+  `[ "$suite" = ${suite} ] && echo "Chassis Power is on" && exit 0
+printf 'Error in open session response message : ${complaint}\\n\\nError: Unable to establish IPMI v2 / RMCP+ session\\n' >&2; exit 1`;
+
+async function query(more: PowerValues = {}) {
+  const values = { power_address: '10.0.0.5', power_user: 'maas', power_pass: 'x', ...more };
+  const opened = findDriver('ipmi')?.open('abc', values, SURROUNDINGS);
+  assert.ok(opened?.kind === 'open');
+  return await opened.port.query(new AbortController().signal);
+}
+
+test('without a suite in its settings a BMC is asked with 3, and with 17 if it lacks that', async () => {
+  for (const [suite, expected] of [
+    ['3', ['3']],
+    ['17', ['3', '17']],
+  ] as const)
+    for (const complaint of NO_SUITE) {
+      const asked = await suitesAsked(bmcOf(suite, complaint), async () => {
+        const { kind, state } = await query();
+        assert.deepEqual([kind, state], ['done', 'on'], complaint);
+      });
+      assert.deepEqual(asked, expected, complaint);
+    }
+});
+
+test('a BMC that lacks both says so, and one that has another complaint is asked once', async () => {
+  const none = await suitesAsked(bmcOf('8', 'no matching cipher suite'), async () =>
+    assert.match(textOf(await query()), /^the BMC does not know this cipher suite/),
+  );
+  assert.deepEqual(none, ['3', '17']);
+  for (const complaint of ['unauthorized role or privilege level requested', 'insufficient resources for session'])
+    assert.deepEqual(
+      await suitesAsked(bmcOf('17', complaint), async () => assert.notEqual((await query()).kind, 'done')),
+      ['3'],
+    );
+});
+
+test('a suite in the settings is the only one', async () => {
+  const asked = await suitesAsked(bmcOf('17', 'no matching cipher suite'), async () =>
+    assert.equal((await query({ cipher_suite_id: '3' })).kind, 'refused'),
+  );
+  assert.deepEqual(asked, ['3']);
 });
 
 const ADDRESSES: readonly (readonly [string, string, number])[] = [

@@ -44,7 +44,6 @@ test('the parameters of a driver are listed with the facts for a form', () => {
       default: 'LAN_2_0',
     },
   );
-  assert.equal(ipmi.find(({ name }) => name === 'cipher_suite_id')?.default, '3');
   const webhook = findDriver('webhook')?.parameters ?? [];
   assert.deepEqual(
     webhook.filter(({ required }) => required).map(({ name }) => name),

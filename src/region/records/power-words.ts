@@ -126,7 +126,7 @@ const COMPLAINTS: Readonly<Record<Complaint, string>> = {
   'wrong-privilege-level': 'the user may not have that privilege level',
   'may-not-switch': 'the user may not switch power',
   'unknown-cipher-suite':
-    'the BMC does not know this cipher suite or protocol; try another cipher_suite_id (17) or power_driver',
+    'the BMC does not know this cipher suite or protocol; set cipher_suite_id to one that it has (without it, 3 and 17 are tried), or another power_driver',
   'sessions-taken': 'all sessions of the BMC are taken',
   'unknown-name': 'its name is unknown',
   'no-answer': 'no answer',
