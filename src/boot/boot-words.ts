@@ -32,8 +32,15 @@ export const FILE_REASONS = {
   'machine-unknown': 'No machine of that name is known; the loader falls back to its default.',
   'image-missing': 'The kernel or initrd for this architecture and release was never imported; import the image.',
   'not-in-tree': 'There is no such file in the boot tree.',
+  'own-file': 'Rackboot keeps this file of the boot tree for itself.',
+  'not-readable':
+    'The boot tree has this file, but the user that runs Rackboot may not read it: sudo chmod -R a+rX it.',
+  'several-spellings':
+    'The boot tree has several files whose names differ from this one in upper and lower case only: keep one of them, or ask by its name.',
 };
-export type AssetRefusal = Exclude<keyof typeof FILE_REASONS, 'not-in-tree'>;
+/** Why no file of the tree answers, although its name is allowed. */
+export type MissingReason = keyof typeof FILE_REASONS;
+export type AssetRefusal = Exclude<MissingReason, 'not-in-tree' | 'own-file' | 'not-readable' | 'several-spellings'>;
 
 /** What a configuration brings to a machine, by purpose. */
 export const PURPOSE_SENTENCES: Readonly<Record<string, string>> = {
@@ -83,6 +90,10 @@ export function configuredText(purpose: string, menuSeconds?: number): string {
   if (text.startsWith('to ')) return `${loaded} ${text}`;
   return text.startsWith('that ') ? `${loaded}, which says ${text}` : `${loaded} (${text})`;
 }
+
+/** In parentheses, what the tree has in the place of a file. */
+export const foundText = ({ found }: { readonly found?: string | undefined }): string =>
+  found === undefined ? '' : ` (it has ${found})`;
 
 export const fileText = ({ file }: { readonly file?: string | undefined }): string => file ?? 'a file';
 

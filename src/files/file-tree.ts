@@ -1,8 +1,8 @@
 // The boot tree on disk, outside which it never opens a file. Sources: open(2) (O_NOFOLLOW, O_NONBLOCK), proc(5) (/proc/self/fd),
 // CONTRIBUTING.md ("The map of rooms").
 //
-// 1. A path is names joined by `/`. Empty and hidden names, `.` and `..` count as missing, and so do targets of links to outside the tree.
-//    Links that end inside it are followed.
+// 1. A path is names joined by `/`. Empty names, `.` and `..` count as missing, and so do what Rackboot keeps in the tree for itself
+//    (`own-names.ts`) and targets of links to outside the tree. Links that end inside it are followed.
 // 2. Only regular files are opened. Opening never waits for a FIFO and never touches a device.
 // 3. The path is resolved, checked, and opened without following a final link. The opened file's real path is checked again where the
 //    system reports it, so a directory replaced by a link in between gains nothing.
@@ -17,6 +17,7 @@ import { BoundedMap } from '../bounded-map.ts';
 import { type Instant, systemClock } from '../clock.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import type { FileTree, OpenedFile } from './opened-file.ts';
+import { isOwnPath } from './own-names.ts';
 import { type ReadHandle, SharedFile } from './shared-file.ts';
 import { SLICE_CACHE_BYTES_MAX, SliceCache } from './slice-cache.ts';
 import { TreeIndex, walkTree } from './tree-index.ts';
@@ -90,7 +91,7 @@ interface Lookup {
 export function splitPath(path: string): readonly string[] | undefined {
   if (path.length > PATH_CHARACTERS_MAX || path.includes('\0')) return undefined;
   const names = path.split('/');
-  return names.every((name) => name !== '' && !name.startsWith('.')) ? names : undefined;
+  return names.every((name) => name !== '' && name !== '.' && name !== '..') && !isOwnPath(names) ? names : undefined;
 }
 
 export class BootTree implements FileTree {
@@ -175,6 +176,11 @@ export class BootTree implements FileTree {
   /** As current as the last `refresh`. */
   hasFile(path: string): boolean {
     return this.#given.has(path) || this.#index.hasFile(path);
+  }
+
+  /** As current as the last `refresh`. */
+  alike(path: string): readonly string[] {
+    return this.#index.alike(path);
   }
 
   /** Without links to directories; undefined if the index has no such file. */
@@ -300,18 +306,21 @@ export class BootTree implements FileTree {
     }
   }
 
-  /** Undefined if it lies outside the tree. */
+  /** Undefined if it lies outside the tree, or is Rackboot's own. */
   async #resolve(path: string): Promise<string | undefined> {
     const real = await realpath(`${this.directory}${sep}${path}`);
-    if (real.startsWith(this.#root + sep)) return real;
     // The tree's directory may be a link that was switched.
-    this.#root = (await resolveRoot(this.directory)).real;
-    return real.startsWith(this.#root + sep) ? real : undefined;
+    if (!real.startsWith(this.#root + sep)) this.#root = (await resolveRoot(this.directory)).real;
+    return this.#isServed(real) ? real : undefined;
+  }
+
+  #isServed(real: string): boolean {
+    return real.startsWith(this.#root + sep) && !isOwnPath(real.slice(this.#root.length + 1).split(sep));
   }
 
   async #isContained(handle: ReadHandle): Promise<boolean> {
     if (process.platform !== 'linux') return true;
-    return (await readlink(`/proc/self/fd/${handle.fd}`)).startsWith(this.#root + sep);
+    return this.#isServed(await readlink(`/proc/self/fd/${handle.fd}`));
   }
 
   #keep(real: string, handle: ReadHandle, seen: Stats): SharedFile {

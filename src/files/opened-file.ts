@@ -30,4 +30,6 @@ export interface FileTree {
    * Other failures reject with the operating system's error.
    */
   open(path: string): Promise<OpenedFile | undefined>;
+  /** The paths of its files that are this one, or differ from it in upper and lower case only; undefined: it has no index. */
+  alike?(path: string): readonly string[];
 }

@@ -2,14 +2,18 @@
 //
 //   walkTree ── each real directory once ──▶ Directory ═ names ═▶ Directory …      TreeIndex.hasFile follows the names of a path
 //
-// 1. Hidden names and links that end outside the tree are skipped.
+// 1. Hidden names, which no loader, kernel or initrd has, and links that end outside the tree or at what
+//    Rackboot keeps there for itself (`own-names.ts`) are skipped.
 // 2. A real directory is read once, and a path passes through it at most once: a loop costs nothing.
 // 3. The walk is bounded in depth and in entries. An unreadable directory is skipped.
+// 4. Any client may ask for names that differ in upper and lower case only. The answer comes from memory: a name costs a look-up in at most
+//    ALIKE_MAX directories, whose names are folded once.
 
 import type { Dirent } from 'node:fs';
 import { opendir, realpath, stat } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { osErrorCode, RackError } from '../errors.ts';
+import { isOwnPath } from './own-names.ts';
 
 /**
  * The most entries read. Only users who may write into the tree can fill it. A larger tree has no index, which the boot door reports, and
@@ -18,6 +22,8 @@ import { osErrorCode, RackError } from '../errors.ts';
 export const TREE_ENTRIES_MAX = 200_000;
 /** In names below the root. */
 export const TREE_DEPTH_MAX = 12;
+/** The most files, and directories at each depth, that count as alike. */
+export const ALIKE_MAX = 8;
 /** Entries per system call: more would keep the event loop busy for milliseconds. */
 const ENTRIES_AT_A_TIME = 256;
 
@@ -29,8 +35,12 @@ interface Directory {
   readonly directories: Map<string, Directory>;
 }
 
+/** By the folded name, the names of a directory. */
+type Spellings = ReadonlyMap<string, readonly string[]>;
+
 export class TreeIndex {
   readonly #root: Directory | undefined;
+  readonly #spellings = new WeakMap<Directory, Spellings>();
   readonly entries: number;
   /** The depth of the lowest directory read, below the root; links can make it exceed TREE_DEPTH_MAX. */
   readonly depth: number;
@@ -65,7 +75,46 @@ export class TreeIndex {
     if (name === '') return at.real.slice(root.real.length + 1);
     return at.files.has(name) ? `${at.real}${sep}${name}`.slice(root.real.length + 1) : undefined;
   }
+
+  /** The files whose paths are this one, or differ from it in upper and lower case only; at most ALIKE_MAX. */
+  alike(path: string): readonly string[] {
+    const names = path.split('/');
+    if (this.#root === undefined || names.length > TREE_DEPTH_MAX + 1) return [];
+    let places: readonly Place[] = [{ at: this.#root, path: '' }];
+    for (const name of names.slice(0, -1)) {
+      const next = places.flatMap(({ at, path: above }) =>
+        this.#spelt(at, name).flatMap((spelt): readonly (readonly [Directory, Place])[] => {
+          const directory = at.directories.get(spelt);
+          return directory === undefined ? [] : [[directory, { at: directory, path: `${above}${spelt}/` }]];
+        }),
+      );
+      // A link to a directory is no other place.
+      places = [...new Map(next.toReversed()).values()].toReversed().slice(0, ALIKE_MAX);
+    }
+    return places
+      .flatMap(({ at, path: above }) =>
+        this.#spelt(at, names.at(-1) ?? '').flatMap((spelt) => (at.files.has(spelt) ? [above + spelt] : [])),
+      )
+      .slice(0, ALIKE_MAX);
+  }
+
+  #spelt(directory: Directory, name: string): readonly string[] {
+    let spellings = this.#spellings.get(directory);
+    if (spellings === undefined) {
+      spellings = Map.groupBy([...directory.files, ...directory.directories.keys()], fold);
+      this.#spellings.set(directory, spellings);
+    }
+    return spellings.get(fold(name)) ?? [];
+  }
 }
+
+interface Place {
+  readonly at: Directory;
+  /** With a slash at its end; empty: the root. */
+  readonly path: string;
+}
+
+const fold = (name: string): string => name.toLowerCase();
 
 /**
  * `root` has all links resolved.
@@ -100,7 +149,7 @@ async function enter(root: string, known: Map<string, Directory>, parent: Direct
   try {
     const path = parent.real + sep + name;
     const real = isLink ? await realpath(path) : path;
-    if (!real.startsWith(root + sep)) return;
+    if (!real.startsWith(root + sep) || isOwnPath(real.slice(root.length + 1).split(sep))) return;
     if (isLink && (await stat(real)).isFile()) parent.files.add(name);
     else if (parent.depth < TREE_DEPTH_MAX)
       parent.directories.set(name, await addDirectory(known, real, parent.depth + 1));

@@ -10,6 +10,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type BootAsset, type ResolveAsset, toldBy } from '../boot/asset.ts';
+import { type AssetFile, openAssetFile } from '../boot/asset-file.ts';
 import type { Instant } from '../clock.ts';
 import type { Counters } from '../counters.ts';
 import { errorText } from '../errors.ts';
@@ -144,22 +145,25 @@ export class BootRequests {
   }
 
   async #answerFrom(exchange: Exchange, asset: Exclude<BootAsset, { readonly kind: 'refused' }>): Promise<void> {
-    const file = await this.#deps.files.open(asset.path);
-    if (file === undefined) return this.#answerWithoutFile(exchange, asset);
+    const opened = await openAssetFile(asset, this.#deps.files);
+    if (opened.kind === 'missing') return this.#answerWithoutFile(exchange, asset, opened);
     try {
-      await this.#sendFile(exchange, asset.path, file);
+      await this.#sendFile(exchange, opened.path, opened.file);
     } finally {
-      file.close();
+      opened.file.close();
     }
   }
 
-  #answerWithoutFile(exchange: Exchange, asset: Exclude<BootAsset, { readonly kind: 'refused' }>): void {
+  #answerWithoutFile(
+    exchange: Exchange,
+    asset: Exclude<BootAsset, { readonly kind: 'refused' }>,
+    { reason, found }: Extract<AssetFile, { readonly kind: 'missing' }>,
+  ): void {
     const { request, response } = exchange;
     if (asset.kind !== 'rendered') {
-      const reason = asset.kind === 'missing' ? asset.reason : 'not-in-tree';
       sendText(response, request.method, answerText(404, `not found: ${reason}\n`));
       this.#deps.counters.add('missing');
-      this.#publishAbout(exchange, 'http.missing', { status: 404, reason });
+      this.#publishAbout(exchange, 'http.missing', { status: 404, reason, found });
       return;
     }
     sendText(response, request.method, answerText(200, asset.text));

@@ -8,6 +8,7 @@ import {
   detailsText,
   FILE_REASONS,
   fileText,
+  foundText,
   listenerText,
   reasonsOf,
   sizeText,
@@ -105,6 +106,8 @@ const FIELDS = {
   port: 'number?',
   /** A stable word, or the operating system's error. */
   reason: 'text?',
+  /** What the boot tree has in the place of the file. */
+  found: 'text?',
   /** The host and port where no region answers. */
   region: 'text?',
   /** The beginning of the region's answer, if it refuses the request; without an answer of the region, the error or what answered. */
@@ -187,8 +190,8 @@ export const HTTP_EVENTS = {
   'http.missing': event({
     level: 'info',
     message: 'File requested by HTTP does not exist',
-    fields: ['file', 'reason'],
-    text: (event) => `Requested ${fileText(event)} by HTTP: ${reasonText(event.reason)}`,
+    fields: ['file', 'reason', 'found'],
+    text: (event) => `Requested ${fileText(event)} by HTTP: ${reasonText(event.reason)}${foundText(event)}`,
     explanation:
       'The boot tree has no such file and none is rendered under this name; the client got 404 at once. Loaders try several names in ' +
       'turn. If a machine stops here, put the file into boot.tree, or import the image named in reason.',

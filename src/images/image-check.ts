@@ -15,6 +15,7 @@ import { readdirSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { assertOutside } from '../errors.ts';
+import { ownPlace } from '../files/own-names.ts';
 import { seenEntry, seenIdentity } from '../files/seen-stats.ts';
 import { blobsOf, type ImageBlob, manifestPath, readImages, type StoredImage } from './image-store.ts';
 import { asStoreError } from './store-error.ts';
@@ -120,7 +121,7 @@ async function takeOut(
 }
 
 /** The directory of the damaged files that were kept. */
-export const damagedOf = (tree: string): string => join(tree, 'images', '.damaged');
+export const damagedOf = (tree: string): string => ownPlace(tree, '.damaged');
 
 /** The size of the damaged files that were kept; 0: none, or they cannot be read. */
 export function bytesMovedAside(tree: string): number {

@@ -18,6 +18,7 @@ import { cleanText } from '../clean-text.ts';
 import { counted } from '../counted.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import { parseJson } from '../fields.ts';
+import { ownPlace } from '../files/own-names.ts';
 import { seenEntry } from '../files/seen-stats.ts';
 import {
   bytesShape,
@@ -143,7 +144,7 @@ const manifestShape = z.object({
 export type StoredImage = Readonly<Omit<z.output<typeof manifestShape>, 'schema'>>;
 
 /** The directory of the manifests. */
-export const manifestsOf = (tree: string): string => join(tree, 'images', '.manifests');
+export const manifestsOf = (tree: string): string => ownPlace(tree, '.manifests');
 
 const manifestName = (name: ImageName): string => `${FIELDS.map((field) => name[field]).join('~')}.json`;
 

@@ -6,7 +6,7 @@
 //    clients request them as octet.
 
 import type { BootAsset } from '../boot/asset.ts';
-import { unreachable } from '../errors.ts';
+import { openAssetFile } from '../boot/asset-file.ts';
 import type { FileSource } from '../files/file-source.ts';
 import type { FileTree } from '../files/opened-file.ts';
 
@@ -26,28 +26,19 @@ export interface Content {
   close(isDoubtful?: boolean): void;
 }
 
-type OpenedContent =
+export type OpenedContent =
   | { readonly kind: 'content'; readonly content: Content; readonly rendered: boolean }
-  | { readonly kind: 'missing'; readonly reason: string }
+  | { readonly kind: 'missing'; readonly reason: string; readonly found?: string }
   | { readonly kind: 'refused'; readonly reason: string };
 
 /** Opens the content of an asset. Rejects with the file system's error. */
 export async function openContent(asset: BootAsset, files: FileTree, mode: string): Promise<OpenedContent> {
   if (asset.kind === 'refused') return { kind: 'refused', reason: asset.reason };
-  const file = await files.open(asset.path);
-  const rendered = file === undefined && asset.kind === 'rendered';
-  const content = rendered ? inMemory(Buffer.from(asset.text, 'utf8')) : file;
-  if (content !== undefined)
-    return mode === 'octet' ? { kind: 'content', content, rendered } : asNetascii(content, rendered);
-  switch (asset.kind) {
-    case 'missing':
-      return { kind: 'missing', reason: asset.reason };
-    case 'file':
-    case 'rendered':
-      return { kind: 'missing', reason: 'not-in-tree' };
-    default:
-      return unreachable(asset);
-  }
+  const opened = await openAssetFile(asset, files);
+  const contentOf = (content: Content, rendered: boolean) =>
+    mode === 'octet' ? ({ kind: 'content', content, rendered } as const) : asNetascii(content, rendered);
+  if (opened.kind === 'file') return contentOf(opened.file, false);
+  return asset.kind === 'rendered' ? contentOf(inMemory(Buffer.from(asset.text, 'utf8')), true) : opened;
 }
 
 async function asNetascii(content: Content, rendered: boolean): Promise<OpenedContent> {

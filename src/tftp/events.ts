@@ -8,6 +8,7 @@ import {
   detailsText,
   FILE_REASONS,
   fileText,
+  foundText,
   listenerText,
   reasonsOf,
   sizeText,
@@ -64,6 +65,8 @@ const FIELDS = {
   code: 'number?',
   /** A stable word, or the cleaned text of the operating system or the client. */
   reason: 'text?',
+  /** What the boot tree has in the place of the file. */
+  found: 'text?',
 } as const satisfies Forms;
 type Params = CommonParams & ParamsOf<typeof FIELDS>;
 const event = eventsWith(FIELDS);
@@ -121,8 +124,8 @@ export const TFTP_EVENTS = {
   'tftp.missing': event({
     level: 'info',
     message: 'File requested by TFTP does not exist',
-    fields: ['file', 'reason'],
-    text: (event) => `Requested ${fileText(event)} by TFTP: ${reasonText(event.reason)}`,
+    fields: ['file', 'reason', 'found'],
+    text: (event) => `Requested ${fileText(event)} by TFTP: ${reasonText(event.reason)}${foundText(event)}`,
     explanation:
       'The boot tree has no such file, and none is rendered under this name; the server told the client so at once. Loaders try ' +
       'several names (pxelinux.cfg/…, revocations.efi, *.lst) and continue. If a machine stops here, put the file into boot.tree, or ' +

@@ -30,7 +30,7 @@ import {
   type CarriedError,
 } from './carriage.ts';
 import { type CarriageState, SLOTS_MAX } from './carriage-state.ts';
-import { type Content, openContent } from './content.ts';
+import { type Content, type OpenedContent, openContent } from './content.ts';
 import type { TftpCounter, TftpEvent, TftpEventKind } from './events.ts';
 import { peerKey } from './listener.ts';
 import { encodeError, TFTP_ERROR } from './packet.ts';
@@ -291,7 +291,7 @@ export class Transfers {
       const asset = this.#deps.resolve({ path: request.file, peer, local: listener.address });
       session.holder = asset.mac;
       const opened = await openContent(asset, this.#deps.files, request.mode);
-      if (opened.kind !== 'content') this.#decline(session, opened.kind, opened.reason);
+      if (opened.kind !== 'content') this.#decline(session, opened);
       else if (session.over) opened.content.close();
       else {
         if (opened.rendered && asset.kind === 'rendered' && !asset.isForAnother) session.told = toldBy(asset);
@@ -331,7 +331,7 @@ export class Transfers {
     this.#deps.carry({ kind: 'start', slot, request: socket, terms, content: content.source });
   }
 
-  #decline(session: Session, kind: 'missing' | 'refused', reason: string): void {
+  #decline(session: Session, { kind, ...why }: Exclude<OpenedContent, { readonly kind: 'content' }>): void {
     if (session.over) return;
     const now = this.#deps.clock.now();
     const missing = kind === 'missing';
@@ -340,7 +340,7 @@ export class Transfers {
     else this.turnAway(session, TFTP_ERROR.accessViolation, 'Access violation');
     const event = missing ? 'tftp.missing' : 'tftp.refused';
     const sample = (missing ? this.#forgeable : this.#deps.refusals).take(event, now);
-    if (sample !== undefined) this.#deps.publish(session.event(event, now, { reason, ...sample }));
+    if (sample !== undefined) this.#deps.publish(session.event(event, now, { ...why, ...sample }));
   }
 
   /** @param isTold the client got an error, if it was due one */

@@ -66,7 +66,9 @@ function noise(length: number, seed = 1): Buffer {
   return Buffer.from(Uint8Array.from({ length }, () => Math.floor(random() * 256)));
 }
 
-test('a path is names without empty, dot and hidden ones', () => {
+const UUID = '11111111-2222-4333-8444-555555555555';
+
+test('a path is names without empty ones, `.`, `..` and those of Rackboot itself', () => {
   const cases: readonly (readonly [string, boolean])[] = [
     ['a', true],
     ['a/b/c.efi', true],
@@ -81,8 +83,18 @@ test('a path is names without empty, dot and hidden ones', () => {
     ['..', false],
     ['a/../b', false],
     ['a/./b', false],
-    ['.hidden', false],
-    ['a/.hidden/b', false],
+    ['.treeinfo', true],
+    ['profiles/debian/.disk/info', true],
+    ['...', true],
+    ['images/.lock', false],
+    ['images/.uploads/1-0123456789abcdef.part', false],
+    ['images/.downloads/x', false],
+    ['profiles/images/.lock', true],
+    ['images/fedora/.treeinfo', true],
+    [`.ipxe.efi.${UUID}`, false],
+    [`images/.part-${UUID}`, false],
+    [`images/.linux.new-${UUID}/linux`, false],
+    ['.rackboot-mirror/record.json', false],
     ['a\0b', false],
     ['a'.repeat(PATH_CHARACTERS_MAX), true],
     ['a'.repeat(PATH_CHARACTERS_MAX + 1), false],
@@ -91,7 +103,7 @@ test('a path is names without empty, dot and hidden ones', () => {
 });
 
 test('a link is followed inside the tree and never out of it', async (context) => {
-  const root = makeTree(context, { 'real/kernel': 'kernel', '.store/blob': 'blob' });
+  const root = makeTree(context, { 'real/kernel': 'kernel', '.store/blob': 'blob', 'images/.lock': '' });
   symlinkSync('real/kernel', join(root, 'inside'));
   symlinkSync('real', join(root, 'directory'));
   symlinkSync(join(root, 'real/kernel'), join(root, 'absolute'));
@@ -102,6 +114,7 @@ test('a link is followed inside the tree and never out of it', async (context) =
   symlinkSync('loop', join(root, 'loop'));
   symlinkSync('nothing', join(root, 'dangling'));
   symlinkSync('.store/blob', join(root, 'stored'));
+  symlinkSync('images/.lock', join(root, 'lock'));
   symlinkSync('.', join(root, 'self'));
   const tree = await BootTree.open(root);
   context.after(() => tree.close());
@@ -111,7 +124,8 @@ test('a link is followed inside the tree and never out of it', async (context) =
     ['directory/kernel', 'kernel'],
     ['absolute', 'kernel'],
     ['stored', 'blob'],
-    ['.store/blob', undefined],
+    ['.store/blob', 'blob'],
+    ['lock', undefined],
     ['outside', undefined],
     ['parent/secret', undefined],
     ['neighbour/secret', undefined],

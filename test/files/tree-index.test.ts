@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { BootTree } from '../../src/files/file-tree.ts';
-import { TREE_DEPTH_MAX, TREE_ENTRIES_MAX, walkTree } from '../../src/files/tree-index.ts';
+import { ALIKE_MAX, TREE_DEPTH_MAX, TREE_ENTRIES_MAX, walkTree } from '../../src/files/tree-index.ts';
 import { makeManyFiles } from '../support/many-files.ts';
 import { MEMORY_PLACE } from '../support/memory-place.ts';
 
@@ -44,6 +44,39 @@ test('a path has the path of its file without links to directories', async (cont
     ['c/to/initrd', undefined],
   ] as const)
     assert.equal(index.realOf(path), real, path);
+});
+
+test('names that differ in upper and lower case only are alike, at every depth, and no link counts twice', async (context) => {
+  const root = makeRoot(context);
+  for (const path of ['Boot/BCD', 'boot/fonts/x', 'EFI/BOOT/BOOTX64.EFI', 'kernel', 'Kernel', 'images/.lock']) {
+    mkdirSync(join(root, dirname(path)), { recursive: true });
+    writeFileSync(join(root, path), '');
+  }
+  symlinkSync('EFI', join(root, 'efi'));
+  for (let at = 0; at < 2 * ALIKE_MAX; at += 1) {
+    const mixed = [...'abcdefgh'].map((letter, index) => (at & (1 << index) ? letter.toUpperCase() : letter));
+    writeFileSync(join(root, mixed.join('')), '');
+  }
+  const index = await walkTree(root);
+  for (const [path, expected] of [
+    ['boot/bcd', ['Boot/BCD']],
+    ['BOOT/FONTS/X', ['boot/fonts/x']],
+    ['Efi/boot/bootx64.efi', ['EFI/BOOT/BOOTX64.EFI']],
+    ['KERNEL', ['Kernel', 'kernel']],
+    ['kernel', ['Kernel', 'kernel']],
+    ['images/.LOCK', []],
+    ['boot', []],
+    ['boot/none', []],
+  ] as const)
+    assert.deepEqual(
+      index
+        .alike(path)
+        .map((one) => one.replace('efi/', 'EFI/'))
+        .toSorted(),
+      expected,
+      path,
+    );
+  assert.equal(index.alike('ABCDEFGH').length, ALIKE_MAX);
 });
 
 describe('links that form loops', () => {

@@ -30,6 +30,10 @@ export class MemoryTree implements FileTree {
   open_ = 0;
   read_ = 0;
 
+  alike(path: string): readonly string[] {
+    return [...this.files.keys()].filter((one) => one.toLowerCase() === path.toLowerCase());
+  }
+
   async open(path: string) {
     const bytes = this.files.get(path);
     if (bytes === undefined) return undefined;

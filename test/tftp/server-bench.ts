@@ -117,7 +117,8 @@ export class Bench {
   constructor() {
     const resolve: ResolveAsset = ({ path }) => this.assets[path] ?? { kind: 'file', path, mac: undefined };
     const { clock, network } = this;
-    const files: FileTree = { open: (path) => this.#open(path) };
+    const alike = (path: string) => Object.keys(this.files).filter((one) => one.toLowerCase() === path.toLowerCase());
+    const files: FileTree = { open: (path) => this.#open(path), alike };
     this.server = new TftpServer({ network, clock, resolve, files, publish: (event) => this.events.push(event) });
   }
 

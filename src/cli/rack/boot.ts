@@ -119,7 +119,7 @@ function isReadable(path: string, mode = constants.R_OK): boolean {
   }
 }
 
-/** The directory of `--serve`. @throws RackError `bad-argument` also if it would show what this command keeps in `directory` */
+/** The directory of `--serve`. @throws RackError `bad-argument` also if it would show what this command keeps in `directory`, or is somebody's home */
 function servedDirectory(path: string, directory: string): string {
   if (!isReadable(path, constants.R_OK | constants.X_OK))
     throw new RackError(
@@ -127,8 +127,11 @@ function servedDirectory(path: string, directory: string): string {
       `--serve ${path}: ${ownUserName()}, who serves it, may not read it: move it to a place such as /srv, or sudo chmod -R a+rX ${path}`,
     );
   const served = givenPath('serve', path, 'directory');
-  if (realpathSync(directory).startsWith(join(served, '/')))
-    throw wrong(`--serve ${path}: everyone could read ${directory} in it, which holds keys: name a directory of files`);
+  const keys = [realpathSync(directory), join(served, '.ssh')].find(
+    (one) => one.startsWith(join(served, '/')) && existsSync(one),
+  );
+  if (keys !== undefined)
+    throw wrong(`--serve ${path}: everyone could read ${keys} in it, which holds keys: name a directory of files`);
   return served;
 }
 

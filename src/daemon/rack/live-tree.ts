@@ -93,6 +93,10 @@ export class LiveTree implements FileTree {
     return this.#tree.hasFile(path);
   }
 
+  alike(path: string): readonly string[] {
+    return this.#tree.alike(path);
+  }
+
   realOf(path: string): string | undefined {
     return this.#tree.realOf(path);
   }

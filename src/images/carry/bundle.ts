@@ -23,6 +23,7 @@ import { cleanText } from '../../clean-text.ts';
 import type { Clock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
+import { ownPlace } from '../../files/own-names.ts';
 import { fileFault } from '../../files/read-fault.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import type { ImageBytes } from '../disk-image.ts';
@@ -192,7 +193,7 @@ export async function addBundle({ tree, file, fileName, onResult, ...terms }: Bu
         continue;
       }
       try {
-        const workDir = join(tree, 'images', '.downloads');
+        const workDir = ownPlace(tree, '.downloads');
         const done = { tree, downloads, signal, workDir, nowMs: clock.wallTimeMs(), isCopy: true, bundle };
         const { added, ...facts } = await importFirstItem(
           [offer],

@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
 import type { Clock } from '../../clock.ts';
 import { assertOutside, errorText, isOutside, osErrorCode, RackError } from '../../errors.ts';
+import { ownPlace } from '../../files/own-names.ts';
 import type { Downloads } from '../download/queue.ts';
 import { removeImages } from '../image-removal.ts';
 import { COPY_SOURCE, hasBlob, type ImageName, isSameName, readImages, type StoredImage } from '../image-store.ts';
@@ -212,7 +213,7 @@ async function copyOne(offers: Preferred<Offer>, { tree, downloads, clock, onPro
       downloads,
       nowMs: clock.wallTimeMs(),
       isCopy: true,
-      workDir: join(tree, 'images', '.downloads'),
+      workDir: ownPlace(tree, '.downloads'),
       onProgress: (_, state) => {
         if (state.kind === 'downloading') onProgress({ file, bytes: state.bytes, total: state.total, error: '' });
       },

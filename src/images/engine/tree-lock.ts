@@ -3,13 +3,11 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
+import { ownPlace } from '../../files/own-names.ts';
 import { type HeldLock, tryLock } from '../file-lock.ts';
 import { assertOwnStore } from '../image-store.ts';
 import { makeDirectories } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
-
-/** The lock, relative to the tree. */
-const LOCK = 'images/.lock';
 
 /** By the real path of the store: the lock of this process, and how many works need it. */
 const held = new Map<string, { readonly lock: HeldLock; works: number }>();
@@ -41,7 +39,7 @@ export async function holdTree(tree: string): Promise<HeldLock> {
 }
 
 function lock(tree: string): HeldLock {
-  const path = join(tree, LOCK);
+  const path = ownPlace(tree, '.lock');
   const taken = tryLock(path, 0);
   if (taken !== undefined) return taken;
   const remedy = `wait until it ends (\`fuser ${path}\` shows it), then repeat this`;

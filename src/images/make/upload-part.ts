@@ -13,6 +13,7 @@ import { constants, type FileHandle, open, readdir, rename, rm, stat } from 'nod
 import { dirname, join } from 'node:path';
 import { newUuid } from '../../clock.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
+import { ownPlace } from '../../files/own-names.ts';
 import { ownershipRemedy } from '../../files/ownership.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { checkRoom, ROOM_CHECK_BYTES } from '../blob-writing.ts';
@@ -36,7 +37,7 @@ export interface WholeFile {
   readonly sha256: string;
 }
 
-const directoryOf = (tree: string): string => join(tree, 'images', '.uploads');
+const directoryOf = (tree: string): string => ownPlace(tree, '.uploads');
 
 const nameOf = ({ id, sha256 }: PartOf): string => `${id}-${sha256.slice(0, 16)}.part`;
 

@@ -21,6 +21,7 @@ import { basename, join } from 'node:path';
 import { shellWord } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
 import { isFields, parseJson } from '../../fields.ts';
+import { ownPlace } from '../../files/own-names.ts';
 import { removeDownload } from '../download/part-file.ts';
 import type { Download, DownloadRequest } from '../download/request.ts';
 import { holdFiles } from '../held-files.ts';
@@ -148,7 +149,7 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
   if (present !== undefined && hasBlob(tree, present)) return { image: present, added: false, system: undefined };
   const { os, release, architecture, subarchitecture, label, serial } = offer;
   checkPlace(tree, { os, release, architecture, subarchitecture, label, serial });
-  const directory = join(tree, 'images', '.downloads');
+  const directory = ownPlace(tree, '.downloads');
   await makeDirectories(directory);
   const request: DownloadRequest = { ...downloadOf(offer.files[0], directory, FILE_BYTES_MAX), isConverted: true };
   const lock = holdFiles([heldBy(request)], offerName(offer));

@@ -10,6 +10,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
+import { ownPlace } from '../../files/own-names.ts';
 import type { ReplacementCheck } from '../directory-publication.ts';
 import { removeDownload } from '../download/part-file.ts';
 import { checkNames, type EnvironmentRequest, type Publication } from '../environment.ts';
@@ -73,7 +74,7 @@ async function importMissing(offer: InstallerOffer, terms: InstallerTerms): Prom
   if (present !== undefined) return { directory: place, ...present, added: false };
   assertOwnStore(tree);
   assertReplaceable(tree, installerDirectory(offer), os);
-  const directory = join(tree, 'images', '.downloads');
+  const directory = ownPlace(tree, '.downloads');
   await makeDirectories(directory);
   // The initrd is written again, with drivers.
   const isConverted = offer.isFinished !== true && (os === WITH_PACKAGES || terms.packages !== undefined);

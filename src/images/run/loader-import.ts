@@ -11,6 +11,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
+import { ownPlace } from '../../files/own-names.ts';
 import { publishDirectory } from '../directory-publication.ts';
 import { removeDownload } from '../download/part-file.ts';
 import type { Publication } from '../environment.ts';
@@ -60,7 +61,7 @@ async function importMissing(offer: LoaderOffer, terms: LoaderTerms): Promise<Lo
   if (present !== undefined) return { directory, ...present, added: false };
   assertOwnStore(tree);
   assertReplaceable(tree, name);
-  const downloads = join(tree, 'images', '.downloads');
+  const downloads = ownPlace(tree, '.downloads');
   await makeDirectories(downloads);
   const wanted = offer.files.map((file) => ({ file, request: downloadOf(file, downloads, FILE_BYTES_MAX) }));
   const paths = wanted.map(({ request }) => heldBy(request));

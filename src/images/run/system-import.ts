@@ -11,6 +11,7 @@
 import { chmod, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RackError } from '../../errors.ts';
+import { ownPlace } from '../../files/own-names.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { removeDownload } from '../download/part-file.ts';
@@ -74,7 +75,7 @@ export async function importSystem(
   serialAmong(images);
   checkPlace(tree, name);
   checkSystemPlace(tree, { ...name, system });
-  await makeDirectories(join(tree, 'images', '.downloads'));
+  await makeDirectories(ownPlace(tree, '.downloads'));
   const root = rootOf(offer, system, terms);
   const others = further.map((file) => fileOf(file, tree));
   const progress = new FilesProgress(bytesOf(offer));
@@ -147,7 +148,7 @@ interface WantedFile {
 
 function fileOf(file: OfferedFile, tree: string): WantedFile {
   const { name, digest } = file;
-  const request = downloadOf(file, join(tree, 'images', '.downloads'), FILE_BYTES_MAX);
+  const request = downloadOf(file, ownPlace(tree, '.downloads'), FILE_BYTES_MAX);
   return { name, digest, request, path: blobPath(digest.hex, 'file') };
 }
 
@@ -163,7 +164,7 @@ function rootOf(
     const remedy = 'report it to the operators of its source';
     throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${why}; ${remedy}`);
   };
-  const directory = join(tree, 'images', '.downloads');
+  const directory = ownPlace(tree, '.downloads');
   const request = downloadOf(file, directory, ROOT_BYTES_MAX);
   const refused = readRefusal(request, format);
   if (refused !== undefined) refuse(refused);

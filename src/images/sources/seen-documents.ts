@@ -16,6 +16,7 @@ import { join, relative } from 'node:path';
 import { systemClock } from '../../clock.ts';
 import { osErrorCode } from '../../errors.ts';
 import { isFields, parseJson } from '../../fields.ts';
+import { ownPlace } from '../../files/own-names.ts';
 import { makeDirectories, publishFile } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
 
@@ -25,7 +26,7 @@ export interface SeenPlace {
   readonly nowMs: number;
 }
 
-export const seenDirectory = (tree: string): string => join(tree, 'images', '.seen');
+export const seenDirectory = (tree: string): string => ownPlace(tree, '.seen');
 const pathOf = (tree: string, url: string): string =>
   join(seenDirectory(tree), `${createHash('sha256').update(url).digest('hex').slice(0, 32)}.json`);
 
