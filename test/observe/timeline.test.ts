@@ -7,6 +7,7 @@ import type { RackEvent } from '../../src/event.ts';
 import { HTTP_EVENTS } from '../../src/http/events.ts';
 import { ipv4, mac } from '../../src/net/address.ts';
 import { EventStream } from '../../src/observe/event-stream.ts';
+import { eventText } from '../../src/observe/event-text.ts';
 import {
   FOLLOWERS_MAX,
   MACHINES_MAX,
@@ -266,6 +267,14 @@ for (const [event, expected] of AT_WORK) {
     assert.match(describeWaiting(findWaiting(steps, at(1, '').at, machine)), expected);
   });
 }
+test('the event of a configuration says how long its menu waits', () => {
+  for (const kind of ['http.rendered', 'tftp.sent'])
+    assert.match(
+      eventText(at(0, kind, { file: 'ipxe.cfg', purpose: 'local', menuSeconds: 10 })),
+      /^Loaded its configuration with a menu of 10 s, which without a choice goes on to boot its own disk$/,
+    );
+});
+
 test('a running machine that is Deployed has no fault, though its last report was refused or its last download cut off', () => {
   for (const event of [at(0, 'http.posted', { file: 'x', status: 401 }), at(0, 'http.aborted', { file: 'images/x' })]) {
     const steps = timelineOf(event).timeline.find(MAC) ?? [];
