@@ -11,6 +11,7 @@ import { findKeyRule, isSectionOfFile } from './keys.ts';
 import { mergeSettings, pinnedKeys } from './merge.ts';
 import { nearestKey } from './nearest-key.ts';
 import { profile } from './profile-list.ts';
+import { findRecordFaults } from './record-faults.ts';
 import { resolveFile, type UsableConfig } from './resolve-file.ts';
 import { settingShapes } from './setting-shapes.ts';
 import { clusterInterfaceFields, writtenConfigSchema } from './written.ts';
@@ -34,6 +35,17 @@ export const settingsRules = (host: () => readonly HostAddresses[]): SettingsRul
     const overlaps = (usable: UsableConfig) => (isHere ? findHostOverlaps(usable, host()) : []);
     const problems = parsed.ok ? overlaps(parsed) : parsed.problems;
     return problems.map(({ path, message }) => ({ key: path, message }));
+  },
+  recordFaultsOf(file, before, after) {
+    const [former, next] = [resolveFile(fileOf(file), before), resolveFile(fileOf(file), after)];
+    const known = new Set((former.ok ? findRecordFaults(former.config).left : []).map(({ message }) => message));
+    const faults = next.ok ? findRecordFaults(next.config).left : [];
+    return faults
+      .filter(({ message }) => !known.has(message))
+      .map(({ index, reason, message }) => ({
+        key: `dns.records[${index}].${reason === 'alias-loop' ? 'data' : 'type'}`,
+        message,
+      }));
   },
   bootStopsOf(file, before, after) {
     const [former, next] = [resolveFile(fileOf(file), before), resolveFile(fileOf(file), after)];

@@ -19,13 +19,10 @@ import { type Query, RCODE } from './message.ts';
 import { isWithin, parentOf } from './name.ts';
 import { findSet, type NameNode, renameNode } from './name-node.ts';
 import type { NameSource } from './names.ts';
-import { addressRdata, CLASS_IN, type DnsRecord, nameRdata, TYPE, targetOf } from './record.ts';
+import { addressRdata, CLASS_IN, CNAME_CHAIN_MAX, type DnsRecord, nameRdata, TYPE, targetOf } from './record.ts';
 import { bareReply, type Reply } from './reply.ts';
 import { parseReverseName } from './reverse-name.ts';
 import { RECORD_TTL, type Zone, type Zones } from './zones.ts';
-
-/** Aliases followed for one question; a longer chain, or a loop, is a SERVFAIL. */
-export const CNAME_CHAIN_MAX = 8;
 
 export interface AnswerFacts {
   readonly zones: Zones;

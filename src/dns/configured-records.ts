@@ -4,7 +4,7 @@ import type { Ipv4 } from '../net/address.ts';
 import type { ConfiguredRecord } from './config.ts';
 import type { NameReport } from './events.ts';
 import { parseName } from './name.ts';
-import { CLASS_IN, type DnsRecord, rdataAddress, TYPE } from './record.ts';
+import { CLASS_IN, CNAME_CHAIN_MAX, type DnsRecord, rdataAddress, TYPE } from './record.ts';
 import { parseRdata, RECORD_TYPE_NUMBERS } from './record-text.ts';
 import { RECORD_TTL } from './zones.ts';
 
@@ -28,32 +28,56 @@ interface ReadRecords {
   readonly others: ReadonlyMap<string, readonly DnsRecord[]>;
 }
 
-/** Reports and skips a record whose data does not fit its type, or whose name has a CNAME. */
+/** Why a record is not served. */
+type RecordFault = 'bad-name' | 'bad-data' | 'alias-twice' | 'alias-beside-others' | 'alias-loop';
+
+/** Reports and skips a record whose data does not fit its type, and a CNAME that is not alone at its name or leads to no answer. */
 export function readRecords(records: readonly ConfiguredRecord[], report: (report: NameReport) => void): ReadRecords {
   const addresses: WantedName[] = [];
   const others = new Map<string, DnsRecord[]>();
+  const targets = aliasTargets(records);
+  const names = new Set(records.flatMap(({ name, type }) => (type === 'CNAME' ? [] : (parseName(name) ?? []))));
   const aliases = new Set<string>();
-  // CNAMEs first: their names have no other records.
-  for (const record of [...records].sort((a, b) => Number(b.type === 'CNAME') - Number(a.type === 'CNAME'))) {
+  for (const record of records) {
     const name = parseName(record.name);
     const rdata = parseRdata(record.type, record.data);
-    if (name === undefined || rdata === undefined || aliases.has(name)) {
-      const reason = name === undefined ? 'bad-name' : rdata === undefined ? 'bad-data' : 'name-has-alias';
+    const refuse = (reason: RecordFault): void => {
       const { type, data } = record;
       report({ kind: 'dns.record-invalid', name: record.name, type, data, reason });
-      continue;
-    }
-    const ttl = record.ttl ?? RECORD_TTL;
-    const type = RECORD_TYPE_NUMBERS[record.type];
-    if (type === TYPE.CNAME) aliases.add(name);
-    if (type === TYPE.A) {
+    };
+    if (name === undefined) refuse('bad-name');
+    else if (rdata === undefined) refuse('bad-data');
+    else if (record.type !== 'CNAME') {
+      const ttl = record.ttl ?? RECORD_TTL;
+      const type = RECORD_TYPE_NUMBERS[record.type];
       // A reverse look-up must not return a wildcard.
-      addresses.push({ fqdn: name, address: rdataAddress(rdata), ttl, reverse: !name.startsWith('*.') });
-    } else {
-      const list = others.get(name) ?? [];
-      list.push({ name, type, class: CLASS_IN, ttl, rdata });
-      others.set(name, list);
+      if (type === TYPE.A)
+        addresses.push({ fqdn: name, address: rdataAddress(rdata), ttl, reverse: !name.startsWith('*.') });
+      else others.set(name, [...(others.get(name) ?? []), { name, type, class: CLASS_IN, ttl, rdata }]);
+    } else if (names.has(name)) refuse('alias-beside-others');
+    else if (aliases.has(name)) refuse('alias-twice');
+    else if (isEndless(name, targets)) refuse('alias-loop');
+    else {
+      aliases.add(name);
+      others.set(name, [{ name, type: TYPE.CNAME, class: CLASS_IN, ttl: record.ttl ?? RECORD_TTL, rdata }]);
     }
   }
   return { addresses, others };
+}
+
+/** Where the CNAME of each name leads; the first of several counts. */
+function aliasTargets(records: readonly ConfiguredRecord[]): ReadonlyMap<string, string> {
+  const targets = new Map<string, string>();
+  for (const { name: written, type, data } of records) {
+    const [name, target] = [parseName(written), parseName(data.trim())];
+    if (type === 'CNAME' && name !== undefined && target !== undefined && !targets.has(name)) targets.set(name, target);
+  }
+  return targets;
+}
+
+/** True if the CNAMEs of a name lead back to it, or through more names than are followed. */
+function isEndless(name: string, targets: ReadonlyMap<string, string>): boolean {
+  let at: string | undefined = name;
+  for (let steps = 0; steps <= CNAME_CHAIN_MAX && at !== undefined; steps += 1) at = targets.get(at);
+  return at !== undefined;
 }

@@ -42,7 +42,10 @@ const claimOf = (owner: Params['winner'], mac: string | undefined, address: stri
 const RECORD_FAULTS: Readonly<Record<string, string>> = {
   'bad-name': 'bad name',
   'bad-data': 'bad data',
-  'name-has-alias': 'the name has a CNAME',
+  'alias-beside-others': 'the name has other records, and a CNAME stands alone (RFC 1034 §3.6.2)',
+  'alias-twice': 'the name has another CNAME already',
+  'alias-loop': 'it leads back to the name, or on through more CNAMEs than are followed',
+  'hides-host': "it would hide the domain's own records, or those of a rack, a machine or a reservation of this name",
   'not-a-domain-name': 'not a domain name',
 };
 
@@ -133,8 +136,9 @@ export const DNS_EVENTS = {
     text: ({ name, type, data, reason = '' }) =>
       `The DNS record ${name ?? ''} is ignored: ${type === undefined ? '' : `${type} ${data ?? ''}: `}${RECORD_FAULTS[reason] ?? reason}`,
     explanation:
-      'The data of a record in dns.records does not fit its type, or the name also has a CNAME (RFC 1034 §3.6.2). The record is left ' +
-      'out; correct it in the configuration.',
+      'The data of a record in dns.records does not fit its type; or it is a CNAME at a name that has other records (RFC 1034 §3.6.2), in a ' +
+      'loop, or, as an NS record may be, at the name of a domain, a rack, a machine or a reservation. The record is left out while that is ' +
+      'so; correct it in the configuration. `rackboot check` names such records beforehand, except those at names of machines.',
   }),
 };
 

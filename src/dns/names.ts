@@ -9,7 +9,8 @@
 // 2. Forward and reverse agree: a reverse look-up returns a name with this address, and every address with a name has one. Only a
 //    configured PTR record may disagree.
 // 3. The serial grows by one when nodes changed, once a turn of the event loop at most.
-// 4. A lease alone with its name and address has no node: `lone-leases.ts` computes its records. Once another owner claims either, it
+// 4. A configured record that would hide the rack's, a machine's or a reservation's own is withheld (`#servedAt`).
+// 5. A lease alone with its name and address has no node: `lone-leases.ts` computes its records. Once another owner claims either, it
 //    becomes and stays an ordinary claim (`#makeOrdinary`).
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../net/address.ts';
@@ -21,6 +22,7 @@ import { forwardNode, LoneLeases, reverseNode } from './lone-leases.ts';
 import { hostLabel, parentOf, parseName } from './name.ts';
 import { makeNode, type NameNode, sameNode } from './name-node.ts';
 import { addressRdata, CLASS_IN, type DnsRecord, nameRdata, TYPE } from './record.ts';
+import { formatRdata } from './record-text.ts';
 import { parseReverseName, reverseName } from './reverse-name.ts';
 import { RECORD_TTL } from './zones.ts';
 
@@ -55,6 +57,9 @@ export class Names implements NameSource {
   readonly #refused = new Map<Ipv4, Claim>();
   readonly #winners = new Map<string, readonly Claim[]>();
   #configured: ReadonlyMap<string, readonly DnsRecord[]> = new Map();
+  /** Names of which a configured record is withheld, and reported. */
+  readonly #withheld = new Set<string>();
+  #apexes: ReadonlySet<string> = new Set();
   readonly #nodes = new Map<string, NameNode>();
   readonly #below = new Map<string, number>();
   readonly #touchedNames = new Set<string>();
@@ -113,10 +118,13 @@ export class Names implements NameSource {
       claim(`${selfName}.${domain}`, index === 0);
       claim(domain, false);
     });
+    const apexes = new Set(domains);
+    for (const name of new Set([...apexes, ...this.#apexes])) this.#touchedNames.add(name);
+    this.#apexes = apexes;
     this.#replace('rack', wanted);
   }
 
-  /** Replaces the configured records; reports and skips one whose data does not fit its type, or whose name has a CNAME. */
+  /** Replaces the configured records; reports and skips those that cannot be served (`readRecords`, rule 4). */
   setRecords(records: readonly ConfiguredRecord[]): void {
     const { addresses, others } = readRecords(records, this.#report);
     for (const name of this.#configured.keys()) this.#touchedNames.add(name);
@@ -125,6 +133,7 @@ export class Names implements NameSource {
       this.#makeOrdinary(name);
     }
     this.#configured = others;
+    this.#withheld.clear();
     this.#hasDelegations = [...others.values()].flat().some((record) => record.type === TYPE.NS);
     this.#hasWildcards = [...others.keys(), ...addresses.map(({ fqdn }) => fqdn)].some((name) => name.startsWith('*.'));
     this.#replace('configured', addresses);
@@ -292,7 +301,8 @@ export class Names implements NameSource {
   /** Decides which claims win the name, and touches the affected addresses. */
   #decideName(name: string): void {
     const before = this.#winners.get(name) ?? NO_CLAIMS;
-    const isAlias = this.#configured.get(name)?.some((record) => record.type === TYPE.CNAME) === true;
+    const isAlias = this.#servedAt(name)?.some((record) => record.type === TYPE.CNAME) === true;
+    this.#reportWithheld(name);
     const after = isAlias ? NO_CLAIMS : this.#claims.winners(name);
     for (const claim of before) if (!after.includes(claim)) this.#touchedAddresses.add(claim.address);
     for (const claim of after) if (!before.includes(claim)) this.#touchedAddresses.add(claim.address);
@@ -302,6 +312,32 @@ export class Names implements NameSource {
     for (const claim of this.#claims.ofName(name)) {
       const held = after.some((other) => other === claim || other.address === claim.address);
       if (!held && this.#touchedAddresses.has(claim.address)) this.#reportConflict(claim, winner);
+    }
+  }
+
+  /** The configured records of a name that hide nothing of others. */
+  #servedAt(name: string): readonly DnsRecord[] | undefined {
+    const configured = this.#configured.get(name);
+    const isApex = this.#apexes.has(name);
+    const isOwned =
+      isApex || this.#claims.ofName(name).some(({ owner }) => owner !== 'lease' && owner !== 'configured');
+    if (!isOwned || configured === undefined) return configured;
+    // An NS record below the apex delegates the name (RFC 1034 §4.3.2 step 3b).
+    const served = configured.filter(({ type }) => type !== TYPE.CNAME && (isApex || type !== TYPE.NS));
+    return served.length === 0 ? undefined : served;
+  }
+
+  #reportWithheld(name: string): void {
+    const served = this.#servedAt(name);
+    const withheld = this.#configured.get(name)?.filter((record) => served?.includes(record) !== true) ?? [];
+    if (withheld.length === 0) this.#withheld.delete(name);
+    else if (!this.#withheld.has(name)) {
+      this.#withheld.add(name);
+      for (const { type, rdata } of withheld) {
+        const written = type === TYPE.CNAME ? 'CNAME' : 'NS';
+        const data = formatRdata(type, rdata);
+        this.#report({ kind: 'dns.record-invalid', name, type: written, data, reason: 'hides-host' });
+      }
     }
   }
 
@@ -324,7 +360,7 @@ export class Names implements NameSource {
 
   #rebuild(name: string): boolean {
     const before = this.#nodes.get(name);
-    const configured = this.#configured.get(name);
+    const configured = this.#servedAt(name);
     const owned = this.#winners.get(name) ?? NO_CLAIMS;
     const records: DnsRecord[] = [];
     for (const [index, { address, ttl }] of owned.entries()) {

@@ -35,6 +35,9 @@ export const TYPE = {
 /** The only class served. */
 export const CLASS_IN = 1;
 
+/** Aliases followed for one question; a longer chain, or a loop, is a SERVFAIL. */
+export const CNAME_CHAIN_MAX = 8;
+
 export interface DnsRecord {
   /** Lower-case text without the final dot. */
   readonly name: string;

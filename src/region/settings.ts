@@ -89,6 +89,8 @@ export interface SettingsRules {
   pinned(file: Settings): readonly string[];
   /** @param isHere true for the rack on this host */
   problemsOf(file: Settings, stored: Settings, isHere: boolean): readonly SettingProblem[];
+  /** The records of DNS that a rack would not serve if `after` replaced `before`. */
+  recordFaultsOf(file: Settings, before: Settings, after: Settings): readonly SettingProblem[];
   /** The settings that would stop machines from booting from this host's rack if `after` replaced `before`. */
   bootStopsOf(file: Settings, before: Settings, after: Settings): readonly SettingProblem[];
   /** A key's value in force, including defaults, in the form of the configuration file. */
@@ -109,6 +111,7 @@ export const NO_RULES: SettingsRules = {
   optionTypes: [],
   pinned: () => [],
   problemsOf: () => [],
+  recordFaultsOf: () => [],
   bootStopsOf: () => [],
   valueOf: () => undefined,
   interfacesOf: () => [],
@@ -303,7 +306,7 @@ export class RegionSettings {
         list = withChange(list, change);
         changes.push(change);
       }
-      const misfit = this.#check(list, changes) ?? this.#checkBoot(before, list, changes);
+      const misfit = this.#check(before, list, changes) ?? this.#checkBoot(before, list, changes);
       if (misfit !== undefined) return { kind: 'refuse', refusal: this.#misnamed(owner, edits) ?? misfit };
       const params = { changes: changes.map(({ key, value }) => ({ key, isRemoved: value === undefined })) };
       return {
@@ -397,18 +400,21 @@ export class RegionSettings {
   }
 
   /** Checks the settings for every rack that the changes concern. */
-  #check(list: readonly StoredSetting[], changes: readonly SettingChange[]): SettingsRefusal | undefined {
+  #check(
+    before: readonly StoredSetting[],
+    list: readonly StoredSetting[],
+    changes: readonly SettingChange[],
+  ): SettingsRefusal | undefined {
     if (list.length > SETTINGS_MAX)
       return refusal('settings-limit', `the store holds at most ${SETTINGS_MAX} keys: remove some`);
     const own = this.#parts.ownRack()?.uuid ?? '';
     const isForAll = changes.some(({ rack }) => rack === '');
     const racks = isForAll ? [own, ...list.map(({ rack }) => rack)] : changes.map(({ rack }) => rack);
     for (const rack of new Set(racks)) {
-      const problems = this.rules.problemsOf(
-        this.#fileOf(rack),
-        this.#settingsFor(rack, list),
-        own !== '' && rack === own,
-      );
+      const [file, next] = [this.#fileOf(rack), this.#settingsFor(rack, list)];
+      const misfits = this.rules.problemsOf(file, next, own !== '' && rack === own);
+      const problems =
+        misfits.length > 0 ? misfits : this.rules.recordFaultsOf(file, this.#settingsFor(rack, before), next);
       if (problems.length > 0) return refuseSettings(problems);
     }
     return undefined;

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Answer, type AnswerFacts, answerQuery, CNAME_CHAIN_MAX } from '../../src/dns/answer.ts';
+import { type Answer, type AnswerFacts, answerQuery } from '../../src/dns/answer.ts';
 import type { ConfiguredRecord } from '../../src/dns/config.ts';
 import { LocalZones } from '../../src/dns/local-zones.ts';
 import { decodeQuery, RCODE } from '../../src/dns/message.ts';
@@ -17,8 +17,7 @@ const RECORDS: readonly ConfiguredRecord[] = [
   { name: 'deep.maas', type: 'CNAME', data: 'www.maas' },
   { name: 'gone.maas', type: 'CNAME', data: 'nobody-there.maas' },
   { name: 'out.maas', type: 'CNAME', data: 'www.example.com' },
-  { name: 'loop-a.maas', type: 'CNAME', data: 'loop-b.maas' },
-  { name: 'loop-b.maas', type: 'CNAME', data: 'loop-a.maas' },
+  { name: '*.round.maas', type: 'CNAME', data: 'x.round.maas' },
   { name: 'here.maas', type: 'CNAME', data: 'localhost' },
   { name: 'maas', type: 'MX', data: '10 mail.maas' },
   { name: 'mail.maas', type: 'A', data: '10.20.0.20' },
@@ -26,9 +25,6 @@ const RECORDS: readonly ConfiguredRecord[] = [
   { name: 'child.maas', type: 'NS', data: 'ns.child.maas' },
   { name: 'ns.child.maas', type: 'A', data: '10.20.0.30' },
   { name: 'override.example.com', type: 'A', data: '10.20.0.40' },
-  ...Array.from({ length: CNAME_CHAIN_MAX + 1 }, (_, index): ConfiguredRecord => {
-    return { name: `c${index}.maas`, type: 'CNAME', data: `c${index + 1}.maas` };
-  }),
 ];
 
 function site(): AnswerFacts {
@@ -146,8 +142,7 @@ describe('authoritative answers', () => {
       TYPE.A,
       ['forward www.example.com', 'an out.maas 30 CNAME www.example.com.'],
     ],
-    ['aliases in a loop are SERVFAIL', 'loop-a.maas', TYPE.A, ['SERVFAIL']],
-    [`more than ${CNAME_CHAIN_MAX} aliases are SERVFAIL`, 'c0.maas', TYPE.A, ['SERVFAIL']],
+    ['a wildcard alias in a loop is SERVFAIL', 'a.round.maas', TYPE.A, ['SERVFAIL']],
     [
       'an alias may lead to localhost',
       'here.maas',

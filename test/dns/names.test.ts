@@ -5,6 +5,7 @@ import { LEASE_CLAIMS_PER_NAME_MAX } from '../../src/dns/claims.ts';
 import type { ConfiguredRecord } from '../../src/dns/config.ts';
 import type { NameReport } from '../../src/dns/events.ts';
 import { Names } from '../../src/dns/names.ts';
+import { CNAME_CHAIN_MAX } from '../../src/dns/record.ts';
 import { reverseName } from '../../src/dns/reverse-name.ts';
 import { mac } from '../../src/net/address.ts';
 import { ip } from '../support/lab-facts.ts';
@@ -205,16 +206,68 @@ describe('configured records', () => {
     assert.deepEqual(has(all, 'node1.maas'), ['A 10.20.0.10', 'TXT "rack 3"']);
   });
 
-  it('RFC 1034 §3.6.2: a CNAME excludes all other records and claims of its name', () => {
+  const invalid = (reports: readonly NameReport[]) =>
+    reports.filter(({ kind }) => kind === 'dns.record-invalid').map(({ name, type, reason }) => [name, type, reason]);
+  const alias = (name: string, target: string) => configured(name, 'CNAME', target);
+
+  const FAULTS: readonly (readonly [name: string, records: readonly ConfiguredRecord[], faults: readonly unknown[]])[] =
+    [
+      [
+        'beside other records',
+        [alias('a.maas', 'x.maas'), configured('a.maas', 'TXT', 'x')],
+        [['a.maas', 'CNAME', 'alias-beside-others']],
+      ],
+      [
+        'beside another CNAME',
+        [alias('a.maas', 'x.maas'), alias('A.maas', 'y.maas')],
+        [['A.maas', 'CNAME', 'alias-twice']],
+      ],
+      ['that names itself', [alias('a.maas', 'A.maas.')], [['a.maas', 'CNAME', 'alias-loop']]],
+      [
+        'that leads into a loop, as those of the loop',
+        [alias('a.maas', 'b.maas'), alias('b.maas', 'c.maas'), alias('c.maas', 'b.maas')],
+        ['a', 'b', 'c'].map((name) => [`${name}.maas`, 'CNAME', 'alias-loop']),
+      ],
+      [
+        `that leads on through more than ${CNAME_CHAIN_MAX} others`,
+        Array.from({ length: CNAME_CHAIN_MAX + 1 }, (_, index) => alias(`c${index}.maas`, `c${index + 1}.maas`)),
+        [['c0.maas', 'CNAME', 'alias-loop']],
+      ],
+      ['at the apex of a zone', [alias('maas', 'x.example')], [['maas', 'CNAME', 'hides-host']]],
+      ['at the name of the rack', [alias('rack-1.maas', 'x.example')], [['rack-1.maas', 'CNAME', 'hides-host']]],
+      ['at the name of a reservation', [alias('kept.maas', 'x.example')], [['kept.maas', 'CNAME', 'hides-host']]],
+      ['at the name of a machine', [alias('node1.maas', 'x.example')], [['node1.maas', 'CNAME', 'hides-host']]],
+      ['at the name of a client is served', [alias('laptop.maas', 'x.example')], []],
+    ];
+  for (const [name, records, faults] of FAULTS)
+    for (const isFirst of [true, false])
+      it(`RFC 1034 §3.6.2: a CNAME ${name}${faults.length === 0 ? '' : ' is not served'}${isFirst ? '' : ', whichever came first'}`, () => {
+        const { names: all, reports } = names();
+        if (isFirst) all.setRecords(records);
+        all.setRack('rack-1', ['maas'], [ip('10.20.0.1')]);
+        all.setReservations([{ fqdn: 'kept.maas', address: ip('10.20.0.30') }]);
+        all.setMachines([NODE1]);
+        all.leaseBound(MAC, ip('10.20.0.100'), 'laptop', 'maas');
+        if (!isFirst) all.setRecords(records);
+        assert.deepEqual(invalid(reports), faults);
+        const own = ['maas', 'rack-1.maas', 'kept.maas', 'node1.maas'].map((one) => has(all, one));
+        assert.deepEqual(own, [['A 10.20.0.1'], ['A 10.20.0.1'], ['A 10.20.0.30'], ['A 10.20.0.10']]);
+      });
+
+  it('a CNAME is served as soon as its name is free, and its fault is reported once each time', () => {
     const { names: all, reports } = names();
     all.setMachines([NODE1]);
-    all.setRecords([configured('node1.maas', 'TXT', 'x'), configured('node1.maas', 'CNAME', 'other.maas')]);
-    assert.deepEqual(has(all, 'node1.maas'), ['CNAME other.maas.']);
-    assert.deepEqual(pointer(all, '10.20.0.10'), []);
-    assert.deepEqual(
-      reports.map(({ kind }) => kind),
-      ['dns.record-invalid'],
-    );
+    all.setRecords([alias('node1.maas', 'other.maas'), configured('node1.lab', 'NS', 'ns.lab')]);
+    all.setMachines([NODE1, { ...NODE1, address: ip('10.20.0.11') }]);
+    assert.deepEqual(invalid(reports), [['node1.maas', 'CNAME', 'hides-host']]);
+    all.setMachines([]);
+    assert.deepEqual([has(all, 'node1.maas'), pointer(all, '10.20.0.10')], [['CNAME other.maas.'], []]);
+    all.setMachines([NODE1, { fqdn: 'node1.lab', address: ip('10.20.0.12') }]);
+    assert.deepEqual([has(all, 'node1.maas'), has(all, 'node1.lab')], [['A 10.20.0.10'], ['A 10.20.0.12']]);
+    assert.deepEqual(invalid(reports).slice(1), [
+      ['node1.maas', 'CNAME', 'hides-host'],
+      ['node1.lab', 'NS', 'hides-host'],
+    ]);
   });
 
   it('a record whose data does not fit its type is reported, and the others are used', () => {

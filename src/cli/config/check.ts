@@ -7,6 +7,7 @@ import { absentLoaders } from '../../config/absent-loaders.ts';
 import { findBootStops } from '../../config/boot-stops.ts';
 import { formatProblems, readConfigText } from '../../config/config-file.ts';
 import { compareConfigs, effectsOf, formatChange } from '../../config/difference.ts';
+import { problemAt } from '../../config/file-problems.ts';
 import {
   findAuthorityProblems,
   findCertificateProblems,
@@ -15,9 +16,10 @@ import {
 } from '../../config/host-check.ts';
 import { siteSourcesFile, sourcesProblems } from '../../config/image-sources.ts';
 import { parseConfig } from '../../config/load.ts';
-import { pinnedKeys } from '../../config/merge.ts';
+import { mergeSettings, pinnedKeys } from '../../config/merge.ts';
 import { configNotes, wideDoors } from '../../config/notes.ts';
 import type { ConfigProblem, RackConfig } from '../../config/rack-config.ts';
+import { findRecordFaults } from '../../config/record-faults.ts';
 import type { ParsedConfig, UsableConfig } from '../../config/resolve-file.ts';
 import { interfaceStates } from '../../daemon/rack/interface-states.ts';
 import { judgeTree, type TreeJudgement } from '../../doctor/tree-judgement.ts';
@@ -49,6 +51,7 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
   const waiting = parsed.ok
     ? [
         ...wideDoors(parsed.config).map(noteText),
+        ...findRecordFaults(parsed.config).taking.map(({ index, message }) => `dns.records[${index}]: ${message}`),
         ...absentLoaders(parsed.config.boot),
         ...asOwnerOf(parsed.config.stateDir, () => otherKeyLines(parsed.config)),
         ...waitingLines(parsed.config),
@@ -122,8 +125,17 @@ const problemsOf = (parsed: ParsedConfig) =>
         ...asOwnerOf(parsed.config.stateDir, () => findCertificateProblems(parsed.config)),
         ...findAuthorityProblems(parsed.config),
         ...findOwnCopyProblems(parsed),
+        ...findRecordProblems(parsed),
       ]
     : parsed.problems;
+
+/** Records that the rack would not serve. */
+function findRecordProblems({ config, file, stored }: UsableConfig): readonly ConfigProblem[] {
+  const merge = mergeSettings(file.values, stored);
+  return findRecordFaults(config).left.map(({ index, message }) =>
+    problemAt(['dns', 'records', index], message, merge, file),
+  );
+}
 
 /** Of a rack's own region with an interrupted copy. */
 const findOwnCopyProblems = ({ config, file }: UsableConfig): readonly ConfigProblem[] =>

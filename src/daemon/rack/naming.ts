@@ -11,6 +11,7 @@
 
 import { type Instant, seconds } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
+import { configuredHostNames, isNamedHere } from '../../config/record-faults.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import type { DhcpConfig } from '../../dhcp/networks/config.ts';
 import { awayFrom, subnetOf } from '../../dhcp/networks/machine-home.ts';
@@ -19,19 +20,12 @@ import type { NamedAddress } from '../../dns/configured-records.ts';
 import type { Names } from '../../dns/names.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
 import type { RackMachine, ReservedHost } from '../../machines/machine.ts';
-import { type Ipv4, type MacAddress, networkContains, rangeContains } from '../../net/address.ts';
+import { type Ipv4, type MacAddress, rangeContains } from '../../net/address.ts';
 
 /** The host part and domain of a lease's name; `hostname` is undefined for a lease without a name. */
 interface LeaseName {
   readonly hostname: string | undefined;
   readonly domain: string;
-}
-
-/** True for an address where this rack manages DNS: on a cluster interface with management 2. */
-function isNamedHere(address: Ipv4, config: RackConfig): boolean {
-  return config.clusterInterfaces.some(
-    ({ management, network }) => management === 2 && networkContains(network, address),
-  );
 }
 
 /** True for a lease from a dynamic range or a reservation, as opposed to an address fixed by the region. */
@@ -92,13 +86,7 @@ function nameOfLease(
  * @param reserved the addresses that users of the region reserved; the configuration may have some of them, too
  */
 export function nameReservations(names: Names, config: RackConfig, reserved: readonly ReservedHost[] = []): void {
-  const configured = config.dhcp.subnets.flatMap(({ reservations, domain }) =>
-    reservations.flatMap(({ hostname, address, domain: own }) =>
-      hostname === undefined || own !== undefined || !isNamedHere(address, config)
-        ? []
-        : [{ fqdn: `${hostname}.${domain}`, address }],
-    ),
-  );
+  const configured = configuredHostNames(config);
   const given = [...namedHosts(reserved)].map(([fqdn, { address }]) => ({ fqdn, address }));
   names.setReservations([...configured, ...given]);
 }

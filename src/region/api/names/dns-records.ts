@@ -6,8 +6,8 @@
 // 1. The settings are the only store: a record that somebody adds to `dns.records` is an object here, too.
 // 2. The API numbers each record (`id`). A record without one, as people write it, is shown with a number of its text.
 // 3. A name has the number of its first record, and so keeps it while its other records change.
-// 4. A name with a CNAME has no other records, and no machine has it (RFC 1034 §3.6.2, RFC 2181 §10.1). A change that breaks this is refused; the
-//    racks skip what people wrote into the settings before.
+// 4. A name with a CNAME has no other records, and no machine has it (RFC 1034 §3.6.2, RFC 2181 §10.1). The settings refuse records that no rack
+//    would serve; names of machines and of reserved addresses are judged here.
 // 5. The names of reserved addresses (`ipaddresses/`) are shown among the names, but changed only with their address.
 
 import { isSettings, type SettingValue } from '../../../machines/settings.ts';
@@ -177,42 +177,8 @@ function listOf(ids: DomainIds, byDefault: string): SettingValue {
   });
 }
 
-const targetOf = ({ data }: NamedRecord) => data.trim().toLowerCase().replace(/\.$/, '');
-
-/** True if the CNAMEs of these names lead from the name back to it. */
-function isLoop(records: readonly NamedRecord[], name: string) {
-  const targets = new Map(records.flatMap((one) => (one.type === 'CNAME' ? [[one.name, targetOf(one)]] : [])));
-  const seen = new Set<string>();
-  for (let at = targets.get(name); at !== undefined && !seen.has(at); at = targets.get(at)) {
-    if (at === name) return true;
-    seen.add(at);
-  }
-  return false;
-}
-
 const dnsMixedCnameText = (name: string) =>
   `${name} would have other records together with a CNAME, which excludes them: delete one or the other first.`;
-
-/** The refusal of changed records that a CNAME forbids. @param field the parameter to which the refusal of a name belongs */
-function refuseMixed(
-  call: ApiCall,
-  changed: readonly NamedRecord[],
-  records: readonly NamedRecord[],
-  domains: Domains,
-  field: string,
-) {
-  const all = [...records, ...reservedRecords(call)];
-  for (const { name } of changed) {
-    const group = all.filter((one) => one.name === name);
-    const aliases = group.filter(({ type }) => type === 'CNAME').length;
-    if (aliases === 0) continue;
-    if (aliases > 1) return refuseField(field, `${name} has a CNAME already, and a name has only one: change that.`);
-    if (group.length > 1 || domains.includes(name)) return refuseField(field, dnsMixedCnameText(name));
-    if (isLoop(records, name))
-      return refuseField('rrdata', `This CNAME would lead back to ${name}: name another target.`);
-  }
-  return undefined;
-}
 
 /** The refusal of a CNAME with the name of a machine, a device or a reserved address. */
 async function refuseMachineNames({ region }: ApiCall, changed: readonly NamedRecord[], field: string) {
@@ -250,7 +216,7 @@ export const isAlias = (call: ApiCall, fqdn: string, inForce: SettingsReader): b
 
 /**
  * Changes the records. @param revise makes the new list of the records in the transaction, or refuses; perhaps more than once
- * @param field the parameter to which a refusal by the rules of CNAMEs belongs; `undefined`: they are not judged, because the name is not known
+ * @param field the parameter to which a refusal because of a machine's name belongs; `undefined`: they are not judged, because the name is not known
  * @param then what else is stored in the same transaction; its refusal undoes the change
  * @returns the refusal: of `revise`, or the file has the records, or they do not fit
  */
@@ -270,8 +236,7 @@ export function changeRecords(
       if (isRefusal(revised)) return revised;
       const texts = new Set(before.map(({ name, type, data }) => `${name} ${type} ${data}`));
       changed = revised.filter(({ name, type, data }) => !texts.has(`${name} ${type} ${data}`));
-      const misfit = field === undefined ? undefined : refuseMixed(call, changed, revised, namesIn(ids), field);
-      return misfit ?? settingOf(revised);
+      return settingOf(revised);
     },
   };
   const also = async () => (field === undefined ? undefined : await refuseMachineNames(call, changed, field)) ?? then();
@@ -294,7 +259,8 @@ export const named = ({ fqdn }: Naming): string => (fqdn === undefined || fqdn =
 
 /** A refusal of a setting by the parameters of a name. */
 export const ofName = (given: Naming, refused: Refusal | undefined): Refusal | undefined =>
-  refused && underParameters({ data: 'ip_addresses', ttl: 'address_ttl', name: named(given) }, refused);
+  refused &&
+  underParameters({ data: 'ip_addresses', type: 'ip_addresses', ttl: 'address_ttl', name: named(given) }, refused);
 
 /** A refusal of a setting by the parameters of a record. */
 export const ofRecord = (given: Naming, refused: Refusal | undefined): Refusal | undefined =>

@@ -1,0 +1,61 @@
+// What a rack with this configuration would make of `dns.records`, said by the rack's own names (`dns/names.ts`). Machines and the addresses
+// that users reserved are unknown here.
+
+import type { NamedAddress } from '../dns/configured-records.ts';
+import { DNS_EVENTS, type NameReport } from '../dns/events.ts';
+import { Names } from '../dns/names.ts';
+import { formatIpv4, type Ipv4, networkContains } from '../net/address.ts';
+import type { RackConfig } from './rack-config.ts';
+
+type NamedConfig = Pick<RackConfig, 'clusterInterfaces' | 'dhcp' | 'dns'>;
+
+/** True for an address where this rack manages DNS: on a cluster interface with management 2. */
+export const isNamedHere = (address: Ipv4, { clusterInterfaces }: Pick<RackConfig, 'clusterInterfaces'>): boolean =>
+  clusterInterfaces.some(({ management, network }) => management === 2 && networkContains(network, address));
+
+/** The names of the reservations in the configuration. */
+export const configuredHostNames = (config: Pick<RackConfig, 'clusterInterfaces' | 'dhcp'>): readonly NamedAddress[] =>
+  config.dhcp.subnets.flatMap(({ reservations, domain }) =>
+    reservations.flatMap(({ hostname, address, domain: own }) =>
+      hostname === undefined || own !== undefined || !isNamedHere(address, config)
+        ? []
+        : [{ fqdn: `${hostname}.${domain}`, address }],
+    ),
+  );
+
+interface RecordFault {
+  /** In `dns.records`. */
+  readonly index: number;
+  readonly reason: string;
+  readonly message: string;
+}
+
+interface RecordFaults {
+  /** The rack would leave these records out. */
+  readonly left: readonly RecordFault[];
+  /** These records would take the name of a host or of the rack. */
+  readonly taking: readonly RecordFault[];
+}
+
+export function findRecordFaults(config: NamedConfig): RecordFaults {
+  const { selfName, domains, selfAddresses, records } = config.dns;
+  const reports: NameReport[] = [];
+  const names = new Names({ serial: 1, report: (report) => reports.push(report) });
+  names.setRack(selfName, domains, selfAddresses);
+  names.setReservations(configuredHostNames(config));
+  const known = reports.length;
+  names.setRecords(records);
+  const faults = reports.slice(known).map((report) => {
+    const isSame = ({ name, type }: (typeof records)[number]): boolean =>
+      name === report.name && (report.type === undefined || type === report.type);
+    const found = records.findIndex((one) => isSame(one) && one.data === report.data);
+    const index = found === -1 ? records.findIndex(isSame) : found;
+    const { kind, address, mac: _none, ...params } = report;
+    const place = address === undefined ? {} : { address: formatIpv4(address) };
+    return { index, kind, reason: report.reason ?? '', message: DNS_EVENTS[kind].text({ ...params, ...place }) };
+  });
+  return {
+    left: faults.filter(({ kind }) => kind === 'dns.record-invalid'),
+    taking: faults.filter(({ kind }) => kind === 'dns.name-conflict'),
+  };
+}

@@ -1,0 +1,72 @@
+// What `check` says of `dns.records`, and which of them the settings refuse: what the running rack would leave out.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatProblems } from '../../src/config/config-file.ts';
+import { parseConfig } from '../../src/config/load.ts';
+import { findRecordFaults } from '../../src/config/record-faults.ts';
+import { settingsRules } from '../../src/config/settings-rules.ts';
+
+const FILE = `name: rack-1
+cluster_interfaces:
+  - { name: lab, interface: eth1, ip: 10.20.0.1, network: 10.20.0.0/24, management: 2, hosts: [{ client_id: x, ip: 10.20.0.20, hostname: two-ids }] }
+`;
+
+function faultsOf(records: string) {
+  const parsed = parseConfig(`${FILE}dns:\n  records: [${records}]\n`);
+  return findRecordFaults(parsed.ok ? parsed.config : assert.fail(formatProblems('f', parsed.problems)));
+}
+
+const LEFT: readonly (readonly [name: string, records: string, faults: readonly (readonly [number, string])[]])[] = [
+  ['a CNAME at the apex', '{ name: maas, type: CNAME, data: gw.maas }', [[0, 'hides-host']]],
+  [
+    'CNAMEs in a loop',
+    '{ name: a.maas, type: A, data: 10.20.0.5 }, { name: l.maas, type: CNAME, data: k.maas }, { name: k.maas, type: CNAME, data: L.maas. }',
+    [
+      [1, 'alias-loop'],
+      [2, 'alias-loop'],
+    ],
+  ],
+  [
+    'a CNAME beside other data',
+    '{ name: b.maas, type: A, data: 10.20.0.7 }, { name: B.maas, type: CNAME, data: gw.maas }',
+    [[1, 'alias-beside-others']],
+  ],
+  [
+    'a second CNAME',
+    '{ name: b.maas, type: CNAME, data: x.maas }, { name: b.maas, type: CNAME, data: y.maas }',
+    [[1, 'alias-twice']],
+  ],
+  ['a CNAME at the name of a host', '{ name: two-ids.maas, type: CNAME, data: gw.maas }', [[0, 'hides-host']]],
+  ['a CNAME at the name of the rack', '{ name: rack-1.maas, type: CNAME, data: gw.maas }', [[0, 'hides-host']]],
+  ['a delegation of the name of a host', '{ name: two-ids.maas, type: NS, data: gw.maas }', [[0, 'hides-host']]],
+  [
+    'an MX at the apex, and a lone CNAME',
+    '{ name: maas, type: MX, data: 10 m }, { name: c.maas, type: CNAME, data: x }',
+    [],
+  ],
+];
+for (const [name, records, faults] of LEFT)
+  test(`check on ${name} says what the rack does`, () =>
+    assert.deepEqual(
+      faultsOf(records).left.map(({ index, reason }) => [index, reason]),
+      faults,
+    ));
+
+test('a record that takes the name of a host or of the rack is named', () => {
+  const { left, taking } = faultsOf(
+    '{ name: two-ids.maas, type: A, data: 10.20.0.77 }, { name: rack-1.maas, type: A, data: 10.20.0.78 }',
+  );
+  assert.deepEqual([left, taking.map(({ index }) => index)], [[], [0, 1]]);
+});
+
+test('the settings refuse a new record that no rack would serve, and leave those that are there alone', () => {
+  const rules = settingsRules(() => []);
+  const settings = (...names: readonly string[]) => ({
+    dns: { records: names.map((name) => ({ name, type: 'CNAME', data: 'x.example' })) },
+  });
+  const keys = (before: readonly string[], after: readonly string[]) =>
+    rules.recordFaultsOf({}, settings(...before), settings(...after)).map(({ key }) => key);
+  assert.deepEqual(keys([], ['maas']), ['dns.records[0].type']);
+  assert.deepEqual(keys(['maas'], ['a.maas', 'maas']), []);
+});
