@@ -148,12 +148,12 @@ interface SettingsParts {
   readonly onChange: () => void;
 }
 
-/** Ends a transaction whose settings do not fit to what is stored. */
+/** Ends a transaction whose settings do not fit to what is stored, or that was a trial. */
 class Unfit extends Error {
-  readonly refused: SettingsRefusal;
+  readonly refused: SettingsRefusal | undefined;
 
-  constructor(refused: SettingsRefusal) {
-    super(refused.text);
+  constructor(refused: SettingsRefusal | undefined) {
+    super(refused?.text);
     this.refused = refused;
   }
 }
@@ -261,15 +261,22 @@ export class RegionSettings {
   /**
    * Changes all these keys, or none. A field of a cluster interface is a key, too: `cluster_interfaces.lab.router_ip`.
    * @param rack the owner of cluster interfaces among the keys; empty: the rack of this process
+   * @param isTrial true: only judge, and store nothing
    * @returns the refusal; `undefined` if the changes are stored
    */
-  async change(rack: string, edits: readonly SettingEdit[], username: string): Promise<SettingsRefusal | undefined> {
+  async change(
+    rack: string,
+    edits: readonly SettingEdit[],
+    username: string,
+    isTrial = false,
+  ): Promise<SettingsRefusal | undefined> {
     const { store } = this.#parts;
     const owner = rack === '' ? (this.#parts.ownRack()?.uuid ?? '') : rack;
     try {
       return await store.transact(async () => {
         const outcome = await this.#change(owner, edits, username);
         if (outcome.kind === 'refuse') return outcome.refusal;
+        if (isTrial) throw new Unfit(undefined);
         await store.afterCommit(() => {
           this.#list = outcome.settings.map(withoutUserOf);
           this.#parts.onChange();

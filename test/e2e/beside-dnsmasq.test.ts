@@ -32,7 +32,7 @@ describe('a rack on the host of a dnsmasq', { skip }, () => {
     writeFileSync(
       config,
       `port=0\ninterface=br0\nbind-dynamic\nno-ping\ndhcp-leasefile=${leases}\ndhcp-range=10.77.11.200,10.77.11.220,2h\n` +
-        `dhcp-host=${RESERVED.mac},${RESERVED.ip},web1\n`,
+        `dhcp-option=3,10.77.11.254\ndomain=lan.example\ndhcp-host=${RESERVED.mac},${RESERVED.ip},web1\n`,
     );
     const words = ['--keep-in-foreground', `--conf-file=${config}`, '--pid-file=', '--log-facility=-'];
     dnsmasq = rack.launch(undefined, 'dnsmasq', ...words);
@@ -52,6 +52,14 @@ describe('a rack on the host of a dnsmasq', { skip }, () => {
     assert.equal(await person.ended(), 0, person.text());
     assert.match(person.text(), new RegExp(`Stop ${name} before the rack starts`));
     assert.match(person.text(), new RegExp(`Beware {2}0\\.0\\.0\\.0:67 on br0 .*belongs to ${name}[\\s\\S]*Next:`));
+  });
+
+  test('the network has the router and the domain that dnsmasq named', async () => {
+    for (const [key, value] of [
+      ['router_ip', '10.77.11.254'],
+      ['domain', 'lan.example'],
+    ] as const)
+      assert.equal((await rack.rackboot('config', 'get', `cluster_interfaces.br0.${key}`)).out.trim(), value);
   });
 
   /** The rack does not start, and names the process in its log and to the person. */

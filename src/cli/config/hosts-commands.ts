@@ -12,7 +12,9 @@ export const HOST_COMMANDS = group('hosts', 'The reservations: addresses that ar
     'add <client> <ip> [hostname]',
     'Reserve an address in the network that it belongs to',
     {
-      client: named('Hardware address, or client identifier (option 61)'),
+      client: named(
+        'Hardware address; client_id=VALUE for a client identifier (option 61), or duid=, circuit_id=, remote_id=',
+      ),
       ip: named('The address'),
       hostname: { type: 'string', describe: 'The name of the client in DNS' },
       config,
@@ -35,7 +37,7 @@ export const HOST_COMMANDS = group('hosts', 'The reservations: addresses that ar
       config,
       json,
       format: { choices: RESERVATION_FORMATS, describe: 'Format of the files; default: detected' },
-      'dry-run': flag('Only print what would be taken over'),
+      'dry-run': flag('Only print which would be taken over'),
     },
     hosts,
     'importHosts',

@@ -2,6 +2,7 @@
 // which network a reservation belongs to.
 
 import { basename } from 'node:path';
+import { cleanText, shellWord } from '../../clean-text.ts';
 import { mergeSettings } from '../../config/merge.ts';
 import { counted } from '../../counted.ts';
 import {
@@ -12,14 +13,7 @@ import {
   readReservations,
 } from '../../dhcp/import/reservations.ts';
 import { RackError } from '../../errors.ts';
-import {
-  INTERFACES_KEY,
-  interfacesOf,
-  isSettings,
-  nameOf,
-  type Settings,
-  type SettingValue,
-} from '../../machines/settings.ts';
+import { INTERFACES_KEY, interfacesOf, isSettings, nameOf, type Settings } from '../../machines/settings.ts';
 import { formatNetwork, networkContains, parseIpv4, parseMac } from '../../net/address.ts';
 import { entriesOf, isNamedBy } from '../../region/list-entries.ts';
 import { tell, type Where } from '../terminal/asking.ts';
@@ -47,11 +41,6 @@ const CLIENT_FIELDS = ['mac', 'client_id', 'duid', 'circuit_id', 'remote_id'] as
 export async function listHosts(where: Where): Promise<number> {
   const numberOf = ({ host }: Reserved): number => parseIpv4(String(host.ip)) ?? 0;
   const all = reservedIn(await findConfig(where.config)).toSorted((one, other) => numberOf(one) - numberOf(other));
-  const clientOf = (host: Settings): string =>
-    CLIENT_FIELDS.flatMap((field) => {
-      const value = host[field];
-      return value === undefined ? [] : [field === 'mac' ? String(value) : `${field} ${String(value)}`];
-    }).join(', ');
   const rows = all.map(({ network, host }) => [String(host.ip), clientOf(host), String(host.hostname ?? ''), network]);
   const table = tableText(['ADDRESS', 'CLIENT', 'HOST NAME', 'NETWORK'], rows, 'No address is reserved.');
   return tell(
@@ -61,18 +50,57 @@ export async function listHosts(where: Where): Promise<number> {
   );
 }
 
-/** @param client a hardware address or a client identifier */
+/** @param client a hardware address, a client identifier of bytes, or `FIELD=VALUE` with a field of `hosts` */
 export async function reserveHost({
   config,
   client,
   ip,
   hostname,
 }: Where & { readonly client: string; readonly ip: string; readonly hostname: string | undefined }): Promise<number> {
-  const key = hostsKey(await findConfig(config), ip);
+  const found = await findConfig(config);
+  const key = hostsKey(found, ip);
+  const who = clientIn(client);
+  const fqdn = hostname === undefined ? undefined : fqdnOf(found, networkAt(found, ip), hostname);
+  const namesake = reservedIn(found).find(
+    ({ network, host }) => host.hostname !== undefined && fqdnOf(found, network, String(host.hostname)) === fqdn,
+  );
+  if (fqdn !== undefined && namesake !== undefined && namesake.host.ip !== ip)
+    throw new RackError('bad-argument', `${fqdn} is the name of ${String(namesake.host.ip)}: give another name`);
+  const effect = `${clientOf(who)} gets ${ip}${fqdn === undefined ? '' : `, ${fqdn}`}.`;
+  return await editConfig(
+    { config },
+    'add',
+    key,
+    [{ ...who, ip, ...(hostname === undefined ? {} : { hostname }) }],
+    effect,
+  );
+}
+
+/** The name of a host of a network in DNS. */
+function fqdnOf({ config }: FoundConfig, network: string | undefined, hostname: string): string {
+  const domain = config.dhcp.subnets.find(({ name }) => name === network)?.domain ?? config.region.domain;
+  return `${hostname}.${domain}`.toLowerCase();
+}
+
+const clientOf = (host: Settings): string =>
+  CLIENT_FIELDS.flatMap((field) => {
+    const value = host[field];
+    return value === undefined ? [] : [field === 'mac' ? String(value) : `${field} ${String(value)}`];
+  }).join(', ');
+
+/** A text alone is refused: it is more often the name of the host than the identifier that the client sends. */
+function clientIn(client: string): Settings {
+  const [, field = '', value = ''] = /^(\w+)=(.+)$/s.exec(client) ?? [];
+  if (CLIENT_FIELDS.some((one) => one === field)) return { [field]: value };
+  if (parseMac(client) !== undefined) return { mac: client };
   if (/^[0-9a-f]{2}(?:[:-][0-9a-f]{2}){2,4}$/i.test(client))
     throw new RackError('bad-argument', `${client} has fewer than the six octets of a hardware address`);
-  const who = parseMac(client) === undefined ? { client_id: client } : { mac: client };
-  return await editConfig({ config }, 'add', key, [{ ...who, ip, ...(hostname === undefined ? {} : { hostname }) }]);
+  if (/^[0-9a-f]{2}(?::[0-9a-f]{2}){6,}$/i.test(client)) return { client_id: client };
+  throw new RackError(
+    'bad-argument',
+    `${client} is no hardware address: give one, such as 52:54:00:12:34:57; for a client that sends ${client} as its identifier ` +
+      `(option 61): ${shellWord(`client_id=${client}`)}`,
+  );
 }
 
 /** Of an address, a client or a host name. */
@@ -91,7 +119,8 @@ export async function removeHost({ config, host: name }: Where & { readonly host
       `${name}: several reservations have this name; give the address of one:\n${list}`,
     );
   }
-  return await editConfig({ config }, 'remove', `${INTERFACES_KEY}.${first.network}.hosts`, [first.host]);
+  const effect = `${String(first.host.ip)} is no longer kept for ${clientOf(first.host)}.`;
+  return await editConfig({ config }, 'remove', `${INTERFACES_KEY}.${first.network}.hosts`, [first.host], effect);
 }
 
 /** Of the network that an address is in. */
@@ -116,9 +145,10 @@ interface ImportFlags extends Where {
   readonly dryRun: boolean;
 }
 
-/** From another DHCP server's configuration. @returns 1 if one could not be taken */
+/** From another DHCP server's configuration. @returns 1 if one could not be taken whole */
 export async function importHosts({ files, format, dryRun, ...where }: ImportFlags): Promise<number> {
   const left: string[] = [];
+  const without: string[] = [];
   const reservations: ForeignReservation[] = [];
   for (const file of files) {
     const text = readGivenFile(file).toString('latin1');
@@ -130,75 +160,125 @@ export async function importHosts({ files, format, dryRun, ...where }: ImportFla
       );
     const read = readReservations(found, text);
     reservations.push(...read.reservations);
-    left.push(...read.left.map(({ line, text: written }) => `${file}:${line}: ${written}`));
+    const textOf = ({ line, text: written, reason }: (typeof read.left)[number]): string =>
+      cleanText(`${file}:${line}: ${written}: ${reason}`);
+    left.push(...read.left.map(textOf));
+    without.push(...read.without.map(textOf));
     for (const further of read.includes.filter((one) => !files.some((given) => basename(given) === basename(one))))
-      left.push(`${file} includes ${further}: name it, too`);
+      left.push(cleanText(`${file} includes ${further}: name it, too`));
   }
-  const taken = await takeReservations(where.config, reservations, dryRun);
-  const all = [...left, ...taken.left];
-  const done = dryRun ? 'would be' : taken.count === 1 ? 'was' : 'were';
-  const lines = all.map((line) => `Not taken  ${line}`);
-  const text = [...lines, `${counted(taken.count, 'reservation')} ${done} taken over.`].join('\n');
-  tell(where, { dryRun, taken: taken.count, left: all }, text);
-  return all.length === 0 ? 0 : 1;
+  const outcome = await takeReservations(where.config, reservations, dryRun);
+  left.push(...outcome.left);
+  without.push(...outcome.without);
+  const { length: count } = outcome.taken;
+  const done = dryRun ? 'would be' : count === 1 ? 'was' : 'were';
+  const lines = [
+    ...outcome.taken.map((host) => `Taken      ${hostText(host)}`),
+    ...without.map((line) => `Without    ${line}`),
+    ...left.map((line) => `Not taken  ${line}`),
+    `${counted(count, 'reservation')} ${done} taken over.`,
+  ];
+  tell(where, { dryRun, taken: count, hosts: outcome.taken, without, left }, lines.join('\n'));
+  return left.length + without.length === 0 ? 0 : 1;
 }
 
-/** With those of their networks: all together or, if one does not fit, each that does. @returns how many are stored */
+const hostText = (host: Settings): string =>
+  [String(host.ip), clientOf(host), ...(host.hostname === undefined ? [] : [String(host.hostname)])].join('  ');
+
+interface TakeoverOutcome {
+  readonly taken: readonly Settings[];
+  readonly without: readonly string[];
+  readonly left: readonly string[];
+}
+
+/** An entry that fits as far as is known, and its place in the list of its network. */
+interface Candidate {
+  readonly network: string;
+  readonly host: Settings;
+}
+
+/** With those of their networks; each that fits, judged as all changes of the settings are. @param dryRun true: only judged */
 export async function takeReservations(
   config: string,
   reservations: readonly ForeignReservation[],
   dryRun: boolean,
-): Promise<{ readonly count: number; readonly left: readonly string[] }> {
+): Promise<TakeoverOutcome> {
   const found = await findConfig(config);
-  const left: string[] = [];
-  const editOf = (key: string, entries: readonly SettingValue[]) =>
-    ({ key, value: undefined, entries: { kind: 'add', entries } }) as const;
-  const byKey = new Map<string, Settings[]>();
+  const [left, without]: [string[], string[]] = [[], []];
   const present = reservedIn(found);
+  const names = new Set(
+    present.flatMap(({ network, host }) =>
+      host.hostname === undefined ? [] : [fqdnOf(found, network, String(host.hostname))],
+    ),
+  );
+  let candidates: Candidate[] = [];
   for (const one of reservations) {
-    const name = networkAt(found, one.ip);
-    const host: Settings = { ...one };
-    const clash = present.find(
+    const network = networkAt(found, one.ip);
+    const { hostname, ...client } = one;
+    const fqdn = hostname === undefined ? undefined : fqdnOf(found, network, hostname);
+    const isNamesake = fqdn !== undefined && names.has(fqdn);
+    const host: Settings = isNamesake ? { ...client } : { ...one };
+    const clash = [...present, ...candidates].find(
       (known) =>
         known.host.ip === one.ip ||
         CLIENT_FIELDS.some(
-          (field) => host[field] !== undefined && isNamedBy(known.host, { [field]: host[field] ?? '' }),
+          (field) =>
+            known.network === network &&
+            host[field] !== undefined &&
+            isNamedBy(known.host, { [field]: host[field] ?? '' }),
         ),
     );
-    if (name === undefined) left.push(`${JSON.stringify(one)}: in none of the networks`);
+    if (network === undefined) left.push(`${hostText(host)}: in none of the networks`);
     else if (clash !== undefined) {
       if (!isNamedBy(clash.host, host))
-        left.push(`${JSON.stringify(one)}: reserved differently: ${JSON.stringify(clash.host)}`);
+        left.push(`${hostText({ ...one })}: reserved differently: ${hostText(clash.host)}`);
     } else {
-      const key = `${INTERFACES_KEY}.${name}.hosts`;
-      byKey.set(key, [...(byKey.get(key) ?? []), host]);
+      candidates.push({ network, host });
+      if (isNamesake) without.push(`${hostText(host)}: the name ${fqdn}, which another reservation has`);
+      else if (fqdn !== undefined) names.add(fqdn);
     }
   }
-  const edits = [...byKey].map(([key, entries]) => editOf(key, entries));
-  const total = edits.reduce((sum, { entries }) => sum + entries.entries.length, 0);
-  if (dryRun || total === 0) return { count: total, left };
-  refuseElsewhere(found, { config }, 'add', edits);
-  const store = async (list: typeof edits): Promise<void> => {
-    const answer = await submitEdits(found, { config }, list);
-    if (answer !== undefined) await awaitApplied(config, found, answer);
+  const flags = { config };
+  const submit = async (list: readonly Candidate[], isTrial: boolean): Promise<void> => {
+    const edits = [...Map.groupBy(list, ({ network }) => network)].map(([network, entries]) => ({
+      key: `${INTERFACES_KEY}.${network}.hosts`,
+      value: undefined,
+      entries: { kind: 'add', entries: entries.map(({ host }) => host) } as const,
+    }));
+    refuseElsewhere(found, flags, 'add', edits);
+    const answer = await submitEdits(found, flags, edits, isTrial);
+    if (answer !== undefined && !isTrial) await awaitApplied(config, found, answer);
   };
-  try {
-    await store(edits);
-    return { count: total, left };
-  } catch (error) {
-    if (!(error instanceof RackError) || error.code !== 'bad-argument') throw error;
-  }
-  let count = 0;
-  for (const { key, entries } of edits) {
-    for (const entry of entries.entries) {
-      try {
-        await store([editOf(key, [entry])]);
-        count += 1;
-      } catch (error) {
-        if (!(error instanceof RackError)) throw error;
-        left.push(`${JSON.stringify(entry)}: ${error.message}`);
-      }
+  const before = Map.groupBy(present, ({ network }) => network);
+  while (candidates.length > 0) {
+    try {
+      await submit(candidates, true);
+      break;
+    } catch (error) {
+      if (!(error instanceof RackError) || error.code !== 'bad-argument') throw error;
+      const faults = candidates.map((one) =>
+        faultOf(one, candidates, before.get(one.network)?.length ?? 0, error.message),
+      );
+      // A refusal that names no entry concerns them all.
+      const isNamed = faults.some((fault) => fault !== undefined);
+      candidates.forEach(({ host }, index) => {
+        const fault = isNamed ? faults[index] : error.message;
+        if (fault !== undefined) left.push(`${hostText(host)}: ${fault}`);
+      });
+      candidates = isNamed ? candidates.filter((_one, index) => faults[index] === undefined) : [];
     }
   }
-  return { count, left };
+  if (!dryRun && candidates.length > 0) await submit(candidates, false);
+  return { taken: candidates.map(({ host }) => host), without, left };
+}
+
+/** What a refusal says of an entry, by its place in the list that it would have. */
+function faultOf(one: Candidate, all: readonly Candidate[], before: number, refused: string): string | undefined {
+  const index = before + all.filter(({ network }) => network === one.network).indexOf(one);
+  const place = `${INTERFACES_KEY}.${one.network}.hosts[${index}]`;
+  const faults = refused.split('\n').flatMap((line) => {
+    const rest = line.startsWith(place) ? /^(?:\.\w+)*: (.+)$/s.exec(line.slice(place.length))?.[1] : undefined;
+    return rest === undefined ? [] : [rest];
+  });
+  return faults.length === 0 ? undefined : faults.join('; ');
 }

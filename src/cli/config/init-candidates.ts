@@ -24,6 +24,8 @@ export interface Candidate extends InterfaceProposal {
   readonly isDefaultRoute: boolean;
   /** Of another DHCP server on this host, whose leases lie in it. */
   readonly formerRange?: { readonly low: Ipv4; readonly high: Ipv4 } | undefined;
+  /** The domain that this server names to its clients. */
+  readonly formerDomain?: string | undefined;
 }
 
 /** `eth0 192.168.1.0/24 (leads to the default router)` */

@@ -14,6 +14,8 @@ export interface InitAnswers extends Answers {
   readonly region?: string | undefined;
   readonly stateDir: string;
   readonly domain: string;
+  /** Of this network, as another server on this host named it. */
+  readonly formerDomain?: string | undefined;
   /** Undefined: no network yet. */
   readonly proposal: InterfaceProposal | undefined;
 }
@@ -78,7 +80,7 @@ const isGiven = (value: string | undefined): value is string => value !== undefi
 
 /** Without its name. */
 function networkOf(
-  { mode, router, low, high, staticLow, staticHigh }: InitAnswers,
+  { mode, router, low, high, staticLow, staticHigh, formerDomain }: InitAnswers,
   proposal: InterfaceProposal,
 ): Settings {
   const named = { router_ip: router, ip_range_low: low, ip_range_high: high };
@@ -90,6 +92,7 @@ function networkOf(
     ip: formatIpv4(proposal.address),
     network: formatNetwork(proposal.network),
     ...(isServer ? {} : { mode }),
+    ...(formerDomain === undefined ? {} : { domain: formerDomain }),
     ...Object.fromEntries(Object.entries({ ...named, ...statics }).filter(([, value]) => isGiven(value))),
   };
 }

@@ -215,9 +215,13 @@ async function initWithNetwork(given: InitFlags): Promise<number> {
     rightfulFor(given),
   );
   const candidates = found.map((one): Candidate => {
-    const ranges = local.filter(({ interfaces }) => interfaces.has(one.name)).flatMap((server) => server.ranges);
+    const former = local.filter(({ interfaces }) => interfaces.has(one.name));
+    const ranges = former.flatMap((server) => server.ranges);
     const formerRange = ranges.find(({ low, high }) => [low, high].every((end) => networkContains(one.network, end)));
-    return { ...one, formerRange };
+    const routers = former.flatMap((server) => server.routers);
+    const gateway = routers.find((router) => router !== one.address && networkContains(one.network, router));
+    const formerDomain = formerRange && former.flatMap((server) => server.domains)[0];
+    return { ...one, formerRange, formerDomain, ...(gateway === undefined ? {} : { gateway }) };
   });
   // Answers that cannot be written would be wasted.
   const flags = repeatOwn(given);
@@ -242,6 +246,11 @@ async function initWithNetwork(given: InitFlags): Promise<number> {
     throw new RackError(error.code, `${error.message}\n${again}`, { cause: error });
   }
   const isTaken = servers.length > 0 && flags.region === undefined && (await offerTakeover(flags, servers, hasPerson));
+  const { formerDomain, proposal } = drafted.answers;
+  if (formerDomain !== undefined && proposal !== undefined) {
+    const remedy = `rackboot config unset ${INTERFACES_KEY}.${proposal.name}.domain`;
+    print(`Domain  ${formerDomain}, as before: this rack answers for every name below it; to leave that: ${remedy}`);
+  }
   for (const server of servers) for (const line of leftLines(server, isTaken)) print(line);
   for (const line of closedLines(judgePorts({ absent: [], strangers }))) print(line);
   for (const line of nextSteps({ ...place, isStarted: await offer() })) print(line);
@@ -261,8 +270,9 @@ async function offerTakeover(flags: InitFlags, servers: readonly LocalServer[], 
   const { config } = flags;
   for (const { reservations, leaseFiles } of servers) {
     const taken = await takeReservations(config, reservations, false);
+    for (const line of taken.without) print(`Without    ${line}`);
     for (const line of taken.left) print(`Not taken  ${line}`);
-    if (reservations.length > 0) print(`${counted(taken.count, 'reservation')} taken over.`);
+    if (reservations.length > 0) print(`${counted(taken.taken.length, 'reservation')} taken over.`);
     if (leaseFiles.length > 0)
       await importLeases({ config, files: leaseFiles, format: undefined, dryRun: false, json: false });
   }
@@ -271,7 +281,7 @@ async function offerTakeover(flags: InitFlags, servers: readonly LocalServer[], 
 
 /** What is left to do about another server on this host. @param isTaken true: its leases and reservations are taken over */
 function leftLines({ name, leaseFiles, configFiles }: LocalServer, isTaken: boolean): readonly string[] {
-  const stop = `Stop ${name} before the rack starts. Its options, such as the router, are not taken over: \`rackboot config show cluster_interfaces\` shows those of the rack.`;
+  const stop = `Stop ${name} before the rack starts. Of its options, at most the router and the domain are taken over: \`rackboot config show cluster_interfaces\` shows those of the rack.`;
   const leases = leaseFiles.length === 0 ? [] : [`  rackboot leases import ${leaseFiles.map(shellWord).join(' ')}`];
   if (isTaken)
     return leases.length === 0 ? [stop] : [`${stop} For leases that it gives until then, repeat:`, ...leases];
@@ -285,7 +295,8 @@ const makeWith =
   (flags: InitFlags): DraftTerms['make'] =>
   (known, proposal) => {
     const { stateDir, domain, region, name = defaultName() } = flags;
-    const answers: InitAnswers = { ...known, name, stateDir, domain, region, proposal };
+    const formerDomain = known.mode === 'proxy' || domain !== 'maas' ? undefined : proposal?.formerDomain;
+    const answers: InitAnswers = { ...known, name, stateDir, domain, region, proposal, formerDomain };
     const text = renderConfig(answers);
     let stored: Settings = {};
     for (const { key, value } of region === undefined ? settingsOf(answers) : []) {

@@ -11,7 +11,7 @@ import {
   type ReservationFormat,
   readReservations,
 } from '../../dhcp/import/reservations.ts';
-import { ANY } from '../../net/address.ts';
+import { ANY, type Ipv4 } from '../../net/address.ts';
 import { ownerText } from '../../net/port-owner.ts';
 import { findStrangers, type Rightful } from '../../net/ports/taken-ports.ts';
 
@@ -69,6 +69,8 @@ export interface LocalServer {
   readonly interfaces: ReadonlySet<string>;
   readonly reservations: readonly ForeignReservation[];
   readonly ranges: readonly ForeignRange[];
+  readonly routers: readonly Ipv4[];
+  readonly domains: readonly string[];
   /** The files with reservations, and the lease file. */
   readonly configFiles: readonly string[];
   readonly leaseFiles: readonly string[];
@@ -95,13 +97,15 @@ export async function findLocalServers(
 }
 
 type Files = Omit<LocalServer, 'name' | 'interfaces'>;
-const NO_FILES: Files = { reservations: [], ranges: [], configFiles: [], leaseFiles: [] };
+const NO_FILES: Files = { reservations: [], ranges: [], routers: [], domains: [], configFiles: [], leaseFiles: [] };
 
 function filesOf(program: Program, words: readonly string[]): Files {
   const given = optionValues(words, program.configOptions).map((value) => value.split(',')[0] ?? '');
   const waiting = given.some((path) => isFile(path)) ? given : [...program.configs, ...given];
   const reservations: ForeignReservation[] = [];
   const ranges: ForeignRange[] = [];
+  const routers: Ipv4[] = [];
+  const domains: string[] = [];
   const configFiles: string[] = [];
   const seen = new Set<string>();
   let named: string | undefined;
@@ -116,13 +120,15 @@ function filesOf(program: Program, words: readonly string[]): Files {
     const read = readReservations(program.format, text);
     reservations.push(...read.reservations);
     ranges.push(...read.ranges);
+    routers.push(...read.routers);
+    domains.push(...read.domains);
     if (read.reservations.length + read.left.length > 0) configFiles.push(path);
     named = read.leaseFile ?? named;
     waiting.push(...read.includes);
   }
   const [asked = named] = optionValues(words, program.leaseOptions);
   const leaseFiles = (asked === undefined ? program.leases : [asked]).filter(isFile);
-  return { reservations, ranges, configFiles, leaseFiles };
+  return { reservations, ranges, routers, domains, configFiles, leaseFiles };
 }
 
 /** Of options written `-C FILE`, `-CFILE`, `--conf-file=FILE` or `--conf-file FILE`. */

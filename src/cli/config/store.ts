@@ -173,19 +173,20 @@ export async function unsetConfig(flags: SettingFlags & { readonly keys: readonl
 export const entriesIn = (key: string, texts: readonly string[]): readonly SettingValue[] =>
   texts.flatMap((text) => parseYaml(key, text));
 
-/** Adds entries to a list of the store, or removes some. */
+/** Adds entries to a list of the store, or removes some. @param effect what is then so; undefined: that the key is in force */
 export async function editConfig(
   flags: SettingFlags,
   kind: EntriesEdit['kind'],
   key: string,
   entries: readonly SettingValue[],
+  effect?: string,
 ): Promise<number> {
   if (key === 'hosts')
     throw new RackError('bad-argument', `${key}: reservations have a command: rackboot hosts ${kind}`);
   const edits = [{ key, value: undefined, entries: { kind, entries } }];
   const before = await findConfig(flags.config);
   refuseElsewhere(before, flags, kind, edits);
-  await change(before, flags, edits);
+  await change(before, flags, edits, effect);
   return 0;
 }
 
@@ -248,30 +249,39 @@ export async function exportConfig(flags: SettingFlags): Promise<number> {
 /** What the store has for the changed keys; `null`: nothing. */
 type Changed = z.output<typeof changedShape>;
 
-/** Makes the changes, all or none. @returns what a running region made of them; undefined: no daemon runs here */
+/**
+ * Makes the changes, all or none. @param isTrial true: they are only judged
+ * @returns what a running region made of them; undefined: no daemon runs here
+ */
 export async function submitEdits(
   before: FoundConfig,
   flags: SettingFlags,
   edits: readonly SettingEdit[],
+  isTrial = false,
 ): Promise<Changed | undefined> {
   if (before.uuid === undefined) {
-    await changeOffline(before, flags, edits);
+    await changeOffline(before, flags, edits, isTrial);
     return undefined;
   }
   const changes = edits.map(({ key, value, entries }) =>
     entries === undefined ? { key, value } : { key, [entries.kind]: entries.entries },
   );
-  const form = new URLSearchParams({ changes: JSON.stringify(changes) });
+  const form = new URLSearchParams({ changes: JSON.stringify(changes), ...(isTrial ? { dry_run: 'true' } : {}) });
   if (flags.rack !== undefined) form.set('rack', flags.rack);
   const path = `${SETTINGS_PATH}?op=change`;
   return changedShape.parse(await askDaemon(before.config.stateDir, path, 'POST', form.toString()));
 }
 
-async function change(before: FoundConfig, flags: SettingFlags, edits: readonly SettingEdit[]): Promise<void> {
+async function change(
+  before: FoundConfig,
+  flags: SettingFlags,
+  edits: readonly SettingEdit[],
+  effect?: string,
+): Promise<void> {
   const names = edits.map(({ key }) => key);
   const answer = await submitEdits(before, flags, edits);
   if (answer === undefined) {
-    for (const key of names) print(`${key}: stored. No daemon runs here; the next one applies it.`);
+    for (const key of names) print(`${effect ?? `${key}: stored.`} No daemon runs here; the next one applies it.`);
     printWarnings(await findConfig(flags.config), edits);
     return;
   }
@@ -283,7 +293,7 @@ async function change(before: FoundConfig, flags: SettingFlags, edits: readonly 
   for (const { key, value, entries } of edits) {
     const isGone = value === undefined && entries === undefined;
     const done = isGone ? 'no longer in the store: the file or the default is in force' : 'in force';
-    print(now === undefined ? notApplied(key) : `${key}: ${done}.`);
+    print(now === undefined ? notApplied(key) : (effect ?? `${key}: ${done}.`));
   }
   if (now === undefined) return;
   printWarnings(now, edits);
@@ -347,10 +357,15 @@ export function refuseElsewhere(
   throw new RackError('bad-argument', `${keys}: ${where}: ${what} it there: ${command}${instead}`);
 }
 
-async function changeOffline(found: FoundConfig, flags: SettingFlags, edits: readonly SettingEdit[]): Promise<void> {
+async function changeOffline(
+  found: FoundConfig,
+  flags: SettingFlags,
+  edits: readonly SettingEdit[],
+  isTrial: boolean,
+): Promise<void> {
   const { stateDir, name } = found.config;
   await withStoredSettings({ stateDir, name, file: found.path, values: found.file.values }, async (settings, by) => {
-    const refusal = await settings.change(flags.rack ?? '', edits, by);
+    const refusal = await settings.change(flags.rack ?? '', edits, by, isTrial);
     if (refusal !== undefined) throw new RackError('bad-argument', refusal.text);
   });
 }

@@ -1,5 +1,6 @@
 // The table of `rackboot leases`.
 
+import { LEASE_FORMATS } from '../../dhcp/import/lease-file.ts';
 import { RackError } from '../../errors.ts';
 import { action, group, row } from '../terminal/command-table.ts';
 import { config, flag, json, named, option } from '../terminal/shared-options.ts';
@@ -53,13 +54,13 @@ export const LEASE_COMMANDS = group('leases', 'The leases of this rack, running 
   ),
   row(
     'import <files..>',
-    "Import leases from another DHCP server's file: ISC's dhcpd.leases, dnsmasq's, Kea's memfile",
+    "Import leases from another DHCP server's file, such as ISC's dhcpd.leases, dnsmasq's, Kea's memfile",
     {
       files: { type: 'string', array: true, demandOption: true },
       config,
       json,
       format: {
-        choices: ['isc', 'dnsmasq', 'kea'],
+        choices: LEASE_FORMATS,
         describe: 'Format of the files; default: detected from their first lines',
       },
       'dry-run': flag('Only print what would be imported or skipped'),

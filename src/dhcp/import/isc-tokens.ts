@@ -14,6 +14,8 @@ export interface IscToken {
   readonly line: number;
 }
 
+export const textOf = (tokens: readonly IscToken[]): string => tokens.map(({ text }) => text).join(' ');
+
 const SPACE = /[\s\0]/;
 const MARK = '{};,=()';
 const OCTAL = /^[0-3]?[0-7]{1,2}/;

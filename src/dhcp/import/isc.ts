@@ -21,7 +21,7 @@ import {
   parseOctets,
   problemAt,
 } from './foreign-lease.ts';
-import { type IscToken, iscTokens } from './isc-tokens.ts';
+import { type IscToken, iscTokens, textOf } from './isc-tokens.ts';
 
 /** Tokens of one statement; a longer one is malformed. */
 const STATEMENT_TOKENS_MAX = 1024;
@@ -115,8 +115,6 @@ function openedLease({ tokens, ended }: Statement): OpenedLease | undefined {
   if (tokens.length > LEASE_WORDS && parseIpv4(name.text) === undefined) return undefined;
   return { name: name.text, line: kind.line };
 }
-
-const textOf = (tokens: readonly IscToken[]): string => tokens.map(({ text }) => text).join(' ');
 
 /** How many words of an unreadable declaration are quoted. */
 const QUOTED_WORDS = 8;

@@ -8,16 +8,18 @@ import { readJsonLeases } from './json-leases.ts';
 import { readKeaLeases } from './kea.ts';
 import { ODHCPD_LINE, ROUTEROS_RECORD, readOdhcpdLeases, readRouterosLeases } from './router-leases.ts';
 
-export const LEASE_FILE_FORMATS = {
+/** What `--format` takes. */
+export const LEASE_FORMATS = ['isc', 'dnsmasq', 'kea', 'json', 'odhcpd', 'routeros'] as const;
+export type LeaseFileFormat = (typeof LEASE_FORMATS)[number];
+
+export const LEASE_FILE_FORMATS: Readonly<Record<LeaseFileFormat, string>> = {
   isc: "ISC dhcpd's or OpenBSD's dhcpd.leases",
   dnsmasq: "dnsmasq's leases",
   kea: "Kea's memfile",
   json: "JSON of Kea's API, systemd-networkd, OpenWrt's ubus, AdGuard Home or libvirt",
   odhcpd: "odhcpd's state file",
   routeros: "RouterOS's `/ip dhcp-server lease print detail`",
-} as const;
-
-export type LeaseFileFormat = keyof typeof LEASE_FILE_FORMATS;
+};
 
 const READERS: Readonly<Record<LeaseFileFormat, ReadLeaseFile>> = {
   isc: readIscLeases,

@@ -21,9 +21,11 @@ import {
   refuse,
   refuseField,
   refuseFields,
+  refuseSetting,
 } from '../call/answer.ts';
 import {
   type ApiCall,
+  flag,
   isFalse,
   isTrue,
   nothing,
@@ -32,6 +34,7 @@ import {
   optionalText,
   ownTransaction,
   requiredText,
+  usernameOf,
   value,
 } from '../call/operation.ts';
 import { changeSettings } from '../call/revised-settings.ts';
@@ -211,8 +214,12 @@ async function changeTogether(call: ApiCall, given: z.output<typeof newChanges>)
   if (!edits.every((edit) => edit !== undefined)) return refuseField('changes', VALUE_TOO_LARGE);
   const owner = ownerOf(call, given.rack);
   if (owner === undefined) return unknownRack(given.rack);
-  const refused = await changeSettings(call, owner, edits);
   const { settings } = call.region;
+  if (isTrue(given.dry_run)) {
+    const misfit = await settings.change(owner, edits, usernameOf(call), true);
+    return misfit === undefined ? json([]) : refuseSetting(misfit);
+  }
+  const refused = await changeSettings(call, owner, edits);
   return refused ?? json(edits.map(({ key }) => ({ key, value: settings.stored(owner, key) ?? null })));
 }
 
@@ -256,6 +263,7 @@ const newChanges = z.object({
     'A list, as JSON: `{"key", "value"}` sets a key, `{"key"}` removes it, `{"key", "add": […]}` and `{"key", "remove": […]}` change the entries of a list.',
   ),
   rack,
+  dry_run: flag('True: judge the changes as for storing them, and store nothing.'),
 });
 
 const named = z.object({ name });

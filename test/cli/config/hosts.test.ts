@@ -1,0 +1,50 @@
+// `hosts import` judges each reservation as the settings judge a change, with `--dry-run` as without; `hosts add` takes no text for a client.
+
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { reserveHost, takeReservations } from '../../../src/cli/config/hosts.ts';
+import { editConfig, setConfig } from '../../../src/cli/config/store.ts';
+import { scratchDirectory } from '../../support/scratch.ts';
+
+const directory = scratchDirectory();
+
+const NETWORK =
+  '{ interface: lo, ip: 10.20.0.1, network: 10.20.0.0/24, ip_range_low: 10.20.0.100, ip_range_high: 10.20.0.199 }';
+const RESERVATIONS = [
+  { mac: '52:54:00:00:01:01', ip: '10.20.0.1', hostname: 'own' },
+  { mac: '52:54:00:00:01:02', ip: '10.20.0.255' },
+  { mac: '52:54:00:00:01:03', ip: '10.20.0.50', hostname: 'ok' },
+  { mac: '52:54:00:00:01:03', ip: '10.20.0.51', hostname: 'twice' },
+  { circuit_id: 'port7', ip: '10.20.0.52', hostname: 'ok' },
+  { mac: '52:54:00:00:01:05', ip: '10.21.0.52' },
+];
+
+test('a dry run names those that the run takes, and the reasons for the others', async () => {
+  const config = join(directory, 'rack.yaml');
+  writeFileSync(config, `name: rack-1\nstate_dir: ${join(directory, 'state')}\n`);
+  await setConfig({ config, pairs: ['cluster_interfaces.lo', NETWORK], replace: false });
+  await editConfig({ config }, 'add', 'cluster_interfaces.lo.hosts', [{ mac: '52:54:00:00:01:09', ip: '10.20.0.9' }]);
+  const dry = await takeReservations(config, RESERVATIONS, true);
+  assert.deepEqual(dry.taken, [
+    { mac: '52:54:00:00:01:03', ip: '10.20.0.50', hostname: 'ok' },
+    { circuit_id: 'port7', ip: '10.20.0.52' },
+  ]);
+  assert.deepEqual([dry.left.length, dry.without.length], [4, 1]);
+  for (const reason of [
+    /the rack's own address/,
+    /no client can have/,
+    /reserved differently/,
+    /in none of the networks/,
+  ])
+    assert.equal(dry.left.filter((line) => reason.test(line)).length, 1, String(reason));
+  assert.deepEqual(await takeReservations(config, RESERVATIONS, false), dry);
+  const again = await takeReservations(config, RESERVATIONS, false);
+  assert.deepEqual([again.taken, again.left.length], [[], 4]);
+  const add = (client: string, ip: string, hostname?: string) =>
+    reserveHost({ config, json: false, client, ip, hostname });
+  await assert.rejects(add('printer', '10.20.0.10'), /client_id=printer/);
+  await assert.rejects(add('52:54:00:00:01:07', '10.20.0.10', 'OK'), /name of 10\.20\.0\.50/);
+  assert.equal(await add('client_id=printer', '10.20.0.10', 'printer'), 0);
+});
