@@ -294,10 +294,13 @@ describe('a MAAS', { skip }, () => {
       if (version === '3.6') {
         // After 2.9, whose machines and networks are the same.
         assert.deepEqual(report.objects.machines, { added: 0, there: 5, refused: 0 });
-        assert.deepEqual(report.objects['reserved addresses of hosts'], { added: 1, there: 0, refused: 0 });
+        assert.deepEqual(report.objects['reserved addresses of hosts'], { added: 0, there: 0, refused: 1 });
         const again = reportOf(await importFrom(maasAnswers(version), '--json'));
         const refused = Object.entries(again.objects).filter((entry) => entry[1].refused > 0);
-        assert.deepEqual([addedIn(again), refused.map(([kind]) => kind)], [0, ['subnets']]);
+        assert.deepEqual(
+          [addedIn(again), refused.map(([kind]) => kind)],
+          [0, ['subnets', 'reserved addresses of hosts']],
+        );
         return;
       }
       const states = Object.fromEntries([...machines].map(([name, { status_name: state }]) => [name, state]));
@@ -377,5 +380,69 @@ describe('a MAAS', { skip }, () => {
     const tags = z.array(z.looseObject({ name: z.string() })).parse(await to.ask('tags/'));
     const evil = tags.find(({ name }) => name === 'evil');
     assert.deepEqual([evil?.definition, evil?.kernel_opts], ['', '']);
+  });
+
+  test('adds nothing that answers or routes in a domain, a network or a host that was here, and names what it left', async () => {
+    const ownMac = String((await to.machines()).get('web1')?.interface_set[0]?.mac_address);
+    const lan = { cidr: '172.30.0.0/24', name: 'lan' };
+    const far = { cidr: '172.30.1.0/24', name: 'far' };
+    const names = ['rack-1.maas', 'maas', 'web1.example.com', 'WPAD.maas.', '*.maas', '*', 'www.bank.example', ''];
+    const left = {
+      'domains/': ['web1.maas', '0.30.172.in-addr.arpa'].map((name) => ({ name, authoritative: true })),
+      'dnsresources/': names.map((fqdn) => ({ fqdn, ip_addresses: [{ ip: '172.30.0.66' }] })),
+      'dnsresourcerecords/': names.map((fqdn) => ({ fqdn, rrtype: 'CNAME', rrdata: 'evil.example.' })),
+      'static-routes/': [
+        { source: lan, destination: far, gateway_ip: '172.30.0.66', metric: 1 },
+        { source: { cidr: 'lan' }, destination: far, gateway_ip: '172.30.0.66', metric: 1 },
+      ],
+      'ipranges/': [
+        { type: 'dynamic', start_ip: '172.30.0.100', end_ip: '172.30.0.110', subnet: lan },
+        { type: 'dynamic', start_ip: '172.30.0.100', end_ip: '172.30.0.110', subnet: { cidr: 'lan' } },
+      ],
+      'reservedips/': [
+        { ip: '172.30.0.67', mac_address: '52:54:00:77:00:09' },
+        { ip: '172.31.5.67', mac_address: ownMac },
+      ],
+      'ipaddresses/': [{ ip: '172.30.0.68', alloc_type: 4, interface_set: [{ mac_address: '52:54:00:77:00:0A' }] }],
+    };
+    const added = {
+      'domains/': [{ name: 'new.example', authoritative: true }],
+      'dnsresources/': [{ fqdn: 'www.new.example', ip_addresses: [{ ip: '172.30.0.66' }] }],
+      'subnets/': [{ cidr: '172.31.5.0/24', name: 'five', vlan: { fabric: 'hall', vid: 0 } }],
+    };
+    const answers = {
+      ...empty,
+      ...left,
+      ...added,
+      'domains/': [...added['domains/'], ...left['domains/']],
+      'dnsresources/': [...added['dnsresources/'], ...left['dnsresources/']],
+    };
+    const before = await Promise.all(
+      ['dnsresources/', 'dnsresourcerecords/', 'static-routes/', 'ipranges/', 'ipaddresses/?all=true'].map((path) =>
+        to.ask(path),
+      ),
+    );
+    const count = Object.values(left).flat().length;
+    for (const words of [['--dry-run'], []]) {
+      const report = reportOf(await importFrom(answers, '--json', ...words));
+      assert.equal(
+        report.remarks.filter(({ text }) => text.startsWith('left: ')).length,
+        count,
+        JSON.stringify(report),
+      );
+      assert.deepEqual([report.remarks.length, addedIn(report)], [count, 3]);
+    }
+    const after = await Promise.all(
+      ['dnsresources/', 'dnsresourcerecords/', 'static-routes/', 'ipranges/', 'ipaddresses/?all=true'].map((path) =>
+        to.ask(path),
+      ),
+    );
+    const fqdns = (names: unknown) =>
+      z
+        .array(z.looseObject({ fqdn: z.string() }))
+        .parse(names)
+        .map(({ fqdn }) => fqdn);
+    assert.deepEqual(fqdns(after[0]), [...fqdns(before[0]), 'www.new.example']);
+    assert.deepEqual(after.slice(1), before.slice(1));
   });
 });

@@ -13,19 +13,33 @@
 // 5. Neither the key nor a parameter of a power driver is printed, except the hosts that switch a machine.
 // 6. The source gives nobody rights over what was here: no administrator, no SSH key to a former account, and to former machines no tag and no
 //    kernel parameter. What it adds to those who have a say (users, keys, domains, hosts that switch) is named.
+// 7. Where a domain, a network or a host was here before, the source adds nothing that answers or routes (`#findFormer`): it is left, and named.
+//    So a name needs a domain that this import added.
 
 import { join } from 'node:path';
 import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
+import { configuredHostNames } from '../../config/record-faults.ts';
 import { refusalLines } from '../../control/field-refusal.ts';
 import { listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { type Fields, isFields } from '../../fields.ts';
 import { CONTROL_SOCKET } from '../../http/config.ts';
+import {
+  formatMac,
+  formatNetwork,
+  type Ipv4Network,
+  networkContains,
+  networksOverlap,
+  parseIpv4,
+  parseMac,
+  parseNetwork,
+} from '../../net/address.ts';
 import { fingerprintOf } from '../../region/accounts/ssh-keys.ts';
 import { ask as askHere, formOf } from '../terminal/asking.ts';
+import { type FoundConfig, findConfig } from '../terminal/config-in-force.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
 import { print, printAside, printJson, printTable } from '../terminal/output.ts';
 import { keyOf, parseRegionAddress } from './login.ts';
@@ -50,6 +64,7 @@ import {
   parametersFrom,
   pathFor,
   powerHosts,
+  type Reach,
   stateHere,
   textAt,
   titleOf,
@@ -121,7 +136,12 @@ export async function importMaas(flags: ImportFlags): Promise<number> {
   await askHere(flags, `${API}version/`);
   const ca = flags.cacerts === undefined ? {} : { ca_file: flags.cacerts };
   const own = askSocket(join(loadPlace(flags.config).stateDir, CONTROL_SOCKET));
-  const run = new Import(new Source(url, askAs({ url, key, ...ca })), own, flags.dryRun);
+  const run = new Import(
+    new Source(url, askAs({ url, key, ...ca })),
+    own,
+    flags.dryRun,
+    hostsOf(await findConfig(flags.config)),
+  );
   try {
     await run.all();
   } catch (error) {
@@ -130,6 +150,32 @@ export async function importMaas(flags: ImportFlags): Promise<number> {
   }
   return run.report(flags.json, true);
 }
+
+/** The names and the hardware addresses of the rack itself and of its reservations in the configuration. */
+interface OwnHosts {
+  readonly names: ReadonlySet<string>;
+  readonly macs: ReadonlySet<string>;
+}
+
+function hostsOf({ config }: FoundConfig): OwnHosts {
+  const { selfName, domains } = config.dns;
+  const names = [
+    ...domains.map((domain) => `${selfName}.${domain}`),
+    ...configuredHostNames(config).map(({ fqdn }) => fqdn),
+  ];
+  const reservations = config.dhcp.subnets.flatMap((subnet) => subnet.reservations);
+  return {
+    names: new Set(names.map((name) => name.toLowerCase())),
+    macs: new Set(reservations.flatMap(({ mac }) => (mac === undefined ? [] : [formatMac(mac)]))),
+  };
+}
+
+const isWithin = (name: string, domain: string): boolean => name === domain || name.endsWith(`.${domain}`);
+const domainName = (text: string): string => text.trim().toLowerCase().replace(/\.$/, '');
+const macText = (text: string): string => {
+  const mac = parseMac(text);
+  return mac === undefined ? text : formatMac(mac);
+};
 
 /** The MAAS, of which everything is read by GET. */
 class Source {
@@ -212,10 +258,18 @@ class Import {
   /** The ids of the VLANs here, by fabric and tag. */
   #vlans: ReadonlyMap<string, string> = new Map();
 
-  constructor(source: Source, own: AskRegion, isDry: boolean) {
+  readonly #hosts: OwnHosts;
+  /** The domains and the networks that were here before. */
+  #formerDomains: readonly string[] = [];
+  #formerNetworks: readonly Ipv4Network[] = [];
+  /** The hardware addresses of the nodes that this run added or would add. */
+  readonly #addedMacs = new Set<string>();
+
+  constructor(source: Source, own: AskRegion, isDry: boolean, hosts: OwnHosts) {
     this.#source = source;
     this.#own = own;
     this.#isDry = isDry;
+    this.#hosts = hosts;
   }
 
   async all(): Promise<void> {
@@ -223,6 +277,8 @@ class Import {
     if (owner === '') throw new RackError('source-failed', `${this.#source.url} is no MAAS with API 2.0`);
     const former = jsonIn(await this.#own({ method: 'GET', path: `${API}machines/?op=power_parameters` }));
     this.#isEmpty = isFields(former) && Object.keys(former).length === 0;
+    this.#formerDomains = (await this.#here('domains/')).map((one) => domainName(textAt(one, 'name')));
+    this.#formerNetworks = (await this.#here('subnets/')).flatMap((one) => parseNetwork(textAt(one, 'cidr')) ?? []);
     for (const kind of KINDS) await this.#add(kind, owner);
     this.#tags = (await this.#here('tags/')).map((one) => textAt(one, 'name'));
     const vlans = (await this.#here('fabrics/')).flatMap((one) => listAt(one, 'vlans'));
@@ -245,6 +301,45 @@ class Import {
     this.#remarkCount += 1;
     if (this.#remarks.length < REMARKS_MAX)
       this.#remarks.push({ kind, name, text: cleanText(text, REMARK_CHARACTERS_MAX) });
+  }
+
+  /** Why something is left (rule 7); undefined: nothing that it reaches was here before. */
+  async #findFormer(reach: Reach | undefined): Promise<string | undefined> {
+    const { domains = [], names = [], networks = [], addresses = [], macs = [] } = reach ?? {};
+    for (const domain of domains.map(domainName)) {
+      const above = this.#formerDomains.find((one) => isWithin(domain, one));
+      if (above !== undefined) return `${above} was here before, and it would answer there`;
+      if (isWithin(domain, 'arpa')) return 'it would answer for the addresses of networks';
+    }
+    const added = [...this.#added].flatMap((one) => (one.startsWith('domains ') ? [domainName(one.slice(8))] : []));
+    for (const name of names.map(domainName))
+      if (!added.some((domain) => isWithin(name, domain))) {
+        const above = this.#formerDomains.find((one) => isWithin(name, one));
+        return above === undefined
+          ? 'this import added no domain for it'
+          : `${above} was here before, and it would answer there`;
+      }
+    for (const text of networks) {
+      const network = parseNetwork(text);
+      if (network === undefined) return `${text} is no network`;
+      if (this.#formerNetworks.some((one) => networksOverlap(one, network)))
+        return `${text} was here before, and it would answer or route there`;
+    }
+    for (const text of addresses) {
+      const address = parseIpv4(text);
+      if (address === undefined) return `${text} is no IPv4 address`;
+      const network = this.#formerNetworks.find((one) => networkContains(one, address));
+      if (network !== undefined) return `${formatNetwork(network)} was here before, and it would answer there`;
+    }
+    for (const mac of macs.map(macText))
+      if (!this.#addedMacs.has(mac) && (this.#hosts.macs.has(mac) || (await this.#isRegistered([mac]))))
+        return `the host ${mac} was here before`;
+    return undefined;
+  }
+
+  async #isRegistered(macs: readonly string[]): Promise<boolean> {
+    const path = `${API}machines/?op=is_registered&${formOf({ mac_address: macs })}`;
+    return jsonIn(await this.#own({ method: 'GET', path })) === true;
   }
 
   /** A list of this region; empty if it is of a user who is not here yet. */
@@ -276,6 +371,12 @@ class Import {
         if (isOfOwner && !this.#added.has(`users ${owner}`)) {
           const command = commandFor(one, 'rackboot sshkeys add FILE --username {username}');
           this.#remark(plural, title, `the account was here before; to add the key: \`${command}\``);
+          this.#tally(plural).refused += 1;
+          continue;
+        }
+        const former = await this.#findFormer(kind.reachOf?.(one));
+        if (former !== undefined) {
+          this.#remark(plural, title, `left: ${former}`);
           this.#tally(plural).refused += 1;
           continue;
         }
@@ -354,11 +455,15 @@ class Import {
     power?: unknown,
   ): Promise<boolean> {
     const title = titleOf(node, ['hostname']);
-    const macs = formOf({ mac_address: macsOf(node) });
-    const known = await this.#own({ method: 'GET', path: `${API}machines/?op=is_registered&${macs}` });
     const tally = this.#tally(kind);
-    if (jsonIn(known) === true) {
+    if (await this.#isRegistered(macsOf(node))) {
       tally.there += 1;
+      return false;
+    }
+    const fqdn = `${textAt(node, 'hostname')}.${textAt(node, 'domain.name')}`.toLowerCase();
+    if (this.#hosts.names.has(fqdn)) {
+      this.#remark(kind, title, `left: ${fqdn} is the name of a host that was here before`);
+      tally.refused += 1;
       return false;
     }
     this.#current = title;
@@ -366,6 +471,7 @@ class Import {
     tally[made === undefined ? 'refused' : 'added'] += 1;
     const hosts = textAt(made, 'power_type') === '' ? [] : powerHosts(power);
     if (hosts.length > 0) this.#named.push({ kind, name: title, power: hosts });
+    if (made !== undefined) for (const mac of macsOf(node)) this.#addedMacs.add(macText(mac));
     if (made !== undefined && !this.#isDry) await this.#complete(kind, title, node, made);
     if (made !== undefined && kind === 'machines') this.#compare(title, node);
     this.#current = '';
@@ -409,6 +515,9 @@ class Import {
     const place = `nodes/${textAt(made, 'system_id')}/interfaces/`;
     const isRunning = kind === 'devices' || isDeployedHere(node);
     const gateway = textAt(node, 'default_gateways.ipv4.link_id');
+    const kept = macsOf(node)
+      .map(macText)
+      .find((mac) => this.#hosts.macs.has(mac));
     const physical = new Map(
       listAt(made, 'interface_set').map((one) => [textAt(one, 'mac_address'), textAt(one, 'id')]),
     );
@@ -430,6 +539,14 @@ class Import {
           const [mode, address] = [textAt(link, 'mode'), textAt(link, 'ip_address')];
           // An address that is chosen at each deployment is that of the system which runs.
           if (address === '' || !(mode === 'static' || (mode === 'auto' && isRunning))) continue;
+          if (kept !== undefined) {
+            this.#remark(
+              kind,
+              title,
+              `left: the address ${address}, since ${kept} has a reservation that was here before`,
+            );
+            continue;
+          }
           const wish = { mode: 'static', subnet: textAt(link, 'subnet.cidr'), ip_address: address };
           const isGateway = gateway !== '' && gateway === textAt(link, 'id');
           const more: Parameters = isGateway ? { default_gateway: 'true' } : {};

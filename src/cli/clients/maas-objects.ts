@@ -84,10 +84,29 @@ export interface Kind {
   readonly isNamed?: boolean;
   /** Only these. */
   isMeant?(one: unknown): boolean;
+  /** What it would answer for, or route; undefined: nothing. */
+  reachOf?(one: unknown): Reach | undefined;
+}
+
+/** What an object would answer for, or route. */
+export interface Reach {
+  readonly domains?: readonly string[];
+  readonly names?: readonly string[];
+  /** As CIDR. */
+  readonly networks?: readonly string[];
+  readonly addresses?: readonly string[];
+  readonly macs?: readonly string[];
 }
 
 const noted = { name: 'name', description: 'description' };
 const USER_RESERVED = 4;
+
+const textsAt = (one: unknown, path: string): readonly string[] =>
+  [valueAt(one, path)].flat().filter(isPlain).map(String);
+
+/** Without a client, an address is only kept. */
+const reservedReach = (one: unknown, macs: readonly string[]): Reach | undefined =>
+  macs.length === 0 ? undefined : { addresses: [textAt(one, 'ip')], macs };
 
 /** In this order: the later ones name the earlier ones. */
 export const KINDS: readonly Kind[] = [
@@ -99,6 +118,7 @@ export const KINDS: readonly Kind[] = [
     key: ['name'],
     parameters: { name: 'name', authoritative: 'authoritative', ttl: 'ttl' },
     isNamed: true,
+    reachOf: (one) => ({ domains: [textAt(one, 'name')] }),
   },
   { plural: 'spaces', list: 'spaces/', key: ['name'], parameters: noted },
   { plural: 'fabrics', list: 'fabrics/', key: ['name'], parameters: { ...noted, class_type: 'class_type' } },
@@ -133,6 +153,10 @@ export const KINDS: readonly Kind[] = [
     list: 'ipranges/',
     key: ['start_ip', 'end_ip', 'subnet.cidr'],
     parameters: { type: 'type', start_ip: 'start_ip', end_ip: 'end_ip', comment: 'comment', subnet: 'subnet.cidr' },
+    reachOf: (one) =>
+      textAt(one, 'type') === 'reserved'
+        ? undefined
+        : { networks: [textAt(one, 'subnet.cidr')], addresses: [textAt(one, 'start_ip'), textAt(one, 'end_ip')] },
   },
   {
     plural: 'static routes',
@@ -144,6 +168,7 @@ export const KINDS: readonly Kind[] = [
       gateway_ip: 'gateway_ip',
       metric: 'metric',
     },
+    reachOf: (one) => ({ networks: [textAt(one, 'source.cidr')] }),
   },
   {
     plural: 'users',
@@ -184,6 +209,7 @@ export const ADDRESS_KINDS: readonly Kind[] = [
     parameters: { ip: 'ip', mac: 'interface_set.mac_address' },
     add: 'ipaddresses/?op=reserve',
     isMeant: (one) => valueAt(one, 'alloc_type') === USER_RESERVED,
+    reachOf: (one) => reservedReach(one, textsAt(one, 'interface_set.mac_address')),
   },
   {
     plural: 'reserved addresses of hosts',
@@ -192,12 +218,14 @@ export const ADDRESS_KINDS: readonly Kind[] = [
     key: ['ip'],
     parameters: { ip: 'ip', mac: 'mac_address' },
     add: 'ipaddresses/?op=reserve',
+    reachOf: (one) => reservedReach(one, textsAt(one, 'mac_address')),
   },
   {
     plural: 'names in DNS',
     list: 'dnsresources/',
     key: ['fqdn'],
     parameters: { fqdn: 'fqdn', ip_addresses: 'ip_addresses.ip', address_ttl: 'address_ttl' },
+    reachOf: (one) => ({ names: [textAt(one, 'fqdn')] }),
     // The others have only records.
     isMeant: (one) => listAt(one, 'ip_addresses').length > 0,
   },
@@ -206,6 +234,7 @@ export const ADDRESS_KINDS: readonly Kind[] = [
     list: 'dnsresourcerecords/',
     key: ['fqdn', 'rrtype', 'rrdata'],
     parameters: { fqdn: 'fqdn', rrtype: 'rrtype', rrdata: 'rrdata', ttl: 'ttl' },
+    reachOf: (one) => ({ names: [textAt(one, 'fqdn')] }),
   },
 ];
 
