@@ -1,4 +1,4 @@
-// Bounds of a JSON text from outside, counted before it is parsed: 25 MB of `[` take 1.4 GB to parse, and the many keys of one object
+// Reads a JSON text from outside within bounds, which are counted before it is parsed: 25 MB of `[` take 1.4 GB to parse, and the many keys of one object
 // exhaust a thread's heap so that its process ends.
 
 /** Bounds of one JSON text. */
@@ -12,7 +12,36 @@ export interface JsonBounds {
 }
 
 /** The bound that a text exceeds: it nests too deeply, or has too many values. */
-export type JsonExcess = { readonly kind: 'deep' | 'long'; readonly max: number };
+type JsonExcess = { readonly kind: 'deep' | 'long'; readonly max: number };
+
+type JsonFault = { readonly kind: 'malformed' } | JsonExcess;
+
+export type BoundedJson =
+  | { readonly kind: 'value'; readonly value: unknown }
+  | { readonly kind: 'fault'; readonly fault: JsonFault };
+
+/** Never throws. */
+export function readBoundedJson(text: string, bounds: JsonBounds): BoundedJson {
+  const excess = findJsonExcess(text, bounds);
+  if (excess !== undefined) return { kind: 'fault', fault: excess };
+  try {
+    return { kind: 'value', value: JSON.parse(text) };
+  } catch {
+    return { kind: 'fault', fault: { kind: 'malformed' } };
+  }
+}
+
+/** It follows the name of the text. */
+export function jsonFaultText(fault: JsonFault): string {
+  switch (fault.kind) {
+    case 'malformed':
+      return 'is not valid JSON';
+    case 'deep':
+      return `nests deeper than ${fault.max} levels`;
+    case 'long':
+      return `holds more than ${fault.max} values`;
+  }
+}
 
 /**
  * Counts brackets and commas outside strings. For valid JSON that gives the exact depth, and at least the number of values: an empty list

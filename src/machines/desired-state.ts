@@ -5,8 +5,8 @@
 // 3. The result contains only known fields.
 
 import { cleanText } from '../clean-text.ts';
-import { type Fields, isFields, parseJson } from '../fields.ts';
-import { findJsonExcess } from '../json-excess.ts';
+import { type Fields, isFields } from '../fields.ts';
+import { readBoundedJson } from '../json-excess.ts';
 import { type Ipv4, ipv4, type MacAddress, mac } from '../net/address.ts';
 import type { BootPurpose, DesiredState, MachineAddress, RackMachine, ReservedHost } from './machine.ts';
 import { parseSettings, SETTINGS_DEPTH_MAX, type Settings } from './settings.ts';
@@ -57,9 +57,10 @@ const mismatch = (path: string, value: unknown, wanted: string): Mismatch =>
  * @param before the state that the message changes; undefined: the message is a whole state
  */
 export function parseStateText(text: string, before: DesiredState | undefined): ParsedState {
-  if (findJsonExcess(text, BOUNDS) !== undefined)
+  const json = readBoundedJson(text, BOUNDS);
+  if (json.kind === 'fault' && json.fault.kind !== 'malformed')
     return { ok: false, problem: 'the desired state is larger, or nests deeper, than any region writes it' };
-  const value = parseJson(text);
+  const value = json.kind === 'value' ? json.value : undefined;
   return before === undefined ? parseDesiredState(value) : parseStateChanges(value, before);
 }
 

@@ -2,7 +2,7 @@
 
 import { cleanText } from '../clean-text.ts';
 import { type Fields, isFields } from '../fields.ts';
-import { findJsonExcess } from '../json-excess.ts';
+import { readBoundedJson } from '../json-excess.ts';
 import { parseIpv4 } from '../net/address.ts';
 import type { RefusedEntry } from '../region/records/rack.ts';
 import type { RackRequest } from '../region/records/rack-request.ts';
@@ -19,13 +19,8 @@ const ANSWER_BOUNDS = { depthMax: 12, valuesMax: 8192 } as const;
 const isSequence = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
 
 function parse(text: string): Fields | undefined {
-  if (findJsonExcess(text, ANSWER_BOUNDS) !== undefined) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    return isFields(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  const json = readBoundedJson(text, ANSWER_BOUNDS);
+  return json.kind === 'value' && isFields(json.value) ? json.value : undefined;
 }
 
 /** Parses the answer to a batch of events; undefined if it is invalid. */

@@ -257,6 +257,8 @@ describe('a MAAS', { skip }, () => {
   const HOSTILE: readonly (readonly [name: string, answers: MaasAnswers, code: number])[] = [
     ['is none', {}, 1],
     ['answers no JSON', { ...good, 'zones/': '{{{' }, 1],
+    ['nests without end', { ...good, 'zones/': '['.repeat(30_000_000) }, 1],
+    ['answers more than is read', { ...good, 'zones/': `[${' '.repeat(64 * 1024 * 1024)}]` }, 1],
     ['has too many objects', { ...good, 'zones/': `[${'1,'.repeat(100_000)}1]` }, 1],
     ['has objects of other forms', { 'users/?op=whoami': { username: 'x' }, 'zones/': [null, 7, [], { name: {} }] }, 1],
     [

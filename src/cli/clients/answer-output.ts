@@ -3,7 +3,7 @@
 import { isUtf8 } from 'node:buffer';
 import { RackError } from '../../errors.ts';
 import { print, printBytes, printDocument, printError, printJson } from '../terminal/output.ts';
-import type { RegionAnswer } from './region-request.ts';
+import { jsonIn, type RegionAnswer } from './region-request.ts';
 
 const INDENT = 4;
 
@@ -15,11 +15,9 @@ const REFUSED = 2;
 /** Undefined for another media type. @throws RackError `not-running` if it is damaged */
 export function jsonOf({ type, body }: RegionAnswer): { readonly value: unknown } | undefined {
   if (type !== 'application/json') return undefined;
-  try {
-    return { value: JSON.parse(body.toString('utf8')) };
-  } catch (cause) {
-    throw new RackError('not-running', "the region's answer claims to be JSON but is not", { cause });
-  }
+  const value = jsonIn({ body });
+  if (value === undefined) throw new RackError('not-running', "the region's answer claims to be JSON but is not");
+  return { value };
 }
 
 /** Scripts read a refusal where they read any other answer. @returns 0, or REFUSED */

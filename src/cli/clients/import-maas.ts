@@ -74,6 +74,8 @@ import { type AskRegion, askAs, askSocket, jsonIn, type RegionAnswer, unavailabl
 
 /** A MAAS that takes longer for one answer, however slowly it sends, ends the import. */
 const ANSWER_MS_MAX = 600_000;
+/** Ample for OBJECTS_MAX objects, and for BATCH_MACHINES machines. */
+const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 /** Of one kind; a MAAS with more is refused. */
 const OBJECTS_MAX = 100_000;
 /** Machines are read so many at a time: a MAAS takes long for all. */
@@ -194,7 +196,13 @@ class Source {
     for (const id of ids) query.append('id', id);
     const end = new AbortController();
     const late = systemClock.schedule(ANSWER_MS_MAX, () => end.abort());
-    const request = { method: 'GET', path: `${API}${path}`, query, signal: end.signal } as const;
+    const request = {
+      method: 'GET',
+      path: `${API}${path}`,
+      query,
+      signal: end.signal,
+      answerBytesMax: ANSWER_BYTES_MAX,
+    } as const;
     const answer = await this.#ask(request).finally(() => late.cancel());
     const { status } = answer;
     if (status === 404 || status === 410) return undefined;

@@ -3,7 +3,7 @@
 // Sources: RFC 9110; RFC 5849 §3.5.1 (authorization).
 //
 // 1. Every request ends: with its whole answer, after SILENCE_MS_MAX of silence, or at an answer larger than
-//    ANSWER_BYTES_MAX. It has its own connection (`control/ask-daemon.ts`).
+//    its bound. It has its own connection (`control/ask-daemon.ts`).
 // 2. Redirections are not followed: the key goes to the profile's address and nowhere else.
 // 3. No message names the key: an answer other than a success loses the parts of it that it repeats.
 
@@ -12,6 +12,7 @@ import { systemClock } from '../../clock.ts';
 import { REGION_PORT } from '../../config/region-place.ts';
 import { errorText, isTlsError, RackError } from '../../errors.ts';
 import { readVersion } from '../../files/program-version.ts';
+import { type JsonBounds, readBoundedJson } from '../../json-excess.ts';
 import { REGION_FIELD } from '../../net/region-http.ts';
 import { textOf } from '../../uplink/link-answers.ts';
 import { NOT_NOW } from '../../uplink/link-transport.ts';
@@ -31,6 +32,8 @@ export interface RegionRequest {
   readonly body?: { readonly type: string; readonly bytes: Uint8Array } | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Of the answer; default ANSWER_BYTES_MAX. */
+  readonly answerBytesMax?: number | undefined;
 }
 
 export interface RegionAnswer {
@@ -107,7 +110,7 @@ function doorOf(url: string, ca: Buffer | undefined, isInsecure: boolean): Door 
 
 function send(
   { name, host, isTls, options, onAnswer }: Door,
-  { method, path, query, body, headers, signal }: RegionRequest,
+  { method, path, query, body, headers, signal, answerBytesMax = ANSWER_BYTES_MAX }: RegionRequest,
   authorization: Readonly<Record<string, string>>,
 ): Promise<RegionAnswer> {
   const search = query === undefined || query.size === 0 ? '' : `?${query}`;
@@ -132,7 +135,7 @@ function send(
     });
     asking.on('response', (answer) => {
       onAnswer?.(answer.statusCode ?? 0, headersOf(answer));
-      collect(answer, resolve, (error) => asking.destroy(error));
+      collect(answer, answerBytesMax, resolve, (error) => asking.destroy(error));
     });
     asking.on('timeout', () => asking.destroy(new Error(`silent for ${SILENCE_MS_MAX / 1000} s`)));
     asking.on('error', fail);
@@ -145,12 +148,17 @@ function send(
 const headersOf = ({ headers }: IncomingMessage): readonly (readonly [string, string])[] =>
   Object.entries(headers).map(([name, text]) => [name, String(text ?? '')]);
 
-function collect(answer: IncomingMessage, resolve: (answer: RegionAnswer) => void, fail: (error: Error) => void): void {
+function collect(
+  answer: IncomingMessage,
+  bytesMax: number,
+  resolve: (answer: RegionAnswer) => void,
+  fail: (error: Error) => void,
+): void {
   const chunks: Buffer[] = [];
   let bytes = 0;
   answer.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes > ANSWER_BYTES_MAX) fail(new Error(`its answer is larger than ${ANSWER_BYTES_MAX} bytes`));
+    if (bytes > bytesMax) fail(new Error(`its answer is larger than ${bytesMax} bytes`));
     else chunks.push(chunk);
   });
   answer.on('error', fail);
@@ -165,13 +173,13 @@ function collect(answer: IncomingMessage, resolve: (answer: RegionAnswer) => voi
   );
 }
 
-/** The JSON of an answer; undefined: it has none. */
-export function jsonIn({ body }: RegionAnswer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch {
-    return undefined;
-  }
+/** A list of 100 000 machines fits; a stranger's `[[[…` does not. */
+const ANSWER_BOUNDS: JsonBounds = { depthMax: 64, valuesMax: 8_000_000, membersMax: 1_000_000 };
+
+/** The JSON of an answer; undefined: it has none, or more than any region sends. */
+export function jsonIn({ body }: Pick<RegionAnswer, 'body'>): unknown {
+  const json = readBoundedJson(body.toString('utf8'), ANSWER_BOUNDS);
+  return json.kind === 'value' ? json.value : undefined;
 }
 
 const secondsOf = (text: string | undefined): number | undefined =>

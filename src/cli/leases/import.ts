@@ -17,6 +17,7 @@ import {
   FOREIGN_LEASES_MAX,
   type ForeignLease,
 } from '../../dhcp/import/foreign-lease.ts';
+import { DOCUMENT_CHARACTERS_MAX } from '../../dhcp/import/json-leases.ts';
 import {
   DETECT_LINES,
   detectFormat,
@@ -154,7 +155,7 @@ function readFiles({ files, format }: ImportArguments, tally: Tally) {
   for (const file of files) {
     const found = format ?? detect(file);
     // A document of JSON may be one line.
-    const lines = linesOfFile(file, found === 'json' ? Number.POSITIVE_INFINITY : FILE_LINE_MAX);
+    const lines = linesOfFile(file, found === 'json' ? DOCUMENT_CHARACTERS_MAX : FILE_LINE_MAX);
     for (const entry of readLeaseFile(found, lines, systemClock.wallTimeMs())) {
       if (entry.kind === 'problem') {
         note(tally, { file, line: entry.line }, entry.problem, entry.text, FILE_PROBLEMS[entry.problem]);

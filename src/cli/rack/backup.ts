@@ -44,6 +44,7 @@ import { errorText, RackError } from '../../errors.ts';
 import { readVersion } from '../../files/program-version.ts';
 import { fileFault } from '../../files/read-fault.ts';
 import { readRegularBytes } from '../../files/regular-file.ts';
+import { type JsonBounds, jsonFaultText, readBoundedJson } from '../../json-excess.ts';
 import type { Settings } from '../../machines/settings.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
 import { SITE_SOURCES } from '../../region/images/region-source.ts';
@@ -76,6 +77,7 @@ import {
 const FORMAT = 1;
 const KEPT_MAX = 1000;
 const MANIFEST_FILE = 'manifest.json';
+const MANIFEST_BOUNDS: JsonBounds = { depthMax: 8, valuesMax: 200_000 };
 /** Of the manifest, and of all files but the databases together. */
 const SMALL_BYTES_MAX = 16 * 1024 * 1024;
 /** The end of a file's name while a process writes it. */
@@ -490,7 +492,9 @@ function openBackup(file: string): OpenBackup {
 }
 
 function parseManifest(file: string, text: Buffer): Manifest {
-  const written: unknown = JSON.parse(text.toString('utf8'));
+  const json = readBoundedJson(text.toString('utf8'), MANIFEST_BOUNDS);
+  if (json.kind === 'fault') throw new Error(`${MANIFEST_FILE} ${jsonFaultText(json.fault)}`);
+  const written = json.value;
   const format = z.object({ format: z.number(), version: z.string() }).safeParse(written).data;
   if (format !== undefined && format.format > FORMAT)
     throw new RackError(

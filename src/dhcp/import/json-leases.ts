@@ -10,8 +10,9 @@
 // Sources: the Kea Administrator Reference Manual, "lease_cmds"; sd-dhcp-server-lease.c of systemd 257; ubus.c of odhcpd; db.go of AdGuard
 // Home; leaseshelper.c of libvirt.
 //
-// 1. The document must fit in memory; `line` is the lease's number.
+// 1. A document within DOCUMENT_BOUNDS is parsed whole; `line` is the lease's number.
 
+import { type JsonBounds, jsonFaultText, readBoundedJson } from '../../json-excess.ts';
 import { parseIpv4 } from '../../net/address.ts';
 import { ENDLESS_SECONDS, type LeaseState } from '../leases/lease.ts';
 import {
@@ -27,6 +28,9 @@ import { KEA_STATES, relayOf } from './kea.ts';
 
 /** A lease's greatest depth. */
 const DEPTH_MAX = 8;
+/** Ample for 200 000 leases. */
+export const DOCUMENT_CHARACTERS_MAX = 64 * 1024 * 1024;
+const DOCUMENT_BOUNDS: JsonBounds = { depthMax: 2 * DEPTH_MAX, valuesMax: 8_000_000 };
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -118,15 +122,21 @@ const dialectOf = (value: unknown): Dialect | undefined =>
     : undefined;
 
 export function* readJsonLeases(lines: Iterable<string>, wallMs: number): Generator<FileEntry, void> {
-  let document: unknown;
-  try {
-    document = JSON.parse([...lines].join('\n'));
-  } catch (error) {
-    yield problemAt(1, 'malformed', error instanceof Error ? error.message : 'not JSON');
+  let document = '';
+  for (const line of lines) {
+    document += `${line}\n`;
+    if (document.length > DOCUMENT_CHARACTERS_MAX) {
+      yield problemAt(1, 'malformed', `the document is larger than ${DOCUMENT_CHARACTERS_MAX} characters`);
+      return;
+    }
+  }
+  const json = readBoundedJson(document, DOCUMENT_BOUNDS);
+  if (json.kind === 'fault') {
+    yield problemAt(1, 'malformed', `the document ${jsonFaultText(json.fault)}`);
     return;
   }
   let number = 0;
-  for (const lease of leasesIn(document, 0, '')) {
+  for (const lease of leasesIn(json.value, 0, '')) {
     number += 1;
     const written = dialectOf(lease)?.read(Object.fromEntries(Object.entries(lease ?? {})), wallMs);
     yield written === undefined

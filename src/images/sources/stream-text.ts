@@ -2,9 +2,8 @@
 //
 // The largest known one, of cloud images, has some 12 MB and 150 000 values.
 
-import { errorText } from '../../errors.ts';
 import { type Fields, isFields } from '../../fields.ts';
-import { findJsonExcess, type JsonBounds } from '../../json-excess.ts';
+import { type JsonBounds, readBoundedJson } from '../../json-excess.ts';
 import { type DocumentDecoded, documentFault, documentValue } from './document-fault.ts';
 
 /** Decodes UTF-8. Invalid UTF-8 is refused: replacement characters could make two names equal. */
@@ -23,14 +22,12 @@ export function decodeText(bytes: Uint8Array, bytesMax: number): DocumentDecoded
 // 2. Nothing here throws.
 
 export function decodeJson(text: string, bounds: JsonBounds): DocumentDecoded<unknown> {
-  const excess = findJsonExcess(text, bounds);
-  if (excess?.kind === 'deep') return documentFault('too-deep', '', `at most ${excess.max} levels`, excess.max + 1);
-  if (excess?.kind === 'long') return documentFault('too-large', '', `at most ${excess.max} values`, excess.max + 1);
-  try {
-    return documentValue(JSON.parse(text));
-  } catch (error) {
-    return documentFault('not-readable', '', 'JSON', errorText(error));
-  }
+  const json = readBoundedJson(text, bounds);
+  if (json.kind === 'value') return documentValue(json.value);
+  const { fault } = json;
+  if (fault.kind === 'malformed') return documentFault('not-readable', '', 'JSON', undefined);
+  if (fault.kind === 'deep') return documentFault('too-deep', '', `at most ${fault.max} levels`, fault.max + 1);
+  return documentFault('too-large', '', `at most ${fault.max} values`, fault.max + 1);
 }
 
 const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;

@@ -15,6 +15,7 @@
 // 4. The caller is identified after all steps that take time, so a key that ends meanwhile is already invalid, and no new key is generated for it.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { jsonFaultText } from '../../json-excess.ts';
 import type { Rate } from '../../rate-limit.ts';
 import { type Answer, type Refusal, refuse, refuseField, refuseFor, refuseUnmanaged } from '../api/call/answer.ts';
 import type { Peer } from '../api/call/caller.ts';
@@ -37,7 +38,7 @@ import { readSignal, readWebhook, SIGNAL_MEANINGS } from '../metadata/reports.ts
 import type { PreseedResult } from '../preseed/preseed.ts';
 import type { Machine } from '../records/machine.ts';
 import { mistakeAtText } from '../records/preseed-mistake.ts';
-import { jsonFaultText, parseJson } from '../records/text-json.ts';
+import { parseJson } from '../records/text-json.ts';
 import type { Region } from '../region.ts';
 import { RateLimiter, RatesByRack } from '../shares/request-rates.ts';
 import { type Identified, NOT_THIS_BOOT, originOf, proofOf, TOO_OFTEN } from './agent-routes.ts';

@@ -10,12 +10,13 @@
 //    after that.
 
 import type { Clock } from '../../clock.ts';
+import { jsonFaultText } from '../../json-excess.ts';
 import { networkOfText } from '../../net/shares/fair-shares.ts';
 import { PENDING_RACKS_MAX } from '../records/rack.ts';
 import type { RackInterface } from '../records/rack-description.ts';
 import type { RateStore } from '../records/rate-store.ts';
 import { fieldRefusal, type RefusalWord } from '../records/refusal.ts';
-import { jsonFaultText, parseJson } from '../records/text-json.ts';
+import { parseJson } from '../records/text-json.ts';
 import { hostOf, RateLimiter } from '../shares/request-rates.ts';
 import { check, HEARTBEAT_VALUES_MAX, rackInterfaces } from './rack-news.ts';
 

@@ -7,10 +7,11 @@
 // 3. The firmware's table arrives raw and is stored decoded (`smbios.ts`); an unreadable table gives no parts.
 
 import { z } from 'zod';
+import { jsonFaultText } from '../../json-excess.ts';
 import { chooseKept, DISKS_KEPT_MAX, FACTS_BYTES_MAX, type LeftOut } from './bounded-facts.ts';
 import { fieldRefusal, partRefusal, type RefusalWord } from './refusal.ts';
 import { decodeSmbios, SMBIOS_BYTES_MAX, type SmbiosInventory } from './smbios.ts';
-import { cleanWords, jsonFaultText, parseJson } from './text-json.ts';
+import { cleanWords, parseJson } from './text-json.ts';
 
 export const NICS_MAX = 64;
 export const DISKS_MAX = 256;

@@ -4,7 +4,7 @@
 // 1. Nothing here throws.
 
 import { cleanLines, cleanText } from '../../clean-text.ts';
-import { findJsonExcess, type JsonExcess } from '../../json-excess.ts';
+import { type BoundedJson, readBoundedJson } from '../../json-excess.ts';
 
 export const JSON_DEPTH_MAX = 12;
 /**
@@ -13,21 +13,8 @@ export const JSON_DEPTH_MAX = 12;
  */
 export const JSON_VALUES_MAX = 8192;
 
-type JsonFault = { readonly kind: 'malformed' } | JsonExcess;
-
-type ParsedJson =
-  | { readonly kind: 'value'; readonly value: unknown }
-  | { readonly kind: 'fault'; readonly fault: JsonFault };
-
-export function parseJson(text: string, valuesMax: number = JSON_VALUES_MAX): ParsedJson {
-  const excess = findJsonExcess(text, { depthMax: JSON_DEPTH_MAX, valuesMax });
-  if (excess !== undefined) return { kind: 'fault', fault: excess };
-  try {
-    return { kind: 'value', value: JSON.parse(text) };
-  } catch {
-    return { kind: 'fault', fault: { kind: 'malformed' } };
-  }
-}
+export const parseJson = (text: string, valuesMax: number = JSON_VALUES_MAX): BoundedJson =>
+  readBoundedJson(text, { depthMax: JSON_DEPTH_MAX, valuesMax });
 
 /**
  * As one line, to store and display: white space and broken characters become single spaces, unprintable ones escapes; trimmed and cut to
@@ -46,15 +33,3 @@ export const cleanNote = (text: string, charactersMax: number): string =>
       .trim(),
     charactersMax,
   );
-
-/** It follows the name of the text. */
-export function jsonFaultText(fault: JsonFault): string {
-  switch (fault.kind) {
-    case 'malformed':
-      return 'is not valid JSON';
-    case 'deep':
-      return `nests deeper than ${fault.max} levels`;
-    case 'long':
-      return `holds more than ${fault.max} values`;
-  }
-}

@@ -515,3 +515,13 @@ test('whatever bytes a file holds, its reader ends and reports no more entries t
     assert.ok(entries.length <= bytes.length, `${format} ${JSON.stringify(lines)}`);
   }
 });
+
+test('a document of JSON that nests without end, or is larger than is read, is refused before it is parsed', () => {
+  const long = function* () {
+    for (;;) yield ' '.repeat(1_000_000);
+  };
+  for (const lines of [['['.repeat(20_000_000)], long()]) {
+    const [entry, ...more] = [...readLeaseFile('json', lines, 0)];
+    assert.deepEqual([entry?.kind, more.length], ['problem', 0]);
+  }
+});

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { jsonFaultText } from '../../../src/json-excess.ts';
 import {
   BATCH_VALUES_MAX,
   ENTRIES_MAX,
@@ -14,7 +15,6 @@ import {
   cleanWords,
   JSON_DEPTH_MAX,
   JSON_VALUES_MAX,
-  jsonFaultText,
   parseJson,
 } from '../../../src/region/records/text-json.ts';
 

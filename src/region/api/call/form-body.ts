@@ -10,9 +10,10 @@
 
 import { isUtf8 } from 'node:buffer';
 import { cleanText } from '../../../clean-text.ts';
+import { jsonFaultText } from '../../../json-excess.ts';
 import { splitTarget } from '../../../net/region-http.ts';
 import { type RefusalWord, refusal } from '../../records/refusal.ts';
-import { jsonFaultText, parseJson } from '../../records/text-json.ts';
+import { parseJson } from '../../records/text-json.ts';
 
 export const FIELDS_MAX = 1000;
 /** How much of a name a refusal shows. */

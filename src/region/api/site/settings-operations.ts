@@ -5,12 +5,13 @@
 // 1. A value is shown as it would be written in the configuration file; no key of the store holds a secret.
 
 import { z } from 'zod';
+import { jsonFaultText } from '../../../json-excess.ts';
 import { parseSettingValue, SETTINGS_VALUES_MAX, type SettingValue } from '../../../machines/settings.ts';
 import { nearestName } from '../../../nearest-name.ts';
 import { generalOption, isGeneralOption } from '../../general-options.ts';
 import { didYouMean, TRUE_OR_FALSE } from '../../records/refusal.ts';
 import { pinnedText, pinText } from '../../records/settings-refusal.ts';
-import { jsonFaultText, parseJson } from '../../records/text-json.ts';
+import { parseJson } from '../../records/text-json.ts';
 import type { SettingEdit } from '../../settings.ts';
 import {
   type Answer,
