@@ -409,7 +409,7 @@ describe('a MAAS', { skip }, () => {
     };
     const added = {
       'domains/': [{ name: 'new.example', authoritative: true }],
-      'dnsresources/': [{ fqdn: 'www.new.example', ip_addresses: [{ ip: '172.30.0.66' }] }],
+      'dnsresources/': [{ fqdn: 'www.new.example', ip_addresses: [{ ip: '172.31.5.66' }] }],
       'subnets/': [{ cidr: '172.31.5.0/24', name: 'five', vlan: { fabric: 'hall', vid: 0 } }],
     };
     const answers = {
@@ -420,10 +420,9 @@ describe('a MAAS', { skip }, () => {
       'dnsresources/': [...added['dnsresources/'], ...left['dnsresources/']],
     };
     const before = await Promise.all(
-      ['dnsresources/', 'dnsresourcerecords/', 'static-routes/', 'ipranges/', 'ipaddresses/?all=true'].map((path) =>
-        to.ask(path),
-      ),
+      ['dnsresources/', 'dnsresourcerecords/', 'static-routes/', 'ipranges/'].map((path) => to.ask(path)),
     );
+    const addresses = await to.names('ipaddresses/?all=true', 'ip');
     const count = Object.values(left).flat().length;
     for (const words of [['--dry-run'], []]) {
       const report = reportOf(await importFrom(answers, '--json', ...words));
@@ -435,9 +434,7 @@ describe('a MAAS', { skip }, () => {
       assert.deepEqual([report.remarks.length, addedIn(report)], [count, 3]);
     }
     const after = await Promise.all(
-      ['dnsresources/', 'dnsresourcerecords/', 'static-routes/', 'ipranges/', 'ipaddresses/?all=true'].map((path) =>
-        to.ask(path),
-      ),
+      ['dnsresources/', 'dnsresourcerecords/', 'static-routes/', 'ipranges/'].map((path) => to.ask(path)),
     );
     const fqdns = (names: unknown) =>
       z
@@ -446,5 +443,7 @@ describe('a MAAS', { skip }, () => {
         .map(({ fqdn }) => fqdn);
     assert.deepEqual(fqdns(after[0]), [...fqdns(before[0]), 'www.new.example']);
     assert.deepEqual(after.slice(1), before.slice(1));
+    // A name reserves its address for the user.
+    assert.deepEqual(await to.names('ipaddresses/?all=true', 'ip'), [...addresses, '172.31.5.66']);
   });
 });
