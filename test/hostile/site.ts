@@ -388,7 +388,13 @@ export class HostileSite {
 
   /** A machine is commissioned in the second network. */
   async #setToWork(): Promise<void> {
-    const fields = ['architecture=amd64', `mac_addresses=${WORKER_MAC}`, 'power_type=manual', 'hostname=worker'];
+    const fields = [
+      'architecture=amd64',
+      `mac_addresses=${WORKER_MAC}`,
+      'power_type=manual',
+      'hostname=worker',
+      'commission=false',
+    ];
     const words = ['-H', `Authorization: ${authorizationOf(this.apiKey)}`, ...fields.flatMap((field) => ['-d', field])];
     await this.run(
       'machine',
