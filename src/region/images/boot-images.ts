@@ -232,15 +232,23 @@ export class BootImages {
     return upload === undefined ? {} : { upload, progress: progressOf(upload, this.uploads.reasonOf(upload)) };
   }
 
-  /** Requests an import as soon as possible. It also resumes imports of images that were cancelled before. */
-  async askImport(username: string): Promise<void> {
+  /**
+   * Requests an import as soon as possible. It also resumes imports of images that were cancelled before.
+   * @returns why it will bring nothing; undefined: something is selected
+   */
+  async askImport(username: string): Promise<ImportReason | undefined> {
     const { store, clock } = this.#parts;
+    const isEmpty = (await this.listSelections()).length === 0;
     await store.transact(async () => {
       await store.boot.wishCancelled();
       const asked = askedRun(await store.boot.findRun(), clock.wallTimeMs());
-      await store.boot.changeRun(asked, this.event(username, { code: 'import-asked', params: { isStop: false } }));
+      await store.boot.changeRun(
+        asked,
+        this.event(username, { code: 'import-asked', params: { isStop: false, isEmpty } }),
+      );
     });
     await this.#notify();
+    return isEmpty ? { code: 'nothing-selected', params: {} } : undefined;
   }
 
   /** Stops the running import. The next import continues with the downloaded bytes. */

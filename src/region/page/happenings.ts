@@ -146,8 +146,12 @@ export const HAPPENINGS_JA: HappeningWords = {
     change === 'end' ? `${ip}のリースを終了しました` : `使用を保留していた${ip}を範囲に戻しました`,
   'network-changed': ({ change, what, name, differs }) =>
     `${NOUNS_JA[what]}${name}を${CHANGED_JA[change]}しました${differsWords(differs)}`,
-  'import-asked': ({ isStop }) =>
-    isStop ? 'イメージのインポートを停止しました' : 'イメージのインポートを要求しました',
+  'import-asked': ({ isStop, isEmpty = false }) => {
+    if (isStop) return 'イメージのインポートを停止しました';
+    return isEmpty
+      ? 'イメージのインポートを要求しましたが、何も選択されていません'
+      : 'イメージのインポートを要求しました';
+  },
   'image-wished': ({ image, wish }) => `${image}: ${WISHES_JA[wish]}`,
   'image-imported': ({ image, serial, source }) => `${source}から${image}/${serial}をインポートしました`,
   'image-upload': ({ image, step }) => `${image}${UPLOADS_JA[step]}`,
@@ -266,7 +270,10 @@ export const HAPPENINGS_ZH: HappeningWords = {
   'lease-changed': ({ change, ip }) => (change === 'end' ? `結束了 ${ip} 的租約` : `將停用的 ${ip} 歸還其範圍`),
   'network-changed': ({ change, what, name, differs }) =>
     `${CHANGED_ZH[change]}了${NOUNS_ZH[what]}${name}${differsWords(differs)}`,
-  'import-asked': ({ isStop }) => (isStop ? '停止了映像檔的匯入' : '要求匯入映像檔'),
+  'import-asked': ({ isStop, isEmpty = false }) => {
+    if (isStop) return '停止了映像檔的匯入';
+    return isEmpty ? '要求匯入映像檔，但沒有選擇任何映像檔' : '要求匯入映像檔';
+  },
   'image-wished': ({ image, wish }) => `${WISHES_ZH[wish]} ${image}`,
   'image-imported': ({ image, serial, source }) => `從 ${source} 匯入了 ${image}/${serial}`,
   'image-upload': ({ image, step }) => `${UPLOADS_ZH[step]} ${image}`,

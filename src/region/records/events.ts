@@ -629,8 +629,11 @@ const OWN_EVENTS = {
     differs,
   }: { change: BootChange; what: NetworkNoun; name: string } & Differs) =>
     `${change} the ${what} ${name}${changesText(differs)}`,
-  'import-asked': ({ isStop }: { isStop: boolean }) =>
-    isStop ? 'stopped the import of images' : 'requested an import of images',
+  /** @param isEmpty nothing is selected, so the import brings nothing */
+  'import-asked': ({ isStop, isEmpty = false }: { isStop: boolean; isEmpty?: boolean }) => {
+    if (isStop) return 'stopped the import of images';
+    return isEmpty ? 'requested an import of images, but none is selected' : 'requested an import of images';
+  },
   'image-wished': ({ image, wish }: { image: string; wish: ResourceWish }) => `${WISH_WORDS[wish]} ${image}`,
   'image-downloading': ({ image, percent, total }: { image: string; percent: number; total: number }) =>
     `${percent} % of ${image} (${formatBytes(total)})`,

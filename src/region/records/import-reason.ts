@@ -148,7 +148,8 @@ const named = (noun: string, ones: readonly string[]): string =>
   ones.length === 0 ? '' : `the ${noun}${ones.length === 1 ? '' : 's'} ${listed(ones, NAMED_MAX)}`;
 
 const IMPORT_REASONS: Writers<ImportReasonParams> = {
-  'nothing-selected': () => 'nothing is selected: add a selection to a source',
+  'nothing-selected': () =>
+    'nothing is selected: choose under Images on the page, or `sudo rackboot images selections add ubuntu ubuntu/noble`',
   'not-offered': ({ os, source, nearest, ...selected }) => {
     const hint = nearest === undefined ? '' : `did you mean ${nearest}? `;
     const remedy = os === undefined ? '' : `: ${hint}\`${availableCommand(os)}\` lists what there is`;
@@ -193,3 +194,7 @@ const IMPORT_REASONS: Writers<ImportReasonParams> = {
 
 export const importText = (reason: ImportReason): string =>
   write<ImportReasonParams, ImportReasonCode>(IMPORT_REASONS, reason);
+
+/** What a request for an import answers. @param lack why it will bring nothing */
+export const importStartedText = (what: string, lack: ImportReason | undefined): string =>
+  `Import of ${what} started${lack === undefined ? '' : `, but ${importText(lack)}`}`;

@@ -91,7 +91,10 @@ test('a rack controller lists its images, imports, has no power parameters, and 
       status: 'synced',
     });
     for (const path of ['rackcontrollers/', RACK])
-      assert.equal((await ask('root', 'POST', `${path}?op=import_boot_images`)).text, 'Import of boot images started');
+      assert.match((await ask('root', 'POST', `${path}?op=import_boot_images`)).text, /^Import of boot images started/);
+    // BSON: 17 octets; lshw and lldp are null.
+    const details = (await ask('alice', 'GET', `${RACK}?op=details`)).text;
+    assert.equal(details, '\x11\0\0\0\x0alshw\0\x0alldp\0\0');
     assert.deepEqual((await ask('root', 'GET', 'rackcontrollers/?op=power_parameters')).json, { [RACK_UUID]: {} });
     assert.deepEqual((await ask('root', 'GET', `${RACK}?op=power_parameters`)).json, {});
     await assertStatus(ask('alice', 'GET', `${RACK}?op=power_parameters`), 403);
@@ -102,6 +105,7 @@ test('a rack controller lists its images, imports, has no power parameters, and 
       ['GET', RACK],
       ['DELETE', RACK],
       ['GET', `${RACK}?op=list_boot_images`],
+      ['GET', `${RACK}?op=details`],
       ['POST', `${RACK}?op=import_boot_images`],
     ] as const)
       assert.equal((await ask('root', method, path)).status, 404, path);

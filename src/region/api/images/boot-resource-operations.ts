@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { CPUS } from '../../../boot/architectures.ts';
 import type { ListedResource } from '../../images/boot-images.ts';
 import type { ListedImage } from '../../life/deployment.ts';
-import { importText as importReasonText, isFailure } from '../../records/import-reason.ts';
+import { importText as importReasonText, importStartedText, isFailure } from '../../records/import-reason.ts';
 import type { ResourceWish } from '../../records/resource-wish.ts';
 import type { ImageUpload } from '../../records/upload-store.ts';
 import { type Answer, EMPTY, json, noRackText, plainText, refuse, refuseField } from '../call/answer.ts';
@@ -195,8 +195,8 @@ const wish = (call: ApiCall, wanted: ResourceWish): Promise<Answer> =>
   });
 
 async function startImport(call: ApiCall) {
-  await call.region.bootImages.askImport(usernameOf(call));
-  return plainText('Import of boot resources started');
+  const lack = await call.region.bootImages.askImport(usernameOf(call));
+  return plainText(importStartedText('boot resources', lack));
 }
 
 async function stopImport(call: ApiCall) {

@@ -7,10 +7,10 @@ import { listAreas } from '../areas/chosen-areas.ts';
 import { type Answer, isRefusal, json } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
 import type { ApiCall } from '../call/operation.ts';
+import { detailsAnswer } from '../json/details.ts';
 import { deviceJson } from '../json/device-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { chosenRacks, controllerJson, readController } from '../racks/controller-calls.ts';
-import { detailsAnswer } from './details-operation.ts';
 import { nodeOf } from './machine-calls.ts';
 import { machineEntries } from './machine-list.ts';
 

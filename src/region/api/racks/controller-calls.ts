@@ -7,6 +7,7 @@
 
 import { type Whereabouts, whereabouts } from '../../life/whereabouts.ts';
 import type { MachineFilter } from '../../records/filters.ts';
+import { importStartedText } from '../../records/import-reason.ts';
 import { driverLabel, parameterWords } from '../../records/power-words.ts';
 import { isAway, type Rack } from '../../records/rack.ts';
 import { REQUIRED } from '../../records/refusal.ts';
@@ -26,6 +27,7 @@ import {
 import { listFor } from '../call/long-answers.ts';
 import { type ApiCall, eventBy, usernameOf } from '../call/operation.ts';
 import { domainJson, zoneJson } from '../json/area-json.ts';
+import { detailsAnswer } from '../json/details.ts';
 import { TEST_STATUSES } from '../json/fixed-json.ts';
 import { imagesOf } from './group-calls.ts';
 import { macsOfRack, rackInterfacesJson } from './rack-interfaces.ts';
@@ -133,6 +135,12 @@ export async function readController(call: ApiCall): Promise<Answer> {
   return 'kind' in rack ? rack : json(controllerJson(call, rack, await listAreas(call, 'zone')));
 }
 
+/** A rack reports no hardware. */
+export function readRackDetails(call: ApiCall): Answer {
+  const rack = rackIn(call);
+  return 'kind' in rack ? rack : detailsAnswer(undefined);
+}
+
 interface GivenController {
   readonly zone?: string | undefined;
   readonly domain?: string | undefined;
@@ -178,8 +186,8 @@ export async function removeController(call: ApiCall): Promise<Answer> {
 export async function importImages(call: ApiCall): Promise<Answer> {
   const rack = call.path.system_id === undefined ? undefined : rackIn(call);
   if (rack !== undefined && 'kind' in rack) return rack;
-  await call.region.bootImages.askImport(usernameOf(call));
-  return { kind: 'text', text: 'Import of boot images started', contentType: 'text/plain; charset=utf-8' };
+  const lack = await call.region.bootImages.askImport(usernameOf(call));
+  return { kind: 'text', text: importStartedText('boot images', lack), contentType: 'text/plain; charset=utf-8' };
 }
 
 /** The boot images of a rack. An away rack is not connected, so its images may be others by now. */

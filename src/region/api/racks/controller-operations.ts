@@ -107,6 +107,14 @@ const RACKS: readonly Operation[] = [
     run: async (call) => (await calls()).listImages(call),
   }),
   defineOperation({
+    ...rack,
+    ...reader,
+    op: 'details',
+    answers: 'bson',
+    doc: 'Read the hardware of a rack: a BSON document in which `lshw` and `lldp` are null, because racks report none.',
+    run: async (call) => (await calls()).readRackDetails(call),
+  }),
+  defineOperation({
     ...racks,
     ...reader,
     op: 'describe_power_types',
