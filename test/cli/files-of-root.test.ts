@@ -45,6 +45,7 @@ describe('files that only root may read', { skip: missing('root') }, () => {
     for (const words of [
       ['createadmin', '--username', 'ann'],
       ['password', 'ann'],
+      ['password', '--username', 'ann'],
     ]) {
       const { code, text } = await run(...words, '--password-file', 'password', '--config', config);
       assert.equal(code, 0, text);

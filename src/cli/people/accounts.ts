@@ -99,14 +99,17 @@ async function nameOnTerminal(
  * Sets a new password for an account: whoever may write the state directory can.
  * @throws RackError `not-found`, `bad-argument`, `store-unwritable`
  */
-export async function resetPassword(flags: PasswordFlags & { readonly config: string }): Promise<number> {
-  const place = loadStorePlace(flags.config);
+export async function resetPassword(
+  flags: Omit<PasswordFlags, 'username'> & { readonly username?: string | undefined; readonly config: string },
+): Promise<number> {
   const { username } = flags;
+  if (username === undefined) throw new RackError('bad-argument', 'name the account: `rackboot password USERNAME`');
+  const place = loadStorePlace(flags.config);
   checkHasAccounts(place, username);
-  const given = await givenPassword(flags);
+  const given = await givenPassword({ ...flags, username });
   // Before a person types a password, and closed while the person types.
   if (given === undefined) await withStore(place, (store) => checkUser(store, username));
-  const password = given ?? (await readPassword(flags));
+  const password = given ?? (await readPassword({ ...flags, username }));
   await withStore(place, async (store) => {
     await checkUser(store, username);
     await changePassword(store, systemClock, username, password);

@@ -96,9 +96,13 @@ export const PEOPLE_COMMANDS = [
     ),
   ]),
   row(
-    'password <username>',
+    'password [username]',
     'Set the password of an account, and sign its browsers out',
-    { username, config, 'password-file': passwordFile },
+    {
+      username: { type: 'string', describe: 'The name of the account; also --username, as createadmin has it' },
+      config,
+      'password-file': passwordFile,
+    },
     accounts,
     'resetPassword',
   ),
