@@ -137,7 +137,12 @@ describe('names at two processes of one region', { skip: missing('linux', '/usr/
   const addDevice = (at: LiveRegion, fields: Readonly<Record<string, string>>) =>
     ask(at, 'POST', 'devices/', { mac_addresses: '52:54:00:00:00:01', ...fields });
   const addMachine = (at: LiveRegion, fields: Readonly<Record<string, string>>) =>
-    ask(at, 'POST', 'machines/', { mac_addresses: '52:54:00:00:00:02', architecture: 'amd64', ...fields });
+    ask(at, 'POST', 'machines/', {
+      mac_addresses: '52:54:00:00:00:02',
+      architecture: 'amd64',
+      commission: 'false',
+      ...fields,
+    });
   const addAlias = (at: LiveRegion, fqdn: string) =>
     ask(at, 'POST', 'dnsresourcerecords/', { fqdn, rrtype: 'CNAME', rrdata: 'elsewhere.example.' });
   const reserve = (at: LiveRegion, hostname: string) =>
