@@ -126,7 +126,7 @@ test('gomaasapi creates a node in API 1.0, reads every machine in API 2.0, and t
       { ...common, status: 'Ready', fqdn: added, memory: 512, boot: '52:54:00:00:00:0b', links: [static7] },
       {
         ...common,
-        status: 'New',
+        status: 'Commissioning',
         fqdn: made,
         ...nothing,
         boot: '52:54:00:00:00:01',
