@@ -99,7 +99,7 @@ describe('a trace', { skip: missing('linux') }, () => {
     assert.equal(whole.code, 0, whole.complaints.join('\n'));
     const [head = '', boot = '', first = ''] = whole.output;
     assert.match(head, new RegExp(`^${MAC}  \\S+\\.maas \\(\\w{6}\\), New`));
-    assert.match(boot, /^boot 1, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
+    assert.match(boot, /^boot 1, \d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d$/);
     assert.match(first, /^ {2}\d\d:\d\d:\d\d\.\d{3} {6}\+0\.000 s dhcp\.offer +Offered 127\./);
     assert.match(whole.output.at(-1) ?? '', /^Waiting for /);
     const [, hostname = '', systemId = ''] = /^\S+ {2}([^.]+)\.maas \((\w+)\)/.exec(head) ?? [];
