@@ -20,7 +20,7 @@ const WORDY =
 const LOG = '/MAAS/machines/52:54:00:00:00:01/events/?level=all';
 /** Each section by its link, with what it shows of a machine that has only begun to boot. */
 const TABS = [
-  ['Boot', 'Boot, just now'],
+  ['Boot', 'Offered 10.20.0.100 (new)'],
   ['Hardware', 'Architecture'],
   ['Network', 'As it will be deployed'],
   ['Storage', 'No disks are known'],
