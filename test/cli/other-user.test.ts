@@ -222,7 +222,7 @@ test('a refused change of an account makes no state directory', async () => {
     for (const wrong of [
       { password: undefined, passwordFile },
       { password: '' },
-      { password: 'short', email: 'nobody' },
+      { password: 'short', email: 'no body' },
     ])
       await assert.rejects(createAdministrator({ ...ACCOUNT, config, ...wrong }), { code: 'bad-argument' });
     assert.equal(existsSync(stateDir), false);
