@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { addToRepository } from '../../packaging/repository.ts';
+import { addToRepository, fingerprintOf } from '../../packaging/repository.ts';
 import { GpgHome } from '../support/gpg-home.ts';
 import { missing } from '../support/needs.ts';
 
@@ -26,7 +26,7 @@ test('a repository has the public key of its signer alone, and is not made if th
   other.makeKey('mallory-of-the-site');
   own.run(['--import'], other.export());
   process.env.GNUPGHOME = own.directory;
-  addToRepository(join(scratch, 'one'), [], 'site');
+  addToRepository(join(scratch, 'one'), [], fingerprintOf('site'));
   const keyring = join(scratch, 'one/rackboot-archive-keyring.gpg');
   const listed = own.run(['--with-colons', '--show-keys', keyring]).toString('utf8');
   assert.deepEqual(
@@ -34,6 +34,6 @@ test('a repository has the public key of its signer alone, and is not made if th
     [fingerprint],
   );
   own.makeKey('second-site');
-  assert.throws(() => addToRepository(join(scratch, 'two'), [], 'site'));
+  assert.throws(() => addToRepository(join(scratch, 'two'), [], fingerprintOf('site')));
   assert.ok(!existsSync(join(scratch, 'two')));
 });

@@ -131,7 +131,14 @@ function craft(files: Readonly<Record<string, string | Buffer>>): string {
     return { path: name, content: bytes, ...digestContent(bytes) };
   });
   const made = '2026-11-30T00:00:00Z';
-  const about = { format: 1, version: '1', made, configFile: file, stateDir: join(place, 'elsewhere'), files: parts };
+  const about = {
+    format: 1,
+    version: '1',
+    made,
+    configFile: file,
+    stateDir: join(place, 'elsewhere'),
+    files: parts.map(({ content: _, ...part }) => part),
+  };
   const content = Buffer.from(JSON.stringify(about));
   const first = { path: 'manifest.json', bytes: content.length, content };
   writeArchive(archive, Date.parse(made) / 1000, [first, ...parts]);
