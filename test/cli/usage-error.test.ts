@@ -65,7 +65,7 @@ test('a command without its group is answered with the group, and a synonym with
     ['deploy M', 'machines deploy'],
     ['release M', 'machines release'],
     ['show', 'config show, leases show, machines show, preseed show or scripts show'],
-    ['delete M', '.* machines remove, .* or \\w+ remove'],
+    ['delete M', '.* machines remove, .* or sshkeys remove'],
     ['deplyo M', 'machines deploy'],
     ['logs', 'events'],
     ['repaly', 'replay'],
