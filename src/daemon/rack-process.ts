@@ -301,7 +301,9 @@ class RackProcess implements Daemon {
       isEnding: () => this.#stopping !== undefined,
     });
     keepCompiledCode();
-    if (this.#tree !== undefined) returnMemory(this.#tree, this.#options.clock);
+    if (this.#tree === undefined || this.#stopping !== undefined) return;
+    const memory = returnMemory(this.#tree, this.#options.clock);
+    this.#opened.push(() => memory.close());
   }
 
   reload(): void {

@@ -5,7 +5,7 @@
 // 2. Trimming costs 7 to 70 ms in libuv's pool, so it needs a reason: released slices, or growth since the last time, as by a thread for images
 //    that has ended, whose part of the heap the C library keeps.
 
-import type { Clock } from '../../clock.ts';
+import type { Clock, Timer } from '../../clock.ts';
 import type { LiveTree } from './live-tree.ts';
 
 /** Until the first look, in milliseconds: V8 collects what the start and the rehearsal left when a thread has been idle for 8 s (its MemoryReducer). */
@@ -13,13 +13,14 @@ const FIRST_LOOK_MS = 14_000;
 const LOOK_MS = 60_000;
 const GROWN_BYTES_MIN = 8 * 1024 * 1024;
 
-/** Looks until the process ends. Call when the rack answers requests. Without glibc or koffi, the C library keeps its part. */
-export function returnMemory(tree: Pick<LiveTree, 'counters' | 'releaseSlices'>, clock: Clock): void {
+/** Looks until `close`. Call when the rack answers requests. Without glibc or koffi, the C library keeps its part. */
+export function returnMemory(tree: Pick<LiveTree, 'counters' | 'releaseSlices'>, clock: Clock): { close(): void } {
+  let timer: Timer;
   let usesBefore = 0;
   /** Resident memory at the first look after the last trim; 0: there was no look since. */
   let trimmedBytes = 0;
   const look = (): void => {
-    clock.schedule(LOOK_MS, look);
+    timer = clock.schedule(LOOK_MS, look);
     const { slicesRead, sliceHits } = tree.counters();
     const isQuiet = slicesRead + sliceHits === usesBefore;
     usesBefore = slicesRead + sliceHits;
@@ -31,10 +32,11 @@ export function returnMemory(tree: Pick<LiveTree, 'counters' | 'releaseSlices'>,
     trimmedBytes = 0;
     trim();
   };
-  clock.schedule(FIRST_LOOK_MS, () => {
-    clock.schedule(LOOK_MS, look);
+  timer = clock.schedule(FIRST_LOOK_MS, () => {
+    timer = clock.schedule(LOOK_MS, look);
     trim();
   });
+  return { close: () => timer.cancel() };
 }
 
 /** Imports it late, because the import fails on a host without glibc; on all others it has long been loaded. */
