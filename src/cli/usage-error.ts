@@ -1,7 +1,7 @@
 // Explains unusable arguments: the mistake, the name that was probably meant, and where to read on.
 
-import { NAMED_COMMANDS } from '../named-commands.ts';
 import { nearestName } from '../nearest-name.ts';
+import { NAMED_COMMANDS } from './terminal/named-commands.ts';
 
 export class UsageError extends Error {
   /** Of the command being parsed. */

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { findOperationNoun } from '../../src/cli/operations/commands.ts';
 import { ownNouns } from '../../src/cli/operations/own-nouns.ts';
-import { COMMAND_NAMES, commandWord } from '../../src/region/life/commands.ts';
+import { COMMAND_NAMES, commandWord } from '../../src/region/records/machine-commands.ts';
 import { commandNames, tabledCommands } from '../support/command-table.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { DEFAULT_STATE_DIR } from '../../config/state-dir.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { defaultConfig } from '../../control/default-config.ts';
-import { NAMED_COMMANDS } from '../../named-commands.ts';
+import { NAMED_COMMANDS } from '../terminal/named-commands.ts';
 
 type Place = (line: readonly string[]) => readonly string[] | Promise<readonly string[]>;
 

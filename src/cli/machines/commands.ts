@@ -2,6 +2,13 @@
 
 import { POWER_DRIVER_NAMES } from '../../machines/power-drivers.ts';
 import { PURPOSES, type Purpose } from '../../region/preseed/request.ts';
+import {
+  COMMANDS,
+  commandAliases,
+  commandWord,
+  operationName,
+  ROW_NAMES,
+} from '../../region/records/machine-commands.ts';
 import { action, group, row } from '../terminal/command-table.ts';
 import { form } from '../terminal/form.ts';
 import type { MachineShape } from '../terminal/shapes.ts';
@@ -42,19 +49,6 @@ const ending = (op: string) =>
     say: async ({ machine: before }: { readonly machine: MachineShape }, answer: unknown) =>
       (await life()).endedText(before, answer),
   }) as const;
-
-/** Commands that take only a machine: name, operation, description, and what it did if the state stays. */
-const PLAIN = [
-  ['broken', 'mark_broken', 'Mark a machine as broken, so that nothing uses it'],
-  ['fixed', 'mark_fixed', 'Mark a broken machine as fixed'],
-  ['lock', 'lock', 'Lock a machine: no command changes its state; power and debug-login stay allowed', 'locked'],
-  ['unlock', 'unlock', 'Unlock a machine', 'unlocked'],
-  ['missing', 'mark_missing', 'Mark a machine as missing, so that nothing uses it'],
-  ['exit-rescue', 'exit_rescue_mode', 'End the rescue of a machine'],
-  ['override-failed', 'override_failed_testing', 'Use a machine although its tests failed'],
-  ['retire', 'retire', 'Take a machine out of use, and keep its records'],
-  ['reinstate', 'reinstate', 'Make a retired or missing machine New again'],
-] as const;
 
 const address = option('Its address; default: a free one of the static range');
 const UNASKED = 'all but destructive ones and those tagged `noauto`';
@@ -263,21 +257,19 @@ const MACHINES = [
         (await logins()).loginsText(answer) || `${fqdn} is not in rescue mode and has no debug login.`,
     },
   ),
-  form(
-    'abort <machine>',
-    "Stop a machine's current work, and return it to its former state",
-    onMachine,
-    ending('abort'),
-  ),
-  ...PLAIN.map(([name, op, about, done]) =>
-    form(
-      // Refusals list the operations that fit a state by their API names, so those names work as well.
-      [`${name} <machine>`, ...(op.replaceAll('_', '-') === name ? [] : [op.replaceAll('_', '-')])],
-      about,
+  // Those that take only a machine.
+  ...ROW_NAMES.flatMap((name) => {
+    const { cli, doc } = COMMANDS[name];
+    if (cli === undefined) return [];
+    const op = operationName(name);
+    const words = [`${commandWord(name)} <machine>`, ...commandAliases(name)];
+    return form(
+      words,
+      cli.about ?? doc.replace(/\..*/s, ''),
       onMachine,
-      command(op, done),
-    ),
-  ),
+      cli.isEnding ? ending(op) : command(op, cli.done),
+    );
+  }),
   form(
     'rename <machine> <name>',
     'Give a machine another hostname; DNS replaces the old one at once',

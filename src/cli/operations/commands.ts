@@ -3,9 +3,9 @@
 // 1. Rackboot's own commands come first.
 
 import type { Argv } from 'yargs';
-import { NAMED_COMMANDS } from '../../named-commands.ts';
 import { findNamed, type Noun, parametersOf, summaryOf } from '../clients/description.ts';
 import { refuseTwice } from '../terminal/command-table.ts';
+import { NAMED_COMMANDS } from '../terminal/named-commands.ts';
 import type { SharedOptions } from '../terminal/shared-options.ts';
 
 /** Without subcommands and arguments: a word after them can only name an operation. */

@@ -13,9 +13,9 @@ import type { Writable } from 'node:stream';
 import { styleText } from 'node:util';
 import { cleanJson, cleanLines, cleanText } from '../../clean-text.ts';
 import { errorText, RackError } from '../../errors.ts';
-import { type CommandNaming, nameCommands } from '../../named-commands.ts';
 import { complaintLines } from '../../observe/journal.ts';
 import { formatBytes, withLocalTimes } from '../../quantity.ts';
+import { type CommandNaming, nameCommands } from './named-commands.ts';
 import { systemErrorText } from './system-error.ts';
 
 export { formatBytes, formatDuration, formatLocalTime, formatWallTime } from '../../quantity.ts';

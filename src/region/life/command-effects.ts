@@ -7,19 +7,18 @@ import { chosenDisk } from '../layout/deployable-storage.ts';
 import type { Remark } from '../records/events.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
+import { BEFORE, COMMANDS } from '../records/machine-commands.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { PowerTask } from '../records/power-task.ts';
 import { decideRefusal } from '../records/refusal.ts';
 import type { MachineWork } from '../records/work.ts';
 import {
   type Actor,
-  BEFORE,
   type CommandRefusal,
   type CommandTerms,
   isRepeated,
   type MachineCommand,
   refuseCommand,
-  TARGETS,
 } from './commands.ts';
 import { isRescueHeard, RESCUE_LEAVES_MS_MAX } from './rescue-end.ts';
 import { lastingTask } from './state-power.ts';
@@ -100,7 +99,7 @@ function refusePath(machine: Machine, command: MachineCommand): CommandRefusal |
 
 function pathOf(machine: Machine, command: MachineCommand, switches: boolean, atMs: number): readonly MachineStatus[] {
   const { status } = machine;
-  const target = TARGETS[command.name][status];
+  const target = COMMANDS[command.name].moves?.[status];
   if (target === undefined) return [];
   // Wait only if a driver can switch the machine or it still reports.
   const leaveRescue = (): readonly MachineStatus[] =>

@@ -20,12 +20,13 @@ import type { Happening } from '../records/events.ts';
 import type { AddressKnowledge, ChangeKnowledge } from '../records/knowledge.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine, PowerState } from '../records/machine.ts';
+import type { CommandName } from '../records/machine-commands.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import { hasLaidNetwork } from '../records/machine-layout.ts';
 import type { PowerTask } from '../records/power-task.ts';
 import { decideRefusal, type RefusalWord, refusal } from '../records/refusal.ts';
 import { decideCommand } from './command-effects.ts';
-import type { Actor, CommandName, CommandRefusal, Deployment, MachineCommand } from './commands.ts';
+import type { Actor, CommandRefusal, Deployment, MachineCommand } from './commands.ts';
 import type { DeployableImage } from './deployment.ts';
 import { chooseLinkAddresses } from './link-addresses.ts';
 import {

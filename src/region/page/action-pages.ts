@@ -16,6 +16,7 @@ import { checkField, choiceOf, formOf, radioField, textField } from './forms.ts'
 import {
   actionsFor,
   actorOf,
+  effectTexts,
   isSwitched,
   MACHINE_ACTIONS,
   type MachineAction,
@@ -160,7 +161,7 @@ async function render(view: View) {
   const { label, heading } = words.actions[action.name];
   if (!isPossible && view.refusal === undefined) return renderRefused(view, whyNot(view, machine, action), back);
   const power = { isSwitched: isSwitched(view.region, machine), isOff: powerOf(view, machine).state === 'off' };
-  const effects = action.effects(machine, power).map((text) => html`<li>${text}</li>`);
+  const effects = effectTexts(action, machine, power).map((text) => html`<li>${text}</li>`);
   const comment = action.name === 'delete' ? nothing : reasonField(view);
   const title = heading(machine.hostname);
   return pageOf(view, {

@@ -13,7 +13,7 @@ import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import { actionFields, actionValues, reasonField } from './action-pages.ts';
 import { formOf, hiddenField } from './forms.ts';
-import { devicePath, isSwitched, machinePath } from './machine-actions.ts';
+import { devicePath, effectTexts, isSwitched, machinePath } from './machine-actions.ts';
 import { type IndexedMachine, indexOf } from './machine-index.ts';
 import { choose, LIST_PATH, parseQuery, queryText } from './machine-query.ts';
 import { MANY_OPERATIONS, MANY_PATH, type ManyAction, offeredActions } from './many-actions.ts';
@@ -92,7 +92,8 @@ function effectsOf(view: View, { action, able }: Preview, specimens: readonly Ma
   const isOne = able.length === 1;
   const texts = specimens.flatMap((machine) => {
     const power = { isSwitched: isSwitched(view.region, machine), isOff: powerOf(view, machine).state === 'off' };
-    if (single !== undefined) return single.effects(isOne ? machine : { ...machine, hostname: '', domain: '' }, power);
+    if (single !== undefined)
+      return effectTexts(single, isOne ? machine : { ...machine, hostname: '', domain: '' }, power);
     const task = name === 'power-on' ? 'on' : name === 'power-off' ? 'off' : 'cycle';
     const { effect, effectWhenOff } = words.power.tasks[task];
     return [power.isOff ? effectWhenOff : effect];

@@ -10,6 +10,7 @@ import { formatAge, formatDuration, formatSize } from '../../quantity.ts';
 import type { FilesInForce } from '../records/boot-store.ts';
 import type { HappeningWords } from '../records/events.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
+import { COMMANDS, commandLabel, type EffectName, forEachCommand } from '../records/machine-commands.ts';
 import { EVENT_TYPES, type MachineEventType } from '../records/machine-event.ts';
 import { driverLabel, parameterWords } from '../records/power-words.ts';
 import { pinText } from '../records/settings-refusal.ts';
@@ -157,61 +158,34 @@ interface Action {
   readonly done: string;
 }
 
-/** The power of a machine before an action: whether Rackboot can switch it, and whether it was off at the last observation. */
-type Power = { readonly isSwitched: boolean; readonly isOff: boolean };
+/** A machine before an action. */
+export interface Affected {
+  /** True if Rackboot can switch its power. */
+  readonly isSwitched: boolean;
+  /** True if it was off at the last observation. */
+  readonly isOff: boolean;
+  /** Empty: each of several machines. */
+  readonly fqdn: string;
+  /** In the language of the page. */
+  readonly state: string;
+}
 
 const ACTIONS = {
-  accept: { label: 'Accept', heading: (machine) => `Accept ${machine}`, done: 'is accepted' },
-  deploy: { label: 'Deploy', heading: (machine) => `Deploy ${machine}`, done: 'is being deployed' },
-  allocate: { label: 'Allocate', heading: (machine) => `Allocate ${machine}`, done: 'is yours' },
-  'mark-fixed': {
-    label: 'Mark as fixed',
-    heading: (machine) => `Mark ${machine} as fixed`,
-    done: 'is marked as fixed',
-  },
-  commission: { label: 'Commission', heading: (machine) => `Commission ${machine}`, done: 'is being commissioned' },
-  test: { label: 'Test', heading: (machine) => `Test ${machine}`, done: 'is being tested' },
-  'override-failed': {
-    label: 'Override failed test',
-    heading: (machine) => `Override the failed test of ${machine}`,
-    done: 'can be used despite its failed test',
-  },
-  'exit-rescue': {
-    label: 'Exit rescue mode',
-    heading: (machine) => `Take ${machine} out of rescue mode`,
-    done: 'is leaving rescue mode',
-  },
-  reinstate: { label: 'Reinstate', heading: (machine) => `Reinstate ${machine}`, done: 'is New again' },
-  // Not "is being released": its address and name are freed at once, and it may be Ready before the notice is read.
-  release: { label: 'Release', heading: (machine) => `Release ${machine}`, done: 'is released' },
-  abort: { label: 'Abort', heading: (machine) => `Abort the work of ${machine}`, done: 'was told to stop' },
-  rescue: {
-    label: 'Enter rescue mode',
-    heading: (machine) => `Put ${machine} into rescue mode`,
-    done: 'is entering rescue mode',
-  },
-  'mark-broken': {
-    label: 'Mark as broken',
-    heading: (machine) => `Mark ${machine} as broken`,
-    done: 'is marked as broken',
-  },
-  'mark-missing': {
-    label: 'Mark as missing',
-    heading: (machine) => `Mark ${machine} as missing`,
-    done: 'is marked as missing',
-  },
-  retire: { label: 'Retire', heading: (machine) => `Retire ${machine}`, done: 'is retired' },
-  delete: { label: 'Delete', heading: (machine) => `Delete ${machine}`, done: 'is deleted' },
-} satisfies Readonly<Record<string, Action>>;
+  ...forEachCommand((name): Action => {
+    const { heading = '', done = '' } = COMMANDS[name].button ?? {};
+    return { label: commandLabel(name), heading: (machine) => heading.replace('{}', () => machine), done };
+  }),
+  delete: { label: 'Delete', heading: (machine: string) => `Delete ${machine}`, done: 'is deleted' },
+};
 
 const EFFECTS = {
-  starts({ isSwitched, isOff }: Power): string {
+  starts({ isSwitched, isOff }: Affected): string {
     if (!isSwitched)
       return 'Rackboot cannot power it on: do it yourself, with the network first in its boot order. Its time limit starts with its first request.';
     const start = 'Its power driver boots it from the network';
     return isOff ? `${start}.` : `${start}; the system now running on it stops.`;
   },
-  ends({ isSwitched, isOff }: Power): string {
+  ends({ isSwitched, isOff }: Affected): string {
     if (isOff) return 'It is off already.';
     return isSwitched ? 'It powers off.' : 'Rackboot cannot power it off: it may keep running until you do.';
   },
@@ -227,11 +201,10 @@ const EFFECTS = {
   overridden: 'It can be used as if its tests had passed. The failed results stay in its records.',
   rescueEnds: 'The rescue system stops, with all logins to it. The machine returns to its previous state.',
   newAgain: 'It is New again, and must be accepted before use.',
-  /** @param fqdn empty: of each of several machines */
-  freed: (fqdn: string) => `Its address and its DNS name${fqdn === '' ? '' : ` ${fqdn}`} are freed at once.`,
+  freed: ({ fqdn }: Affected) => `Its address and its DNS name${fqdn === '' ? '' : ` ${fqdn}`} are freed at once.`,
   noOwner: 'It no longer has an owner.',
   revoked: 'Its credentials are revoked, and its user data is deleted.',
-  workStops: (state: string) => `Its work (${state}) stops at once.`,
+  workStops: ({ state }: Affected) => `Its work (${state}) stops at once.`,
   halfWritten: 'Its disk may be half written and unusable.',
   rescues: 'Boots a rescue system, to which its owner can log in by SSH. Its disks are not written.',
   broken: 'It cannot be used until it is marked as fixed. Its power is not switched. Give the fault as the reason.',
@@ -239,7 +212,7 @@ const EFFECTS = {
   retired: 'It is out of use, and boots its own disk from now on. Its records are kept, and it can be reinstated.',
   deleted: 'Its records, addresses and test results are deleted; its log is kept.',
   forGood: 'This cannot be undone. If it boots from the network again, it enlists as a new machine.',
-};
+} satisfies Readonly<Record<EffectName | 'noOwner' | 'deleted' | 'forGood', string | ((machine: Affected) => string)>>;
 
 const ACTION_FORMS = {
   impossible: (machine: string, action: string) => `“${action}” is not possible for ${machine} now.`,

@@ -20,6 +20,7 @@ import { type Difference, differencesText } from './difference.ts';
 import { type ImportReason, importText } from './import-reason.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import { statusRow } from './lifecycle.ts';
+import { commandLabel } from './machine-commands.ts';
 import type { PowerTask } from './power-task.ts';
 import { powerText, withoutPrivate } from './power-words.ts';
 import { mistakeAtText } from './preseed-mistake.ts';
@@ -388,18 +389,6 @@ export const besidesTrust = (differs: readonly Difference[] = []): readonly Diff
 const changesText = (differs: readonly Difference[] = []): string =>
   after(differencesText(differs, fieldWords, 'none'));
 
-function commandWords(command: string): string {
-  return COMMANDS.get(command) ?? command;
-}
-const COMMANDS: ReadonlyMap<string, string> = new Map([
-  ['mark-fixed', 'mark as fixed'],
-  ['mark-broken', 'mark as broken'],
-  ['mark-missing', 'mark as missing'],
-  ['override-failed', 'override failed test'],
-  ['rescue', 'enter rescue mode'],
-  ['exit-rescue', 'exit rescue mode'],
-]);
-
 /** The region's own events by code: the parameters and the sentence. */
 const OWN_EVENTS = {
   /** A rack's report with a kind or fields of another version: this version can only show the rack's sentence. */
@@ -414,7 +403,8 @@ const OWN_EVENTS = {
   'status-changed': ({ from, to }: { from: MachineStatus; to: MachineStatus }) =>
     `From '${nameOfState(from)}' to '${nameOfState(to)}'`,
   /** A person's command: `deploy`, `lock`. */
-  command: ({ command, comment }: Comment & { command: string }) => `${commandWords(command)}${after(comment)}`,
+  command: ({ command, comment }: Comment & { command: string }) =>
+    `${commandLabel(command).toLowerCase()}${after(comment)}`,
   'power-ordered': ({ task, comment }: Comment & { task: PowerTask }) => `power ${task}${after(comment)}`,
   'power-switched': ({ task, detail }: OfPower & { task: PowerTask }) => `${SWITCHED[task]}${after(powerText(detail))}`,
   /** It found nothing to do. */

@@ -47,25 +47,13 @@ interface StatusRow {
   readonly oldName?: string | undefined;
   /** `status` in API 1.0, whose clients know 0 to 8 only; the number itself is `substatus` there. */
   readonly foldedNumber: number;
-  readonly next: readonly MachineStatus[];
+  /** Besides the first steps of commands (`machine-commands.ts`) and `failed`: the end of work, the way back, and moves that only MAAS has. */
+  readonly also?: readonly MachineStatus[] | undefined;
   /** When the work fails or times out; `undefined`: no work is in progress. */
   readonly failed?: MachineStatus | undefined;
   /** Without a sign of life; `undefined`: indefinitely. */
   readonly timeoutMinutes?: number | undefined;
 }
-
-/** After a deployment, successful or not. */
-const FROM_DEPLOYMENT: readonly MachineStatus[] = [
-  'allocated',
-  'missing',
-  'broken',
-  'ready',
-  'disk-erasing',
-  'releasing',
-  'deploying',
-  'testing',
-  'entering-rescue-mode',
-];
 
 /** Every state, ordered by number. */
 export const STATUSES: readonly StatusRow[] = [
@@ -75,7 +63,7 @@ export const STATUSES: readonly StatusRow[] = [
     name: 'New',
     oldName: 'Declared',
     foldedNumber: 0,
-    next: ['commissioning', 'missing', 'ready', 'retired', 'broken', 'testing', 'entering-rescue-mode'],
+    also: ['ready', 'testing'],
   },
   {
     status: 'commissioning',
@@ -83,7 +71,7 @@ export const STATUSES: readonly StatusRow[] = [
     name: 'Commissioning',
     oldName: 'Commissioning',
     foldedNumber: 1,
-    next: ['failed-commissioning', 'ready', 'retired', 'missing', 'new', 'broken', 'testing'],
+    also: ['ready', 'retired', 'new', 'testing'],
     failed: 'failed-commissioning',
     timeoutMinutes: 20,
   },
@@ -93,7 +81,6 @@ export const STATUSES: readonly StatusRow[] = [
     name: 'Failed commissioning',
     oldName: 'Failed tests',
     foldedNumber: 2,
-    next: ['commissioning', 'missing', 'retired', 'broken', 'testing', 'entering-rescue-mode'],
   },
   {
     status: 'missing',
@@ -101,7 +88,7 @@ export const STATUSES: readonly StatusRow[] = [
     name: 'Missing',
     oldName: 'Missing',
     foldedNumber: 3,
-    next: ['new', 'ready', 'allocated', 'commissioning', 'broken'],
+    also: ['allocated'],
   },
   {
     status: 'ready',
@@ -109,7 +96,7 @@ export const STATUSES: readonly StatusRow[] = [
     name: 'Ready',
     oldName: 'Ready',
     foldedNumber: 4,
-    next: ['commissioning', 'allocated', 'reserved', 'retired', 'missing', 'broken', 'testing', 'entering-rescue-mode'],
+    also: ['reserved'],
   },
   {
     status: 'reserved',
@@ -117,7 +104,7 @@ export const STATUSES: readonly StatusRow[] = [
     name: 'Reserved',
     oldName: 'Reserved',
     foldedNumber: 5,
-    next: ['ready', 'allocated', 'retired', 'missing', 'broken', 'disk-erasing', 'releasing', 'entering-rescue-mode'],
+    also: ['ready', 'allocated', 'retired', 'disk-erasing'],
   },
   {
     status: 'deployed',
@@ -125,7 +112,7 @@ export const STATUSES: readonly StatusRow[] = [
     name: 'Deployed',
     oldName: 'Allocated',
     foldedNumber: 6,
-    next: FROM_DEPLOYMENT,
+    also: ['allocated', 'ready', 'disk-erasing', 'deploying', 'testing'],
   },
   {
     status: 'retired',
@@ -133,21 +120,21 @@ export const STATUSES: readonly StatusRow[] = [
     name: 'Retired',
     oldName: 'Retired',
     foldedNumber: 7,
-    next: ['new', 'ready', 'missing', 'broken'],
+    also: ['ready'],
   },
   {
     status: 'broken',
     number: 8,
     name: 'Broken',
     foldedNumber: 8,
-    next: ['commissioning', 'ready', 'disk-erasing', 'releasing', 'deployed', 'testing', 'entering-rescue-mode'],
+    also: ['ready', 'disk-erasing', 'deployed'],
   },
   {
     status: 'deploying',
     number: 9,
     name: 'Deploying',
     foldedNumber: 6,
-    next: ['allocated', 'missing', 'broken', 'failed-deployment', 'deployed', 'ready', 'disk-erasing', 'releasing'],
+    also: ['deployed', 'ready', 'disk-erasing'],
     failed: 'failed-deployment',
     timeoutMinutes: 40,
   },
@@ -156,31 +143,21 @@ export const STATUSES: readonly StatusRow[] = [
     number: 10,
     name: 'Allocated',
     foldedNumber: 6,
-    next: [
-      'ready',
-      'retired',
-      'missing',
-      'broken',
-      'deploying',
-      'disk-erasing',
-      'releasing',
-      'testing',
-      'entering-rescue-mode',
-    ],
+    also: ['ready', 'retired', 'disk-erasing'],
   },
   {
     status: 'failed-deployment',
     number: 11,
     name: 'Failed deployment',
     foldedNumber: 6,
-    next: FROM_DEPLOYMENT,
+    also: ['allocated', 'ready', 'disk-erasing'],
   },
   {
     status: 'releasing',
     number: 12,
     name: 'Releasing',
     foldedNumber: 6,
-    next: ['ready', 'broken', 'missing', 'failed-releasing'],
+    also: ['ready'],
     failed: 'failed-releasing',
     timeoutMinutes: 5,
   },
@@ -189,14 +166,14 @@ export const STATUSES: readonly StatusRow[] = [
     number: 13,
     name: 'Releasing failed',
     foldedNumber: 6,
-    next: ['releasing', 'disk-erasing', 'ready', 'broken', 'testing', 'entering-rescue-mode'],
+    also: ['disk-erasing', 'ready'],
   },
   {
     status: 'disk-erasing',
     number: 14,
     name: 'Disk erasing',
     foldedNumber: 6,
-    next: ['broken', 'disk-erasing', 'failed-disk-erasing', 'ready', 'releasing'],
+    also: ['disk-erasing', 'ready', 'releasing'],
     failed: 'failed-disk-erasing',
     timeoutMinutes: 30,
   },
@@ -205,21 +182,20 @@ export const STATUSES: readonly StatusRow[] = [
     number: 15,
     name: 'Failed disk erasing',
     foldedNumber: 6,
-    next: ['disk-erasing', 'releasing', 'broken', 'allocated', 'ready', 'testing', 'entering-rescue-mode'],
+    also: ['disk-erasing', 'allocated', 'ready'],
   },
   {
     status: 'rescue-mode',
     number: 16,
     name: 'Rescue mode',
     foldedNumber: 6,
-    next: ['broken', 'entering-rescue-mode', 'exiting-rescue-mode', 'missing', 'releasing'],
   },
   {
     status: 'entering-rescue-mode',
     number: 17,
     name: 'Entering rescue mode',
     foldedNumber: 6,
-    next: ['rescue-mode', 'failed-entering-rescue-mode', 'exiting-rescue-mode', 'broken'],
+    also: ['rescue-mode'],
     failed: 'failed-entering-rescue-mode',
     timeoutMinutes: 30,
   },
@@ -228,26 +204,23 @@ export const STATUSES: readonly StatusRow[] = [
     number: 18,
     name: 'Failed to enter rescue mode',
     foldedNumber: 6,
-    next: ['entering-rescue-mode', 'exiting-rescue-mode', 'broken', 'releasing'],
   },
   {
     status: 'exiting-rescue-mode',
     number: 19,
     name: 'Exiting rescue mode',
     foldedNumber: 6,
-    next: [
+    also: [
       'new',
       'failed-commissioning',
       'ready',
       'reserved',
       'allocated',
       'deployed',
-      'broken',
       'failed-deployment',
       'failed-releasing',
       'failed-disk-erasing',
       'failed-testing',
-      'failed-exiting-rescue-mode',
     ],
     failed: 'failed-exiting-rescue-mode',
     timeoutMinutes: 5,
@@ -257,26 +230,23 @@ export const STATUSES: readonly StatusRow[] = [
     number: 20,
     name: 'Failed to exit rescue mode',
     foldedNumber: 6,
-    next: ['entering-rescue-mode', 'exiting-rescue-mode', 'broken', 'ready', 'releasing'],
+    also: ['ready'],
   },
   {
     status: 'testing',
     number: 21,
     name: 'Testing',
     foldedNumber: 1,
-    next: [
-      'failed-testing',
+    also: [
       'commissioning',
       'new',
       'failed-commissioning',
       'ready',
       'allocated',
       'deployed',
-      'broken',
       'failed-deployment',
       'failed-releasing',
       'failed-disk-erasing',
-      'missing',
     ],
     failed: 'failed-testing',
     timeoutMinutes: 30,
@@ -286,18 +256,7 @@ export const STATUSES: readonly StatusRow[] = [
     number: 22,
     name: 'Failed testing',
     foldedNumber: 2,
-    next: [
-      'testing',
-      'commissioning',
-      'ready',
-      'deployed',
-      'allocated',
-      'releasing',
-      'broken',
-      'retired',
-      'missing',
-      'entering-rescue-mode',
-    ],
+    also: ['ready', 'deployed', 'allocated'],
   },
 ];
 

@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decideCommand } from '../../../src/region/life/command-effects.ts';
-import { COMMAND_NAMES, type CommandName, commandsFrom, commandWord } from '../../../src/region/life/commands.ts';
+import { commandsFrom } from '../../../src/region/life/commands.ts';
 import { checkTransition } from '../../../src/region/life/transition.ts';
 import { type MachineStatus, STATUSES } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
+import { COMMAND_NAMES, type CommandName, commandWord } from '../../../src/region/records/machine-commands.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { enlist, report, withRegion } from '../place.ts';

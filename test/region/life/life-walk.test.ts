@@ -3,13 +3,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { COMMAND_NAMES, type CommandName } from '../../../src/region/life/commands.ts';
 import { closeDebugLogin, DEBUG_SECONDS_MAX, findDebugLogin, openDebugLogin } from '../../../src/region/life/logins.ts';
 import { checkTransition } from '../../../src/region/life/transition.ts';
 import { keyOfMachine } from '../../../src/region/metadata/machine-keys.ts';
 import { toRackMachine } from '../../../src/region/racks/desired-machine.ts';
 import { type MachineStatus, statusRow } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
+import { COMMAND_NAMES, type CommandName } from '../../../src/region/records/machine-commands.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { printedRandom } from '../../support/printed-random.ts';

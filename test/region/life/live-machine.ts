@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict';
 import { formatMac, type MacAddress } from '../../../src/net/address.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
-import type { Actor, CommandName, MachineCommand } from '../../../src/region/life/commands.ts';
+import type { Actor, MachineCommand } from '../../../src/region/life/commands.ts';
 import type { MachineLife } from '../../../src/region/life/machine-life.ts';
 import type { PowerControl, PowerResult } from '../../../src/region/life/power-life.ts';
 import type { Signal } from '../../../src/region/life/signal.ts';
 import type { MachineStatus } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
+import type { CommandName } from '../../../src/region/records/machine-commands.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
 import type { RackFields } from '../../../src/region/reports/reported.ts';
 import { bootReport, enlist, type RegionPlace, withRegion } from '../place.ts';

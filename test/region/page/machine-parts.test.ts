@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { POWER_DRIVERS } from '../../../src/power/drivers.ts';
-import { COMMAND_NAMES, commandsFrom } from '../../../src/region/life/commands.ts';
+import { commandsFrom } from '../../../src/region/life/commands.ts';
 import { actionsFor, MACHINE_ACTIONS } from '../../../src/region/page/machine-actions.ts';
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { PAGES } from '../../../src/region/page/routes.ts';
@@ -11,6 +11,7 @@ import { faultsOf, refusalText, type Viewer } from '../../../src/region/page/vie
 import { words } from '../../../src/region/page/words.ts';
 import { STATUSES } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
+import { COMMAND_NAMES } from '../../../src/region/records/machine-commands.ts';
 import { faultText } from '../../../src/region/records/power-words.ts';
 import { fieldRefusal, partRefusal } from '../../../src/region/records/refusal.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';

@@ -12,6 +12,7 @@ import type { UnusableCondition } from '../../life/network-conditions.ts';
 import { currentProfiles, profileOf } from '../../racks/profiles.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import type { Machine } from '../../records/machine.ts';
+import { COMMANDS } from '../../records/machine-commands.ts';
 import { didYouMean, fieldRefusal } from '../../records/refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { chooseAreas } from '../areas/chosen-areas.ts';
@@ -386,9 +387,6 @@ function allocated(call: ApiCall, machine: Machine, { disks: wishes = [], networ
   return { ...showMachine(call, machine), ...(call.version === '1.0' ? {} : { constraints_by_type: constraints }) };
 }
 
-const ALLOCATE =
-  'Allocate a Ready machine that meets all conditions. One that boots a profile is allocated only by its name or system id. Not idempotent: each call allocates another one.';
-
 /** The operation, in both versions. */
 export const ALLOCATE_OPERATIONS: readonly Operation[] = [
   operation(
@@ -396,7 +394,7 @@ export const ALLOCATE_OPERATIONS: readonly Operation[] = [
     'POST allocate',
     'user',
     'machine',
-    ALLOCATE,
+    COMMANDS.allocate.doc,
     allocateParameters.extend(newParameters.shape),
     allocate,
   ),
@@ -405,7 +403,7 @@ export const ALLOCATE_OPERATIONS: readonly Operation[] = [
     'POST acquire',
     'user',
     'machine',
-    ALLOCATE,
+    COMMANDS.allocate.doc,
     allocateParameters.extend(oldParameters.shape),
     allocate,
   ),

@@ -4,14 +4,15 @@
 // in `allocate-operation.ts`, the parameters of a deployment in `deploy-calls.ts`.
 //
 // 1. An operation answers at once with the machine in its new state; power is switched afterwards.
-// 2. `commands.ts` decides whether a command is allowed, and to whom. This file only translates.
+// 2. `life/commands.ts` decides whether a command is allowed, and to whom. This file only translates.
 
 import { z } from 'zod';
-import type { CommandName, CommandRefusal, MachineCommand } from '../../life/commands.ts';
+import type { CommandRefusal, MachineCommand } from '../../life/commands.ts';
 import type { CommandOptions } from '../../life/machine-life.ts';
 import type { MachineChangeOutcome } from '../../records/decisions.ts';
 import type { MachineStatus } from '../../records/lifecycle.ts';
 import type { MachineOutline } from '../../records/machine.ts';
+import { COMMAND_NAMES, COMMANDS, operationName } from '../../records/machine-commands.ts';
 import { type Answer, allOf, isRefusal, json, NO_MACHINE, refuseFor, refuseMachines } from '../call/answer.ts';
 import type { ApiCall, ApiVersion, Operation } from '../call/operation.ts';
 import { flag, isTrue, nothing, operation, optionalList, ownTransaction, values } from '../call/operation.ts';
@@ -112,63 +113,39 @@ const acceptParameters = z.object({
   skip_commissioning: flag('True: make it Ready at once, if it cannot be commissioned.'),
 });
 
-/** Operations on one machine that take only a comment: name in 2.0, name in 1.0, command and description. */
-const PLAIN: readonly (readonly [string, string, CommandName, string])[] = [
-  ['abort', 'abort_operation', 'abort', 'Abort what a machine is doing, and restore its previous state.'],
-  ['mark_fixed', 'mark_fixed', 'mark-fixed', 'Mark a broken machine as fixed, so that it may be used again.'],
-  ['mark_missing', 'mark_missing', 'mark-missing', 'Mark a machine as missing, so that nothing uses it.'],
-  ['rescue_mode', 'rescue_mode', 'rescue', 'Boot a machine from the network, for SSH logins with keys.'],
-  ['exit_rescue_mode', 'exit_rescue_mode', 'exit-rescue', 'End rescue mode, and restore the previous state.'],
-  ['override_failed_testing', 'override_failed_testing', 'override-failed', 'Use a machine although its tests failed.'],
-  ['retire', 'retire', 'retire', 'Take a machine out of use, and keep its records.'],
-  ['reinstate', 'reinstate', 'reinstate', 'Make a retired or missing machine New again.'],
-];
-
 function singleOf(version: ApiVersion): readonly Operation[] {
   const { isOld, one } = machinePaths(version);
   return [
-    ...PLAIN.map(([op, oldOp, name, doc]) =>
-      operation(one, `POST ${isOld ? oldOp : op}`, 'user', 'machine', doc, z.object({ comment }), (call, given) =>
+    // Those that take only a comment.
+    ...COMMAND_NAMES.filter((name) => COMMANDS[name].isOwn !== true).map((name) => {
+      const { doc, oldOp } = COMMANDS[name];
+      const op = (isOld ? oldOp : undefined) ?? operationName(name);
+      return operation(one, `POST ${op}`, 'user', 'machine', doc, z.object({ comment }), (call, given) =>
         give(call, { name }, given.comment),
-      ),
-    ),
+      );
+    }),
     operation(
       one,
       'POST mark_broken',
       'user',
       'machine',
-      'Mark a machine as broken, so that nothing uses it. A broken machine stays so, with the new comment.',
+      COMMANDS['mark-broken'].doc,
       z.object({ comment, error_description: comment.describe('As `comment`, from clients of MAAS 1.7.') }),
       (call, given) => give(call, { name: 'mark-broken' }, given.comment || given.error_description),
     ),
-    operation(
-      one,
-      'POST accept',
-      'user',
-      'machine',
-      'Accept a New machine, and commission it at its next start.',
-      acceptParameters,
-      (call, given) =>
-        give(call, { name: 'accept', skipsCommissioning: isTrue(given.skip_commissioning) }, given.comment),
+    operation(one, 'POST accept', 'user', 'machine', COMMANDS.accept.doc, acceptParameters, (call, given) =>
+      give(call, { name: 'accept', skipsCommissioning: isTrue(given.skip_commissioning) }, given.comment),
     ),
     operation(
       one,
       isOld ? 'POST start' : 'POST deploy',
       'user',
       'machine',
-      'Deploy a system to the disk of a machine. Refused if the owner has no SSH key.',
+      COMMANDS.deploy.doc,
       isOld ? deployParameters : newDeployParameters,
       deploy,
     ),
-    operation(
-      one,
-      'POST release',
-      'user',
-      'machine',
-      'Release a machine, with its address and its name in DNS.',
-      releaseParameters,
-      release,
-    ),
+    operation(one, 'POST release', 'user', 'machine', COMMANDS.release.doc, releaseParameters, release),
   ];
 }
 

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { CommandRefusal } from '../../life/commands.ts';
 import { decideLock, decideOwnerData, ownerDataProblems } from '../../life/ownership.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
+import { COMMANDS } from '../../records/machine-commands.ts';
 import { json, NO_MACHINE, refuse, refuseFields } from '../call/answer.ts';
 import type { Fields } from '../call/form-body.ts';
 import { type ApiCall, type Operation, operation } from '../call/operation.ts';
@@ -74,14 +75,6 @@ export const OWNERSHIP_OPERATIONS: readonly Operation[] = [
   setOwnerData(common, 'set_workload_annotations'),
   setOwnerData(ofDevices, 'set_owner_data'),
   setOwnerData(ofDevices, 'set_workload_annotations'),
-  operation(
-    common,
-    'POST lock',
-    'user',
-    'machine',
-    'Lock a machine: until it is unlocked, it refuses commands that would change its state.',
-    why,
-    locking(true),
-  ),
-  operation(common, 'POST unlock', 'user', 'machine', 'Unlock a machine.', why, locking(false)),
+  operation(common, 'POST lock', 'user', 'machine', COMMANDS.lock.doc, why, locking(true)),
+  operation(common, 'POST unlock', 'user', 'machine', COMMANDS.unlock.doc, why, locking(false)),
 ];

@@ -6,6 +6,7 @@
 
 import { z } from 'zod';
 import type { Machine } from '../../records/machine.ts';
+import { COMMANDS } from '../../records/machine-commands.ts';
 import { runStatusOf, type ScriptHardware, type ScriptKind, type ScriptResult } from '../../records/script-store.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { marksOf, passes } from '../../scripts/script-run.ts';
@@ -310,8 +311,6 @@ const runs = {
   handler: 'NodeScriptResultsHandler',
 } as const;
 const run = { ...runs, path: 'nodes/{system_id}/results/{id}', handler: 'NodeScriptResultHandler' } as const;
-const MEASURE = 'Commission a machine at its next start.';
-const TEST = 'Test a machine at its next start, and then restore its previous state.';
 const LIST = 'List the results of script runs on a machine, newest first.';
 const READ = 'Read one run: by its id, or `current-commissioning` or `current-testing`.';
 const DOWNLOAD = 'Read the output of the scripts of a run.';
@@ -319,17 +318,17 @@ const { one: machine } = machinePaths('2.0');
 
 /** Runs and their results. */
 export const RESULT_OPERATIONS: readonly Operation[] = [
-  operation(machine, 'POST commission', 'user', 'machine', MEASURE, commissionParameters, commission),
+  operation(machine, 'POST commission', 'user', 'machine', COMMANDS.commission.doc, commissionParameters, commission),
   operation(
     machinePaths('1.0').one,
     'POST commission',
     'user',
     'machine',
-    MEASURE,
+    COMMANDS.commission.doc,
     oldCommissionParameters,
     commission,
   ),
-  operation(machine, 'POST test', 'user', 'machine', TEST, testParameters, test),
+  operation(machine, 'POST test', 'user', 'machine', COMMANDS.test.doc, testParameters, test),
   operation(runs, 'GET', 'user', ['result'], LIST, listParameters, list),
   operation(run, 'GET', 'user', 'result', READ, readParameters, read),
   operation(run, 'GET download', 'user', 'text', DOWNLOAD, downloadParameters, download),

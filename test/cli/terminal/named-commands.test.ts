@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { NAMED_COMMANDS, nameCommands, WITHOUT_CONFIG } from '../../src/named-commands.ts';
-import { commandNames, tabledCommands } from '../support/command-table.ts';
+import { NAMED_COMMANDS, nameCommands, WITHOUT_CONFIG } from '../../../src/cli/terminal/named-commands.ts';
+import { commandNames, tabledCommands } from '../../support/command-table.ts';
 
 const HERE = { program: 'node bin/rackboot.js', config: " --config '/tmp/my rack.yaml'" };
 const WITH = "--config '/tmp/my rack.yaml'";

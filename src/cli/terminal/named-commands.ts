@@ -1,10 +1,12 @@
 // The commands that sentences name: `rackboot leases list`. Shown on this host, the words become a command that works as typed: `node
 // bin/rackboot.js leases list --config FILE`. Pure.
 //
-// 1. Only the words of a command change (test/control/named-commands.test.ts compares the table with the command line's), not a sentence
+// 1. Only the words of a command change (test/cli/terminal/named-commands.test.ts compares the table with the command line's), not a sentence
 //    whose subject is Rackboot, a user or a service of that name.
 // 2. A command for another host keeps its words.
 // 3. Where root runs the command, named commands that need its rights begin with `sudo`.
+
+import { commandAliases, commandWord, ROW_NAMES } from '../../region/records/machine-commands.ts';
 
 /** Every command, with aliases; after a group, its commands. */
 export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
@@ -29,10 +31,10 @@ export const NAMED_COMMANDS: Readonly<Record<string, string>> = {
   login: '',
   logout: '',
   maas: '',
-  machines:
-    'abort accept add allocate broken commission debug-login deploy exit-rescue exit-rescue-mode fixed keep-apart list lock logins ' +
-    'mark-broken mark-fixed mark-missing merge missing move override-failed override-failed-testing reinstate release remove ' +
-    'rename rescue retire show split test unlock',
+  machines: [
+    'add debug-login keep-apart list logins merge move remove rename show split',
+    ...ROW_NAMES.flatMap((name) => [commandWord(name), ...commandAliases(name)]),
+  ].join(' '),
   neighbours: '',
   networks: 'add list remove',
   outbox: '',
