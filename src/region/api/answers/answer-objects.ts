@@ -16,7 +16,7 @@ type Json = Readonly<Record<string, unknown>>;
 /** The properties of an object, by their type. */
 type ObjectTable = Readonly<Record<string, string>>;
 
-const KINDS = {
+export const KINDS = {
   diskPart: 'partition|blockDevice',
   enlistment: 'machine|enlistedMachine',
   node: 'machine|device|rackController|regionController',

@@ -42,10 +42,10 @@ export const NODE_OBJECTS = {
     defaultGateway: 'ipv4 ipv6',
   },
   device: {
-    string: 'system_id hostname fqdn description node_type_name owner resource_uri',
+    string: 'system_id hostname fqdn description node_type_name resource_uri',
     domain: 'domain',
     integer: 'node_type',
-    'string|null': 'parent',
+    'string|null': 'parent owner',
     map: 'owner_data workload_annotations',
     null: 'address_ttl',
     zone: 'zone',
@@ -205,7 +205,7 @@ export const NODE_OBJECTS = {
   },
   rackInterface: {
     'string|null': 'ip interface ip_range_high ip_range_low static_ip_range_low static_ip_range_high',
-    string: 'broadcast_ip name subnet_mask mode?',
+    string: 'broadcast_ip name subnet_mask mode? foreign_dhcp_ip?',
     integer: 'management',
   },
   rackNetwork: {

@@ -99,8 +99,8 @@ export const SITE_OBJECTS = {
   imageImport: {
     string: 'state wanted source',
     'string|null': 'serial reason next_try',
-    integer: 'bytes total',
-    'integer|null': 'bytes_per_second seconds_left',
+    integer: 'bytes',
+    'integer|null': 'total bytes_per_second seconds_left',
   },
   imageVersion: {
     integer: 'id size',
@@ -117,7 +117,7 @@ export const SITE_OBJECTS = {
     integer: 'alloc_type',
     'subnet|null': 'subnet',
     'interface[]': 'interface_set',
-    user: 'owner',
+    'user|null': 'owner',
   },
   ipRange: {
     integer: 'id',
@@ -195,7 +195,7 @@ export const SITE_OBJECTS = {
   },
   staticRoute: {
     integer: 'id metric',
-    subnet: 'source destination',
+    'subnet|null': 'source destination',
     string: 'gateway_ip resource_uri',
   },
   storedSetting: {
@@ -240,9 +240,9 @@ export const SITE_OBJECTS = {
   },
   vlan: {
     integer: 'id vid mtu fabric_id',
-    string: 'name description fabric space resource_uri',
+    string: 'description fabric space resource_uri',
     boolean: 'dhcp_on',
-    'string|null': 'external_dhcp primary_rack secondary_rack',
+    'string|null': 'name external_dhcp primary_rack secondary_rack',
     null: 'relay_vlan',
   },
   wholeBootResource: {

@@ -13,6 +13,7 @@ import type { ListedImage } from '../../life/deployment.ts';
 import { importText as importReasonText, importStartedText, isFailure } from '../../records/import-reason.ts';
 import type { ResourceWish } from '../../records/resource-wish.ts';
 import type { ImageUpload } from '../../records/upload-store.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import { type Answer, EMPTY, json, noRackText, plainText, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, nothing, type Operation, operation, optionalText, usernameOf } from '../call/operation.ts';
 
@@ -39,7 +40,7 @@ function progressOf({ images, progress }: ListedResource) {
 }
 
 /** The current state of the import; our own fields. */
-function importJson({ wish, progress, isGone }: ListedResource): Record<string, unknown> | null {
+function importJson({ wish, progress, isGone }: ListedResource): AnswerOf<'imageImport'> | null {
   if (progress === undefined) return null;
   const { source, serial, bytes, total, bytesPerSecond, reason, nextMs } = progress;
   const state = isGone ? 'gone' : progress.state;
@@ -58,7 +59,7 @@ function importJson({ wish, progress, isGone }: ListedResource): Record<string, 
   };
 }
 
-function resourceJson(call: ApiCall, resource: ListedResource) {
+function resourceJson(call: ApiCall, resource: ListedResource): AnswerOf<'bootResource'> {
   const { id, name, images, progress } = resource;
   const [os = '', release = '', architecture = '', subarchitecture = '', label = ''] = name.split('/');
   return {

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { PROFILE_KINDS, type Profile, titleOf } from '../../../boot/profile.ts';
 import { toRackMachine } from '../../racks/desired-machine.ts';
 import { boundTo, boundToNone, currentProfiles } from '../../racks/profiles.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import { type ProfilesRevision, reviseProfiles } from '../areas/profile-names.ts';
 import {
   type Answer,
@@ -41,7 +42,7 @@ const NAME_MAX = 63;
 const TEXT_MAX = 4096;
 const LIST_MAX = 4096;
 
-const profileJson = ({ architecture = '', ...profile }: Profile) => ({
+const profileJson = ({ architecture = '', ...profile }: Profile): AnswerOf<'profile'> => ({
   ...profile,
   title: titleOf(profile),
   architecture,

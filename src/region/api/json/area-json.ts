@@ -4,16 +4,17 @@
 
 import type { Whereabouts } from '../../life/whereabouts.ts';
 import type { Area } from '../../records/area.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import { API_2 } from './fixed-json.ts';
 
-export const zoneJson = (version: '1.0' | '2.0', zone: Area) => ({
+export const zoneJson = (version: '1.0' | '2.0', zone: Area): AnswerOf<'zone'> => ({
   id: zone.id + 1,
   name: zone.name,
   description: zone.description,
   resource_uri: `/MAAS/api/${version}/zones/${encodeURIComponent(zone.name)}/`,
 });
 
-export const poolJson = (pool: Area) => ({
+export const poolJson = (pool: Area): AnswerOf<'pool'> => ({
   id: pool.id,
   name: pool.name,
   description: pool.description,
@@ -21,7 +22,7 @@ export const poolJson = (pool: Area) => ({
 });
 
 /** The domain of a machine, a device or a rack, by its name. */
-export function domainJson(name: string, where: Whereabouts) {
+export function domainJson(name: string, where: Whereabouts): AnswerOf<'domain'> {
   const { id, isDefault, recordCount } = where.domainOf(name);
   return {
     id,

@@ -5,12 +5,13 @@
 import { formatIpv4 } from '../../../net/address.ts';
 import type { Whereabouts } from '../../life/whereabouts.ts';
 import { type Machine, machineFqdn } from '../../records/machine.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import { domainJson, poolJson, zoneJson } from './area-json.ts';
 import { API_2 } from './fixed-json.ts';
 import { interfacesJson } from './node-interface-json.ts';
 
 /** The whole device. */
-export function deviceJson(device: Machine, where: Whereabouts) {
+export function deviceJson(device: Machine, where: Whereabouts): AnswerOf<'device'> {
   const { systemId, hostname, domain, description, owner, ownerData, tags } = device;
   return {
     system_id: systemId,

@@ -17,9 +17,11 @@ import {
 } from '../../layout/storage-draft.ts';
 import type { Machine } from '../../records/machine.ts';
 import type { FileSystem, LogicalVolume, Partition, Raid, VolumeGroup } from '../../records/machine-layout.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import { API_2 } from './fixed-json.ts';
 
-type Json = Readonly<Record<string, unknown>>;
+type Device = AnswerOf<'blockDevice'>;
+type PartitionJson = AnswerOf<'partition'>;
 
 const UNUSED = {
   type: 'physical',
@@ -52,7 +54,7 @@ function ownDiskJson(systemId: string, { id, facts, kernelName, tags }: Disk) {
   };
 }
 
-const fileSystemJson = (fileSystem: FileSystem | undefined): Json | null =>
+const fileSystemJson = (fileSystem: FileSystem | undefined): AnswerOf<'filesystem'> | null =>
   fileSystem === undefined
     ? null
     : {
@@ -75,7 +77,7 @@ function usedFor(fileSystem: FileSystem | undefined, user: string | undefined) {
 }
 
 /** A partition, the `position`th of its disk from 1. */
-function partitionJson(draft: StorageDraft, part: Partition, disk: Disk, position: number): Json {
+function partitionJson(draft: StorageDraft, part: Partition, disk: Disk, position: number): PartitionJson {
   const { systemId } = draft.machine;
   const separator = /\d$/.test(disk.facts.name) ? 'p' : '';
   return {
@@ -96,20 +98,20 @@ function partitionJson(draft: StorageDraft, part: Partition, disk: Disk, positio
 }
 
 /** The partitions of a disk. */
-export const partitionsJson = (draft: StorageDraft, disk: Disk): readonly Json[] =>
+export const partitionsJson = (draft: StorageDraft, disk: Disk): readonly PartitionJson[] =>
   draft.layout.partitions
     .filter(({ diskId }) => diskId === disk.id)
     .map((part, index) => partitionJson(draft, part, disk, index + 1));
 
 /** The partition that a text names, as MAAS takes it: by its id, or as `sda-part1`, the last word of its path; or by its `name`. */
-export const partitionNamed = (partitions: readonly Json[], named: string): Json | undefined =>
+export const partitionNamed = (partitions: readonly PartitionJson[], named: string): PartitionJson | undefined =>
   partitions.find(({ id }) => String(id) === named) ??
   partitions.find(({ path, name }) => partitionName(path) === named || name === named);
 
 /** The name of a partition in its path: `sda-part1`. */
 export const partitionName = (path: unknown): string => String(path).split('/').at(-1) ?? '';
 
-function diskJson(draft: StorageDraft, disk: Disk): Json {
+function diskJson(draft: StorageDraft, disk: Disk): Device {
   const own = ownDiskJson(draft.machine.systemId, disk);
   const partitions = partitionsJson(draft, disk);
   const user = userOf(draft, 'disks', disk.id);
@@ -135,7 +137,7 @@ function virtualJson(
   { id, uuid, tags = [], fileSystem }: Raid | LogicalVolume,
   name: string,
   bytes: number,
-): Json {
+): Device {
   return {
     id,
     system_id: systemId,
@@ -160,7 +162,7 @@ function virtualJson(
   };
 }
 
-const virtualsJson = (draft: StorageDraft): readonly Json[] => [
+const virtualsJson = (draft: StorageDraft): readonly Device[] => [
   ...draft.layout.raids.map((raid) => virtualJson(draft, raid, raid.name, raidBytes(draft, raid))),
   ...draft.layout.volumeGroups.flatMap((group) =>
     group.volumes.map((volume) => virtualJson(draft, volume, `${group.name}-${volume.name}`, volume.bytes)),
@@ -168,16 +170,16 @@ const virtualsJson = (draft: StorageDraft): readonly Json[] => [
 ];
 
 /** The physical disks of a machine. */
-export function disksJson(machine: Machine): readonly Json[] {
+export function disksJson(machine: Machine): readonly Device[] {
   const draft = beginStorage(machine);
   return draft.disks.map((disk) => diskJson(draft, disk));
 }
 
 /** The RAIDs and the logical volumes of a machine. */
-export const virtualDevicesJson = (machine: Machine): readonly Json[] => virtualsJson(beginStorage(machine));
+export const virtualDevicesJson = (machine: Machine): readonly Device[] => virtualsJson(beginStorage(machine));
 
 /** All block devices of a machine, the physical ones first. */
-export const blockDevicesJson = (machine: Machine): readonly Json[] => [
+export const blockDevicesJson = (machine: Machine): readonly Device[] => [
   ...disksJson(machine),
   ...virtualDevicesJson(machine),
 ];
@@ -194,7 +196,7 @@ export function bootDiskIndex(machine: Machine): number {
 function partsJson(
   draft: StorageDraft,
   { disks, partitions, raids = [] }: Pick<VolumeGroup, 'disks' | 'partitions' | 'raids'>,
-): readonly Json[] {
+): readonly (Device | PartitionJson)[] {
   return [
     ...draft.disks.filter(({ id }) => disks.includes(id)).map((disk) => diskJson(draft, disk)),
     ...draft.disks.flatMap((disk) =>
@@ -206,7 +208,7 @@ function partsJson(
   ];
 }
 
-export function raidJson(draft: StorageDraft, raid: Raid): Json {
+export function raidJson(draft: StorageDraft, raid: Raid): AnswerOf<'raid'> {
   const { systemId } = draft.machine;
   const bytes = raidBytes(draft, raid);
   return {
@@ -224,7 +226,7 @@ export function raidJson(draft: StorageDraft, raid: Raid): Json {
   };
 }
 
-export function volumeGroupJson(draft: StorageDraft, group: VolumeGroup): Json {
+export function volumeGroupJson(draft: StorageDraft, group: VolumeGroup): AnswerOf<'volumeGroup'> {
   const { systemId } = draft.machine;
   const [bytes, free] = [groupBytes(draft, group), groupFree(draft, group)];
   return {
@@ -245,7 +247,7 @@ export function volumeGroupJson(draft: StorageDraft, group: VolumeGroup): Json {
 }
 
 /** The volume groups and RAIDs of a machine, as its own fields. */
-export function storageFields(machine: Machine): Json {
+export function storageFields(machine: Machine) {
   const draft = beginStorage(machine);
   return {
     volume_groups: draft.layout.volumeGroups.map((group) => volumeGroupJson(draft, group)),

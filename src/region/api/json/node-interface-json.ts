@@ -11,15 +11,14 @@ import { interfacesOf, type NetInterface, type NetLink } from '../../layout/inte
 import { type NetworkView, type SubnetView, subnetWithId, type VlanView } from '../../networks/network-view.ts';
 import type { Machine } from '../../records/machine.ts';
 import { MTU_DEFAULT } from '../../records/network-store.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import { API_2 } from './fixed-json.ts';
 import { subnetJson, vlanJson } from './subnet-json.ts';
 
-type Json = Readonly<Record<string, unknown>>;
+const vlans = new WeakMap<VlanView, AnswerOf<'vlan'>>();
+const subnets = new WeakMap<SubnetView, AnswerOf<'subnet'>>();
 
-const vlans = new WeakMap<VlanView, Json>();
-const subnets = new WeakMap<SubnetView, Json>();
-
-function kept<K extends object>(known: WeakMap<K, Json>, key: K, make: (key: K) => Json) {
+function kept<Key extends object, Json>(known: WeakMap<Key, Json>, key: Key, make: (key: Key) => Json): Json {
   const json = known.get(key) ?? make(key);
   known.set(key, json);
   return json;
@@ -28,7 +27,7 @@ function kept<K extends object>(known: WeakMap<K, Json>, key: K, make: (key: K) 
 const keptVlan = (vlan: VlanView) => kept(vlans, vlan, vlanJson);
 const keptSubnet = (subnet: SubnetView) => kept(subnets, subnet, subnetJson);
 
-const linkJson = ({ id, mode, address, subnet }: NetLink): Json => ({
+const linkJson = ({ id, mode, address, subnet }: NetLink): AnswerOf<'link'> => ({
   id,
   mode,
   ...(address === undefined ? {} : { ip_address: formatIpv4(address) }),
@@ -50,7 +49,11 @@ const UNREPORTED = {
 };
 
 /** One interface of a machine. @param all the interfaces of the machine, for the names of its parents and children */
-export function interfaceJson(machine: Machine, one: NetInterface, all: readonly NetInterface[]): Json {
+export function interfaceJson(
+  machine: Machine,
+  one: NetInterface,
+  all: readonly NetInterface[],
+): AnswerOf<'interface'> {
   const { id, kind, name, mac, mtu, link, tags, settings, vlan, links, nic, seenIn } = one;
   const seen = nic?.address;
   const subnet = seenIn === undefined ? null : keptSubnet(seenIn);
@@ -82,7 +85,7 @@ export function interfaceJson(machine: Machine, one: NetInterface, all: readonly
 }
 
 /** The interfaces of a machine; the first is the one with which it boots. */
-export function interfacesJson(machine: Machine, networks: NetworkView): readonly Json[] {
+export function interfacesJson(machine: Machine, networks: NetworkView): readonly AnswerOf<'interface'>[] {
   const all = interfacesOf(machine, networks);
   return all.map((one) => interfaceJson(machine, one, all));
 }
@@ -98,7 +101,7 @@ export interface HostInterfaceView extends Pick<NetInterface, 'id' | 'name' | 'v
 }
 
 /** An interface of the host of a rack. */
-export const hostInterfaceJson = (one: HostInterfaceView): Json => ({
+export const hostInterfaceJson = (one: HostInterfaceView): AnswerOf<'interface'> => ({
   id: one.id,
   name: one.name,
   type: one.kind,
@@ -119,7 +122,7 @@ export const reservedInterfaceJson = (
   mac: MacAddress,
   address: Ipv4,
   subnet: SubnetView | undefined,
-): Json => ({
+): AnswerOf<'interface'> => ({
   id,
   name: 'eth0',
   type: 'unknown',
@@ -137,7 +140,7 @@ export const reservedInterfaceJson = (
 const NO_GATEWAY = { gateway_ip: null, link_id: null };
 
 /** The machine's default gateways that a person chose. */
-export function gatewaysJson({ layout }: Machine, networks: NetworkView): Json {
+export function gatewaysJson({ layout }: Machine, networks: NetworkView): AnswerOf<'defaultGateways'> {
   const wanted = layout?.network?.gatewayLink;
   const link = layout?.network?.links.find(({ id }) => id === wanted);
   const router = subnetWithId(networks, link?.subnetId)?.gateway;

@@ -15,8 +15,7 @@ import {
   type VlanView,
 } from '../../networks/network-view.ts';
 import type { Fabric, Space, StaticRoute } from '../../records/network-store.ts';
-
-type Json = Readonly<Record<string, unknown>>;
+import type { AnswerOf } from '../answers/answer-types.ts';
 
 /** The space of VLANs that have none. */
 export const NO_SPACE = 'undefined';
@@ -24,7 +23,7 @@ const NO_SPACE_ID = -1;
 
 const uri = (path: string) => `/MAAS/api/2.0/${path}/`;
 
-export function vlanJson(view: VlanView): Json {
+export function vlanJson(view: VlanView): AnswerOf<'vlan'> {
   const { vlan, fabric, space, served } = view;
   const [primary, secondary] = dhcpRacks(view);
   return {
@@ -45,7 +44,7 @@ export function vlanJson(view: VlanView): Json {
   };
 }
 
-export function fabricJson(view: NetworkView, fabric: Fabric): Json {
+export function fabricJson(view: NetworkView, fabric: Fabric): AnswerOf<'fabric'> {
   const { id, name, description, classType } = fabric;
   return {
     id,
@@ -57,7 +56,7 @@ export function fabricJson(view: NetworkView, fabric: Fabric): Json {
   };
 }
 
-export function subnetJson(view: SubnetView): Json {
+export function subnetJson(view: SubnetView): AnswerOf<'subnet'> {
   const { subnet, vlan, gateway, dnsServers, allowsDns, served } = view;
   return {
     id: subnet.id,
@@ -80,7 +79,7 @@ export function subnetJson(view: SubnetView): Json {
 }
 
 /** A space, or without one all that is in none. */
-export function spaceJson(view: NetworkView, space: Space | undefined): Json {
+export function spaceJson(view: NetworkView, space: Space | undefined): AnswerOf<'space'> {
   const isIn = (vlan: VlanView) => vlan.space?.id === space?.id;
   return {
     id: space?.id ?? NO_SPACE_ID,
@@ -93,7 +92,7 @@ export function spaceJson(view: NetworkView, space: Space | undefined): Json {
 }
 
 /** @param user the account of its user, as `users/` shows it; null: it has none */
-export function rangeJson(view: RangeView, user: Json | null): Json {
+export function rangeJson(view: RangeView, user: AnswerOf<'user'> | null): AnswerOf<'ipRange'> {
   const { range, type, low, high, subnet } = view;
   return {
     id: range.id,
@@ -107,7 +106,7 @@ export function rangeJson(view: RangeView, user: Json | null): Json {
   };
 }
 
-export function routeJson(view: NetworkView, route: StaticRoute): Json {
+export function routeJson(view: NetworkView, route: StaticRoute): AnswerOf<'staticRoute'> {
   const shown = (id: number) => {
     const found = view.subnets.find(({ subnet }) => subnet.id === id);
     return found === undefined ? null : subnetJson(found);

@@ -8,6 +8,7 @@ import type { IdentityRefusal } from '../../identity/merge.ts';
 import { doubtWords } from '../../records/events.ts';
 import { named } from '../../records/report-refusal.ts';
 import type { Region } from '../../region.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import {
   type Answer,
   isRefusal,
@@ -77,7 +78,7 @@ async function keepApart(call: ApiCall, given: z.output<typeof other>): Promise<
   );
 }
 
-function identityJson({ machine, lines, conflicts }: IdentityView, region: Region) {
+function identityJson({ machine, lines, conflicts }: IdentityView, region: Region): AnswerOf<'identity'> {
   return {
     system_id: machine.systemId,
     home: region.racks.homes.racksAt(machine.home).map(({ name }) => name),

@@ -15,6 +15,7 @@ import { type PowerView, switchesItselfOff } from '../../life/power-life.ts';
 import type { Machine } from '../../records/machine.ts';
 import type { PowerTask } from '../../records/power-task.ts';
 import { readingText } from '../../records/power-words.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import { type Answer, json, NO_MACHINE, ONLY_USERS, refuse, refuseField, refuseFor } from '../call/answer.ts';
 import {
   type ApiCall,
@@ -91,8 +92,11 @@ async function powerOff(call: ApiCall, given: z.output<typeof offParameters>): P
   return await switchPower(call, mode === 'soft' ? 'soft-off' : 'off', given.comment);
 }
 
-const viewJson = (view: PowerView, isAdmin = false) =>
-  json({ state: view.state, age: view.ageSeconds ?? null, text: readingText(view, isAdmin).slice(0, TEXT_MAX) });
+const viewJson = (view: PowerView, isAdmin = false): AnswerOf<'powerState'> => ({
+  state: view.state,
+  age: view.ageSeconds ?? null,
+  text: readingText(view, isAdmin).slice(0, TEXT_MAX),
+});
 
 const unknownBecause = (detail: PowerDetail): PowerView => ({
   state: 'unknown',
@@ -106,7 +110,7 @@ async function queryState(call: ApiCall): Promise<Answer> {
   const { region } = call;
   if (machine === undefined) return NO_MACHINE;
   if (region.power === undefined || machine.powerIsProposed === true || !region.power.switches(machine)) {
-    return viewJson(unknownBecause({ code: 'by-hand', params: {} }));
+    return json(viewJson(unknownBecause({ code: 'by-hand', params: {} })));
   }
   if (machine.powerTask !== undefined) {
     return refuse(
@@ -116,7 +120,7 @@ async function queryState(call: ApiCall): Promise<Answer> {
     );
   }
   const [by, isAdmin] = call.caller.kind === 'user' ? [call.caller.username, call.caller.isAdmin] : ['', false];
-  const shown = (view: PowerView) => viewJson(view, isAdmin);
+  const shown = (view: PowerView) => json(viewJson(view, isAdmin));
   const question = region.power.ask(machine, by);
   if (question === undefined) return TOO_MANY;
   const late = Promise.withResolvers<PowerView>();

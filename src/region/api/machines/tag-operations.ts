@@ -13,6 +13,7 @@ import type { Tag } from '../../records/life-store.ts';
 import { DEVICES_MAX } from '../../records/machine.ts';
 import { isTagName, TAGGED_MAX, TAGS_MAX } from '../../records/tags.ts';
 import { parseXpath } from '../../records/xpath.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import { renameInProfiles } from '../areas/profile-names.ts';
 import { type Answer, allOf, EMPTY, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
@@ -58,7 +59,7 @@ const changes = z.object({
   ),
 });
 
-function tagJson(call: ApiCall, { name, comment, kernelParams, definition }: Tag) {
+function tagJson(call: ApiCall, { name, comment, kernelParams, definition }: Tag): AnswerOf<'tag'> {
   return {
     name,
     comment,

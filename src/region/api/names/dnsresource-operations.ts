@@ -11,6 +11,7 @@ import { parseIpv4 } from '../../../net/address.ts';
 import { reserveNamed } from '../../networks/name-reservation.ts';
 import { subnetOfAddress } from '../../networks/network-view.ts';
 import { REQUIRED } from '../../records/refusal.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import {
   type Answer,
   allOf,
@@ -70,7 +71,7 @@ const TTL_MAX = 604_800;
 /** MAAS's type of an address that a user reserved. */
 const USER_RESERVED = 4;
 
-const recordJson = ({ id, name, type, data, ttl }: NamedRecord) => ({
+const recordJson = ({ id, name, type, data, ttl }: NamedRecord): AnswerOf<'dnsResourceRecord'> => ({
   id,
   fqdn: name,
   rrtype: type,
@@ -79,7 +80,7 @@ const recordJson = ({ id, name, type, data, ttl }: NamedRecord) => ({
   resource_uri: `${API_2}/dnsresourcerecords/${id}/`,
 });
 
-function addressJson({ region }: ApiCall, ip: string) {
+function addressJson({ region }: ApiCall, ip: string): AnswerOf<'dnsAddress'> {
   const address = parseIpv4(ip);
   const { known, stored } = region.networks;
   const subnet = address === undefined ? undefined : subnetOfAddress(known, address);
@@ -97,7 +98,7 @@ function addressJson({ region }: ApiCall, ip: string) {
   };
 }
 
-function resourceJson(call: ApiCall, records: readonly NamedRecord[]) {
+function resourceJson(call: ApiCall, records: readonly NamedRecord[]): AnswerOf<'dnsResource'> {
   const id = idOf(records);
   const addresses = records.filter(({ type }) => type === 'A');
   return {

@@ -9,6 +9,7 @@
 
 import { z } from 'zod';
 import { counted } from '../../../counted.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import { inhabitants } from '../areas/chosen-areas.ts';
 import { type Answer, EMPTY, inhabitantsText, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
@@ -48,7 +49,7 @@ const domainName = z
   .regex(/^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i, 'Give a domain name.')
   .transform((text) => text.toLowerCase());
 
-function domainJson(call: ApiCall, name: string) {
+function domainJson(call: ApiCall, name: string): AnswerOf<'domain'> {
   const domains = currentDomains(call);
   const id = currentDomainIds(call).get(name) ?? 0;
   return {

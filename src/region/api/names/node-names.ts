@@ -9,6 +9,7 @@ import { formatIpv4 } from '../../../net/address.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import { type Machine, machineFqdn } from '../../records/machine.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import type { Answer } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
 import type { ApiCall } from '../call/operation.ts';
@@ -63,7 +64,7 @@ async function* nodes({ region }: ApiCall, filter: MachineFilter): AsyncGenerato
 }
 
 /** `undefined`: it has no address. */
-function nameJson({ region }: ApiCall, node: Machine): unknown {
+function nameJson({ region }: ApiCall, node: Machine): AnswerOf<'dnsResource'> | undefined {
   const addresses = whereabouts(region).addressesOf(node);
   if (addresses.length === 0) return undefined;
   const owner = { system_id: node.systemId, node_type: node.device === undefined ? 0 : 1, user_id: null };

@@ -15,6 +15,7 @@ import { numberOf } from '../../records/digest.ts';
 import { MACS } from '../../records/refusal.ts';
 import type { HeardHost } from '../../records/store.ts';
 import { cleanWords } from '../../records/text-json.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import { type Answer, json, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
@@ -46,7 +47,7 @@ export function fieldOf({ event }: HeardHost, name: string): string {
 const idOf = (host: HeardHost): string =>
   Buffer.from(`${fieldOf(host, 'address')},${formatMac(host.mac)}`).toString('base64url');
 
-function discoveryJson(call: ApiCall, host: HeardHost, networks: NetworkView): Record<string, unknown> {
+function discoveryJson(call: ApiCall, host: HeardHost, networks: NetworkView): AnswerOf<'discovery'> {
   const { event, firstMs, mac } = host;
   const ip = fieldOf(host, 'address');
   const address = parseIpv4(ip);

@@ -35,6 +35,7 @@ import { leaseText, type ReservedAddress } from '../../records/network-store.ts'
 import { REQUIRED } from '../../records/refusal.ts';
 import { hostnameTakenText } from '../../records/report-refusal.ts';
 import type { SettingsReader } from '../../settings.ts';
+import type { AnswerOf, OldAnswerOf } from '../answers/answer-types.ts';
 import {
   type Answer,
   allOf,
@@ -72,11 +73,16 @@ import {
 } from './network-calls.ts';
 import { ALLOC_TYPES } from './subnet-use-operations.ts';
 
-type Users = ReadonlyMap<string, unknown>;
+type Users = ReadonlyMap<string, AnswerOf<'user'>>;
 const usersOf = async (call: ApiCall): Promise<Users> =>
   new Map((await call.region.store.accounts.listUsers()).map((user) => [user.username, userJson(call, user)]));
 
-function addressJson(call: ApiCall, view: NetworkView, one: ReservedAddress, users: Users): unknown {
+function addressJson(
+  call: ApiCall,
+  view: NetworkView,
+  one: ReservedAddress,
+  users: Users,
+): AnswerOf<'ipAddress'> | OldAnswerOf<'ipAddress'> {
   const resource = { resource_uri: `/MAAS/api/${call.version}/ipaddresses/` };
   const [ip, created] = [formatIpv4(one.address), maasTime(one.createdMs)];
   const { mac, hostname, domain } = one;

@@ -30,6 +30,7 @@ import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
 import { newVlan } from '../../networks/reconcile.ts';
 import type { Machine } from '../../records/machine.ts';
 import { type Connection, UNTAGGED_VID, VID_MAX } from '../../records/network-store.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import { type Answer, allOf, isRefusal, type Refusal, refuse, refuseField, refuseMachines } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, resource, value, values } from '../call/operation.ts';
 import {
@@ -101,7 +102,7 @@ const findNetwork = (view: NetworkView, { name }: ApiCall['path']): SubnetView |
 const noNetwork = ({ name = '' }: ApiCall['path']): Refusal =>
   refuse('not-found', `There is no network ${name.slice(0, 64)}: networks lists them.`);
 
-function networkJson(view: SubnetView): Readonly<Record<string, unknown>> {
+function networkJson(view: SubnetView): AnswerOf<'network'> {
   const { subnet, network, gateway, dnsServers, vlan } = view;
   const name = oldNetworkName(view);
   return {

@@ -9,6 +9,7 @@
 import { formatNetwork, type Ipv4Network, networkContains, parseNetwork } from '../../../net/address.ts';
 import type { ServedNetwork } from '../../networks/served-networks.ts';
 import type { NetworkScan, ScanOutcome } from '../../records/network-scan.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, eventBy, isTrue } from '../call/operation.ts';
 import { CIDR, look } from './network-calls.ts';
@@ -84,7 +85,12 @@ function chooseAll(served: readonly ServedNetwork[], own: string | undefined): C
   return { networks, leftOut: [...new Set(leftOut)] };
 }
 
-function scanJson(outcome: ScanOutcome, { networks, leftOut }: Chosen, own: string, remote: readonly string[]) {
+function scanJson(
+  outcome: ScanOutcome,
+  { networks, leftOut }: Chosen,
+  own: string,
+  remote: readonly string[],
+): AnswerOf<'scan'> {
   return {
     result: outcome === 'started' ? scanned.started(networks, leftOut) : scanned[outcome],
     scan_attempted_on: [own],

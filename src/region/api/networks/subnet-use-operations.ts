@@ -18,6 +18,7 @@ import {
 } from '../../networks/address-use.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import type { ReservedAddress, UsedAddress } from '../../records/network-store.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import { type Answer, json } from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
 import { type ApiCall, defineOperation, nothing, type Operation } from '../call/operation.ts';
@@ -53,7 +54,7 @@ function allocOf({ kind, isStatic }: UsedAddress): keyof typeof ALLOC_TYPES {
   return isStatic ? 'STICKY' : 'AUTO';
 }
 
-function machineAddressJson(one: UsedAddress, { with_username, with_node_summary }: Shown): unknown {
+function machineAddressJson(one: UsedAddress, { with_username, with_node_summary }: Shown): AnswerOf<'usedAddress'> {
   const at = maasTime(one.atMs);
   return {
     ip: formatIpv4(one.address),
@@ -76,7 +77,10 @@ function machineAddressJson(one: UsedAddress, { with_username, with_node_summary
   };
 }
 
-const userAddressJson = ({ address, username, createdMs }: ReservedAddress, { with_username }: Shown): unknown => ({
+const userAddressJson = (
+  { address, username, createdMs }: ReservedAddress,
+  { with_username }: Shown,
+): AnswerOf<'usedAddress'> => ({
   ip: formatIpv4(address),
   alloc_type: ALLOC_TYPES.USER_RESERVED.number,
   created: maasTime(createdMs),
@@ -98,12 +102,12 @@ const addresses = (call: ApiCall, shown: Shown): Promise<Answer> =>
     return listed(call, all, (one) => ('kind' in one ? machineAddressJson(one, shown) : userAddressJson(one, shown)));
   });
 
-const rangeJson = (range: Ipv4Range): Readonly<Record<string, unknown>> => ({
+const rangeJson = (range: Ipv4Range): AnswerOf<'freeRange'> => ({
   start: formatIpv4(range.low),
   end: formatIpv4(range.high),
   num_addresses: rangeSize(range),
 });
-const partJson = (part: UsedPart): unknown => ({ ...rangeJson(part), purpose: part.purposes });
+const partJson = (part: UsedPart): AnswerOf<'usedRange'> => ({ ...rangeJson(part), purpose: part.purposes });
 
 const percent = (part: number): string => `${Math.round(part * 100)}%`;
 

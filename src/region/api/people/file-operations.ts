@@ -15,6 +15,7 @@ import {
   type FileInfo,
   type StoredFile,
 } from '../../records/file-store.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import { type Answer, EMPTY, json, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
@@ -36,7 +37,7 @@ const filename = value(z.string().min(1).max(NAME_MAX)).describe('The name of th
 const prefix = optionalText(NAME_MAX, 'Only files whose names begin with this.');
 const newFile = z.object({ filename, file: value(z.string()).describe('Its content.') });
 
-function fileJson({ version }: ApiCall, { name, key }: FileInfo) {
+function fileJson({ version }: ApiCall, { name, key }: FileInfo): AnswerOf<'file'> {
   const base = `/MAAS/api/${version}/files/`;
   return {
     filename: name,

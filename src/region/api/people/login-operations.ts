@@ -9,6 +9,7 @@ import {
   type LoginDescription,
   openDebugLogin,
 } from '../../life/logins.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import { type Answer, json, NO_MACHINE, refuseField, refuseFor } from '../call/answer.ts';
 import { type ApiCall, flag, isTrue, nothing, type Operation, operation, optionalText } from '../call/operation.ts';
 import { actorOf, comment, machineOf, machinePaths } from '../machines/machine-calls.ts';
@@ -43,7 +44,15 @@ async function listLogins(call: ApiCall): Promise<Answer> {
   return machine === undefined ? NO_MACHINE : json((await describeLogins(call.region, machine)).map(loginJson));
 }
 
-const loginJson = ({ kind, ssh, isSimulated, hostKey, username, keys, secondsLeft }: LoginDescription) => ({
+const loginJson = ({
+  kind,
+  ssh,
+  isSimulated,
+  hostKey,
+  username,
+  keys,
+  secondsLeft,
+}: LoginDescription): AnswerOf<'login'> => ({
   kind,
   ssh: ssh ?? null,
   simulated: isSimulated,

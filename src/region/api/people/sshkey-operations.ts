@@ -10,6 +10,7 @@ import { parseSshKey, SSH_KEYS_PER_USER_MAX } from '../../accounts/ssh-keys.ts';
 import type { SshKey } from '../../records/life-store.ts';
 import { didYouMean } from '../../records/refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import { type Answer, EMPTY, json, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
@@ -28,7 +29,7 @@ const PATH = 'account/prefs/sshkeys';
 
 const username = optionalText(150, 'For administrators: the user who has the keys. Default: the caller.');
 
-function keyJson(call: ApiCall, { id, key, source }: SshKey) {
+function keyJson(call: ApiCall, { id, key, source }: SshKey): AnswerOf<'sshKey'> {
   return { id, key, keysource: source ?? null, resource_uri: `/MAAS/api/${call.version}/${PATH}/${id}/` };
 }
 

@@ -21,6 +21,7 @@ import {
 import { ownerLostEvent } from '../../racks/racks.ts';
 import type { NetworkRecords } from '../../records/network-store.ts';
 import type { User } from '../../records/user.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import { type Answer, EMPTY, json, refuse, refuseField, refuseFields } from '../call/answer.ts';
 import {
   type ApiCall,
@@ -40,7 +41,7 @@ import {
 type ShownUser = Pick<User, 'username' | 'email' | 'isAdmin'>;
 
 /** An account as clients see it. */
-export function userJson(call: ApiCall, user: ShownUser) {
+export function userJson(call: ApiCall, user: ShownUser): AnswerOf<'user'> {
   return {
     username: user.username,
     email: user.email,

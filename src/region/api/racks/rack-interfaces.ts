@@ -10,9 +10,10 @@ import { formatMac, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../.
 import { type NetworkView, specified, subnetOfAddress } from '../../networks/network-view.ts';
 import { numberOf } from '../../records/digest.ts';
 import type { Rack } from '../../records/rack.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import { type HostInterfaceView, hostInterfaceJson } from '../json/node-interface-json.ts';
 
-type Json = Readonly<Record<string, unknown>>;
+type Json = AnswerOf<'interface'>;
 
 /** Ids are 31 bits long, with the first one set. The store counts those of machines from 1. */
 const ID_MIN = 2 ** 30;

@@ -21,6 +21,7 @@ import {
   type RackImage,
 } from '../../records/rack.ts';
 import { REQUIRED } from '../../records/refusal.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import { type Answer, json, noRackText, refuse, refuseField, refuseFields, refuseFor } from '../call/answer.ts';
 import type { Fields } from '../call/form-body.ts';
 import {
@@ -36,7 +37,7 @@ import {
 
 const isoTime = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString());
 
-function rackJson(call: ApiCall, rack: Rack, images: readonly RackImage[] | undefined): Record<string, unknown> {
+function rackJson(call: ApiCall, rack: Rack, images: readonly RackImage[] | undefined): AnswerOf<'rack'> {
   const { pulse } = rack;
   const nowMs = call.region.clock.wallTimeMs();
   const racks = call.region.racks.list();
@@ -53,7 +54,7 @@ function rackJson(call: ApiCall, rack: Rack, images: readonly RackImage[] | unde
     network_conflict: doubt === undefined ? null : doubtWords(doubt),
     version: rack.version,
     last_seen: isoTime(rack.isEmbedded ? nowMs : rack.seenMs),
-    registered: isoTime(rack.registeredMs),
+    registered: new Date(rack.registeredMs).toISOString(),
     registered_from: rack.address,
     applied_version: rack.isEmbedded ? null : (pulse?.applied ?? null),
     settings_refused: pulse?.settingsRefused ?? null,

@@ -11,6 +11,7 @@ import { runStatusOf, type ScriptHardware, type ScriptKind, type ScriptResult } 
 import { cleanWords } from '../../records/text-json.ts';
 import { marksOf, passes } from '../../scripts/script-run.ts';
 import { HARDWARE_FORM, parseHardware } from '../../scripts/script-text.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import {
   type Answer,
   allOf,
@@ -65,7 +66,7 @@ function runtime({ startedMs, endedMs }: Pick<ScriptResult, 'startedMs' | 'ended
   return `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
 }
 
-function resultJson(result: ScriptResult, withOutput: boolean) {
+function resultJson(result: ScriptResult, withOutput: boolean): AnswerOf<'scriptResult'> {
   const [status, statusName] = STATUS_ROWS[result.status];
   const output = Buffer.from(result.output).toString('base64');
   return {
@@ -95,9 +96,8 @@ function resultJson(result: ScriptResult, withOutput: boolean) {
   };
 }
 
-function runJson(results: readonly ScriptResult[], withOutput: boolean) {
-  const [first] = results;
-  if (first === undefined) return {};
+/** @param first the first of the results */
+function runJson(first: ScriptResult, results: readonly ScriptResult[], withOutput: boolean): AnswerOf<'result'> {
   const [status, statusName] = STATUS_ROWS[runStatusOf(results.map((result) => result.status)) ?? 'pending'];
   const [type, typeName] = TYPES[first.purpose];
   const starts = results.flatMap(({ startedMs }) => startedMs ?? []);
@@ -220,7 +220,7 @@ async function list(call: ApiCall, given: z.output<typeof listParameters>): Prom
       if (first === undefined) continue;
       const [number, title] = TYPES[first.purpose];
       const isWanted = wanted?.some((word) => word === String(number) || word === title.toLowerCase()) ?? true;
-      if (isWanted) yield runJson(results, withOutput);
+      if (isWanted) yield runJson(first, results, withOutput);
     }
   }
 }
@@ -248,7 +248,8 @@ async function read(call: ApiCall, given: z.output<typeof readParameters>): Prom
   if (refused !== undefined) return refused;
   const withOutput = isTrue(given.include_output);
   const results = (await findRun(call, machine, withOutput)).filter(await resultFilter(call, given));
-  return results.length === 0 ? noRun() : json(runJson(results, withOutput));
+  const [first] = results;
+  return first === undefined ? noRun() : json(runJson(first, results, withOutput));
 }
 
 async function download(call: ApiCall, given: z.output<typeof downloadParameters>): Promise<Answer> {

@@ -19,6 +19,7 @@ import {
   scriptTagText,
   TIMEOUT_SECONDS_DEFAULT,
 } from '../../scripts/script-text.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import { type Answer, allOf, EMPTY, isRefusal, json, plainText, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
@@ -124,7 +125,7 @@ function clockTime(seconds: number) {
   return `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
 }
 
-function scriptJson(script: Script, content?: string) {
+function scriptJson(script: Script, content?: string): AnswerOf<'script'> {
   const { id, name, kind, title, description, timeoutSeconds, position, changedMs, bytes } = script;
   const { tags, hardware, parallel, isDestructive } = script;
   const data = content === undefined ? {} : { data: Buffer.from(content).toString('base64') };

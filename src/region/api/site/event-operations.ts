@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { loggedSentence, shownTo } from '../../records/events.ts';
 import type { EventFilter } from '../../records/filters.ts';
 import { EVENT_LEVELS, EVENT_TYPES, isEventLevel, type MachineEvent } from '../../records/machine-event.ts';
+import type { AnswerOf } from '../answers/answer-types.ts';
 import { machineFilter } from '../areas/chosen-areas.ts';
 import { type Answer, allOf, isRefusal, json, type Refusal, refuseField } from '../call/answer.ts';
 import { EVENT_PLACE, type EventPlace, formatEventPlace, idAt, parseEventPlace } from '../call/event-place.ts';
@@ -64,7 +65,7 @@ function eventWriter(call: ApiCall): (event: MachineEvent) => Record<string, unk
 }
 
 /** @param ownRack the name of the region's own rack */
-export function eventJson(event: MachineEvent, ownRack: string | undefined) {
+export function eventJson(event: MachineEvent, ownRack: string | undefined): AnswerOf<'event'> {
   return {
     username: event.username === '' ? 'unknown' : event.username,
     node: event.systemId ?? '',
