@@ -179,6 +179,9 @@ const macText = (text: string): string => {
   return mac === undefined ? text : formatMac(mac);
 };
 
+/** A subnet of this region in which nobody has done anything yet: a rack's host is in it. */
+const isDiscovered = (one: unknown): boolean => isFields(one) && one.is_discovered === true;
+
 /** The MAAS, of which everything is read by GET. */
 class Source {
   readonly url: string;
@@ -350,10 +353,10 @@ class Import {
     return jsonIn(await this.#own({ method: 'GET', path })) === true;
   }
 
-  /** A list of this region; empty if it is of a user who is not here yet. */
+  /** A list of this region, without discovered subnets; empty if it is of a user who is not here yet. */
   async #here(path: string): Promise<readonly unknown[]> {
     const answer = await this.#own({ method: 'GET', path: `${API}${path}` });
-    return asList(jsonIn(answer));
+    return asList(jsonIn(answer)).filter((one) => !isDiscovered(one));
   }
 
   /** @param owner the user of the key: a MAAS shows the SSH keys of no other */

@@ -25,7 +25,7 @@ import {
   type Subnet,
   type Vlan,
 } from '../records/network-store.ts';
-import { defaultPlace, servedDns } from './reconcile.ts';
+import { defaultPlace, servedDns, usedSubnets } from './reconcile.ts';
 import type { RackNetworks, ServedNetwork } from './served-networks.ts';
 
 export interface VlanView {
@@ -54,6 +54,8 @@ export interface SubnetView {
   readonly network: Ipv4Network;
   readonly vlan: VlanView;
   readonly served: readonly ServedNetwork[];
+  /** It is here only because an interface of a rack's host is in it. */
+  readonly isDiscovered: boolean;
   readonly gateway: Ipv4 | undefined;
   readonly dnsServers: readonly string[];
   /** False if racks name other DNS servers than themselves there, or will once they offer DHCP. */
@@ -136,6 +138,7 @@ export function viewOf(
     ];
   });
   const routes = routesBySource(records);
+  const used = usedSubnets(records);
   const vlanViews = new Map(vlans.map((one) => [one.vlan.id, one]));
   const subnets = records.subnets.flatMap((subnet): readonly SubnetView[] => {
     const vlan = vlanViews.get(subnet.vlanId);
@@ -149,6 +152,7 @@ export function viewOf(
         network,
         vlan,
         served: own,
+        isDiscovered: own.length === 0 && !subnet.isTouched && !used.has(subnet.id),
         gateway: own.find(({ router }) => router !== undefined)?.router ?? subnet.gateway,
         dnsServers: own.length === 0 ? subnet.dnsServers : servers,
         allowsDns: servedDns(own) ?? subnet.allowsDns,

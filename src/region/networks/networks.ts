@@ -126,13 +126,12 @@ export class Networks {
     const isInside = store.isInTransaction();
     if (!isInside) await settings.load();
     const ofRacks = this.#ofRacks(isInside ? await settings.read() : settings);
-    const { served } = ofRacks;
     const records = await store.networks.list();
-    const whole = reconcile(records, served);
+    const whole = reconcile(records, ofRacks);
     if (whole.change === undefined) return await this.#keep(records, ofRacks);
     try {
       await store.networks.change(
-        (current, nextId) => reconcile(current, served, nextId).change ?? { result: undefined },
+        (current, nextId) => reconcile(current, ofRacks, nextId).change ?? { result: undefined },
       );
     } catch (error) {
       // The outage is reported, and the next reader tries again.
@@ -152,7 +151,7 @@ export class Networks {
     const now = [this.#records, settings.list(), racks.list(), config()];
     if (now.some((one, index) => one !== this.#madeOf[index])) {
       const ofRacks = this.#ofRacks();
-      this.#known = this.#view(reconcile(this.#records, ofRacks.served).records, ofRacks);
+      this.#known = this.#view(reconcile(this.#records, ofRacks).records, ofRacks);
       this.#madeOf = now;
     }
     return this.#known;

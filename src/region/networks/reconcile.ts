@@ -1,17 +1,24 @@
-// Creates the objects of the networks that racks serve, and removes those of networks that no rack serves any more. Pure.
+// Creates the objects of the networks that racks serve or are in, and removes those of networks that are left. Pure.
 //
 //   served network ── has a subnet of its CIDR? ─ no ─► a subnet, in the default VLAN
 //                  └─ its dynamic and static ranges ──► a row for each, by rack and kind: that of the range which
 //                                                       waits in the subnet, if there is one
 //   subnet in which racks offer DHCP ── allows DNS as they do? ─ no ─► changed, so that it is known while they do not
-//   subnet that no rack serves ── did a person make or change it, or put anything into it? ─ no ─► removed
+//   network of a rack's host ── has a subnet that overlaps it? ─ no ─► a subnet, discovered
+//   subnet that no rack serves ── did a person make or change it, or put anything into it? ─ no ─► discovered, or else removed
 //
-// Sources: MAAS 2.0, whose first network is in fabric-0 and its untagged VLAN.
+// Sources: MAAS 2.0, whose first network is in fabric-0 and its untagged VLAN, and which lists the networks of a rack's interfaces as subnets,
+// each with the default router of the host as its gateway.
 //
 // 1. A person moves a served subnet to another VLAN; it stays there while it is served.
 // 2. The default VLAN is there from the start: interfaces of machines are in it until a person moves them.
 // 3. Racks report their networks, so the bounds of the tables hold here too: beyond them a network has no row.
+// 4. A discovered subnet is nobody's intent: it gives way to every other that overlaps it, and is removed with the last address in it. As in
+//    MAAS, one that a person removes is listed again while a host is in it, without what was set for it.
+// 5. The router of the host is the gateway of a subnet that racks do not serve; where they do, a person has decided on the router.
 
+import { isDeepStrictEqual } from 'node:util';
+import { formatNetwork, type Ipv4Network, isHostless, networksOverlap, parseNetwork } from '../../net/address.ts';
 import {
   DEFAULT_FABRIC_ID,
   DEFAULT_VLAN_ID,
@@ -28,7 +35,8 @@ import {
   UNTAGGED_VID,
   type Vlan,
 } from '../records/network-store.ts';
-import type { ServedNetwork } from './served-networks.ts';
+import { NETWORK_PREFIX_MIN } from '../records/rack-description.ts';
+import type { RackHostAddress, RackNetworks, ServedNetwork } from './served-networks.ts';
 
 const UNTAGGED_NAME = 'untagged';
 
@@ -44,7 +52,7 @@ interface Reconciled {
 /** The objects as they should be stored. @param nextId without it, new ranges have no id to rely on */
 export function reconcile(
   before: NetworkRecords,
-  served: readonly ServedNetwork[],
+  { served, rackHosts }: Pick<RackNetworks, 'served' | 'rackHosts'>,
   nextId: number = UNSTORED_ID,
 ): Reconciled {
   let next = nextId;
@@ -55,7 +63,7 @@ export function reconcile(
   const { fabric, vlan } = defaultPlace(before.fabrics);
   const isPlaced = before.vlans.some(({ id }) => id === DEFAULT_VLAN_ID);
   const place = isPlaced ? { fabrics: [], vlans: [] } : { fabrics: [fabric], vlans: [vlan] };
-  const subnets = reconciledSubnets(before, served, takeId);
+  const subnets = reconciledSubnets(before, served, rackHosts, takeId);
   const ranges = reconciledRanges(before, subnets, served, takeId);
   const put = { ...place, subnets: notIn(before.subnets, subnets), ranges: notIn(before.ranges, ranges) };
   const remove = { subnets: goneFrom(before.subnets, subnets), ranges: goneFrom(before.ranges, ranges) };
@@ -96,40 +104,94 @@ export function freeFabricName(fabrics: readonly Fabric[]): string {
   return `fabric-${number}`;
 }
 
-function reconciledSubnets(
-  { subnets, ranges, reserved, connections, routes }: NetworkRecords,
-  served: readonly ServedNetwork[],
-  takeId: () => number,
-): readonly Subnet[] {
-  const byCidr = Map.groupBy(served, ({ cidr }) => cidr);
-  const used = new Set([
+/** The subnets into which a person put something. */
+export const usedSubnets = ({
+  ranges,
+  reserved,
+  connections,
+  routes,
+}: Pick<NetworkRecords, 'ranges' | 'reserved' | 'connections' | 'routes'>): ReadonlySet<number> =>
+  new Set([
     ...[...ranges.filter(isHeld), ...reserved, ...connections].map(({ subnetId }) => subnetId),
     ...routes.flatMap(({ sourceId, destinationId }) => [sourceId, destinationId]),
   ]);
-  const after = subnets.flatMap((subnet): Subnet[] => {
+
+/** RFC 3927 §2.1 */
+const LINK_LOCAL = parseNetwork('169.254.0.0/16');
+/** Of Docker and Podman: each host has the same, and no machine is in it. */
+const CONTAINERS = /^(?:docker\d+|br-[\da-f]{12}|podman\d+)$/;
+
+const isOfMachines = ({ interface: nic, network }: RackHostAddress): boolean =>
+  network.prefix >= NETWORK_PREFIX_MIN &&
+  network.prefix < 32 &&
+  !isHostless(network) &&
+  !(LINK_LOCAL !== undefined && networksOverlap(network, LINK_LOCAL)) &&
+  !CONTAINERS.test(nic);
+
+/** The networks of racks' hosts, by CIDR; of several hosts in one, that which names a router. */
+function hostNetworks(rackHosts: readonly RackHostAddress[]): ReadonlyMap<string, RackHostAddress> {
+  const found = new Map<string, RackHostAddress>();
+  for (const one of rackHosts.filter(isOfMachines)) {
+    const cidr = formatNetwork(one.network);
+    if (found.get(cidr)?.router === undefined) found.set(cidr, one);
+  }
+  return found;
+}
+
+const newSubnet = (id: number, cidr: string): Subnet => ({
+  id,
+  cidr,
+  name: cidr,
+  description: '',
+  vlanId: DEFAULT_VLAN_ID,
+  gateway: undefined,
+  dnsServers: [],
+  allowsDns: true,
+  isTouched: false,
+});
+
+const textsOf = ({ rackName, name }: ServedNetwork): Pick<Subnet, 'name' | 'description'> => ({
+  name: `${rackName}-${name}`,
+  description: `Auto created when creating interface ${name} on cluster ${rackName}`,
+});
+
+function reconciledSubnets(
+  records: NetworkRecords,
+  served: readonly ServedNetwork[],
+  rackHosts: readonly RackHostAddress[],
+  takeId: () => number,
+): readonly Subnet[] {
+  const byCidr = Map.groupBy(served, ({ cidr }) => cidr);
+  const used = usedSubnets(records);
+  const hosts = hostNetworks(rackHosts);
+  const after = records.subnets.flatMap((subnet): Subnet[] => {
     const serving = byCidr.get(subnet.cidr) ?? [];
-    if (serving.length === 0 && !subnet.isTouched && !used.has(subnet.id)) return [];
+    const [first] = serving;
+    if (first === undefined && !subnet.isTouched && !used.has(subnet.id)) return [];
     const allowsDns = servedDns(serving) ?? subnet.allowsDns;
-    return [allowsDns === subnet.allowsDns ? subnet : { ...subnet, allowsDns }];
+    if (subnet.isTouched) return [allowsDns === subnet.allowsDns ? subnet : { ...subnet, allowsDns }];
+    const gateway = first === undefined ? hosts.get(subnet.cidr)?.router : undefined;
+    const texts = first !== undefined && subnet.name === subnet.cidr ? textsOf(first) : {};
+    return [sameOr(subnet, { ...subnet, ...texts, allowsDns, gateway })];
   });
+  const idFor = ({ address }: Ipv4Network): number => (after.every(({ id }) => id !== address) ? address : takeId());
   const known = new Set(after.map(({ cidr }) => cidr));
   for (const [cidr, [one]] of byCidr) {
     if (one === undefined || known.has(cidr) || after.length >= SUBNETS_MAX) continue;
-    const isFree = after.every(({ id }) => id !== one.network.address);
-    after.push({
-      id: isFree ? one.network.address : takeId(),
-      cidr,
-      name: `${one.rackName}-${one.name}`,
-      description: `Auto created when creating interface ${one.name} on cluster ${one.rackName}`,
-      vlanId: DEFAULT_VLAN_ID,
-      gateway: undefined,
-      dnsServers: [],
-      allowsDns: one.management !== 1,
-      isTouched: false,
-    });
+    after.push({ ...newSubnet(idFor(one.network), cidr), ...textsOf(one), allowsDns: one.management !== 1 });
+  }
+  const taken = after.flatMap(({ cidr }) => parseNetwork(cidr) ?? []);
+  for (const [cidr, { network, router: gateway }] of hosts) {
+    if (after.length >= SUBNETS_MAX || taken.some((one) => networksOverlap(one, network))) continue;
+    const former = records.subnets.find((one) => one.cidr === cidr);
+    const subnet = { ...newSubnet(former?.id ?? idFor(network), cidr), gateway };
+    after.push(former === undefined ? subnet : sameOr(former, subnet));
+    taken.push(network);
   }
   return after;
 }
+
+const sameOr = (before: Subnet, after: Subnet): Subnet => (isDeepStrictEqual(before, after) ? before : after);
 
 const serviceOf = ({ kind, subnetId, rack }: Pick<ServedRange, 'kind' | 'subnetId' | 'rack'>): string =>
   [kind, subnetId, rack].join(' ');

@@ -6,7 +6,7 @@
 //    from then on, before the rack reports it, unless a person would have to agree to it.
 
 import type { Settings, SettingValue } from '../../machines/settings.ts';
-import { type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
+import { type Ipv4, type Ipv4Network, type MacAddress, networkOf, parseIpv4, parseMac } from '../../net/address.ts';
 import { type ClusterInterface, readInterfaces } from '../racks/cluster-interface.ts';
 import { findNetworkDoubt, type ReportedNetwork, reportedNetworks } from '../racks/rack-networks.ts';
 import type { Rack } from '../records/rack.ts';
@@ -39,9 +39,11 @@ export interface ServedNetwork extends ClusterInterface {
 }
 
 /** An address of a rack's host, as it reports it. */
-interface RackHostAddress {
+export interface RackHostAddress {
   readonly rackName: string;
+  readonly interface: string;
   readonly address: Ipv4;
+  readonly network: Ipv4Network;
   readonly mac: MacAddress | undefined;
   /** The default router of the host, in the network of the address. */
   readonly router: Ipv4 | undefined;
@@ -93,9 +95,12 @@ export function readRackNetworks(
 function hostAddresses({ state, name: rackName, pulse }: Rack): readonly RackHostAddress[] {
   if (state !== 'accepted') return [];
   return (pulse?.addresses ?? []).flatMap((one): readonly RackHostAddress[] => {
-    const address = parseIpv4(one.address.replace(/\/.*/, ''));
+    const [written = '', prefix = ''] = one.address.split('/');
+    const address = parseIpv4(written);
     if (address === undefined) return [];
-    return [{ rackName, address, mac: parseMac(one.mac ?? ''), router: parseIpv4(one.router ?? '') }];
+    const network = networkOf(address, /^\d+$/.test(prefix) ? Math.min(Number(prefix), 32) : 32);
+    const [mac, router] = [parseMac(one.mac ?? ''), parseIpv4(one.router ?? '')];
+    return [{ rackName, interface: one.interface, address, network, mac, router }];
   });
 }
 

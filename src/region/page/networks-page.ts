@@ -204,13 +204,13 @@ function searchedIn(view: NetworkView, { subnet, vlan, served }: SubnetView, wan
   return [...names, ...served.flatMap(({ rackName, name }) => [rackName, name])].join(' ');
 }
 
-/** The networks of racks' hosts that nobody has as a subnet yet. */
+/** The networks of racks' hosts that no rack serves. */
 function unservedPart({ region }: View, networks: NetworkView): Html {
   const found = acceptedRacks(region)
     .flatMap(hostPlaces)
     .filter(({ ip }) => {
       const address = parseIpv4(ip);
-      return address !== undefined && subnetOfAddress(networks, address) === undefined;
+      return address !== undefined && (subnetOfAddress(networks, address)?.served.length ?? 0) === 0;
     })
     .slice(0, SHOWN_MAX);
   if (found.length === 0) return nothing;

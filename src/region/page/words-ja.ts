@@ -615,7 +615,7 @@ export const JAPANESE: Translation = {
       hint: 'ラックが担当するネットワークは自動で表示されます。ラックのインターフェースでDHCPを有効にするか、VLANにサブネットを追加してください。',
     },
     noSubnet: 'サブネットなし',
-    unserved: 'サブネットがまだないラックのネットワーク',
+    unserved: 'どのラックも担当していないラックのネットワーク',
     enable: 'DHCPを有効にする',
     configure: 'DHCPを設定',
     vlan: (vid, name) =>
@@ -705,7 +705,7 @@ export const JAPANESE: Translation = {
       titleOf: (cidr) => `${cidr}を編集`,
       deleteIt: 'サブネットの削除',
       delete: 'サブネットを削除',
-      loss: '範囲も一緒に削除されます。ラックが担当している間、またはマシン、予約、ルートが使っている間は拒否されます。',
+      loss: '範囲も一緒に削除されます。ラックが担当している間、またはマシン、予約、ルートが使っている間は拒否されます。ラックのホストがこのネットワークにある間は、設定のない状態で再び一覧に表示されます。',
     },
     ranges: {
       title: '範囲',

@@ -1333,7 +1333,7 @@ export const TRADITIONAL_CHINESE: Translation = {
       hint: '機架控制器所服務的網路會自動出現在這裡。請在機架控制器的介面啟用 DHCP，或在其 VLAN 新增子網路。',
     },
     noSubnet: '沒有子網路',
-    unserved: '機架控制器上還沒有子網路的網路',
+    unserved: '機架控制器所在、但尚無機架控制器提供服務的網路',
     enable: '啟用 DHCP',
     configure: '設定 DHCP',
     vlan: (vid, name) =>
@@ -1415,7 +1415,7 @@ export const TRADITIONAL_CHINESE: Translation = {
       titleOf: (cidr) => `編輯 ${cidr}`,
       deleteIt: '刪除此子網路',
       delete: '刪除子網路',
-      loss: '其位址範圍會一併刪除。有機架控制器服務它，或有機器、保留、路由使用它時，會拒絕刪除。',
+      loss: '其位址範圍會一併刪除。有機架控制器服務它，或有機器、保留、路由使用它時，會拒絕刪除。只要機架控制器的主機仍在此網路中，它就會再次列出，但不含先前的設定。',
     },
     ranges: {
       title: '位址範圍',

@@ -360,7 +360,7 @@ const NETWORKS = {
     hint: 'The networks that racks serve appear here by themselves. Enable DHCP on an interface of a rack, or add a subnet to its VLAN.',
   },
   noSubnet: 'no subnet',
-  unserved: 'Networks of racks that have no subnet yet',
+  unserved: 'Networks of racks that no rack serves',
   enable: 'Enable DHCP',
   configure: 'Configure DHCP',
   vlan: (vid: number, name: string) =>
@@ -454,7 +454,7 @@ const NETWORK_OBJECTS = {
     titleOf: (cidr: string) => `Edit ${cidr}`,
     deleteIt: 'Delete the subnet',
     delete: 'Delete subnet',
-    loss: 'Its ranges are deleted with it. It is refused while a rack serves it, or while a machine, a reservation or a route uses it.',
+    loss: 'Its ranges are deleted with it. It is refused while a rack serves it, or while a machine, a reservation or a route uses it. While the host of a rack is in it, it is listed again, without what was set for it.',
   },
   ranges: {
     title: 'Ranges',

@@ -45,7 +45,8 @@ export function subnetView(id: number, vlan: VlanView, text: string, gateway?: I
   const cidr = formatNetwork(network);
   const texts = { cidr, name: text, description: '' };
   const subnet = { id, ...texts, vlanId: vlan.vlan.id, gateway, dnsServers, allowsDns: true, isTouched: true };
-  return { subnet, network, vlan, served: [], gateway, dnsServers, allowsDns: true, reverseMode: 2, routes: [] };
+  const own = { served: [], isDiscovered: false, gateway, dnsServers, allowsDns: true };
+  return { subnet, network, vlan, ...own, reverseMode: 2, routes: [] };
 }
 
 /** The networks with these VLANs and the default one, and these subnets. */

@@ -139,7 +139,7 @@ for (const [title, put, more] of FULL)
 
 test('a network that a rack begins to serve at a bound gets no objects, and nothing is removed for it', () => {
   const subnets = many(SUBNETS_MAX, (id) => ({ id, ...SUBNET, dnsServers: [] }));
-  const { change } = reconcile({ ...NO_RECORDS, subnets }, [SERVED], 1_000_000);
+  const { change } = reconcile({ ...NO_RECORDS, subnets }, { served: [SERVED], rackHosts: [] }, 1_000_000);
   assert.deepEqual([change?.put?.subnets ?? [], change?.remove?.subnets ?? []], [[], []]);
-  assert.equal(reconcile(NO_RECORDS, [SERVED], 1).change?.put?.subnets?.length, 1);
+  assert.equal(reconcile(NO_RECORDS, { served: [SERVED], rackHosts: [] }, 1).change?.put?.subnets?.length, 1);
 });

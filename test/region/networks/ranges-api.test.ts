@@ -90,12 +90,12 @@ test('the ranges of a cluster interface that is renamed keep their ids and their
 
 test('while a rack still reports a network under its former name, its ranges are there once', () => {
   const dynamic = { low: ipv4(0x0a140064), high: ipv4(0x0a1400c7) };
-  const before = reconcile(NO_RECORDS, [{ ...SERVED, dynamic, fixed: dynamic }], 7).records;
+  const before = reconcile(NO_RECORDS, { served: [{ ...SERVED, dynamic, fixed: dynamic }], rackHosts: [] }, 7).records;
   const both = [
     { ...SERVED, dynamic, name: 'lan2' },
     { ...SERVED, dynamic, fixed: dynamic },
   ];
-  assert.equal(reconcile(before, both).change, undefined);
+  assert.equal(reconcile(before, { served: both, rackHosts: [] }).change, undefined);
   const shown = viewOf(before, { served: both, reported: [], rackHosts: [] }, 2).ranges;
   assert.deepEqual(
     shown.map(({ type, served }) => [type, served?.name]),

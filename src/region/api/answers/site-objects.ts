@@ -209,7 +209,7 @@ export const SITE_OBJECTS = {
     vlan: 'vlan',
     'string|null': 'gateway_ip',
     'string[]': 'dns_servers',
-    boolean: 'allow_dns allow_proxy active_discovery managed',
+    boolean: 'allow_dns allow_proxy active_discovery managed is_discovered?',
     'any[]': 'disabled_boot_architectures',
   },
   subnetStatistics: {

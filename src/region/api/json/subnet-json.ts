@@ -4,7 +4,7 @@
 // key fails the whole list; the Go structures of Terraform's provider, in which a number is not a text.
 //
 // 1. `description` of fabrics, VLANs and spaces is our own: MAAS takes it, and does not show it. So is `dhcp_mode` of a subnet in which
-//    another DHCP server gives the addresses.
+//    another DHCP server gives the addresses, and `is_discovered` of one that is here only because a rack's host is in it.
 
 import { formatIpv4 } from '../../../net/address.ts';
 import {
@@ -57,7 +57,7 @@ export function fabricJson(view: NetworkView, fabric: Fabric): AnswerOf<'fabric'
 }
 
 export function subnetJson(view: SubnetView): AnswerOf<'subnet'> {
-  const { subnet, vlan, gateway, dnsServers, allowsDns, served } = view;
+  const { subnet, vlan, gateway, dnsServers, allowsDns, served, isDiscovered } = view;
   return {
     id: subnet.id,
     name: subnet.name,
@@ -74,6 +74,7 @@ export function subnetJson(view: SubnetView): AnswerOf<'subnet'> {
     managed: true,
     disabled_boot_architectures: [],
     ...(served.some(({ isProxy }) => isProxy) ? { dhcp_mode: 'proxy' } : {}),
+    ...(isDiscovered ? { is_discovered: true } : {}),
     resource_uri: uri(`subnets/${subnet.id}`),
   };
 }

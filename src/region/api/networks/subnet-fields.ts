@@ -158,8 +158,10 @@ function networkIn(view: NetworkView, given: GivenSubnet, before: SubnetView | u
         'cidr',
         `The rack ${serves.rackName} serves this network: its cluster interface ${serves.name} decides the addresses.`,
       );
-    for (const { subnet, network: other } of view.subnets) {
-      if (subnet.id === before?.subnet.id) continue;
+    for (const { subnet, network: other, isDiscovered } of view.subnets) {
+      // A new subnet takes the place of a discovered one, and every other only ends it.
+      const isReplaced = isDiscovered && (before === undefined || subnet.cidr !== cidr);
+      if (isReplaced || subnet.id === before?.subnet.id) continue;
       if (subnet.cidr === cidr) return refuseField('cidr', `Subnet ${subnet.id} already has ${cidr}: change that one.`);
       if (networksOverlap(network, other)) return refuseField('cidr', `It overlaps the subnet ${subnet.cidr}.`);
     }

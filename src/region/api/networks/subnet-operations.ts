@@ -31,8 +31,9 @@ const { list, read, show, changeOne } = networkObjects<SubnetView>({
 export function subnetAddition(view: NetworkDraft, given: GivenSubnet): WantedChange | Refusal {
   const wanted = wantedSubnet(view, given, undefined);
   if ('kind' in wanted) return wanted;
-  const id = view.nextId;
   const cidr = wanted.cidr ?? '';
+  // Of the discovered subnet of which it takes the place.
+  const id = view.subnets.find(({ subnet }) => subnet.cidr === cidr)?.subnet.id ?? view.nextId;
   const home = wanted.vlanId ?? DEFAULT_VLAN_ID;
   const isThere = view.vlans.some(({ vlan }) => vlan.id === home);
   const { fabric, vlan } = defaultPlace(view.records.fabrics);
@@ -48,7 +49,7 @@ export function subnetAddition(view: NetworkDraft, given: GivenSubnet): WantedCh
     isTouched: true,
   };
   const put = { ...(isThere ? {} : { fabrics: [fabric], vlans: [vlan] }), subnets: [subnet] };
-  return changeOf('added', 'subnet', cidr, id, { put });
+  return changeOf('added', 'subnet', cidr, id, { put, nextId: view.nextId + 1 });
 }
 
 const add = (call: ApiCall, given: GivenSubnet): Promise<Answer> =>
