@@ -23,7 +23,6 @@ import { RackError } from '../errors.ts';
 import { ControlServer } from '../http/control/server.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { formatIpv4 } from '../net/address.ts';
-import { readDefaultRouters } from '../net/default-route.ts';
 import type { HostInterface } from '../net/host-interface.ts';
 import type { InterfaceWatch } from '../net/watch/interfaces.ts';
 import { EventStream } from '../observe/event-stream.ts';
@@ -427,8 +426,7 @@ class RackProcess implements Daemon {
     const foreign = this.#rack?.dhcp.foreignServers();
     const pinned = pinnedKeys(usable.file.values);
     const { version } = this.#options;
-    const outward = readDefaultRouters();
-    return describeRack(this.#config, uuid, version, pinned, settingsRefused, foreign, this.#host, outward);
+    return describeRack(this.#config, uuid, version, pinned, settingsRefused, foreign, this.#host);
   }
 
   #regionConfig(config: RackConfig): RegionConfig {

@@ -13,7 +13,6 @@ import { Alarm } from '../deadline-queue.ts';
 import { errorText, RackError } from '../errors.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { DatagramNetwork, DatagramSocket, OutgoingDatagram, SocketCounters } from '../net/datagrams/datagram.ts';
-import { readDefaultRouters } from '../net/default-route.ts';
 import { EventSampler } from '../rate-limit.ts';
 import type { DhcpState } from './answers/inquiry.ts';
 import type { RangeState } from './bounds.ts';
@@ -238,8 +237,7 @@ export class DhcpServer {
 
   async #apply(): Promise<readonly SocketProblem[]> {
     const { serverPort, clientPort, foreignProbe } = this.#config;
-    const routers = [...readDefaultRouters().values()].filter((router) => router !== undefined);
-    const subnets = indexSubnets(this.#config, this.#interfaces, routers);
+    const subnets = indexSubnets(this.#config, this.#interfaces);
     this.#responder.setSubnets(subnets, { serverPort, clientPort });
     const probeMs = foreignProbe === undefined ? undefined : foreignProbe * 1000;
     if (!this.#closed)

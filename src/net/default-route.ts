@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { ANY, type Ipv4, ipv4 } from './address.ts';
+import type { HostInterface } from './host-interface.ts';
 
 /** By interface; `undefined`: it leads to the world without a router, as a tunnel does. Empty where the system does not say. */
 export function readDefaultRouters(): ReadonlyMap<string, Ipv4 | undefined> {
@@ -12,6 +13,14 @@ export function readDefaultRouters(): ReadonlyMap<string, Ipv4 | undefined> {
     // Not Linux: the default route is unknown.
   }
   return parseDefaultRoutes(text);
+}
+
+/** Says of the interfaces which lead to the world now. */
+export function withDefaultRouters(interfaces: readonly HostInterface[]): readonly HostInterface[] {
+  const routers = readDefaultRouters();
+  return interfaces.map((one) =>
+    routers.has(one.name) ? { ...one, outward: { router: routers.get(one.name) } } : one,
+  );
 }
 
 export const readDefaultRouteInterfaces = (): ReadonlySet<string> => new Set(readDefaultRouters().keys());

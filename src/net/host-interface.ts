@@ -20,4 +20,6 @@ export interface HostInterface {
   /** A cable is plugged in and the other side is on; where the system does not report it, true if Node lists the interface. */
   readonly carrier: boolean;
   readonly addresses: readonly InterfaceAddress[];
+  /** It leads to the world; without `router` directly, as a tunnel does. `undefined`: it does not. */
+  readonly outward?: { readonly router: Ipv4 | undefined } | undefined;
 }

@@ -1,4 +1,4 @@
-// Decodes rtnetlink messages about interfaces, and encodes the request for a full list. Sources: netlink(7), rtnetlink(7), the kernel's
+// Decodes rtnetlink messages about interfaces and default routes, and encodes the request for a full list. Sources: netlink(7), rtnetlink(7), the kernel's
 // uapi headers. Numbers are in the host's byte order, little endian here.
 //
 // 1. Decoding never throws and never reads outside the bytes; unknown messages are left out.
@@ -15,8 +15,8 @@ import {
 } from './borrowed-bytes.ts';
 import { type Decoded, decoded, fault } from './byte-reader.ts';
 
-/** Multicast groups as a bit mask: interfaces, and IPv4 addresses. */
-export const NETLINK_GROUPS = 0x11;
+/** Multicast groups as a bit mask: interfaces, IPv4 addresses, and IPv4 routes. */
+export const NETLINK_GROUPS = 0x51;
 /** The kernel's neighbour tables, as a bit mask. */
 export const NETLINK_NEIGHBOUR_GROUP = 0x4;
 /** The kernel fills at most 32 KiB. */
@@ -31,6 +31,8 @@ const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;
 const RTM_NEWADDR = 20;
 const RTM_DELADDR = 21;
+const RTM_NEWROUTE = 24;
+const RTM_DELROUTE = 25;
 const RTM_NEWNEIGH = 28;
 /** NLM_F_REQUEST, and NLM_F_ROOT with NLM_F_MATCH: a full list. */
 const DUMP_FLAGS = 0x301;
@@ -40,6 +42,7 @@ const INTERRUPTED_FLAG = 0x10;
 const HEADER_BYTES = 16;
 const LINK_FIXED_BYTES = 16;
 const ADDRESS_FIXED_BYTES = 8;
+const ROUTE_FIXED_BYTES = 12;
 const NEIGHBOUR_FIXED_BYTES = 12;
 const ATTRIBUTE_HEADER_BYTES = 4;
 const FAMILY_INET = 2;
@@ -69,6 +72,8 @@ export type NetlinkMessage =
   | { readonly kind: 'interface-gone'; readonly index: number }
   | { readonly kind: 'address'; readonly index: number; readonly address: Ipv4; readonly prefix: number }
   | { readonly kind: 'address-gone'; readonly index: number; readonly address: Ipv4; readonly prefix: number }
+  /** One came or went; which there are now, `/proc/net/route` says. */
+  | { readonly kind: 'default-route' }
   /** An entry of the kernel's neighbour table for a host; `heard`: just now. */
   | {
       readonly kind: 'neighbour';
@@ -156,6 +161,9 @@ function decodeMessage(part: NetlinkPart): MessageOrNone {
     case RTM_NEWADDR:
     case RTM_DELADDR:
       return decodeAddress(part, type === RTM_DELADDR);
+    case RTM_NEWROUTE:
+    case RTM_DELROUTE:
+      return decodeRoute(view);
     // RTM_DELNEIGH does not mean that the host has gone: the kernel needed the room.
     case RTM_NEWNEIGH:
       return decodeNeighbour(part);
@@ -202,6 +210,12 @@ function decodeAddress(part: NetlinkPart, gone: boolean): MessageOrNone {
   if (bytes.length !== 4 || prefix > 32) return fault('bad-value', HEADER_BYTES, 'address');
   const address = ipv4(borrowedView(bytes).getUint32(0));
   return decoded({ kind: gone ? 'address-gone' : 'address', index, address, prefix });
+}
+
+function decodeRoute(view: BorrowedView): MessageOrNone {
+  if (view.byteLength < HEADER_BYTES + ROUTE_FIXED_BYTES) return fault('truncated', HEADER_BYTES, 'route');
+  const [family, prefix] = [view.getUint8(HEADER_BYTES), view.getUint8(HEADER_BYTES + 1)];
+  return decoded(family === FAMILY_INET && prefix === 0 ? { kind: 'default-route' } : undefined);
 }
 
 function decodeNeighbour(part: NetlinkPart): MessageOrNone {

@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { parseIpv4, parseMac } from './address.ts';
+import { withDefaultRouters } from './default-route.ts';
 import type { HostInterface, InterfaceAddress } from './host-interface.ts';
 import { readIdleAddresses } from './idle-addresses.ts';
 
@@ -32,7 +33,7 @@ export function readInterfaces(): readonly HostInterface[] {
       addresses: [...addressesOf(known ?? []), ...(idle.get(name) ?? [])],
     });
   }
-  return interfaces.sort((a, b) => a.index - b.index || (a.name < b.name ? -1 : 1));
+  return withDefaultRouters(interfaces.sort((a, b) => a.index - b.index || (a.name < b.name ? -1 : 1)));
 }
 
 function addressesOf(known: readonly { readonly family: string; readonly cidr: string | null }[]): InterfaceAddress[] {

@@ -60,6 +60,7 @@ function message(type: number, rest: readonly number[], flags = 0, sequence = 0)
 }
 
 const LINK_FIXED = [0, 0, 1, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0];
+const ROUTE = [2, 0, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0] as const;
 const ADDRESS_FIXED = [2, 24, 0, 0, 5, 0, 0, 0];
 /** A neighbour of interface 5 in a state, at 10.20.0.50, with 52:54:00:12:34:56. */
 const neighbour = (state: number, family = 2): readonly number[] => [
@@ -152,6 +153,7 @@ describe('netlink decoding', () => {
       'bad-value',
       'neighbour',
     ],
+    ['a route without its fixed part', message(24, ROUTE.slice(1)), 'truncated', 'route'],
     ['a refusal without its number', message(2, [1, 0]), 'truncated', 'error'],
   ];
   for (const [name, bytes, code, field] of broken) {
@@ -184,6 +186,10 @@ describe('netlink decoding', () => {
       [{ kind: 'interface', index: 5, name: 't1', mac: undefined, up: true, carrier: false }],
     ],
     ['an IPv6 address', message(20, [10, ...ADDRESS_FIXED.slice(1)]), []],
+    ['a default route', message(24, ROUTE), [{ kind: 'default-route' }]],
+    ['the end of one', message(25, ROUTE), [{ kind: 'default-route' }]],
+    ['a route to a network', message(24, [2, 24, ...ROUTE.slice(2)]), []],
+    ['an IPv6 default route', message(24, [10, ...ROUTE.slice(1)]), []],
     ['a message of another type', message(99, [1, 2, 3, 4]), []],
     [
       'a point-to-point address by its own end',

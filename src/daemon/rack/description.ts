@@ -43,30 +43,26 @@ export function describeRack(
   settingsRefused?: string,
   foreign: readonly ForeignServer[] = [],
   host?: readonly HostInterface[],
-  outward: ReadonlyMap<string, Ipv4 | undefined> = new Map(),
 ): RackDescription {
   const refused =
     settingsRefused === undefined ? {} : { settingsRefused: settingsRefused.slice(0, SETTINGS_REFUSED_LENGTH_MAX) };
-  const addresses = host === undefined ? {} : { addresses: describeHost(host, outward) };
+  const addresses = host === undefined ? {} : { addresses: describeHost(host) };
   const interfaces = describeInterfaces(config, foreign);
   return { uuid, name: config.name, version, interfaces, pinned, ...refused, ...addresses };
 }
 
-/** The addresses of a host, without loopback ones, each with the hardware address of its interface. @param outward the default router of each that leads to one */
-export const describeHost = (
-  host: readonly HostInterface[],
-  outward: ReadonlyMap<string, Ipv4 | undefined> = new Map(),
-): readonly HostAddress[] =>
+/** The addresses of a host, without loopback ones, each with the hardware address of its interface. */
+export const describeHost = (host: readonly HostInterface[]): readonly HostAddress[] =>
   host
-    .flatMap(({ name, mac, addresses }) =>
+    .flatMap(({ name, mac, addresses, outward }) =>
       addresses
         .filter(({ address }) => !isLoopback(address))
         .map(({ address, prefix }) => ({
           interface: name,
           address: `${formatIpv4(address)}/${prefix}`,
           ...(mac === undefined || mac === 0 ? {} : { mac: formatMac(mac) }),
-          ...(outward.has(name) ? { isOutward: true } : {}),
-          ...routerAmong(networkOf(address, prefix), outward.get(name)),
+          ...(outward === undefined ? {} : { isOutward: true }),
+          ...routerAmong(networkOf(address, prefix), outward?.router),
         })),
     )
     .slice(0, HOST_ADDRESSES_MAX);

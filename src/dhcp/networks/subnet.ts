@@ -43,6 +43,8 @@ export interface LocalInterface {
   readonly addresses: readonly { readonly address: Ipv4 }[];
   /** Its hardware address while it has carrier and one is known. */
   readonly mac?: MacAddress | undefined;
+  /** It leads to the default router of the host. */
+  readonly outward?: { readonly router: Ipv4 | undefined } | undefined;
 }
 
 /** The socket by which a message came. */
@@ -62,14 +64,10 @@ type SharedNetworkChoice =
 
 /**
  * Prepares a configuration for look-ups.
- * @param interfaces undefined: not known, all configured addresses are assumed present
- * @param routers the default routers of this host, which nobody leases
+ * @param interfaces undefined: not known, all configured addresses are assumed present. Nobody leases the default routers to which they lead
  */
-export function indexSubnets(
-  config: DhcpConfig,
-  interfaces: readonly LocalInterface[] | undefined,
-  routers: readonly Ipv4[] = [],
-): SubnetIndex {
+export function indexSubnets(config: DhcpConfig, interfaces: readonly LocalInterface[] | undefined): SubnetIndex {
+  const routers = (interfaces ?? []).flatMap(({ outward }) => outward?.router ?? []);
   const ownAddresses = new Set<Ipv4>();
   for (const { serverAddress } of config.subnets) if (serverAddress !== undefined) ownAddresses.add(serverAddress);
   for (const { addresses } of interfaces ?? []) for (const { address } of addresses) ownAddresses.add(address);

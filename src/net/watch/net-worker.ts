@@ -8,6 +8,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../clock.ts';
 import { keepCompiledCode } from '../../compiled-code.ts';
+import { withDefaultRouters } from '../default-route.ts';
 import type { HostInterface } from '../host-interface.ts';
 import { errorName, loadLibc } from '../linux/libc.ts';
 import { NetlinkDump } from '../linux/netlink-dump.ts';
@@ -35,12 +36,17 @@ class InterfaceListener {
   readonly #table = new InterfaceTable();
   readonly #onChange: (interfaces: readonly HostInterface[]) => void;
   #reported: readonly HostInterface[] | undefined;
+  /** Something was heard since the last list. */
+  #isStale = true;
 
   constructor(onChange: (interfaces: readonly HostInterface[]) => void) {
     this.#onChange = onChange;
     this.netlink = new NetlinkDump(libc, NETLINK_GROUPS, [RTM_GETLINK, RTM_GETADDR], {
       onDump: () => this.#table.startDump(),
-      onMessage: (message) => this.#table.apply(message),
+      onMessage: (message) => {
+        this.#isStale = true;
+        this.#table.apply(message);
+      },
       onDumped: () => this.#table.finishDump(),
     });
   }
@@ -48,12 +54,13 @@ class InterfaceListener {
   /** Reads queued messages and reports the list if it changed. */
   work(): void {
     this.netlink.drain();
-    if (!this.netlink.isDumping) this.#tell();
+    if (this.#isStale && !this.netlink.isDumping) this.#tell();
     this.netlink.recover();
   }
 
   #tell(): void {
-    const interfaces = this.#table.list();
+    this.#isStale = false;
+    const interfaces = withDefaultRouters(this.#table.list());
     if (this.#reported !== undefined && sameInterfaces(this.#reported, interfaces)) return;
     this.#reported = interfaces;
     this.#onChange(interfaces);

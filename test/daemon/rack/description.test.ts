@@ -37,8 +37,9 @@ test('a rack reports the hardware address of an interface that has one', () => {
 });
 
 test('a rack reports which of its interfaces lead to a default router, and the router if it is in the network of the address', () => {
-  const host = [nic('eth0', [0xc0000205, 24], [0xc6336405, 24]), nic('eth1', [0x0a140001, 16])];
-  assert.deepEqual(describeHost(host, new Map([['eth0', ipv4(0xc0000201)]])), [
+  const outward = { router: ipv4(0xc0000201) };
+  const host = [{ ...nic('eth0', [0xc0000205, 24], [0xc6336405, 24]), outward }, nic('eth1', [0x0a140001, 16])];
+  assert.deepEqual(describeHost(host), [
     { interface: 'eth0', address: '192.0.2.5/24', isOutward: true, router: '192.0.2.1' },
     { interface: 'eth0', address: '198.51.100.5/24', isOutward: true },
     { interface: 'eth1', address: '10.20.0.1/16' },

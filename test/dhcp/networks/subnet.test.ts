@@ -199,11 +199,10 @@ test('a network of a shared network whose interface has no address does not take
 });
 
 test('no client gets the rack’s addresses, the routers’, or the first and last of the network', () => {
-  const [served] = indexSubnets(
-    config(subnet({ broadcast: ip('10.20.0.127') })),
-    [linkState('eth1', '10.20.0.1'), linkState('eth5', '10.20.0.77')],
-    [ip('10.20.0.150')],
-  ).served;
+  const [served] = indexSubnets(config(subnet({ broadcast: ip('10.20.0.127') })), [
+    linkState('eth1', '10.20.0.1'),
+    { ...linkState('eth5', '10.20.0.77'), outward: { router: ip('10.20.0.150') } },
+  ]).served;
   assert.deepEqual([...(served?.excluded ?? [])].sort((a, b) => a - b).map(formatIpv4), [
     '10.20.0.0',
     '10.20.0.1',
