@@ -15,7 +15,7 @@ import { decideEnlistment, type EnlistmentRefusal } from './identity/enlistment.
 import { EnlistmentLog, refusedEvent } from './identity/enlistment-log.ts';
 import { type EnlistmentReport, weighReport } from './identity/enlistment-report.ts';
 import { MachineIdentity } from './identity/machine-identity.ts';
-import { type Removal, removeWithDevices } from './identity/removal.ts';
+import { type Removal, removeWithDevices, type Spared } from './identity/removal.ts';
 import { BootImages, type BootImagesParts } from './images/boot-images.ts';
 import type { FindImage, ListImages } from './life/deployment.ts';
 import type { HasInstaller, ListInstallers } from './life/installer.ts';
@@ -323,9 +323,9 @@ class RegionOnStore {
     return outcome;
   }
 
-  /** Removes a machine and its allocations. `in-use`: it is owned, locked or at work, and `isForced` is not set. */
-  async removeMachine(systemId: string, username: string, isForced = false): Promise<Removal> {
-    const terms = { username, isForced, atMs: this.clock.wallTimeMs() };
+  /** Removes a machine and its allocations. */
+  async removeMachine(systemId: string, username: string, spared: Spared = 'owned'): Promise<Removal> {
+    const terms = { username, spared, atMs: this.clock.wallTimeMs() };
     const outcome = await this.store.transact(() => removeWithDevices(this.store, systemId, terms));
     if (outcome === 'removed') await this.#changed([systemId]);
     return outcome;

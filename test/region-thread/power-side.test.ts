@@ -233,7 +233,7 @@ powerTest(
 
 const UNWANTED: readonly (readonly [why: string, (powered: Powered, id: string) => Promise<unknown>])[] = [
   ['the machine is marked broken', (powered, id) => powered.order(id, 'mark-broken')],
-  ['the machine is deleted', (powered, id) => powered.region.removeMachine(id, 'bob', true)],
+  ['the machine is deleted', (powered, id) => powered.region.removeMachine(id, 'bob', 'none')],
   [
     'the machine has another controller now',
     (powered, id) => powered.region.editMachine(id, { powerParameters: { power_address: 'b' } }, 'bob'),

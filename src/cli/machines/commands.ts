@@ -284,11 +284,11 @@ const MACHINES = [
       config,
       json,
       yes,
-      force: flag('Even if the machine has an owner or is busy'),
+      force: flag('Even if the machine has an owner or is locked'),
     },
     {
       ask: ['DELETE', 'machines/{machine}/'],
-      fields: { force: 'force' },
+      more: ({ force }) => ({ force: String(force) }),
       confirm: ({ machine: gone }) => `Forget ${titleOf(gone)}, with its log and results?`,
       say: ({ machine: gone }) => `${titleOf(gone)} is removed.`,
     },

@@ -4,12 +4,15 @@ import { DEVICES_MAX } from '../records/machine.ts';
 import type { RegionStore } from '../records/store.ts';
 import { isInUse } from './merge.ts';
 
-/** The outcome of a removal; `in-use`: the machine has an owner, is at work or locked, and the removal was not forced. */
+/** What a removal spares: machines that are locked, also those that belong to somebody, or none. Work of a machine that it does not spare ends with it. */
+export type Spared = 'locked' | 'owned' | 'none';
+
+/** The outcome of a removal; `in-use`: the machine is spared. */
 export type Removal = 'removed' | 'in-use' | 'not-found';
 
 interface RemovalTerms {
   readonly username: string;
-  readonly isForced: boolean;
+  readonly spared: Spared;
   readonly atMs: number;
 }
 
@@ -17,12 +20,12 @@ interface RemovalTerms {
 export async function removeWithDevices(
   store: RegionStore,
   systemId: string,
-  { username, isForced, atMs }: RemovalTerms,
+  { username, spared, atMs }: RemovalTerms,
 ): Promise<Removal> {
   const machine = await store.findMachine(systemId);
   if (machine === undefined) return 'not-found';
-  const isUsed = isInUse(machine) || machine.isLocked === true;
-  if (isUsed && !isForced) return 'in-use';
+  const isOwned = machine.owner !== undefined;
+  if (spared !== 'none' && (machine.isLocked === true || (spared === 'owned' && isOwned))) return 'in-use';
   const deleted = (of: typeof machine, more: object) => {
     const params = { hostname: of.hostname, systemId: of.systemId, ...more };
     return { type: 'NODE_REMOVED', code: 'machine-deleted', params, atMs, username } as const;
@@ -30,6 +33,6 @@ export async function removeWithDevices(
   for (const device of await store.listMachines({ isDevice: true, parents: [systemId] }, 0, DEVICES_MAX)) {
     await store.removeMachine(device.systemId, deleted(device, {}));
   }
-  const event = deleted(machine, isUsed ? { status: machine.status } : {});
+  const event = deleted(machine, isInUse(machine) || machine.isLocked === true ? { status: machine.status } : {});
   return (await store.removeMachine(systemId, event)) ? 'removed' : 'not-found';
 }

@@ -7,7 +7,6 @@ import { type Html, html, nothing } from '../../html.ts';
 import { formatSize } from '../../quantity.ts';
 import { ONLY_ADMINISTRATORS, refuse } from '../api/call/answer.ts';
 import { refuseCommand } from '../life/commands.ts';
-import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { ScriptKind } from '../records/script-store.ts';
 import { runsUnasked } from '../scripts/script-run.ts';
@@ -83,11 +82,10 @@ export async function actionFields(
   }
 }
 
-function forceField(view: View, { owner, status }: Machine) {
-  if (owner === undefined && statusRow(status).failed === undefined) return nothing;
-  const { label, atWork, owned } = words.actionForms.force;
-  const hint = owner === undefined ? atWork(words.values.state(status)) : owned(owner);
-  return checkField(view, { name: 'force', label, hint });
+function forceField(view: View, { owner }: Machine) {
+  if (owner === undefined) return nothing;
+  const { label, owned } = words.actionForms.force;
+  return checkField(view, { name: 'force', label, hint: owned(owner) });
 }
 
 function sizeOf({ facts }: Machine) {
@@ -135,7 +133,7 @@ export async function actionValues(
       return { ...reason, erase: 'true', ...(erase === 'quick' ? { quick_erase: 'true' } : {}) };
     }
     case 'delete':
-      return { force: given(view, 'force') || undefined };
+      return { force: given(view, 'force') || 'false' };
     default:
       return reason;
   }

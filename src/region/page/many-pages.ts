@@ -9,7 +9,6 @@ import { type Html, html, nothing } from '../../html.ts';
 import { refuse } from '../api/call/answer.ts';
 import { queryOf } from '../api/call/form-body.ts';
 import { noUserText } from '../api/people/sshkey-operations.ts';
-import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import { actionFields, actionValues, reasonField } from './action-pages.ts';
 import { formOf, hiddenField } from './forms.ts';
@@ -113,8 +112,8 @@ async function fieldsOf(
   }
   if (name === 'power-off') return [mannerField(view)];
   if (single === undefined) return name === 'lock' || name === 'unlock' ? [reasonField(view)] : [];
-  // Deleting asks more about a machine in use.
-  const used = specimens.find(({ owner, status }) => owner !== undefined || statusRow(status).failed !== undefined);
+  // Deleting asks more about a machine that belongs to somebody.
+  const used = specimens.find(({ owner }) => owner !== undefined);
   const specimen = used ?? specimens[0];
   if (specimen === undefined) return [];
   const isOfMany = able.length > 1;

@@ -502,7 +502,6 @@ export const JAPANESE: Translation = {
     },
     force: {
       label: '使用中でも削除する',
-      atWork: (state) => `処理中です (${state})。可能であれば、先に中止または解放してください。`,
       owned: (owner) => `${owner}が所有しています。可能であれば、先に中止または解放してください。`,
     },
     scripts: '組み込みチェックの後に実行するスクリプト',

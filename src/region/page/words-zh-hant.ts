@@ -1220,7 +1220,6 @@ export const TRADITIONAL_CHINESE: Translation = {
     },
     force: {
       label: '即使使用中也刪除',
-      atWork: (state) => `它正在作業 (${state})。可以的話，請先中止或釋出。`,
       owned: (owner) => `它的擁有者是 ${owner}。可以的話，請先中止或釋出。`,
     },
     scripts: '在內建檢查之後執行的指令碼',

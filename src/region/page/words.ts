@@ -237,7 +237,6 @@ const ACTION_FORMS = {
   },
   force: {
     label: 'Delete it while it is in use',
-    atWork: (state: string) => `It is at work (${state}). If you can, abort or release it first.`,
     owned: (owner: string) => `It belongs to ${owner}. If you can, abort or release it first.`,
   },
   scripts: 'Scripts, after the built-in checks',

@@ -33,7 +33,7 @@ const run = async (t: TestContext, ...words: readonly string[]) => {
 };
 
 for (const [words, path, expected] of [
-  ['machines remove 52:54:00:00:00:01', 'machines/abc123/', { system_id: 'abc123' }],
+  ['machines remove 52:54:00:00:00:01', 'machines/abc123/?force=false', { system_id: 'abc123' }],
   ['machines remove calm-eagle --force', 'machines/abc123/?force=true', { system_id: 'abc123' }],
   ['scripts remove fan', 'scripts/fan/', { name: 'fan' }],
   ['sshkeys remove 7', 'account/prefs/sshkeys/7/', { id: 7 }],

@@ -221,23 +221,32 @@ test('a machine at work says its step, how much of it is done, and when it said 
     assert.deepEqual(await shown({ status: 'rescue-mode', work: writing }), ['', null, null], 'no work under way');
   }));
 
-test('a machine in use is deleted only by force, and leaves no address, name or key', () =>
+test('a machine that belongs to somebody is deleted as in MAAS, except by a person who did not say so, and leaves no address, name or key', () =>
   withLife(async (client) => {
     const id = await client.enlist(A);
     const one = `2.0/machines/${id}/`;
     await client.ask('POST', `${one}?op=accept`, { skip_commissioning: 'true' });
     await client.ask('POST', '2.0/machines/?op=allocate', { system_id: id });
-    const refused = await client.ask('DELETE', one);
-    assert.deepEqual([refused.status, refused.refusal], [409, 'machine-in-use']);
+    for (const path of [`1.0/nodes/${id}/`, `${one}?force=false`]) {
+      const spared = await client.ask('DELETE', path);
+      assert.deepEqual([spared.status, spared.refusal], [409, 'machine-in-use'], path);
+    }
+    const refused = await client.ask('DELETE', `${one}?force=false`);
     assert.match(
       refused.text,
-      /is Allocated and belongs to admin: release it or abort its work first, or delete it by force \(force=true, or `rackboot machines remove \S+ --force`\)\.$/,
+      /is Allocated and belongs to admin: release it first, or delete it by force \(force=true, or `rackboot machines remove \S+ --force`\)\.$/,
     );
-    await assertStatus(client.ask('DELETE', `${one}?force=true`), 204);
+    await assertStatus(client.ask('DELETE', one), 204);
     await assertStatus(client.ask('GET', one), 404);
     assert.deepEqual((await client.region.desiredState()).machines, []);
     const [event] = await client.region.store.listEvents({ limit: 1 });
     assert.match(sentenceOf(event), /^deleted .* although it was Allocated$/);
+    for (const [number, request] of ['commission', 'test'].entries()) {
+      const busy = `2.0/machines/${await client.enlist(A + 2 + number)}/`;
+      await client.ask('POST', `${busy}?op=accept`, { skip_commissioning: 'true' });
+      await client.ask('POST', `${busy}?op=${request}`, {});
+      await assertStatus(client.ask('DELETE', `${busy}?force=false`), 204, request);
+    }
     const idle = await client.enlist(A + 1);
     await assertStatus(client.ask('DELETE', `2.0/machines/${idle}/`), 204);
     await assertStatus(client.ask('DELETE', `2.0/machines/${idle}/`), 404);

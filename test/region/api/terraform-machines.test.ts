@@ -142,7 +142,7 @@ test('the requests that the document lists as refused get the documented answers
       const rows = readFileSync(CLIENTS_DOCUMENT, 'utf8')
         .split('\n')
         .filter((line) => /^\| `(?:PUT|POST|DELETE) .* \| 4\d\d \|/.test(line));
-      const used = await machine(site, 'deployed', { owner: 'admin' }, 3);
+      const used = await machine(site, 'deployed', { owner: 'admin', isLocked: true }, 3);
       const locked = await machine(site, 'ready', { isLocked: true }, 5);
       const keyring = { url: 'https://images.example.org/', keyring_filename: '/usr/share/keyrings/absent.gpg' };
       type Request = readonly ['PUT' | 'POST' | 'DELETE', string, Record<string, string>];

@@ -271,7 +271,7 @@ check('no other caller reads them: identity, address and time decide', async (se
   assert.equal((await service.get('latest/meta-data/instance-id', { key })).status, 401);
   assert.notEqual((await service.key(id)).tokenSecret, key.tokenSecret);
   // And of one that was deleted.
-  assert.equal(await service.region.removeMachine(other.id, 'admin', true), 'removed');
+  assert.equal(await service.region.removeMachine(other.id, 'admin', 'none'), 'removed');
   assert.equal((await service.get('latest/meta-data/instance-id', { key: other.key })).status, 401);
 });
 

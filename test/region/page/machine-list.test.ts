@@ -308,7 +308,7 @@ test('a list reads what changed, and nothing again', async () => {
     const after = await indexOf(region).list();
     assert.equal(after[0]?.hostname, 'other');
     assert.equal(after.filter((machine, index) => machine !== before[index]).length, 1);
-    await region.removeMachine(first.systemId, 'admin', true);
+    await region.removeMachine(first.systemId, 'admin', 'none');
     assert.equal((await indexOf(region).list()).length, 299);
   } finally {
     end();

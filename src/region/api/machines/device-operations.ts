@@ -252,7 +252,7 @@ async function change(call: ApiCall, given: z.output<typeof changedDevice>): Pro
 async function removeDevice(call: ApiCall): Promise<Answer> {
   const device = await ownDevice(call);
   if ('kind' in device) return device;
-  await call.region.removeMachine(systemIdOf(call), usernameOf(call), true);
+  await call.region.removeMachine(systemIdOf(call), usernameOf(call), 'none');
   return EMPTY;
 }
 

@@ -181,14 +181,17 @@ async function read(call: ApiCall): Promise<Answer> {
 }
 
 export const removeParameters = z.object({
-  force: flag('True: delete even a machine that has an owner or is at work.'),
+  force: flag(
+    'True: delete even a locked machine. False: not even one that has an owner. Default: as MAAS does; 2.0 deletes what has an owner, 1.0 does not.',
+  ),
 });
 
 /** Deletes the machine in the path. */
 export async function removeMachine(call: ApiCall, given: z.output<typeof removeParameters>): Promise<Answer> {
   if ((await machineOf(call)) === undefined) return NO_MACHINE;
-  const isForced = isTrue(given.force);
-  switch (await call.region.removeMachine(systemIdOf(call), usernameOf(call), isForced)) {
+  const unforced = given.force === undefined && call.version === '2.0' ? 'locked' : 'owned';
+  const spared = isTrue(given.force) ? 'none' : unforced;
+  switch (await call.region.removeMachine(systemIdOf(call), usernameOf(call), spared)) {
     case 'removed':
       return EMPTY;
     case 'in-use':
@@ -214,7 +217,7 @@ async function refuseUsed(call: ApiCall) {
   }
   return refuse(
     'machine-in-use',
-    `${hostname} is ${statusRow(status).name}${owner === undefined ? '' : ` and belongs to ${owner}`}: release it or abort its work first, or ${byForce(hostname)}.`,
+    `${hostname} is ${statusRow(status).name}${owner === undefined ? '' : ` and belongs to ${owner}`}: release it first, or ${byForce(hostname)}.`,
   );
 }
 
@@ -310,7 +313,7 @@ function changingOf(version: ApiVersion): readonly Operation[] {
       'DELETE',
       'admin',
       'nothing',
-      'Delete a machine. If it starts again, it enlists as a new one. A machine in use is deleted only by force.',
+      'Delete a machine. Its work ends, and if it starts again, it enlists as a new one. A locked machine is deleted only by force.',
       removeParameters,
       removeMachine,
     ),
