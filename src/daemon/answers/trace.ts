@@ -2,7 +2,7 @@
 //
 // 1. A slow reader loses the oldest steps queued for it, and learns how many.
 
-import { titleOf } from '../../boot/profile.ts';
+import { type Profile, titleOf } from '../../boot/profile.ts';
 import type { Clock } from '../../clock.ts';
 import { isActive } from '../../dhcp/leases/lease-table.ts';
 import { RackError } from '../../errors.ts';
@@ -52,13 +52,17 @@ function configurationOf(event: RackEvent): string {
 }
 
 /** The profile that a person chose in the menu of this boot, as its file shows; empty for other events. */
-function choiceOf(step: TimelineStep, steps: readonly TimelineStep[], rack: Rack | undefined): string {
+export function menuChoiceText(
+  step: TimelineStep,
+  steps: readonly TimelineStep[],
+  offered: readonly Pick<Profile, 'file' | 'name' | 'title'>[],
+): string {
   const { event } = step;
   const isFile = isTftpEvent(event) || isHttpEvent(event);
   if (!isFile || event.purpose !== undefined || event.file === undefined) return '';
   if (lastConfiguration(step, steps)?.menuSeconds === undefined) return '';
   const file = event.file.replace(/^\/+/, '');
-  const chosen = rack?.offeredProfiles.find((profile) => profile.file === file);
+  const chosen = offered.find((profile) => profile.file === file);
   return chosen === undefined ? '' : ` (chosen in the menu: ${titleOf(chosen)})`;
 }
 
@@ -72,7 +76,7 @@ function stepJson(step: TimelineStep, steps: readonly TimelineStep[], sources: T
     times: step.times,
     kind: step.event.kind,
     level: EVENT_KINDS.get(step.event.kind)?.level ?? 'info',
-    text: `${eventText(step.event)}${configurationOf(step.event)}${choiceOf(step, steps, sources.rack())}`,
+    text: `${eventText(step.event)}${configurationOf(step.event)}${menuChoiceText(step, steps, sources.rack()?.offeredProfiles ?? [])}`,
     fields: eventFields(step.event),
   };
 }

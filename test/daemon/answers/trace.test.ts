@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { z } from 'zod';
 import { loggedSteps } from '../../../src/cli/rack/logged-steps.ts';
 import { instant } from '../../../src/clock.ts';
-import { firstReportedMs, heardCardOf } from '../../../src/daemon/answers/trace.ts';
+import { firstReportedMs, heardCardOf, menuChoiceText } from '../../../src/daemon/answers/trace.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
 import { mac } from '../../../src/net/address.ts';
 import { eventText } from '../../../src/observe/event-text.ts';
@@ -76,4 +76,23 @@ test('a step that was published after a later one is not read from the log again
     [1000],
   );
   assert.equal(firstReportedMs([], wallOffsetMs), undefined);
+});
+
+test('a trace names what a person chose in the menu, and nothing for a file that no menu offered', () => {
+  const live = { name: 'live', title: 'Live system', file: 'profiles/live/vmlinuz' };
+  const shown = (menuSeconds: number | undefined, file: string) => {
+    const timeline = new Timeline(() => undefined);
+    const configuration = {
+      file: 'grub/grub.cfg',
+      purpose: 'local',
+      ...(menuSeconds === undefined ? {} : { menuSeconds }),
+    };
+    timeline.take({ kind: 'http.rendered', at: instant(0), mac: BOOTS, ...configuration });
+    timeline.take({ kind: 'tftp.sent', at: instant(1000), mac: BOOTS, ...{ file } });
+    const steps = timeline.find(BOOTS) ?? [];
+    return steps.map((step) => menuChoiceText(step, steps, [live])).join('');
+  };
+  assert.equal(shown(10, '/profiles/live/vmlinuz'), ' (chosen in the menu: Live system)');
+  assert.equal(shown(10, 'grub/x86_64-efi/test.mod'), '');
+  assert.equal(shown(undefined, 'profiles/live/vmlinuz'), '', 'there was no menu');
 });
