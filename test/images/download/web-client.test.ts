@@ -16,6 +16,7 @@ import { describeAttemptFault } from '../../../src/images/download/fault.ts';
 import { NO_PROXY, type ProxySettings, proxyOf, proxyOfEnvironment } from '../../../src/images/download/settings.ts';
 import { WebClient } from '../../../src/images/download/web-client.ts';
 import { makeAuthority } from '../../support/authority.ts';
+import { eventuallyWithin } from '../../support/eventually.ts';
 import { type Behaviour, HostileFileServer, type ServerCertificate } from '../../support/hostile-file-server.ts';
 import { portOf } from '../../support/listening-port.ts';
 import { missing } from '../../support/needs.ts';
@@ -65,24 +66,25 @@ const redirectTo =
     void response.writeHead(302, { Location: location }).end();
 
 describe('redirects', () => {
-  test('to another host are followed, and the rest of a file is asked for there', () =>
-    withServer(
+  test('to another host are followed, and the rest of a file is asked for there', () => {
+    const place = new DownloadPlace();
+    return withServer(
       (asked) => {
         if (asked.number > 1) asked.serve();
         else {
           asked.write(asked.head(), 50_000);
-          setTimeout(() => asked.cut(), 50);
+          void eventuallyWithin(8000, 'the part is written', () => place.partBytes() >= 50_000).then(() => asked.cut());
         }
       },
       (last) =>
         withServer(redirectTo(last.url), async (first) => {
-          const place = new DownloadPlace();
           const { state } = await place.run(place.request([first.url.replace('127.0.0.1', 'localhost')], CONTENT));
           assert.equal(state.kind, 'done');
           assert.equal(last.requests[1]?.from, 50_000);
           await place.close();
         }),
-    ));
+    );
+  });
 
   test('a relative one is followed', () =>
     withServer(
