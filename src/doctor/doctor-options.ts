@@ -7,6 +7,13 @@ import type { HostFacts, PortFacts } from './host-facts.ts';
 import type { NotedText } from './note-judgement.ts';
 import type { RangeUse } from './silence.ts';
 
+interface WaitingNetwork {
+  readonly name: string;
+  readonly reason: string;
+  /** As of a `Finding`. */
+  readonly cause?: string | undefined;
+}
+
 /** The facts from which the doctor judges a rack, and how it asks the rack. */
 export interface DoctorOptions {
   readonly config: RackConfig;
@@ -22,6 +29,8 @@ export interface DoctorOptions {
   };
   /** False: no daemon answers here, so no network is probed. */
   readonly isRunning: boolean;
+  /** True: a daemon runs, and does not answer commands. */
+  readonly isSilent?: boolean | undefined;
   /** Undefined: do not judge the host. */
   readonly host?: HostFacts | undefined;
   /** The running rack's notes; undefined: no rack was asked. */
@@ -31,13 +40,13 @@ export interface DoctorOptions {
   /** Why the running rack serves no network although it should; undefined if it serves one or no rack was asked. */
   readonly unserved?: string | undefined;
   /** The networks that the running rack does not serve now; undefined: no rack was asked. */
-  readonly waiting?: readonly { readonly name: string; readonly reason: string }[] | undefined;
+  readonly waiting?: readonly WaitingNetwork[] | undefined;
   /** Why leases cannot be written; undefined if they can, or no rack was asked. */
   readonly diskProblem?: string | undefined;
   /** The running rack's problem with its boot tree; undefined: none, or no rack was asked. */
   readonly treeProblem?: string | undefined;
-  /** Why listeners of the running region are not open; undefined: no rack was asked. */
-  readonly unopened?: readonly string[] | undefined;
+  /** Listeners of the running region that are not open, with the reason; undefined: no rack was asked. */
+  readonly unopened?: readonly { readonly host: string; readonly text: string }[] | undefined;
   /** The default gateways of the host. */
   readonly gateways: readonly Ipv4[];
   /** What keeps listeners from being opened. */

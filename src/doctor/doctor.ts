@@ -12,6 +12,7 @@ import { counted } from '../counted.ts';
 import { RCODE } from '../dns/message.ts';
 import { errorText } from '../errors.ts';
 import { formatIpv4, type Ipv4 } from '../net/address.ts';
+import { Causes } from './causes.ts';
 import type { DoctorOptions } from './doctor-options.ts';
 import { type Finding, type Tell, within } from './finding.ts';
 import { examineGrub } from './grub-check.ts';
@@ -95,7 +96,7 @@ async function examineNames(options: DoctorOptions, tell: Tell): Promise<void> {
     const seen = `was answered with ${codeName(own.rcode)} and ${counted(own.addresses.length, 'address', 'addresses')}`;
     tell(`dns ${name}`, ok, ok ? `is ${own.addresses.join(', ')}` : `${seen}; does another name server listen there?`);
   } catch (error) {
-    tell(`dns ${name}`, false, `${errorText(error)}; is Rackboot running?`, commands.start);
+    tell(`dns ${name}`, false, `${errorText(error)}; is Rackboot running?`, commands.start, 'rack/dns');
     return;
   }
   if (dns.upstream.length === 0) {
@@ -117,27 +118,30 @@ async function examineNames(options: DoctorOptions, tell: Tell): Promise<void> {
 /** The remedy for a fault whose line already names one, or that has many causes. */
 const ANY_FIX = 'as the line says; `sudo rackboot events --level warning` and docs/troubleshooting.md say more';
 
-/** The rack must be stopped first: a running region would keep writing while its file is replaced. */
 /** Runs every check for this configuration. @returns true if all of them passed */
 export async function examine(options: DoctorOptions): Promise<boolean> {
-  const { config } = options;
-  const { start } = options.commands;
   let healthy = true;
-  const tell: Tell = (check, ok, text, known) => {
+  const causes = new Causes(({ cause: _, ...finding }) => options.onFinding(finding));
+  const tell: Tell = (check, ok, text, known, cause) => {
     healthy &&= ok !== false;
     const fix = known ?? (ok === false ? ANY_FIX : undefined);
-    const finding: Finding = { check, ok: ok !== false, text, ...(ok === 'note' ? { isNote: true } : {}) };
-    options.onFinding(fix === undefined ? finding : { ...finding, fix });
+    const finding: Finding = { check, ok: ok !== false, text, ...(ok === 'note' ? { isNote: true } : {}), cause };
+    causes.add(fix === undefined ? finding : { ...finding, fix });
   };
-  if (options.host !== undefined) {
-    for (const { check, ok, isNote, text, fix } of judgeHost(config, options.host))
-      tell(check, isNote === true ? 'note' : ok, text, fix);
-  }
-  for (const { check, ok, isNote, text, fix } of [
+  await examineAll(options, tell);
+  causes.end();
+  return healthy;
+}
+
+async function examineAll(options: DoctorOptions, tell: Tell): Promise<void> {
+  const { config } = options;
+  const { start } = options.commands;
+  for (const { check, ok, isNote, text, fix, cause } of [
+    ...(options.host === undefined ? [] : judgeHost(config, options.host)),
     ...judgePorts(options.ports),
     ...judgeGateways(config.dhcp.subnets, options.gateways),
   ])
-    tell(check, isNote === true ? 'note' : ok, text, fix);
+    tell(check, isNote === true ? 'note' : ok, text, fix, cause);
   if (!options.isRunning) {
     tell('rackboot', false, `is not running, so there is nothing to query; run: ${start}`, start);
     examineImages(options, tell);
@@ -145,19 +149,25 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
     examineGrub(config, options.commands.config, tell);
     examineStore(config.boot.tree, options.commands.config, tell);
     await examineInstalled(config.boot.tree, options.commands.config, tell);
-    return false;
+    return;
+  }
+  if (options.isSilent === true) {
+    const restart = start.replace('systemctl start', 'systemctl restart');
+    tell('rackboot', false, `runs, but does not answer commands; start it again: ${restart}`, restart, 'rack');
   }
   for (const { check, ok, text, fix } of judgeNotes(options.notes ?? [])) tell(check, ok, text, fix);
-  for (const text of options.unopened ?? []) tell('region listener', false, text);
-  if (options.diskProblem !== undefined) tell('disk', false, options.diskProblem, `df -h ${config.stateDir}`);
-  if (options.regionAway !== undefined) tell('region', false, options.regionAway);
+  for (const { host, text } of options.unopened ?? [])
+    tell('region listener', false, text, undefined, `address ${host}/${text}`);
+  if (options.diskProblem !== undefined)
+    tell('disk', false, options.diskProblem, `df -h ${config.stateDir}`, 'state directory');
+  if (options.regionAway !== undefined) tell('region', false, options.regionAway, undefined, 'rack/region');
   for (const text of options.failedAddresses ?? []) tell('region address', 'note', text);
-  if (options.unaccepted !== undefined) tell('region', false, options.unaccepted);
+  if (options.unaccepted !== undefined) tell('region', false, options.unaccepted, undefined, 'rack/region');
   if (options.unserved !== undefined) tell('networks', false, `this rack ${options.unserved}`);
   else if (config.dhcp.subnets.length === 0)
     tell('dhcp', 'note', `no network is managed, so no machine is served: ${options.commands.network}`);
   const waiting = options.waiting ?? [];
-  for (const { name, reason } of waiting) tell(`network ${name}`, false, `waits: ${reason}`);
+  for (const { name, reason, cause } of waiting) tell(`network ${name}`, false, `waits: ${reason}`, undefined, cause);
   const files = new Map<string, OfferedFile>();
   for (const subnet of config.dhcp.subnets.filter((one) => waiting.every(({ name }) => name !== one.name))) {
     const { interfaceName, serverAddress } = subnet;
@@ -179,7 +189,6 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
     await examineLoader({ config, file, server, build, tell });
   }
   await examineNames(options, tell);
-  return healthy;
 }
 
 /** Running machines report to the region through the boot HTTP listener. */
@@ -201,6 +210,6 @@ async function examineRegion(
     tell(check, true, `answers at ${url}`);
   } catch (error) {
     const why = regionProblem ?? `${errorText(error)}. See \`rackboot status${commands.config}\``;
-    tell(check, false, `does not answer: ${why}`, `sudo rackboot status${commands.config}`);
+    tell(check, false, `does not answer: ${why}`, `sudo rackboot status${commands.config}`, 'rack/region');
   }
 }

@@ -12,10 +12,18 @@ export interface Finding {
   readonly text: string;
   /** The command or file lines that fix it; undefined: none is known here. */
   readonly fix?: string | undefined;
+  /** What fails, as a path (`causes.ts`); undefined: nothing else fails because of it, nor it because of something else. */
+  readonly cause?: string | undefined;
 }
 
 /** Reports one finding. @param ok `note`: no fault, but something does not work */
-export type Tell = (check: string, ok: boolean | 'note', text: string, fix?: string | undefined) => void;
+export type Tell = (
+  check: string,
+  ok: boolean | 'note',
+  text: string,
+  fix?: string | undefined,
+  cause?: string | undefined,
+) => void;
 
 /** Settles as `work` does, or rejects after `ms` milliseconds with an error that names `what`. */
 export async function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {

@@ -96,7 +96,7 @@ function judgeAbsent({ address, port, setting }: WantedPort): Finding {
   const where = formatIpv4(address);
   const text = `${where}:${port}, which ${setting} names, is not an address of this host: give ${where} to an interface, or change ${setting}`;
   const fix = `ip -brief address lists the addresses of this host: correct ${setting}, or add the address to an interface`;
-  return { check: `port ${port}`, ok: false, text, fix };
+  return { check: `port ${port}`, ok: false, text, fix, cause: `address ${where}` };
 }
 
 function judgeStranger(stranger: PortStranger): Finding {
@@ -133,13 +133,18 @@ function judgeInterfaces(config: RackConfig, { interfaces }: HostFacts): Finding
     const check = `interface ${interfaceName}`;
     if (!found.exists) {
       const fix = 'ip -brief link lists the interfaces: correct cluster_interfaces, or create this one';
-      return [{ check, ok: false, text: 'does not exist', fix }];
+      return [{ check, ok: false, text: 'does not exist', fix, cause: check }];
+    }
+    if (!found.up) {
+      const fix = `sudo ip link set ${interfaceName} up`;
+      return [{ check, ok: false, text: 'is down', fix, cause: check }];
     }
     if (!found.up) return [{ check, ok: false, text: 'is down', fix: `sudo ip link set ${interfaceName} up` }];
     if (ip === undefined || isLoopback(ip) || found.addresses.includes(ip)) return [];
     const address = `${formatIpv4(ip)}/${network.prefix}`;
     const fix = `sudo ip address add ${address} dev ${interfaceName} (and for the next start, in the host's network configuration)`;
-    return [{ check, ok: false, text: `does not have the address ${formatIpv4(ip)}`, fix }];
+    const text = `does not have the address ${formatIpv4(ip)}`;
+    return [{ check, ok: false, text, fix, cause: `${check}/${formatIpv4(ip)}` }];
   });
 }
 
@@ -219,11 +224,12 @@ function judgeSockets({ notes, actor }: HostFacts): Finding[] {
 
 function judgeStateDir({ stateDir: path }: RackConfig, { stateDir, actor }: HostFacts): Finding[] {
   const check = 'state directory';
+  const cause = check;
   const give = `sudo install -d -o rackboot -g rackboot -m 750 ${path}`;
-  if (!stateDir.exists) return [{ check, ok: false, text: `${path} does not exist`, fix: give }];
+  if (!stateDir.exists) return [{ check, ok: false, text: `${path} does not exist`, fix: give, cause }];
   if (!stateDir.writable) {
     const fix = `sudo chown -R rackboot:rackboot ${path}`;
-    return [{ check, ok: false, text: `${nameOf(actor)} may not write ${path}`, fix }];
+    return [{ check, ok: false, text: `${nameOf(actor)} may not write ${path}`, fix, cause }];
   }
   if (stateDir.freeBytes === undefined || stateDir.freeBytes >= FREE_BYTES_MIN) return [];
   const fix = `make room: sudo du -xsh ${path}/* | sort -h; for example sudo journalctl --vacuum-size=200M`;
@@ -233,6 +239,7 @@ function judgeStateDir({ stateDir: path }: RackConfig, { stateDir, actor }: Host
       ok: false,
       text: `${path} has ${mebibytes(stateDir.freeBytes)} left; without free space no lease is given`,
       fix,
+      cause,
     },
   ];
 }

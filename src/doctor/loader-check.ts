@@ -67,7 +67,8 @@ export async function examineInstalled(tree: string, configWords: string, tell: 
 export async function examineLoader(loader: LoaderToCheck): Promise<void> {
   const { config, file, server, build: command, tell } = loader;
   const { tree } = config.boot;
-  const isUrl = file.includes('://');
+  const scheme = /^\w+(?=:\/\/)/.exec(file)?.[0];
+  const isUrl = scheme !== undefined;
   const check = isUrl ? `http ${file}` : `tftp ${file}`;
   const name = nameInTree(file, server, config);
   const ca = file.startsWith('https:') ? config.http.tls?.cert : undefined;
@@ -109,6 +110,7 @@ export async function examineLoader(loader: LoaderToCheck): Promise<void> {
       false,
       `${errorText(error)}${isMissing ? `; ${build}` : ''}`,
       isTlsError(error) ? names : isMissing && command !== undefined ? `sudo ${command}` : undefined,
+      isMissing ? `tree/${command === undefined ? '' : 'images/'}${name ?? file}` : `tree/by ${scheme ?? 'tftp'}`,
     );
   }
 }

@@ -68,18 +68,24 @@ export async function examineOffers(
     return [];
   }
 
+  const offerTo = (machine: { readonly xid: number }): SeenOffer | undefined =>
+    offers.find((seen) => seen.xid === machine.xid && seen.server === own);
+  const silent = machines.filter((machine) => offerTo(machine) === undefined);
+  if (silent.length > 0) {
+    const whom = silent.length === machines.length ? '' : ` to ${silent.map(({ label }) => label).join(', ')}`;
+    const silence = `no offer${whom} from ${own} on ${interfaceName} within ${OFFERS_MS / 1000} s`;
+    const { text, fix } = judgeSilence(silence, subnet.name, ranges ?? [], commands);
+    tell(`dhcp ${subnet.name}`, false, text, fix, `rack/dhcp ${subnet.name}`);
+  }
   const files: OfferedFile[] = [];
   const bootable = readImages(config).cpus;
   const wanted = bootable.length > 0 ? bootable : [USUAL_CPU];
-  for (const { label, architecture, xid } of machines) {
-    const check = `dhcp ${subnet.name}: ${label}`;
-    const offer = offers.find((seen) => seen.xid === xid && seen.server === own);
-    const known = findArchitecture(architecture);
-    if (offer === undefined) {
-      const silence = `no offer from ${own} on ${interfaceName} within ${OFFERS_MS / 1000} s`;
-      const { text, fix } = judgeSilence(silence, subnet.name, ranges ?? [], commands);
-      tell(check, false, text, fix);
-    } else if (offer.file === '') {
+  for (const machine of machines) {
+    const check = `dhcp ${subnet.name}: ${machine.label}`;
+    const offer = offerTo(machine);
+    if (offer === undefined) continue;
+    const known = findArchitecture(machine.architecture);
+    if (offer.file === '') {
       tell(check, false, `was offered ${offer.address} without a boot file; name one in boot.loaders`);
     } else {
       const what = isProxied ? 'is told to load' : `is offered ${offer.address}, to load`;
@@ -106,7 +112,10 @@ function tellUnprobed(check: string, interfaceName: string, error: unknown, tell
   const isLab = interfaceName === LOOPBACK && error instanceof RackError && error.code === 'address-in-use';
   const asking = 'a simulated machine of the lab is using DHCP, and only one client can at a time';
   if (isLab) tell(check, 'note', `is not probed now: ${asking}. Try again in a few seconds`);
-  else tell(check, false, `cannot be probed: ${errorText(error)}`);
+  else {
+    const cause = error instanceof RackError ? `probe ${error.code}` : undefined;
+    tell(check, false, `cannot be probed: ${errorText(error)}`, undefined, cause);
+  }
 }
 
 function tellAbsentLoader(

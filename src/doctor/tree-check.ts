@@ -21,11 +21,11 @@ import { judgeTree } from './tree-judgement.ts';
 /** Checks the boot tree. A problem that the running rack reports comes first, as the rack may run as another user. */
 export async function examineTree({ config, treeProblem }: DoctorOptions, tell: Tell): Promise<void> {
   if (treeProblem !== undefined) {
-    tell('boot tree', false, treeProblem);
+    tell('boot tree', false, treeProblem, undefined, 'tree');
     return;
   }
   const judged = await judgeTree(config.boot.tree);
-  if (judged !== undefined) tell('boot tree', judged.isFault ? false : 'note', judged.text);
+  if (judged !== undefined) tell('boot tree', judged.isFault ? false : 'note', judged.text, undefined, 'tree');
 }
 
 /** The most images that a finding names. */
@@ -68,11 +68,12 @@ export function examineImages({ config, commands }: DoctorOptions, tell: Tell): 
   for (const cpu of cpus) tell(`images ${cpu}`, true, `${describeBootImage(config, cpu)} is in the tree`);
   if (lack === undefined) return;
   if (!mayRead) {
-    tell('images', 'note', `this user may not read ${tree}: run this with sudo to see which images it has`);
+    const text = `this user may not read ${tree}: run this with sudo to see which images it has`;
+    tell('images', 'note', text, undefined, 'tree');
     return;
   }
   const { text, command } = lack;
-  tell(cpus.length === 0 ? 'images' : 'loaders', false, `${text}; run \`${command}\``, command);
+  tell(cpus.length === 0 ? 'images' : 'loaders', false, `${text}; run \`${command}\``, command, 'tree/images');
 }
 
 /** Checks that the tree has the files of the profiles; those that this user may not read count as there. */
@@ -80,7 +81,9 @@ export function examineProfiles({ tree, profiles = [] }: Pick<BootConfig, 'tree'
   for (const profile of profiles) {
     const missing = findMissingFile(profile, (path) => isInTree(tree, path) ?? true);
     const { name } = profile;
-    if (missing !== undefined) tell(`profile ${name}`, false, `no machine boots it: put ${missing} into ${tree}`);
+    if (missing === undefined) continue;
+    const text = `no machine boots it: put ${missing} into ${tree}`;
+    tell(`profile ${name}`, false, text, undefined, `tree/${missing}`);
   }
 }
 
@@ -89,7 +92,7 @@ export function examineStore(tree: string, configWords: string, tell: Tell): voi
   const command = `sudo rackboot images fsck${configWords}`;
   try {
     const { images, problems } = readStore(tree);
-    for (const problem of problems) tell('image store', false, problem);
+    for (const problem of problems) tell('image store', false, problem, undefined, `tree/${problem}`);
     const lost = [
       ...images.filter((image) => !hasBlob(tree, image)).map(formatImageName),
       ...damagedParts(tree).map(partName),
@@ -101,9 +104,10 @@ export function examineStore(tree: string, configWords: string, tell: Tell): voi
       false,
       `no machine gets ${listed(lost, NAMED_MAX)}, whose bytes are damaged or missing: ${remedy}`,
       command,
+      'tree/blobs',
     );
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
-    tell('image store', 'note', error.message);
+    tell('image store', 'note', error.message, undefined, 'tree');
   }
 }

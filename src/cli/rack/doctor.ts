@@ -7,12 +7,14 @@ import type { RackConfig } from '../../config/rack-config.ts';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { configWords, startCommand } from '../../control/start-command.ts';
 import { examine } from '../../doctor/doctor.ts';
+import type { DoctorOptions } from '../../doctor/doctor-options.ts';
 import type { Finding } from '../../doctor/finding.ts';
 import { type RunningFacts, readHostFacts, readPorts } from '../../doctor/host-facts.ts';
 import { RackError } from '../../errors.ts';
 import { LAB_NAMESPACE } from '../../lab/namespace.ts';
 import { readDefaultRouters } from '../../net/default-route.ts';
 import { enterNamespaceOf } from '../../net/linux/network-namespace.ts';
+import { stateHolder } from '../../store/state-lock.ts';
 import { isApart } from '../region/status-lines.ts';
 import { findConfig } from '../terminal/config-in-force.ts';
 import { print, printJson } from '../terminal/output.ts';
@@ -74,16 +76,20 @@ export async function runDoctor({ config: file, outsideName, fixHint, json }: Do
     outsideName,
     commands: { start: startWords(file), config: configWords(file), network: networkWords(file, config) },
     isRunning: running !== 'none',
+    isSilent: running === 'silent',
     host: fixHint ? readHostFacts(config, await runningFacts(config.stateDir, running)) : undefined,
     notes: typeof running === 'string' ? undefined : running.noted,
     ranges: typeof running === 'string' ? undefined : running.dhcp?.ranges,
     unserved: typeof running === 'string' ? undefined : running.unserved,
-    waiting: typeof running === 'string' ? undefined : running.interfaces.filter(({ serving }) => !serving),
+    waiting: typeof running === 'string' ? undefined : waitingNetworks(running),
     diskProblem: typeof running === 'string' ? undefined : (running.diskProblem ?? journalProblem(running)),
     treeProblem: typeof running === 'string' ? undefined : running.tree?.problem?.reason,
     unopened: typeof running === 'string' ? undefined : unopenedListeners(running),
     gateways: [...readDefaultRouters().values()].flatMap((gateway) => gateway ?? []),
-    ports: await readPorts(config, typeof running === 'string' ? undefined : running),
+    ports: await readPorts(
+      config,
+      running === 'silent' ? holderOf(config) : typeof running === 'string' ? undefined : running,
+    ),
     regionProblem: region?.problem,
     failedAddresses: failedAddresses(region?.link?.addresses ?? [], systemClock.wallTimeMs()),
     regionAway: awayText(region),
@@ -95,6 +101,22 @@ export async function runDoctor({ config: file, outsideName, fixHint, json }: Do
   if (json) printJson({ healthy, findings });
   else print(healthy ? 'All is well.' : 'Something is wrong: see the lines marked BAD.');
   return healthy ? 0 : 1;
+}
+
+/** A network whose address moved to another interface says more than that its interface is absent. */
+const waitingNetworks = ({ interfaces }: z.output<typeof runningShape>): DoctorOptions['waiting'] =>
+  interfaces
+    .filter(({ serving }) => !serving)
+    .map(({ name, reason, interface: device, waits }) => ({
+      name,
+      reason,
+      cause: waits?.note === 'interface-renamed' ? undefined : `interface ${device}/${waits?.ip ?? reason}`,
+    }));
+
+/** Of a daemon that does not say which process it is. */
+function holderOf({ stateDir }: RackConfig): { readonly pid: number } | undefined {
+  const pid = stateHolder(stateDir);
+  return pid === undefined ? undefined : { pid };
 }
 
 function networkWords(file: string, { uplink }: RackConfig): string {
@@ -135,7 +157,8 @@ async function askRunning(stateDir: string): Promise<z.output<typeof runningShap
   try {
     return runningShape.parse(await askDaemon(stateDir, '/status'));
   } catch (error) {
-    return error instanceof RackError && error.code === 'not-running' ? 'none' : 'silent';
+    const isNone = error instanceof RackError && error.code === 'not-running' && stateHolder(stateDir) === undefined;
+    return isNone ? 'none' : 'silent';
   }
 }
 

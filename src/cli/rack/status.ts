@@ -81,14 +81,16 @@ export function stateOf(entry: Status['interfaces'][number], status: Pick<Status
  * Why listeners of the region are not open. Those at an address of a waiting network are left out: the network's own
  * line names the cause.
  */
-export const unopenedListeners = ({ region, interfaces }: Pick<Status, 'region' | 'interfaces'>): readonly string[] =>
-  (region?.unopened ?? []).flatMap(({ host, text }) => {
+export const unopenedListeners = ({
+  region,
+  interfaces,
+}: Pick<Status, 'region' | 'interfaces'>): NonNullable<Status['region']>['unopened'] =>
+  (region?.unopened ?? []).filter(({ host }) => {
     const address = parseIpv4(host);
-    const waits = interfaces.some(({ serving, network: written }) => {
+    return !interfaces.some(({ serving, network: written }) => {
       const network = serving || address === undefined ? undefined : parseNetwork(written);
       return network !== undefined && address !== undefined && networkContains(network, address);
     });
-    return waits ? [] : [text];
   });
 
 /**
@@ -152,7 +154,7 @@ export async function showStatus(where: Where): Promise<number> {
   print('');
   if (isApart(status.region)) for (const line of apartLines(status.region, status.machinesKnown)) print(line);
   else printServed(status, now);
-  for (const text of unopenedListeners(status)) print(`BAD     ${text}`);
+  for (const { text } of unopenedListeners(status)) print(`BAD     ${text}`);
   if (!isApart(status.region)) print(leasesLine(status));
   else if (status.diskProblem !== undefined) print(`BAD     ${status.diskProblem}`);
   if (status.unserved !== undefined) print(`BAD     ${status.unserved}`);

@@ -20,6 +20,7 @@ export const statusShape = z.object({
       mode: z.string().default('server'),
       serving: z.boolean(),
       reason: z.string(),
+      waits: z.looseObject({ note: z.string(), ip: z.string().optional() }).optional(),
     }),
   ),
   dhcp: z
