@@ -27,6 +27,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   'fields.ts': -1,
   'html.ts': -1,
   'json-excess.ts': -1,
+  'named-documents.ts': -1,
   'nearest-name.ts': -1,
   'own-probes.ts': 0,
   'rate-limit.ts': -1,

@@ -6,6 +6,7 @@
 import type { RackConfig } from '../config/rack-config.ts';
 import { counted, mebibytes } from '../counted.ts';
 import type { DhcpSubnet } from '../dhcp/networks/config.ts';
+import { REINSTALL } from '../named-documents.ts';
 import { formatIpv4, type Ipv4, isLoopback, rangeContains } from '../net/address.ts';
 import { MTU_REPORTS_SETTING } from '../net/datagrams/path-mtu.ts';
 import {
@@ -139,7 +140,6 @@ function judgeInterfaces(config: RackConfig, { interfaces }: HostFacts): Finding
       const fix = `sudo ip link set ${interfaceName} up`;
       return [{ check, ok: false, text: 'is down', fix, cause: check }];
     }
-    if (!found.up) return [{ check, ok: false, text: 'is down', fix: `sudo ip link set ${interfaceName} up` }];
     if (ip === undefined || isLoopback(ip) || found.addresses.includes(ip)) return [];
     const address = `${formatIpv4(ip)}/${network.prefix}`;
     const fix = `sudo ip address add ${address} dev ${interfaceName} (and for the next start, in the host's network configuration)`;
@@ -209,7 +209,7 @@ function judgeSockets({ notes, actor }: HostFacts): Finding[] {
     if (/EAFNOSUPPORT|netlink/i.test(text))
       return [{ check: 'sockets', ok: true, isNote: true, text, fix: unitFix(actor, FAMILIES_LINE) }];
     if (note === 'sockets-without-libc' || note === 'manager-without-libc') {
-      const fix = "reinstall the package koffi: npm ci (or npm rebuild koffi) in Rackboot's directory; it needs glibc";
+      const fix = `reinstall the package koffi: ${REINSTALL}; it needs glibc`;
       return [{ check: 'sockets', ok: true, isNote: true, text, fix }];
     }
     if (note === 'listener-forgone') return [{ check: 'boot HTTP', ok: true, isNote: true, text }];

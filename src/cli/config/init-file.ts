@@ -9,6 +9,9 @@ interface InitFile {
   readonly stateDir: string;
 }
 
+/** Of the example, which another installation may have elsewhere. */
+const PLACE = /(?<=^# Rackboot\. Every key is explained in )\S*(?=config\/rackboot\.yaml;)/;
+
 /** Undefined: `init` did not write this file, or a person has changed it. @throws RackError `config-unreadable` */
 export function findInitFile(file: string): InitFile | undefined {
   const text = readConfigText(file);
@@ -16,5 +19,5 @@ export function findInitFile(file: string): InitFile | undefined {
   if (!read.ok) return undefined;
   const { name, state_dir: stateDir } = read.file.values;
   if (typeof name !== 'string' || typeof stateDir !== 'string') return undefined;
-  return renderFile({ name, stateDir }) === text ? { name, stateDir } : undefined;
+  return renderFile({ name, stateDir }) === text.replace(PLACE, '') ? { name, stateDir } : undefined;
 }

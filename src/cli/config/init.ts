@@ -17,6 +17,7 @@ import { REGION_PORT } from '../../config/region-place.ts';
 import { parseRegionUrl } from '../../config/region-url.ts';
 import { defaultName } from '../../config/resolve.ts';
 import { wantedPorts } from '../../config/wanted-ports.ts';
+import { ownDocuments } from '../../control/own-documents.ts';
 import { ownProgram } from '../../control/own-program.ts';
 import { isUnitInstalled, unitsToEnable } from '../../control/start-command.ts';
 import { counted } from '../../counted.ts';
@@ -24,10 +25,10 @@ import { judgePorts } from '../../doctor/host-judgement.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { ownUserName } from '../../files/ownership.ts';
 import { INTERFACES_KEY, interfacesOf, nameOf, type Settings, withValue } from '../../machines/settings.ts';
-import { formatIpv4, formatNetwork, isLoopback, networkContains } from '../../net/address.ts';
-import { readDefaultRouteInterfaces } from '../../net/default-route.ts';
+import { nameDocuments } from '../../named-documents.ts';
+import { formatIpv4, formatNetwork, networkContains } from '../../net/address.ts';
+import { outwardAddress } from '../../net/outward-address.ts';
 import { findStrangers, isHarmless, type Rightful } from '../../net/ports/taken-ports.ts';
-import { readInterfaces } from '../../net/present-interfaces.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
 import type { SettingEdit } from '../../region/settings.ts';
 import { stateHolder } from '../../store/state-lock.ts';
@@ -361,7 +362,8 @@ function writeConfig(flags: Prepared, text: string): void {
   const mask = process.umask(0o022);
   try {
     mkdirSync(dirname(flags.config), { recursive: true });
-    writeFileSync(flags.config, text, { flag: flags.force || flags.repeats ? 'w' : 'wx', mode: 0o644 });
+    const named = nameDocuments(text, ownDocuments(dirname(flags.config)));
+    writeFileSync(flags.config, named, { flag: flags.force || flags.repeats ? 'w' : 'wx', mode: 0o644 });
   } catch (error) {
     if (osErrorCode(error) === 'EEXIST') {
       throw existsAlready(flags.config, error);
@@ -454,12 +456,7 @@ function findPlace({ config, stateDir, region }: InitFlags, { proposal, name }: 
   };
 }
 
-/** Without a network, the address on the way to the default router: there people are. */
 function pageHost(proposal: InitAnswers['proposal']): string {
-  if (proposal !== undefined) return formatIpv4(proposal.address);
-  const outward = readDefaultRouteInterfaces();
-  const others = readInterfaces().flatMap(({ name, addresses }) => addresses.map((one) => ({ ...one, name })));
-  const usable = others.filter(({ address }) => !isLoopback(address));
-  const best = usable.find(({ name }) => outward.has(name)) ?? usable[0];
-  return best === undefined ? 'localhost' : formatIpv4(best.address);
+  const address = proposal?.address ?? outwardAddress();
+  return address === undefined ? 'localhost' : formatIpv4(address);
 }

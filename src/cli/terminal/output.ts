@@ -4,8 +4,8 @@
 //    characters except line ends, tabs and the colours given to `print`, so text from machines and strangers can neither
 //    control a terminal nor reverse a line. A row of a table is one line. Stored documents go into a file or a pipe
 //    unchanged.
-// 2. Commands in a sentence are printed as this user must type them here (`callCommands`). JSON, documents and lists of
-//    leases and datagrams are not changed.
+// 2. Commands in a sentence are printed as this user must type them here, documents where they are (`callCommands`). JSON,
+//    documents and lists of leases and datagrams are not changed.
 // 3. People read one clock: every moment in a sentence or a table is local time with its offset. JSON and CSV have UTC.
 
 import { once } from 'node:events';
@@ -13,6 +13,7 @@ import type { Writable } from 'node:stream';
 import { styleText } from 'node:util';
 import { cleanJson, cleanLines, cleanText } from '../../clean-text.ts';
 import { errorText, RackError } from '../../errors.ts';
+import { type DocumentsPlace, nameDocuments } from '../../named-documents.ts';
 import { complaintLines } from '../../observe/journal.ts';
 import { formatBytes, withLocalTimes } from '../../quantity.ts';
 import { type CommandNaming, nameCommands } from './named-commands.ts';
@@ -21,13 +22,16 @@ import { systemErrorText } from './system-error.ts';
 export { formatBytes, formatDuration, formatLocalTime, formatWallTime } from '../../quantity.ts';
 
 let naming: CommandNaming = { program: 'rackboot', config: '' };
+let documents: DocumentsPlace = { directory: '', isPackaged: false };
 
-/** Sets how sentences printed from now on call commands. */
-export function callCommands(called: CommandNaming): void {
+/** Sets how sentences printed from now on call commands, and where they have documents. */
+export function callCommands(called: CommandNaming, place: DocumentsPlace): void {
   naming = called;
+  documents = place;
 }
 
-const shown = (text: string): string => cleanLines(withLocalTimes(nameCommands(text, naming)));
+const shown = (text: string): string =>
+  cleanLines(withLocalTimes(nameDocuments(nameCommands(text, naming), documents)));
 
 /** @param colour if standard output shows colours */
 export function print(text: string, colour?: 'yellow'): void {

@@ -1,5 +1,6 @@
 // What every call of the command line has in common, whichever file runs it: how sentences call commands, and how a failure is reported.
 
+import { ownDocuments } from '../../control/own-documents.ts';
 import { ownProgram } from '../../control/own-program.ts';
 import { configWords, typedConfig } from '../../control/start-command.ts';
 import { RackError, type RackErrorCode } from '../../errors.ts';
@@ -10,7 +11,8 @@ const REFUSED: ReadonlySet<RackErrorCode> = new Set(['bad-argument', 'already-ex
 
 /** Runs the command that `args` call, and prints why it failed. @returns the exit code */
 export async function reportCall(args: readonly string[], run: () => Promise<number>): Promise<number> {
-  callCommands({ program: ownProgram(), config: configWords(typedConfig(args)), isRoot: process.getuid?.() === 0 });
+  const isRoot = process.getuid?.() === 0;
+  callCommands({ program: ownProgram(), config: configWords(typedConfig(args)), isRoot }, ownDocuments());
   try {
     return await run();
   } catch (error) {
