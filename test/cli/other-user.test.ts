@@ -220,7 +220,7 @@ test('a refused change of an account makes no state directory', async () => {
       assert.equal(existsSync(stateDir), false, command.name);
     }
     const passwordFile = join(place, 'password');
-    writeFileSync(passwordFile, 'short\n', { mode: 0o600 });
+    writeFileSync(passwordFile, 'abc\n', { mode: 0o600 });
     for (const wrong of [
       { password: undefined, passwordFile },
       { password: '' },

@@ -81,9 +81,9 @@ test('accounts, passwords and tags by the command line', { skip: missing('linux'
     assert.equal((await people.run('password', 'bob', '--password-file', second)).code, 0);
     assert.equal(await people.signIn('bob', FIRST), false);
     assert.equal(await people.signIn('bob', SECOND), true);
-    const refused = await people.run('password', 'bob', '--password-file', people.file('short', 'seven77'));
+    const refused = await people.run('password', 'bob', '--password-file', people.file('short', 'abc'));
     assert.equal(refused.code, 2, refused.text);
-    assert.match(refused.text, /at least 8 characters/);
+    assert.match(refused.text, /at least 4 characters/);
     const log = JSON.stringify(await askDaemon(rack.stateDir, '/MAAS/api/2.0/events/?op=query&level=AUDIT'));
     assert.match(log, /changed the password of bob/);
     assert.ok(!log.includes(SECOND) && !log.includes('scrypt'));

@@ -14,6 +14,7 @@ import {
   didYouMeanUser,
   nameTaken,
   newUserProblem,
+  PASSWORD_ADVISED,
   PASSWORD_MIN,
   wasUsed,
 } from '../../region/accounts/accounts.ts';
@@ -57,18 +58,20 @@ export async function createAdministrator(written: AdministratorFlags): Promise<
     });
   }
   const account = { username, email, password: given ?? (await readPassword(flags)) };
-  // Before `withStore`, which would create a store. MAAS's command takes any password on its command line, and scripts
-  // rely on that; prompts and files have the minimum.
-  const isShort = flags.password !== undefined && flags.password.length < PASSWORD_MIN;
-  const problem = newUserProblem(account, isShort);
+  // Before `withStore`, which would create a store.
+  const problem = newUserProblem(account);
   if (problem !== undefined) throw new RackError('bad-argument', problem);
-  await withStore(place, (store) => createAdmin(store, systemClock, account, isShort));
-  if (isShort)
-    printError(
-      `Note: this password has fewer than ${PASSWORD_MIN} characters and is easily guessed; to change it: sudo rackboot password ${shellWord(username)}`,
-    );
+  await withStore(place, (store) => createAdmin(store, systemClock, account));
+  noteShort(account);
   print(`${flags.username} is an administrator. Their API key: sudo rackboot apikey --username ${flags.username}`);
   return 0;
+}
+
+/** Warns of a password that is accepted, but easily guessed. */
+export function noteShort({ username, password }: { readonly username: string; readonly password: string }): void {
+  if (password.length >= PASSWORD_ADVISED) return;
+  const why = `has fewer than ${PASSWORD_ADVISED} characters and is easily guessed`;
+  printError(`Note: this password ${why}; to change it: sudo rackboot password ${shellWord(username)}`);
 }
 
 /** Asks for a missing name, and then for the e-mail address unless the flags have one. */
@@ -114,6 +117,7 @@ export async function resetPassword(
     await checkUser(store, username);
     await changePassword(store, systemClock, username, password);
   });
+  noteShort({ username, password });
   print(`${username} has a new password; all browsers of the account are signed out.`);
   return 0;
 }

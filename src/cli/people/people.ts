@@ -75,12 +75,13 @@ export async function addUser(
 ): Promise<number> {
   const { username, email } = argv;
   // The module that reads passwords also loads the region's store, which most commands do not need.
-  const { readPassword, refuseTaken } = await import('./accounts.ts');
+  const { noteShort, readPassword, refuseTaken } = await import('./accounts.ts');
   // Before a person types a password.
   if (argv.passwordFile === undefined) refuseTaken(username, await usernames(argv));
   const password = await readPassword(argv);
   const fields = { username, email, password, is_superuser: String(argv.admin) };
   const raw = await ask(argv, USERS, 'POST', fields, { username: '', email: '', password: '' });
+  noteShort({ username, password });
   return tell(argv, raw, `${username} is ${argv.admin ? 'an administrator' : 'a user'}.`);
 }
 

@@ -6,7 +6,7 @@
 // 4. A control of a form that changes what exists also sends a sign of the value that it shows now (`touched.ts`).
 
 import { type Html, html, nothing, verbatim } from '../../html.ts';
-import { PASSWORD_MAX, PASSWORD_MIN } from '../accounts/accounts.ts';
+import { PASSWORD_ADVISED, PASSWORD_MAX, PASSWORD_MIN } from '../accounts/accounts.ts';
 import type { Fields } from '../api/call/form-body.ts';
 import { SHOWN, signOf } from './touched.ts';
 import { codeIn } from './values.ts';
@@ -93,7 +93,7 @@ export function textField(
 export function newPasswordFields(view: View, label: string): Html {
   const password = { type: 'password', autocomplete: 'new-password', required: true } as const;
   const rule = { charactersMin: PASSWORD_MIN, charactersMax: PASSWORD_MAX };
-  const hint = words.forms.password.hint(PASSWORD_MIN);
+  const hint = words.forms.password.hint(PASSWORD_MIN, PASSWORD_ADVISED);
   return html`
     ${textField(view, { ...password, ...rule, name: 'new', label, hint })}
     ${textField(view, { ...password, name: 'again', label: words.forms.password.again(label), charactersMax: PASSWORD_MAX })}`;

@@ -314,7 +314,7 @@ export const JAPANESE: Translation = {
     reason: { label: '理由', hint: 'マシンのログに残ります。' },
     password: {
       again: (label) => `${label} (確認)`,
-      hint: (min) => `${min}文字以上。文字の種類は問いません。`,
+      hint: (min, advised) => `${min}文字以上。文字の種類は問いません。${advised}文字未満は推測されやすくなります。`,
     },
   },
   fields: {

@@ -314,7 +314,7 @@ export const TRADITIONAL_CHINESE: Translation = {
     reason: { label: '原因', hint: '寫入機器的日誌。' },
     password: {
       again: (label) => `再次輸入${label}`,
-      hint: (min) => `至少 ${min} 個字元，不限種類。`,
+      hint: (min, advised) => `至少 ${min} 個字元，不限種類；少於 ${advised} 個字元容易被猜中。`,
     },
   },
 

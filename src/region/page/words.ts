@@ -118,7 +118,8 @@ const FORMS = {
   reason: { label: 'Reason', hint: "For the machine's log." },
   password: {
     again: (label: string) => `${label}, again`,
-    hint: (min: number) => `At least ${min} characters, of any kind.`,
+    hint: (min: number, advised: number) =>
+      `At least ${min} characters, of any kind; fewer than ${advised} are easily guessed.`,
   },
 };
 

@@ -28,7 +28,7 @@ test('a short password, or one typed differently, is asked again with the reason
   );
   assert.equal(password, 'good enough');
   assert.deepEqual(asked, ['Pass', 'Pass', 'Once', 'Pass', 'Once']);
-  assert.deepEqual(reported, ['A password has at least 8 characters.', 'The two passwords differ.']);
+  assert.deepEqual(reported, ['A password has at least 4 characters.', 'The two passwords differ.']);
 });
 
 test('a file with a password that others can read is warned of, with the remedy', async (t) => {

@@ -44,12 +44,7 @@ const MISTAKES: readonly (readonly [
   field: string,
   fault: string,
 ])[] = [
-  [
-    'a password that is too short',
-    { new: 'short', again: 'short' },
-    'new',
-    'A password must have at least 8 characters.',
-  ],
+  ['a password that is too short', { new: 'abc', again: 'abc' }, 'new', 'A password must have at least 4 characters.'],
   ['two passwords that differ', { again: 'another one' }, 'again', 'The passwords differ.'],
   ['a user name with a space', { username: 'a b' }, 'username', 'A user name must have 1 to 150 letters'],
   ['an invalid e-mail address', { email: 'bob' }, 'email', 'An e-mail address must have the form name@host.'],
