@@ -27,8 +27,6 @@ export interface PowerParameter {
   /** The valid values; undefined if there are too many to list. */
   readonly choices?: readonly string[];
   readonly default?: string;
-  /** True if only an empty value is valid. */
-  readonly isUnused?: true;
 }
 
 const described = z.object({
@@ -37,7 +35,6 @@ const described = z.object({
     z.looseObject({
       enum: z.array(z.string()).optional(),
       default: z.string().optional(),
-      maxLength: z.number().optional(),
     }),
   ),
   required: z.array(z.string()).default([]),
@@ -46,13 +43,12 @@ const described = z.object({
 /** Lists a schema's parameters, in its order. */
 export function listParameters(schema: z.ZodObject): readonly PowerParameter[] {
   const { properties, required } = described.parse(z.toJSONSchema(schema, { io: 'input' }));
-  return Object.entries(properties).map(([name, { enum: choices, default: fallback, maxLength }]) => ({
+  return Object.entries(properties).map(([name, { enum: choices, default: fallback }]) => ({
     name,
     required: required.includes(name),
     secret: isSecret(schema, name),
     ...(choices === undefined ? {} : { choices }),
     ...(fallback === undefined ? {} : { default: fallback }),
-    ...(maxLength === 0 ? { isUnused: true } : {}),
   }));
 }
 

@@ -4,13 +4,15 @@
 //                   id_ed25519.former   the key that the store's key replaced, if they differed
 //                   known_hosts         each hypervisor's key as first seen; a different one later is refused
 //                   connect             a script that calls ssh with both: libvirt runs a program, but cannot pass it our options
+//                   password-…/         for one connection with a password: `connect`, and `askpass`, which prints the password to ssh
 //
 //   no key in the store ─► the file's, or a new one ─► store it ─┬─ it is the first ─► done
 //                                                                └─ another was faster ─► write that to the file
 //
 // 1. The store's key is never replaced, because all processes have it. Of two made at once, the first stored wins.
 // 2. A replaced key stays in the directory under another name, because hypervisors may accept it.
-// 3. ssh never prompts.
+// 3. ssh never prompts a person. A password is neither an argument nor in the environment; libvirt would pass on neither (ssh(1), SSH_ASKPASS;
+//    OpenSSH 8.4 and later).
 
 import {
   chmodSync,
@@ -20,12 +22,14 @@ import {
   linkSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
 } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
+import { shellWord } from '../clean-text.ts';
 import type { Clock } from '../clock.ts';
 import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { makeDirectories } from '../files/durable-directory.ts';
@@ -38,6 +42,9 @@ import { missingProgram } from './programs.ts';
 const KEYGEN_MS_MAX = 20_000;
 const CONNECT_SECONDS = 10;
 const KEY_FILE = 'id_ed25519';
+const KNOWN_HOSTS = 'known_hosts';
+/** Before the number of the process that made the directory. */
+const PASSWORD_PREFIX = 'password-';
 /** Paths that a shell and ssh's configuration read literally. */
 const PLAIN_PATH = /^\/[A-Za-z0-9._/+@-]*$/;
 
@@ -83,7 +90,7 @@ async function writeIdentity(stateDir: string, clock: Clock, stored: string | un
     throw new RackError('bad-argument', text);
   }
   const key = join(directory, KEY_FILE);
-  const knownHosts = join(directory, 'known_hosts');
+  const knownHosts = join(directory, KNOWN_HOSTS);
   const connect = join(directory, 'connect');
   try {
     makeDirectories(directory, 0o700);
@@ -91,6 +98,7 @@ async function writeIdentity(stateDir: string, clock: Clock, stored: string | un
     else if (!existsSync(key)) await makeKey(directory, key, clock);
     chmodSync(key, 0o600);
     writeConnect(connect, key, knownHosts);
+    forgetLeft(directory);
   } catch (cause) {
     throw faultOf(cause, directory, stateDir);
   }
@@ -165,49 +173,70 @@ async function keygen(args: readonly string[], clock: Clock): Promise<string> {
   throw new RackError('tool-failed', `ssh-keygen failed: ${said || 'it did not end in time'}`);
 }
 
+/** @param askpass the program that prints the password; undefined: there is none */
+function connectScript(key: string, knownHosts: string, askpass?: string): string {
+  const options = [
+    'IdentitiesOnly=yes',
+    'IdentityAgent=none',
+    `UserKnownHostsFile=${knownHosts}`,
+    'GlobalKnownHostsFile=none',
+    'StrictHostKeyChecking=accept-new',
+    'HashKnownHosts=no',
+    'UpdateHostKeys=no',
+    ...(askpass === undefined
+      ? ['BatchMode=yes', 'PreferredAuthentications=publickey']
+      : [
+          'BatchMode=no',
+          'NumberOfPasswordPrompts=1',
+          'PreferredAuthentications=publickey,password,keyboard-interactive',
+        ]),
+    `ConnectTimeout=${CONNECT_SECONDS}`,
+    'ConnectionAttempts=1',
+    'ServerAliveInterval=5',
+    'ServerAliveCountMax=3',
+    'ForwardAgent=no',
+    'ForwardX11=no',
+    'ClearAllForwardings=yes',
+    'LogLevel=ERROR',
+  ].map((option) => `-o ${option}`);
+  const asking = askpass === undefined ? '' : `SSH_ASKPASS=${askpass} SSH_ASKPASS_REQUIRE=force `;
+  const call = `${asking}exec ssh -F none -i ${key} ${options.join(' ')} "$@"`;
+  return `#!/bin/sh\n# How Rackboot reaches a hypervisor; Rackboot restores this file if it changes.\n${call}\n`;
+}
+
+/**
+ * The same connection with a password, for a host that may not know the key. Call `forget` after it.
+ * @throws RackError `store-unwritable`
+ */
+export function withPassword(
+  { key }: Pick<SshIdentity, 'key'>,
+  password: string,
+): { readonly connect: string; readonly forget: () => void } {
+  const directory = dirname(key);
+  try {
+    const own = mkdtempSync(join(directory, `${PASSWORD_PREFIX}${process.pid}-`));
+    const [connect, askpass] = [join(own, 'connect'), join(own, 'askpass')];
+    writeNewFile(askpass, `#!/bin/sh\nprintf '%s\\n' ${shellWord(password)}\n`, 0o700);
+    writeNewFile(connect, connectScript(key, join(directory, KNOWN_HOSTS), askpass), 0o700);
+    return { connect, forget: () => rmSync(own, { recursive: true, force: true }) };
+  } catch (cause) {
+    throw faultOf(cause, directory, dirname(directory));
+  }
+}
+
+/** Removes the passwords of processes that were killed. */
+function forgetLeft(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    const pid = name.startsWith(PASSWORD_PREFIX)
+      ? Number.parseInt(name.slice(PASSWORD_PREFIX.length), 10)
+      : process.pid;
+    if (pid !== process.pid && !existsSync(`/proc/${pid}`)) rmSync(join(directory, name), { recursive: true });
+  }
+}
+
 /** Writes the script unless it is up to date. */
 function writeConnect(path: string, key: string, knownHosts: string): void {
-  const options = [
-    '-F',
-    'none',
-    '-i',
-    key,
-    '-o',
-    'IdentitiesOnly=yes',
-    '-o',
-    'IdentityAgent=none',
-    '-o',
-    `UserKnownHostsFile=${knownHosts}`,
-    '-o',
-    'GlobalKnownHostsFile=none',
-    '-o',
-    'StrictHostKeyChecking=accept-new',
-    '-o',
-    'HashKnownHosts=no',
-    '-o',
-    'UpdateHostKeys=no',
-    '-o',
-    'BatchMode=yes',
-    '-o',
-    'PreferredAuthentications=publickey',
-    '-o',
-    `ConnectTimeout=${CONNECT_SECONDS}`,
-    '-o',
-    'ConnectionAttempts=1',
-    '-o',
-    'ServerAliveInterval=5',
-    '-o',
-    'ServerAliveCountMax=3',
-    '-o',
-    'ForwardAgent=no',
-    '-o',
-    'ForwardX11=no',
-    '-o',
-    'ClearAllForwardings=yes',
-    '-o',
-    'LogLevel=ERROR',
-  ];
-  const text = `#!/bin/sh\n# How Rackboot reaches a hypervisor; Rackboot restores this file if it changes.\nexec ssh ${options.join(' ')} "$@"\n`;
+  const text = connectScript(key, knownHosts);
   if (existsSync(path) && readFileSync(path, 'utf8') === text) return;
   const workshop = mkdtempSync(`${path}-`);
   const part = join(workshop, 'connect');

@@ -1,4 +1,4 @@
-// The driver for machines of a libvirt host, here or over SSH with Rackboot's own key, by virsh. Sources: libvirt's "Connection URIs" and
+// The driver for machines of a libvirt host, here or over SSH with Rackboot's own key or a password, by virsh. Sources: libvirt's "Connection URIs" and
 // "Remote support", virsh(1), 9.0.
 //
 // 1. A URI may only name a host; libvirt's parameters that run a program are refused.
@@ -12,22 +12,32 @@ import { defineDriver, type OffManner, type PowerPort, type PowerSurroundings, S
 import { outcome, type PowerOutcome } from './outcome.ts';
 import { secret } from './parameters.ts';
 import { type ProgramEnd, runProgram } from './program.ts';
+import { withPassword } from './ssh-identity.ts';
 import { bootsFromNetwork, type HypervisorGuest, judgeVirsh, parseGuests } from './virsh-words.ts';
 
-const schema = z.strictObject({
-  power_address: z
-    .string()
-    .max(512)
-    .transform((uri, { issues }) => {
-      const host = parseHypervisor(uri);
-      if (host !== undefined) return host;
-      issues.push({ code: 'custom', input: uri });
-      return z.NEVER;
-    }),
-  power_id: z.string().regex(/^(?! *[+-]?\d+$)[^\u0000-\u001f\u007f/]{1,128}$/),
-  // Rackboot logs in by key.
-  power_pass: secret(z.string().max(0).optional()),
-});
+const schema = z
+  .strictObject({
+    power_address: z
+      .string()
+      .max(512)
+      .transform((uri, { issues }) => {
+        const host = parseHypervisor(uri);
+        if (host !== undefined) return host;
+        issues.push({ code: 'custom', input: uri });
+        return z.NEVER;
+      }),
+    power_id: z.string().regex(/^(?! *[+-]?\d+$)[^\u0000-\u001f\u007f/]{1,128}$/),
+    power_pass: secret(
+      z
+        .string()
+        .regex(/^[^\p{Cc}]{1,128}$/u)
+        .optional(),
+    ),
+  })
+  // Only ssh is given one.
+  .refine(({ power_address: host, power_pass: password }) => password === undefined || host.overSsh, {
+    path: ['power_pass'],
+  });
 export type VirshParameter = keyof z.infer<typeof schema>;
 
 /** The driver `virsh`. */
@@ -35,7 +45,7 @@ export const virsh = defineDriver({
   name: 'virsh',
   byHand: false,
   parameters: schema,
-  connect: ({ settings, surroundings }) => openPort(settings.power_address, settings.power_id, surroundings),
+  connect: ({ settings, surroundings }) => openPort(settings, surroundings),
 });
 
 interface Hypervisor {
@@ -93,20 +103,30 @@ async function runVirsh(
   command: readonly string[],
   { clock, sshIdentity }: PowerSurroundings,
   signal: AbortSignal,
+  password?: string,
 ): Promise<ProgramEnd> {
-  let connect: string | undefined;
+  let way: { readonly connect: string; readonly forget?: () => void } | undefined;
   try {
-    if (host.overSsh) connect = (await sshIdentity()).connect;
+    const identity = host.overSsh ? await sshIdentity() : undefined;
+    way = identity === undefined || password === undefined ? identity : withPassword(identity, password);
   } catch (error) {
     const isMissing = error instanceof RackError && error.code === 'tool-missing';
     return isMissing ? { kind: 'missing', program: 'ssh-keygen' } : { kind: 'not-started', said: errorText(error) };
   }
-  return runProgram('virsh', ['-c', virshUri(host, connect), ...command], { clock, signal, timeMs: STEP_MS_MAX });
+  const uri = virshUri(host, way?.connect);
+  try {
+    return await runProgram('virsh', ['-c', uri, ...command], { clock, signal, timeMs: STEP_MS_MAX });
+  } finally {
+    way?.forget?.();
+  }
 }
 
-function openPort(host: Hypervisor, guest: string, surroundings: PowerSurroundings): PowerPort {
+function openPort(settings: z.infer<typeof schema>, surroundings: PowerSurroundings): PowerPort {
+  const { power_address: host, power_id: guest, power_pass: password } = settings;
+  const run = (command: readonly string[], signal: AbortSignal): Promise<ProgramEnd> =>
+    runVirsh(host, [...command, `--domain=${guest}`], surroundings, signal, password);
   const ask = async (command: string, wanted: 'on' | 'off' | undefined, signal: AbortSignal): Promise<PowerOutcome> =>
-    judgeVirsh(await runVirsh(host, [command, `--domain=${guest}`], surroundings, signal), wanted);
+    judgeVirsh(await run([command], signal), wanted);
   const offCommand = (manner: OffManner): string => (manner === 'soft' ? 'shutdown' : 'destroy');
   return {
     controller: `virsh ${host.address}`,
@@ -114,7 +134,7 @@ function openPort(host: Hypervisor, guest: string, surroundings: PowerSurroundin
     off: (manner, signal) => ask(offCommand(manner), 'off', signal),
     query: (signal) => ask('domstate', undefined, signal),
     async netboot(signal) {
-      const end = await runVirsh(host, ['dumpxml', '--inactive', `--domain=${guest}`], surroundings, signal);
+      const end = await run(['dumpxml', '--inactive'], signal);
       if (end.kind !== 'ended' || end.code !== 0) return judgeVirsh(end, undefined);
       return bootsFromNetwork(end.out)
         ? outcome('done', { code: 'boots-from-network', params: { guest } })

@@ -10,6 +10,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -114,6 +115,29 @@ class TestHypervisor {
     });
   }
 
+  /** Starts an SSH server that lets root in by this password; the host's own passwords stay as they are. @returns its port */
+  async startSshWithPassword(password: string): Promise<number> {
+    const port = await freePort();
+    const at = (name: string): string => join(this.#directory, name);
+    mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', at('host-key-3')]);
+    const hash = execFileSync('openssl', ['passwd', '-6', password], { encoding: 'utf8' }).trim();
+    writeFileSync(at('shadow'), `root:${hash}:19000:0:99999:7:::\n`, { mode: 0o600 });
+    const lines = ['PasswordAuthentication yes', 'PermitRootLogin yes', 'UsePAM no', 'PidFile none', ''];
+    writeFileSync(
+      at('sshd-password.conf'),
+      [`ListenAddress 127.0.0.1:${port}`, `HostKey ${at('host-key-3')}`, 'AuthorizedKeysFile none', ...lines].join(
+        '\n',
+      ),
+    );
+    const words = 'mount --bind "$1" /etc/shadow && exec /usr/sbin/sshd -D -e -f "$2"';
+    const log = openSync(at('sshd-password.log'), 'w');
+    const sshd = ['--mount', 'sh', '-c', words, 'sh', at('shadow'), at('sshd-password.conf')];
+    this.#spawn('unshare', sshd, { stdio: ['ignore', log, log] });
+    await until(() => answers(port), 'sshd');
+    return port;
+  }
+
   /** Starts an SSH server that lets the holder of a key in as this user. @returns its port, and how to give it another host key */
   async startSsh(publicKey: string): Promise<{ readonly port: number; readonly changeHostKey: () => Promise<void> }> {
     const port = await freePort();
@@ -172,7 +196,18 @@ class TestHypervisor {
 }
 
 const ROOT = dirname(dirname(import.meta.dirname));
-const skip = missing('root', 'linux', 'virsh', 'libvirtd', 'qemu-system-x86_64', '/usr/sbin/sshd', 'ssh', 'nc');
+const skip = missing(
+  'root',
+  'linux',
+  'virsh',
+  'libvirtd',
+  'qemu-system-x86_64',
+  '/usr/sbin/sshd',
+  'ssh',
+  'nc',
+  'openssl',
+  'unshare',
+);
 
 describe('virsh', { skip }, () => {
   const directory = skip === false ? mkdtempSync(join(tmpdir(), 'rackboot-virsh-')) : '';
@@ -270,6 +305,41 @@ describe('virsh', { skip }, () => {
     const refused = await port.on(signal);
     assert.equal(refused.kind, 'refused', textOf(refused));
     assert.match(textOf(refused), /host's key has changed/);
+  });
+
+  test('a host is reached over SSH with a password, which no list of processes shows and no file keeps', async () => {
+    assert.ok(hypervisor !== undefined);
+    const password = `it's "$HOME" & more`;
+    const sshPort = await hypervisor.startSshWithPassword(password);
+    const uri = `qemu+ssh://root@127.0.0.1:${sshPort}/session?socket=${hypervisor.socket}&proxy=netcat`;
+    const query = async (pass: string | undefined) => {
+      const values = { power_address: uri, power_id: 'netboot', ...(pass === undefined ? {} : { power_pass: pass }) };
+      const opened = virsh.open('abc', values, surroundings);
+      assert.ok(opened.kind === 'open', JSON.stringify(opened));
+      return await opened.port.query(signal);
+    };
+    let listed = '';
+    const watch = setInterval(() => {
+      for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+        try {
+          listed += readFileSync(join('/proc', pid, 'cmdline'), 'latin1');
+        } catch {
+          // It has ended.
+        }
+      }
+    }, 20);
+    const answer = await query(password).finally(() => clearInterval(watch));
+    assert.deepEqual([answer.kind, answer.state], ['done', 'off'], textOf(answer));
+    assert.ok(listed.includes('password-') && !listed.includes('& more'), 'the script is listed, not its text');
+    for (const wrong of ['wrong', undefined]) {
+      const refused = await query(wrong);
+      assert.equal(refused.kind, 'wrong-credentials', textOf(refused));
+      assert.match(textOf(refused), /power_pass/);
+    }
+    assert.deepEqual(
+      readdirSync(join(stateDir, 'ssh')).filter((name) => name.startsWith('password-')),
+      [],
+    );
   });
 
   test('a host without a running libvirtd is unreachable', async () => {

@@ -14,7 +14,6 @@ import { changing, choiceField, choiceOf, formOf, hiddenField, radioField, textF
 import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
 import { powerOf } from './power-part.ts';
-import { codeIn } from './values.ts';
 import {
   EDIT_MACHINE,
   findMachine,
@@ -37,9 +36,8 @@ function driverShown(view: View, machine: Machine) {
 }
 
 function parameterField(view: View, machine: Machine, driver: PowerDriverTable, parameter: PowerParameter) {
-  const { name, required, secret, choices, default: fallback, isUnused } = parameter;
+  const { name, required, secret, choices, default: fallback } = parameter;
   const { label, expects } = words.power.parameter(driver.name, name);
-  if (isUnused === true) return html`<p class="hint">${codeIn(words.power.unused(label, expects))}</p>`;
   const stored = machine.powerType === driver.name ? machine.powerParameters[name] : undefined;
   if (secret) {
     const isKept = stored !== undefined && stored !== '';

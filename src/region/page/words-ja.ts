@@ -215,7 +215,7 @@ const PARAMETERS: Readonly<Record<string, { readonly label: string; readonly exp
   },
   'virsh power_pass': {
     label: 'パスワード',
-    expects: 'なし。Rackbootは鍵でログインします。`rackboot power key`でauthorized_keysに加える行を表示できます',
+    expects: 'qemu+ssh://で`rackboot power key`の鍵を受け付けないホストの場合のみ。印字可能な128文字以内',
   },
   'webhook power_on_uri': { label: '電源を入れるURL (POST)', expects: WEB_URL },
   'webhook power_off_uri': { label: '電源を切るURL (POST)', expects: WEB_URL },
@@ -551,7 +551,6 @@ export const JAPANESE: Translation = {
     expects: (values) => `${values}。`,
     choices: { y: 'はい', n: 'いいえ' },
     default: '既定',
-    unused: (label, expects) => `${label}: ${expects ?? 'なし'}。`,
     stored: '保存済みです。空欄の場合はそのまま残します。',
     noDrivers: 'このプロセスには電源ドライバーがありません。',
     byHand: 'パラメーターはありません。マシンのページで求められたときに、手動で電源を操作してください。',

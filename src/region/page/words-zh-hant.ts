@@ -208,7 +208,7 @@ const PARAMETERS: Readonly<Record<string, { readonly label: string; readonly exp
   },
   'virsh power_pass': {
     label: '密碼',
-    expects: '無，因為 Rackboot 用金鑰登入；`rackboot power key` 會產生 authorized_keys 所需的那一行',
+    expects: '僅用於 qemu+ssh:// 且主機不接受 `rackboot power key` 的金鑰時；最多 128 個可列印的字元',
   },
   'webhook power_on_uri': { label: '開啟電源的 URL (POST)', expects: WEB_URL },
   'webhook power_off_uri': { label: '關閉電源的 URL (POST)', expects: WEB_URL },
@@ -1269,7 +1269,6 @@ export const TRADITIONAL_CHINESE: Translation = {
     choices: { y: '是', n: '否' },
     default: '預設',
     expects: (values) => `${values}。`,
-    unused: (label, expects) => `${label}：${expects ?? '無'}。`,
     stored: '已儲存。留空則保留。',
     noDrivers: '此程序沒有電源驅動程式。',
     byHand: '沒有參數：機器的頁面要求時，由您切換電源。',

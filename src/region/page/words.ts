@@ -295,7 +295,6 @@ const POWER = {
   choices: { y: 'yes', n: 'no' },
   default: 'default',
   expects: (values: string) => `${asSentence(values)}.`,
-  unused: (label: string, expects: string | undefined) => `${label}: ${expects ?? 'none'}.`,
   stored: 'Stored. Leave empty to keep it.',
   noDrivers: 'This process has no power drivers.',
   byHand: 'No parameters: you switch it when its page asks you to.',

@@ -63,7 +63,8 @@ const VIRSH: DriverWords<VirshParameter> = {
     },
     power_pass: {
       label: 'Password',
-      expects: 'none, because Rackboot logs in by key; `rackboot power key` prints the line for authorized_keys',
+      expects:
+        'only at qemu+ssh://, for a host that does not accept the key of `rackboot power key`; at most 128 printable characters',
     },
   },
 };
@@ -133,7 +134,8 @@ const COMPLAINTS: Readonly<Record<Complaint, string>> = {
   'stopped-answering': 'the BMC stopped answering',
   'no-session': 'no session could be opened',
   'host-key-changed': "the host's key has changed: if you expect that, remove its line from Rackboot's ssh/known_hosts",
-  'key-not-accepted': 'the host does not accept our key: add the line from `rackboot power key` to its authorized_keys',
+  'key-not-accepted':
+    'the host accepts neither our key nor a password: add the line from `rackboot power key` to its authorized_keys, or correct power_pass',
   'may-not-manage': 'the user may not manage virtual machines there: on Debian it must be in the group libvirt',
   'no-such-guest': 'the host has no such virtual machine',
 };
