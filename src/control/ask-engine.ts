@@ -3,6 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
+import { systemClock } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import { type AnswerLine, type EngineDoor, encodeOrder, errorIn } from '../images/engine/door.ts';
 import type { WorkIo, WorkName, WorkResult, WorkTerms } from '../images/engine/works.ts';
@@ -11,18 +12,25 @@ import { askDaemon } from './ask-daemon.ts';
 // An `import` of this module reads each of its exports, and so loads an unused HTTP client: see `http/server.ts`.
 const { request } = process.getBuiltinModule('node:http');
 
-/** Longer than the daemon itself waits for its thread, which then says why. */
-const OPEN_MS_MAX = 75_000;
+/** The daemon waits as long as its thread works, and says why if it gives up. */
+const OPEN_MS_MAX = 3_600_000;
+const PATIENCE_MS = 10_000;
 
 const doorShape = z.object({ socket: z.string(), tree: z.string() });
 
-/** Has the daemon of this host open the socket. @returns undefined: no daemon runs @throws RackError as `askDaemon` */
-export async function openEngine(stateDir: string): Promise<EngineDoor | undefined> {
+/**
+ * Has the daemon of this host open the socket.
+ * @param onSlow called if that takes longer than PATIENCE_MS @returns undefined: no daemon runs @throws RackError as `askDaemon`
+ */
+export async function openEngine(stateDir: string, onSlow: () => void): Promise<EngineDoor | undefined> {
+  const slow = systemClock.schedule(PATIENCE_MS, onSlow);
   try {
     return doorShape.parse(await askDaemon(stateDir, '/images', 'POST', '', { answerMsMax: OPEN_MS_MAX }));
   } catch (error) {
     if (error instanceof RackError && error.code === 'not-running') return undefined;
     throw error;
+  } finally {
+    slow.cancel();
   }
 }
 

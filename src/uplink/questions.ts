@@ -16,14 +16,20 @@ type Asked<Value> =
 export class Questions<Value> {
   readonly #clock: Clock;
   readonly #answerMsMax: number;
-  readonly #open = new Map<number, { readonly resolve: (asked: Asked<Value>) => void; readonly late: Timer }>();
+  readonly #usedMs: () => number;
+  readonly #open = new Map<number, { readonly resolve: (asked: Asked<Value>) => void; late: Timer }>();
   /** Questions whose callers no longer wait. */
   readonly #abandoned = new Set<number>();
   #next = 1;
 
-  constructor(clock: Clock, answerMsMax: number) {
+  /**
+   * @param answerMsMax a question is abandoned after this time without an answer, in milliseconds
+   * @param usedMs the processor time that the thread has used, in milliseconds: while it changes, a question waits on. Default: it never does
+   */
+  constructor(clock: Clock, answerMsMax: number, usedMs: () => number = () => 0) {
     this.#clock = clock;
     this.#answerMsMax = answerMsMax;
+    this.#usedMs = usedMs;
   }
 
   ask(send: (id: number) => void): Promise<Asked<Value>> {
@@ -31,12 +37,20 @@ export class Questions<Value> {
     const id = this.#next;
     this.#next += 1;
     return new Promise((resolve) => {
-      const late = this.#clock.schedule(this.#answerMsMax, () => {
-        this.#open.delete(id);
-        this.#abandoned.add(id);
-        resolve({ kind: 'no-answer' });
-      });
-      this.#open.set(id, { resolve, late });
+      const wait = (): Timer => {
+        const before = this.#usedMs();
+        return this.#clock.schedule(this.#answerMsMax, () => {
+          const open = this.#open.get(id);
+          if (open !== undefined && this.#usedMs() !== before) {
+            open.late = wait();
+            return;
+          }
+          this.#open.delete(id);
+          this.#abandoned.add(id);
+          resolve({ kind: 'no-answer' });
+        });
+      };
+      this.#open.set(id, { resolve, late: wait() });
       send(id);
     });
   }

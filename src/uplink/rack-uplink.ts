@@ -58,8 +58,8 @@ const HAND_OVER_CHECK_MS = 5;
 /** How long a machine or an operator waits for the thread's answer, in milliseconds. A slower disk counts as failing. */
 const ANSWER_MS_MAX = 4000;
 /**
- * How long an operator waits for the socket of the images, in milliseconds: on a busy host, the thread behind it takes long to start. A thread
- * that ends is known at once.
+ * How long an operator waits for the socket of the images while the threads behind it do nothing, in milliseconds: on a busy host they take
+ * long to start. A thread that ends is known at once.
  */
 const OPEN_IMAGES_MS_MAX = 60_000;
 /** While so many events wait, no leases are added that the region may not know. */
@@ -79,6 +79,8 @@ export interface RackUplinkOptions {
   /** `embedded`: the thread is the region; `remote`: it is the link to one. */
   readonly mode: 'embedded' | 'remote';
   readonly startThread: () => UplinkThread;
+  /** The processor time used by the thread that opens the socket of the images, in milliseconds. Default: unknown. */
+  readonly usedMs?: (() => number) | undefined;
   readonly rack: () => RackDescription;
   /** What it measures of itself; `undefined`: it does not run yet. */
   readonly measure?: (() => RackMeasures | undefined) | undefined;
@@ -148,7 +150,7 @@ export class RackUplink {
     this.#desiredSince = options.cached.sinceMs;
     this.#posts = new Questions(options.clock, ANSWER_MS_MAX);
     this.#commands = new Questions(options.clock, ANSWER_MS_MAX);
-    this.#images = new Questions(options.clock, OPEN_IMAGES_MS_MAX);
+    this.#images = new Questions(options.clock, OPEN_IMAGES_MS_MAX, options.usedMs);
     this.#cursor = options.stream.subscribe(() => this.#collect(EVENTS_PER_TURN_MAX), 'uplink');
   }
 

@@ -42,6 +42,29 @@ test('abandoned questions still count until a blocked thread answers, so it neve
   assert.equal(sent.length, QUESTIONS_MAX + 3);
 });
 
+test('a question waits as long as the thread uses the processor, and no longer', async () => {
+  const clock = new VirtualClock();
+  let usedMs = 0;
+  const questions = new Questions<string>(clock, PATIENCE_MS, () => usedMs);
+  const ended: string[] = [];
+  const ask = (): void => void questions.ask(() => undefined).then(({ kind }) => ended.push(kind));
+  ask();
+  for (let round = 0; round < 100; round += 1) {
+    usedMs += 10;
+    clock.advance(PATIENCE_MS);
+    await Promise.resolve();
+  }
+  assert.deepEqual(ended, [], 'on a busy host it works, however slowly');
+  clock.advance(PATIENCE_MS);
+  await Promise.resolve();
+  await Promise.resolve();
+  assert.deepEqual(ended, ['no-answer']);
+  questions.answer(1, 'late');
+  ask();
+  questions.forget();
+  assert.equal(clock.pending, 0);
+});
+
 test('a thread that ends answers nothing, and the next thread gets new questions', async () => {
   const { clock, questions, sent, ask } = place();
   void ask();

@@ -5,6 +5,7 @@ import { RackError } from '../../errors.ts';
 import type { BundledResult } from '../../images/carry/bundle.ts';
 import type { EngineDoor } from '../../images/engine/door.ts';
 import type { GivenContent, WorkIo, WorkName, WorkResult, WorkTerms } from '../../images/engine/works.ts';
+import { printError } from '../terminal/output.ts';
 import { type ImageTree, isSamePath, openWorkDirectory } from './image-tree.ts';
 import { ImportProgress } from './import-progress.ts';
 import { StopSignals } from './stop-signals.ts';
@@ -54,8 +55,9 @@ export async function haveDone<N extends WorkName>(
 /** The door of the tree's daemon; undefined: none runs, or it has another tree. */
 async function doorOf({ tree, config }: ImageTree): Promise<EngineDoor | undefined> {
   if (config === undefined) return undefined;
+  const tellSlow = (): void => printError('Rackboot is busy: waiting until it takes this; Ctrl-C gives up.');
   try {
-    const door = await openEngine(config.stateDir);
+    const door = await openEngine(config.stateDir, tellSlow);
     return door !== undefined && isSamePath(door.tree, tree) ? door : undefined;
   } catch (error) {
     // Who may not ask another tree's daemon may still own this one.

@@ -45,6 +45,7 @@ import type { Acquaintance } from '../../uplink/stranger-events.ts';
 import type { UplinkThreadData } from '../../uplink/thread-data.ts';
 import type { Rack } from './rack.ts';
 import { checkRegion } from './region-preflight.ts';
+import { usedTime } from './threads.ts';
 
 /** How long the region may take to store its data and end, in milliseconds. */
 const REGION_STOP_MS = 5000;
@@ -266,6 +267,7 @@ export class RegionSide {
     this.#uplink = new RackUplink({
       mode: config().uplink.mode,
       startThread: () => this.#startThread(),
+      usedMs: () => usedTime('images') ?? usedTime(config().uplink.mode === 'embedded' ? 'region' : 'uplink') ?? 0,
       rack: () => describe(this.uuid),
       measure,
       imageTree: () => config().boot.tree,

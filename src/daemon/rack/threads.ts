@@ -35,6 +35,9 @@ function usedTimes(): ReadonlyMap<string, number> {
   return used;
 }
 
+/** The time that a thread used a processor, in milliseconds; undefined: there is none of this name. */
+export const usedTime = (name: string): number | undefined => usedTimes().get(name);
+
 const OWN = 'rack';
 
 /** Create it before the first thread starts. */
