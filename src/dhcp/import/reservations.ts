@@ -256,6 +256,11 @@ function readIsc(lines: readonly string[]): ReservationFile {
     else if (first === 'option' && second === 'domain-name') found.addDomain(statement[2]?.text ?? '');
     statement = [];
   }
+  // A cut-off file.
+  const [first, name] = statement;
+  const begun = first?.text.toLowerCase() === 'host' ? [{ line: first.line, name: name?.text ?? '' }] : [];
+  for (const host of [...open.flatMap((one) => one ?? []), ...begun])
+    found.left.push({ line: host.line, text: `host ${host.name}`, reason: 'the file ends within it' });
   return found;
 }
 

@@ -140,6 +140,18 @@ test('what is no configuration, or is cut off anywhere, throws nothing', () => {
   assert.equal(detectReservations('hello'), undefined);
 });
 
+test('a host of ISC within which the file ends is named, those before it are taken', () => {
+  const host = (name: string): string => `host ${name} { hardware ethernet 2:2:3:4:5:6; fixed-address 10.20.0.64; }`;
+  const named = (text: string) => {
+    const { reservations, left } = readReservations('isc', text);
+    return [reservations.length, ...left.map(({ line, text: what, reason }) => `${line} ${what}: ${reason}`)];
+  };
+  assert.deepEqual(named(host('a')), [1]);
+  assert.deepEqual(named(`group {\n${host('a')}\n`), [1], 'the end of a group says nothing of a host');
+  for (const cut of ['host b', 'host b {', 'host b { hardware ethernet 2:2:3:4:5:7;', host('b').slice(0, -1)])
+    assert.deepEqual(named(`${host('a')}\n${cut}`), [1, '2 host b: the file ends within it'], cut);
+});
+
 const idHost = (option: string) => `host a { ${option}; fixed-address 10.20.0.64; }`;
 const keaHost = (key: string, value: string) =>
   `{ "Dhcp4": { "reservations": [ { "${key}": "${value}", "ip-address": "10.20.0.64" } ] } }`;
