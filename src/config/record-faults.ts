@@ -1,9 +1,13 @@
 // What a rack with this configuration would make of `dns.records`, said by the rack's own names (`dns/names.ts`). Machines and the addresses
 // that users reserved are unknown here.
 
+import { isEndless } from '../dns/answer.ts';
 import type { NamedAddress } from '../dns/configured-records.ts';
 import { DNS_EVENTS, type NameReport } from '../dns/events.ts';
+import { LocalZones } from '../dns/local-zones.ts';
+import { parseName } from '../dns/name.ts';
 import { Names } from '../dns/names.ts';
+import { Zones } from '../dns/zones.ts';
 import { formatIpv4, type Ipv4, networkContains } from '../net/address.ts';
 import type { RackConfig } from './rack-config.ts';
 
@@ -35,7 +39,12 @@ interface RecordFaults {
   readonly left: readonly RecordFault[];
   /** These records would take the name of a host or of the rack. */
   readonly taking: readonly RecordFault[];
+  /** These aliases lead in a circle unless a machine has the name where they lead: a wildcard that covers its own target. */
+  readonly circling: readonly Omit<RecordFault, 'reason'>[];
 }
+
+/** Below a wildcard; of no host. */
+const ANY_LABEL = 'any-other-name';
 
 export function findRecordFaults(config: NamedConfig): RecordFaults {
   const { selfName, domains, selfAddresses, records } = config.dns;
@@ -54,7 +63,16 @@ export function findRecordFaults(config: NamedConfig): RecordFaults {
     const place = address === undefined ? {} : { address: formatIpv4(address) };
     return { index, kind, reason: report.reason ?? '', message: DNS_EVENTS[kind].text({ ...params, ...place }) };
   });
+  const facts = { names, zones: new Zones(config.dns), localZones: new LocalZones(config.dns.forwardZones) };
+  const circling = records.flatMap(({ name, type, data }, index) => {
+    const probed = parseName(name)?.replace(/^\*(?=\.)/, ANY_LABEL);
+    const isLeft = type !== 'CNAME' || probed === undefined || faults.some((fault) => fault.index === index);
+    if (isLeft || !isEndless(probed, facts)) return [];
+    const message = `The CNAME of ${name} leads to ${data}, which only leads on in a circle: no answer (SERVFAIL) unless a host is called ${data}`;
+    return { index, message };
+  });
   return {
+    circling,
     left: faults.filter(({ kind }) => kind === 'dns.record-invalid'),
     taking: faults.filter(({ kind }) => kind === 'dns.name-conflict'),
   };

@@ -59,6 +59,12 @@ export function answerQuery(query: Query, client: Ipv4, facts: AnswerFacts): Ans
   return answer;
 }
 
+/** True if a name leads through aliases without an end, so that it has no answer. */
+export function isEndless(name: string, facts: Pick<AnswerFacts, 'zones' | 'localZones' | 'names'>): boolean {
+  const answer = resolve(name, TYPE.A, { ...facts, clients: [] });
+  return answer.kind === 'reply' && answer.reply.rcode === RCODE.SERVFAIL;
+}
+
 function isClient(client: Ipv4, clients: readonly Ipv4Network[]): boolean {
   for (let index = 0; index < clients.length; index += 1) {
     const network = clients[index];

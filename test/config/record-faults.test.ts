@@ -60,6 +60,17 @@ test('a record that takes the name of a host or of the rack is named', () => {
   assert.deepEqual([left, taking.map(({ index }) => index)], [[], [0, 1]]);
 });
 
+test('an alias that only leads back to its own wildcard is named, unless a host has the name where it leads', () => {
+  const circling = (records: string): readonly number[] => faultsOf(records).circling.map(({ index }) => index);
+  const star = '{ name: "*.maas", type: CNAME, data: x.maas }';
+  assert.deepEqual(circling(star), [0]);
+  assert.deepEqual(circling(`${star}, { name: a.maas, type: CNAME, data: y.maas }`), [0, 1], 'and what leads to it');
+  assert.deepEqual(circling(`${star}, { name: x.maas, type: A, data: 10.20.0.9 }`), []);
+  assert.deepEqual(circling('{ name: "*.maas", type: CNAME, data: two-ids.maas }'), []);
+  assert.deepEqual(circling('{ name: "*.maas", type: CNAME, data: www.example }'), []);
+  assert.deepEqual(circling('{ name: "*.apps.maas", type: CNAME, data: rack-1.maas }'), []);
+});
+
 test('the settings refuse a new record that no rack would serve, and leave those that are there alone', () => {
   const rules = settingsRules(() => []);
   const settings = (...names: readonly string[]) => ({

@@ -48,10 +48,13 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
     ...(tree?.isFault === true ? [treeProblem(tree)] : []),
     ...sourcesProblems(file),
   ];
+  const records = parsed.ok ? findRecordFaults(parsed.config) : undefined;
   const waiting = parsed.ok
     ? [
         ...wideDoors(parsed.config).map(noteText),
-        ...findRecordFaults(parsed.config).taking.map(({ index, message }) => `dns.records[${index}]: ${message}`),
+        ...[...(records?.taking ?? []), ...(records?.circling ?? [])].map(
+          ({ index, message }) => `dns.records[${index}]: ${message}`,
+        ),
         ...absentLoaders(parsed.config.boot),
         ...asOwnerOf(parsed.config.stateDir, () => otherKeyLines(parsed.config)),
         ...waitingLines(parsed.config),
