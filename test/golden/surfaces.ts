@@ -1,7 +1,6 @@
 // What others depend on, as text: the API as its clients learn it, the help of each command, metrics, keys of the configuration, events and
-// refusals, the databases, the bytes with which the rack answers the captured questions of real clients, and what is said of networks
-// (networks.ts). `write.ts` stores them in fixtures/golden; golden.test.ts compares. Everything is taken from the outside where that is
-// possible, so that the code behind it may move.
+// refusals, the databases, the bytes with which the rack answers the captured questions of real clients, what is said of networks (networks.ts),
+// and what loaders get (boot-texts.ts). `write.ts` stores them in fixtures/golden; golden.test.ts compares. Everything is taken from the outside where that is possible, so that the code behind it may move.
 //
 // 1. A surface does not depend on the host, the time, or chance.
 
@@ -30,6 +29,7 @@ import { ANY } from '../../src/net/address.ts';
 import { REFUSALS } from '../../src/region/records/refusal.ts';
 import { EVENT_KINDS } from '../../src/region/reports/reported.ts';
 import { RunningRack } from '../support/running-rack.ts';
+import { bootTexts } from './boot-texts.ts';
 import { SCENES } from './network-scenes.ts';
 import { CHANGES } from './network-writes.ts';
 import { takeScene } from './networks.ts';
@@ -174,19 +174,24 @@ function dhcpAnswers(): string {
   return lines(found);
 }
 
-/** What is said of the networks of each scene. */
-export async function takeNetworks(): Promise<Surfaces> {
+async function takeNetworks(): Promise<Surfaces> {
   const found: [string, string][] = [];
   for (const scene of SCENES)
     found.push([`networks-${scene.name}.json`, await takeScene(scene, CHANGES[scene.name] ?? [])]);
   return new Map(found);
 }
 
+/** What needs no running rack, by the word of `write.ts`. */
+export const PARTS: Readonly<Record<string, () => Promise<Surfaces>>> = {
+  networks: takeNetworks,
+  boots: async () => new Map([['boot-texts.txt', bootTexts()]]),
+};
+
 /** Everything. @param place where a rack may run */
 export async function takeSurfaces(place: LabPlace): Promise<Surfaces> {
   const events = [...EVENT_KINDS].map(([kind, { level }]) => `${kind} ${level}`);
   const refusals = Object.entries(REFUSALS).map(([name, { status }]) => `${status} ${name}`);
-  return new Map([
+  const found = new Map([
     ...(await ofRunningRack(place)),
     ['commands.txt', commandHelps()],
     ['configuration.json', pretty(z.toJSONSchema(writtenConfigSchema, { io: 'input', unrepresentable: 'any' }))],
@@ -202,6 +207,7 @@ export async function takeSurfaces(place: LabPlace): Promise<Surfaces> {
       ),
     ],
     ['dhcp-answers.txt', dhcpAnswers()],
-    ...(await takeNetworks()),
   ]);
+  for (const take of Object.values(PARTS)) for (const [name, text] of await take()) found.set(name, text);
+  return found;
 }
