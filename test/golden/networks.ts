@@ -10,7 +10,6 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mock } from 'node:test';
-import { isDeepStrictEqual } from 'node:util';
 import { listHosts } from '../../src/cli/config/hosts.ts';
 import { exportConfig, showConfig } from '../../src/cli/config/store.ts';
 import { readConfigFile } from '../../src/config/config-file.ts';
@@ -205,8 +204,8 @@ async function addMachine(site: Site, { bootedAt, own, remote = [] }: Scene): Pr
   await site.done('admin', 'POST', '2.0/machines/?op=allocate', { system_id: systemId });
 }
 
-/** The ids of objects by the names that people know: a machine's, the first address of a range, the router of a route, a VLAN's, a fabric's. */
-async function idsOf({ ask }: AskedApi): Promise<ReadonlyMap<string, string>> {
+/** The ids of objects by the names that people know: a machine's, its interfaces', the first address of a range, the router of a route, a VLAN's, a fabric's. */
+export async function idsOf({ ask }: AskedApi): Promise<ReadonlyMap<string, string>> {
   const rows = async (path: string) => (await ask('GET', path)).json;
   const ids = new Map<string, string>();
   for (const { hostname, system_id, interface_set } of [
@@ -215,6 +214,7 @@ async function idsOf({ ask }: AskedApi): Promise<ReadonlyMap<string, string>> {
   ]) {
     ids.set(hostname, system_id);
     ids.set(`${hostname} nic`, String(interface_set[0]?.id));
+    for (const { id, name } of interface_set) ids.set(`${hostname} ${name}`, String(id));
   }
   for (const range of [...(await rows('2.0/ipranges/')), ...(await rows('2.0/ipranges/?type=static'))])
     ids.set(range.start_ip, String(range.id));
@@ -229,11 +229,22 @@ async function idsOf({ ask }: AskedApi): Promise<ReadonlyMap<string, string>> {
   return ids;
 }
 
+/** A text with names in place of the ids that chance chose. */
+export const withNames = (text: string, ids: ReadonlyMap<string, string>): string =>
+  [...ids].reduce((all, [name, id]) => (/[a-z]/i.test(id) ? all.replaceAll(id, `id-of-${name}`) : all), text);
+
 /** A path and fields with ids in place of names. */
-function filled(ids: ReadonlyMap<string, string>, path: string, fields: Fields = {}): readonly [path: string, Fields] {
+export function filled(
+  ids: ReadonlyMap<string, string>,
+  path: string,
+  fields: Fields = {},
+): readonly [path: string, Fields] {
   const fill = (text: string): string =>
     text.replace(/\{([^{}":]+)\}/g, (_all, name: string) => ids.get(name) ?? assert.fail(`nothing is called ${name}`));
-  const sent = Object.entries(fields).map(([name, value]) => [name, typeof value === 'string' ? fill(value) : value]);
+  const sent = Object.entries(fields).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? fill(value) : value?.map(fill),
+  ]);
   return [fill(path), Object.fromEntries(sent)];
 }
 
@@ -279,14 +290,15 @@ async function answersOf(site: Site, { own, remote = [] }: Scene): Promise<Reado
 }
 
 /** Shows values whole, but an object that was shown before, at any depth, by its URI. */
-function whole(): (value: unknown) => unknown {
-  const known = new Map<string, unknown>();
+export function whole(): (value: unknown) => unknown {
+  const known = new Map<string, string>();
   return function show(value: unknown): unknown {
     if (Array.isArray(value)) return value.map(show);
     if (typeof value !== 'object' || value === null) return value;
     const uri = 'resource_uri' in value ? String(value.resource_uri) : '';
-    if (uri !== '' && isDeepStrictEqual(known.get(uri), value)) return uri;
-    if (uri !== '' && !known.has(uri)) known.set(uri, value);
+    const text = JSON.stringify(value);
+    if (uri !== '' && known.get(uri) === text) return uri;
+    if (uri !== '' && !known.has(uri)) known.set(uri, text);
     return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, show(one)]));
   };
 }
@@ -337,7 +349,7 @@ class Tried extends Error {
 }
 
 /** What a change would be answered. */
-async function tried(site: Site, ids: ReadonlyMap<string, string>, { requests }: Change): Promise<string> {
+export async function tried(site: AskedApi, ids: ReadonlyMap<string, string>, { requests }: Change): Promise<string> {
   const { region, store } = site.place;
   const run = async (): Promise<string> => {
     const lines: string[] = [];
@@ -381,7 +393,7 @@ function found<T>(
   return assert.fail(`no ${path}`);
 }
 
-async function called({ place }: Site, by: CallerName, method: Method, at: string, given: Fields): Promise<string> {
+async function called({ place }: AskedApi, by: CallerName, method: Method, at: string, given: Fields): Promise<string> {
   const [, version, path = '', op] = /^([12]\.0)\/([^?]*)(?:\?op=(\w+))?$/.exec(at) ?? assert.fail(at);
   assert.ok(version === '1.0' || version === '2.0');
   const [operations, parts] = found(operationsByPath(version), path);
@@ -392,7 +404,7 @@ async function called({ place }: Site, by: CallerName, method: Method, at: strin
   return lineOf(await runOperation(operations, method, call, fields));
 }
 
-async function actedOn({ place }: Site, at: string, given: Fields): Promise<string> {
+async function actedOn({ place }: AskedApi, at: string, given: Fields): Promise<string> {
   const [path = '', query = ''] = at.split('?');
   const [page, parts] = found(
     PAGES.map((one) => [one.path.replace('/MAAS/', ''), one] as const),
@@ -422,7 +434,7 @@ function refusalLine(refusal: Refusal): string {
 const LINE = 120;
 
 /** JSON in which what is short is on one line. */
-function pretty(value: unknown, indent = ''): string {
+export function pretty(value: unknown, indent = ''): string {
   const line = JSON.stringify(value);
   if (typeof value !== 'object' || value === null || indent.length + line.length < LINE) return line;
   const [isList, further] = [Array.isArray(value), `${indent} `];
@@ -451,9 +463,7 @@ export async function takeScene(scene: Scene, changes: readonly Change[]): Promi
       assert.ok(!(change.name in answered), change.name);
       answered[change.name] = await tried(site, ids, change);
     }
-    text = `${pretty({ ...answers, changes: answered })}\n`;
-    for (const [name, id] of ids)
-      if (/^[a-z0-9]{6}$/.test(id) && !/^\d+$/.test(id)) text = text.replaceAll(id, `id-of-${name}`);
+    text = withNames(`${pretty({ ...answers, changes: answered })}\n`, ids);
   });
   return text;
 }

@@ -71,8 +71,11 @@ const nameOf = (path: string) =>
     .replaceAll(/[^\w-]+/g, '-')
     .replace(/-$/, '') || 'machines';
 
+/** Where there is a region to furnish. */
+type RegionAt = Pick<LiveRegion, 'region'>;
+
 /** Enlists a machine with several disks. @returns its system id */
-async function enlist({ region }: LiveRegion) {
+async function enlist({ region }: RegionAt) {
   const disks = Array.from({ length: 3 }, (_, index) => ({
     name: `sd${'abc'.charAt(index)}`,
     bytes: 8e12,
@@ -94,7 +97,7 @@ async function enlist({ region }: LiveRegion) {
 }
 
 /** Fills the lists of the pages: tags, scripts, a key, accounts. */
-async function fill({ region }: LiveRegion) {
+async function fill({ region }: RegionAt) {
   const { store, clock } = region;
   const atMs = clock.wallTimeMs();
   const event = { type: 'AUTHORISATION', code: 'rack', params: { text: 'made' }, atMs, username: 'admin' } as const;
@@ -138,7 +141,7 @@ async function fill({ region }: LiveRegion) {
 const LAB_SUBNET = 0x0a140000;
 
 /** A rack that serves a network, with a lease, a reservation, a heard host and another DHCP server in it. */
-async function fillNetworks({ region }: LiveRegion) {
+async function fillNetworks({ region }: RegionAt) {
   const lab = { ...rackInterface('10.20.0.0/24'), name: 'lab', foreign_dhcp_ip: '10.20.0.9' };
   const addresses = [{ interface: 'eth4', address: '172.16.9.1/24' }];
   await region.racks.putOwn({
@@ -177,7 +180,7 @@ async function fillNetworks({ region }: LiveRegion) {
 }
 
 /** Fills the page of images with an import in every state, and sources with selections. */
-async function fillImages({ region }: LiveRegion) {
+async function fillImages({ region }: RegionAt) {
   const { store, clock } = region;
   const nowMs = clock.wallTimeMs();
   const event = { type: 'IMAGES', code: 'rack', params: { text: 'made' }, atMs: nowMs, username: 'admin' } as const;
@@ -214,7 +217,7 @@ async function fillImages({ region }: LiveRegion) {
 }
 
 /** Racks: one in this process, one that is heard and measures, one that waits with a network of the other. */
-async function fillRacks({ region }: LiveRegion) {
+async function fillRacks({ region }: RegionAt) {
   const interfaces = [rackInterface('10.20.0.0/24')];
   await region.racks.putOwn({ uuid: OTHER_UUID, name: 'rack-1', version: '0.1.0', interfaces, pinned: [] });
   const rack = await acceptRack(region);
@@ -326,33 +329,43 @@ interface WalkedPage {
   readonly name: string;
 }
 
+/** The configuration and the parts of a region that `furnish` fills. */
+export const FURNISHED = {
+  config: { ownRack: { uuid: OTHER_UUID, name: 'rack-1', file: '/etc/rackboot/rackboot.yaml', values: {} } },
+  parts: {
+    power: {
+      ...heldPower(),
+      drivers: POWER_DRIVERS,
+      reading: () => ({ state: 'off', atMs: 0, ageSeconds: 5 }) as const,
+    },
+    listImages: async () => [IMAGE],
+    fileSources: fileSourcesReader(undefined),
+    askOffers: async ({ name }: { readonly name: string }) => offersOf(name),
+    freeBytes: async () => 2 ** 35,
+  },
+};
+
+/** Puts something of everything into a region. @returns the system id of its machine */
+export async function furnish(place: RegionAt): Promise<string> {
+  const systemId = await enlist(place);
+  await fill(place);
+  await fillImages(place);
+  await fillRacks(place);
+  await fillNetworks(place);
+  return systemId;
+}
+
 /** A region with something of everything, and the system id of its machine. */
 export async function startFurnishedRegion(): Promise<LiveRegion & { readonly systemId: string }> {
-  const reading = () => ({ state: 'off', atMs: 0, ageSeconds: 5 }) as const;
-  const power = { ...heldPower(), drivers: POWER_DRIVERS, reading };
-  const live = await startRegion(
-    { ownRack: { uuid: OTHER_UUID, name: 'rack-1', file: '/etc/rackboot/rackboot.yaml', values: {} } },
-    {
-      power,
-      listImages: async () => [IMAGE],
-      fileSources: fileSourcesReader(undefined),
-      askOffers: async ({ name }) => offersOf(name),
-      freeBytes: async () => 2 ** 35,
-    },
-  );
-  const systemId = await enlist(live);
-  await fill(live);
-  await fillImages(live);
-  await fillRacks(live);
-  await fillNetworks(live);
-  return { ...live, systemId };
+  const live = await startRegion(FURNISHED.config, FURNISHED.parts);
+  return { ...live, systemId: await furnish(live) };
 }
 
 /** Every page, each in the states in which it differs: between two pages, the region changes. */
 export async function* walkPages({
   region,
   systemId,
-}: Awaited<ReturnType<typeof startFurnishedRegion>>): AsyncGenerator<WalkedPage> {
+}: RegionAt & { readonly systemId: string }): AsyncGenerator<WalkedPage> {
   for (const path of PATHS) yield { path: `/MAAS/${path}`, name: nameOf(path) };
   yield { path: '/MAAS/machines/many/?which=all&action=lock&query=', name: 'many' };
   yield { path: '/MAAS/machines/?kind=devices', name: 'devices' };
