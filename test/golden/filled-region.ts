@@ -1,4 +1,5 @@
-// What a region with something of everything in it answers: the bodies of every GET of both APIs.
+// What a region with something of everything in it answers and shows: the bodies of every GET of both APIs, the controls of every form of the
+// page in all languages, and what each state answers to each command.
 //
 // 1. Its time stands still. What chance chose (system ids, keys) has a name in its place, because work before it in the same process draws, too.
 // 2. Every GET of the table of operations is asked: a new one needs the parts of its path in PLACES, or fails.
@@ -6,15 +7,23 @@
 import assert from 'node:assert/strict';
 import { mock } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
+import { POWER_DRIVERS } from '../../src/power/drivers.ts';
 import type { Operation } from '../../src/region/api/call/operation.ts';
 import { API_VERSIONS, OPERATIONS } from '../../src/region/api/operations.ts';
+import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { keyOfMachine } from '../../src/region/metadata/machine-keys.ts';
-import { FURNISHED, furnish } from '../page/furnished-region.ts';
+import { LANGUAGES } from '../../src/region/page/languages.ts';
+import { cookieName } from '../../src/region/page/login.ts';
+import { MANY_PATH, offeredActions } from '../../src/region/page/many-actions.ts';
+import { PAGES } from '../../src/region/page/routes.ts';
+import { STATUSES } from '../../src/region/records/lifecycle.ts';
+import { FURNISHED, furnish, walkPages } from '../page/furnished-region.ts';
 import { addMachine, macText } from '../region/api/rights/bobs-objects.ts';
 import { IMAGE, sshKey } from '../region/api/sent/trial.ts';
 import { type AskedApi, withAskedApi } from '../region/asked-api.ts';
+import { ADMIN } from '../region/page/view.ts';
 import { OTHER_UUID } from '../region/racks/rack-place.ts';
-import { filled, idsOf, pretty, type Request, whole, withNames } from './networks.ts';
+import { filled, idsOf, pretty, type Request, tried, whole, withNames } from './networks.ts';
 
 /** A machine in each of these states, of this name. */
 const MACHINES = ['new', 'ready', 'allocated', 'deployed', 'broken', 'rescue-mode'] as const;
@@ -189,6 +198,121 @@ async function answersOf(
   return `${pretty(answers)}\n`;
 }
 
+const CONTROLS = new Set('input select option textarea label legend button summary p'.split(' '));
+const FOR_THE_EYE =
+  / (?:class|id|for|style|aria-describedby|autocomplete|autocapitalize|spellcheck|autofocus|data-[\w-]+)(?:="[^"]*")?|(?<=name="shown\.[^"]*") value="[^"]*"/g;
+
+/** The labels of links that look like buttons, and the forms of a page, each with a line for each control or text about it. */
+function formsIn(page: string): readonly (readonly string[])[] {
+  const [main = ''] = /<main.*<\/main>/s.exec(page) ?? [];
+  const links = [...main.matchAll(/<a class="button[^>]*>([^<]*)</g)].map(([, label]) => label);
+  const forms = [...main.matchAll(/<form\b.*?<\/form>/gs)].map(([form]) => {
+    const lines: string[] = [];
+    for (const [, tag, attributes = '', text = ''] of form.matchAll(/<(\w+)([^>]*)>|<\/\w+>|([^<]+)/g)) {
+      const isControl = tag === 'form' || CONTROLS.has(tag ?? '');
+      if (isControl && !attributes.includes('name="csrf"')) lines.push(tag + attributes.replace(FOR_THE_EYE, ''));
+      else if (text.trim() !== '') lines.push(`${lines.pop()} ${text.trim()}`);
+    }
+    return lines;
+  });
+  return [[`links ${links.join(' · ')}`], ...forms];
+}
+
+/** Lines in all languages, which have as many: once, if they are alike. */
+const inAll = (texts: readonly (readonly string[])[]): string =>
+  (texts.toSorted((one, other) => other.length - one.length)[0] ?? [])
+    .map((_line, index) => [...new Set(texts.map((lines) => lines[index]))].join('\n    '))
+    .join('\n');
+
+/** The page of this path, by the pattern with the fewest names. */
+const pagesByNames = PAGES.toSorted((one, other) => one.path.split(':').length - other.path.split(':').length);
+const pageAt = (path: string) =>
+  pagesByNames.find((page) => new RegExp(`^${page.path.replace(/:\w+/g, ANY)}$`).test(path));
+
+/** The forms that an administrator is served, each where it is first met: those of the walk, of variants, and of what these link to. */
+async function controls({ place, systemId }: FilledSite): Promise<string> {
+  const { region, store } = place;
+  const context = makeContext(region);
+  const app = buildApp(context);
+  const admin = (await store.accounts.findUser('admin')) ?? assert.fail('no administrator');
+  const cookie = `${cookieName(undefined)}=${await context.sessions.open(admin)}`;
+  const found = new Set<string>();
+  const lines: string[] = [];
+  const links = new Set<string>();
+  const left = new Set(PAGES);
+  const visit = async (path: string, name = ''): Promise<void> => {
+    const pages: (readonly (readonly string[])[])[] = [];
+    for (const { tags } of LANGUAGES) {
+      const headers = { host: 'rack.example', accept: 'text/html', cookie: `${cookie}; rackboot-language=${tags[0]}` };
+      const { statusCode, body } = await app.inject({ url: path, headers });
+      assert.equal(statusCode, 200, path);
+      for (const [, link = ''] of body.matchAll(/ href="([^"?#]+)"/g)) links.add(link);
+      pages.push(formsIn(body));
+    }
+    const page = pageAt(path.replace(/\?.*/, ''));
+    if (page !== undefined) left.delete(page);
+    for (const index of (pages[0] ?? []).keys()) {
+      const form = inAll(pages.map((forms) => forms[index] ?? []));
+      assert.ok(!form.includes('undefined'), form);
+      if (!found.has(form)) lines.push(`\n${path} ${name}\n${form}`);
+      found.add(form);
+    }
+  };
+  for await (const { path, name } of walkPages({ region, systemId })) await visit(path, name);
+  for (const { name } of POWER_DRIVERS) await visit(`/MAAS/machines/${systemId}/power/?driver=${name}`);
+  for (const { name } of offeredActions({ viewer: ADMIN }, false))
+    await visit(`${MANY_PATH}?which=all&action=${name}&query=`);
+  for (const link of links) {
+    const page = pageAt(link);
+    if (page !== undefined && left.has(page)) await visit(link);
+  }
+  await app.close();
+  assert.deepEqual(
+    [...left].map(({ path }) => path),
+    [LINKED_NOWHERE.path],
+  );
+  return `${lines.join('\n')}\n`;
+}
+
+/** It has a run, which is not begun here, and no form. */
+const LINKED_NOWHERE = pageAt(`${MANY_PATH}1/`) ?? assert.fail('no page of runs');
+
+const COMMANDS = [
+  ...['accept', 'commission', 'deploy', 'release', 'abort', 'mark_broken', 'mark_fixed', 'mark_missing', 'rescue_mode'],
+  ...['exit_rescue_mode', 'retire', 'reinstate', 'override_failed_testing', 'test', 'lock', 'unlock', 'debug_login'],
+  ...['power_on', 'power_off', 'power_cycle'],
+];
+const SYSTEM = { osystem: IMAGE.os, distro_series: IMAGE.release };
+
+/** What a machine in each state answers to each command. */
+async function stateAnswers(site: FilledSite): Promise<string> {
+  const path = `2.0/machines/${site.systemId}/?op=`;
+  const lines: string[] = [];
+  for (const { status, name } of STATUSES) {
+    lines.push(name);
+    await site.place.store.changeMachine<never>(site.systemId, 1, () => ({
+      kind: 'change',
+      fields: { status, owner: undefined },
+      events: [],
+    }));
+    const requests: readonly Request[] = [
+      ['admin', 'POST', '2.0/machines/?op=allocate', { system_id: site.systemId }],
+      ...COMMANDS.map((op): Request => ['admin', 'POST', path + op, op === 'deploy' ? SYSTEM : {}]),
+    ];
+    const groups = new Map<string, string[]>();
+    for (const request of requests) {
+      const op = request[2].replace(/.*=/, '');
+      const [answer = '', possible] = (await tried(site, new Map(), { name: op, requests: [request] })).split(
+        ' Possible: ',
+      );
+      const group = possible === undefined ? answer.replace(/^done.*/, 'done') : `possible: ${possible}`;
+      groups.set(group, [...(groups.get(group) ?? []), possible === undefined ? op : `${op}: ${answer}`]);
+    }
+    for (const [group, answers] of groups) lines.push(`  ${group}`, ...answers.map((answer) => `    ${answer}`));
+  }
+  return `${lines.join('\n')}\n`;
+}
+
 /** Everything, by name of its file. */
 export async function takeFilledRegion(): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>();
@@ -198,6 +322,8 @@ export async function takeFilledRegion(): Promise<ReadonlyMap<string, string>> {
     const ids = await idsIn(site);
     const add = (name: string, text: string) => found.set(name, withNames(text, ids));
     for (const version of API_VERSIONS) add(`api-${version}-answers.json`, await answersOf(site, version, ids));
+    add('forms.txt', await controls(site));
+    add('states.txt', await stateAnswers(site));
   });
   time.mock.restore();
   return found;

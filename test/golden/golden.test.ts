@@ -1,5 +1,5 @@
 // What others depend on is as fixtures/golden says; `write.ts` stores a wanted difference.
-// @host waits, 60 s
+// @host waits, 75 s
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { missing } from '../support/needs.ts';
 import { GOLDEN, PLACE, takeSurfaces } from './surfaces.ts';
 
-test('API, commands, metrics, configuration, events, refusals, databases and answers to captures are as stored', {
+test('API, commands, metrics, configuration, events, refusals, databases, and answers to captures, clients, people and loaders are as stored', {
   skip: missing('linux'),
 }, async (t) => {
   const surfaces = await takeSurfaces(PLACE);

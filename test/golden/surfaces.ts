@@ -1,6 +1,6 @@
 // What others depend on, as text: the API as its clients learn it, the help of each command, metrics, keys of the configuration, events and
 // refusals, the databases, the bytes with which the rack answers the captured questions of real clients, what is said of networks (networks.ts),
-// what a filled region answers (filled-region.ts), and what loaders get (boot-texts.ts). `write.ts` stores them in fixtures/golden;
+// what a filled region answers and shows (filled-region.ts), and what loaders get (boot-texts.ts). `write.ts` stores them in fixtures/golden;
 // golden.test.ts compares. Everything is taken from the outside where that is possible, so that the code behind it may move.
 //
 // 1. A surface does not depend on the host, the time, or chance.

@@ -157,7 +157,7 @@ function filtersOf(view: View, choice: Choice): Html {
     <button class="button plain">${filters.show}</button>
     ${isNarrowed(choice) ? html`<a href="${EVENTS_PATH}">${filters.clear}</a>` : nothing}
     <details id="more-filters" class="more"${more ? html` open` : nothing}><summary>${filters.more}</summary><div class="filters">
-    ${filterSelect('kind', filters.kind, [['', filters.anyKind], ...kinds.toSorted(([, a], [, b]) => a.localeCompare(b))], choice.kind)}
+    ${filterSelect('kind', filters.kind, [['', filters.anyKind], ...kinds.toSorted(([, a], [, b]) => a.localeCompare(b, words.frame.language))], choice.kind)}
     ${filterSelect('rack', filters.rack, [['', filters.anyRack], ...racks], choice.rack)}
     ${field('machine', filters.machine, filters.machineHint)}${field('user', filters.user, filters.userHint)}
     ${time('since', filters.since)}${time('until', filters.until)}</div></details></form>`;
