@@ -1,7 +1,11 @@
 // An error of the operating system that no command expected, as a sentence: what could not be done, where, and what to do.
 
+import { join } from 'node:path';
 import { osErrorCode } from '../../errors.ts';
 import { ownUserName } from '../../files/ownership.ts';
+import { REINSTALL } from '../../named-documents.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..', '..');
 
 type Words = (where: string) => string;
 
@@ -10,7 +14,11 @@ const forbidden: Words = (where) =>
 const full: Words = (where) => `there is no room for ${where}: make room (df -h shows where), then repeat the command`;
 const unreached: Words = (where) => `${where} does not answer: is it running, and is the address right?`;
 
-/** By the codes of errno(3). */
+/** A command of root that acts as the service's user loads parts of itself then, too: Node says the same of a missing file and an unreadable one. */
+const unloaded: Words = () =>
+  `${ownUserName()} cannot load all of Rackboot in ${ROOT}: put it where that user can read it, such as /opt/rackboot, or complete it: ${REINSTALL}`;
+
+/** By the codes of errno(3), and those of Node for its modules. */
 const SENTENCES: Readonly<Record<string, Words>> = {
   EACCES: forbidden,
   EPERM: forbidden,
@@ -30,6 +38,8 @@ const SENTENCES: Readonly<Record<string, Words>> = {
   ETIMEDOUT: unreached,
   EHOSTUNREACH: unreached,
   ENETUNREACH: unreached,
+  ERR_MODULE_NOT_FOUND: unloaded,
+  MODULE_NOT_FOUND: unloaded,
   EADDRINUSE: (where) => `another program has ${where}: stop that, or name another address or port`,
 };
 

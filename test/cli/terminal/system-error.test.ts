@@ -37,6 +37,15 @@ test('the first of several addresses that were tried is named', () => {
   assert.match(systemErrorText(all) ?? '', /^127\.0\.0\.1:80 does not answer/);
 });
 
+test('a part of the program that this user cannot load is named with what to do', async () => {
+  const unread = await import(`${import.meta.dirname}/no-such-file.ts`).catch((error: unknown) => error);
+  for (const error of [unread, failure('MODULE_NOT_FOUND', {})])
+    assert.match(
+      systemErrorText(error) ?? '',
+      /cannot load all of Rackboot in \/\S+: put it where that user can read it/,
+    );
+});
+
 test('an error of the program itself is none', () => {
   assert.equal(systemErrorText(new TypeError('x is not a function')), undefined);
   assert.equal(systemErrorText(failure('ERR_INVALID_ARG_TYPE', {})), undefined);
