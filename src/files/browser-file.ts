@@ -30,7 +30,7 @@ export interface BrowserFile {
 export function readBrowserFile(directory: string, stem: string, kind: keyof typeof MEDIA_TYPES): BrowserFile {
   const typed = join(directory, `${stem}.ts`);
   const isTyped = kind === 'js' && existsSync(typed);
-  const source = readText(isTyped ? typed : join(directory, `${stem}.${kind}`));
+  const source = readInstalled(isTyped ? typed : join(directory, `${stem}.${kind}`));
   const digest = createHash('sha256').update(source).digest('hex').slice(0, NAME_DIGITS);
   let stripped: string | undefined;
   return {
@@ -43,7 +43,8 @@ export function readBrowserFile(directory: string, stem: string, kind: keyof typ
   };
 }
 
-function readText(path: string): string {
+/** Reads a text of this installation. @throws RackError `tree-unreadable` when it is not part of it */
+export function readInstalled(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {

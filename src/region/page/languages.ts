@@ -2,10 +2,14 @@
 //
 // Sources: RFC 9110 §12.5.4 (Accept-Language); RFC 4647 §3.4 (look-up); BCP 47 for the tags.
 
+import { join } from 'node:path';
+import { readInstalled } from '../../files/browser-file.ts';
 import { findWish } from './login.ts';
-import { completed, type Words } from './words.ts';
+import { completed, type Translation, type Words } from './words.ts';
 import { JAPANESE } from './words-ja.ts';
 import { TRADITIONAL_CHINESE } from './words-zh-hant.ts';
+
+const TEXTS = join(import.meta.dirname, 'lang');
 
 interface Language {
   /** Lower-case tags; a longer tag that begins with one of them is this language, too. */
@@ -15,12 +19,25 @@ interface Language {
   readonly words: Words;
 }
 
-/** The first is used when a browser wants none of them. Each is a `Translation`, completed once. */
+/** Its texts are read when it is first wanted. @param computed the words that are no texts */
+function translation(tag: string, name: string, file: string, computed: Translation): Language {
+  let own: Words | undefined;
+  return {
+    tags: [tag],
+    name,
+    get words() {
+      own ??= completed(computed, JSON.parse(readInstalled(join(TEXTS, file))));
+      return own;
+    },
+  };
+}
+
+/** The first is used when a browser wants none of them. */
 export const LANGUAGES: readonly [Language, ...Language[]] = [
   { tags: ['en'], name: 'English', words: completed({}) },
-  { tags: ['ja'], name: '日本語', words: completed(JAPANESE) },
+  translation('ja', '日本語', 'ja.json', JAPANESE),
   // Who reads Simplified Chinese reads this rather than English.
-  { tags: ['zh'], name: '繁體中文', words: completed(TRADITIONAL_CHINESE) },
+  translation('zh', '繁體中文', 'zh-Hant.json', TRADITIONAL_CHINESE),
 ];
 
 /** What a browser remembers of a chosen language, in the cookie `rackboot-language=en`. */

@@ -14,13 +14,14 @@ import { COMMANDS, commandLabel, type EffectName, forEachCommand } from '../reco
 import { EVENT_TYPES, type MachineEventType } from '../records/machine-event.ts';
 import { driverLabel, parameterWords } from '../records/power-words.ts';
 import { pinText } from '../records/settings-refusal.ts';
+import { text, translated } from './template.ts';
 
 const FRAME = {
   /** The language of all pages (BCP 47). */
   language: 'en',
-  title: (page: string) => `${page} · Rackboot`,
+  title: text('{page} · Rackboot'),
   /** @param region its name */
-  of: (page: string, region: string) => `${page} · ${region}`,
+  of: text('{page} · {region}'),
   skip: 'Skip to the content',
   navigation: 'Pages',
   menu: 'Menu',
@@ -84,7 +85,7 @@ const SIGN_IN = {
     'spent-link': html`This link was used already, or is older than 10 minutes: <code>sudo rackboot page</code> prints another.`,
   },
   link: (username: string) => html`This link signs this browser in as <b>${username}</b>, once.`,
-  as: (username: string) => `Sign in as ${username}`,
+  as: text('Sign in as {username}'),
   username: 'User name',
   password: 'Password',
   /** @param config the option that names the region's file, after a space */
@@ -117,9 +118,8 @@ const FORMS = {
   kernelParams: 'Kernel parameters',
   reason: { label: 'Reason', hint: "For the machine's log." },
   password: {
-    again: (label: string) => `${label}, again`,
-    hint: (min: number, advised: number) =>
-      `At least ${min} characters, of any kind; fewer than ${advised} are easily guessed.`,
+    again: text('{label}, again'),
+    hint: text('At least {min} characters, of any kind; fewer than {advised} are easily guessed.'),
   },
 };
 
@@ -140,14 +140,14 @@ const FIELDS: Readonly<Record<string, string>> = {
 const VALUES = {
   ago: formatAge,
   copy: 'Copy',
-  copyOf: (text: string) => `Copy ${text}`,
+  copyOf: text('Copy {text}'),
   state: (status: MachineStatus) => statusRow(status).name,
   eventType: (type: MachineEventType) => EVENT_TYPES[type].title,
   changed: ({ from, to }: { readonly from: MachineStatus; readonly to: MachineStatus }) =>
     `Changed from ${statusRow(from).name} to ${statusRow(to).name}`,
   administrator: 'administrator',
   user: 'user',
-  andMore: (count: number) => `and ${count} more`,
+  andMore: text('and {count} more'),
   noEvents: 'No events yet.',
   events: 'Events',
 };
@@ -217,7 +217,7 @@ const EFFECTS = {
 
 const ACTION_FORMS = {
   impossible: (machine: string, action: string) => `“${action}” is not possible for ${machine} now.`,
-  accepted: (machine: string, done: string) => `${machine} ${done}.`,
+  accepted: text('{machine} {done}.'),
   commissioning: {
     label: 'Commissioning',
     commission: { text: 'Commission it', meaning: 'It boots from the network, and is Ready when all checks pass.' },
@@ -238,13 +238,13 @@ const ACTION_FORMS = {
   },
   force: {
     label: 'Delete it while it is in use',
-    owned: (owner: string) => `It belongs to ${owner}. If you can, abort or release it first.`,
+    owned: text('It belongs to {owner}. If you can, abort or release it first.'),
   },
   scripts: 'Scripts, after the built-in checks',
 };
 
 const DEPLOY = {
-  fills: (size: string) => ` · fills ${size}`,
+  fills: text(' · fills {size}'),
   system: 'System',
   kernel: {
     label: 'Kernel',
@@ -282,11 +282,11 @@ const DEPLOY = {
 };
 
 const EDIT = {
-  title: (machine: string) => `Edit ${machine}`,
+  title: text('Edit {machine}'),
   note: { label: 'Note', hint: 'Free text, for people.' },
   tags: 'Tags',
   kernelParamsHint: 'These replace the parameters of its tags and the settings. Leave empty to use those.',
-  saved: (machine: string) => `${machine} saved.`,
+  saved: text('{machine} saved.'),
 };
 
 const POWER = {
@@ -298,34 +298,34 @@ const POWER = {
   stored: 'Stored. Leave empty to keep it.',
   noDrivers: 'This process has no power drivers.',
   byHand: 'No parameters: you switch it when its page asks you to.',
-  title: (machine: string) => `Choose the power driver of ${machine}`,
+  title: text('Choose the power driver of {machine}'),
   drivers: 'Drivers',
-  changed: (machine: string, driver: string) => `${machine} is now switched by ${driver}.`,
+  changed: text('{machine} is now switched by {driver}.'),
   tasks: {
     on: {
       label: 'Power on',
-      heading: (machine: string) => `Power on ${machine}`,
+      heading: text('Power on {machine}'),
       effect: 'It powers on.',
       effectWhenOff: 'It powers on.',
-      done: (machine: string) => `${machine} is being powered on.`,
+      done: text('{machine} is being powered on.'),
     },
     off: {
       label: 'Power off',
-      heading: (machine: string) => `Power off ${machine}`,
+      heading: text('Power off {machine}'),
       effect: 'Its system stops, and its users are disconnected. If its power is cut, unwritten data is lost.',
       effectWhenOff: 'It was off at the last check.',
-      done: (machine: string) => `${machine} is being powered off.`,
+      done: text('{machine} is being powered off.'),
     },
     cycle: {
       label: 'Power cycle',
-      heading: (machine: string) => `Power cycle ${machine}`,
+      heading: text('Power cycle {machine}'),
       effect: 'Its power is cut and restored: unwritten data is lost.',
       effectWhenOff: 'It was off at the last check, so it only powers on.',
-      done: (machine: string) => `${machine} is being power cycled.`,
+      done: text('{machine} is being power cycled.'),
     },
     query: {
       label: 'Check power',
-      heading: (machine: string) => `Check the power of ${machine}`,
+      heading: text('Check the power of {machine}'),
       effect: 'Asks its driver whether it is on.',
       effectWhenOff: 'Asks its driver whether it is on.',
       /** @param state `undefined`: unknown @param why empty: nothing was said */
@@ -338,8 +338,7 @@ const POWER = {
   method: 'Method',
   shutDown: { text: 'Shut down', meaning: 'Like pressing its power button. A hung system stays on.' },
   cut: { text: 'Cut the power', meaning: 'At once, whatever it is doing.' },
-  follows: (state: string) =>
-    ` It is ${state} with nothing to do: when it boots from the network, it is told to power off.`,
+  follows: text(' It is {state} with nothing to do: when it boots from the network, it is told to power off.'),
 };
 
 const NETWORKS = {
@@ -364,7 +363,7 @@ const NETWORKS = {
   configure: 'Configure DHCP',
   vlan: (vid: number, name: string) =>
     vid === 0 ? 'untagged' : name === '' || name === String(vid) ? `VLAN ${vid}` : `${name} (${vid})`,
-  inSpace: (space: string) => `space ${space}`,
+  inSpace: text('space {space}'),
   mtu: (bytes: number) => (bytes === 1500 ? '' : `MTU ${bytes}`),
   dhcp: {
     none: 'No DHCP',
@@ -373,9 +372,9 @@ const NETWORKS = {
     both: 'DHCP and DNS',
     proxy: 'Boot only (proxy)',
     relayed: 'through relay agents',
-    foreign: (address: string) => `Another DHCP server answers there: ${address}. Switch it off, or use the mode proxy`,
+    foreign: text('Another DHCP server answers there: {address}. Switch it off, or use the mode proxy'),
   },
-  use: (label: string, taken: number, total: number) => `${label}: ${taken} of ${total}`,
+  use: text('{label}: {taken} of {total}'),
   wholeSubnet: 'Addresses',
   rangeTypes: { dynamic: 'Dynamic', static: 'Static', reserved: 'Reserved' },
   subnet: 'Subnet',
@@ -406,8 +405,8 @@ const NETWORKS = {
     heard: 'Heard',
   },
   entryKinds: { assigned: 'assigned', held: 'reserved', declined: 'set aside', leased: 'leased', heard: 'heard' },
-  leasedFor: (duration: string) => `${duration} left`,
-  heardAgo: (ago: string) => `seen ${ago}`,
+  leasedFor: text('{duration} left'),
+  heardAgo: text('seen {ago}'),
   noEntries: {
     title: 'Nobody has an address here yet',
     hint: 'Leases, reservations, machines and hosts that racks hear appear here.',
@@ -417,16 +416,16 @@ const NETWORKS = {
   reserveThis: 'Reserve this',
   release: 'Release',
   forget: 'Forget',
-  forgotten: (ip: string) => `${ip} is forgotten until it is heard again.`,
+  forgotten: text('{ip} is forgotten until it is heard again.'),
   endLease: 'End lease',
-  leaseEnded: (ip: string) => `The lease of ${ip} has ended.`,
+  leaseEnded: text('The lease of {ip} has ended.'),
   clearDeclined: 'Clear',
-  declinedCleared: (ip: string) => `${ip} is no longer set aside: the rack probes it before it offers it.`,
-  released: (ip: string) => `${ip} is no longer reserved.`,
+  declinedCleared: text('{ip} is no longer set aside: the rack probes it before it offers it.'),
+  released: text('{ip} is no longer reserved.'),
   /** @param ip empty: any */
   reserved: (ip: string) => `${ip === '' ? 'An address' : ip} is reserved.`,
   reservation: {
-    title: (cidr: string) => `Reserve an address of ${cidr}`,
+    title: text('Reserve an address of {cidr}'),
     ip: { label: 'Address', hint: 'Leave empty for the first free one.' },
     mac: {
       label: 'Hardware address',
@@ -437,8 +436,8 @@ const NETWORKS = {
     submit: 'Reserve',
   },
   routes: 'Static routes',
-  route: (to: string, gateway: string) => `${to} via ${gateway}`,
-  metric: (metric: number) => `metric ${metric}`,
+  route: text('{to} via {gateway}'),
+  metric: text('metric {metric}'),
   noRoutes: 'No static routes: machines reach other networks through the router.',
   addRoute: 'Add a route',
 };
@@ -450,7 +449,7 @@ const NETWORK_OBJECTS = {
     empty: 'No subnets yet. The networks that racks serve appear here by themselves.',
     addOne: 'Add a subnet',
     add: 'Add subnet',
-    titleOf: (cidr: string) => `Edit ${cidr}`,
+    titleOf: text('Edit {cidr}'),
     deleteIt: 'Delete the subnet',
     delete: 'Delete subnet',
     loss: 'Its ranges are deleted with it. It is refused while a rack serves it, or while a machine, a reservation or a route uses it. While the host of a rack is in it, it is listed again, without what was set for it.',
@@ -461,7 +460,7 @@ const NETWORK_OBJECTS = {
     empty: 'No dynamic or reserved ranges yet.',
     addOne: 'Add a range',
     add: 'Add range',
-    titleOf: (span: string) => `Range ${span}`,
+    titleOf: text('Range {span}'),
     deleteIt: 'Delete the range',
     delete: 'Delete range',
     user: 'User',
@@ -476,7 +475,7 @@ const NETWORK_OBJECTS = {
     empty: 'No static routes yet: machines reach other networks through their router.',
     addOne: 'Add a static route',
     add: 'Add route',
-    titleOf: (ends: string) => `Route ${ends}`,
+    titleOf: text('Route {ends}'),
     deleteIt: 'Delete the route',
     delete: 'Delete route',
     metric: 'Metric',
@@ -488,7 +487,7 @@ const NETWORK_OBJECTS = {
     empty: 'No fabrics yet.',
     addOne: 'Add a fabric',
     add: 'Add fabric',
-    titleOf: (name: string) => `Fabric ${name}`,
+    titleOf: text('Fabric {name}'),
     changeIt: 'Change the fabric',
     deleteIt: 'Delete the fabric',
     delete: 'Delete fabric',
@@ -497,7 +496,7 @@ const NETWORK_OBJECTS = {
   vlans: {
     title: 'VLANs',
     add: 'Add VLAN',
-    titleOf: (name: string, fabric: string) => `${name} in ${fabric}`,
+    titleOf: text('{name} in {fabric}'),
     addTo: 'Add a VLAN',
     fabric: 'Fabric',
     edit: 'Change the VLAN',
@@ -520,7 +519,7 @@ const NETWORK_OBJECTS = {
     empty: 'No spaces yet.',
     addOne: 'Add a space',
     add: 'Add space',
-    titleOf: (name: string) => `Space ${name}`,
+    titleOf: text('Space {name}'),
     deleteIt: 'Delete the space',
     delete: 'Delete space',
     loss: 'It is refused while VLANs are in it.',
@@ -535,7 +534,7 @@ const OPTIONS = {
   value: 'Value',
   /** The type that the option has by itself. */
   usual: 'usual type',
-  row: (part: string, number: number) => `${part} ${number}`,
+  row: text('{part} {number}'),
 };
 
 const INTERFACES = {
@@ -556,19 +555,22 @@ const INTERFACES = {
     nic === ''
       ? `${rack} answers requests that relay agents pass on.`
       : `${rack} answers on ${nic}, where it has ${ip}.`,
-  enabled: (cidr: string) => `DHCP is enabled in ${cidr}.`,
-  foreign: (address: string) =>
-    `Another DHCP server, ${address}, answers in this network: machines may get addresses from either. Switch it off, or use the mode proxy.`,
+  enabled: text('DHCP is enabled in {cidr}.'),
+  foreign: text(
+    'Another DHCP server, {address}, answers in this network: machines may get addresses from either. Switch it off, or use the mode proxy.',
+  ),
   outward: {
     short: 'leads to the default router',
-    beware: (nic: string) =>
-      `${nic} leads to the default router: other hosts are there, and mostly a DHCP server. If one gives the addresses there, choose the mode proxy.`,
+    beware: text(
+      '{nic} leads to the default router: other hosts are there, and mostly a DHCP server. If one gives the addresses there, choose the mode proxy.',
+    ),
   },
   second: {
     answers: (nic: string, servers: readonly string[]) =>
       `Another DHCP server answers on ${nic}: ${servers.join(', ')}. Two servers that give addresses on one network disturb every host there. Choose proxy, or switch that server off, or tick that both are to run.`,
-    unchecked: (nic: string) =>
-      `It could not be checked whether another DHCP server answers on ${nic}: if one does, use the mode proxy.`,
+    unchecked: text(
+      'It could not be checked whether another DHCP server answers on {nic}: if one does, use the mode proxy.',
+    ),
     both: 'Run two DHCP servers there anyway',
   },
   modes: {
@@ -581,10 +583,10 @@ const INTERFACES = {
   others: 'Another network',
   further: 'More',
   name: { label: 'Name', hint: 'Default: that of the network interface.' },
-  taken: (name: string) => `The rack has a cluster interface ${name}: choose another name.`,
+  taken: text('The rack has a cluster interface {name}: choose another name.'),
   fits: 'These values fit.',
   /** @param place `written in FILE as KEY` */
-  pinned: (place: string) => `It is ${place}: change it there.`,
+  pinned: text('It is {place}: change it there.'),
   deleteIt: 'Delete the cluster interface',
   delete: 'Delete cluster interface',
   loss: 'The rack stops to offer DHCP and DNS there. Running leases stay valid until they end.',
@@ -666,9 +668,9 @@ const ADDRESS_MAP = {
   span: (first: string, last: string) => (first === last ? first : `${first} – ${last}`),
   /** @param owner empty: nobody */
   of: (span: string, what: string, owner: string) => `${span}: ${owner === '' ? what : `${owner} (${what})`}`,
-  counted: (count: number, kind: string) => `${count} ${kind}`,
-  scale: (count: number) => `Each square is ${count} addresses.`,
-  label: (summary: string) => `The addresses: ${summary}`,
+  counted: text('{count} {kind}'),
+  scale: text('Each square is {count} addresses.'),
+  label: text('The addresses: {summary}'),
 };
 
 const IMAGES = {
@@ -697,11 +699,11 @@ const IMAGES = {
     done: 'Ready',
     gone: 'Gone',
   },
-  coming: (serial: string) => `New: ${serial}`,
+  coming: text('New: {serial}'),
   onDisk: (size: number) => `${formatSize(size)} on a disk`,
   uses: (first: string, machines: number) =>
     machines === 1 ? first : `${first} and ${counted(machines - 1, 'other machine')}`,
-  deploying: (machines: number) => `${machines} being deployed`,
+  deploying: text('{machines} being deployed'),
   amount: (bytes: number, total: number | undefined) =>
     total === undefined ? formatSize(bytes) : `${formatSize(bytes)} of ${formatSize(total)}`,
   rate: (bytesPerSecond: number) => `${formatSize(bytesPerSecond)}/s`,
@@ -719,14 +721,14 @@ const IMAGES = {
   retry: 'Try again',
   cancel: 'Cancel',
   done: {
-    pause: (image: string) => `${image} is paused until you resume it.`,
-    resume: (image: string) => `Resumed ${image}.`,
-    cancel: (image: string) => `${image} is cancelled until somebody requests an import.`,
-    delete: (image: string) => `${image} is deleted.`,
+    pause: text('{image} is paused until you resume it.'),
+    resume: text('Resumed {image}.'),
+    cancel: text('{image} is cancelled until somebody requests an import.'),
+    delete: text('{image} is deleted.'),
   },
   run: {
     running: 'An import is under way.',
-    idle: (ago: string) => `The last import ended ${ago}.`,
+    idle: text('The last import ended {ago}.'),
     never: 'Nothing has been imported yet.',
     next: (ms: number) => (ms <= 0 ? 'The next one begins now.' : `The next one begins in ${formatDuration(ms)}.`),
     onDemand: 'None is scheduled.',
@@ -740,7 +742,7 @@ const IMAGES = {
   installers: 'Installers',
   reported: 'Downloads by racks',
   selected: 'Selected',
-  notOffered: (selection: string) => `${selection} · not offered`,
+  notOffered: text('{selection} · not offered'),
   sourcesLink: 'Image sources',
   choose: 'Choose images',
   upload: 'Upload',
@@ -777,7 +779,7 @@ const IMAGES = {
   cloudInit: (isThere: boolean) => (isThere ? 'cloud-init' : 'no cloud-init was found in it'),
   added: 'Added, made or uploaded by hand',
   sha256: 'SHA-256',
-  isComing: (serial: string) => `${serial}, not imported yet`,
+  isComing: text('{serial}, not imported yet'),
   source: 'Source',
   state: 'State',
   deleteIt: 'Delete this image',
@@ -809,7 +811,7 @@ const CHOOSE = {
     source: 'Source',
   },
   offers: (count: number) => counted(count, 'image'),
-  ticked: (count: number) => `${count} ticked`,
+  ticked: text('{count} ticked'),
   /** Before the selection. */
   fixed: (isTicked: boolean) => (isTicked ? 'Included by the selection' : 'Left out by the selection'),
   filter: 'Filter',
@@ -824,8 +826,8 @@ const CHOOSE = {
   noneFitsHint: 'Releases whose support has ended are not listed unless you ask for them.',
   cut: (more: number) => `${counted(more, 'further image is', 'further images are')} not listed: filter the list.`,
   /** @param count how many are ticked @param size what they download */
-  sum: (count: string, size: string) => `${count} ticked, ${size} to download`,
-  free: (size: string) => `${size} free on the disk of images`,
+  sum: text('{count} ticked, {size} to download'),
+  free: text('{size} free on the disk of images'),
   noRoom: 'The disk has no room for this.',
   save: 'Only save',
   saveAndImport: 'Save and import',
@@ -858,7 +860,7 @@ const UPLOAD = {
   sending: 'Sent',
   submit: 'Upload',
   broken: 'The connection ended before the file had arrived: send it again.',
-  done: (name: string) => `${name} has arrived.`,
+  done: text('{name} has arrived.'),
 };
 
 const SOURCES = {
@@ -870,9 +872,9 @@ const SOURCES = {
     sources: 'The selections of the file of sources have an error; none of them is in force',
     none: 'The file of sources has an error; nothing is imported from sources of files',
   } satisfies Record<FilesInForce, string>,
-  pinned: (file: string) => `Written in ${file}`,
+  pinned: text('Written in {file}'),
   shipped: 'Shipped with Rackboot',
-  pinnedSource: (file: string) => `This source is written in ${file}. Its URL and its keys can be changed only there.`,
+  pinnedSource: text('This source is written in {file}. Its URL and its keys can be changed only there.'),
   /** @param file the site's file of sources */
   shippedSource: (file: string) =>
     html`It is part of Rackboot. To change it, write a source of this name into <code>${file}</code>, which replaces it.`,
@@ -905,16 +907,16 @@ const SOURCES = {
   unsigned: { label: 'Unsigned', hint: 'No signature is required, and only HTTPS protects the site. Instead of keys.' },
   why: { label: 'Why', hint: 'Why you use an unsigned site.' },
   signed: {
-    file: (path: string) => `Signed: keys in ${path}`,
-    missing: (path: string) => `Signed: keys in ${path}, which is missing`,
-    site: (host: string) => `Signed: keys fetched from ${host}`,
+    file: text('Signed: keys in {path}'),
+    missing: text('Signed: keys in {path}, which is missing'),
+    site: text('Signed: keys fetched from {host}'),
     own: 'Signed: keys of its own',
     accepted: (count: number) => (count === 0 ? 'Signed' : `Signed: ${counted(count, 'accepted key')}`),
   },
-  unsignedFor: (why: string) => `Unsigned: ${why}`,
-  added: (source: string) => `Source ${source} added. Now select images from it.`,
-  saved: (source: string) => `Source ${source} saved.`,
-  deleted: (source: string) => `Source ${source} deleted.`,
+  unsignedFor: text('Unsigned: {why}'),
+  added: text('Source {source} added. Now select images from it.'),
+  saved: text('Source {source} saved.'),
+  deleted: text('Source {source} deleted.'),
   selected: 'Selected images',
   nothing: 'Nothing is selected, so nothing is imported.',
   select: 'Select images by name',
@@ -936,7 +938,7 @@ const SOURCES = {
   selectionAdded: (image: string, ms: number | undefined) =>
     `${image} is selected: ${ms === undefined ? 'no import is scheduled' : `the next import, ${ms <= 0 ? 'now' : `in ${formatDuration(ms)}`}, fetches it`}. ` +
     '"Import now" on the page Images begins one at once.',
-  selectionRemoved: (image: string) => `${image} is no longer selected. Imported versions stay.`,
+  selectionRemoved: text('{image} is no longer selected. Imported versions stay.'),
   remove: 'Remove',
   hasKeys: (bytes: number) => `It has its own keys (${formatSize(bytes)}). New keys replace them.`,
   change: 'This source',
@@ -955,7 +957,7 @@ const TAGS = {
   addOne: 'Add a tag',
   add: 'Add tag',
   lead: 'To tag a machine, add the tag here first; then edit the machine on its page.',
-  titleOf: (tag: string) => `Tag ${tag}`,
+  titleOf: text('Tag {tag}'),
   deleteIt: 'Delete this tag',
   delete: 'Delete tag',
   loss: (machines: number) =>
@@ -970,7 +972,7 @@ const PROFILES = {
   empty: 'No profiles yet. A profile boots another system, a live disc or a memory test.',
   addOne: 'Add a profile',
   add: 'Add profile',
-  titleOf: (profile: string) => `Profile ${profile}`,
+  titleOf: text('Profile {profile}'),
   what: 'Boots',
   forWhom: 'For',
   unknown: 'machines nobody knows',
@@ -978,11 +980,11 @@ const PROFILES = {
   deleteIt: 'Delete this profile',
   delete: 'Delete profile',
   loss: 'Its machines go on with their life at their next start.',
-  boots: (profile: string) => `Boots the profile ${profile}`,
+  boots: text('Boots the profile {profile}'),
   instead: 'From its next start on, instead of what its life asks for. It cannot be deployed meanwhile.',
   afterWork: 'Its present work comes first.',
   leave: 'Back to its life',
-  left: (machine: string) => `${machine} boots no profile any more: it goes on with its life at its next start.`,
+  left: text('{machine} boots no profile any more: it goes on with its life at its next start.'),
 };
 
 const SCRIPTS = {
@@ -990,9 +992,9 @@ const SCRIPTS = {
   commissioning: 'Commissioning',
   testing: 'Testing',
   empty: 'No scripts: only the built-in checks run.',
-  order: (position: number) => `order ${position}`,
-  atMost: (time: string) => `at most ${time}`,
-  changed: (ago: string) => `changed ${ago}`,
+  order: text('order {position}'),
+  atMost: text('at most {time}'),
+  changed: text('changed {ago}'),
   destructive: 'overwrites data',
   onlyChosen: 'runs only where it is chosen',
   tagged: (tags: readonly string[]) => `tags: ${tags.join(', ')}`,
@@ -1008,14 +1010,14 @@ const SCRIPTS = {
   },
   addOne: 'Add a script',
   add: 'Add script',
-  added: (script: string) => `Script ${script} added: it runs from now on.`,
-  titleOf: (script: string) => `Script ${script}`,
+  added: text('Script {script} added: it runs from now on.'),
+  titleOf: text('Script {script}'),
   all: 'All scripts',
   deleteIt: 'Delete this script',
   deleteWhat: 'It will no longer run. Its results are kept.',
   delete: 'Delete script',
-  deleted: (script: string) => `Script ${script} deleted.`,
-  saved: (script: string) => `Script ${script} saved.`,
+  deleted: text('Script {script} deleted.'),
+  saved: text('Script {script} saved.'),
 };
 
 /** The label of each key of the configuration, and what a person needs to know to set it. */
@@ -1272,12 +1274,12 @@ const SETTINGS_PAGE = {
   none: 'none',
   byDefault: (value: string) => (value === '' ? 'Default' : `Default (${value})`),
   /** @param place the file and the key */
-  setIn: (place: string) => `Read-only: ${place}.`,
-  onlyFile: (file: string, key: string) => `only ${file} can set it, as ${key}`,
+  setIn: text('Read-only: {place}.'),
+  onlyFile: text('only {file} can set it, as {key}'),
   writtenIn: pinText,
   elsewhere: 'Change it on its page',
   entries: (count: number) => counted(count, 'entry', 'entries'),
-  yamlFault: (line: number, message: string) => `Line ${line}: ${message}`,
+  yamlFault: text('Line {line}: {message}'),
   tooLarge: 'This is too large or too deeply nested.',
   footer: html`The same on the command line: <code>sudo rackboot config show</code> and <code>sudo rackboot config set</code>.`,
   unchanged: 'Nothing was changed.',
@@ -1286,8 +1288,9 @@ const SETTINGS_PAGE = {
 
 const FIRST_RUN = {
   title: 'Set up this region',
-  lead: (done: number, steps: number) =>
-    `${done} of ${steps} steps are done. Each takes a few seconds and can be skipped; what you skip stays on the overview.`,
+  lead: text(
+    '{done} of {steps} steps are done. Each takes a few seconds and can be skipped; what you skip stays on the overview.',
+  ),
   over: 'Everything is set. Now boot a machine from the network.',
   begin: 'Continue',
   later: 'Not now',
@@ -1295,13 +1298,13 @@ const FIRST_RUN = {
   dismiss: 'Do not remind me',
   dismissed: 'The overview no longer lists the first steps. They are still at /MAAS/first-run/.',
   /** On the overview. */
-  left: (left: number, steps: number) => `Set up this region: ${left} of ${steps} steps are left`,
+  left: text('Set up this region: {left} of {steps} steps are left'),
   done: 'done',
   show: 'Open',
   next: 'Next',
   skip: 'Skip',
   save: 'Save and continue',
-  progress: (step: number, steps: number) => `Step ${step} of ${steps}`,
+  progress: text('Step {step} of {steps}'),
   keys: (keys: number) => counted(keys, 'key'),
   key: {
     label: 'Your key',
@@ -1369,7 +1372,7 @@ const FIRST_RUN = {
 const MACHINE = {
   noReason: 'No reason was given.',
   more: 'More',
-  belongsTo: (owner: string) => `It belongs to ${owner}.`,
+  belongsTo: text('It belongs to {owner}.'),
   locked: (systemId: string) =>
     html`It is locked. To unlock it, run <code>sudo rackboot machines unlock ${systemId}</code>.`,
   recent: 'What happened last',
@@ -1407,36 +1410,36 @@ const SECTIONS = {
 const WATERFALL = {
   dhcp: (client: string | undefined) => (client === undefined ? 'DHCP, running system' : `DHCP, ${client}`),
   lease: 'DHCP lease',
-  asked: (span: string) => `had been asking for ${span}`,
+  asked: text('had been asking for {span}'),
   missing: 'Not there',
   report: 'Reports',
   written: 'Disk written',
-  metadata: (file: string) => `Metadata ${file}`,
+  metadata: text('Metadata {file}'),
   hint: 'What this shows',
   sentAgain: (blocks: number) => `${counted(blocks, 'block')} sent again`,
-  rate: (size: string) => `${size}/s`,
+  rate: text('{size}/s'),
   /** @param why empty: the usual one */
   file: (file: string, why: string) => (why === '' ? `gets ${file}` : `gets ${file}, because it is ${why}`),
   /** @param state undefined: not known any more */
   told: (purpose: string, state: string | undefined) =>
     state === undefined ? `told ${purpose}` : `told ${purpose}, because it was ${state}`,
-  toldStranger: (purpose: string) => `told ${purpose}, because the region did not know it`,
-  cannotStart: (problem: string) => `cannot start: ${problem}`,
-  bar: (offset: string, span: string) => `${offset} after the start, for ${span}`,
+  toldStranger: text('told {purpose}, because the region did not know it'),
+  cannotStart: text('cannot start: {problem}'),
+  bar: text('{offset} after the start, for {span}'),
   cut: (rows: number) => `${counted(rows, 'further step')} in the log`,
-  failedAs: (state: string) => `It became ${state}.`,
-  stopped: (step: string) => `Its last step was ${step}; nothing more was heard of it.`,
+  failedAs: text('It became {state}.'),
+  stopped: text('Its last step was {step}; nothing more was heard of it.'),
 };
 
 const BOOTS = {
-  title: (ago: string) => `Boot, ${ago}`,
+  title: text('Boot, {ago}'),
   lastGood: 'The last good boot',
   verdicts: { good: 'went well', bad: 'failed', 'going-on': 'going on', stopped: 'stopped' },
   heads: { good: '', bad: 'This boot failed', 'going-on': '', stopped: 'This boot stopped' },
   see: 'See its boot',
   lastBoot: 'Its last boot:',
-  goodWentOn: (step: string) => `The last good boot went on with: ${step}.`,
-  regionSays: (reason: string) => `The region says: ${reason}.`,
+  goodWentOn: text('The last good boot went on with: {step}.'),
+  regionSays: text('The region says: {reason}.'),
   others: 'Boots',
   none: 'No boot yet',
   noneHint: 'When it boots from the network, each exchange and transfer appears here as a bar, while it happens.',
@@ -1533,12 +1536,12 @@ const LAYOUT = {
   /** @param object empty: the machine itself */
   heading: (task: string, object: string, machine: string) =>
     object === '' ? `${task} on ${machine}` : `${task} ${object} on ${machine}`,
-  changed: (machine: string) => `The layout of ${machine} is changed: its next deployment uses it.`,
+  changed: text('The layout of {machine} is changed: its next deployment uses it.'),
   disconnected: 'disconnected',
   asCommissioned: 'as commissioned',
   chosen: 'as a person laid it out',
   modes: { auto: 'a free address', static: 'fixed', dhcp: 'by DHCP', link_up: 'no address' },
-  inSubnet: (cidr: string) => `in ${cidr}`,
+  inSubnet: text('in {cidr}'),
   network: {
     wanted: 'As it will be deployed',
     present: 'As it is',
@@ -1554,11 +1557,11 @@ const LAYOUT = {
     volume: 'volume',
     /** @param spares empty: none */
     raid: (members: string, spares: string) => `RAID 1 of ${members}${spares === '' ? '' : `, spare ${spares}`}`,
-    group: (members: string) => `volume group of ${members}`,
-    free: (size: string) => `${size} free`,
+    group: text('volume group of {members}'),
+    free: text('{size} free'),
     /** @param use as the API says it */
     use: (use: string) => use.toLowerCase(),
-    mountedAt: (path: string) => `at ${path}`,
+    mountedAt: text('at {path}'),
     none: 'No disks are known',
     noneHint: 'A machine reports its disks when it is commissioned.',
   },
@@ -1566,15 +1569,14 @@ const LAYOUT = {
 
 const PRESEED = {
   purposes: 'Files',
-  label: (purpose: string) => `The file for ${purpose}`,
-  from: (templates: string) =>
-    `Rendered from ${templates}. Capitals stand for the machine's key and for the address of its rack.`,
+  label: text('The file for {purpose}'),
+  from: text("Rendered from {templates}. Capitals stand for the machine's key and for the address of its rack."),
   noSystem: 'No system is chosen yet: this is the file for Debian.',
   broken: 'The template has a mistake',
   onlyAdministrators: 'Only administrators may see the files of an installation.',
   userData: 'User data',
   noUserData: 'None: it is given with a deployment, and deleted when the machine is released.',
-  hasUserData: (size: string) => `${size}, given with its deployment. It is not shown, because it may contain secrets.`,
+  hasUserData: text('{size}, given with its deployment. It is not shown, because it may contain secrets.'),
 };
 
 const MACHINE_EVENTS = {
@@ -1626,25 +1628,25 @@ const EVENTS = {
     hint: 'As soon as a machine, a rack or a person does something, it is written here.',
   },
   noMatch: 'No event matches.',
-  notYet: (events: number) => `None of the newest ${events} events that were searched matches.`,
+  notYet: text('None of the newest {events} events that were searched matches.'),
   further: 'Search further back',
   newest: 'Newest',
   older: 'Older',
   export: {
     csv: 'Export as CSV',
     json: 'Export as JSON',
-    hint: (max: number) => `At most ${max} events, the newest of those that match.`,
+    hint: text('At most {max} events, the newest of those that match.'),
   },
   busy: 'Too many searches are running: try again in a moment.',
 };
 
 const WORK = {
-  bytes: (done: string, total: string, percent: number) => `${done} of ${total} (${percent} %)`,
+  bytes: text('{done} of {total} ({percent} %)'),
   timedOut: 'timed out',
-  failsAfter: (minutes: number) => `fails after ${minutes} min without a report`,
+  failsAfter: text('fails after {minutes} min without a report'),
   restarted: (times: number) => `restarted ${times === 1 ? 'once' : counted(times, 'time')}`,
-  reported: (ago: string) => `reported ${ago}`,
-  begins: (state: string) => `${state} …`,
+  reported: text('reported {ago}'),
+  begins: text('{state} …'),
 };
 
 type FourColumns = readonly [string, string, string, string];
@@ -1674,7 +1676,7 @@ const FACTS = {
   kernelParams: 'Kernel parameters',
   note: 'Note',
   hardware: 'Hardware',
-  reported: (ago: string) => `reported ${ago}`,
+  reported: text('reported {ago}'),
   architecture: 'Architecture',
   processors: 'Processors',
   memory: 'Memory',
@@ -1692,7 +1694,7 @@ const FACTS = {
   disks: ['Disk', 'Size', 'Model', 'Serial number', 'Kind'] satisfies FiveColumns,
   diskKinds: { virtual: 'virtual', rotating: 'rotating', solid: 'solid state' },
   interfaces: ['Interface', 'Hardware address', 'Last seen with', 'Carrier', 'Driver'] satisfies FiveColumns,
-  unnamedInterface: (number: number) => `interface ${number}`,
+  unnamedInterface: text('interface {number}'),
   bootInterface: 'boots from the network',
   carrier: 'yes',
   noCarrier: 'no',
@@ -1712,11 +1714,11 @@ const LOGINS = {
   /** @param username empty: nobody @param left the time left; `undefined`: without an end */
   with: (keys: number, username: string) =>
     `with the ${keys === 1 ? 'key' : counted(keys, 'key')} of ${username === '' ? 'nobody' : username}`,
-  left: (time: string) => `${time} left`,
+  left: text('{time} left'),
   debugButton: 'Debug login',
   close: 'Close debug login',
   closed: 'Debug login closed.',
-  title: (machine: string) => `Open a debug login to ${machine}`,
+  title: text('Open a debug login to {machine}'),
   effects: [
     'During commissioning, testing, deployment and erasing, you can log in as root with your SSH keys. After a failure the machine stays on.',
     'The debug login expires, and is logged with your name.',
@@ -1755,18 +1757,18 @@ const RESULTS = {
     aborted: 'aborted',
   },
   builtin: 'built in',
-  exit: (status: number) => `exit ${status}`,
-  count: (count: number, state: string) => `${count} ${state}`,
+  exit: text('exit {status}'),
+  count: text('{count} {state}'),
   none: 'No results yet',
   noneHint: 'Commissioning and testing run scripts; their results and their output appear here as they come.',
   cut: 'Only the end of the output is kept.',
-  output: (script: string) => `Output of ${script}`,
+  output: text('Output of {script}'),
 };
 
 const TIMELINE = {
-  boot: (ago: string) => `Boot, ${ago}`,
-  log: (ago: string) => `Log, ${ago}`,
-  cut: (max: number) => `The newest ${max} events; the API lists all.`,
+  boot: text('Boot, {ago}'),
+  log: text('Log, {ago}'),
+  cut: text('The newest {max} events; the API lists all.'),
 };
 
 const MACHINES = {
@@ -1785,15 +1787,15 @@ const MACHINES = {
   },
   /** By the hardware, in its column's heading. */
   hardwareSorts: { cores: 'CPUs', memory: 'Memory', storage: 'Disks' },
-  sortBy: (order: string) => `Sort by ${order}`,
+  sortBy: text('Sort by {order}'),
   kinds: {
     heading: 'Kinds',
-    machines: (count: number) => `Machines (${count})`,
-    devices: (count: number) => `Devices (${count})`,
+    machines: text('Machines ({count})'),
+    devices: text('Devices ({count})'),
   },
   locked: 'locked',
   /** `space` stands between the count of processors and the unit. */
-  cpus: (count: number, space: string) => `${count}${space}×${space}CPU`,
+  cpus: text('{count}{space}×{space}CPU'),
   removedRack: 'a rack that was removed',
   strangers: 'Seen, not enlisted',
   filters: {
@@ -1815,7 +1817,7 @@ const MACHINES = {
       owner: 'any owner',
       arch: 'any architecture',
     },
-    ofCount: (name: string, count: number) => `${name} (${count})`,
+    ofCount: text('{name} ({count})'),
     order: 'Order',
     sorts: {
       urgency: 'most urgent first',
@@ -1829,7 +1831,7 @@ const MACHINES = {
       storage: 'by disk space',
       age: 'by age',
     },
-    descending: (sort: string) => `${sort}, descending`,
+    descending: text('{sort}, descending'),
   },
   columnsForm: { choose: 'Columns', show: 'Show these' },
   pager: {
@@ -1869,13 +1871,13 @@ const MACHINES = {
 };
 
 const MANY = {
-  tick: (machine: string) => `Select ${machine}`,
+  tick: text('Select {machine}'),
   tickAll: 'Select all on this page',
   which: {
     label: 'Which machines',
     ticked: 'selected ones',
-    page: (count: number) => `all ${count} on this page`,
-    all: (count: number) => `all ${count} that match`,
+    page: text('all {count} on this page'),
+    all: text('all {count} that match'),
   },
   fold: 'Actions',
   action: 'Action',
@@ -1900,27 +1902,27 @@ const MANY = {
     unlocked: 'not locked',
     powerBusy: 'being switched at this moment',
     gone: 'deleted meanwhile',
-    inState: (state: string) => `${state}, where this is not possible`,
+    inState: text('{state}, where this is not possible'),
   },
   heading: (action: string, count: number) => `${action}: ${counted(count, 'machine')}`,
   headingOfDevices: (action: string, count: number) => `${action}: ${counted(count, 'device')}`,
   each: 'What happens to each of them',
-  included: (count: number) => `Included (${count})`,
+  included: text('Included ({count})'),
   /** Before the list of the excluded. */
   some: (able: number, total: number) =>
     `${able} of ${total} take part; ${total - able} are left out, for reasons below.`,
-  excluded: (count: number) => `Left out (${count})`,
+  excluded: text('Left out ({count})'),
   reason: (count: number, reason: string) => `${count} ${count === 1 ? 'is' : 'are'} ${reason}`,
   noneLeft: 'None of them can take this action now.',
-  submit: (action: string, count: number) => `${action} ${count}`,
+  submit: text('{action} {count}'),
   tooMany: 'You have several actions under way: try again when one of them has ended.',
   run: {
-    title: (action: string) => `${action}: progress`,
-    under: (done: number, total: number) => `${done} of ${total}`,
+    title: text('{action}: progress'),
+    under: text('{done} of {total}'),
     stays: 'This goes on while the page is closed.',
-    ended: (count: number) => `Done for ${count}`,
-    refused: (count: number) => `Refused for ${count}`,
-    refusedMore: (count: number) => `And ${count} more, which the list of machines shows in their old state.`,
+    ended: text('Done for {count}'),
+    refused: text('Refused for {count}'),
+    refusedMore: text('And {count} more, which the list of machines shows in their old state.'),
     broken:
       'It ended early, because the region stopped or could not use its database. The list shows which machines were reached.',
     unknown:
@@ -1941,7 +1943,7 @@ const ADDING = {
     title: 'Add a device',
     lead: 'A device is a host that Rackboot names and addresses, but does not deploy: a switch, a printer, a power controller.',
     add: 'Add device',
-    titleOf: (device: string) => `Device ${device}`,
+    titleOf: text('Device {device}'),
     changeIt: 'Change it',
     deleteIt: 'Delete this device',
     delete: 'Delete device',
@@ -1952,7 +1954,7 @@ const ADDING = {
 const IDENTITY = {
   link: 'Identity',
   decide: 'Decide',
-  title: (machine: string) => `Identity of ${machine}`,
+  title: text('Identity of {machine}'),
   lead: (doubts: number) =>
     doubts === 0
       ? 'Nothing suggests that this machine and another are the same.'
@@ -1979,19 +1981,20 @@ const IDENTITY = {
     },
   },
   done: {
-    merge: (machine: string) => `Merged into ${machine}.`,
-    'keep-apart': (machine: string) => `${machine} is kept apart.`,
-    split: (machine: string) => `${machine} was split: the list shows the new machine.`,
-    move: (machine: string) => `${machine} has moved.`,
+    merge: text('Merged into {machine}.'),
+    'keep-apart': text('{machine} is kept apart.'),
+    split: text('{machine} was split: the list shows the new machine.'),
+    move: text('{machine} has moved.'),
   },
 };
 
 const NOTICES = {
   /** Both continue after the machine's name. */
-  maybeTwo: (systemId: string, why: string) => `(${systemId}) ${why}.`,
-  maybeOne: (systemId: string, why: string) => `(${systemId}) ${why}. Merge them, or keep them apart.`,
-  fullWhy: (machinesMax: number) =>
-    `At most ${machinesMax} may be New (region.new_machines_max): a further machine replaces one that was never changed or tagged, or is refused. Accept or delete some.`,
+  maybeTwo: text('({systemId}) {why}.'),
+  maybeOne: text('({systemId}) {why}. Merge them, or keep them apart.'),
+  fullWhy: text(
+    'At most {machinesMax} may be New (region.new_machines_max): a further machine replaces one that was never changed or tagged, or is refused. Accept or delete some.',
+  ),
 };
 
 const OVERVIEW = {
@@ -2016,8 +2019,7 @@ const OVERVIEW = {
     `${counted(count, 'source or selection was', 'sources or selections were')} not imported`,
   sourcesFailed: 'Images',
   /** @param type the kind of the range, lower case @param network `10.20.0.0/24` */
-  full: (type: string, taken: number, total: number) =>
-    `Its ${type} range is nearly full: ${taken} of ${total} addresses are taken.`,
+  full: text('Its {type} range is nearly full: {taken} of {total} addresses are taken.'),
   enlarge: 'Change the range',
   first: {
     title: 'No machines yet',
@@ -2033,7 +2035,7 @@ const OVERVIEW = {
       accept: 'Accept it here, and it is commissioned: Rackboot takes stock of its hardware and tests it.',
       image: 'Choose an image, and deploy it.',
     },
-    proxy: (cidr: string) => `${cidr} (boot only: another server gives the addresses)`,
+    proxy: text('{cidr} (boot only: another server gives the addresses)'),
     toNetworks: 'Networks',
     toImages: 'Images',
   },
@@ -2057,11 +2059,11 @@ const RACKS_PART = {
   waiting: 'waiting',
   lost: 'lost',
   refused: 'refused',
-  foreignServer: (address: string, network: string) => `${address} on ${network}`,
+  foreignServer: text('{address} on {network}'),
   foreignServers: (servers: readonly string[]) =>
     `another DHCP server answers: ${servers.join(', ')}; machines may take its offers and fail to boot from here: switch it off, or use the mode proxy`,
-  registered: (address: string) => `It registered from ${address} and waits to be accepted.`,
-  settingsRefused: (why: string) => `it refuses its settings from this region: ${why}`,
+  registered: text('It registered from {address} and waits to be accepted.'),
+  settingsRefused: text('it refuses its settings from this region: {why}'),
   noNetwork: 'it serves no network: add cluster_interfaces to its configuration file',
   away: 'It keeps serving the machines it knows; its events arrive when it is back.',
   join: {
@@ -2073,11 +2075,11 @@ const RACKS_PART = {
 };
 
 const RACK = {
-  title: (rack: string) => `Rack ${rack}`,
-  edit: (rack: string) => `Edit rack ${rack}`,
+  title: text('Rack {rack}'),
+  edit: text('Edit rack {rack}'),
   zone: 'Zone',
   descriptionHint: 'A note for people: where it stands, who cares for it.',
-  from: (address: string) => `from ${address}`,
+  from: text('from {address}'),
   facts: {
     heading: 'Rack',
     runs: 'Running since',
@@ -2120,27 +2122,27 @@ const RACK = {
   verbs: {
     accept: {
       label: 'Accept',
-      heading: (rack: string) => `Accept rack ${rack}`,
+      heading: text('Accept rack {rack}'),
       effects: (address: string) => [
         'It gets the settings and machines of its networks, with their secrets, and the region believes what it reports about them.',
         `It registered from ${address}. Accept it only if you know this host.`,
       ],
-      done: (rack: string) => `Rack ${rack} is accepted.`,
+      done: text('Rack {rack} is accepted.'),
     },
     reject: {
       label: 'Reject',
-      heading: (rack: string) => `Reject rack ${rack}`,
+      heading: text('Reject rack {rack}'),
       effects: () => ['It gets nothing, and stays rejected until it is deleted.'],
-      done: (rack: string) => `Rack ${rack} is rejected.`,
+      done: text('Rack {rack} is rejected.'),
     },
     delete: {
       label: 'Delete',
-      heading: (rack: string) => `Delete rack ${rack}`,
+      heading: text('Delete rack {rack}'),
       effects: () => [
         'The region forgets it and believes it no more. Machines of its networks stay.',
         'If it still runs, it registers again and waits to be accepted.',
       ],
-      done: (rack: string) => `Rack ${rack} is deleted.`,
+      done: text('Rack {rack} is deleted.'),
     },
   },
 };
@@ -2150,8 +2152,8 @@ const CHARTS = {
   none: 'Nothing measured yet. A rack measures every minute; the day begins anew when the region restarts.',
   dayAgo: '24 h ago',
   now: 'now',
-  summary: (last: string, largest: string) => `now ${last}, at most ${largest}`,
-  label: (name: string, summary: string) => `${name} in the last day: ${summary}`,
+  summary: text('now {last}, at most {largest}'),
+  label: text('{name} in the last day: {summary}'),
   labels: {
     fill: 'Addresses of dynamic ranges in use',
     leases: 'Leases granted',
@@ -2159,9 +2161,9 @@ const CHARTS = {
     http: 'Sent by HTTP',
     dns: 'DNS queries',
   },
-  perMinute: (count: number) => `${count}/min`,
-  perSecond: (size: string) => `${size}/s`,
-  addresses: (taken: number, usable: number) => `${taken} of ${usable}`,
+  perMinute: text('{count}/min'),
+  perSecond: text('{size}/s'),
+  addresses: text('{taken} of {usable}'),
 };
 
 const HEALTH = {
@@ -2186,12 +2188,12 @@ const HEALTH = {
     name: 'Rack',
     busy: 'Busy in the last minute',
     delay: 'Longest delay',
-    share: (thread: string, percent: number) => `${thread} ${percent} %`,
+    share: text('{thread} {percent} %'),
   },
-  database: { name: 'Database', answers: (ms: string) => `answers in ${ms}` },
-  certificate: { name: 'Certificate', until: (date: string) => `valid until ${date}` },
-  disk: (free: string, total: string) => `${free} of ${total}`,
-  clock: { right: 'right', off: (span: string) => `${span} off` },
+  database: { name: 'Database', answers: text('answers in {ms}') },
+  certificate: { name: 'Certificate', until: text('valid until {date}') },
+  disk: text('{free} of {total}'),
+  clock: { right: 'right', off: text('{span} off') },
   checks: {
     database: 'database',
     certificate: 'certificate',
@@ -2212,20 +2214,20 @@ const HEALTH = {
     domain === ''
       ? `${server} does not answer; it failed first`
       : `${server} does not answer for ${domain}; it failed first`,
-  goTo: (page: string) => `Go to ${page}`,
+  goTo: text('Go to {page}'),
   silentFix: 'sudo rackboot status',
   lowDiskFix: 'sudo du -xsh /var/lib/rackboot/* | sort -h',
-  clockOff: (span: string) => `Its clock and that of the region differ by ${span}.`,
+  clockOff: text('Its clock and that of the region differ by {span}.'),
   clockFix: 'timedatectl',
   letters: (count: number) => `${counted(count, 'event')} of it was refused by the region for good.`,
   lettersFix: 'sudo rackboot outbox',
-  otherVersion: (rack: string, region: string) => `It runs ${rack}, the region ${region}.`,
-  lowDisk: (free: string) => `Only ${free} of the disk of its state directory are free.`,
+  otherVersion: text('It runs {rack}, the region {region}.'),
+  lowDisk: text('Only {free} of the disk of its state directory are free.'),
 };
 
 const ACCOUNT = {
   keys: 'SSH keys',
-  added: (kind: string, ago: string) => `${kind} · added ${ago}`,
+  added: text('{kind} · added {ago}'),
   noKey: 'You have no key yet. Deployments are refused, because nobody could log in to the machine.',
   key: { label: 'Public key', hint: 'The line in a .pub file, such as ~/.ssh/id_ed25519.pub.' },
   addKey: 'Add key',
@@ -2290,11 +2292,11 @@ const DNS = {
   wholeName: 'The whole name of a machine',
   isDefault: 'default',
   makeDefault: 'Make it the default domain',
-  madeDefault: (domain: string) => `New machines get names in ${domain}.`,
+  madeDefault: text('New machines get names in {domain}.'),
   addOne: 'Add a record',
-  addTo: (domain: string) => `Add a record to ${domain}`,
+  addTo: text('Add a record to {domain}'),
   add: 'Add record',
-  titleOf: (name: string) => `Record of ${name}`,
+  titleOf: text('Record of {name}'),
   nameHint: 'Without the domain; @ is the domain itself.',
   dataHint: 'As in a zone file: 10.20.0.10, www.example.net, 10 mail.example.net, "a text".',
   ttlHint: 'How long others may keep the answer, in seconds.',
@@ -2308,7 +2310,7 @@ const DNS = {
     others: 'all other names',
     answers: 'no failure reported',
     fails: 'does not answer',
-    since: (rack: string, ago: string) => `${rack}, since ${ago}`,
+    since: text('{rack}, since {ago}'),
     empty: 'None: names outside of the domains above are refused. Set upstream servers in the settings.',
     settings: 'Settings of upstream servers, forwarded domains and DNSSEC',
   },
@@ -2320,16 +2322,16 @@ const LISTING = {
   find: 'Search',
   found: (found: number, all: number) => (found === all ? String(all) : `${found} of ${all}`),
   pages: 'Pages of the list',
-  page: (page: number, pages: number) => `Page ${page} of ${pages}`,
+  page: text('Page {page} of {pages}'),
   previous: 'Previous',
   next: 'Next',
 };
 
 /** Notices about objects of every kind. */
 const OBJECTS = {
-  added: (name: string) => `${name} added.`,
-  saved: (name: string) => `${name} saved.`,
-  deleted: (name: string) => `${name} deleted.`,
+  added: text('{name} added.'),
+  saved: text('{name} saved.'),
+  deleted: text('{name} deleted.'),
 };
 
 const AREAS = {
@@ -2340,7 +2342,7 @@ const AREAS = {
     empty: '',
     addOne: 'Add a zone',
     add: 'Add zone',
-    titleOf: (zone: string) => `Zone ${zone}`,
+    titleOf: text('Zone {zone}'),
     deleteIt: 'Delete this zone',
     delete: 'Delete zone',
     isDefault: 'The default zone has what nobody assigned to another. It cannot be renamed or deleted.',
@@ -2355,7 +2357,7 @@ const AREAS = {
     empty: '',
     addOne: 'Add a pool',
     add: 'Add pool',
-    titleOf: (pool: string) => `Pool ${pool}`,
+    titleOf: text('Pool {pool}'),
     deleteIt: 'Delete this pool',
     delete: 'Delete pool',
     isDefault: 'The default pool has what nobody assigned to another. It cannot be renamed or deleted.',
@@ -2372,7 +2374,7 @@ const PEOPLE = {
   makeUser: 'Make a user',
   makeAdmin: 'Make an administrator',
   keys: (keys: number) => counted(keys, 'SSH key'),
-  added: (ago: string) => `added ${ago}`,
+  added: text('added {ago}'),
   username: { label: 'User name', hint: 'Letters, digits and @ . + - _' },
   email: 'E-mail address',
   password: 'Password',
@@ -2382,8 +2384,8 @@ const PEOPLE = {
   },
   addOne: 'Add an account',
   add: 'Add account',
-  accountAdded: (username: string) => `Account ${username} added.`,
-  removed: (username: string) => `Account ${username} removed.`,
+  accountAdded: text('Account {username} added.'),
+  removed: text('Account {username} removed.'),
   changed: (username: string, isAdmin: boolean) => `${username} is now ${isAdmin ? 'an administrator' : 'a user'}.`,
 };
 
@@ -2467,15 +2469,21 @@ export type Translation = Translated<Words>;
 const isSection = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 
-/** All words of a language, with the English ones for those that it lacks. */
-export function completed(translation: Translation): Words;
-export function completed(translation: object, english?: object): object;
-export function completed(translation: object, english: object = ENGLISH): object {
+/**
+ * All words of a language, with the English ones for those that it lacks.
+ * @param texts those of a file (`template.ts`), which `translation` goes before
+ */
+export const completed = (translation: Translation, texts: object = {}): Words =>
+  withTexts(withTexts(ENGLISH, texts), translation);
+
+function withTexts(english: Words, translation: object): Words;
+function withTexts(english: object, translation: object): object;
+function withTexts(english: object, translation: object): object {
   // A translation may label parameters whose English labels are their names.
   const entries = Object.entries({ ...translation, ...english }).map(([name, word]) => {
     const own: unknown = Reflect.get(translation, name);
     if (own === undefined) return [name, word];
-    return [name, isSection(word) && isSection(own) ? completed(own, word) : own];
+    return [name, isSection(word) && isSection(own) ? withTexts(word, own) : translated(own, word)];
   });
   return Object.fromEntries(entries);
 }

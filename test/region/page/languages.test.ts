@@ -1,12 +1,15 @@
 // The language of a page: which one a browser gets, and that it is that of its own request alone.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { nothing } from '../../../src/html.ts';
 import { mac } from '../../../src/net/address.ts';
 import { LANGUAGES, wordsFor } from '../../../src/region/page/languages.ts';
 import { languageForm, pageOf } from '../../../src/region/page/parts.ts';
+import { namesIn, valueNames } from '../../../src/region/page/template.ts';
 import { eventText, remarkText } from '../../../src/region/page/values.ts';
 import { completed, withWords, words } from '../../../src/region/page/words.ts';
 import { withRegion } from '../place.ts';
@@ -141,3 +144,40 @@ test('pages rendered at once are each in their own language, and the page names 
     for (const page of [english, plain])
       assert.match(page, /<html lang="en">.*<title>2 machines .*aria-current="page">Machines</s);
   }));
+
+const BY_ENGLISH: ReadonlySet<string> = new Set(['fields']);
+
+const at = (words: unknown, path: readonly string[]): unknown =>
+  path.reduce((found: unknown, name) => Reflect.get(Object(found), name), words);
+
+const isFunction = (value: unknown): value is (...values: never[]) => unknown => typeof value === 'function';
+
+/** The texts of a file of a language, with their paths. */
+function textsIn(section: object, path: readonly string[] = []): readonly (readonly [readonly string[], string])[] {
+  return Object.entries(section).flatMap(([name, value]) =>
+    typeof value === 'string'
+      ? [[[...path, name], value] as const]
+      : Array.isArray(value)
+        ? []
+        : textsIn(Object(value), [...path, name]),
+  );
+}
+
+for (const file of ['ja', 'zh-Hant'])
+  test(`each text of lang/${file}.json translates an English word, and has a place for each of its values`, () => {
+    const directory = join(import.meta.dirname, '../../../src/region/page/lang');
+    const faults = textsIn(JSON.parse(readFileSync(join(directory, `${file}.json`), 'utf8'))).flatMap(
+      ([path, text]) => {
+        const english = at(LANGUAGES[0].words, path);
+        // Labels and hints by what they translate: the name of a parameter, its description.
+        if (english === undefined && BY_ENGLISH.has(path.slice(0, -1).join('.'))) return [];
+        const wanted = isFunction(english) ? valueNames(english) : [];
+        const named = namesIn(text);
+        const isRight =
+          english !== undefined &&
+          (typeof english === 'string' || named.toSorted().join() === wanted.toSorted().join());
+        return isRight ? [] : [`${path.join('.')}: ${text} (${wanted.join(', ')})`];
+      },
+    );
+    assert.deepEqual(faults, []);
+  });

@@ -1,0 +1,45 @@
+// Texts with places for values: `{machine} is deployed`. English ones are functions of these values, in the order in which their names
+// first appear; a translation names the same, in any order.
+
+type Names<
+  Text extends string,
+  Found extends readonly string[] = [],
+> = Text extends `${string}{${infer Name}}${infer Rest}`
+  ? Names<Rest, Name extends Found[number] ? Found : [...Found, Name]>
+  : Found;
+
+type Value = string | number;
+type Values<Found extends readonly string[]> = { readonly [Index in keyof Found]: Value };
+
+const NAME = /\{(\w+)\}/g;
+
+export const namesIn = (text: string): readonly string[] => [
+  ...new Set([...text.matchAll(NAME)].map(([, name = '']) => name)),
+];
+
+const fill = (text: string, names: readonly string[], values: readonly unknown[]): string =>
+  text.replace(NAME, (place, name: string) => {
+    const index = names.indexOf(name);
+    return index === -1 ? place : String(values[index]);
+  });
+
+const NAMES = new WeakMap<object, readonly string[]>();
+
+/** The names of a function's values; of one that computes its text `0`, `1` …. */
+export const valueNames = (word: (...values: never[]) => unknown): readonly string[] =>
+  NAMES.get(word) ?? Array.from({ length: word.length }, (_, index) => String(index));
+
+/** The function that puts values into a text. */
+export function text<const Text extends string>(template: Text): (...values: Values<Names<Text>>) => string {
+  const names = namesIn(template);
+  const word = (...values: readonly Value[]): string => fill(template, names, values);
+  NAMES.set(word, names);
+  return word;
+}
+
+/** A translated text of the same kind as the English word: a text, or a function of the same values. */
+export function translated(template: unknown, english: unknown): unknown {
+  if (typeof template !== 'string' || typeof english !== 'function') return template;
+  const names = NAMES.get(english) ?? Array.from({ length: english.length }, (_, index) => String(index));
+  return (...values: readonly unknown[]) => fill(template, names, values);
+}
