@@ -25,6 +25,8 @@ const fill = (text: string, names: readonly string[], values: readonly unknown[]
 
 const NAMES = new WeakMap<object, readonly string[]>();
 
+const isFunction = (word: unknown): word is (...values: never[]) => unknown => typeof word === 'function';
+
 /** The names of a function's values; of one that computes its text `0`, `1` …. */
 export const valueNames = (word: (...values: never[]) => unknown): readonly string[] =>
   NAMES.get(word) ?? Array.from({ length: word.length }, (_, index) => String(index));
@@ -39,7 +41,7 @@ export function text<const Text extends string>(template: Text): (...values: Val
 
 /** A translated text of the same kind as the English word: a text, or a function of the same values. */
 export function translated(template: unknown, english: unknown): unknown {
-  if (typeof template !== 'string' || typeof english !== 'function') return template;
-  const names = NAMES.get(english) ?? Array.from({ length: english.length }, (_, index) => String(index));
+  if (typeof template !== 'string' || !isFunction(english)) return template;
+  const names = valueNames(english);
   return (...values: readonly unknown[]) => fill(template, names, values);
 }
