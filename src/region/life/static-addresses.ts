@@ -202,7 +202,7 @@ function barText(bar: Owner, asked: Ipv4, records: NetworkRecords): string {
     case 'dynamic':
       return `${address} is in the dynamic range`;
     case 'configured':
-      return `${address} is reserved for ${bar.mac === undefined ? 'another client' : formatMac(bar.mac)} in the configuration of a rack`;
+      return `${address} is reserved for ${bar.mac === undefined ? 'another client' : formatMac(bar.mac)} in the configuration of the rack ${bar.rackName}`;
     case 'lease': {
       const { mac: host, until } = leaseText(bar);
       return `the host ${host} has ${address} by a lease until ${until} UTC`;

@@ -68,6 +68,8 @@ interface Owned extends Ipv4Range {
   readonly id?: number | undefined;
   /** The cluster interface that has it, as `serviceName` names it. */
   readonly service?: string | undefined;
+  /** Of an entry of `hosts`: the name of the rack that has it. */
+  readonly rackName?: string | undefined;
 }
 
 type UnleasedKind = Exclude<OwnerKind, 'lease'>;
@@ -90,32 +92,36 @@ const CLAIMS = [
   'route',
   'reserved-range',
   'static',
+  'rack',
 ] as const;
 type ClaimKind = (typeof CLAIMS)[number];
 
 /** A verdict for each of CLAIMS. */
-type Row = readonly [Verdict, Verdict, Verdict, Verdict, Verdict, Verdict, Verdict, Verdict, Verdict];
+type Row = readonly [Verdict, Verdict, Verdict, Verdict, Verdict, Verdict, Verdict, Verdict, Verdict, Verdict];
 
-// Columns: chosen, asked, reserved, configured, dynamic, router, route, reserved-range, static.
+// Columns: chosen, asked, reserved, configured, dynamic, router, route, reserved-range, static, rack.
 const MATRIX: Readonly<Record<OwnerKind, Row>> = {
-  edge: ['no', 'no', 'no', 'no', 'yes', 'no', 'yes', 'yes', 'yes'],
-  rack: ['no', 'no', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes'],
-  'rack-host': ['no', 'yes', 'own', 'own', 'yes', 'yes', 'yes', 'yes', 'yes'],
-  router: ['no', 'no', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes'],
+  edge: ['no', 'no', 'no', 'no', 'yes', 'no', 'yes', 'yes', 'yes', 'no'],
+  rack: ['no', 'no', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes', 'no'],
+  // A dynamic range may lie over it: its own rack leases it to nobody, and the host of another may have it from that very range.
+  'rack-host': ['no', 'yes', 'own', 'own', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
+  router: ['no', 'no', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes', 'yes'],
   // An administrator may route through a machine, which keeps its address.
-  route: ['own', 'own', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes'],
+  route: ['own', 'own', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes', 'yes'],
   // A person may give a machine the address of a DNS server, to be it.
-  'dns-server': ['no', 'yes', 'no', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
-  machine: ['no', 'no', 'no', 'own', 'no', 'no', 'yes', 'yes', 'yes'],
-  configured: ['own', 'own', 'own', 'own', 'yes', 'no', 'no', 'yes', 'yes'],
-  reserved: ['own', 'own', 'no', 'own', 'no', 'no', 'no', 'yes', 'yes'],
-  name: ['no', 'yes', 'no', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
-  lease: ['no', 'no', 'own', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
+  'dns-server': ['no', 'yes', 'no', 'yes', 'no', 'yes', 'yes', 'yes', 'yes', 'yes'],
+  // A rack's host may be a machine, to which the address of the rack was given.
+  machine: ['no', 'no', 'no', 'own', 'no', 'no', 'yes', 'yes', 'yes', 'own'],
+  configured: ['own', 'own', 'own', 'own', 'yes', 'no', 'no', 'yes', 'yes', 'own'],
+  reserved: ['own', 'own', 'no', 'own', 'no', 'no', 'no', 'yes', 'yes', 'own'],
+  name: ['no', 'yes', 'no', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
+  lease: ['no', 'no', 'own', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
   // A host may have been seen with the address that is reserved for it.
-  seen: ['last', 'yes', 'own', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
-  dynamic: ['no', 'no', 'no', 'yes', 'no', 'no', 'no', 'no', 'no'],
-  'reserved-range': ['no', 'no', 'no', 'yes', 'no', 'yes', 'yes', 'no', 'yes'],
-  static: ['yes', 'yes', 'yes', 'yes', 'no', 'yes', 'yes', 'yes', 'no'],
+  seen: ['last', 'yes', 'own', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
+  dynamic: ['no', 'no', 'no', 'yes', 'no', 'no', 'no', 'no', 'no', 'no'],
+  // To set addresses aside takes them from nobody, so it is only refused over ranges.
+  'reserved-range': ['no', 'no', 'no', 'yes', 'no', 'yes', 'yes', 'no', 'yes', 'yes'],
+  static: ['yes', 'yes', 'yes', 'yes', 'no', 'yes', 'yes', 'yes', 'no', 'no'],
 };
 
 export interface Claim {
@@ -186,22 +192,27 @@ const ownersOfRecords = ({ ranges, reserved, routes }: NetworkRecords): readonly
 
 /** Entries of `hosts` count once they are stored, and until their rack no longer reports them. */
 const configuredIn = ({ served, reported }: OwningView): readonly SingleOwners[] => [
-  ...served.map((one) => configuredBy(serviceName(one), one.writtenHosts())),
-  ...reported.map((one) => configuredBy(serviceName(one), one.hosts)),
+  ...served.map((one) => configuredBy(one, one.writtenHosts())),
+  ...reported.map((one) => configuredBy(one, one.hosts)),
 ];
 
 /** By the entries of a cluster interface, which are the same list until they change: there may be 65 536. */
 const CONFIGURED = new WeakMap<readonly ConfiguredHost[], Map<string, SingleOwners>>();
 
-function configuredBy(service: string, hosts: readonly ConfiguredHost[]): SingleOwners {
+function configuredBy(by: ServedNetwork | ReportedNetwork, hosts: readonly ConfiguredHost[]): SingleOwners {
+  const { rackName } = by;
+  const service = serviceName(by);
+  const key = `${service} ${rackName}`;
   const known = CONFIGURED.get(hosts) ?? new Map<string, SingleOwners>();
   CONFIGURED.set(hosts, known);
   const index =
-    known.get(service) ??
+    known.get(key) ??
     new SingleOwners(
-      hosts.flatMap(({ address, mac, hostname = '' }) => single('configured', address, hostname, { mac, service })),
+      hosts.flatMap(({ address, mac, hostname = '' }) =>
+        single('configured', address, hostname, { mac, service, rackName }),
+      ),
     );
-  known.set(service, index);
+  known.set(key, index);
   return index;
 }
 
@@ -220,7 +231,7 @@ function ownersIn({ subnets, ranges, records, served, reported, rackHosts, named
     ]),
     ...serving.flatMap(({ network }) => edgesOf(network)),
     ...[...served, ...serving].flatMap((one) => [
-      ...single('rack', one.address, 'rackName' in one ? one.rackName : '', { service: serviceName(one) }),
+      ...single('rack', one.address, one.rackName, { service: serviceName(one) }),
       ...single('router', one.router, '', { service: serviceName(one) }),
     ]),
     ...ranges.flatMap(({ type, low, high, range: { id }, served: by }): readonly Owner[] =>

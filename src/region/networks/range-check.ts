@@ -1,8 +1,8 @@
-// Whether what a change adds to a rack's cluster interfaces has addresses that are not free (`address-owners.ts`): dynamic ranges, routers and
-// entries of `hosts`. Called within the transaction that stores them.
+// Whether what a change adds to a rack's cluster interfaces has addresses that are not free (`address-owners.ts`): dynamic ranges, routers, entries
+// of `hosts` and the rack's own addresses. Called within the transaction that stores them.
 //
 // 1. Only addresses that become dynamic are checked. A range that was dynamic before stays so, even if it is in conflict with something older.
-// 2. A router that was one before, and an entry of `hosts` that was there, stay so, likewise.
+// 2. A router or an address of the rack that was one before, and an entry of `hosts` that was there, stay so, likewise.
 // 3. The check claims addresses (`network-store.ts`), so none is given away while it looks.
 
 import type { Settings } from '../../machines/settings.ts';
@@ -46,8 +46,11 @@ const isAdopted = ({ kind, service }: Owner): boolean => kind === 'dynamic' && s
 const dynamicIn = (interfaces: readonly ClusterInterface[]): readonly Ipv4Range[] =>
   interfaces.flatMap(({ dynamic }) => dynamic ?? []);
 
-/** Why a router or an entry of `hosts` may not have its address. @param instead what else to give */
-export function addressBarText(bar: Owner, instead: 'another router' | 'the entry another' = 'another router'): string {
+/** Why a router, an entry of `hosts` or a rack may not have its address. @param instead what else to give */
+export function addressBarText(
+  bar: Owner,
+  instead: 'another router' | 'the entry another' | 'the rack another' = 'another router',
+): string {
   const address = formatIpv4(bar.low);
   switch (bar.kind) {
     case 'dynamic':
@@ -58,12 +61,15 @@ export function addressBarText(bar: Owner, instead: 'another router' | 'the entr
       return `${address} is reserved by ${bar.name}: release it first, or give ${instead}.`;
     case 'configured': {
       const host = bar.mac === undefined ? 'another client' : `the host ${formatMac(bar.mac)}`;
-      return `${address} is kept for ${host} by the configuration of a rack: give ${instead}.`;
+      return `${address} is kept for ${host} by the configuration of the rack ${bar.rackName}: give ${instead}.`;
     }
     case 'edge':
       return `${address} is the first or the last address of its network: give ${instead}.`;
     case 'rack':
+    case 'rack-host':
       return `${address} is the address of the rack ${bar.name}: give ${instead}.`;
+    case 'static':
+      return `The address is in the static range ${spanText(bar)}.`;
     default:
       return `${address} is the router of a subnet or of a static route: give ${instead}.`;
   }
@@ -86,6 +92,8 @@ function rangeBarText(bar: Owner): string {
     case 'router':
     case 'route':
       return `The range contains the router ${address}.`;
+    case 'dns-server':
+      return `The range contains the DNS server ${address}.`;
     case 'machine':
       return `The range contains the address ${address} of the machine ${bar.name}.`;
     default:
@@ -106,7 +114,7 @@ export function refuseRange(owners: readonly Owner[], claim: Claim): string | un
 }
 
 /** A cluster interface with what a change adds to it. */
-interface Added extends Pick<ClusterInterface, 'key' | 'router'> {
+interface Added extends Pick<ClusterInterface, 'key' | 'router' | 'address'> {
   readonly range: Ipv4Range | undefined;
   readonly hosts: readonly AddedHost[];
 }
@@ -131,20 +139,24 @@ function addedTo(before: readonly ClusterInterface[], after: readonly ClusterInt
   const dynamic = dynamicIn(before);
   const isKept = ({ low, high }: Ipv4Range): boolean => dynamic.some((one) => one.low <= low && high <= one.high);
   const routers = new Set(before.map(({ router }) => router));
+  const addresses = new Set(before.map(({ address }) => address));
   const all = after.map((one) => ({
     key: one.key,
     router: routers.has(one.router) ? undefined : one.router,
+    address: addresses.has(one.address) ? undefined : one.address,
     range: one.dynamic === undefined || isKept(one.dynamic) ? undefined : one.dynamic,
     hosts: addedHosts(
       one,
       before.find(({ name }) => name === one.name),
     ),
   }));
-  return all.filter(({ router, range, hosts }) => router !== undefined || range !== undefined || hosts.length > 0);
+  return all.filter(
+    ({ hosts, ...one }) => [one.router, one.address, one.range].some((part) => part !== undefined) || hosts.length > 0,
+  );
 }
 
 /**
- * The problems of what a change adds to the cluster interfaces of a rack: routers, dynamic ranges and entries of `hosts`; empty: none.
+ * The problems of what a change adds to the cluster interfaces of a rack; empty: none.
  * @param before the cluster interfaces in the form of a configuration file. @param after the same after the change
  * @param others the networks of all other racks: the rules of the configuration judge this one's own
  */
@@ -158,15 +170,22 @@ export async function findTaken(
   const added = addedTo(former, readInterfaces(after));
   if (added.length === 0) return [];
   const records = await store.networks.change((result) => ({ isClaim: true, result }));
-  const owners = ownersOf(viewOf(records, others(), 0));
+  const networks = others();
+  const owners = ownersOf(viewOf(records, networks, 0));
   const dynamic = dynamicIn(former);
   const wasDynamic = (owner: Ipv4Range): boolean => dynamic.some((one) => rangesOverlap(one, owner));
   const problems: RangeProblem[] = [];
-  for (const { key, router, range, hosts } of added) {
-    if (router !== undefined) {
-      const used = await store.networks.usedBetween(router, router, PIECE);
-      const bar = findBar([...owners.at(router), ...ownersUsing({ used })], { kind: 'router' });
-      if (bar !== undefined) problems.push({ key: `${key}.router_ip`, message: addressBarText(bar) });
+  const barAt = async (address: Ipv4, claim: Claim): Promise<Owner | undefined> => {
+    const used = await store.networks.usedBetween(address, address, PIECE);
+    return findBar([...owners.at(address), ...ownersUsing({ used })], claim);
+  };
+  for (const { key, router, address, range, hosts } of added) {
+    const bar = router === undefined ? undefined : await barAt(router, { kind: 'router' });
+    if (bar !== undefined) problems.push({ key: `${key}.router_ip`, message: addressBarText(bar) });
+    if (address !== undefined) {
+      const { mac } = networks.rackHosts.find((one) => one.address === address) ?? {};
+      const rival = await barAt(address, { kind: 'rack', mac });
+      if (rival !== undefined) problems.push({ key: `${key}.ip`, message: addressBarText(rival, 'the rack another') });
     }
     if (range !== undefined) {
       const machine = await firstOf(allocatedIn(store, range), ({ low, high }) => !wasDynamic({ low, high }));

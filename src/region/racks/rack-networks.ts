@@ -64,6 +64,7 @@ export function reportedBeyond(rack: Rack, known: readonly Settings[]): readonly
 export interface ReportedNetwork extends ClusterInterface {
   /** The rack's UUID. */
   readonly rack: string;
+  readonly rackName: string;
   /** The same text for all networks of the rack that it shares with this one. */
   readonly sharedNetwork: string;
   readonly foreignServer: string | undefined;
@@ -78,7 +79,7 @@ export const reportedNetworks = (racks: readonly Rack[]): readonly ReportedNetwo
 
 const NO_RESERVATIONS: NonNullable<RackInterface['reservations']> = [];
 
-function readReport({ uuid }: Rack, one: RackInterface): readonly ReportedNetwork[] {
+function readReport({ uuid, name: rackName }: Rack, one: RackInterface): readonly ReportedNetwork[] {
   const place = one.interface === '' ? `relayed ${one.network}` : `interface ${one.interface}`;
   const sharedNetwork = `${uuid} ${one.shared === undefined ? place : `shared ${one.shared}`}`;
   const hosts = readHosts(one.reservations ?? NO_RESERVATIONS, ({ mac, ip, hostname }) => ({
@@ -89,6 +90,7 @@ function readReport({ uuid }: Rack, one: RackInterface): readonly ReportedNetwor
   return readInterfaces([asWritten(one)]).map((read) => ({
     ...read,
     rack: uuid,
+    rackName,
     sharedNetwork,
     foreignServer: one.foreign_dhcp_ip,
     hosts,

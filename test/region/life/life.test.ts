@@ -140,7 +140,7 @@ test('an address reserved in a rack’s configuration goes only to its client, a
     const [two, three] = [await LiveMachine.ready(place, 2), await LiveMachine.ready(place, 3)];
     assert.match(
       await allocateAt(one, '10.20.0.10'),
-      /is reserved for 52:54:00:00:00:02 in the configuration of a rack/,
+      /is reserved for 52:54:00:00:00:02 in the configuration of the rack \S+/,
     );
     assert.match(await allocateAt(one, '10.20.0.12'), /rack's/);
     assert.match(await allocateAt(one, '10.20.0.205'), /dynamic range/);

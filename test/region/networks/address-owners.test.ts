@@ -3,7 +3,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Ipv4, ipv4, mac } from '../../../src/net/address.ts';
-import { AddressOwners, bars, findBar, type Owner, ownersKnown } from '../../../src/region/networks/address-owners.ts';
+import {
+  AddressOwners,
+  bars,
+  type Claim,
+  findBar,
+  type Owner,
+  ownersKnown,
+} from '../../../src/region/networks/address-owners.ts';
 import { printedRandom } from '../../support/printed-random.ts';
 
 const NIC = mac(0x525400000001);
@@ -45,6 +52,46 @@ test('what belongs to the host itself, to the row or to the cluster interface th
   assert.equal(bars(dynamic, { kind: 'dynamic', ids: [8] }), false);
   assert.equal(bars(dynamic, { kind: 'dynamic', service: 'rack lab' }), false);
   assert.equal(bars(single('router', 5, { service: 'rack lab' }), { kind: 'dynamic', service: 'rack lab' }), true);
+});
+
+/** What a claim takes of others, by decision: nobody loses anything by it. */
+const ALLOWED: readonly (readonly [claim: Claim['kind'], owners: readonly Owner['kind'][]])[] = [
+  ['dynamic', ['edge', 'rack-host', 'configured', 'name', 'lease', 'seen']],
+  ['rack', ['rack-host', 'router', 'route', 'dns-server', 'name', 'lease', 'seen', 'reserved-range']],
+  // It is set aside from those who do not have it yet.
+  [
+    'reserved-range',
+    [
+      ...(['edge', 'rack', 'rack-host', 'router', 'route', 'dns-server', 'machine', 'configured'] as const),
+      ...(['reserved', 'name', 'lease', 'seen', 'static'] as const),
+    ],
+  ],
+];
+const REFUSED: readonly (readonly [claim: Claim['kind'], owners: readonly Owner['kind'][]])[] = [
+  ['dynamic', ['rack', 'router', 'route', 'dns-server', 'machine', 'reserved', 'dynamic', 'reserved-range', 'static']],
+  ['rack', ['edge', 'rack', 'machine', 'configured', 'reserved', 'dynamic', 'static']],
+  ['reserved-range', ['dynamic', 'reserved-range']],
+];
+
+const owned = (kind: Owner['kind']): Owner =>
+  kind === 'lease'
+    ? { kind, low: at(5), high: at(5), name: '', address: at(5), mac: NIC, endsMs: 1 }
+    : { kind, low: at(5), high: at(5), name: '' };
+
+for (const [isRefused, all] of [
+  [false, ALLOWED],
+  [true, REFUSED],
+] as const)
+  for (const [claim, owners] of all)
+    test(`${claim} is ${isRefused ? 'refused' : 'allowed'} over ${owners.join(', ')}`, () => {
+      for (const kind of owners) assert.equal(bars(owned(kind), { kind: claim }), isRefused, kind);
+    });
+
+test('the host of a rack may be the machine, the entry or the holder of its address', () => {
+  for (const kind of ['machine', 'configured', 'reserved'] as const) {
+    assert.equal(bars(single(kind, 5, { mac: NIC }), { kind: 'rack', mac: NIC }), false, kind);
+    assert.equal(bars(single(kind, 5, { mac: NIC }), { kind: 'rack', mac: OTHER }), true, kind);
+  }
 });
 
 test('the free addresses of a span are those that no owner bars, whatever the owners are', () => {

@@ -30,7 +30,7 @@ test('nobody reserves the address of an entry, which is listed as used; its host
       ] as const) {
         const refused = await ask('POST', RESERVE, { ip, mac: '52:54:00:00:00:79' });
         assert.equal(refused.status, 409, refused.text);
-        assert.match(refused.text, new RegExp(`configuration of a rack gives it to .*${whose}`));
+        assert.match(refused.text, new RegExp(`configuration of the rack maas gives it to .*${whose}`));
       }
       const used = (await ask('GET', `2.0/subnets/${SUBNET.replace('/', '%2F')}/?op=reserved_ip_ranges`)).json;
       const listed = used.filter(({ start }: { readonly start: string }) => start === '10.20.0.10');
@@ -46,13 +46,15 @@ test('nobody reserves the address that the file of a remote rack keeps for a hos
     await hearRack(region, uuid, [REMOTE]);
     const refused = await ask('POST', RESERVE, { ip: '10.50.0.7' });
     assert.equal(refused.status, 409, refused.text);
-    assert.match(refused.text, /configuration of a rack gives it to the host 52:54:00:00:00:71/);
+    assert.match(refused.text, /configuration of the rack rack-2 gives it to the host 52:54:00:00:00:71/);
     assert.equal((await ask('POST', RESERVE, { ip: '10.50.0.8' })).status, 200);
   }));
 
 test('an entry takes no address of a machine, a user or a static route, and one that was there stays', () =>
   withNetworks(async (ask, place) => {
     const { region } = place;
+    const { uuid } = await acceptRack(region, { interfaces: [] });
+    await hearRack(region, uuid, [], { addresses: [{ interface: 'eth1', address: '10.20.0.8/24' }] });
     await machineAt(place, ['10.20.0.20']);
     await ask('POST', RESERVE, { ip: '10.20.0.5', mac: SECOND });
     await ask('POST', '2.0/subnets/', { cidr: '10.9.0.0/16' });
@@ -64,6 +66,7 @@ test('an entry takes no address of a machine, a user or a static route, and one 
       ['10.20.0.20', /^cluster_interfaces\.lab\.hosts\[1\]\.ip: 10\.20\.0\.20 belongs to /],
       ['10.20.0.5', /10\.20\.0\.5 is reserved by admin/],
       ['10.20.0.6', /10\.20\.0\.6 is the router/],
+      ['10.20.0.8', /10\.20\.0\.8 is the address of the rack rack-2/],
     ] as const) {
       const refused = await put([
         { mac: FIRST, ip: '10.20.0.30' },

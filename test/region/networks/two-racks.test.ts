@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import type { Settings } from '../../../src/machines/settings.ts';
 import type { RegionPlace } from '../place.ts';
 import { acceptRack, hearRack, rackInterface } from '../racks/rack-place.ts';
-import { withNetworks } from './network-place.ts';
+import { LAB, machineAt, withNetworks } from './network-place.ts';
 
 /** The first rack has 10.20.0.100 to .199 and the router .254. */
 const OTHER = { interface: 'eth1', ip: '10.20.0.3', network: '10.20.0.0/24', management: 1 };
@@ -29,6 +29,9 @@ test('a range of one rack covers neither the range nor the router nor the addres
       [{ ip_range_low: '10.20.0.1', ip_range_high: '10.20.0.2' }, 'ip_range_low', /10\.20\.0\.1 of the rack maas/],
       [{ ip_range_low: '10.20.0.50', ip_range_high: '10.20.0.60' }, 'ip_range_low', /overlaps the static range/],
       [{ ...APART, router_ip: '10.20.0.120' }, 'router_ip', /in the dynamic range 10\.20\.0\.100 to 10\.20\.0\.199/],
+      [{ ...APART, ip: '10.20.0.120' }, 'ip', /in the dynamic range 10\.20\.0\.100 to 10\.20\.0\.199/],
+      [{ ...APART, ip: '10.20.0.20' }, 'ip', /in the static range 10\.20\.0\.10 to 10\.20\.0\.99/],
+      [{ ...APART, ip: '10.20.0.1' }, 'ip', /10\.20\.0\.1 is the address of the rack maas/],
     ] as const) {
       const refused = await put({ ...OTHER, ...fields });
       assert.match(refused?.text ?? '', new RegExp(`^cluster_interfaces.lab.${field}: `), JSON.stringify(fields));
@@ -36,6 +39,38 @@ test('a range of one rack covers neither the range nor the router nor the addres
     }
     assert.equal(await put({ ...OTHER, ...APART, router_ip: '10.20.0.254' }), undefined);
   }));
+
+test('a rack takes no address of a machine, a host or a user, but its own, and a range of none takes a DNS server', () =>
+  withNetworks(
+    async (ask, place) => {
+      const put = await secondRack(place);
+      await machineAt(place, ['10.20.0.230']);
+      for (const ip of ['10.20.0.232', '10.20.0.4']) await ask('POST', '2.0/ipaddresses/?op=reserve', { ip });
+      for (const [ip, text] of [
+        ['10.20.0.230', /belongs to /],
+        ['10.20.0.231', /kept for the host 52:54:00:00:00:71 by the configuration of the rack maas/],
+        ['10.20.0.232', /is reserved by admin/],
+      ] as const) {
+        const refused = await put({ ...OTHER, ...APART, ip });
+        assert.match(refused?.text ?? '', /^cluster_interfaces\.lab\.ip: /, ip);
+        assert.match(refused?.text ?? '', text);
+      }
+      const hosts = [{ mac: '52:54:00:00:00:79', ip: '10.20.0.7' }];
+      const { racks } = place.region;
+      const [second] = racks.list().filter(({ name }) => name === 'rack-2');
+      const host = (address: string, mac: string) => ({ interface: 'eth1', address, mac });
+      await hearRack(place.region, second?.uuid ?? '', second?.interfaces ?? [], {
+        addresses: [host('10.20.0.7/24', '52:54:00:00:00:73'), host('10.20.0.230/24', '52:54:00:00:00:01')],
+      });
+      const refused = await put({ ...OTHER, ...APART, ip: '10.20.0.7', hosts });
+      assert.match(refused?.text ?? '', /10\.20\.0\.7 is the (?:address of the rack rack-2|rack's own address)/);
+      assert.equal(await put({ ...OTHER, ...APART, ip: '10.20.0.230' }), undefined, 'its host is that machine');
+      await ask('POST', '2.0/subnets/', { cidr: '10.21.0.0/24', dns_servers: '10.21.0.53' });
+      const range = { type: 'dynamic', start_ip: '10.21.0.50', end_ip: '10.21.0.99' };
+      assert.match((await ask('POST', '2.0/ipranges/', range)).text, /contains the DNS server 10\.21\.0\.53/);
+    },
+    { lab: { ...LAB, hosts: [{ mac: '52:54:00:00:00:71', ip: '10.20.0.231' }] } },
+  ));
 
 test('nobody gets the default router or another address of a rack’s host', () =>
   withNetworks(async (ask, { region }) => {

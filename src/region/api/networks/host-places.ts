@@ -37,9 +37,9 @@ export async function hostPlaces(call: ApiCall, macs: readonly MacAddress[]): Pr
   const { store, clock } = call.region;
   const owners = ownersOf(await look(call));
   const configured = macs.flatMap((mac) =>
-    owners.ofHost(mac).flatMap(({ kind, low: address }): readonly HostPlace[] => {
+    owners.ofHost(mac).flatMap(({ kind, low: address, rackName }): readonly HostPlace[] => {
       if (kind !== 'configured') return [];
-      const text = `A rack's configuration gives ${formatIpv4(address)} to the host ${formatMac(mac)}: only an administrator may give it another address.`;
+      const text = `The configuration of the rack ${rackName} gives ${formatIpv4(address)} to the host ${formatMac(mac)}: only an administrator may give it another address.`;
       return [{ mac, address, word: refusal('in-use', text) }];
     }),
   );

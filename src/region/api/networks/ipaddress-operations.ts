@@ -144,7 +144,7 @@ function refuseBar(view: NetworkView, bar: Owner, owners: readonly Owner[], want
   }
   if (bar.kind === 'configured') {
     const host = bar.mac === undefined ? 'another client' : `the host ${formatMac(bar.mac)}`;
-    return refused(`the configuration of a rack gives it to ${host}`);
+    return refused(`the configuration of the rack ${bar.rackName} gives it to ${host}`);
   }
   if (bar.kind === 'name') return refused(`it is the address of the name ${bar.name}`);
   const held = reservedText(view.records, [{ low: wanted, high: wanted }]);
