@@ -13,7 +13,9 @@ const MAC = '52:54:00:00:0f:01';
 const HOST: readonly HostAddress[] = [
   { interface: 'eth1', address: '10.20.0.1/24', mac: MAC },
   { interface: 'eth1.30', address: '10.30.0.1/24', mac: MAC },
-  { interface: 'eth0', address: '192.0.2.5/24' },
+  // In no network of machines.
+  { interface: 'eth0', address: '192.0.2.5/32' },
+  { interface: 'eth2', address: '192.0.2.69/26' },
 ];
 const INTERFACES = `nodes/${RACK_UUID}/interfaces/`;
 const KEY = { kind: 'own', token: 'token-3', secretDigest: digestOf('secret') } as const;
@@ -71,6 +73,7 @@ test('a rack shows the interfaces of its host with fabric, VLAN, subnet and addr
       ['eth1', MAC, 0, 0, '10.20.0.0/24', '10.20.0.1'],
       ['eth1.30', MAC, 30, fabric, '10.30.0.0/24', '10.30.0.1'],
       ['eth0', '', undefined, undefined, undefined, '192.0.2.5'],
+      ['eth2', '', 0, 0, '192.0.2.64/26', '192.0.2.69'],
     ]);
     const [racks, alone, nodes] = [
       (await ask('alice', 'GET', 'rackcontrollers/')).json[0],
@@ -155,7 +158,7 @@ test('the region shows the interfaces of the rack in its process, and without on
     const [shown] = (await ask('alice', 'GET', 'regioncontrollers/')).json;
     assert.deepEqual(
       shown.interface_set.map(({ name }: Nic) => name),
-      ['eth1', 'eth1.30', 'eth0'],
+      ['eth1', 'eth1.30', 'eth0', 'eth2'],
     );
     assert.equal(shown.interface_set[0].resource_uri.startsWith(`/MAAS/api/2.0/nodes/${OWN_UUID}/interfaces/`), true);
   }));
