@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { missing } from '../support/needs.ts';
@@ -40,6 +40,15 @@ describe('a rack on the host of a dnsmasq', { skip }, () => {
     name = `dnsmasq \\(process \\d+\\)`;
   });
   after(() => rack?.remove());
+
+  test('networks add gives the range, the router and the domain that dnsmasq named', async () => {
+    await rack.well('init', '--state-dir', rack.stateDir, '--no-interface', '--yes');
+    const added = await rack.well('networks', 'add', 'br0', '--mode', 'server', '--yes');
+    assert.match(added, /^Domain {2}lan\.example, as before: .* config unset .*cluster_interfaces\.br0\.domain$/m);
+    assert.match(await rack.well('networks', 'list'), /10\.77\.11\.200 to 10\.77\.11\.220 .* 10\.77\.11\.254 /);
+    await rack.well('networks', 'remove', 'br0', '--yes');
+    rmSync(rack.configFile);
+  });
 
   test('init names it, and takes over its reservation and its lease', async () => {
     const person = rack.type('init', '--state-dir', rack.stateDir);

@@ -15,6 +15,7 @@ import { readDefaultRouters } from '../../net/default-route.ts';
 import type { HostInterface, InterfaceAddress } from '../../net/host-interface.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';
 import type { InterfaceProposal } from '../../region/networks/range-proposal.ts';
+import type { LocalServer } from './local-dhcp.ts';
 
 /** Larger networks belong to a provider; smaller ones have no room for two ranges. */
 const [SHORTEST_PREFIX, LONGEST_PREFIX] = [8, 28];
@@ -27,6 +28,18 @@ export interface Candidate extends InterfaceProposal {
   /** The domain that this server names to its clients. */
   readonly formerDomain?: string | undefined;
 }
+
+/** What other DHCP servers of this host gave in the networks of candidates: their range, router and domain. */
+export const withFormer = (candidates: readonly Candidate[], servers: readonly LocalServer[]): readonly Candidate[] =>
+  candidates.map((one) => {
+    const former = servers.filter(({ interfaces }) => interfaces.has(one.name));
+    const ranges = former.flatMap((server) => server.ranges);
+    const formerRange = ranges.find(({ low, high }) => [low, high].every((end) => networkContains(one.network, end)));
+    const routers = former.flatMap((server) => server.routers);
+    const gateway = routers.find((router) => router !== one.address && networkContains(one.network, router));
+    const formerDomain = formerRange && former.flatMap((server) => server.domains)[0];
+    return { ...one, formerRange, formerDomain, ...(gateway === undefined ? {} : { gateway }) };
+  });
 
 /** `eth0 192.168.1.0/24 (leads to the default router)` */
 export const describeCandidate = ({ name, network, isDefaultRoute }: Candidate): string =>

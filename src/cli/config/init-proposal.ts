@@ -53,6 +53,20 @@ region:
   listen: ["0.0.0.0:5240"]
 `;
 
+/** The domain that another server of this host named in the network, unless a person named another. */
+export const formerDomainOf = (
+  { mode }: Answers,
+  domain: string,
+  proposal: { readonly formerDomain?: string | undefined } | undefined,
+): string | undefined => (mode === 'proxy' || domain !== 'maas' ? undefined : proposal?.formerDomain);
+
+/** What it means that a former domain stays. @param name of the network */
+export function domainLines({ formerDomain, proposal }: InitAnswers, name = proposal?.name): readonly string[] {
+  if (formerDomain === undefined || name === undefined) return [];
+  const remedy = `rackboot config unset ${INTERFACES_KEY}.${name}.domain`;
+  return [`Domain  ${formerDomain}, as before: this rack answers for every name below it; to leave that: ${remedy}`];
+}
+
 /** Of a rack with its own region. */
 export function renderFile({ name, stateDir }: { readonly name: string; readonly stateDir: string }): string {
   return `${[

@@ -26,12 +26,11 @@ import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { ownUserName } from '../../files/ownership.ts';
 import { INTERFACES_KEY, interfacesOf, nameOf, type Settings, withValue } from '../../machines/settings.ts';
 import { nameDocuments } from '../../named-documents.ts';
-import { formatIpv4, formatNetwork, networkContains } from '../../net/address.ts';
+import { formatIpv4, formatNetwork } from '../../net/address.ts';
 import { outwardAddress } from '../../net/outward-address.ts';
-import { findStrangers, isHarmless, type Rightful } from '../../net/ports/taken-ports.ts';
+import { findStrangers, isHarmless } from '../../net/ports/taken-ports.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
 import type { SettingEdit } from '../../region/settings.ts';
-import { stateHolder } from '../../store/state-lock.ts';
 import { importLeases } from '../leases/import.ts';
 import { missingProgramLines } from '../machines/power-programs.ts';
 import { closedLines } from '../terminal/closed-listeners.ts';
@@ -39,14 +38,14 @@ import { askConfig, cachedSettings, type FoundConfig } from '../terminal/config-
 import { print } from '../terminal/output.ts';
 import { agrees, confirmOnTerminal } from '../terminal/prompt.ts';
 import { takeReservations } from './hosts.ts';
-import { type Candidate, findCandidates } from './init-candidates.ts';
+import { findCandidates, withFormer } from './init-candidates.ts';
 import { askPerson, type Draft, type DraftTerms, judgeAnswers, optionsOf, takeProposals } from './init-draft.ts';
 import { findInitFile } from './init-file.ts';
-import { type InitAnswers, renderConfig, settingsOf } from './init-proposal.ts';
+import { domainLines, formerDomainOf, type InitAnswers, renderConfig, settingsOf } from './init-proposal.ts';
 import { type Answers, FIELDS } from './init-questions.ts';
 import { prepareServiceOffer } from './init-service.ts';
 import { flagOf } from './init-words.ts';
-import { findLocalServers, type LocalServer } from './local-dhcp.ts';
+import { findLocalServers, type LocalServer, rightfulFor } from './local-dhcp.ts';
 import { type NetworkOfRack, networkLosses, networksIn } from './networks.ts';
 import { withStoredSettings } from './settings-store.ts';
 import { submitEdits } from './store.ts';
@@ -169,12 +168,6 @@ async function initBare(given: InitFlags): Promise<number> {
   return 0;
 }
 
-/** A rack that runs on this state directory already has its ports. */
-const rightfulFor = ({ stateDir }: Pick<InitFlags, 'stateDir'>): Rightful => {
-  const pid = stateHolder(stateDir);
-  return { pid, isHidden: pid !== undefined };
-};
-
 const isAsked = ({ yes }: InitFlags): boolean => !yes && process.stdin.isTTY === true;
 
 /** What asks a person whether the service shall start, where init can start it; nobody else is asked. */
@@ -215,15 +208,7 @@ async function initWithNetwork(given: InitFlags): Promise<number> {
     found.map(({ name }) => name),
     rightfulFor(given),
   );
-  const candidates = found.map((one): Candidate => {
-    const former = local.filter(({ interfaces }) => interfaces.has(one.name));
-    const ranges = former.flatMap((server) => server.ranges);
-    const formerRange = ranges.find(({ low, high }) => [low, high].every((end) => networkContains(one.network, end)));
-    const routers = former.flatMap((server) => server.routers);
-    const gateway = routers.find((router) => router !== one.address && networkContains(one.network, router));
-    const formerDomain = formerRange && former.flatMap((server) => server.domains)[0];
-    return { ...one, formerRange, formerDomain, ...(gateway === undefined ? {} : { gateway }) };
-  });
+  const candidates = withFormer(found, local);
   // Answers that cannot be written would be wasted.
   const flags = repeatOwn(given);
   refuseUnwritable(flags);
@@ -247,11 +232,7 @@ async function initWithNetwork(given: InitFlags): Promise<number> {
     throw new RackError(error.code, `${error.message}\n${again}`, { cause: error });
   }
   const isTaken = servers.length > 0 && flags.region === undefined && (await offerTakeover(flags, servers, hasPerson));
-  const { formerDomain, proposal } = drafted.answers;
-  if (formerDomain !== undefined && proposal !== undefined) {
-    const remedy = `rackboot config unset ${INTERFACES_KEY}.${proposal.name}.domain`;
-    print(`Domain  ${formerDomain}, as before: this rack answers for every name below it; to leave that: ${remedy}`);
-  }
+  for (const line of domainLines(drafted.answers)) print(line);
   for (const server of servers) for (const line of leftLines(server, isTaken)) print(line);
   for (const line of closedLines(judgePorts({ absent: [], strangers }))) print(line);
   for (const line of nextSteps({ ...place, isStarted: await offer() })) print(line);
@@ -296,7 +277,7 @@ const makeWith =
   (flags: InitFlags): DraftTerms['make'] =>
   (known, proposal) => {
     const { stateDir, domain, region, name = defaultName() } = flags;
-    const formerDomain = known.mode === 'proxy' || domain !== 'maas' ? undefined : proposal?.formerDomain;
+    const formerDomain = formerDomainOf(known, domain, proposal);
     const answers: InitAnswers = { ...known, name, stateDir, domain, region, proposal, formerDomain };
     const text = renderConfig(answers);
     let stored: Settings = {};

@@ -14,6 +14,7 @@ import {
 import { ANY, type Ipv4 } from '../../net/address.ts';
 import { ownerText } from '../../net/port-owner.ts';
 import { findStrangers, type Rightful } from '../../net/ports/taken-ports.ts';
+import { stateHolder } from '../../store/state-lock.ts';
 
 /** RFC 2131 §4.1. */
 const SERVER_PORT = 67;
@@ -75,6 +76,12 @@ export interface LocalServer {
   readonly configFiles: readonly string[];
   readonly leaseFiles: readonly string[];
 }
+
+/** A rack that runs on this state directory already has its ports. */
+export const rightfulFor = ({ stateDir }: { readonly stateDir: string }): Rightful => {
+  const pid = stateHolder(stateDir);
+  return { pid, isHidden: pid !== undefined };
+};
 
 /** The servers that have the DHCP port of these interfaces, except the rack. */
 export async function findLocalServers(

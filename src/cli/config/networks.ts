@@ -9,7 +9,7 @@ import { mergeSettings } from '../../config/merge.ts';
 import { counted } from '../../counted.ts';
 import { isActive } from '../../dhcp/leases/lease-table.ts';
 import { RackError } from '../../errors.ts';
-import { INTERFACES_KEY, interfacesOf, isSettings, nameOf, type Settings } from '../../machines/settings.ts';
+import { INTERFACES_KEY, interfacesOf, isSettings, nameOf, type Settings, valueAt } from '../../machines/settings.ts';
 import { formatNetwork, type Ipv4, networkContains, networksOverlap, parseNetwork } from '../../net/address.ts';
 import { entriesOf } from '../../region/list-entries.ts';
 import type { SettingEdit } from '../../region/settings.ts';
@@ -23,10 +23,11 @@ import { cachedSettings, type FoundConfig, findConfig } from '../terminal/config
 import { print, tableText } from '../terminal/output.ts';
 import { confirmOnTerminal } from '../terminal/prompt.ts';
 import { asOwnerOf } from '../terminal/state-owner.ts';
-import { type Candidate, findCandidates } from './init-candidates.ts';
+import { type Candidate, findCandidates, withFormer } from './init-candidates.ts';
 import { askPerson, type DraftTerms, optionsOf, takeProposals } from './init-draft.ts';
-import { settingsOf } from './init-proposal.ts';
+import { domainLines, formerDomainOf, settingsOf } from './init-proposal.ts';
 import type { Answers } from './init-questions.ts';
+import { findLocalServers, rightfulFor } from './local-dhcp.ts';
 import { networkText } from './reset-networks.ts';
 import { awaitApplied, refuseElsewhere, submitEdits } from './store.ts';
 
@@ -130,7 +131,12 @@ interface AddFlags extends Answers {
 export async function addNetwork(flags: AddFlags): Promise<number> {
   const before = await findConfig(flags.config);
   const served = before.config.clusterInterfaces.map(({ network }) => network);
-  const candidates = findCandidates(flags.interface, (network) => served.some((one) => networksOverlap(one, network)));
+  const found = findCandidates(flags.interface, (network) => served.some((one) => networksOverlap(one, network)));
+  const servers = await findLocalServers(
+    found.map((one) => one.name),
+    rightfulFor(before.config),
+  );
+  const candidates = withFormer(found, servers);
   const terms: DraftTerms = {
     given: { ...optionsOf(flags), upstream: '-' },
     candidates,
@@ -144,6 +150,7 @@ export async function addNetwork(flags: AddFlags): Promise<number> {
   refuseElsewhere(before, { config: flags.config }, 'set', edits);
   for (const line of closedLines(await closedListeners(config.stateDir, config))) print(line);
   await store(flags.config, before, edits);
+  for (const line of domainLines(answers, name)) print(line);
   print(`${name}${proposal === undefined ? '' : ` ${formatNetwork(proposal.network)}`} ${outcome(before)}`);
   return 0;
 }
@@ -163,13 +170,15 @@ function nameFor(
 }
 
 function makeIn(
-  { config, path, stored }: FoundConfig,
+  { config, file, path, stored }: FoundConfig,
   name: string,
   known: Answers,
   proposal: Candidate | undefined,
 ): ReturnType<DraftTerms['make']> {
   const { stateDir } = config;
-  const answers = { ...known, name: config.name, stateDir, domain: 'maas', region: undefined, proposal };
+  const domain = String(valueAt(mergeSettings(file.values, stored).merged, 'dns.domain') ?? 'maas');
+  const formerDomain = formerDomainOf(known, domain, proposal);
+  const answers = { ...known, name: config.name, stateDir, domain: 'maas', region: undefined, proposal, formerDomain };
   const added = settingsOf({ ...answers, upstream: undefined }, name).map(({ value }) => ({ name, ...Object(value) }));
   const text = readConfigText(path);
   const parsed = parseConfig(text, { ...stored, [INTERFACES_KEY]: [...interfacesOf(stored), ...added] });

@@ -199,27 +199,3 @@ export function countUse(network: Ipv4Network, used: readonly Ipv4Range[]): Subn
     last: range.high,
   };
 }
-
-interface Proposal {
-  readonly router: Ipv4 | undefined;
-  readonly dynamic: Ipv4Range | undefined;
-  readonly fixed: Ipv4Range | undefined;
-}
-
-/**
- * What fits into the free parts of a network: the first address for a router; of the largest part the upper half for dynamic addresses, and
- * the quarter below for static ones. The rest stays for people.
- */
-export function propose(free: readonly Ipv4Range[]): Proposal {
-  const [first] = free;
-  if (first === undefined) return { router: undefined, dynamic: undefined, fixed: undefined };
-  const largest = free.reduce((best, part) => (rangeSize(part) > rangeSize(best) ? part : best), first);
-  const { low, high } = largest;
-  const size = rangeSize(largest);
-  const [quarter, half] = [low + Math.floor(size / 4), low + Math.floor(size / 2)];
-  return {
-    router: first.low,
-    dynamic: size === 1 ? undefined : { low: ipv4(half), high },
-    fixed: quarter === half ? undefined : { low: ipv4(quarter), high: ipv4(half - 1) },
-  };
-}

@@ -1,7 +1,56 @@
-// The ranges that `rackboot init` proposes for a network, and by which the region knows them again. Pure.
+// The one rule by which ranges are proposed, by `rackboot init` and `networks add`, on the page and in the API, and by which the region knows those
+// of `init` again. Pure.
 
-import type { Ipv4, Ipv4Network, Ipv4Range } from '../../net/address.ts';
-import { broadcastOf, formatIpv4, ipv4, parseIpv4 } from '../../net/address.ts';
+import {
+  broadcastOf,
+  formatIpv4,
+  type Ipv4,
+  type Ipv4Network,
+  type Ipv4Range,
+  ipv4,
+  networkContains,
+  parseIpv4,
+  rangeSize,
+  rangesOverlap,
+} from '../../net/address.ts';
+import { freeParts } from './address-use.ts';
+
+/** In addresses. */
+const DYNAMIC_ADDRESSES_MAX = 4096;
+/** From this size on, the lowest quarter of a free part stays free for hosts that are already there. */
+const QUARTERED_FROM = 64;
+
+interface Ranges {
+  readonly dynamic: Ipv4Range | undefined;
+  readonly fixed: Ipv4Range | undefined;
+}
+
+const rangeOf = (low: number, high: number): Ipv4Range | undefined =>
+  low > high ? undefined : { low: ipv4(low), high: ipv4(high) };
+
+/** In the largest free part: its upper half for unknown machines, its lower half for deployed ones. */
+function rangesIn(free: readonly Ipv4Range[]): Ranges {
+  const largest = largestOf(free);
+  if (largest === undefined) return { dynamic: undefined, fixed: undefined };
+  const { low, high } = largest;
+  const size = rangeSize(largest);
+  const start = size >= QUARTERED_FROM ? low + Math.floor(size / 4) : low;
+  const middle = start + Math.floor((high - start + 1) / 2);
+  return {
+    dynamic: rangeOf(middle, Math.min(high, middle + DYNAMIC_ADDRESSES_MAX - 1)),
+    fixed: rangeOf(start, middle - 1),
+  };
+}
+
+const largestOf = ([first, ...others]: readonly Ipv4Range[]): Ipv4Range | undefined =>
+  first && others.reduce((best, part) => (rangeSize(part) > rangeSize(best) ? part : best), first);
+
+/** What fits into the free parts of a network: the first address for a router, and ranges beside it. */
+export function propose(free: readonly Ipv4Range[]): Ranges & { readonly router: Ipv4 | undefined } {
+  const router = free[0]?.low;
+  const beside = free.flatMap(({ low, high }) => rangeOf(low === router ? low + 1 : low, high) ?? []);
+  return { router, ...rangesIn(beside) };
+}
 
 export interface InterfaceProposal {
   readonly name: string;
@@ -18,93 +67,59 @@ interface ProposedRanges {
   readonly staticHigh: string;
 }
 
-/** In addresses. */
-const DYNAMIC_ADDRESSES_MAX = 4096;
+const takenIn = ({ address, gateway, network }: InterfaceProposal, router: Ipv4 | undefined): readonly Ipv4Range[] =>
+  [address, gateway, router].flatMap((one) =>
+    one === undefined || !networkContains(network, one) ? [] : [{ low: one, high: one }],
+  );
 
-/**
- * In the largest gap between the taken addresses (the rack, its gateway, the router): its upper half for unknown machines, its lower
- * half for deployed ones. In a gap of 64 addresses or more the lowest quarter stays free for hosts that are already
- * there.
- */
-function proposeRanges(place: InterfaceProposal, router: Ipv4 | undefined): ProposedRanges {
-  const gap = largestGap(place, takenIn(place, router));
-  const size = gap.high - gap.low + 1;
-  const start = size >= 64 ? gap.low + Math.floor(size / 4) : gap.low;
-  const middle = start + Math.floor((gap.high - start + 1) / 2);
-  return {
-    staticLow: formatIpv4(ipv4(start)),
-    staticHigh: formatIpv4(ipv4(middle - 1)),
-    low: formatIpv4(ipv4(middle)),
-    high: formatIpv4(ipv4(Math.min(gap.high, middle + DYNAMIC_ADDRESSES_MAX - 1))),
-  };
-}
-
-const takenIn = ({ address, gateway }: InterfaceProposal, router: Ipv4 | undefined): readonly Ipv4[] => [
-  address,
-  ...(gateway === undefined ? [] : [gateway]),
-  ...(router === undefined ? [] : [router]),
-];
+const freeBeside = ({ network }: InterfaceProposal, taken: readonly Ipv4Range[]): readonly Ipv4Range[] =>
+  freeParts(
+    network,
+    taken.toSorted((a, b) => a.low - b.low),
+  );
 
 /** What a person has typed so far. */
 export type TypedRanges = Readonly<Partial<Record<keyof ProposedRanges, string | undefined>>>;
 
-/** Proposes the limits that the person has not typed, without overlap. */
+/** Proposes the limits that the person has not typed, without overlap; empty: none is free. */
 export function proposeAlongside(
   place: InterfaceProposal,
   router: Ipv4 | undefined,
   typed: TypedRanges,
 ): ProposedRanges {
-  const proposed = proposeRanges(place, router);
   const of = (field: keyof ProposedRanges): Ipv4 | undefined => parseIpv4(typed[field] ?? '');
-  const taken: readonly number[] = takenIn(place, router);
+  const taken = takenIn(place, router);
+  const proposed = rangesIn(freeBeside(place, taken));
   const [low, staticLow] = [of('low'), of('staticLow')];
   const end = low === undefined ? undefined : endOfGap(place, taken, low);
   const high =
-    low === undefined || end === undefined
-      ? proposed.high
-      : formatIpv4(ipv4(Math.min(end, low + DYNAMIC_ADDRESSES_MAX - 1)));
-  const [from, to] = [low ?? parseIpv4(proposed.low), of('high') ?? parseIpv4(high)];
-  const [first, last] = [parseIpv4(proposed.staticLow), parseIpv4(proposed.staticHigh)];
-  if (from === undefined || to === undefined || first === undefined || last === undefined) return { ...proposed, high };
-  const isApart = last < from || first > to;
-  const gap = isApart ? { low: first, high: last } : largestGap(place, [...taken, from, to], { from, to });
-  const staticEnd = staticLow === undefined ? gap.high : (endOfGap(place, [...taken, from], staticLow) ?? gap.high);
-  return { ...proposed, high, staticLow: formatIpv4(ipv4(gap.low)), staticHigh: formatIpv4(ipv4(staticEnd)) };
+    low === undefined || end === undefined ? proposed.dynamic?.high : Math.min(end, low + DYNAMIC_ADDRESSES_MAX - 1);
+  const [from, to] = [low ?? proposed.dynamic?.low, of('high') ?? high];
+  const dynamic = from === undefined || to === undefined ? undefined : rangeOf(from, to);
+  const rest = [...taken, ...(dynamic === undefined ? [] : [dynamic])];
+  const { fixed: first } = proposed;
+  const isApart = first === undefined || dynamic === undefined || !rangesOverlap(first, dynamic);
+  const fixed = isApart ? first : largestOf(freeBeside(place, rest));
+  const staticEnd = staticLow === undefined ? undefined : endOfGap(place, rest, staticLow);
+  return {
+    low: textOf(proposed.dynamic?.low),
+    high: textOf(high),
+    staticLow: textOf(fixed?.low),
+    staticHigh: textOf(staticEnd ?? fixed?.high),
+  };
 }
 
-/** The last address before the next taken one; undefined: `address` is not in the network. */
-function endOfGap({ network }: InterfaceProposal, taken: readonly number[], address: Ipv4): number | undefined {
+const textOf = (address: number | undefined): string => (address === undefined ? '' : formatIpv4(ipv4(address)));
+
+/** The last address before the next taken one; `undefined`: `address` is not in the network. */
+function endOfGap({ network }: InterfaceProposal, taken: readonly Ipv4Range[], address: Ipv4): number | undefined {
   const last = broadcastOf(network) - 1;
   if (address <= network.address || address > last) return undefined;
-  return Math.min(last, ...taken.filter((one) => one > address).map((one) => one - 1));
+  return Math.min(last, ...taken.filter(({ low }) => low > address).map(({ low }) => low - 1));
 }
 
-/** The largest gap between taken addresses outside `range`. */
-function largestGap(
-  { network }: InterfaceProposal,
-  taken: readonly number[],
-  range?: { readonly from: Ipv4; readonly to: Ipv4 },
-): { readonly low: number; readonly high: number } {
-  const end = broadcastOf(network);
-  let from: number = network.address + 1;
-  let gap = { low: from, high: from - 1 };
-  const within = taken.filter((address) => address >= from && address < end);
-  for (const address of [...within.toSorted((a, b) => a - b), end]) {
-    const isOutside = range === undefined || from < range.from || from > range.to;
-    if (isOutside && address - from > gap.high - gap.low + 1) gap = { low: from, high: address - 1 };
-    from = address + 1;
-  }
-  return gap;
-}
-
-/** The ranges that stand in a network. */
-interface Ranges {
-  readonly dynamic: Ipv4Range | undefined;
-  readonly fixed: Ipv4Range | undefined;
-}
-
-const isSpan = (one: Ipv4Range | undefined, low: string, high: string): boolean =>
-  one !== undefined && formatIpv4(one.low) === low && formatIpv4(one.high) === high;
+const isSame = (one: Ipv4Range | undefined, other: Ipv4Range | undefined): boolean =>
+  one !== undefined && one.low === other?.low && one.high === other.high;
 
 /**
  * The static range that `init` would propose beside a typed dynamic one, where the ranges are those that it proposes by itself.
@@ -116,11 +131,11 @@ export function replaceProposed(
   { dynamic, fixed }: Ranges,
   wanted: Ipv4Range,
 ): { readonly fixed: Ipv4Range | undefined } | undefined {
-  const proposed = proposeRanges(place, router);
-  if (!isSpan(dynamic, proposed.low, proposed.high)) return undefined;
-  if (!isSpan(fixed, proposed.staticLow, proposed.staticHigh)) return { fixed: undefined };
+  const proposed = rangesIn(freeBeside(place, takenIn(place, router)));
+  if (!isSame(dynamic, proposed.dynamic)) return undefined;
+  if (!isSame(fixed, proposed.fixed)) return { fixed: undefined };
   const typed = { low: formatIpv4(wanted.low), high: formatIpv4(wanted.high) };
   const beside = proposeAlongside(place, router, typed);
   const [low, high] = [parseIpv4(beside.staticLow), parseIpv4(beside.staticHigh)];
-  return { fixed: low === undefined || high === undefined || low > high ? undefined : { low, high } };
+  return { fixed: low === undefined || high === undefined ? undefined : rangeOf(low, high) };
 }

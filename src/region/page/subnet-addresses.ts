@@ -23,8 +23,9 @@ import {
 import { fieldOf, heard } from '../api/networks/discovery-operations.ts';
 import { type RunningLease, runningLeases } from '../api/networks/running-leases.ts';
 import { type Owner, ownersOf, serviceName } from '../networks/address-owners.ts';
-import { hostRange, propose } from '../networks/address-use.ts';
+import { hostRange } from '../networks/address-use.ts';
 import type { NetworkView, SubnetView } from '../networks/network-view.ts';
+import { propose } from '../networks/range-proposal.ts';
 import type { ServedNetwork } from '../networks/served-networks.ts';
 import type { Region } from '../region.ts';
 import type { AddressUse } from './address-map.ts';

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ANY, parseIpv4, parseNetwork } from '../../../src/net/address.ts';
-import { proposeAlongside, type TypedRanges } from '../../../src/region/networks/range-proposal.ts';
+import { ANY, formatIpv4, parseIpv4, parseNetwork } from '../../../src/net/address.ts';
+import { freeParts } from '../../../src/region/networks/address-use.ts';
+import { propose, proposeAlongside, type TypedRanges } from '../../../src/region/networks/range-proposal.ts';
 
 const network = parseNetwork('10.20.0.0/24');
 assert.ok(network);
@@ -30,6 +31,21 @@ for (const [name, typed] of CASES) {
     assert.ok(staticHigh < low || staticLow > high, JSON.stringify(known));
   });
 }
+
+test('the page and the API propose the ranges that init would, beside the router that they propose', () => {
+  for (const [text, address] of [
+    ['10.20.0.0/24', '10.20.0.1'],
+    ['10.20.0.0/16', '10.20.0.1'],
+    ['10.20.0.0/28', '10.20.0.9'],
+  ] as const) {
+    const [place, rack] = [parseNetwork(text) ?? network, parseIpv4(address) ?? ANY];
+    const { router, dynamic, fixed } = propose(freeParts(place, [{ low: rack, high: rack }]));
+    const ranges = [fixed?.low, fixed?.high, dynamic?.low, dynamic?.high].map((one) => formatIpv4(one ?? ANY));
+    const by = proposeAlongside({ name: 'eth1', address: rack, network: place }, router, {});
+    assert.deepEqual([by.staticLow, by.staticHigh, by.low, by.high], ranges, text);
+  }
+  assert.deepEqual(propose([]), { router: undefined, dynamic: undefined, fixed: undefined });
+});
 
 test("no proposed range holds the host's default gateway, even if it is not offered as the router", () => {
   for (const text of ['10.20.0.254', '10.20.0.150', '10.20.0.2']) {

@@ -205,7 +205,10 @@ function replacement(
   const { served } = own ?? {};
   if (own === undefined || served?.address === undefined || isHeld(own.range)) return undefined;
   if (view.used.some(({ address }) => rangeContains(own, address))) return undefined;
-  const place = { name: served.name, address: served.address, network: served.network };
+  const isInside = ({ router }: (typeof view.rackHosts)[number]): boolean =>
+    router !== undefined && networkContains(served.network, router);
+  const gateway = view.rackHosts.find(isInside)?.router;
+  const place = { name: served.name, address: served.address, network: served.network, gateway };
   const proposed = replaceProposed(place, served.router, served, bounds);
   if (proposed === undefined) return undefined;
   const { fixed } = proposed;

@@ -7,16 +7,9 @@
 
 import { z } from 'zod';
 import { formatIpv4, type Ipv4Range, networkContains, rangeSize } from '../../../net/address.ts';
-import {
-  countUse,
-  freeParts,
-  hostRange,
-  propose,
-  USED_MAX,
-  type UsedPart,
-  usedParts,
-} from '../../networks/address-use.ts';
+import { countUse, freeParts, hostRange, USED_MAX, type UsedPart, usedParts } from '../../networks/address-use.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
+import { propose } from '../../networks/range-proposal.ts';
 import type { ReservedAddress, UsedAddress } from '../../records/network-store.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
 import { type Answer, json } from '../call/answer.ts';
