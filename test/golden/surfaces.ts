@@ -1,6 +1,6 @@
 // What others depend on, as text: the API as its clients learn it, the help of each command, metrics, keys of the configuration, events and
 // refusals, the databases, the bytes with which the rack answers the captured questions of real clients, what is said of networks (networks.ts),
-// what a filled region answers and shows (filled-region.ts), and what loaders get (boot-texts.ts). `write.ts` stores them in fixtures/golden;
+// what a filled region answers and shows (filled-region.ts), what loaders get (boot-texts.ts), and what images of good and bad sites print (images.ts). `write.ts` stores them in fixtures/golden;
 // golden.test.ts compares. Everything is taken from the outside where that is possible, so that the code behind it may move.
 //
 // 1. A surface does not depend on the host, the time, or chance.
@@ -32,6 +32,7 @@ import { EVENT_KINDS } from '../../src/region/reports/reported.ts';
 import { RunningRack } from '../support/running-rack.ts';
 import { bootTexts } from './boot-texts.ts';
 import { takeFilledRegion } from './filled-region.ts';
+import { imageTexts } from './images.ts';
 import { SCENES } from './network-scenes.ts';
 import { CHANGES } from './network-writes.ts';
 import { takeScene } from './networks.ts';
@@ -188,6 +189,7 @@ export const PARTS: Readonly<Record<string, () => Promise<Surfaces>>> = {
   networks: takeNetworks,
   region: takeFilledRegion,
   boots: async () => new Map([['boot-texts.txt', bootTexts()]]),
+  images: async () => new Map([['images.txt', await imageTexts()]]),
 };
 
 /** Everything. @param place where a rack may run */
