@@ -91,12 +91,14 @@ describe('identity', { skip: missing('linux') }, () => {
       (await log()).some(({ description }) => withheld.test(description)),
     );
     const since = (await steps()).slice(before.length);
+    // On a busy host, a lease of the machine ends meanwhile.
     assert.ok(
-      since.every(({ kind }) => kind === 'boot.token-withheld'),
+      since.every(({ kind }) => kind === 'boot.token-withheld' || kind === 'dhcp.expired'),
       JSON.stringify(since),
     );
     for (const { id, type, description } of await log())
-      if (id > last) assert.ok(type === 'Rack' && withheld.test(description), `${type}: ${description}`);
+      if (id > last && type !== 'DHCP')
+        assert.ok(type === 'Rack' && withheld.test(description), `${type}: ${description}`);
   }
 
   before(() => rack.startWhole());

@@ -198,15 +198,21 @@ describe('a process that watches the interfaces', { skip: missing('linux') }, ()
     ['throw', 1],
   ] as const) {
     it(`ends without waiting for the sleeping thread (${way})`, async () => {
-      const started = systemClock.now();
-      const program = spawn(process.execPath, [script, way], { stdio: ['ignore', 'pipe', 'ignore'] });
-      let readyAt = started;
-      program.stdout.once('data', () => {
-        readyAt = systemClock.now();
-      });
-      const code = await ended(program);
-      assert.equal(code, status);
-      assert.ok(systemClock.now() - readyAt < 1000, `${systemClock.now() - readyAt} ms after its first word`);
+      // A thread that begins to sleep sleeps for 2 s. On a busy host an end may take as long, but not each one.
+      const durations: number[] = [];
+      while (durations.length < 5 && durations.every((ms) => ms >= 1000)) {
+        const program = spawn(process.execPath, [script, way], { stdio: ['ignore', 'pipe', 'ignore'] });
+        let readyAt = systemClock.now();
+        program.stdout.once('data', () => {
+          readyAt = systemClock.now();
+        });
+        assert.equal(await ended(program), status);
+        durations.push(systemClock.now() - readyAt);
+      }
+      assert.ok(
+        durations.some((ms) => ms < 1000),
+        `${durations.join(', ')} ms after its first word`,
+      );
     });
   }
 });
