@@ -256,7 +256,6 @@ const PATHS: readonly string[] = [
   `racks/${RACK_UUID}/edit/`,
   'racks/a-rack-of-a-name-that-is-as-long-as-a-name-may-be-which-is-63-a/',
   'racks/a-rack-of-a-name-that-is-as-long-as-a-name-may-be-which-is-63-a/do/accept/',
-  'design/',
   'images/',
   'images/1/',
   'images/5/',

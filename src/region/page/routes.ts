@@ -32,7 +32,6 @@ import { AREA_PAGES } from './area-pages.ts';
 import { assetPath, PAGE_POLICY, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
 import { BOOT_PAGE } from './boot-page.ts';
 import { CHOOSE_PAGE } from './choose-page.ts';
-import { DESIGN_PAGES } from './design-page.ts';
 import { DEVICE_PAGE } from './device-page.ts';
 import { DNS_PAGES } from './dns-pages.ts';
 import { EDIT_PAGE } from './edit-page.ts';
@@ -104,7 +103,6 @@ export const PAGES: readonly PageDefinition[] = [
   OVERVIEW_PAGE,
   ...FIRST_RUN_PAGES,
   RACKS_PAGE,
-  ...DESIGN_PAGES,
   MACHINES_PAGE,
   ...MANY_PAGES,
   ...ADDING_PAGES,
