@@ -6,11 +6,8 @@
 
 import { html } from '../../html.ts';
 import { formatAge, formatDuration, formatSize } from '../../quantity.ts';
-import type { MachineStatus } from '../records/lifecycle.ts';
-import type { MachineEventType } from '../records/machine-event.ts';
-import { driverLabel, parameterWords } from '../records/power-words.ts';
 import { HAPPENINGS_JA } from './happenings.ts';
-import type { Translation } from './words.ts';
+import { type Translation, words } from './words.ts';
 
 const UNITS: Readonly<Record<string, string>> = { s: '秒', min: '分', h: '時間', d: '日' };
 
@@ -19,214 +16,6 @@ const inUnits = (duration: string | number): string =>
   String(duration).replace(/ (s|min|h|d)\b ?/g, (_text, unit: string) => UNITS[unit] ?? unit);
 
 const lasting = (ms: number): string => inUnits(formatDuration(ms));
-
-const STATES: Readonly<Record<MachineStatus, string>> = {
-  new: '新規',
-  commissioning: 'コミッショニング中',
-  'failed-commissioning': 'コミッショニング失敗',
-  missing: '行方不明',
-  ready: '準備完了',
-  reserved: '予約済み',
-  deployed: 'デプロイ済み',
-  retired: '退役済み',
-  broken: '故障',
-  deploying: 'デプロイ中',
-  allocated: '割り当て済み',
-  'failed-deployment': 'デプロイ失敗',
-  releasing: '解放中',
-  'failed-releasing': '解放失敗',
-  'disk-erasing': 'ディスク消去中',
-  'failed-disk-erasing': 'ディスク消去失敗',
-  'rescue-mode': 'レスキューモード',
-  'entering-rescue-mode': 'レスキューモードに移行中',
-  'failed-entering-rescue-mode': 'レスキューモードへの移行失敗',
-  'exiting-rescue-mode': 'レスキューモードを終了中',
-  'failed-exiting-rescue-mode': 'レスキューモードの終了失敗',
-  testing: 'テスト中',
-  'failed-testing': 'テスト失敗',
-};
-
-const EVENTS: Readonly<Record<MachineEventType, string>> = {
-  NEW: '新規',
-  NODE_CHANGED_STATUS: '状態の変更',
-  NODE_STATUS_EVENT: '状態の報告',
-  NODE_COMMISSIONING_EVENT: 'コミッショニング',
-  NODE_TESTING_EVENT: 'テスト',
-  NODE_ERASING_EVENT: 'ディスクの消去',
-  NODE_RESCUE_EVENT: 'レスキューモード',
-  NODE_PXE_REQUEST: 'PXE要求',
-  NODE_TFTP_REQUEST: 'TFTP要求',
-  NODE_HTTP_REQUEST: 'HTTP要求',
-  NODE_DHCP_EVENT: 'DHCP',
-  NODE_DNS_EVENT: 'DNS',
-  NODE_RACK_EVENT: 'ラック',
-  NODE_POWER_REPORTED: 'BMCの報告',
-  NODE_ENLISTMENT_IGNORED: '無視したエンリストの報告',
-  NODE_ENLISTMENT_REFUSED: '拒否したエンリスト',
-  NODE_SEEN_ELSEWHERE: '別の場所で検出',
-  NODE_ENLISTMENT_CONFLICT: '別のマシンである形跡',
-  NODE_IDENTITY_CHANGED: 'マシンの統合・分離',
-  NODE: 'マシン',
-  NODE_INSTALL_EVENT: 'インストール',
-  NODE_DISK_WRITTEN: 'ディスクの書き込み',
-  NODE_POWERED_ON: '電源オン',
-  NODE_POWERED_OFF: '電源オフ',
-  NODE_POWER_ON_FAILED: '電源オンの失敗',
-  NODE_POWER_OFF_FAILED: '電源オフの失敗',
-  NODE_POWER_QUERY_FAILED: '電源確認の失敗',
-  NODE_HUNG: '再起動',
-  TAG: 'タグ',
-  ZONES: 'ゾーンとプール',
-  SCRIPT: 'スクリプト',
-  NODE_REMOVED: 'マシン',
-  RACK_REGISTERED: 'ラックの登録',
-  RACK_CHANGED: 'ラック',
-  RACK_AWAY: 'ラックの不通',
-  RACK_BACK: 'ラックの復帰',
-  RACK_EVENTS_LOST: 'イベントの消失',
-  SETTINGS: '設定',
-  NETWORKING: 'ネットワーク',
-  IMAGES: 'イメージ',
-  REGION_IMPORT_INFO: 'イメージのインポート',
-  REGION_IMPORT_ERROR: 'イメージのインポートの失敗',
-  AUTHORISATION: '認証',
-};
-
-/** The hints of generated forms, by the API's description of the parameter. One that is not here is shown in English. */
-const HINTS: Readonly<Record<string, string>> = {
-  'The architecture, `amd64/generic`.': '例: amd64/generic。',
-  'The oldest kernel with which the machine may be deployed: `ga-24.04`, `hwe-24.04`; empty: any.':
-    'デプロイに使える最も古いカーネル。例: ga-24.04、hwe-24.04。空欄: 制限なし。',
-  'The system id of the machine that it is a part of.': 'これを含むマシンのシステムID。',
-  'The system id of the other machine.': 'もう一方のマシンのシステムID。',
-  'The hardware addresses of its interfaces.': 'インターフェースのMACアドレス。',
-  'The hardware addresses of the new machine; repeated or separated by commas.': '新しいマシンのMACアドレス。',
-  'The name or UUID of the rack.': '移動先のラック。',
-  'The name of one of its networks, or the network as 10.20.0.0/24. Default: the first that only this rack serves.':
-    'ラックのネットワークの名前、または10.20.0.0/24の形式。既定: このラックだけが担当する最初のもの。',
-  'The tag, any word.': '任意の語。',
-  '1 to 64 letters, digits, - and _, with spaces between them.': '英字、数字、-、_を1～64文字。間に空白も使えます。',
-  'Its name. Default: the network.': '既定: ネットワーク。',
-  'Its name. Default: fabric-N.': '既定: fabric-N。',
-  'Its name. Default: space-N.': '既定: space-N。',
-  'Its name. Default: eth0, eth1, and so on.': '既定: eth0、eth1など。',
-  'Its name. Default: md0, md1, and so on.': '既定: md0、md1など。',
-  'Its name.': '名前。',
-  'Its new name.': '新しい名前。',
-  'Its name, without that of the group.': 'グループの名前を除いた名前。',
-  'Its name on the deployed system: at most 15 letters, digits, `.`, `_` and `-`.':
-    'デプロイ後のシステムでの名前: 英字、数字、.、_、-を15文字以内。',
-  'Letters, digits, - and _.': '英字、数字、-、_。',
-  'Its purpose.': '用途。',
-  'A note for people.': '人のためのメモ。',
-  'The network: 10.20.0.0/24.': 'ネットワーク。例: 10.20.0.0/24。',
-  'The id of its VLAN. Default: the untagged VLAN of the fabric.': '既定: ファブリックのタグなしVLAN。',
-  'Its tag, 1 to 4094; 0: untagged.': 'タグ: 1～4094。0: タグなし。',
-  'The router given to machines; empty: none.': 'マシンに通知するルーター。空欄: なし。',
-  'The router, an address of the source.': 'ルーター。送信元のネットワークのアドレス。',
-  'DNS servers given to machines, separated by commas or blanks; empty: those of the rack.':
-    'マシンに通知するDNSサーバー。コンマまたは空白で区切ります。空欄: ラックの設定に従います。',
-  'Whether machines get the rack as their DNS server. Kept while no rack offers DHCP there.':
-    'マシンがラックをDNSサーバーとして使うか。DHCPを提供するラックがない間も保持されます。',
-  'The first address.': '先頭アドレス。',
-  'The last address.': '末尾アドレス。',
-  'dynamic, for unknown machines; reserved, for nobody; static, for machines of the region.':
-    'dynamic: 未知のマシン用。reserved: 割り当てない。static: リージョンのマシン用。',
-  'The id or network of its subnet. Default: the one that has its addresses.':
-    '既定: これらのアドレスを含むサブネット。',
-  'The subnet of the machines that get the route: its id or network.': 'このルートを使うマシンのサブネット。',
-  'The subnet that it leads to: its id or network.': 'ルートの宛先のサブネット。',
-  'Deployed machines prefer the lowest. Leases have the routes in this order, without metrics. Default: 0.':
-    'デプロイ済みのマシンは最小のものを優先します。リースにはこの順でルートが入り、メトリックは入りません。既定: 0。',
-  'Any word for its kind, such as 10g.': '種類を表す任意の語。例: 10g。',
-  'The largest packet in it, in bytes: 552 to 65535. Default: 1500.':
-    '最大のパケット (バイト): 552～65535。既定: 1500。',
-  'The name or id of its space; empty: none.': '属するスペース。空欄: なし。',
-  'The UUID or name of the rack that offers DHCP. Its host needs an address in each of these subnets.':
-    'DHCPを提供するラック。そのホストは、各サブネットにアドレスを持つ必要があります。',
-  'The UUID or name of a second one, which has a cluster interface there.':
-    'ここにクラスターインターフェースを持つ2台目のラック。',
-  'An XPath expression on the hardware as lshw shows it: the machines where it is true, or finds something, get the tag.':
-    'lshwのハードウェア情報に対するXPath式。真になるか、何かが見つかるマシンにこのタグが付きます。',
-  'Its hardware address. Default: that of an interface it is made of.': '既定: 構成するインターフェースのMACアドレス。',
-  'Its hardware address.': 'MACアドレス。',
-  'Its largest frame in bytes.': '最大のフレーム (バイト)。',
-  'Its tags.': 'タグ。',
-  'How often the bond checks its links, in milliseconds.': 'リンクを監視する間隔 (ミリ秒)。',
-  'True: use the spanning tree protocol.': 'スパニングツリープロトコルを使います。',
-  'The forward delay in seconds.': '転送遅延 (秒)。',
-  'How it gets an address there: auto (the region chooses one), static, dhcp, or link_up (none).':
-    'アドレスの取得方法: auto (リージョンが選択)、static、dhcp、link_up (なし)。',
-  'The address of a static link. Default: a free one.': 'staticのアドレス。既定: 空きアドレス。',
-  'True: replace all other links of the interface.': 'このインターフェースの他のリンクをすべて置き換えます。',
-  "True: the subnet's router is the default gateway.": 'サブネットのルーターを既定ゲートウェイにします。',
-  'Its model.': 'モデル。',
-  'Its serial number, by which a deployment finds it.': 'デプロイ時にディスクを見つけるためのシリアル番号。',
-  "/dev/ and the kernel's name, by which a deployment finds a disk without a serial number.":
-    '/dev/とカーネルでの名前。シリアル番号のないディスクをデプロイ時に見つけるために使います。',
-  'Its size in bytes, or with K, M, G or T.': 'サイズ (バイト)。K、M、G、Tも使えます。',
-  'Its size in bytes, or with K, M, G or T. Default: all that is free.':
-    'サイズ (バイト)。K、M、G、Tも使えます。既定: すべての空き。',
-  'The bytes of a block. Default: 512.': '1ブロックのバイト数。既定: 512。',
-  'The bytes of a block.': '1ブロックのバイト数。',
-  'The mount point: an absolute path; `none` for swap.': 'マウントポイント: 絶対パス。swapの場合はnone。',
-  'The options of the mount, as in fstab.': 'fstabと同じマウントオプション。',
-  'The size of a partition for /boot. Default: none.': '/boot用パーティションのサイズ。既定: なし。',
-  'The size of the partition of the root, or of the volume group. Default: all.':
-    'ルートのパーティションまたはボリュームグループのサイズ。既定: すべて。',
-  'lvm: the name of the group; vgroot.': 'lvm: グループの名前。既定: vgroot。',
-  'lvm: the name of the volume; lvroot.': 'lvm: ボリュームの名前。既定: lvroot。',
-  'lvm: the size of the volume of the root. Default: all.': 'lvm: ルートのボリュームのサイズ。既定: すべて。',
-};
-
-const DRIVERS: Readonly<Record<string, string>> = { manual: '手動', virsh: 'Virsh (仮想マシン)' };
-
-const WEB_URL = 'ユーザー名を含まないhttpまたはhttpsのURL';
-const EXPRESSION = '512文字以内の正規表現';
-const ASCII = '印字可能なASCII文字';
-
-/** Of each driver and parameter. */
-const PARAMETERS: Readonly<Record<string, { readonly label: string; readonly expects?: string }>> = {
-  'ipmi power_address': {
-    label: 'BMCのアドレス',
-    expects: 'アドレスまたは名前。ポートが623でない場合はポートも指定: 10.0.0.5、bmc-7:6230、[fd00::5]:623',
-  },
-  'ipmi power_user': { label: 'ユーザー', expects: '印字可能なASCII文字16文字以内' },
-  'ipmi power_pass': { label: 'パスワード', expects: '印字可能なASCII文字20文字以内' },
-  'ipmi power_driver': { label: 'プロトコル: IPMI 2.0または1.5' },
-  'ipmi power_boot_type': { label: '起動に使うファームウェア' },
-  'ipmi power_off_mode': { label: '電源の切り方: BMCがソフトオフに対応しない場合はhard' },
-  'ipmi cipher_suite_id': { label: '暗号スイート' },
-  'ipmi privilege_level': { label: '権限レベル' },
-  'ipmi k_g': {
-    label: 'BMCの鍵 (K_g)',
-    expects:
-      '印字可能なASCII文字20文字以内。それ以外の鍵は、すべてのユーザーから見える引数としてしかipmitoolに渡せません',
-  },
-  'ipmi mac_address': { label: 'BMCのMACアドレス', expects: '16進数2桁を6組' },
-  'ipmi workaround_flags': { label: 'FreeIPMI用のフラグ (ipmitoolでは不要)', expects: 'コンマ区切りの名前' },
-  'virsh power_address': {
-    label: 'ホストのURI',
-    expects: 'libvirtのURI: qemu+ssh://user@host/system、qemu:///system、qemu+tls://host/system、test:///default',
-  },
-  'virsh power_id': {
-    label: '仮想マシンの名前',
-    expects: 'そのホストでのマシンの名前またはUUID。名前が数字の場合はUUID (virsh domuuid NAME)',
-  },
-  'virsh power_pass': {
-    label: 'パスワード',
-    expects: 'qemu+ssh://で`rackboot power key`の鍵を受け付けないホストの場合のみ。印字可能な128文字以内',
-  },
-  'webhook power_on_uri': { label: '電源を入れるURL (POST)', expects: WEB_URL },
-  'webhook power_off_uri': { label: '電源を切るURL (POST)', expects: WEB_URL },
-  'webhook power_query_uri': { label: '状態を返すURL (GET)', expects: WEB_URL },
-  'webhook power_on_regex': { label: '電源オンのときに問い合わせの応答と一致するもの', expects: EXPRESSION },
-  'webhook power_off_regex': { label: '電源オフのときに問い合わせの応答と一致するもの', expects: EXPRESSION },
-  'webhook power_user': { label: 'ユーザー', expects: ASCII },
-  'webhook power_pass': { label: 'パスワード', expects: ASCII },
-  'webhook power_token': { label: 'トークン (ユーザーとパスワードの代わり)', expects: ASCII },
-  'webhook power_verify_ssl': { label: '証明書を検証' },
-};
 
 export const JAPANESE: Translation = {
   happenings: HAPPENINGS_JA,
@@ -244,7 +33,6 @@ export const JAPANESE: Translation = {
       html`${isApart ? 'リージョンのホスト' : 'ラック'}で<code>sudo rackboot page${config}</code>を実行すると、パスワードなしでサインインできるリンクが表示されます。<code>sudo rackboot createadmin --username NAME${config}</code>でアカウントを作成できます。`,
   },
   forms: {
-    hint: (description) => HINTS[description] ?? description,
     changedMeanwhile: (now) =>
       now === ''
         ? 'この間に、他の人または別のタブで空にされました。もう一度保存すると、入力した値になります。'
@@ -252,9 +40,7 @@ export const JAPANESE: Translation = {
   },
   values: {
     ago: (ms) => inUnits(formatAge(ms).replace('just now', 'たった今')).replace(/ago$/, '前'),
-    state: (status) => STATES[status],
-    eventType: (type) => EVENTS[type],
-    changed: ({ from, to }) => `${STATES[from]}から${STATES[to]}に変わりました`,
+    changed: ({ from, to }) => `${words.values.state(from)}から${words.values.state(to)}に変わりました`,
   },
   effects: {
     starts({ isSwitched, isOff }) {
@@ -289,8 +75,6 @@ export const JAPANESE: Translation = {
       html`<b>${isYours ? 'あなた' : owner}のSSH鍵がまだありません。</b>誰もログインできないため、デプロイは拒否されます。先に<a href="/MAAS/account/">鍵を追加</a>するか、ラックで<code>sudo rackboot sshkeys add ~/.ssh/id_ed25519.pub --username ${owner}</code>を実行してください。このファイルがない場合は、お使いのコンピューターで<code>ssh-keygen</code>を実行すると作成できます。`,
   },
   power: {
-    driver: (driver) => DRIVERS[driver] ?? driverLabel(driver),
-    parameter: (driver, name) => PARAMETERS[`${driver} ${name}`] ?? parameterWords(driver, name),
     tasks: {
       query: {
         done: (machine, state, why = '') => {

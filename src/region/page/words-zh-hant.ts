@@ -5,11 +5,8 @@
 
 import { html } from '../../html.ts';
 import { formatAge, formatDuration, formatSize } from '../../quantity.ts';
-import type { MachineStatus } from '../records/lifecycle.ts';
-import type { MachineEventType } from '../records/machine-event.ts';
-import { driverLabel, parameterWords } from '../records/power-words.ts';
 import { HAPPENINGS_ZH } from './happenings.ts';
-import type { Translation } from './words.ts';
+import { type Translation, words } from './words.ts';
 
 /** The units of a duration; the rest of it is a number. */
 const UNITS: Readonly<Record<string, string>> = { s: '秒', min: '分鐘', h: '小時', d: '天' };
@@ -18,209 +15,6 @@ const UNITS: Readonly<Record<string, string>> = { s: '秒', min: '分鐘', h: '�
 const spanText = (span: string | number): string =>
   String(span).replaceAll(/\b(?:s|min|h|d)\b/g, (unit) => UNITS[unit] ?? unit);
 const durationText = (ms: number): string => spanText(formatDuration(ms));
-
-const STATES: Readonly<Record<MachineStatus, string>> = {
-  new: '新機器',
-  commissioning: '驗收中',
-  'failed-commissioning': '驗收失敗',
-  missing: '遺失',
-  ready: '就緒',
-  reserved: '已保留',
-  deployed: '已部署',
-  retired: '已除役',
-  broken: '故障',
-  deploying: '部署中',
-  allocated: '已分配',
-  'failed-deployment': '部署失敗',
-  releasing: '釋出中',
-  'failed-releasing': '釋出失敗',
-  'disk-erasing': '抹除磁碟中',
-  'failed-disk-erasing': '抹除磁碟失敗',
-  'rescue-mode': '救援模式',
-  'entering-rescue-mode': '進入救援模式中',
-  'failed-entering-rescue-mode': '進入救援模式失敗',
-  'exiting-rescue-mode': '離開救援模式中',
-  'failed-exiting-rescue-mode': '離開救援模式失敗',
-  testing: '測試中',
-  'failed-testing': '測試失敗',
-};
-
-const EVENT_TYPES: Readonly<Record<MachineEventType, string>> = {
-  NEW: '新機器',
-  NODE_CHANGED_STATUS: '狀態變更',
-  NODE_STATUS_EVENT: '狀態事件',
-  NODE_COMMISSIONING_EVENT: '驗收',
-  NODE_TESTING_EVENT: '測試',
-  NODE_ERASING_EVENT: '抹除磁碟',
-  NODE_RESCUE_EVENT: '救援模式',
-  NODE_PXE_REQUEST: 'PXE 要求',
-  NODE_TFTP_REQUEST: 'TFTP 要求',
-  NODE_HTTP_REQUEST: 'HTTP 要求',
-  NODE_DHCP_EVENT: 'DHCP',
-  NODE_DNS_EVENT: 'DNS',
-  NODE_RACK_EVENT: '機架控制器',
-  NODE_POWER_REPORTED: '回報 BMC',
-  NODE_ENLISTMENT_IGNORED: '忽略登錄回報',
-  NODE_ENLISTMENT_REFUSED: '拒絕登錄',
-  NODE_SEEN_ELSEWHERE: '在別處出現',
-  NODE_ENLISTMENT_CONFLICT: '疑似另一台機器',
-  NODE_IDENTITY_CHANGED: '合併或拆分機器',
-  NODE: '機器',
-  NODE_INSTALL_EVENT: '安裝',
-  NODE_DISK_WRITTEN: '磁碟已寫入',
-  NODE_POWERED_ON: '已開機',
-  NODE_POWERED_OFF: '已關機',
-  NODE_POWER_ON_FAILED: '開機失敗',
-  NODE_POWER_OFF_FAILED: '關機失敗',
-  NODE_POWER_QUERY_FAILED: '電源查詢失敗',
-  NODE_HUNG: '重新啟動',
-  TAG: '標籤',
-  ZONES: '分區與資源池',
-  SCRIPT: '指令碼',
-  NODE_REMOVED: '機器',
-  RACK_REGISTERED: '機架控制器註冊',
-  RACK_CHANGED: '機架控制器',
-  RACK_AWAY: '機架控制器失聯',
-  RACK_BACK: '機架控制器恢復連線',
-  RACK_EVENTS_LOST: '事件遺失',
-  SETTINGS: '設定',
-  NETWORKING: '網路',
-  IMAGES: '映像檔',
-  REGION_IMPORT_INFO: '匯入映像檔',
-  REGION_IMPORT_ERROR: '匯入映像檔錯誤',
-  AUTHORISATION: '授權',
-};
-
-/** By the API's description of a parameter. */
-const HINTS: Readonly<Record<string, string>> = {
-  'The architecture, `amd64/generic`.': '例如 amd64/generic。',
-  'The oldest kernel with which the machine may be deployed: `ga-24.04`, `hwe-24.04`; empty: any.':
-    '部署時可用的最舊核心，例如 ga-24.04、hwe-24.04；留空則不限。',
-  'The system id of the machine that it is a part of.': '它所屬機器的系統 ID。',
-  'The system id of the other machine.': '另一台機器的系統 ID。',
-  'The hardware addresses of its interfaces.': '其介面的 MAC 位址。',
-  'The hardware addresses of the new machine; repeated or separated by commas.': '新機器的 MAC 位址。',
-  'The name or UUID of the rack.': '目的機架控制器。',
-  'The name of one of its networks, or the network as 10.20.0.0/24. Default: the first that only this rack serves.':
-    '其網路的名稱，或 10.20.0.0/24 形式；預設為只由此機架控制器服務的第一個。',
-  'The tag, any word.': '任何單字。',
-  '1 to 64 letters, digits, - and _, with spaces between them.': '1 到 64 個字母、數字、- 與 _，中間可有空格。',
-  'Its name. Default: the network.': '預設：網路。',
-  'Its name. Default: fabric-N.': '預設：fabric-N。',
-  'Its name. Default: space-N.': '預設：space-N。',
-  'Its name. Default: eth0, eth1, and so on.': '預設：eth0、eth1，依此類推。',
-  'Its name. Default: md0, md1, and so on.': '預設：md0、md1，依此類推。',
-  'Its name.': '它的名稱。',
-  'Its new name.': '新的名稱。',
-  'Its name, without that of the group.': '不含群組的名稱。',
-  'Its name on the deployed system: at most 15 letters, digits, `.`, `_` and `-`.':
-    '在部署後系統上的名稱：最多 15 個字母、數字、.、_ 與 -。',
-  'Letters, digits, - and _.': '字母、數字、- 與 _。',
-  'Its purpose.': '用途。',
-  'A note for people.': '給人看的備註。',
-  'The network: 10.20.0.0/24.': '網路，例如 10.20.0.0/24。',
-  'The id of its VLAN. Default: the untagged VLAN of the fabric.': '預設：Fabric 中無標籤的 VLAN。',
-  'Its tag, 1 to 4094; 0: untagged.': '標籤 1 到 4094；0：無標籤。',
-  'The router given to machines; empty: none.': '提供給機器的路由器；留空則無。',
-  'The router, an address of the source.': '路由器，須為來源網路中的位址。',
-  'DNS servers given to machines, separated by commas or blanks; empty: those of the rack.':
-    '提供給機器的 DNS 伺服器，以逗號或空格分隔；留空則使用機架控制器的設定。',
-  'Whether machines get the rack as their DNS server. Kept while no rack offers DHCP there.':
-    '機器是否以機架控制器為 DNS 伺服器。沒有機架控制器在此提供 DHCP 時也會保留。',
-  'The first address.': '第一個位址。',
-  'The last address.': '最後一個位址。',
-  'dynamic, for unknown machines; reserved, for nobody; static, for machines of the region.':
-    'dynamic：供未知的機器；reserved：不分配；static：供區域控制器的機器。',
-  'The id or network of its subnet. Default: the one that has its addresses.': '預設：包含這些位址的子網路。',
-  'The subnet of the machines that get the route: its id or network.': '取得此路由的機器所在的子網路。',
-  'The subnet that it leads to: its id or network.': '路由通往的子網路。',
-  'Deployed machines prefer the lowest. Leases have the routes in this order, without metrics. Default: 0.':
-    '已部署的機器優先採用數值最小的路由。租約依此順序提供路由，不含成本。預設：0。',
-  'Any word for its kind, such as 10g.': '以任何文字說明種類，例如 10g。',
-  'The largest packet in it, in bytes: 552 to 65535. Default: 1500.':
-    '其中最大的封包，以位元組計：552 到 65535。預設：1500。',
-  'The name or id of its space; empty: none.': '所屬的空間；留空則無。',
-  'The UUID or name of the rack that offers DHCP. Its host needs an address in each of these subnets.':
-    '提供 DHCP 的機架控制器。其主機在每個子網路中都要有位址。',
-  'The UUID or name of a second one, which has a cluster interface there.': '第二個機架控制器，在此有叢集介面。',
-  'An XPath expression on the hardware as lshw shows it: the machines where it is true, or finds something, get the tag.':
-    '套用於 lshw 硬體資訊的 XPath 運算式：結果為真或有符合項目的機器會加上此標籤。',
-  'Its hardware address. Default: that of an interface it is made of.': '預設：組成它的介面的硬體位址。',
-  'Its hardware address.': '它的硬體位址。',
-  'Its largest frame in bytes.': '最大的訊框，以位元組計。',
-  'Its tags.': '它的標籤。',
-  'How often the bond checks its links, in milliseconds.': '多久檢查一次連線，以毫秒計。',
-  'True: use the spanning tree protocol.': '使用擴展樹協定。',
-  'The forward delay in seconds.': '轉送延遲，以秒計。',
-  'How it gets an address there: auto (the region chooses one), static, dhcp, or link_up (none).':
-    '取得位址的方式：auto (由區域控制器選擇)、static、dhcp，或 link_up (無)。',
-  'The address of a static link. Default: a free one.': 'static 的位址。預設：可用的位址。',
-  'True: replace all other links of the interface.': '取代此介面的其他所有連結。',
-  "True: the subnet's router is the default gateway.": '以此子網路的路由器為預設閘道。',
-  'Its model.': '它的型號。',
-  'Its serial number, by which a deployment finds it.': '部署時以序號找到它。',
-  "/dev/ and the kernel's name, by which a deployment finds a disk without a serial number.":
-    '/dev/ 加上核心的裝置名稱，部署時以此找到沒有序號的磁碟。',
-  'Its size in bytes, or with K, M, G or T.': '大小，以位元組計，或加上 K、M、G、T。',
-  'Its size in bytes, or with K, M, G or T. Default: all that is free.':
-    '大小，以位元組計，或加上 K、M、G、T。預設：全部可用空間。',
-  'The bytes of a block. Default: 512.': '每個區塊的位元組數。預設：512。',
-  'The bytes of a block.': '每個區塊的位元組數。',
-  'The mount point: an absolute path; `none` for swap.': '掛載點：絕對路徑；swap 則為 none。',
-  'The options of the mount, as in fstab.': '掛載選項，如同 fstab。',
-  'The size of a partition for /boot. Default: none.': '/boot 分割區的大小。預設：無。',
-  'The size of the partition of the root, or of the volume group. Default: all.':
-    '根檔案系統分割區或磁碟區群組的大小。預設：全部。',
-  'lvm: the name of the group; vgroot.': 'lvm：群組的名稱，預設 vgroot。',
-  'lvm: the name of the volume; lvroot.': 'lvm：邏輯磁碟區的名稱，預設 lvroot。',
-  'lvm: the size of the volume of the root. Default: all.': 'lvm：根檔案系統邏輯磁碟區的大小。預設：全部。',
-};
-
-const WEB_URL = '不含使用者名稱的 http 或 https URL';
-const EXPRESSION = '最多 512 個字元的規則運算式';
-const ASCII = '可列印的 ASCII 字元';
-
-/** By the driver and the parameter's name. */
-const PARAMETERS: Readonly<Record<string, { readonly label: string; readonly expects?: string }>> = {
-  'ipmi power_address': {
-    label: 'BMC 的位址',
-    expects: '位址或名稱，連接埠不是 623 時也要填寫：10.0.0.5、bmc-7:6230、[fd00::5]:623',
-  },
-  'ipmi power_user': { label: '使用者', expects: '最多 16 個可列印的 ASCII 字元' },
-  'ipmi power_pass': { label: '密碼', expects: '最多 20 個可列印的 ASCII 字元' },
-  'ipmi power_driver': { label: '通訊協定：IPMI 2.0 或 1.5' },
-  'ipmi power_boot_type': { label: '開機使用的韌體' },
-  'ipmi power_off_mode': { label: '關機方式：BMC 不支援正常關機時用 hard' },
-  'ipmi cipher_suite_id': { label: '加密套件' },
-  'ipmi privilege_level': { label: '權限等級' },
-  'ipmi k_g': {
-    label: 'BMC 的金鑰 (K_g)',
-    expects: '最多 20 個可列印的 ASCII 字元：其他金鑰只能當作 ipmitool 的引數，所有使用者都看得到',
-  },
-  'ipmi mac_address': { label: 'BMC 的硬體位址', expects: '六組十六進位數字，每組兩位' },
-  'ipmi workaround_flags': { label: 'FreeIPMI 的旗標，ipmitool 不需要', expects: '以逗號分隔的名稱' },
-  'virsh power_address': {
-    label: '主機的 URI',
-    expects: 'libvirt URI：qemu+ssh://user@host/system、qemu:///system、qemu+tls://host/system、test:///default',
-  },
-  'virsh power_id': {
-    label: '虛擬機器的名稱',
-    expects: '機器在該主機上的名稱或 UUID；名稱是數字時請用 UUID (virsh domuuid NAME)',
-  },
-  'virsh power_pass': {
-    label: '密碼',
-    expects: '僅用於 qemu+ssh:// 且主機不接受 `rackboot power key` 的金鑰時；最多 128 個可列印的字元',
-  },
-  'webhook power_on_uri': { label: '開啟電源的 URL (POST)', expects: WEB_URL },
-  'webhook power_off_uri': { label: '關閉電源的 URL (POST)', expects: WEB_URL },
-  'webhook power_query_uri': { label: '查詢狀態的 URL (GET)', expects: WEB_URL },
-  'webhook power_on_regex': { label: '電源開啟時符合查詢回應的規則', expects: EXPRESSION },
-  'webhook power_off_regex': { label: '電源關閉時符合查詢回應的規則', expects: EXPRESSION },
-  'webhook power_user': { label: '使用者', expects: ASCII },
-  'webhook power_pass': { label: '密碼', expects: ASCII },
-  'webhook power_token': { label: '權杖，代替使用者與密碼', expects: ASCII },
-  'webhook power_verify_ssl': { label: '檢查憑證' },
-};
 
 const machinesText = (count: number) => `${count} 台機器`;
 
@@ -240,7 +34,6 @@ export const TRADITIONAL_CHINESE: Translation = {
       html`在${isApart ? '區域控制器的主機' : '機架控制器'}上，<code>sudo rackboot page${config}</code> 會產生免密碼登入的連結，<code>sudo rackboot createadmin --username NAME${config}</code> 會建立帳號。`,
   },
   forms: {
-    hint: (description) => HINTS[description] ?? description,
     changedMeanwhile: (now) =>
       now === ''
         ? '其間已由他人或在其他分頁清空。再次儲存即可設定您的值。'
@@ -248,9 +41,7 @@ export const TRADITIONAL_CHINESE: Translation = {
   },
   values: {
     ago: (ms) => spanText(formatAge(ms)).replace('just now', '剛剛').replace(' ago', '前'),
-    state: (status) => STATES[status],
-    eventType: (type) => EVENT_TYPES[type],
-    changed: ({ from, to }) => `由${STATES[from]}變為${STATES[to]}`,
+    changed: ({ from, to }) => `由${words.values.state(from)}變為${words.values.state(to)}`,
   },
   machines: {
     pager: {
@@ -379,8 +170,6 @@ export const TRADITIONAL_CHINESE: Translation = {
       html`<b>${isYours ? '您' : `${owner} `}還沒有 SSH 金鑰。</b>部署會遭拒絕，因為沒有人能登入：請先<a href="/MAAS/account/">新增金鑰</a>，或在機架控制器上執行 <code>sudo rackboot sshkeys add ~/.ssh/id_ed25519.pub --username ${owner}</code>。若沒有這個檔案，可在您的電腦上用 <code>ssh-keygen</code> 產生。`,
   },
   power: {
-    driver: (driver) => (driver === 'manual' ? '手動' : driver === 'virsh' ? 'Virsh (虛擬機器)' : driverLabel(driver)),
-    parameter: (driver, name) => PARAMETERS[`${driver} ${name}`] ?? parameterWords(driver, name),
     tasks: {
       query: {
         done: (machine, state, why = '') => {

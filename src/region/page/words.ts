@@ -12,7 +12,7 @@ import type { HappeningWords } from '../records/events.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import { COMMANDS, commandLabel, type EffectName, forEachCommand } from '../records/machine-commands.ts';
 import { EVENT_TYPES, type MachineEventType } from '../records/machine-event.ts';
-import { driverLabel, parameterWords } from '../records/power-words.ts';
+import { driverLabel, type ParameterWords, parameterWords } from '../records/power-words.ts';
 import { pinText } from '../records/settings-refusal.ts';
 import { text, translated } from './template.ts';
 
@@ -93,14 +93,20 @@ const SIGN_IN = {
     html`On the ${isApart ? "region's host" : 'rack'}, <code>sudo rackboot page${config}</code> prints a link that signs you in without a password, and <code>sudo rackboot createadmin --username NAME${config}</code> creates an account.`,
 };
 
+/** What only a translation has: by a code, or by the English text. */
+const NO_WORDS: Readonly<Record<string, string>> = {};
+const NO_PARAMETERS: Readonly<Record<string, ParameterWords>> = {};
+
 const FORMS = {
   /** @param description the API's, of a parameter */
-  hint: (description: string) =>
+  hint: (description: string): string =>
+    words.forms.hints[description] ??
     asSentence(
       description
         .replace(/^True: |^The (?:id|id or network|name or id|UUID or name) of (?=its |a |the )/, '')
         .replace(/: its id or network|; repeated or separated by commas/, ''),
     ),
+  hints: NO_WORDS,
   optional: 'optional',
   oneALine: 'One a line.',
   /** @param now empty: it has no value now */
@@ -141,8 +147,11 @@ const VALUES = {
   ago: formatAge,
   copy: 'Copy',
   copyOf: text('Copy {text}'),
-  state: (status: MachineStatus) => statusRow(status).name,
-  eventType: (type: MachineEventType) => EVENT_TYPES[type].title,
+  /** Other names than the English ones, by code. */
+  states: NO_WORDS,
+  state: (status: MachineStatus): string => words.values.states[status] ?? statusRow(status).name,
+  eventTypes: NO_WORDS,
+  eventType: (type: MachineEventType): string => words.values.eventTypes[type] ?? EVENT_TYPES[type].title,
   changed: ({ from, to }: { readonly from: MachineStatus; readonly to: MachineStatus }) =>
     `Changed from ${statusRow(from).name} to ${statusRow(to).name}`,
   administrator: 'administrator',
@@ -290,8 +299,12 @@ const EDIT = {
 };
 
 const POWER = {
-  driver: driverLabel,
-  parameter: parameterWords,
+  driverLabels: NO_WORDS,
+  driver: (driver: string): string => words.power.driverLabels[driver] ?? driverLabel(driver),
+  parameters: NO_PARAMETERS,
+  /** @param driver that has it */
+  parameter: (driver: string, name: string): ParameterWords =>
+    words.power.parameters[`${driver} ${name}`] ?? parameterWords(driver, name),
   choices: { y: 'yes', n: 'no' },
   default: 'default',
   expects: (values: string) => `${asSentence(values)}.`,

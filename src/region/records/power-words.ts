@@ -10,7 +10,7 @@ import type { ParameterProblem } from '../../power/parameters.ts';
 import type { VirshParameter } from '../../power/virsh.ts';
 import type { WebhookParameter } from '../../power/webhook.ts';
 
-interface ParameterWords {
+export interface ParameterWords {
   readonly label: string;
   /** Valid values that the label does not name. */
   readonly expects?: string;
