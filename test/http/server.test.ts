@@ -16,6 +16,7 @@ import { makeAuthority } from '../support/authority.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { portOf } from '../support/listening-port.ts';
 import { printedRandom } from '../support/printed-random.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
 import { LOOPBACK, MACHINE, openRig, type Rig, speak } from './rig.ts';
 
 let rig: Rig;
@@ -472,7 +473,7 @@ test('closing lets a download finish within the grace period', async () => {
 test('failed loads are reported one by one up to a rate, the others with a count (http/boot-requests.ts #bootSampler)', async () => {
   const requests = 5000;
   const agent = new Agent({ keepAlive: true, maxSockets: 8 });
-  const lone = await openRig();
+  const lone = await openRig(undefined, undefined, undefined, new VirtualClock());
   const get = (): Promise<void> =>
     new Promise((resolve, reject) => {
       request({ port: lone.port, path: '/nowhere', agent }, (response) => response.resume().on('end', () => resolve()))
