@@ -13,8 +13,8 @@ const CASES: readonly (readonly [string, string, string])[] = [
   ],
   [
     'a problem that names its parameter or its whole key is not named again',
-    '{"power_parameters":["power_on_uri: is invalid."],"router_ip":["cluster_interfaces.eth1.router_ip: no.","hostname: no."]}',
-    'power_on_uri: is invalid.\ncluster_interfaces.eth1.router_ip: no.\nrouter_ip: hostname: no.',
+    '{"power_parameters":["power_on_uri: is invalid."],"router_ip":["cluster_interfaces.eth1.router_ip: no.","hostname: no."],"ip":["cluster_interfaces.eth1.hosts[39].ip: no."],"hosts[0]":["cluster_interfaces.eth1.hosts[0]: no."]}',
+    'power_on_uri: is invalid.\ncluster_interfaces.eth1.router_ip: no.\nrouter_ip: hostname: no.\ncluster_interfaces.eth1.hosts[39].ip: no.\ncluster_interfaces.eth1.hosts[0]: no.',
   ],
   ['power parameters that are not named stay', '{"power_parameters":["No JSON."]}', 'power_parameters: No JSON.'],
   ['other JSON stays', '{"a":1}', '{"a":1}'],
@@ -30,6 +30,15 @@ test('a command line names its options in the place of fields, and not those tha
     ),
     '--memory: is not a number\nThe user exists.\ntags: No.\ntoString: No.',
   );
+});
+
+test('a long refusal ends with a whole line', () => {
+  const lines = refusalLines(
+    JSON.stringify({ ip: Array.from({ length: 60 }, () => 'hosts[10].ip: is taken by another') }),
+  );
+  assert.ok(lines.length <= 1000);
+  assert.ok(lines.endsWith('is taken by another'));
+  assert.equal(refusalLines('x'.repeat(2000)).length, 1000);
 });
 
 for (const [name, text, expected] of CASES) test(name, () => assert.equal(refusalLines(text), expected));

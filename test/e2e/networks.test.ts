@@ -3,7 +3,8 @@
 // @host waits
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { missing } from '../support/needs.ts';
 import { well } from '../support/running-rack.ts';
@@ -53,6 +54,18 @@ describe('the networks of a rack', { skip }, () => {
     const again = await rack.rackboot('networks', 'add', 'br1', '--yes');
     assert.equal(again.code, 2);
     assert.match(again.err, /br1 10\.77\.15\.0\/24 is served/);
+  });
+
+  test('hosts import into the running rack refuses each reservation for its own reason', async () => {
+    const file = join(rack.stateDir, 'former-dnsmasq.conf');
+    const lines = ['01,10.77.13.1,own', '02,10.77.13.21,hostb', '03,10.77.13.255'];
+    writeFileSync(file, lines.map((line) => `dhcp-host=52:54:00:77:13:${line}\n`).join(''));
+    const { code, out } = await rack.rackboot('hosts', 'import', file, '--dry-run', '--json');
+    const { hosts, left } = JSON.parse(out);
+    assert.deepEqual([code, hosts.map(({ ip }: { readonly ip: string }) => ip)], [1, ['10.77.13.21']]);
+    assert.equal(left.length, 2);
+    assert.match(left[0], /^10\.77\.13\.1 .*the rack's own address/);
+    assert.match(left[1], /^10\.77\.13\.255 .*no client can have/);
   });
 
   test('init at a terminal offers to add one', async () => {
