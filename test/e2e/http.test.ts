@@ -66,7 +66,7 @@ after(async () => {
 });
 
 async function curl(...words: readonly string[]): Promise<string> {
-  const { stdout } = await run('curl', ['--silent', '--show-error', '--max-time', '20', ...words], {
+  const { stdout } = await run('curl', ['--silent', '--show-error', '--max-time', '120', ...words], {
     encoding: 'latin1',
     maxBuffer: 1e8,
   });
