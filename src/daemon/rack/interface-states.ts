@@ -93,11 +93,12 @@ export function linksOf(
   configured: readonly ClusterInterface[],
   host: readonly HostInterface[],
 ): readonly LocalInterface[] {
-  return host.map(({ name, addresses, mac, up, carrier }) => {
+  return host.map((one) => {
+    const { name, addresses, mac, up, carrier } = one;
     const loopback = configured.flatMap((entry) =>
       entry.interfaceName === name && entry.ip !== undefined && isLoopback(entry.ip) ? [{ address: entry.ip }] : [],
     );
     const hasLink = up && carrier && mac !== undefined && mac !== 0;
-    return { name, addresses: [...addresses, ...loopback], ...(hasLink ? { mac } : {}) };
+    return { ...one, addresses: [...addresses, ...loopback], mac: hasLink ? mac : undefined };
   });
 }

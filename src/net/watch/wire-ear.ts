@@ -151,15 +151,16 @@ export class WireEar {
     if (verdict !== undefined) this.#tellProbed(verdict);
   }
 
-  #onArp({ bytes, interfaceIndex }: HeardFrame, now: Instant): void {
+  /** A host speaks for itself only: port security checks the source of a frame, not what ARP says inside. */
+  #onArp({ bytes, interfaceIndex, from }: HeardFrame, now: Instant): void {
     const found = this.#interfaces.get(interfaceIndex);
     if (found === undefined) return;
     const packet = decodeArp(bytes);
     if (!packet.ok) return;
     const { sender, senderMac } = packet.value;
-    if (this.#ownMacs.has(senderMac) || !isHostMac(senderMac) || !isHostAddress(sender)) return;
-    if (this.#filter.allows(interfaceIndex, sender, senderMac, true, now)) {
-      this.#sightings.push({ interfaceName: found.name, address: sender, mac: senderMac, heard: true });
+    if (from !== senderMac || this.#ownMacs.has(from) || !isHostMac(from) || !isHostAddress(sender)) return;
+    if (this.#filter.allows(interfaceIndex, sender, from, true, now)) {
+      this.#sightings.push({ interfaceName: found.name, address: sender, mac: from, heard: true });
     }
   }
 
