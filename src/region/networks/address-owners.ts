@@ -78,7 +78,7 @@ export type Owner = (Owned & { readonly kind: UnleasedKind }) | (Owned & HostLea
 
 export const serviceName = ({ rack, key }: { readonly rack: string; readonly key: string }): string => `${rack} ${key}`;
 
-/** `yes`: a claim may take it. `own`: only of the same host. `last`: only if nothing else is free. */
+/** `yes`: a claim may take it. `own`: only of the same host or cluster interface. `last`: only if nothing else is free. */
 type Verdict = 'yes' | 'no' | 'own' | 'last';
 
 /** `chosen`: by the region for a machine. `asked`: by a person for one. The other claims are what the addresses become. */
@@ -112,13 +112,14 @@ const MATRIX: Readonly<Record<OwnerKind, Row>> = {
   'dns-server': ['no', 'yes', 'no', 'yes', 'no', 'yes', 'yes', 'yes', 'yes', 'yes'],
   // A rack's host may be a machine, to which the address of the rack was given.
   machine: ['no', 'no', 'no', 'own', 'no', 'no', 'yes', 'yes', 'yes', 'own'],
-  configured: ['own', 'own', 'own', 'own', 'yes', 'no', 'no', 'yes', 'yes', 'own'],
+  // A rack leases the addresses of its own entries to nobody else, but it does not know those of another rack.
+  configured: ['own', 'own', 'own', 'own', 'own', 'no', 'no', 'yes', 'yes', 'own'],
   reserved: ['own', 'own', 'no', 'own', 'no', 'no', 'no', 'yes', 'yes', 'own'],
   name: ['no', 'yes', 'no', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
   lease: ['no', 'no', 'own', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
   // A host may have been seen with the address that is reserved for it.
   seen: ['last', 'yes', 'own', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
-  dynamic: ['no', 'no', 'no', 'yes', 'no', 'no', 'no', 'no', 'no', 'no'],
+  dynamic: ['no', 'no', 'no', 'own', 'no', 'no', 'no', 'no', 'no', 'no'],
   // To set addresses aside takes them from nobody, so it is only refused over ranges.
   'reserved-range': ['no', 'no', 'no', 'yes', 'no', 'yes', 'yes', 'no', 'yes', 'yes'],
   static: ['yes', 'yes', 'yes', 'yes', 'no', 'yes', 'yes', 'yes', 'no', 'no'],
@@ -132,16 +133,20 @@ export interface Claim {
   readonly had?: readonly Ipv4[] | undefined;
   /** The rows that the change takes or moves, which do not bar it. */
   readonly ids?: readonly number[] | undefined;
-  /** The cluster interface that takes them, likewise. */
+  /** The cluster interface that takes them: its former range does not bar it, nor do its entries of `hosts`. */
   readonly service?: string | undefined;
 }
 
-const isOwn = ({ kind, low, mac }: Owner, claim: Claim): boolean =>
-  kind === 'route' ? claim.had?.includes(low) === true : mac !== undefined && mac === claim.mac;
+const isOwn = ({ kind, low, mac, service }: Owner, claim: Claim): boolean =>
+  kind === 'route'
+    ? claim.had?.includes(low) === true
+    : (mac !== undefined && mac === claim.mac) || isOfService(service, claim);
+
+const isOfService = (service: string | undefined, claim: Claim): boolean =>
+  service !== undefined && service === claim.service;
 
 const isItself = ({ id, service, kind }: Owner, claim: Claim): boolean =>
-  (id !== undefined && claim.ids?.includes(id) === true) ||
-  (service !== undefined && service === claim.service && kind === claim.kind);
+  (id !== undefined && claim.ids?.includes(id) === true) || (isOfService(service, claim) && kind === claim.kind);
 
 function verdictOn(owner: Owner, claim: Claim): Exclude<Verdict, 'own'> {
   if (isItself(owner, claim)) return 'yes';

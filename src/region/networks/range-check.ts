@@ -46,6 +46,9 @@ const isAdopted = ({ kind, service }: Owner): boolean => kind === 'dynamic' && s
 const dynamicIn = (interfaces: readonly ClusterInterface[]): readonly Ipv4Range[] =>
   interfaces.flatMap(({ dynamic }) => dynamic ?? []);
 
+const configuredText = ({ mac, rackName }: Owner): string =>
+  `kept for ${mac === undefined ? 'another client' : `the host ${formatMac(mac)}`} by the configuration of the rack ${rackName}`;
+
 /** Why a router, an entry of `hosts` or a rack may not have its address. @param instead what else to give */
 export function addressBarText(
   bar: Owner,
@@ -59,10 +62,8 @@ export function addressBarText(
       return `${address} belongs to ${bar.name}: give that another address first, or ${instead}.`;
     case 'reserved':
       return `${address} is reserved by ${bar.name}: release it first, or give ${instead}.`;
-    case 'configured': {
-      const host = bar.mac === undefined ? 'another client' : `the host ${formatMac(bar.mac)}`;
-      return `${address} is kept for ${host} by the configuration of the rack ${bar.rackName}: give ${instead}.`;
-    }
+    case 'configured':
+      return `${address} is ${configuredText(bar)}: give ${instead}.`;
     case 'edge':
       return `${address} is the first or the last address of its network: give ${instead}.`;
     case 'rack':
@@ -96,6 +97,8 @@ function rangeBarText(bar: Owner): string {
       return `The range contains the DNS server ${address}.`;
     case 'machine':
       return `The range contains the address ${address} of the machine ${bar.name}.`;
+    case 'configured':
+      return `The range contains ${address}, which is ${configuredText(bar)}.`;
     default:
       return `The range contains ${address}, which ${bar.name} has reserved.`;
   }
@@ -216,7 +219,10 @@ async function findTakenHosts(
   return hosts.flatMap(({ mac, address, index }): readonly RangeProblem[] => {
     const machine = machines.get(address);
     const all = machine === undefined ? owners.at(address) : [...owners.at(address), machine];
-    const bar = findBar(all, { kind: 'configured', mac });
+    const bar = findBar(
+      all.filter((owner) => !isAdopted(owner)),
+      { kind: 'configured', mac },
+    );
     return bar === undefined
       ? []
       : [{ key: `${key}.hosts[${index}].ip`, message: addressBarText(bar, 'the entry another') }];

@@ -56,7 +56,7 @@ test('what belongs to the host itself, to the row or to the cluster interface th
 
 /** What a claim takes of others, by decision: nobody loses anything by it. */
 const ALLOWED: readonly (readonly [claim: Claim['kind'], owners: readonly Owner['kind'][]])[] = [
-  ['dynamic', ['edge', 'rack-host', 'configured', 'name', 'lease', 'seen']],
+  ['dynamic', ['edge', 'rack-host', 'name', 'lease', 'seen']],
   ['rack', ['rack-host', 'router', 'route', 'dns-server', 'name', 'lease', 'seen', 'reserved-range']],
   // It is set aside from those who do not have it yet.
   [
@@ -68,7 +68,14 @@ const ALLOWED: readonly (readonly [claim: Claim['kind'], owners: readonly Owner[
   ],
 ];
 const REFUSED: readonly (readonly [claim: Claim['kind'], owners: readonly Owner['kind'][]])[] = [
-  ['dynamic', ['rack', 'router', 'route', 'dns-server', 'machine', 'reserved', 'dynamic', 'reserved-range', 'static']],
+  [
+    'dynamic',
+    [
+      ...(['rack', 'router', 'route', 'dns-server', 'machine', 'configured'] as const),
+      ...(['reserved', 'dynamic', 'reserved-range', 'static'] as const),
+    ],
+  ],
+  ['configured', ['edge', 'rack', 'router', 'route', 'machine', 'configured', 'reserved', 'dynamic']],
   ['rack', ['edge', 'rack', 'machine', 'configured', 'reserved', 'dynamic', 'static']],
   ['reserved-range', ['dynamic', 'reserved-range']],
 ];
@@ -86,6 +93,17 @@ for (const [isRefused, all] of [
     test(`${claim} is ${isRefused ? 'refused' : 'allowed'} over ${owners.join(', ')}`, () => {
       for (const kind of owners) assert.equal(bars(owned(kind), { kind: claim }), isRefused, kind);
     });
+
+test('an entry of hosts and a dynamic range share addresses only in the same cluster interface', () => {
+  for (const [kind, other] of [
+    ['configured', 'dynamic'],
+    ['dynamic', 'configured'],
+  ] as const) {
+    const owner = single(kind, 5, { mac: NIC, service: 'rack lab' });
+    assert.equal(bars(owner, { kind: other, service: 'rack lab' }), false, kind);
+    assert.equal(bars(owner, { kind: other, service: 'far lab' }), true, kind);
+  }
+});
 
 test('the host of a rack may be the machine, the entry or the holder of its address', () => {
   for (const kind of ['machine', 'configured', 'reserved'] as const) {

@@ -72,6 +72,60 @@ test('a rack takes no address of a machine, a host or a user, but its own, and a
     { lab: { ...LAB, hosts: [{ mac: '52:54:00:00:00:71', ip: '10.20.0.231' }] } },
   ));
 
+test('no dynamic range has an address of another rack’s hosts, and no entry is in the dynamic range of another rack', () =>
+  withNetworks(
+    async (ask, place) => {
+      const put = await secondRack(place);
+      const mac = '52:54:00:00:00:79';
+      const inRange = await put({ ...OTHER, ...APART, hosts: [{ mac, ip: '10.20.0.150' }] });
+      assert.match(
+        inRange?.text ?? '',
+        /^cluster_interfaces\.lab\.hosts\[0\]\.ip: .*in the dynamic range 10\.20\.0\.100/,
+      );
+      const over = await put({ ...OTHER, ip_range_low: '10.20.0.225', ip_range_high: '10.20.0.235' });
+      assert.match(over?.text ?? '', /^cluster_interfaces\.lab\.ip_range_low: .*contains 10\.20\.0\.231/);
+      assert.match(over?.text ?? '', /the host 52:54:00:00:00:71 by the configuration of the rack maas/);
+      const own = [{ mac, ip: '10.20.0.210' }];
+      assert.equal(await put({ ...OTHER, ...APART, hosts: own }), undefined, 'its own entry may be in its range');
+      const range = (await ask('GET', '2.0/ipranges/')).json.find(
+        ({ start_ip }: { readonly start_ip: string }) => start_ip === '10.20.0.201',
+      );
+      const path = `2.0/ipranges/${range.id}/`;
+      assert.equal((await ask('PUT', path, { start_ip: '10.20.0.202' })).status, 200);
+      assert.match((await ask('PUT', path, { end_ip: '10.20.0.232' })).text, /contains 10\.20\.0\.231/);
+    },
+    { lab: { ...LAB, hosts: [{ mac: '52:54:00:00:00:71', ip: '10.20.0.231' }] } },
+  ));
+
+test('a rack with entries of hosts alone gets a dynamic range over them', () => {
+  const { ip_range_low: _, ip_range_high: __, ...hostsOnly } = LAB;
+  const hosts = [{ mac: '52:54:00:00:00:71', ip: '10.20.0.150' }];
+  return withNetworks(
+    async (ask) => {
+      const range = { type: 'dynamic', start_ip: '10.20.0.100', end_ip: '10.20.0.199' };
+      const made = await ask('POST', '2.0/ipranges/', range);
+      assert.equal(made.status, 200, made.text);
+      assert.equal((await ask('PUT', `2.0/ipranges/${made.json.id}/`, { comment: 'all' })).status, 200);
+    },
+    { lab: { ...hostsOnly, hosts } },
+  );
+});
+
+test('what one range has of another rack from before stays so', () =>
+  withNetworks(async (ask, { region }) => {
+    const { uuid } = await acceptRack(region, { interfaces: [] });
+    const reservations = [{ mac: '52:54:00:00:00:71', ip: '10.20.0.150', hostname: '' }];
+    const report = { ...rackInterface('10.20.0.0/24'), ip: '10.20.0.3', ip_range_low: '', ip_range_high: '' };
+    await hearRack(region, uuid, [{ ...report, name: 'far', router_ip: '', reservations }]);
+    await region.racks.judge([uuid], 'accept', 'admin', ['10.20.0.0/24']);
+    const range = (await ask('GET', '2.0/ipranges/')).json.find(({ type }: { type: string }) => type === 'dynamic');
+    const path = `2.0/ipranges/${range.id}/`;
+    for (const fields of [{ comment: 'all' }, { end_ip: '10.20.0.210' }, { start_ip: '10.20.0.120' }]) {
+      const changed = await ask('PUT', path, fields);
+      assert.equal(changed.status, 200, changed.text);
+    }
+  }));
+
 test('nobody gets the default router or another address of a rack’s host', () =>
   withNetworks(async (ask, { region }) => {
     const { uuid } = await acceptRack(region);

@@ -16,7 +16,7 @@
 
 import { z } from 'zod';
 import { formatIpv4, type Ipv4Range, networkContains, rangeContains, rangesOverlap } from '../../../net/address.ts';
-import { ownersOf, ownersUsing, serviceName } from '../../networks/address-owners.ts';
+import { type Owner, ownersOf, ownersUsing, serviceName } from '../../networks/address-owners.ts';
 import { refuseHolding, spanText } from '../../networks/address-use.ts';
 import {
   isWaiting,
@@ -29,7 +29,7 @@ import {
 import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
 import { refuseRange } from '../../networks/range-check.ts';
 import { replaceProposed } from '../../networks/range-proposal.ts';
-import type { ServiceEdit } from '../../networks/served-networks.ts';
+import type { ServedNetwork, ServiceEdit } from '../../networks/served-networks.ts';
 import { isHeld, type StoredRange } from '../../records/network-store.ts';
 import { REQUIRED } from '../../records/refusal.ts';
 import type { User } from '../../records/user.ts';
@@ -133,13 +133,18 @@ function boundsOf(given: Given, before: Ipv4Range | undefined): Ipv4Range | Refu
   return low > high ? refuseField('end_ip', 'The last address comes before the first one.') : { low, high };
 }
 
-/** Why bounds do not fit into a subnet; `undefined`: they do. @param changed the range that gets them, and others that move */
+/**
+ * Why bounds do not fit into a subnet; `undefined`: they do. What the range has of others already does not count.
+ * @param changed the range that gets them, and others that move
+ * @param served the cluster interface that gets them
+ */
 function findMisfit(
   view: NetworkDraft,
   { subnet, network }: SubnetView,
   type: RangeType,
   bounds: Ipv4Range,
   changed: readonly RangeView[] = [],
+  served: ServedNetwork | undefined = changed[0]?.served,
 ): Refusal | undefined {
   for (const [field, address] of [
     ['start_ip', bounds.low],
@@ -149,10 +154,12 @@ function findMisfit(
   const claim = {
     kind: type === 'reserved' ? 'reserved-range' : type,
     ids: changed.map(({ range }) => range.id),
-    service: changed[0]?.served && serviceName(changed[0].served),
+    service: served && serviceName(served),
   } as const;
   const using = ownersUsing(view).filter((owner) => rangesOverlap(owner, bounds));
-  const text = refuseRange([...ownersOf(view).within(bounds), ...using], claim);
+  const had = changed.filter((one) => one.type === type);
+  const isNew = (owner: Owner): boolean => !had.some((range) => rangesOverlap(range, owner));
+  const text = refuseRange([...ownersOf(view).within(bounds), ...using].filter(isNew), claim);
   return text === undefined ? undefined : refuseField('start_ip', text);
 }
 
@@ -234,8 +241,9 @@ function rangeAddition(
   if ('kind' in subnet) return subnet;
   const replaced = former === undefined ? undefined : replacement(view, rangeWithId(view, former), bounds, comment);
   if (replaced !== undefined) return replaced;
+  const free = subnet.served.find((one) => (type === 'dynamic' ? one.dynamic : one.fixed) === undefined);
   const misfit =
-    findMisfit(view, subnet, type, bounds) ??
+    findMisfit(view, subnet, type, bounds, [], free) ??
     (type === 'reserved' ? refuseReserving(call, view, subnet, bounds, 'start_ip') : undefined);
   if (misfit !== undefined) return misfit;
   const { cidr: network, id: subnetId } = subnet.subnet;
@@ -254,7 +262,6 @@ function rangeAddition(
       'subnet',
       `No rack serves ${network}: add a cluster interface first (nodegroups/UUID/interfaces, or cluster_interfaces of the rack's file).`,
     );
-  const free = subnet.served.find((one) => (type === 'dynamic' ? one.dynamic : one.fixed) === undefined);
   if (free === undefined)
     return refuseField('start_ip', `The rack ${first.rackName} has its ${type} range in ${network}: change that one.`);
   const range = { kind: type, id, subnetId, rack: free.rack, username: '', comment };
