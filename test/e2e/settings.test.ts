@@ -148,6 +148,15 @@ describe('a configuration in the store', { skip: missing('linux', 'curl') }, () 
     assert.match(file.toString('latin1'), /console=ttyS4/);
   });
 
+  test('loses what a new value lacks only by --replace, which names it', async () => {
+    await well(on.config('set', 'dns.records', '[{ name: a.maas, type: A, data: 10.9.9.9 }]'));
+    const refused = await on.config('set', 'dns.records', '[]');
+    assert.equal(refused.code, 2);
+    assert.match(refused.complaints.join('\n'), /the new value would drop:\n.*a\.maas/);
+    const dropped = await well(on.config('set', '--replace', 'dns.records', '[]'));
+    assert.match(dropped, /dns\.records: dropped:\n.*a\.maas/);
+  });
+
   test('is changed without a daemon, for its next start', async () => {
     await on.rack.stop();
     assert.match(await well(on.config('set', 'boot.kernel_params', 'quiet splash')), /no daemon runs here/i);

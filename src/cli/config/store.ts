@@ -145,10 +145,8 @@ export async function setConfig(
   const edits = pairsOf(flags.pairs).map(([key, text]) => ({ key, value: parseValue(key, text) }));
   const before = await findConfig(flags.config);
   refuseElsewhere(before, flags, 'set', edits);
-  if (!flags.replace) {
-    const stored = flags.rack === undefined ? before.stored : await storedOf(before, flags.rack);
-    refuseLosses(edits, stored);
-  }
+  const stored = flags.rack === undefined ? before.stored : await storedOf(before, flags.rack);
+  if (!flags.replace) refuseLosses(edits, stored);
   try {
     await change(before, flags, edits);
   } catch (error) {
@@ -156,6 +154,10 @@ export async function setConfig(
     if (!(error instanceof RackError) || flags.rack !== undefined || edit === undefined) throw error;
     const command = proxyCommand(edit.key, edit.value, error.message, before.stored);
     throw command === undefined ? error : new RackError(error.code, `${error.message}\n${command}`, { cause: error });
+  }
+  for (const { key, value } of edits) {
+    const lost = shownLosses(key, findSetting(stored, key), value);
+    if (lost.length > 0) print([`${key}: dropped:`, ...lost].join('\n'));
   }
   return 0;
 }
@@ -192,13 +194,18 @@ export async function editConfig(
 
 const LOSSES_SHOWN_MAX = 20;
 
+/** The losses of one change, as lines below its key. */
+function shownLosses(...[key, before, after]: Parameters<typeof lossesOf>): readonly string[] {
+  const lost = lossesOf(key, before, after);
+  const more = lost.length > LOSSES_SHOWN_MAX ? [`and ${lost.length - LOSSES_SHOWN_MAX} more`] : [];
+  return [...lost.slice(0, LOSSES_SHOWN_MAX), ...more].map((line) => `  ${line}`);
+}
+
 /** Refuses a new value without entries of a list, or keys of a mapping, that the stored value has. */
 function refuseLosses(edits: readonly SettingEdit[], stored: Settings): void {
   for (const { key, value } of edits) {
-    const lost = lossesOf(key, findSetting(stored, key), value);
-    if (lost.length === 0) continue;
-    const more = lost.length > LOSSES_SHOWN_MAX ? [`and ${lost.length - LOSSES_SHOWN_MAX} more`] : [];
-    const lines = [...lost.slice(0, LOSSES_SHOWN_MAX), ...more].map((line) => `  ${line}`);
+    const lines = shownLosses(key, findSetting(stored, key), value);
+    if (lines.length === 0) continue;
     const list = Array.isArray(value) || entriesOf(findSetting(stored, key)) !== undefined;
     const keep = list
       ? `To change single entries: rackboot config add ${key} ENTRY, or remove`
