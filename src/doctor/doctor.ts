@@ -144,11 +144,10 @@ async function examineAll(options: DoctorOptions, tell: Tell): Promise<void> {
     tell(check, isNote === true ? 'note' : ok, text, fix, cause);
   if (!options.isRunning) {
     tell('rackboot', false, `is not running, so there is nothing to query; run: ${start}`, start);
-    examineImages(options, tell);
-    examineProfiles(config.boot, tell);
-    examineGrub(config, options.commands.config, tell);
-    examineStore(config.boot.tree, options.commands.config, tell);
-    await examineInstalled(config.boot.tree, options.commands.config, tell);
+    if (await examineTree(options, tell)) {
+      await examineFiles(options, tell);
+      examineGrub(config, options.commands.config, tell);
+    }
     return;
   }
   if (options.isSilent === true) {
@@ -179,16 +178,21 @@ async function examineAll(options: DoctorOptions, tell: Tell): Promise<void> {
       files.set(offered.file, offered);
     await examineRegion(options, subnet.name, serverAddress, tell);
   }
-  await examineTree(options, tell);
-  examineImages(options, tell);
-  examineProfiles(config.boot, tell);
-  examineStore(config.boot.tree, options.commands.config, tell);
-  await examineInstalled(config.boot.tree, options.commands.config, tell);
+  if (await examineTree(options, tell)) await examineFiles(options, tell);
   for (const { file, server, cpu } of files.values()) {
     const build = isBuiltInLoader(file) ? buildCommand(cpu, options.commands.config) : undefined;
     await examineLoader({ config, file, server, build, tell });
   }
   await examineNames(options, tell);
+}
+
+/** The files of a tree that can be read. */
+async function examineFiles(options: DoctorOptions, tell: Tell): Promise<void> {
+  const { boot } = options.config;
+  examineImages(options, tell);
+  examineProfiles(boot, tell);
+  examineStore(boot.tree, options.commands.config, tell);
+  await examineInstalled(boot.tree, options.commands.config, tell);
 }
 
 /** Running machines report to the region through the boot HTTP listener. */

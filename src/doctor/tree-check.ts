@@ -18,14 +18,14 @@ import type { DoctorOptions } from './doctor-options.ts';
 import type { Tell } from './finding.ts';
 import { judgeTree } from './tree-judgement.ts';
 
-/** Checks the boot tree. A problem that the running rack reports comes first, as the rack may run as another user. */
-export async function examineTree({ config, treeProblem }: DoctorOptions, tell: Tell): Promise<void> {
-  if (treeProblem !== undefined) {
-    tell('boot tree', false, treeProblem, undefined, 'tree');
-    return;
-  }
-  const judged = await judgeTree(config.boot.tree);
+/**
+ * Checks the boot tree. A problem that the running rack reports comes first, as the rack may run as another user.
+ * @returns false: nothing in it can be examined
+ */
+export async function examineTree({ config, treeProblem }: DoctorOptions, tell: Tell): Promise<boolean> {
+  const judged = treeProblem === undefined ? await judgeTree(config.boot.tree) : { isFault: true, text: treeProblem };
   if (judged !== undefined) tell('boot tree', judged.isFault ? false : 'note', judged.text, undefined, 'tree');
+  return judged?.isFault !== true;
 }
 
 /** The most images that a finding names. */

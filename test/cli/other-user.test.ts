@@ -1,7 +1,7 @@
 // The output of commands for a user who may not read the rack's state: one line that says so, with the remedy, and nothing untrue.
 
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -19,6 +19,7 @@ import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { yamlParser } from '../../src/yaml-parser.ts';
 import { packet, pcap } from '../capture/frames.ts';
 import { readableCheckout } from '../support/another-user.ts';
+import { missing } from '../support/needs.ts';
 import { printedBy } from '../support/printed.ts';
 
 // A command loads it with its configuration, before it becomes another user.
@@ -114,6 +115,25 @@ for (const [name, closed, command] of [
     assert.doesNotMatch(said, /EACCES/);
   });
 }
+
+test('root checks the tree as the owner of the state, who may not read it', { skip: missing('root') }, async () => {
+  const place = mkdtempSync(join(tmpdir(), 'rackboot-owner-'));
+  const config = join(place, 'rackboot.yaml');
+  const stateDir = join(place, 'state');
+  chmodSync(place, 0o755);
+  mkdirSync(join(stateDir, 'boot'), { recursive: true, mode: 0o700 });
+  chownSync(stateDir, STRANGER, STRANGER);
+  writeFileSync(config, `name: rack\nstate_dir: ${stateDir}\nregion: { mode: embedded }\n`);
+  try {
+    const check = await printedBy(() => checkFile(config, false));
+    const doctor = await printedBy(() => runDoctor({ config, json: false, fixHint: false }));
+    for (const text of [check.complaint, doctor.text])
+      assert.match(text, /boot\.tree \S+ cannot be read by the owner of \S+, who runs Rackboot/);
+    assert.doesNotMatch(doctor.text, /images/);
+  } finally {
+    rmSync(place, { recursive: true });
+  }
+});
 
 test('replay counts the files of an unreadable boot tree as missing, and says so once', async () => {
   const asked = (name: string) => {

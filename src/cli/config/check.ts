@@ -22,7 +22,7 @@ import type { ConfigProblem, RackConfig } from '../../config/rack-config.ts';
 import { findRecordFaults } from '../../config/record-faults.ts';
 import type { ParsedConfig, UsableConfig } from '../../config/resolve-file.ts';
 import { interfaceStates } from '../../daemon/rack/interface-states.ts';
-import { judgeTree, type TreeJudgement } from '../../doctor/tree-judgement.ts';
+import type { TreeJudgement } from '../../doctor/tree-judgement.ts';
 import { readCertificatePair } from '../../files/certificate.ts';
 import { findSetting, type Settings } from '../../machines/settings.ts';
 import { formatIpv4, formatNetwork } from '../../net/address.ts';
@@ -34,13 +34,14 @@ import { desiredStateFile, desiredStateTime } from '../../uplink/desired-state-c
 import { runningLeases, strandedLines } from '../leases/stranded.ts';
 import { closedLines, closedListeners } from '../terminal/closed-listeners.ts';
 import { askConfig, cachedSettings, hiddenStoreText } from '../terminal/config-in-force.ts';
+import { judgeTreeOf } from '../terminal/judged-tree.ts';
 import { print, printError, printJson } from '../terminal/output.ts';
 import { asOwnerOf } from '../terminal/state-owner.ts';
 
 /** With the cached settings of the store. @returns 0 if this host can serve all of it, else 1 */
 export async function checkFile(file: string, json: boolean): Promise<number> {
   const parsed = parseMerged(file);
-  const tree = parsed.ok ? await judgeTree(parsed.config.boot.tree) : undefined;
+  const tree = parsed.ok ? await judgeTreeOf(parsed.config) : undefined;
   const hidden = parsed.ok ? unseenText(parsed.config) : undefined;
   const problems = [
     ...problemsOf(parsed),

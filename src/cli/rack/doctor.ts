@@ -17,6 +17,7 @@ import { enterNamespaceOf } from '../../net/linux/network-namespace.ts';
 import { stateHolder } from '../../store/state-lock.ts';
 import { isApart } from '../region/status-lines.ts';
 import { findConfig } from '../terminal/config-in-force.ts';
+import { judgeTreeOf } from '../terminal/judged-tree.ts';
 import { print, printJson } from '../terminal/output.ts';
 import { statusShape } from '../terminal/shapes.ts';
 import { awayText, failedAddresses } from './region-lines.ts';
@@ -83,7 +84,7 @@ export async function runDoctor({ config: file, outsideName, fixHint, json }: Do
     unserved: typeof running === 'string' ? undefined : running.unserved,
     waiting: typeof running === 'string' ? undefined : waitingNetworks(running),
     diskProblem: typeof running === 'string' ? undefined : (running.diskProblem ?? journalProblem(running)),
-    treeProblem: typeof running === 'string' ? undefined : running.tree?.problem?.reason,
+    treeProblem: typeof running === 'string' ? await treeFault(config) : running.tree?.problem?.reason,
     unopened: typeof running === 'string' ? undefined : unopenedListeners(running),
     gateways: [...readDefaultRouters().values()].flatMap((gateway) => gateway ?? []),
     ports: await readPorts(
@@ -101,6 +102,11 @@ export async function runDoctor({ config: file, outsideName, fixHint, json }: Do
   if (json) printJson({ healthy, findings });
   else print(healthy ? 'All is well.' : 'Something is wrong: see the lines marked BAD.');
   return healthy ? 0 : 1;
+}
+
+async function treeFault(config: RackConfig): Promise<string | undefined> {
+  const judged = await judgeTreeOf(config);
+  return judged?.isFault === true ? judged.text : undefined;
 }
 
 /** A network whose address moved to another interface says more than that its interface is absent. */
