@@ -18,7 +18,14 @@ const [SOURCE, TARGET] = [labPlace(139), labPlace(140)];
 
 const reportShape = z.object({
   whole: z.boolean(),
-  added: z.array(z.object({ kind: z.string(), name: z.string(), power: z.array(z.string()).optional() })),
+  added: z.array(
+    z.object({
+      kind: z.string(),
+      name: z.string(),
+      places: z.array(z.string()).optional(),
+      power: z.array(z.string()).optional(),
+    }),
+  ),
   objects: z.record(z.string(), z.object({ added: z.number(), there: z.number(), refused: z.number() })),
   remarks: z.array(z.object({ kind: z.string(), name: z.string(), text: z.string() })),
 });
@@ -153,7 +160,7 @@ describe('a Rackboot plays the MAAS', { skip }, () => {
     );
     assert.deepEqual(
       report.added.filter(({ power }) => power !== undefined),
-      [{ kind: 'machines', name: 'ready1', power: ['172.31.0.9'] }],
+      [{ kind: 'machines', name: 'ready1', places: ['ready1.example.com'], power: ['172.31.0.9'] }],
     );
     assert.deepEqual([...(await to.machines()).keys()], []);
     assert.deepEqual(await to.names('zones/'), ['default']);
@@ -367,7 +374,7 @@ describe('a MAAS', { skip }, () => {
       assert.deepEqual(report.added, [
         { kind: 'domains', name: 'deb.example.net' },
         { kind: 'users', name: 'mallory' },
-        { kind: 'machines', name: 'hook1', power: ['172.31.0.6:7099'] },
+        { kind: 'machines', name: 'hook1', places: ['hook1.example.com'], power: ['172.31.0.6:7099'] },
       ]);
       const orders = remarksOn(report, 'evil').join();
       assert.ok(orders.includes(`--kernel-opts='init='\\''/bin/sh'\\'' x'`), orders);
@@ -445,5 +452,72 @@ describe('a MAAS', { skip }, () => {
     assert.deepEqual(after.slice(1), before.slice(1));
     // A name reserves its address for the user.
     assert.deepEqual(await to.names('ipaddresses/?all=true', 'ip'), [...addresses, '172.31.5.66']);
+  });
+
+  test('has names by their most specific domain, objects by texts, and nodes without what somebody may have', async () => {
+    await to.ask('domains/', { name: 'lab.example' });
+    await to.ask('dnsresources/', { fqdn: 'shop.maas', ip_addresses: '172.31.5.70' });
+    const device = (hostname: unknown, last: number, address: string, domain?: string) => ({
+      hostname,
+      ...(domain === undefined ? {} : { domain: { name: domain } }),
+      interface_set: [
+        {
+          type: 'physical',
+          name: 'eth0',
+          mac_address: `52:54:00:98:00:0${last}`,
+          links: [{ mode: 'static', ip_address: address, subnet: { cidr: '172.30.0.0/24' } }],
+        },
+      ],
+    });
+    const answers = {
+      ...empty,
+      'domains/': [
+        { name: 'example', authoritative: true },
+        { name: ['sub.maas'], authoritative: true },
+      ],
+      'users/': [{ username: ['ghost'], email: '' }],
+      'dnsresources/': ['evil.lab.example', 'lab.example', 'deb.example'].map((fqdn) => ({
+        fqdn,
+        ip_addresses: [{ ip: '6.6.6.6' }],
+      })),
+      'devices/': [
+        device('www', 1, '172.30.0.30', 'maas'),
+        device('router', 2, '172.30.0.1', 'maas'),
+        device('leased', 3, '172.30.0.205', 'maas'),
+        device('shop', 4, '172.30.0.31', 'maas'),
+        device('Shop.maas', 5, '172.30.0.32'),
+        device('lab', 6, '172.30.0.33', 'example'),
+        device(['spirit'], 7, '172.30.0.34', 'maas'),
+      ],
+    };
+    for (const words of [['--dry-run'], []]) {
+      const report = reportOf(await importFrom(answers, '--json', ...words));
+      assert.deepEqual(report.added, [
+        { kind: 'domains', name: 'example' },
+        { kind: 'devices', name: 'www', places: ['www.maas', '172.30.0.30'] },
+        { kind: 'devices', name: 'router', places: ['router.maas'] },
+        { kind: 'devices', name: 'leased', places: ['leased.maas'] },
+        { kind: 'names in DNS', name: 'deb.example', places: ['6.6.6.6'] },
+      ]);
+      assert.deepEqual(
+        report.remarks.map(({ kind, name, text }) => [kind, name, text.split(':')[0]]),
+        [
+          ['domains', 'sub.maas', 'refused'],
+          ['users', 'ghost', 'refused'],
+          ['devices', 'router', 'left'],
+          ['devices', 'leased', 'left'],
+          ['devices', 'shop', 'left'],
+          ['devices', 'Shop.maas', 'left'],
+          ['devices', 'lab', 'left'],
+          ['devices', 'spirit', 'refused'],
+          ['names in DNS', 'evil.lab.example', 'left'],
+          ['names in DNS', 'lab.example', 'left'],
+        ],
+      );
+    }
+    assert.deepEqual(
+      (await to.names('devices/', 'fqdn')).filter((fqdn) => !String(fqdn).startsWith('printer.')),
+      ['www.maas', 'router.maas', 'leased.maas'],
+    );
   });
 });

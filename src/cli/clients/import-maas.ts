@@ -12,9 +12,11 @@
 // 4. The source is a stranger's: answers, lists and the report are bounded, what it says is cleaned where it is printed, and it names no path.
 // 5. Neither the key nor a parameter of a power driver is printed, except the hosts that switch a machine.
 // 6. The source gives nobody rights over what was here: no administrator, no SSH key to a former account, and to former machines no tag and no
-//    kernel parameter. What it adds to those who have a say (users, keys, domains, hosts that switch) is named.
+//    kernel parameter. What it adds to those who have a say (users, keys, domains, hosts that switch) or that answers (names, nodes) is named.
 // 7. Where a domain, a network or a host was here before, the source adds nothing that answers or routes (`#findFormer`): it is left, and named.
-//    So a name needs a domain that this import added.
+//    A name belongs to the most specific domain that holds it, which must be of this import.
+// 8. Nodes are what an import is for: one may have a name in a former domain and an address in a former network, but none that may be somebody's.
+// 9. What is judged is a text: an object whose key is none is refused.
 
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -31,11 +33,13 @@ import {
   formatMac,
   formatNetwork,
   type Ipv4Network,
+  type Ipv4Range,
   networkContains,
   networksOverlap,
   parseIpv4,
   parseMac,
   parseNetwork,
+  rangeContains,
 } from '../../net/address.ts';
 import { fingerprintOf } from '../../region/accounts/ssh-keys.ts';
 import { ask as askHere, formOf } from '../terminal/asking.ts';
@@ -59,6 +63,7 @@ import {
   MADE_OF_OTHERS,
   machineParameters,
   macsOf,
+  oddOf,
   ownerData,
   type Parameters,
   parametersFrom,
@@ -84,6 +89,8 @@ const BATCH_MACHINES = 50;
 const REMARKS_MAX = 10_000;
 const REMARK_CHARACTERS_MAX = 1000;
 const NAMES_SHOWN_MAX = 20;
+/** Of a name in DNS (RFC 1035 §2.3.4). */
+const NAME_CHARACTERS_MAX = 255;
 const KEY_CHARACTERS_MAX = 300;
 const PASSWORD_BYTES = 24;
 const INTERFACES_MAX = 256;
@@ -91,7 +98,7 @@ const SSH_KEYS = 'account/prefs/sshkeys/';
 const VLAN_KEY = ['fabric', 'vid'];
 /** The beginning of the parameters of a power driver. */
 const POWER = 'power_';
-const NODE_NEEDS = ['hostname', 'mac_addresses', 'architecture'];
+const NODE_NEEDS = ['hostname', 'domain', 'mac_addresses', 'architecture'];
 const FORM_TYPE = 'application/x-www-form-urlencoded';
 const API = '/MAAS/api/2.0/';
 /** Statuses of answers that judge what was sent. */
@@ -123,6 +130,8 @@ interface Remark {
 interface Named {
   readonly kind: string;
   readonly name: string;
+  /** Names and addresses that answer through it. */
+  readonly places?: readonly string[];
   /** Of a machine: the hosts that switch it. */
   readonly power?: readonly string[];
 }
@@ -155,18 +164,21 @@ export async function importMaas(flags: ImportFlags): Promise<number> {
 
 /** The names and the hardware addresses of the rack itself and of its reservations in the configuration. */
 interface OwnHosts {
+  /** The domains that the configuration forwards. */
+  readonly forwarded: readonly string[];
   readonly names: ReadonlySet<string>;
   readonly macs: ReadonlySet<string>;
 }
 
 function hostsOf({ config }: FoundConfig): OwnHosts {
-  const { selfName, domains } = config.dns;
+  const { selfName, domains, forwardZones = [] } = config.dns;
   const names = [
     ...domains.map((domain) => `${selfName}.${domain}`),
     ...configuredHostNames(config).map(({ fqdn }) => fqdn),
   ];
   const reservations = config.dhcp.subnets.flatMap((subnet) => subnet.reservations);
   return {
+    forwarded: forwardZones.map(({ domain }) => domain).filter((domain) => domain !== ''),
     names: new Set(names.map((name) => name.toLowerCase())),
     macs: new Set(reservations.flatMap(({ mac }) => (mac === undefined ? [] : [formatMac(mac)]))),
   };
@@ -178,6 +190,12 @@ const macText = (text: string): string => {
   const mac = parseMac(text);
   return mac === undefined ? text : formatMac(mac);
 };
+
+/** A subnet that was here before, and what of it was nobody's. */
+interface FormerNetwork {
+  readonly network: Ipv4Network;
+  readonly free: readonly Ipv4Range[];
+}
 
 /** A subnet of this region in which nobody has done anything yet: a rack's host is in it. */
 const isDiscovered = (one: unknown): boolean => isFields(one) && one.is_discovered === true;
@@ -270,9 +288,12 @@ class Import {
   #vlans: ReadonlyMap<string, string> = new Map();
 
   readonly #hosts: OwnHosts;
-  /** The domains and the networks that were here before. */
-  #formerDomains: readonly string[] = [];
-  #formerNetworks: readonly Ipv4Network[] = [];
+  /** The domains; true: it was here before. */
+  readonly #domains = new Map<string, boolean>();
+  #defaultDomain = '';
+  /** Of hosts, records and domains that were here before. */
+  #formerNames: ReadonlySet<string> = new Set();
+  #formerNetworks: readonly FormerNetwork[] = [];
   /** The hardware addresses of the nodes that this run added or would add. */
   readonly #addedMacs = new Set<string>();
 
@@ -288,8 +309,7 @@ class Import {
     if (owner === '') throw new RackError('source-failed', `${this.#source.url} is no MAAS with API 2.0`);
     const former = jsonIn(await this.#own({ method: 'GET', path: `${API}machines/?op=power_parameters` }));
     this.#isEmpty = isFields(former) && Object.keys(former).length === 0;
-    this.#formerDomains = (await this.#here('domains/')).map((one) => domainName(textAt(one, 'name')));
-    this.#formerNetworks = (await this.#here('subnets/')).flatMap((one) => parseNetwork(textAt(one, 'cidr')) ?? []);
+    await this.#lookHere();
     for (const kind of KINDS) await this.#add(kind, owner);
     this.#tags = (await this.#here('tags/')).map((one) => textAt(one, 'name'));
     const vlans = (await this.#here('fabrics/')).flatMap((one) => listAt(one, 'vlans'));
@@ -300,6 +320,31 @@ class Import {
     await this.#tag();
     for (const kind of ADDRESS_KINDS) await this.#add(kind, owner);
     for (const absent of ABSENT) await this.#lookFor(absent);
+  }
+
+  /** Notes what is here before anything is added. */
+  async #lookHere(): Promise<void> {
+    const domains = await this.#here('domains/');
+    for (const name of [...domains.map((one) => textAt(one, 'name')), ...this.#hosts.forwarded])
+      this.#domains.set(domainName(name), true);
+    this.#defaultDomain = textAt(
+      domains.find((one) => valueAt(one, 'is_default') === true),
+      'name',
+    );
+    const records = [...(await this.#here('dnsresources/')), ...(await this.#here('dnsresourcerecords/'))];
+    const names = records.map((one) => domainName(textAt(one, 'fqdn')));
+    this.#formerNames = new Set([...this.#hosts.names, ...this.#domains.keys(), ...names]);
+    const networks: FormerNetwork[] = [];
+    for (const one of await this.#here('subnets/')) {
+      const network = parseNetwork(textAt(one, 'cidr'));
+      if (network === undefined) continue;
+      const free = (await this.#here(`subnets/${textAt(one, 'id')}/?op=unreserved_ip_ranges`)).flatMap((range) => {
+        const [low, high] = [parseIpv4(textAt(range, 'start')), parseIpv4(textAt(range, 'end'))];
+        return low === undefined || high === undefined ? [] : [{ low, high }];
+      });
+      networks.push({ network, free });
+    }
+    this.#formerNetworks = networks;
   }
 
   #tally(kind: string): Tally {
@@ -314,33 +359,46 @@ class Import {
       this.#remarks.push({ kind, name, text: cleanText(text, REMARK_CHARACTERS_MAX) });
   }
 
+  #refuse(kind: string, name: string, text: string): void {
+    this.#remark(kind, name, text);
+    this.#tally(kind).refused += 1;
+  }
+
+  /** The most specific domain that holds a name. */
+  #domainOf(name: string): string | undefined {
+    if (name.length > NAME_CHARACTERS_MAX) return undefined;
+    const labels = name.split('.');
+    return labels.map((_, at) => labels.slice(at).join('.')).find((above) => this.#domains.has(above));
+  }
+
   /** Why something is left (rule 7); undefined: nothing that it reaches was here before. */
   async #findFormer(reach: Reach | undefined): Promise<string | undefined> {
     const { domains = [], names = [], networks = [], addresses = [], macs = [] } = reach ?? {};
     for (const domain of domains.map(domainName)) {
-      const above = this.#formerDomains.find((one) => isWithin(domain, one));
-      if (above !== undefined) return `${above} was here before, and it would answer there`;
+      const above = this.#domainOf(domain);
+      if (above !== undefined && this.#domains.get(above) === true)
+        return `${above} was here before, and it would answer there`;
+      const below = this.#hosts.forwarded.find((one) => isWithin(one, domain));
+      if (below !== undefined) return `${below} is forwarded, and it would answer there`;
       if (isWithin(domain, 'arpa')) return 'it would answer for the addresses of networks';
     }
-    const added = [...this.#added].flatMap((one) => (one.startsWith('domains ') ? [domainName(one.slice(8))] : []));
-    for (const name of names.map(domainName))
-      if (!added.some((domain) => isWithin(name, domain))) {
-        const above = this.#formerDomains.find((one) => isWithin(name, one));
-        return above === undefined
-          ? 'this import added no domain for it'
-          : `${above} was here before, and it would answer there`;
-      }
+    for (const name of names.map(domainName)) {
+      const above = this.#domainOf(name);
+      if (above === undefined) return 'this import added no domain for it';
+      if (this.#domains.get(above) === true) return `${above} was here before, and it would answer there`;
+      if (this.#formerNames.has(name)) return `${name} was here before`;
+    }
     for (const text of networks) {
       const network = parseNetwork(text);
       if (network === undefined) return `${text} is no network`;
-      if (this.#formerNetworks.some((one) => networksOverlap(one, network)))
+      if (this.#formerNetworks.some((one) => networksOverlap(one.network, network)))
         return `${text} was here before, and it would answer or route there`;
     }
     for (const text of addresses) {
       const address = parseIpv4(text);
       if (address === undefined) return `${text} is no IPv4 address`;
-      const network = this.#formerNetworks.find((one) => networkContains(one, address));
-      if (network !== undefined) return `${formatNetwork(network)} was here before, and it would answer there`;
+      const former = this.#formerNetworks.find(({ network }) => networkContains(network, address));
+      if (former !== undefined) return `${formatNetwork(former.network)} was here before, and it would answer there`;
     }
     for (const mac of macs.map(macText))
       if (!this.#addedMacs.has(mac) && (this.#hosts.macs.has(mac) || (await this.#isRegistered([mac]))))
@@ -374,6 +432,11 @@ class Import {
       const one = { ...found, password: randomPassword(), ...(isOfOwner ? { username: owner } : {}) };
       const identity = identityOf(one, key);
       const title = isOfOwner ? keyTitle(identity, owner) : titleOf(one, key);
+      const odd = oddOf(one, key);
+      if (odd.length > 0) {
+        this.#refuse(plural, title, `refused: its ${odd.join(', ')} is no text`);
+        continue;
+      }
       const sent = Object.fromEntries(
         Object.entries(parametersFrom(one, parameters)).filter(([name]) => !left.includes(name)),
       );
@@ -381,14 +444,12 @@ class Import {
         here.add(identity);
         if (isOfOwner && !this.#added.has(`users ${owner}`)) {
           const command = commandFor(one, 'rackboot sshkeys add FILE --username {username}');
-          this.#remark(plural, title, `the account was here before; to add the key: \`${command}\``);
-          this.#tally(plural).refused += 1;
+          this.#refuse(plural, title, `the account was here before; to add the key: \`${command}\``);
           continue;
         }
         const former = await this.#findFormer(kind.reachOf?.(one));
         if (former !== undefined) {
-          this.#remark(plural, title, `left: ${former}`);
-          this.#tally(plural).refused += 1;
+          this.#refuse(plural, title, `left: ${former}`);
           continue;
         }
         const path = pathFor(one, kind.add ?? list);
@@ -396,7 +457,10 @@ class Import {
         this.#tally(plural)[isAdded ? 'added' : 'refused'] += 1;
         if (!isAdded) continue;
         this.#added.add(`${plural} ${identity}`);
-        if (kind.isNamed === true) this.#named.push({ kind: plural, name: title });
+        if (plural === 'domains') this.#domains.set(domainName(identity), false);
+        const places = kind.placesOf?.(one);
+        if (kind.isNamed === true)
+          this.#named.push({ kind: plural, name: title, ...(places === undefined ? {} : { places }) });
         for (const name of left)
           if (!['', 'false'].includes(textAt(one, name)))
             this.#remark(plural, title, `without ${name}; to give it: \`${commandFor(one, withheld[name] ?? '')}\``);
@@ -471,19 +535,31 @@ class Import {
       tally.there += 1;
       return false;
     }
-    const fqdn = `${textAt(node, 'hostname')}.${textAt(node, 'domain.name')}`.toLowerCase();
-    if (this.#hosts.names.has(fqdn)) {
-      this.#remark(kind, title, `left: ${fqdn} is the name of a host that was here before`);
-      tally.refused += 1;
+    const hostname = textAt(node, 'hostname');
+    if (hostname === '') {
+      this.#refuse(kind, title, 'refused: its hostname is no text');
       return false;
     }
+    const wanted = domainName(textAt(node, 'domain.name'));
+    const isHere = this.#domains.has(wanted) && !this.#hosts.forwarded.includes(wanted);
+    const domain = isHere ? wanted : this.#defaultDomain;
+    const fqdn = domainName(`${hostname.split('.', 1)[0]?.trim()}.${domain}`);
+    if (this.#formerNames.has(fqdn)) {
+      this.#refuse(kind, title, `left: ${fqdn} was here before`);
+      return false;
+    }
+    if (domain !== wanted) this.#remark(kind, title, `in ${domain}: ${wanted || 'its domain'} is not here`);
     this.#current = title;
-    const made = this.#isDry ? node : await this.#send(kind, title, `${kind}/`, parameters, NODE_NEEDS);
+    const made = this.#isDry ? node : await this.#send(kind, title, `${kind}/`, { ...parameters, domain }, NODE_NEEDS);
     tally[made === undefined ? 'refused' : 'added'] += 1;
     const hosts = textAt(made, 'power_type') === '' ? [] : powerHosts(power);
-    if (hosts.length > 0) this.#named.push({ kind, name: title, power: hosts });
+    const addresses = made === undefined ? [] : this.#addressesOf(kind, title, node);
+    if (made !== undefined) {
+      const places = [cleanText(fqdn, NAME_CHARACTERS_MAX), ...addresses];
+      this.#named.push({ kind, name: title, places, ...(hosts.length === 0 ? {} : { power: hosts }) });
+    }
     if (made !== undefined) for (const mac of macsOf(node)) this.#addedMacs.add(macText(mac));
-    if (made !== undefined && !this.#isDry) await this.#complete(kind, title, node, made);
+    if (made !== undefined && !this.#isDry) await this.#complete(kind, title, node, made, addresses);
     if (made !== undefined && kind === 'machines') this.#compare(title, node);
     this.#current = '';
     return made !== undefined;
@@ -500,8 +576,43 @@ class Import {
       this.#remark('machines', title, 'it runs from memory there, and starts from its disk here');
   }
 
+  /** The addresses of a node there that it gets here, too; each other one is named. */
+  #addressesOf(kind: 'machines' | 'devices', title: string, node: unknown): readonly string[] {
+    const isRunning = kind === 'devices' || isDeployedHere(node);
+    const ownMac = macsOf(node)
+      .map(macText)
+      .find((mac) => this.#hosts.macs.has(mac));
+    const links = listAt(node, 'interface_set')
+      .slice(0, INTERFACES_MAX)
+      .flatMap((one) => listAt(one, 'links'));
+    return links.flatMap((link) => {
+      const [mode, address] = [textAt(link, 'mode'), textAt(link, 'ip_address')];
+      // An address that is chosen at each deployment is that of the system which runs.
+      if (address === '' || !(mode === 'static' || (mode === 'auto' && isRunning))) return [];
+      const why = ownMac === undefined ? this.#findOwner(address) : `${ownMac} has a reservation that was here before`;
+      if (why === undefined) return [address];
+      this.#remark(kind, title, `left: the address ${address}, since ${why}`);
+      return [];
+    });
+  }
+
+  /** Why an address may be somebody's (rule 8); undefined: it is free, or in no network that was here before. */
+  #findOwner(text: string): string | undefined {
+    const address = parseIpv4(text);
+    if (address === undefined) return 'it is no IPv4 address';
+    const former = this.#formerNetworks.find(({ network }) => networkContains(network, address));
+    const isFree = former === undefined || former.free.some((range) => rangeContains(range, address));
+    return isFree ? undefined : `it is not free in ${formatNetwork(former.network)}, which was here before`;
+  }
+
   /** @param made the new node, as this region shows it */
-  async #complete(kind: 'machines' | 'devices', title: string, node: unknown, made: unknown): Promise<void> {
+  async #complete(
+    kind: 'machines' | 'devices',
+    title: string,
+    node: unknown,
+    made: unknown,
+    addresses: readonly string[],
+  ): Promise<void> {
     const systemId = textAt(made, 'system_id');
     const names = new Set(listAt(node, 'tag_names'));
     for (const tag of this.#tags.filter((name) => names.has(name))) {
@@ -509,7 +620,7 @@ class Import {
       ids.push(systemId);
       this.#tagged.set(tag, ids);
     }
-    await this.#connect(kind, title, node, made);
+    await this.#connect(kind, title, node, made, addresses);
     const order = (operation: string, parameters: Parameters = {}) =>
       this.#send(kind, title, `${kind}/${systemId}/?op=${operation}`, parameters);
     const [, operation] = stateHere(node);
@@ -522,13 +633,16 @@ class Import {
   }
 
   /** Gives a node the interfaces and the addresses that it has there. */
-  async #connect(kind: 'machines' | 'devices', title: string, node: unknown, made: unknown): Promise<void> {
+  async #connect(
+    kind: 'machines' | 'devices',
+    title: string,
+    node: unknown,
+    made: unknown,
+    addresses: readonly string[],
+  ): Promise<void> {
     const place = `nodes/${textAt(made, 'system_id')}/interfaces/`;
-    const isRunning = kind === 'devices' || isDeployedHere(node);
+    const chosen = new Set(addresses);
     const gateway = textAt(node, 'default_gateways.ipv4.link_id');
-    const kept = macsOf(node)
-      .map(macText)
-      .find((mac) => this.#hosts.macs.has(mac));
     const physical = new Map(
       listAt(made, 'interface_set').map((one) => [textAt(one, 'mac_address'), textAt(one, 'id')]),
     );
@@ -547,17 +661,8 @@ class Import {
         if (id === undefined) continue;
         ids.set(textAt(one, 'name'), id);
         for (const link of listAt(one, 'links')) {
-          const [mode, address] = [textAt(link, 'mode'), textAt(link, 'ip_address')];
-          // An address that is chosen at each deployment is that of the system which runs.
-          if (address === '' || !(mode === 'static' || (mode === 'auto' && isRunning))) continue;
-          if (kept !== undefined) {
-            this.#remark(
-              kind,
-              title,
-              `left: the address ${address}, since ${kept} has a reservation that was here before`,
-            );
-            continue;
-          }
+          const address = textAt(link, 'ip_address');
+          if (!chosen.has(address)) continue;
           const wish = { mode: 'static', subnet: textAt(link, 'subnet.cidr'), ip_address: address };
           const isGateway = gateway !== '' && gateway === textAt(link, 'id');
           const more: Parameters = isGateway ? { default_gateway: 'true' } : {};
@@ -620,8 +725,10 @@ class Import {
     if (isJson) printJson({ source: url, dryRun: this.#isDry, whole: isWhole, objects, added, remarks, remarkCount });
     else {
       const done = this.#isDry ? 'to add' : 'added';
-      for (const { kind, name, power } of added)
-        print(`${kind} ${name}: ${done}${power === undefined ? '' : `, switched by ${power.join(', ')}`}`);
+      for (const { kind, name, places = [], power = [] } of added) {
+        const answering = places.length === 0 ? '' : `, with ${places.join(', ')}`;
+        print(`${kind} ${name}: ${done}${answering}${power.length === 0 ? '' : `, switched by ${power.join(', ')}`}`);
+      }
       for (const { kind, name, text } of remarks) print(`${kind} ${name}: ${text}`);
       if (remarkCount > remarks.length) print(`and ${remarkCount - remarks.length} more`);
       const rows = [...this.#tallies].map(([kind, tally]) => [

@@ -3,7 +3,8 @@
 //
 // Sources: the API of MAAS 2.x and 3.x.
 //
-// 1. A table names a property by its path, `vlan.fabric`. What is missing or of another form is not sent.
+// 1. A table names a property by its path, `vlan.fabric`. What is missing or of another form is not sent. Only a path that ends with `[]` may
+//    lead to a list: elsewhere nothing that is judged here as a text would be seen of it.
 // 2. The region judges every value. Only what decides about the import itself is read here.
 
 import { cleanText, shellWord, withoutUser } from '../../clean-text.ts';
@@ -39,14 +40,18 @@ export const textAt = (one: unknown, path: string): string => {
 /** A parameter, or several of one name. */
 export type Parameters = Readonly<Record<string, string | readonly string[]>>;
 
+const MANY = '[]';
+
+/** Those in a list, or the only one. */
+const textsAt = (one: unknown, path: string): readonly string[] =>
+  [valueAt(one, path)].flat().filter(isPlain).map(String);
+
 /** The parameters that have a value. @param from the path of each */
 export function parametersFrom(one: unknown, from: Readonly<Record<string, string>>): Parameters {
   const found: Record<string, string | readonly string[]> = {};
   for (const [name, path] of Object.entries(from)) {
-    const value = valueAt(one, path);
-    const texts = [value].flat().filter(isPlain).map(String);
-    if (Array.isArray(value) && texts.length > 0) found[name] = texts;
-    else if (texts[0] !== undefined && texts[0] !== '') found[name] = texts[0];
+    const texts = path.endsWith(MANY) ? textsAt(one, path.slice(0, -MANY.length)) : textAt(one, path);
+    if (texts.length > 0) found[name] = texts;
   }
   return found;
 }
@@ -82,6 +87,8 @@ export interface Kind {
   readonly isWholeIfEmpty?: boolean;
   /** Each one that is added is named in the report: it gives rights, or answers for names. */
   readonly isNamed?: boolean;
+  /** Named with it. */
+  placesOf?(one: unknown): readonly string[];
   /** Only these. */
   isMeant?(one: unknown): boolean;
   /** What it would answer for, or route; undefined: nothing. */
@@ -100,9 +107,6 @@ export interface Reach {
 
 const noted = { name: 'name', description: 'description' };
 const USER_RESERVED = 4;
-
-const textsAt = (one: unknown, path: string): readonly string[] =>
-  [valueAt(one, path)].flat().filter(isPlain).map(String);
 
 /** Without a client, an address is only kept. */
 const reservedReach = (one: unknown, macs: readonly string[]): Reach | undefined =>
@@ -141,11 +145,11 @@ export const KINDS: readonly Kind[] = [
       fabric: 'vlan.fabric',
       vid: 'vlan.vid',
       gateway_ip: 'gateway_ip',
-      dns_servers: 'dns_servers',
+      dns_servers: 'dns_servers[]',
       allow_dns: 'allow_dns',
       allow_proxy: 'allow_proxy',
       managed: 'managed',
-      disabled_boot_architectures: 'disabled_boot_architectures',
+      disabled_boot_architectures: 'disabled_boot_architectures[]',
     },
   },
   {
@@ -206,7 +210,7 @@ export const ADDRESS_KINDS: readonly Kind[] = [
     plural: 'reserved addresses',
     list: 'ipaddresses/?all=true',
     key: ['ip'],
-    parameters: { ip: 'ip', mac: 'interface_set.mac_address' },
+    parameters: { ip: 'ip', mac: 'interface_set.mac_address[]' },
     add: 'ipaddresses/?op=reserve',
     isMeant: (one) => valueAt(one, 'alloc_type') === USER_RESERVED,
     reachOf: (one) => reservedReach(one, textsAt(one, 'interface_set.mac_address')),
@@ -224,7 +228,9 @@ export const ADDRESS_KINDS: readonly Kind[] = [
     plural: 'names in DNS',
     list: 'dnsresources/',
     key: ['fqdn'],
-    parameters: { fqdn: 'fqdn', ip_addresses: 'ip_addresses.ip', address_ttl: 'address_ttl' },
+    parameters: { fqdn: 'fqdn', ip_addresses: 'ip_addresses.ip[]', address_ttl: 'address_ttl' },
+    isNamed: true,
+    placesOf: (one) => textsAt(one, 'ip_addresses.ip').map((address) => cleanText(address, NAME_CHARACTERS_MAX)),
     reachOf: (one) => ({ names: [textAt(one, 'fqdn')] }),
     // The others have only records.
     isMeant: (one) => listAt(one, 'ip_addresses').length > 0,
@@ -234,6 +240,7 @@ export const ADDRESS_KINDS: readonly Kind[] = [
     list: 'dnsresourcerecords/',
     key: ['fqdn', 'rrtype', 'rrdata'],
     parameters: { fqdn: 'fqdn', rrtype: 'rrtype', rrdata: 'rrdata', ttl: 'ttl' },
+    isNamed: true,
     reachOf: (one) => ({ names: [textAt(one, 'fqdn')] }),
   },
 ];
@@ -442,6 +449,10 @@ export function interfaceParameters(one: unknown): Parameters {
 export const identityOf = (one: unknown, key: readonly string[]): string =>
   key.map((path) => textAt(one, path)).join(' ');
 
-/** Its name, for people. */
+/** Those of its properties that are no text: it cannot be told from others by them. */
+export const oddOf = (one: unknown, key: readonly string[]): readonly string[] =>
+  key.filter((path) => !isPlain(valueAt(one, path)));
+
+/** Its name, for people: also of a list in its place. */
 export const titleOf = (one: unknown, key: readonly string[]): string =>
-  cleanText(identityOf(one, key), NAME_CHARACTERS_MAX);
+  cleanText(key.flatMap((path) => textsAt(one, path)).join(' '), NAME_CHARACTERS_MAX);

@@ -8,9 +8,11 @@ import {
   isDeployedHere,
   machineParameters,
   macsOf,
+  oddOf,
   parametersFrom,
   pathFor,
   powerHosts,
+  titleOf,
   valueAt,
 } from '../../../src/cli/clients/maas-objects.ts';
 import { STATUSES } from '../../../src/region/records/lifecycle.ts';
@@ -29,10 +31,18 @@ for (const [object, path, value] of VALUES)
     assert.deepEqual(valueAt(object, path), value);
   });
 
-test('only texts, numbers, flags and lists of them become parameters', () => {
-  const one = { a: '', b: 0, c: false, d: null, e: { f: 1 }, g: ['x', { y: 1 }, 2], h: [] };
+test('only texts, numbers and flags become parameters, and lists of them where one is expected', () => {
+  const one = { a: '', b: 0, c: false, d: null, e: { f: 1 }, g: ['x', { y: 1 }, 2], h: [], i: [{ j: 'x' }] };
   const from = Object.fromEntries(Object.keys(one).map((name) => [name, name]));
-  assert.deepEqual(parametersFrom(one, from), { b: '0', c: 'false', g: ['x', '2'] });
+  assert.deepEqual(parametersFrom(one, { ...from, j: 'i.j' }), { b: '0', c: 'false' });
+  const lists = { b: 'b[]', d: 'd[]', g: 'g[]', h: 'h[]', j: 'i.j[]' };
+  assert.deepEqual(parametersFrom(one, lists), { b: ['0'], g: ['x', '2'], j: ['x'] });
+});
+
+test('an object is told from others by texts, and shown by what it has', () => {
+  const one = { name: ['sub.maas'], vid: 0, fabric: {} };
+  assert.deepEqual(oddOf(one, ['name', 'vid', 'fabric', 'none']), ['name', 'fabric', 'none']);
+  assert.equal(titleOf(one, ['name', 'vid', 'fabric']), 'sub.maas 0');
 });
 
 test('a name of the source stays within its segment of a path', () => {
