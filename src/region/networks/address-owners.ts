@@ -18,7 +18,7 @@ import {
   rangeContains,
   rangesOverlap,
 } from '../../net/address.ts';
-import type { ConfiguredHost } from '../racks/cluster-interface.ts';
+import type { ClusterInterface, ConfiguredHost } from '../racks/cluster-interface.ts';
 import type { ReportedNetwork } from '../racks/rack-networks.ts';
 import type { AddressKnowledge } from '../records/knowledge.ts';
 import { type HostLease, isHeld, type NetworkRecords, type UsedAddress } from '../records/network-store.ts';
@@ -93,36 +93,38 @@ const CLAIMS = [
   'reserved-range',
   'static',
   'rack',
+  'dns-server',
 ] as const;
 type ClaimKind = (typeof CLAIMS)[number];
 
+type VerdictsOn<T extends readonly unknown[]> = { readonly [K in keyof T]: Verdict };
 /** A verdict for each of CLAIMS. */
-type Row = readonly [Verdict, Verdict, Verdict, Verdict, Verdict, Verdict, Verdict, Verdict, Verdict, Verdict];
+type Row = VerdictsOn<typeof CLAIMS>;
 
-// Columns: chosen, asked, reserved, configured, dynamic, router, route, reserved-range, static, rack.
+// Columns: chosen, asked, reserved, configured, dynamic, router, route, reserved-range, static, rack, dns-server.
 const MATRIX: Readonly<Record<OwnerKind, Row>> = {
-  edge: ['no', 'no', 'no', 'no', 'yes', 'no', 'yes', 'yes', 'yes', 'no'],
-  rack: ['no', 'no', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes', 'no'],
+  edge: ['no', 'no', 'no', 'no', 'yes', 'no', 'yes', 'yes', 'yes', 'no', 'yes'],
+  rack: ['no', 'no', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes', 'no', 'yes'],
   // A dynamic range may lie over it: its own rack leases it to nobody, and the host of another may have it from that very range.
-  'rack-host': ['no', 'yes', 'own', 'own', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
-  router: ['no', 'no', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes', 'yes'],
+  'rack-host': ['no', 'yes', 'own', 'own', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
+  router: ['no', 'no', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
   // An administrator may route through a machine, which keeps its address.
-  route: ['own', 'own', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes', 'yes'],
+  route: ['own', 'own', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
   // A person may give a machine the address of a DNS server, to be it.
-  'dns-server': ['no', 'yes', 'no', 'yes', 'no', 'yes', 'yes', 'yes', 'yes', 'yes'],
+  'dns-server': ['no', 'yes', 'no', 'yes', 'no', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
   // A rack's host may be a machine, to which the address of the rack was given.
-  machine: ['no', 'no', 'no', 'own', 'no', 'no', 'yes', 'yes', 'yes', 'own'],
+  machine: ['no', 'no', 'no', 'own', 'no', 'no', 'yes', 'yes', 'yes', 'own', 'yes'],
   // A rack leases the addresses of its own entries to nobody else, but it does not know those of another rack.
-  configured: ['own', 'own', 'own', 'own', 'own', 'no', 'no', 'yes', 'yes', 'own'],
-  reserved: ['own', 'own', 'no', 'own', 'no', 'no', 'no', 'yes', 'yes', 'own'],
-  name: ['no', 'yes', 'no', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
-  lease: ['no', 'no', 'own', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
+  configured: ['own', 'own', 'own', 'own', 'own', 'no', 'no', 'yes', 'yes', 'own', 'yes'],
+  reserved: ['own', 'own', 'no', 'own', 'no', 'no', 'no', 'yes', 'yes', 'own', 'yes'],
+  name: ['no', 'yes', 'no', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
+  lease: ['no', 'no', 'own', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
   // A host may have been seen with the address that is reserved for it.
-  seen: ['last', 'yes', 'own', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
-  dynamic: ['no', 'no', 'no', 'own', 'no', 'no', 'no', 'no', 'no', 'no'],
+  seen: ['last', 'yes', 'own', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],
+  dynamic: ['no', 'no', 'no', 'own', 'no', 'no', 'no', 'no', 'no', 'no', 'no'],
   // To set addresses aside takes them from nobody, so it is only refused over ranges.
-  'reserved-range': ['no', 'no', 'no', 'yes', 'no', 'yes', 'yes', 'no', 'yes', 'yes'],
-  static: ['yes', 'yes', 'yes', 'yes', 'no', 'yes', 'yes', 'yes', 'no', 'no'],
+  'reserved-range': ['no', 'no', 'no', 'yes', 'no', 'yes', 'yes', 'no', 'yes', 'yes', 'yes'],
+  static: ['yes', 'yes', 'yes', 'yes', 'no', 'yes', 'yes', 'yes', 'no', 'no', 'yes'],
 };
 
 export interface Claim {
@@ -184,6 +186,10 @@ const single = (
 const edgesOf = (network: Ipv4Network): readonly Owner[] =>
   network.prefix >= 31 ? [] : [network.address, broadcastOf(network)].flatMap((address) => single('edge', address, ''));
 
+/** The DNS servers of a subnet or a cluster interface. */
+export const serversOf = ({ dnsServers }: Pick<ClusterInterface, 'dnsServers'>): readonly Owner[] =>
+  dnsServers.flatMap((server) => single('dns-server', parseIpv4(server), ''));
+
 /** What people have put into the store. */
 const ownersOfRecords = ({ ranges, reserved, routes }: NetworkRecords): readonly Owner[] => [
   ...ranges.flatMap((range): readonly Owner[] => {
@@ -229,15 +235,12 @@ function ownersIn({ subnets, ranges, records, served, reported, rackHosts, named
     return range === undefined || hasRow ? [] : [{ kind, ...range, name: '', service: serviceName(one) }];
   };
   return [
-    ...subnets.flatMap(({ network, gateway, dnsServers }) => [
-      ...edgesOf(network),
-      ...single('router', gateway, ''),
-      ...dnsServers.flatMap((server) => single('dns-server', parseIpv4(server), '')),
-    ]),
+    ...subnets.flatMap((one) => [...edgesOf(one.network), ...single('router', one.gateway, ''), ...serversOf(one)]),
     ...serving.flatMap(({ network }) => edgesOf(network)),
     ...[...served, ...serving].flatMap((one) => [
       ...single('rack', one.address, one.rackName, { service: serviceName(one) }),
       ...single('router', one.router, '', { service: serviceName(one) }),
+      ...serversOf(one),
     ]),
     ...ranges.flatMap(({ type, low, high, range: { id }, served: by }): readonly Owner[] =>
       type === 'reserved' ? [] : [{ kind: type, low, high, name: '', id, service: by && serviceName(by) }],

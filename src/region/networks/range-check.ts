@@ -1,9 +1,11 @@
 // Whether what a change adds to a rack's cluster interfaces has addresses that are not free (`address-owners.ts`): dynamic ranges, routers, entries
-// of `hosts` and the rack's own addresses. Called within the transaction that stores them.
+// of `hosts`, DNS servers and the rack's own addresses. Called within the transaction that stores them.
 //
 // 1. Only addresses that become dynamic are checked. A range that was dynamic before stays so, even if it is in conflict with something older.
-// 2. A router or an address of the rack that was one before, and an entry of `hosts` that was there, stay so, likewise.
-// 3. The check claims addresses (`network-store.ts`), so none is given away while it looks.
+// 2. A router, a DNS server or an address of the rack that was one before, and an entry of `hosts` that was there, stay so, likewise.
+// 3. The rules of the configuration judge routers, entries and addresses of a rack by its own ranges. DNS servers are judged here, because an
+//    older configuration may have them in a range.
+// 4. The check claims addresses (`network-store.ts`), so none is given away while it looks.
 
 import type { Settings } from '../../machines/settings.ts';
 import {
@@ -25,6 +27,7 @@ import {
   type OwnerKind,
   ownersOf,
   ownersUsing,
+  serversOf,
 } from './address-owners.ts';
 import { spanText } from './address-use.ts';
 import { viewOf } from './network-view.ts';
@@ -104,8 +107,22 @@ function rangeBarText(bar: Owner): string {
   }
 }
 
-/** Why a range may not have its addresses, another range first; `undefined`: it may. @param owners of these addresses */
-export function refuseRange(owners: readonly Owner[], claim: Claim): string | undefined {
+/** True for a DNS server that has its address by an entry of `hosts`, so no range gives it to another. */
+const isKept = ({ kind, low }: Owner, owners: readonly Owner[]): boolean =>
+  kind === 'dns-server' && owners.some((one) => one.kind === 'configured' && one.low === low);
+
+/** Why a network may not name a DNS server; `undefined`: it may. @param owners of the address */
+export function refuseServer(server: Owner, owners: readonly Owner[]): string | undefined {
+  const bar = isKept(server, owners) ? undefined : findBar(owners, { kind: 'dns-server' });
+  return (
+    bar &&
+    `${formatIpv4(server.low)} is in the dynamic range ${spanText(bar)}, so any client may get it: give another DNS server, or an entry of hosts for it.`
+  );
+}
+
+/** Why a range may not have its addresses, another range first; `undefined`: it may. @param all their owners */
+export function refuseRange(all: readonly Owner[], claim: Claim): string | undefined {
+  const owners = all.filter((owner) => !isKept(owner, all));
   const isRange = ({ kind }: Owner): boolean => RANGES[kind] !== undefined;
   const bar =
     findBar(owners.filter(isRange), claim) ??
@@ -120,6 +137,7 @@ export function refuseRange(owners: readonly Owner[], claim: Claim): string | un
 interface Added extends Pick<ClusterInterface, 'key' | 'router' | 'address'> {
   readonly range: Ipv4Range | undefined;
   readonly hosts: readonly AddedHost[];
+  readonly servers: readonly Owner[];
 }
 
 interface AddedHost {
@@ -143,6 +161,7 @@ function addedTo(before: readonly ClusterInterface[], after: readonly ClusterInt
   const isKept = ({ low, high }: Ipv4Range): boolean => dynamic.some((one) => one.low <= low && high <= one.high);
   const routers = new Set(before.map(({ router }) => router));
   const addresses = new Set(before.map(({ address }) => address));
+  const servers = new Set(before.flatMap(serversOf).map(({ low }) => low));
   const all = after.map((one) => ({
     key: one.key,
     router: routers.has(one.router) ? undefined : one.router,
@@ -152,16 +171,18 @@ function addedTo(before: readonly ClusterInterface[], after: readonly ClusterInt
       one,
       before.find(({ name }) => name === one.name),
     ),
+    servers: serversOf(one).filter(({ low }) => !servers.has(low)),
   }));
   return all.filter(
-    ({ hosts, ...one }) => [one.router, one.address, one.range].some((part) => part !== undefined) || hosts.length > 0,
+    ({ hosts, servers: named, ...one }) =>
+      [one.router, one.address, one.range].some((part) => part !== undefined) || hosts.length + named.length > 0,
   );
 }
 
 /**
  * The problems of what a change adds to the cluster interfaces of a rack; empty: none.
  * @param before the cluster interfaces in the form of a configuration file. @param after the same after the change
- * @param others the networks of all other racks: the rules of the configuration judge this one's own
+ * @param others the networks of all other racks
  */
 export async function findTaken(
   store: RegionStore,
@@ -170,7 +191,8 @@ export async function findTaken(
   others: () => RackNetworks = () => NO_NETWORKS,
 ): Promise<readonly RangeProblem[]> {
   const former = readInterfaces(before);
-  const added = addedTo(former, readInterfaces(after));
+  const next = readInterfaces(after);
+  const added = addedTo(former, next);
   if (added.length === 0) return [];
   const records = await store.networks.change((result) => ({ isClaim: true, result }));
   const networks = others();
@@ -182,7 +204,7 @@ export async function findTaken(
     const used = await store.networks.usedBetween(address, address, PIECE);
     return findBar([...owners.at(address), ...ownersUsing({ used })], claim);
   };
-  for (const { key, router, address, range, hosts } of added) {
+  for (const { key, router, address, range, hosts, servers } of added) {
     const bar = router === undefined ? undefined : await barAt(router, { kind: 'router' });
     if (bar !== undefined) problems.push({ key: `${key}.router_ip`, message: addressBarText(bar) });
     if (address !== undefined) {
@@ -193,14 +215,31 @@ export async function findTaken(
     if (range !== undefined) {
       const machine = await firstOf(allocatedIn(store, range), ({ low, high }) => !wasDynamic({ low, high }));
       const isRival = (owner: Owner): boolean => !wasDynamic(owner) && !isAdopted(owner);
-      const all = [...owners.within(range).filter(isRival), ...machine];
-      const message = refuseRange(all, { kind: 'dynamic' });
+      const all = [...owners.within(range), ...ownWithin(range, next)].filter(isRival);
+      const message = refuseRange([...all, ...machine], { kind: 'dynamic', service: key });
       if (message !== undefined) problems.push({ key: `${key}.ip_range_low`, message });
     }
     problems.push(...(await findTakenHosts(store, owners, key, hosts)));
+    for (const server of servers) {
+      const message = refuseServer(server, [...owners.at(server.low), ...ownWithin(server, next)]);
+      if (message !== undefined) problems.push({ key: `${key}.dns_servers`, message });
+    }
   }
   return problems;
 }
+
+/** What the rack itself has within a span, as far as its DNS servers are concerned. */
+const ownWithin = (span: Ipv4Range, interfaces: readonly ClusterInterface[]): readonly Owner[] =>
+  interfaces.flatMap((one): readonly Owner[] => {
+    const shared = { name: '', service: one.key };
+    const hosts = one.writtenHosts().flatMap(({ address }) => address ?? []);
+    const all: readonly Owner[] = [
+      ...serversOf(one),
+      ...dynamicIn([one]).map((range): Owner => ({ ...shared, kind: 'dynamic', ...range })),
+      ...hosts.map((address): Owner => ({ ...shared, kind: 'configured', low: address, high: address })),
+    ];
+    return all.filter((owner) => rangesOverlap(owner, span));
+  });
 
 async function findTakenHosts(
   store: RegionStore,

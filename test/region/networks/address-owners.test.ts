@@ -57,6 +57,13 @@ test('what belongs to the host itself, to the row or to the cluster interface th
 /** What a claim takes of others, by decision: nobody loses anything by it. */
 const ALLOWED: readonly (readonly [claim: Claim['kind'], owners: readonly Owner['kind'][]])[] = [
   ['dynamic', ['edge', 'rack-host', 'name', 'lease', 'seen']],
+  [
+    'dns-server',
+    [
+      ...(['edge', 'rack', 'rack-host', 'router', 'route', 'dns-server', 'machine', 'configured'] as const),
+      ...(['reserved', 'name', 'lease', 'seen', 'reserved-range', 'static'] as const),
+    ],
+  ],
   ['rack', ['rack-host', 'router', 'route', 'dns-server', 'name', 'lease', 'seen', 'reserved-range']],
   // It is set aside from those who do not have it yet.
   [
@@ -75,6 +82,8 @@ const REFUSED: readonly (readonly [claim: Claim['kind'], owners: readonly Owner[
       ...(['reserved', 'dynamic', 'reserved-range', 'static'] as const),
     ],
   ],
+  ['dns-server', ['dynamic']],
+  ['route', ['configured', 'reserved', 'dynamic']],
   ['configured', ['edge', 'rack', 'router', 'route', 'machine', 'configured', 'reserved', 'dynamic']],
   ['rack', ['edge', 'rack', 'machine', 'configured', 'reserved', 'dynamic', 'static']],
   ['reserved-range', ['dynamic', 'reserved-range']],

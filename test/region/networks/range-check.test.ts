@@ -80,3 +80,52 @@ test('a range takes no router of its subnet, which machines keep when a rack beg
     assert.equal((await ask('PUT', path, { gateway_ip: '10.21.0.151' })).json.gateway_ip, '10.21.0.151');
     assert.equal((await ask('PUT', path, { gateway_ip: '' })).json.gateway_ip, null);
   }));
+
+test('no DNS server of a network is in a dynamic range, by every way and in either order, unless an entry of hosts keeps it', () =>
+  withNetworks(async (ask, { region }) => {
+    const kept = { hosts: [{ mac: '52:54:00:00:00:71', ip: '10.20.0.160' }] };
+    const put = (fields: Settings) =>
+      region.settings.change(OWN_UUID, [{ key: 'cluster_interfaces.lab', value: { ...LAB, ...fields } }], 'admin');
+    const [{ id }] = (await ask('GET', '2.0/subnets/')).json;
+    const inRange = /10\.20\.0\.175 is in the dynamic range 10\.20\.0\.100 to 10\.20\.0\.199/;
+    const servers = { dns_servers: '10.20.0.1 192.0.2.53 10.20.0.175' };
+    for (const [path, method] of [
+      [`2.0/subnets/${id}/`, 'PUT'],
+      ['1.0/networks/maas-lab/', 'PUT'],
+    ] as const) {
+      const refused = await ask(method, path, servers);
+      assert.deepEqual([refused.status, Object.keys(refused.json)], [400, ['dns_servers']], path);
+      assert.match(refused.text, inRange);
+    }
+    const set = await put({ dns_servers: ['10.20.0.175'] });
+    assert.match(set?.text ?? '', /^cluster_interfaces\.lab\.dns_servers: /);
+    assert.match(set?.text ?? '', inRange);
+    assert.equal((await ask('PUT', `2.0/subnets/${id}/`, { dns_servers: '10.20.0.1 10.20.0.205' })).status, 200);
+    const after = { dns_servers: ['10.20.0.1', '10.20.0.205'], ip_range_high: '10.20.0.210' };
+    const grown = await put(after);
+    assert.match(grown?.text ?? '', /^cluster_interfaces\.lab\.ip_range_low: .*contains the DNS server 10\.20\.0\.205/);
+    const old = await ask('PUT', `${INTERFACES}lab/`, { ip_range_high: '10.20.0.210' });
+    assert.deepEqual([old.status, Object.keys(old.json)], [400, ['ip_range_low']], old.text);
+    assert.equal(await put({ ...after, hosts: [{ mac: '52:54:00:00:00:71', ip: '10.20.0.205' }] }), undefined);
+    assert.equal(await put({ ...kept, dns_servers: ['10.20.0.160'] }), undefined);
+    assert.equal((await ask('PUT', `2.0/subnets/${id}/`, { dns_servers: '10.20.0.160 10.20.0.2' })).status, 200);
+  }));
+
+test('a DNS server that was in the range before stays, and a subnet without a rack is judged in the same way', () =>
+  withNetworks(async (ask, { region, store }) => {
+    const value = { ...LAB, dns_servers: ['10.20.0.175'] };
+    const changes = [{ rack: OWN_UUID, key: 'cluster_interfaces.lab', value }];
+    await store.changeSettings<never>(1, () => ({ kind: 'change', changes, events: [] }));
+    await region.settings.load();
+    const [one] = (await ask('GET', '2.0/subnets/')).json;
+    assert.equal((await ask('PUT', `2.0/subnets/${one.id}/`, { dns_servers: '10.20.0.175 10.20.0.2' })).status, 200);
+    assert.deepEqual(region.settings.interfacesOf(OWN_UUID)[0]?.dns_servers, ['10.20.0.175', '10.20.0.2']);
+    assert.equal((await ask('PUT', `${INTERFACES}lab/`, { ip_range_high: '10.20.0.210' })).status, 200);
+    const [range] = (await ask('GET', '2.0/ipranges/')).json;
+    assert.equal((await ask('PUT', `2.0/ipranges/${range.id}/`, { end_ip: '10.20.0.205' })).status, 200);
+    const far = (await ask('POST', '2.0/subnets/', { cidr: '10.21.0.0/24', dns_servers: '10.21.0.3' })).json;
+    const bounds = { type: 'dynamic', start_ip: '10.21.0.50', end_ip: '10.21.0.99' };
+    assert.equal((await ask('POST', '2.0/ipranges/', bounds)).status, 200);
+    const refused = await ask('PUT', `2.0/subnets/${far.id}/`, { dns_servers: '10.21.0.60' });
+    assert.deepEqual([refused.status, Object.keys(refused.json)], [400, ['dns_servers']], refused.text);
+  }));

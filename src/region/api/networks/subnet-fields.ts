@@ -14,11 +14,11 @@ import {
   parseIpv4,
   parseNetwork,
 } from '../../../net/address.ts';
-import { findBar, ownersOf, ownersUsing } from '../../networks/address-owners.ts';
+import { findBar, ownersOf, ownersUsing, serversOf } from '../../networks/address-owners.ts';
 import { spanText } from '../../networks/address-use.ts';
 import { type NetworkView, type SubnetView, specified } from '../../networks/network-view.ts';
 import type { NetworkDraft } from '../../networks/networks.ts';
-import { addressBarText } from '../../networks/range-check.ts';
+import { addressBarText, refuseServer } from '../../networks/range-check.ts';
 import type { ServiceEdit } from '../../networks/served-networks.ts';
 import { UNTAGGED_VID } from '../../records/network-store.ts';
 import { NETWORK_PREFIX_MIN } from '../../records/rack-description.ts';
@@ -140,6 +140,11 @@ export function wantedSubnet(
     const owners = [...ownersOf(view).at(gateway), ...ownersUsing(view)];
     const bar = gateway === before?.gateway ? undefined : findBar(owners, { kind: 'router' });
     if (bar !== undefined) return refuseField('gateway_ip', addressBarText(bar));
+  }
+  const had = new Set(before === undefined ? [] : [before, ...before.served].flatMap(serversOf).map(({ low }) => low));
+  for (const server of serversOf({ dnsServers: dnsServers ?? [] })) {
+    const text = had.has(server.low) ? undefined : refuseServer(server, ownersOf(view).at(server.low));
+    if (text !== undefined) return refuseField('dns_servers', text);
   }
   return { cidr: given.cidr === undefined ? undefined : cidr, vlanId, gateway, dnsServers };
 }
