@@ -103,7 +103,7 @@ type Row = VerdictsOn<typeof CLAIMS>;
 
 // Columns: chosen, asked, reserved, configured, dynamic, router, route, reserved-range, static, rack, dns-server.
 const MATRIX: Readonly<Record<OwnerKind, Row>> = {
-  edge: ['no', 'no', 'no', 'no', 'yes', 'no', 'yes', 'yes', 'yes', 'no', 'yes'],
+  edge: ['no', 'no', 'no', 'no', 'yes', 'no', 'no', 'yes', 'yes', 'no', 'yes'],
   rack: ['no', 'no', 'no', 'no', 'no', 'yes', 'yes', 'yes', 'yes', 'no', 'yes'],
   // A dynamic range may lie over it: its own rack leases it to nobody, and the host of another may have it from that very range.
   'rack-host': ['no', 'yes', 'own', 'own', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes', 'yes'],

@@ -83,7 +83,7 @@ const REFUSED: readonly (readonly [claim: Claim['kind'], owners: readonly Owner[
     ],
   ],
   ['dns-server', ['dynamic']],
-  ['route', ['configured', 'reserved', 'dynamic']],
+  ['route', ['edge', 'configured', 'reserved', 'dynamic']],
   ['configured', ['edge', 'rack', 'router', 'route', 'machine', 'configured', 'reserved', 'dynamic']],
   ['rack', ['edge', 'rack', 'machine', 'configured', 'reserved', 'dynamic', 'static']],
   ['reserved-range', ['dynamic', 'reserved-range']],

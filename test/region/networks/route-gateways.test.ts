@@ -92,8 +92,13 @@ test('no range becomes dynamic around the router of a route', () =>
     }
   }));
 
-test('a route leads through no dynamic address and none that a user has reserved', () =>
+test('a route leads through no dynamic address, none that a user has reserved, and none that no host can have', () =>
   withSite(async (site) => {
+    for (const edge of ['10.20.0.0', '10.20.0.255']) {
+      const refused = await route(site, edge);
+      assert.equal(refused.status, 400, refused.text);
+      assert.match(refused.json.gateway_ip[0], /first or the last address of its network/);
+    }
     const dynamic = await route(site, '10.20.0.150');
     assert.equal(dynamic.status, 400, dynamic.text);
     assert.match(dynamic.json.gateway_ip[0], /in the dynamic range/);
