@@ -282,7 +282,7 @@ test('the used and the free ranges of a subnet, with purposes, and its statistic
       .json;
     assert.deepEqual(
       [more.ranges, more.suggested_gateway, more.suggested_dynamic_range],
-      [used, '10.20.0.2', { start: '10.20.0.55', end: '10.20.0.99', num_addresses: 45 }],
+      [used, '10.20.0.2', { start: '10.20.0.66', end: '10.20.0.99', num_addresses: 34 }],
     );
   }));
 
