@@ -4,7 +4,7 @@
 //                  └─ its dynamic and static ranges ──► a row for each, by rack and kind: that of the range which
 //                                                       waits in the subnet, if there is one
 //   subnet in which racks offer DHCP ── allows DNS as they do? ─ no ─► changed, so that it is known while they do not
-//   network of a rack's host ── has a subnet that overlaps it? ─ no ─► a subnet, discovered
+//   network of a rack's host, believed (`rack-hosts.ts`) ── has a subnet that overlaps it? ─ no ─► a subnet, discovered
 //   subnet that no rack serves ── did a person make or change it, or put anything into it? ─ no ─► discovered, or else removed
 //
 // Sources: MAAS 2.0, whose first network is in fabric-0 and its untagged VLAN, and which lists the networks of a rack's interfaces as subnets,
@@ -18,7 +18,7 @@
 // 5. The router of the host is the gateway of a subnet that racks do not serve; where they do, a person has decided on the router.
 
 import { isDeepStrictEqual } from 'node:util';
-import { formatNetwork, type Ipv4Network, isHostless, networksOverlap, parseNetwork } from '../../net/address.ts';
+import { formatNetwork, type Ipv4Network, networksOverlap, parseNetwork } from '../../net/address.ts';
 import {
   DEFAULT_FABRIC_ID,
   DEFAULT_VLAN_ID,
@@ -35,8 +35,8 @@ import {
   UNTAGGED_VID,
   type Vlan,
 } from '../records/network-store.ts';
-import { NETWORK_PREFIX_MIN } from '../records/rack-description.ts';
-import type { RackHostAddress, RackNetworks, ServedNetwork } from './served-networks.ts';
+import type { RackHostAddress } from './rack-hosts.ts';
+import type { RackNetworks, ServedNetwork } from './served-networks.ts';
 
 const UNTAGGED_NAME = 'untagged';
 
@@ -116,22 +116,10 @@ export const usedSubnets = ({
     ...routes.flatMap(({ sourceId, destinationId }) => [sourceId, destinationId]),
   ]);
 
-/** RFC 3927 §2.1 */
-const LINK_LOCAL = parseNetwork('169.254.0.0/16');
-/** Of Docker and Podman: each host has the same, and no machine is in it. */
-const CONTAINERS = /^(?:docker\d+|br-[\da-f]{12}|podman\d+)$/;
-
-const isOfMachines = ({ interface: nic, network }: RackHostAddress): boolean =>
-  network.prefix >= NETWORK_PREFIX_MIN &&
-  network.prefix < 32 &&
-  !isHostless(network) &&
-  !(LINK_LOCAL !== undefined && networksOverlap(network, LINK_LOCAL)) &&
-  !CONTAINERS.test(nic);
-
 /** The networks of racks' hosts, by CIDR; of several hosts in one, that which names a router. */
 function hostNetworks(rackHosts: readonly RackHostAddress[]): ReadonlyMap<string, RackHostAddress> {
   const found = new Map<string, RackHostAddress>();
-  for (const one of rackHosts.filter(isOfMachines)) {
+  for (const one of rackHosts.filter(({ isListed }) => isListed)) {
     const cidr = formatNetwork(one.network);
     if (found.get(cidr)?.router === undefined) found.set(cidr, one);
   }

@@ -6,11 +6,11 @@
 //    from then on, before the rack reports it, unless a person would have to agree to it.
 
 import type { Settings, SettingValue } from '../../machines/settings.ts';
-import { type Ipv4, type Ipv4Network, type MacAddress, networkOf, parseIpv4, parseMac } from '../../net/address.ts';
 import { type ClusterInterface, readInterfaces } from '../racks/cluster-interface.ts';
 import { findNetworkDoubt, type ReportedNetwork, reportedNetworks } from '../racks/rack-networks.ts';
 import type { Rack } from '../records/rack.ts';
 import type { SettingsRefusal } from '../records/settings-refusal.ts';
+import { judgeHosts, type RackHostAddress } from './rack-hosts.ts';
 
 export interface InterfaceSettings {
   /** A rack's cluster interfaces, in the form of a configuration file. */
@@ -38,22 +38,11 @@ export interface ServedNetwork extends ClusterInterface {
   readonly foreignServer: string | undefined;
 }
 
-/** An address of a rack's host, as it reports it. */
-export interface RackHostAddress {
-  readonly rackName: string;
-  readonly interface: string;
-  readonly address: Ipv4;
-  readonly network: Ipv4Network;
-  readonly mac: MacAddress | undefined;
-  /** The default router of the host, in the network of the address. */
-  readonly router: Ipv4 | undefined;
-}
-
 /** The networks of racks: as they should be served, and as racks report that they serve them. */
 export interface RackNetworks {
   readonly served: readonly ServedNetwork[];
   readonly reported: readonly ReportedNetwork[];
-  /** Of accepted racks. */
+  /** Of accepted racks, those that take something. */
   readonly rackHosts: readonly RackHostAddress[];
 }
 
@@ -89,19 +78,7 @@ export function readRackNetworks(
       return [{ ...one, rack: uuid, rackName, foreignServer: report?.foreignServer }];
     }),
   );
-  return { served, reported, rackHosts: racks.flatMap(hostAddresses) };
-}
-
-function hostAddresses({ state, name: rackName, pulse }: Rack): readonly RackHostAddress[] {
-  if (state !== 'accepted') return [];
-  return (pulse?.addresses ?? []).flatMap((one): readonly RackHostAddress[] => {
-    const [written = '', prefix = ''] = one.address.split('/');
-    const address = parseIpv4(written);
-    if (address === undefined) return [];
-    const network = networkOf(address, /^\d+$/.test(prefix) ? Math.min(Number(prefix), 32) : 32);
-    const [mac, router] = [parseMac(one.mac ?? ''), parseIpv4(one.router ?? '')];
-    return [{ rackName, interface: one.interface, address, network, mac, router }];
-  });
+  return { served, reported, rackHosts: judgeHosts(racks, served) };
 }
 
 /** True if the region stores a network for a remote rack that does not report it yet. */

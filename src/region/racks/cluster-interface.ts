@@ -1,6 +1,7 @@
 // A rack's cluster interface as values, from the form of a configuration file, in which racks also report theirs. Pure.
 //
-// 1. An entry without a name or a network is no network. A range that is not inside the network is none.
+// 1. An entry without a name or a network is no network. An address, a router or a range that is not inside the network is none: a file has
+//    no such entry, but a hostile rack would report one to take the addresses of others.
 
 import { INTERFACES_KEY, isSettings, NO_SETTINGS, type Settings, type SettingValue } from '../../machines/settings.ts';
 import {
@@ -62,8 +63,8 @@ export const readInterfaces = (entries: readonly Settings[]): readonly ClusterIn
         cidr: formatNetwork(network),
         management: management === 0 || management === 1 ? management : 2,
         isProxy: entry.mode === 'proxy',
-        address: parseIpv4(textIn(entry, 'ip')),
-        router: parseIpv4(textIn(entry, 'router_ip')),
+        address: addressIn(entry, network, 'ip'),
+        router: addressIn(entry, network, 'router_ip'),
         dnsServers: Array.isArray(servers) ? servers.filter((one) => typeof one === 'string') : [],
         dynamic: rangeIn(entry, network, 'ip_range'),
         fixed: rangeIn(entry, network, 'static_ip_range'),
@@ -90,6 +91,11 @@ export function networkIn(entry: Settings): Ipv4Network | undefined {
 function textIn(entry: Settings, field: string): string {
   const value = entry[field];
   return typeof value === 'string' ? value.trim() : '';
+}
+
+function addressIn(entry: Settings, network: Ipv4Network, field: string): Ipv4 | undefined {
+  const address = parseIpv4(textIn(entry, field));
+  return address !== undefined && networkContains(network, address) ? address : undefined;
 }
 
 function rangeIn(entry: Settings, network: Ipv4Network, field: string): Ipv4Range | undefined {

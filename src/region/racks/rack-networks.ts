@@ -31,10 +31,20 @@ import { type ClusterInterface, type ConfiguredHost, readHosts, readInterfaces }
 const parsed = (texts: readonly string[]): readonly Ipv4Network[] =>
   texts.map(parseNetwork).filter((network) => network !== undefined);
 
+/** Keeps what a function makes of a rack: the racks are the same objects until they change, and each is compared with all others. */
+function keptByRack<T>(make: (rack: Rack) => T): (rack: Rack) => T {
+  const known = new WeakMap<Rack, { readonly made: T }>();
+  return (rack) => {
+    const entry = known.get(rack) ?? { made: make(rack) };
+    known.set(rack, entry);
+    return entry.made;
+  };
+}
+
 const reported = ({ interfaces }: Pick<Rack, 'interfaces'>): readonly Ipv4Network[] =>
   parsed(interfaces.map(({ network }) => network));
 
-const contains = (outer: Ipv4Network, inner: Ipv4Network): boolean =>
+export const containsNetwork = (outer: Ipv4Network, inner: Ipv4Network): boolean =>
   outer.prefix <= inner.prefix && networkContains(outer, inner.address);
 
 /** A rack's interfaces with believed networks; all decisions that depend on networks use these. */
@@ -82,11 +92,12 @@ const NO_RESERVATIONS: NonNullable<RackInterface['reservations']> = [];
 function readReport({ uuid, name: rackName }: Rack, one: RackInterface): readonly ReportedNetwork[] {
   const place = one.interface === '' ? `relayed ${one.network}` : `interface ${one.interface}`;
   const sharedNetwork = `${uuid} ${one.shared === undefined ? place : `shared ${one.shared}`}`;
-  const hosts = readHosts(one.reservations ?? NO_RESERVATIONS, ({ mac, ip, hostname }) => ({
-    mac: mac === NO_MAC ? undefined : parseMac(mac),
-    address: parseIpv4(ip),
-    hostname,
-  }));
+  const network = parseNetwork(one.network);
+  const hosts = readHosts(one.reservations ?? NO_RESERVATIONS, ({ mac, ip, hostname }) => {
+    const address = parseIpv4(ip);
+    const isInside = network !== undefined && address !== undefined && networkContains(network, address);
+    return { mac: mac === NO_MAC ? undefined : parseMac(mac), address: isInside ? address : undefined, hostname };
+  });
   return readInterfaces([asWritten(one)]).map((read) => ({
     ...read,
     rack: uuid,
@@ -97,11 +108,12 @@ function readReport({ uuid, name: rackName }: Rack, one: RackInterface): readonl
   }));
 }
 
-export const believedNetworks = (rack: Rack): readonly Ipv4Network[] =>
-  reported({ interfaces: believedInterfaces(rack) });
+export const believedNetworks = keptByRack((rack) => reported({ interfaces: believedInterfaces(rack) }));
+
+const agreedNetworks = keptByRack(({ agreed }) => parsed(agreed));
 
 /** A rack's believed networks, and agreed networks that it does not report at present; no other rack may take these in the meantime. */
-export const ownNetworks = (rack: Rack): readonly Ipv4Network[] => [...believedNetworks(rack), ...parsed(rack.agreed)];
+export const ownNetworks = (rack: Rack): readonly Ipv4Network[] => [...believedNetworks(rack), ...agreedNetworks(rack)];
 
 /** A person must agree to networks with a shorter prefix: no rack serves more than 65 536 machines, but a stolen key can claim anything. */
 const UNASKED_PREFIX = 16;
@@ -118,9 +130,9 @@ export const UNASKED_ADDRESSES_MAX = 4 * 65_536;
 function doubtOf(network: Ipv4Network, rack: Rack, had: boolean, racks: readonly Rack[]): NetworkDoubt | undefined {
   for (const other of racks) {
     if (other.uuid === rack.uuid || other.state !== 'accepted') continue;
-    const agreed = other.isEmbedded ? reported(other) : parsed(other.agreed);
-    const theirs = had ? agreed : [...agreed, ...believedNetworks(other)];
-    const rival = theirs.find((one) => networksOverlap(one, network));
+    const agreed = other.isEmbedded ? believedNetworks(other) : agreedNetworks(other);
+    const isRival = (theirs: Ipv4Network): boolean => networksOverlap(theirs, network);
+    const rival = agreed.find(isRival) ?? (had ? undefined : believedNetworks(other).find(isRival));
     if (rival !== undefined) {
       return { network: formatNetwork(network), kind: 'overlap', other: formatNetwork(rival), owner: other.name };
     }
@@ -134,16 +146,16 @@ function doubtOf(network: Ipv4Network, rack: Rack, had: boolean, racks: readonly
  * @param rack the rack with its former networks
  */
 function doubtsAmong(networks: readonly Ipv4Network[], rack: Rack, racks: readonly Rack[]): readonly NetworkDoubt[] {
-  const agreed = parsed(rack.agreed);
+  const agreed = agreedNetworks(rack);
   const believed = believedNetworks(rack);
   const asked = networks
-    .filter((network) => !agreed.some((one) => contains(one, network)))
-    .map((network) => ({ network, had: believed.some((one) => contains(one, network)) }));
+    .filter((network) => !agreed.some((one) => containsNetwork(one, network)))
+    .map((network) => ({ network, had: believed.some((one) => containsNetwork(one, network)) }));
   const unasked: Ipv4Network[] = [];
   let addresses = 0;
   const ordered = [...asked.filter(({ had }) => had), ...asked.filter(({ had }) => !had)];
   return ordered.flatMap(({ network, had }): readonly NetworkDoubt[] | NetworkDoubt => {
-    if (unasked.some((one) => contains(one, network))) return [];
+    if (unasked.some((one) => containsNetwork(one, network))) return [];
     const doubt = doubtOf(network, rack, had, racks);
     if (doubt !== undefined) return doubt;
     const more = 2 ** (32 - network.prefix);
@@ -160,6 +172,17 @@ export function findNetworkDoubt(network: Ipv4Network, rack: Rack, racks: readon
   if (rack.isEmbedded) return undefined;
   const text = formatNetwork(network);
   return doubtsAmong([...reported(rack), network], rack, racks).find((doubt) => doubt.network === text);
+}
+
+/** The networks of a rack's host that are judged like further ones that it reports to serve, without those in doubt. */
+export function undoubtedAmong(
+  networks: readonly Ipv4Network[],
+  rack: Rack,
+  racks: readonly Rack[],
+): readonly Ipv4Network[] {
+  if (networks.length === 0) return networks;
+  const doubts = new Set(doubtsAmong([...reported(rack), ...networks], rack, racks).map(({ network }) => network));
+  return networks.filter((network) => !doubts.has(formatNetwork(network)));
 }
 
 /** The doubts about a rack's reported networks: networks without agreement that belong to another rack, are too wide, or are too many. */

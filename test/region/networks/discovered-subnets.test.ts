@@ -2,11 +2,21 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DISCOVERED_NETWORKS_MAX } from '../../../src/region/networks/rack-hosts.ts';
 import { reconcile } from '../../../src/region/networks/reconcile.ts';
 import type { HostAddress } from '../../../src/region/records/rack-description.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { assertStatus } from '../../support/answered.ts';
-import { acceptRack, hearRack, RACK_UUID, register, registration } from '../racks/rack-place.ts';
+import {
+  acceptRack,
+  digestOf,
+  hearRack,
+  OTHER_UUID,
+  RACK_UUID,
+  rackInterface,
+  register,
+  registration,
+} from '../racks/rack-place.ts';
 import { type Ask, LAB, OWN_UUID, withNetworks } from './network-place.ts';
 
 const CIDR = '10.30.0.0/24';
@@ -114,3 +124,50 @@ test('what a person put into a discovered subnet keeps it, and a cluster interfa
     },
     { lab: LAB },
   ));
+
+test('the host of a remote rack adds a few networks that nobody has, and the gateway of those alone', () =>
+  withNetworks(async (ask, { region }) => {
+    await report(region, at('eth0', '192.0.2.5/24'));
+    await acceptRack(region, { interfaces: [] });
+    const hear = (...addresses: readonly HostAddress[]) => hearRack(region, RACK_UUID, [], { addresses });
+    const gateways = async () => {
+      const { json } = await ask('GET', '2.0/subnets/');
+      return json.map((subnet: Record<string, unknown>) => [subnet.cidr, subnet.gateway_ip]).toSorted();
+    };
+    const own = ['192.0.2.0/24', null];
+    for (const [name, found, addresses] of [
+      ['a router', [['10.30.0.0/24', ROUTER]], [at('e', '10.30.0.1/24', ROUTER)]],
+      ['a router elsewhere', [['10.30.0.0/24', null]], [at('e', '10.30.0.1/24', '10.31.0.1')]],
+      ['itself as router', [['10.30.0.0/24', null]], [at('e', '10.30.0.1/24', '10.30.0.1')]],
+      ['a router between two hosts', [['10.30.0.0/31', null]], [at('e', '10.30.0.0/31', '10.30.0.1')]],
+      ['a wide network', [], [at('e', '172.16.0.1/12', '172.16.0.2')]],
+      ['a network of the embedded rack’s host, with a router', [], [at('e', '192.0.2.7/24', '192.0.2.66')]],
+      ['a part of it', [], [at('e', '192.0.2.7/25', '192.0.2.66')]],
+    ] as const) {
+      await hear(...addresses);
+      assert.deepEqual(await gateways(), [...found, own], name);
+      assert.ok(await isSettled(region), name);
+    }
+    await hear(...Array.from({ length: 100 }, (_, index) => at('e', `172.16.${index}.1/24`)));
+    assert.equal((await listed(ask)).length, 1 + DISCOVERED_NETWORKS_MAX);
+    await hear(...Array.from({ length: 9 }, (_, index) => at('e', `10.${index}.0.1/16`)));
+    assert.equal((await listed(ask)).length, 1 + 4, 'four /16 in all');
+    await hearRack(region, RACK_UUID, [rackInterface('10.60.0.0/16')], {
+      addresses: Array.from({ length: 9 }, (_, index) => at('e', `10.${index}.0.1/16`)),
+    });
+    assert.equal((await listed(ask)).length, 1 + 4, 'with those that it serves');
+    await acceptRack(
+      region,
+      registration({
+        uuid: OTHER_UUID,
+        name: 'rack-3',
+        interfaces: [],
+        key: { kind: 'own', token: 'token-of-rack-3', secretDigest: digestOf('secret of rack-3') },
+      }),
+    );
+    await hear(at('e', '10.30.0.1/24'));
+    await hearRack(region, OTHER_UUID, [], { addresses: [at('e', '10.30.0.2/24', ROUTER)] });
+    assert.deepEqual(await gateways(), [['10.30.0.0/24', null], own], 'the first rack has the network');
+    const { rackHosts } = await region.networks.look();
+    assert.equal(rackHosts.length, 3, 'the second rack has its own address there');
+  }, {}));

@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Settings } from '../../../src/machines/settings.ts';
+import { formatIpv4 } from '../../../src/net/address.ts';
+import { FOREIGN_ADDRESSES_MAX } from '../../../src/region/networks/rack-hosts.ts';
 import type { RegionPlace } from '../place.ts';
 import { acceptRack, hearRack, rackInterface } from '../racks/rack-place.ts';
 import { LAB, machineAt, withNetworks } from './network-place.ts';
@@ -154,4 +156,60 @@ test('nobody gets the default router or another address of a rack’s host', () 
     });
     const range = { type: 'dynamic', subnet: String(id), start_ip: '10.60.0.150', end_ip: '10.60.0.210' };
     assert.match((await ask('POST', '2.0/ipranges/', range)).text, /contains the router 10\.60\.0\.200/);
+  }));
+
+test('a rack takes at most a few addresses in a network of another rack, and no router, whatever it reports', () =>
+  withNetworks(async (ask, { region }) => {
+    const { uuid } = await acceptRack(region);
+    const free = async () => (await ask('POST', '2.0/ipaddresses/?op=reserve', { subnet: '10.20.0.0/24' })).json?.ip;
+    const release = (ip: string) => ask('POST', '2.0/ipaddresses/?op=release', { ip });
+    const first = await free();
+    await release(first);
+    const all = Array.from({ length: 254 }, (_, index) => `10.20.0.${index + 1}`);
+    const on = (prefix: number, router?: string) =>
+      all.map((address) => ({ interface: 'eth1', address: `${address}/${prefix}`, router }));
+    const reservations = all.map((ip) => ({ mac: '52:54:00:00:00:77', ip }));
+    const beside = { ...rackInterface('10.99.0.0/24'), ip: all[9] ?? '', router_ip: all[10] ?? '', reservations };
+    for (const [name, addresses, owned, interfaces] of [
+      ['single addresses', on(32), 0],
+      ['single addresses that name a router', on(32, '10.20.0.10'), 0],
+      ['addresses of a bridge of containers', on(24).map((found) => ({ ...found, interface: 'docker0' })), 0],
+      ['addresses with the prefix of the network', on(24, '10.20.0.10'), FOREIGN_ADDRESSES_MAX],
+      ['addresses of halves of it', on(25, '10.20.0.10'), FOREIGN_ADDRESSES_MAX],
+      ['addresses in pairs', on(31), FOREIGN_ADDRESSES_MAX],
+      ['addresses of a wide network', on(8, '10.20.0.10'), FOREIGN_ADDRESSES_MAX],
+      [
+        'an own address whose router is far away',
+        [{ interface: 'e', address: '10.50.0.1/8', router: '10.20.0.10' }],
+        0,
+      ],
+      ['a network of its own with reservations, an address and a router elsewhere', [], 0, [beside]],
+    ] as const) {
+      await hearRack(region, uuid, interfaces ?? [rackInterface()], { addresses });
+      const view = await region.networks.look();
+      const { rackHosts, reported, served } = view;
+      const hosts = rackHosts.filter(({ address }) => formatIpv4(address).startsWith('10.20.0.'));
+      assert.equal(hosts.length, owned, name);
+      assert.ok(
+        rackHosts.every(({ router }) => router === undefined || !formatIpv4(router).startsWith('10.20.0.')),
+        name,
+      );
+      const far = [...reported, ...served].filter(({ rack }) => rack === uuid);
+      assert.ok(
+        far.every(
+          ({ address, router }) => ![address, router].some((ip) => ip !== undefined && all.includes(formatIpv4(ip))),
+        ),
+        name,
+      );
+      const gotten = await free();
+      assert.equal(typeof gotten, 'string', name);
+      await release(gotten);
+    }
+    await hearRack(region, uuid, [rackInterface()], { addresses: on(24) });
+    for (const ip of ['10.20.0.2', '10.20.0.200'])
+      assert.equal(
+        (await ask('POST', '2.0/ipaddresses/?op=reserve', { ip })).status,
+        ip === '10.20.0.2' ? 409 : 200,
+        ip,
+      );
   }));
