@@ -738,9 +738,9 @@ class Import {
       printTable(
         [`OF ${url}`, this.#isDry ? 'TO ADD' : 'ADDED', 'ALREADY HERE', 'REFUSED'],
         rows,
-        'This MAAS has nothing to import.',
+        isWhole ? 'This MAAS has nothing to import.' : 'Nothing was tried.',
       );
-      if (!isWhole) print('The import ended before everything was tried: repeat it.');
+      if (!isWhole && rows.length > 0) print('The import ended before everything was tried: repeat it.');
       if (this.#current !== '') print(`It ended while ${this.#current} was added: remove that first, if it is here.`);
       if ((this.#tallies.get('users')?.added ?? 0) > 0 && !this.#isDry)
         print('Imported users cannot sign in before they have a password: `rackboot password USERNAME`.');
