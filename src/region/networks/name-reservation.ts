@@ -1,12 +1,12 @@
 // Reserves the address of a name that the API adds, as MAAS does: it stays reserved until it is released, also after its name is gone. Clients
-// delete a name, and then release its address.
+// delete a name, and then release its address. An address of a dynamic range that nobody has is refused: a stranger would get it with the name.
 
 import type { Clock } from '../../clock.ts';
 import { formatIpv4, type Ipv4 } from '../../net/address.ts';
-import type { RefusalWord } from '../records/refusal.ts';
+import { type RefusalWord, refusal } from '../records/refusal.ts';
 import type { RegionStore } from '../records/store.ts';
 import { findBar, ownersOf, ownersUsing } from './address-owners.ts';
-import { USED_MAX } from './address-use.ts';
+import { spanText, USED_MAX } from './address-use.ts';
 import { subnetOfAddress } from './network-view.ts';
 import type { Networks, WantedChange } from './networks.ts';
 
@@ -30,8 +30,16 @@ export async function reserveNamed(
     used: await store.networks.usedBetween(address, address, USED_MAX),
     leased: await store.networks.leasedBetween(address, address, createdMs),
   };
-  const others = [...ownersOf(view).at(address), ...ownersUsing(use)].filter(({ kind }) => kind !== 'name');
-  if (findBar(others, { kind: 'reserved' }) !== undefined) return undefined;
+  const owners = [...ownersOf(view).at(address), ...ownersUsing(use)];
+  const others = owners.filter(({ kind }) => kind !== 'name');
+  const bar = findBar(others, { kind: 'reserved' });
+  // The view has the names from before the change.
+  if (bar?.kind === 'dynamic' && others.length === owners.length)
+    return refusal(
+      'in-use',
+      `${formatIpv4(address)} is in the dynamic range ${spanText(bar)}, so any client may get it: give another address, or first an entry of hosts for it.`,
+    );
+  if (bar !== undefined) return undefined;
   const outcome = await networks.change<never>(
     username,
     ({ nextId: id }): WantedChange => ({

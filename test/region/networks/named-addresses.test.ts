@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { machine, withSite } from '../api/sent/trial.ts';
-import { machineAt, withNetworks } from './network-place.ts';
+import { LAB, machineAt, withNetworks } from './network-place.ts';
 
 const RESERVE = '2.0/ipaddresses/?op=reserve';
 const RELEASE = '2.0/ipaddresses/?op=release';
@@ -30,12 +30,31 @@ test('an address that somebody has, or that is in no subnet, gets its name witho
   withNetworks(async (ask, place) => {
     await machineAt(place, ['10.20.0.20']);
     await ask('POST', RESERVE, { ip: '10.20.0.210' }, 'user');
-    for (const ip of ['10.20.0.20', '10.20.0.210', '10.20.0.150', '10.20.0.1', '10.20.0.254', '192.0.2.9']) {
+    for (const ip of ['10.20.0.20', '10.20.0.210', '10.20.0.1', '10.20.0.254', '192.0.2.9']) {
       const fqdn = `a${ip.replaceAll('.', '-')}.maas`;
       assert.equal((await ask('POST', NAMES, { fqdn, ip_addresses: ip })).status, 200, ip);
     }
     assert.deepEqual((await ask('GET', '2.0/ipaddresses/')).json, []);
   }));
+
+test('an address of a dynamic range gets a name only if somebody has it there, or it had one before', () =>
+  withNetworks(
+    async (ask, { region }) => {
+      const refused = await ask('POST', NAMES, { fqdn: 'inrange.maas', ip_addresses: '10.20.0.210 10.20.0.150' });
+      assert.equal(refused.status, 409, refused.text);
+      assert.match(refused.text, /10\.20\.0\.150 is in the dynamic range 10\.20\.0\.100 to 10\.20\.0\.199/);
+      assert.deepEqual((await ask('GET', '2.0/ipaddresses/')).json, []);
+      assert.deepEqual((await ask('GET', NAMES)).json, []);
+      assert.equal((await ask('POST', NAMES, { fqdn: 'nas.maas', ip_addresses: '10.20.0.160' })).status, 200);
+      const records = [{ name: 'old.maas', type: 'A', data: '10.20.0.150' }];
+      assert.equal(await region.settings.change('', [{ key: 'dns.records', value: records }], 'admin'), undefined);
+      const [{ id }] = (await ask('GET', NAMES)).json;
+      const changed = await ask('PUT', `${NAMES}${id}/`, { ip_addresses: '10.20.0.150 10.20.0.210' });
+      assert.equal(changed.status, 200, changed.text);
+      assert.equal((await ask('PUT', `${NAMES}${id}/`, { ip_addresses: '10.20.0.150 10.20.0.151' })).status, 409);
+    },
+    { lab: { ...LAB, hosts: [{ mac: '52:54:00:00:00:71', ip: '10.20.0.160' }] } },
+  ));
 
 test('a refused name reserves nothing', () =>
   withNetworks(async (ask) => {
