@@ -17,7 +17,7 @@ const LOSSES = /^ {2}br0 10\.77\.13\.0\/24: 1 reservation, 1 lease in use$/m;
 describe('the networks of a rack', { skip }, () => {
   let rack: RackNetwork;
   let host = '';
-  const init = (...words: readonly string[]) => rack.rackboot('init', '--state-dir', rack.stateDir, ...words);
+  const init = (...words: readonly string[]) => rack.rackboot('init', ...words);
   const served = async (): Promise<string[]> =>
     JSON.parse(await rack.well('networks', 'list', '--json')).map(({ name }: { readonly name: string }) => name);
 
@@ -32,7 +32,7 @@ describe('the networks of a rack', { skip }, () => {
       await well(rack.run(undefined, 'ip', 'address', 'add', address, 'dev', name));
       await well(rack.run(undefined, 'ip', 'link', 'set', name, 'up'));
     }
-    await well(init('--yes', '--interface', 'br0'));
+    await well(init('--state-dir', rack.stateDir, '--yes', '--interface', 'br0'));
     await rack.well('hosts', 'add', RESERVED, '10.77.13.20', 'printer');
     await rack.start();
     await well(rack.run(host, 'busybox', 'udhcpc', '-f', '-n', '-q', '-i', 'eth0', '-s', '/bin/true'));
@@ -69,7 +69,7 @@ describe('the networks of a rack', { skip }, () => {
   });
 
   test('init at a terminal offers to add one', async () => {
-    const person = rack.type('init', '--state-dir', rack.stateDir, '--interface', 'br2', '--mode', 'server');
+    const person = rack.type('init', '--interface', 'br2', '--mode', 'server');
     await person.answer(
       /this rack has br0 10\.77\.13\.0\/24, br1 10\.77\.15\.0\/24\.[\s\S]*Add another network\? \[Y\/n\] /,
       '',

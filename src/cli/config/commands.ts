@@ -19,7 +19,7 @@ export const CONFIG_COMMANDS: readonly Row[] = [
     'Write a configuration for this host, from questions or flags',
     {
       config: rackConfig,
-      'state-dir': { ...text, default: DEFAULT_STATE_DIR, describe: 'Directory of the state' },
+      'state-dir': option(`Directory of the state; by default that of the file, or ${DEFAULT_STATE_DIR}`),
       name: option("This rack's name"),
       interface: option("Interface on the machines' network; --no-interface leaves the networks to the page"),
       ...NETWORK_OPTIONS,

@@ -12,10 +12,12 @@
 import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { shellWord } from '../../clean-text.ts';
+import { loadPlace } from '../../config/config-file.ts';
 import { parseConfig } from '../../config/load.ts';
 import { REGION_PORT } from '../../config/region-place.ts';
 import { parseRegionUrl } from '../../config/region-url.ts';
 import { defaultName } from '../../config/resolve.ts';
+import { DEFAULT_STATE_DIR } from '../../config/state-dir.ts';
 import { wantedPorts } from '../../config/wanted-ports.ts';
 import { ownDocuments } from '../../control/own-documents.ts';
 import { ownProgram } from '../../control/own-program.ts';
@@ -118,9 +120,11 @@ export function nextSteps({
   return ['Next:', ...steps.map(([command, what]) => `  ${command.padEnd(width)}  ${what}`)];
 }
 
-/** `interface` is false with --no-interface. */
-interface GivenFlags extends Omit<InitFlags, 'interface'> {
+interface GivenFlags extends Omit<InitFlags, 'interface' | 'stateDir'> {
+  /** False with --no-interface. */
   readonly interface?: string | false | undefined;
+  /** Undefined: that of the present file, or the default. */
+  readonly stateDir?: string | undefined;
 }
 
 interface InitFlags extends Answers {
@@ -138,7 +142,9 @@ interface InitFlags extends Answers {
 
 /** Writes the configuration and stores the network. @throws RackError `bad-argument`, `already-exists`, `store-unwritable`, `cancelled` */
 export async function initConfig(given: GivenFlags): Promise<number> {
-  const { interface: name, ...rest } = given;
+  const { interface: name, config } = given;
+  const { stateDir = existsSync(config) ? loadPlace(config, true).stateDir : DEFAULT_STATE_DIR } = given;
+  const rest = { ...given, stateDir, interface: undefined };
   return name === false ? await initBare(rest) : await initWithNetwork({ ...rest, interface: name });
 }
 
