@@ -43,6 +43,23 @@ interface RecordFaults {
   readonly circling: readonly Omit<RecordFault, 'reason'>[];
 }
 
+/** The names of new reservations that the rack or a record has, or whose record they would end: each with its owner. Machines are unknown here. */
+export function findNameOwners(config: NamedConfig, wanted: readonly NamedAddress[]): ReadonlyMap<string, string> {
+  const { selfName, domains, selfAddresses, records } = config.dns;
+  const owners = new Map<string, string>();
+  const report = ({ name = '', kind, winner, winnerAddress, type }: NameReport): void => {
+    if (kind === 'dns.record-invalid') owners.set(name, `the ${type} record of dns.records`);
+    else owners.set(name, winner === 'rack' ? 'the rack' : `the record of ${winnerAddress} in dns.records`);
+  };
+  const names = new Names({ serial: 1, report });
+  names.setRack(selfName, domains, selfAddresses);
+  names.setRecords(records);
+  // What was reported until now concerns no reservation.
+  owners.clear();
+  names.setReservations(wanted);
+  return owners;
+}
+
 /** Below a wildcard; of no host. */
 const ANY_LABEL = 'any-other-name';
 

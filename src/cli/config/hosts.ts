@@ -2,8 +2,11 @@
 // which network a reservation belongs to.
 
 import { basename } from 'node:path';
+import { z } from 'zod';
 import { cleanText, shellWord } from '../../clean-text.ts';
 import { mergeSettings } from '../../config/merge.ts';
+import { findNameOwners, isNamedHere } from '../../config/record-faults.ts';
+import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
 import {
   detectReservations,
@@ -14,12 +17,13 @@ import {
 } from '../../dhcp/import/reservations.ts';
 import { RackError } from '../../errors.ts';
 import { INTERFACES_KEY, interfacesOf, isSettings, nameOf, type Settings } from '../../machines/settings.ts';
-import { formatNetwork, networkContains, parseIpv4, parseMac } from '../../net/address.ts';
+import { formatMac, formatNetwork, networkContains, parseIpv4, parseMac } from '../../net/address.ts';
 import { entriesOf, isNamedBy } from '../../region/list-entries.ts';
 import { tell, type Where } from '../terminal/asking.ts';
 import { type FoundConfig, findConfig } from '../terminal/config-in-force.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { tableText } from '../terminal/output.ts';
+import { machineShape } from '../terminal/shapes.ts';
 import { awaitApplied, editConfig, refuseElsewhere, submitEdits } from './store.ts';
 
 interface Reserved {
@@ -60,12 +64,9 @@ export async function reserveHost({
   const found = await findConfig(config);
   const key = hostsKey(found, ip);
   const who = clientIn(client);
-  const fqdn = hostname === undefined ? undefined : fqdnOf(found, networkAt(found, ip), hostname);
-  const namesake = reservedIn(found).find(
-    ({ network, host }) => host.hostname !== undefined && fqdnOf(found, network, String(host.hostname)) === fqdn,
-  );
-  if (fqdn !== undefined && namesake !== undefined && namesake.host.ip !== ip)
-    throw new RackError('bad-argument', `${fqdn} is the name of ${String(namesake.host.ip)}: give another name`);
+  const fqdn = fqdnOf(found, { ip, hostname });
+  const owner = fqdn === undefined ? undefined : (await nameOwners(found, [{ ip, hostname }]))(fqdn, { ...who, ip });
+  if (owner !== undefined) throw new RackError('bad-argument', `${fqdn} is the name of ${owner}: give another name`);
   const effect = `${clientOf(who)} gets ${ip}${fqdn === undefined ? '' : `, ${fqdn}`}.`;
   return await editConfig(
     { config },
@@ -76,10 +77,51 @@ export async function reserveHost({
   );
 }
 
-/** The name of a host of a network in DNS. */
-function fqdnOf({ config }: FoundConfig, network: string | undefined, hostname: string): string {
-  const domain = config.dhcp.subnets.find(({ name }) => name === network)?.domain ?? config.region.domain;
+interface NamedHost {
+  readonly ip: string;
+  readonly hostname?: string | undefined;
+}
+
+const namedMachines = z.array(machineShape.pick({ fqdn: true, interface_set: true }));
+
+/** The name of a host in DNS; undefined: it has none, or its network is not named here. */
+function fqdnOf(found: FoundConfig, { ip, hostname }: NamedHost): string | undefined {
+  const address = parseIpv4(ip);
+  if (hostname === undefined || address === undefined || !isNamedHere(address, found.config)) return undefined;
+  const { dhcp, region } = found.config;
+  const domain = dhcp.subnets.find(({ name }) => name === networkAt(found, ip))?.domain ?? region.domain;
   return `${hostname}.${domain}`.toLowerCase();
+}
+
+/** Finds who else has the name of a new reservation. Machines are known while the daemon runs. */
+async function nameOwners(
+  found: FoundConfig,
+  wanted: readonly NamedHost[],
+): Promise<(fqdn: string, host: Settings) => string | undefined> {
+  const { config, uuid } = found;
+  const named = wanted.flatMap((host) => {
+    const [fqdn, address] = [fqdnOf(found, host), parseIpv4(host.ip)];
+    return fqdn === undefined || address === undefined ? [] : [{ fqdn, address }];
+  });
+  const owners = findNameOwners(config, named);
+  const reserved = new Map(
+    reservedIn(found).map(({ host: { ip, hostname } }) => {
+      const text = hostname === undefined ? undefined : String(hostname);
+      return [fqdnOf(found, { ip: String(ip), hostname: text }), String(ip)];
+    }),
+  );
+  const isApart = uuid === undefined || config.uplink.mode === 'remote';
+  const machines = isApart ? [] : namedMachines.parse(await askDaemon(config.stateDir, MACHINES_PATH));
+  const macsByName = new Map(
+    machines.map(({ fqdn, interface_set }) => [fqdn, interface_set.map(({ mac_address: mac }) => mac)]),
+  );
+  return (fqdn, { ip, mac }) => {
+    const [other, macs] = [reserved.get(fqdn), macsByName.get(fqdn)];
+    if (other !== undefined && other !== ip) return other;
+    const own = parseMac(String(mac));
+    if (macs !== undefined && (own === undefined || !macs.includes(formatMac(own)))) return `the machine ${fqdn}`;
+    return owners.get(fqdn);
+  };
 }
 
 const clientOf = (host: Settings): string =>
@@ -206,18 +248,16 @@ export async function takeReservations(
   const found = await findConfig(config);
   const [left, without]: [string[], string[]] = [[], []];
   const present = reservedIn(found);
-  const names = new Set(
-    present.flatMap(({ network, host }) =>
-      host.hostname === undefined ? [] : [fqdnOf(found, network, String(host.hostname))],
-    ),
-  );
+  const findOwner = await nameOwners(found, reservations);
+  const names = new Set<string>();
   let candidates: Candidate[] = [];
   for (const one of reservations) {
     const network = networkAt(found, one.ip);
-    const { hostname, ...client } = one;
-    const fqdn = hostname === undefined ? undefined : fqdnOf(found, network, hostname);
-    const isNamesake = fqdn !== undefined && names.has(fqdn);
-    const host: Settings = isNamesake ? { ...client } : { ...one };
+    const { hostname: _name, ...client } = one;
+    const fqdn = fqdnOf(found, one);
+    const owner =
+      fqdn === undefined ? undefined : names.has(fqdn) ? 'another reservation' : findOwner(fqdn, { ...one });
+    const host: Settings = owner === undefined ? { ...one } : { ...client };
     const clash = [...present, ...candidates].find(
       (known) =>
         known.host.ip === one.ip ||
@@ -234,7 +274,7 @@ export async function takeReservations(
         left.push(`${hostText({ ...one })}: reserved differently: ${hostText(clash.host)}`);
     } else {
       candidates.push({ network, host });
-      if (isNamesake) without.push(`${hostText(host)}: the name ${fqdn}, which another reservation has`);
+      if (owner !== undefined) without.push(`${hostText(host)}: the name ${fqdn}, which ${owner} has`);
       else if (fqdn !== undefined) names.add(fqdn);
     }
   }

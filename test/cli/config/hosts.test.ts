@@ -2,10 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { reserveHost, takeReservations } from '../../../src/cli/config/hosts.ts';
 import { editConfig, setConfig } from '../../../src/cli/config/store.ts';
+import { answerControl } from '../../support/control-answers.ts';
 import { scratchDirectory } from '../../support/scratch.ts';
 
 const directory = scratchDirectory();
@@ -47,4 +48,49 @@ test('a dry run names those that the run takes, and the reasons for the others',
   await assert.rejects(add('printer', '10.20.0.10'), /client_id=printer/);
   await assert.rejects(add('52:54:00:00:01:07', '10.20.0.10', 'OK'), /name of 10\.20\.0\.50/);
   assert.equal(await add('client_id=printer', '10.20.0.10', 'printer'), 0);
+});
+
+test('a reservation takes no name of the rack, a record, or another machine', async (t) => {
+  const config = join(directory, 'named.yaml');
+  const record = (name: string, type: string, data: string) => `{ name: ${name}.maas, type: ${type}, data: ${data} }`;
+  const records = [record('web', 'A', '10.20.0.10'), record('www', 'CNAME', 'web.maas'), record('note', 'TXT', 'x')];
+  const file = (name: string) =>
+    `name: rack-1\nstate_dir: ${join(directory, name)}\ndns: { records: [${records.join(', ')}] }\n`;
+  writeFileSync(config, file('named'));
+  await setConfig({ config, pairs: ['cluster_interfaces.lo', NETWORK], replace: false });
+  const add = (ip: string, hostname: string, mac = `52:54:00:00:02:${ip.slice(-2)}`, at = config) =>
+    reserveHost({ config: at, json: false, client: mac, ip, hostname });
+  await assert.rejects(add('10.20.0.16', 'web'), /web\.maas is the name of the record of 10\.20\.0\.10/);
+  await assert.rejects(add('10.20.0.16', 'WWW'), /name of the CNAME record/);
+  await assert.rejects(add('10.20.0.16', 'rack-1'), /name of the rack/);
+  assert.equal(await add('10.20.0.10', 'web'), 0, 'the record has the same address');
+  assert.equal(await add('10.20.0.17', 'note'), 0);
+  const wanted = ['rack-1', 'www', 'fine'].map((hostname, at) => ({
+    mac: `52:54:00:00:03:0${at}`,
+    ip: `10.20.0.6${at}`,
+    hostname,
+  }));
+  const { taken, without } = await takeReservations(config, wanted, true);
+  assert.deepEqual(
+    taken.map(({ hostname }) => hostname),
+    [undefined, undefined, 'fine'],
+  );
+  assert.match(without.join('\n'), /rack-1\.maas, which the rack has\n.*www\.maas, which the CNAME record/);
+
+  const mac = '52:54:00:00:04:01';
+  const machine = { fqdn: 'dep.maas', interface_set: [{ name: 'eth0', mac_address: mac }] };
+  const range = { ip_range_low: '10.20.0.100', ip_range_high: '10.20.0.199' };
+  const lan = { name: 'lo', interface: 'lo', ip: '10.20.0.1', network: '10.20.0.0/24', ...range };
+  const values = { name: 'rack-1', state_dir: '', cluster_interfaces: [lan] };
+  const running = await answerControl(t, {
+    '/config': { uuid: 'u', file: 'f', values, stored: {}, refused: null },
+    '/MAAS/api/2.0/machines/': [machine],
+    '/MAAS/api/2.0/settings/?op=change': {},
+  });
+  values.state_dir = dirname(running.config);
+  await assert.rejects(add('10.20.0.18', 'dep', undefined, running.config), /name of the machine dep\.maas/);
+  await assert.rejects(
+    add('10.20.0.18', 'dep', mac, running.config),
+    (error: Error) => !/is the name/.test(error.message),
+  );
 });
