@@ -83,12 +83,12 @@ test('DHCP is enabled on a second interface with the ranges that the form propos
       ]),
     );
     assert.deepEqual(ranges, {
-      ip_range_low: '172.16.9.128',
+      ip_range_low: '172.16.9.160',
       ip_range_high: '172.16.9.254',
-      static_ip_range_low: '172.16.9.65',
-      static_ip_range_high: '172.16.9.127',
+      static_ip_range_low: '172.16.9.66',
+      static_ip_range_high: '172.16.9.159',
     });
-    const overlapping = { ...ranges, static_ip_range_high: '172.16.9.130', management: '2' };
+    const overlapping = { ...ranges, static_ip_range_high: '172.16.9.170', management: '2' };
     assert.deepEqual(refusedFields(await send(place, 'interfaces/add/', overlapping, { query: ETH2 })), [
       'static_ip_range_low',
     ]);
@@ -234,7 +234,7 @@ test('a form to be checked names the page that checks it, and its picture shows 
     const check = /data-check="([^"]+)"/.exec(form)?.[1]?.replaceAll('&amp;', '&') ?? assert.fail();
     const query = Object.fromEntries(new URL(check, 'http://rack').searchParams);
     assert.deepEqual(query, { ...ETH2, check: 'yes' });
-    assert.match(squaresOf(form, 'dynamic'), /172\.16\.9\.128/);
+    assert.match(squaresOf(form, 'dynamic'), /172\.16\.9\.160/);
   }));
 
 test('faults of a form of DHCP name its fields by their labels, at the field that each is about', () =>
@@ -273,12 +273,12 @@ test('a static range left as proposed moves out of the way of the dynamic range 
       management: '2',
       ip_range_low: '172.16.9.110',
       ip_range_high: '172.16.9.130',
-      static_ip_range_low: '172.16.9.65',
-      static_ip_range_high: '172.16.9.127',
+      static_ip_range_low: '172.16.9.66',
+      static_ip_range_high: '172.16.9.159',
     };
     done(await send(place, 'interfaces/add/', written, { query: ETH2 }));
     const { static_ip_range_low, static_ip_range_high } = entryOf(place, 'eth2') ?? {};
-    assert.deepEqual([static_ip_range_low, static_ip_range_high], ['172.16.9.162', '172.16.9.192']);
+    assert.deepEqual([static_ip_range_low, static_ip_range_high], ['172.16.9.162', '172.16.9.207']);
   }));
 
 test("a rack's own page offers only its networks", () =>
@@ -414,7 +414,7 @@ test('fabric, VLAN, subnet, range and route are made, changed and deleted one af
     done(await send(place, 'subnets/:id/edit/', texts, of(subnet.id)));
     assert.equal((await ask('GET', `2.0/subnets/${subnet.id}/`)).json.gateway_ip, '10.77.30.254');
     const proposed = await show(place, 'ranges/', { query: { subnet: String(subnet.id) } });
-    assert.match(proposed, /name="start_ip"[^>]* value="10\.77\.30\.127"/);
+    assert.match(proposed, /name="start_ip"[^>]* value="10\.77\.30\.159"/);
     done(
       await send(place, 'ranges/', {
         type: 'reserved',
