@@ -1,12 +1,13 @@
 // What a rack with this configuration would make of `dns.records`, said by the rack's own names (`dns/names.ts`). Machines and the addresses
 // that users reserved are unknown here.
 
-import { isEndless } from '../dns/answer.ts';
+import { isDelegated, isEndless } from '../dns/answer.ts';
 import type { NamedAddress } from '../dns/configured-records.ts';
 import { DNS_EVENTS, type NameReport } from '../dns/events.ts';
 import { LocalZones } from '../dns/local-zones.ts';
 import { parseName } from '../dns/name.ts';
 import { Names } from '../dns/names.ts';
+import { RECORD_TYPE_NUMBERS } from '../dns/record-text.ts';
 import { Zones } from '../dns/zones.ts';
 import { formatIpv4, type Ipv4, networkContains } from '../net/address.ts';
 import type { RackConfig } from './rack-config.ts';
@@ -39,6 +40,10 @@ interface RecordFaults {
   readonly left: readonly RecordFault[];
   /** These records would take the name of a host or of the rack. */
   readonly taking: readonly RecordFault[];
+  /** These are never answered, because their names are delegated. */
+  readonly delegated: readonly Omit<RecordFault, 'reason'>[];
+  /** Reservations that do not get their name, because the rack has it. */
+  readonly nameless: readonly string[];
   /** These aliases lead in a circle unless a machine has the name where they lead: a wildcard that covers its own target. */
   readonly circling: readonly Omit<RecordFault, 'reason'>[];
 }
@@ -60,6 +65,10 @@ export function findNameOwners(config: NamedConfig, wanted: readonly NamedAddres
   return owners;
 }
 
+function textOf({ kind, address, mac: _none, ...params }: NameReport): string {
+  return DNS_EVENTS[kind].text({ ...params, ...(address === undefined ? {} : { address: formatIpv4(address) }) });
+}
+
 /** Below a wildcard; of no host. */
 const ANY_LABEL = 'any-other-name';
 
@@ -76,11 +85,14 @@ export function findRecordFaults(config: NamedConfig): RecordFaults {
       name === report.name && (report.type === undefined || type === report.type);
     const found = records.findIndex((one) => isSame(one) && one.data === report.data);
     const index = found === -1 ? records.findIndex(isSame) : found;
-    const { kind, address, mac: _none, ...params } = report;
-    const place = address === undefined ? {} : { address: formatIpv4(address) };
-    return { index, kind, reason: report.reason ?? '', message: DNS_EVENTS[kind].text({ ...params, ...place }) };
+    return { index, kind: report.kind, reason: report.reason ?? '', message: textOf(report) };
   });
   const facts = { names, zones: new Zones(config.dns), localZones: new LocalZones(config.dns.forwardZones) };
+  const delegated = records.flatMap(({ name: written, type }, index) => {
+    const [name, number] = [parseName(written), RECORD_TYPE_NUMBERS[type]];
+    if (name === undefined || !isDelegated(name, number, facts)) return [];
+    return { index, message: `The ${type} of ${name} is never answered: its name is delegated by an NS record` };
+  });
   const circling = records.flatMap(({ name, type, data }, index) => {
     const probed = parseName(name)?.replace(/^\*(?=\.)/, ANY_LABEL);
     const isLeft = type !== 'CNAME' || probed === undefined || faults.some((fault) => fault.index === index);
@@ -90,6 +102,11 @@ export function findRecordFaults(config: NamedConfig): RecordFaults {
   });
   return {
     circling,
+    delegated,
+    nameless: reports
+      .slice(0, known)
+      .filter(({ kind }) => kind === 'dns.name-conflict')
+      .map(textOf),
     left: faults.filter(({ kind }) => kind === 'dns.record-invalid'),
     taking: faults.filter(({ kind }) => kind === 'dns.name-conflict'),
   };

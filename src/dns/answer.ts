@@ -65,6 +65,19 @@ export function isEndless(name: string, facts: Pick<AnswerFacts, 'zones' | 'loca
   return answer.kind === 'reply' && answer.reply.rcode === RCODE.SERVFAIL;
 }
 
+/** True if a record is never answered, because its name is delegated to others; the addresses of their name servers come along with that. */
+export function isDelegated(
+  name: string,
+  type: number,
+  facts: Pick<AnswerFacts, 'zones' | 'localZones' | 'names'>,
+): boolean {
+  const answer = resolve(name, type, { ...facts, clients: [] });
+  if (answer.kind !== 'reply' || answer.reply.authoritative) return false;
+  const { authority, additional } = answer.reply;
+  const isOne = (one: DnsRecord): boolean => one.name === name && one.type === type;
+  return authority.length > 0 && ![...authority, ...additional].some(isOne);
+}
+
 function isClient(client: Ipv4, clients: readonly Ipv4Network[]): boolean {
   for (let index = 0; index < clients.length; index += 1) {
     const network = clients[index];

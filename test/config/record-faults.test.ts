@@ -53,6 +53,25 @@ for (const [name, records, faults] of LEFT)
       faults,
     ));
 
+test('a record of a delegated name is named, but not the addresses of its name servers', () => {
+  const { delegated } = faultsOf(
+    '{ name: sub.maas, type: NS, data: ns.sub.maas }, { name: ns.sub.maas, type: A, data: 10.20.0.5 }, ' +
+      '{ name: sub.maas, type: A, data: 10.20.0.6 }, { name: t.sub.maas, type: TXT, data: x }, { name: a.maas, type: A, data: 10.20.0.7 }',
+  );
+  assert.deepEqual(
+    delegated.map(({ index }) => index),
+    [2, 3],
+  );
+});
+
+test('a reservation of the rack’s own name is named', () => {
+  const own = FILE.replace('two-ids', 'rack-1');
+  const parsed = parseConfig(own);
+  const { nameless } = findRecordFaults(parsed.ok ? parsed.config : assert.fail(formatProblems('f', parsed.problems)));
+  assert.equal(nameless.length, 1);
+  assert.match(nameless[0] ?? '', /rack-1\.maas/);
+});
+
 test('a record that takes the name of a host or of the rack is named', () => {
   const { left, taking } = faultsOf(
     '{ name: two-ids.maas, type: A, data: 10.20.0.77 }, { name: rack-1.maas, type: A, data: 10.20.0.78 }',

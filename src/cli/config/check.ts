@@ -53,7 +53,8 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
   const waiting = parsed.ok
     ? [
         ...wideDoors(parsed.config).map(noteText),
-        ...[...(records?.taking ?? []), ...(records?.circling ?? [])].map(
+        ...(records?.nameless ?? []),
+        ...[...(records?.taking ?? []), ...(records?.circling ?? []), ...(records?.delegated ?? [])].map(
           ({ index, message }) => `dns.records[${index}]: ${message}`,
         ),
         ...absentLoaders(parsed.config.boot),
