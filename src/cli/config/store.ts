@@ -408,12 +408,13 @@ function ownerText(owner: ValueOwner, file: string): string {
 }
 
 function unknownKey(key: string, found: ShownConfig): RackError {
-  if (findKeyRule(key) !== undefined && nearestKey(key) === undefined && !key.startsWith(`${INTERFACES_KEY}.`))
+  const meant = nearestKey(key) ?? nearestName(key, networkKeys(found));
+  const isKey = findKeyRule(key) !== undefined && nearestKey(key) === undefined;
+  if (meant === key || (isKey && !key.startsWith(`${INTERFACES_KEY}.`)))
     return new RackError(
       'bad-argument',
       `${key}: it is not set, and has no fixed default; rackboot config show lists all`,
     );
-  const meant = nearestKey(key) ?? nearestName(key, networkKeys(found));
   const what = meant === undefined ? 'there is no such key, or it has no value' : 'there is no such key';
   const hint = meant === undefined ? '' : `did you mean ${meant}? `;
   return new RackError('bad-argument', `${key}: ${what}; ${hint}rackboot config show lists all`);
