@@ -64,6 +64,14 @@ export async function reserveHost({
   const found = await findConfig(config);
   const key = hostsKey(found, ip);
   const who = clientIn(client);
+  const rival = reservedIn(found).find(
+    ({ network, host }) => keyOf(network) === key && (String(host.ip) === ip || isOneClient(who, host)),
+  )?.host;
+  if (rival !== undefined)
+    throw new RackError(
+      'bad-argument',
+      `${String(rival.ip)} is kept for ${clientOf(rival)} already; to end that: rackboot hosts remove ${String(rival.ip)}`,
+    );
   const fqdn = fqdnOf(found, { ip, hostname });
   const owner = fqdn === undefined ? undefined : (await nameOwners(found, [{ ip, hostname }]))(fqdn, { ...who, ip });
   if (owner !== undefined) throw new RackError('bad-argument', `${fqdn} is the name of ${owner}: give another name`);
@@ -124,6 +132,15 @@ async function nameOwners(
   };
 }
 
+const isOneClient = (one: Settings, other: Settings): boolean =>
+  CLIENT_FIELDS.some((field) => {
+    const [wanted, has] = [one[field], other[field]];
+    if (wanted === undefined || has === undefined) return false;
+    return field === 'mac' ? parseMac(String(wanted)) === parseMac(String(has)) : wanted === has;
+  });
+
+const keyOf = (network: string): string => `${INTERFACES_KEY}.${network}.hosts`;
+
 const clientOf = (host: Settings): string =>
   CLIENT_FIELDS.flatMap((field) => {
     const value = host[field];
@@ -162,13 +179,13 @@ export async function removeHost({ config, host: name }: Where & { readonly host
     );
   }
   const effect = `${String(first.host.ip)} is no longer kept for ${clientOf(first.host)}.`;
-  return await editConfig({ config }, 'remove', `${INTERFACES_KEY}.${first.network}.hosts`, [first.host], effect);
+  return await editConfig({ config }, 'remove', keyOf(first.network), [first.host], effect);
 }
 
 /** Of the network that an address is in. */
 function hostsKey(found: FoundConfig, ip: string): string {
   const name = networkAt(found, ip);
-  if (name !== undefined) return `${INTERFACES_KEY}.${name}.hosts`;
+  if (name !== undefined) return keyOf(name);
   const known = found.config.clusterInterfaces.map((one) => `${one.name} ${formatNetwork(one.network)}`).join(', ');
   const why = parseIpv4(ip) === undefined ? 'is not an IPv4 address' : 'is in none of the networks';
   throw new RackError('bad-argument', `${ip} ${why}: ${known || 'there is none'}`);
@@ -281,7 +298,7 @@ export async function takeReservations(
   const flags = { config };
   const submit = async (list: readonly Candidate[], isTrial: boolean): Promise<void> => {
     const edits = [...Map.groupBy(list, ({ network }) => network)].map(([network, entries]) => ({
-      key: `${INTERFACES_KEY}.${network}.hosts`,
+      key: keyOf(network),
       value: undefined,
       entries: { kind: 'add', entries: entries.map(({ host }) => host) } as const,
     }));

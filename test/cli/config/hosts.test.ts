@@ -48,6 +48,15 @@ test('a dry run names those that the run takes, and the reasons for the others',
   await assert.rejects(add('printer', '10.20.0.10'), /client_id=printer/);
   await assert.rejects(add('52:54:00:00:01:07', '10.20.0.10', 'OK'), /name of 10\.20\.0\.50/);
   assert.equal(await add('client_id=printer', '10.20.0.10', 'printer'), 0);
+  for (const [client, ip] of [
+    ['52:54:00:00:01:08', '10.20.0.10'],
+    ['client_id=printer', '10.20.0.11'],
+  ] as const)
+    await assert.rejects(
+      add(client, ip),
+      /^RackError: 10\.20\.0\.10 is kept for client_id printer already; .*hosts remove 10\.20\.0\.10$/,
+    );
+  await assert.rejects(add('52-54-00-00-01-03', '10.20.0.11'), /10\.20\.0\.50 is kept for 52:54:00:00:01:03 already/);
 });
 
 test('a reservation takes no name of the rack, a record, or another machine', async (t) => {
