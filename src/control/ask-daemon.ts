@@ -38,16 +38,35 @@ interface AskOptions {
  * @param body URL-encoded parameters that do not fit into a path, or a body of another `contentType`; a refusal uses the names of `names`
  * @throws RackError `not-running`, `permission-denied`, `bad-argument`, `not-found`, `try-later`
  */
-export function askDaemon(
+export async function askDaemon(
   stateDir: string,
   path: string,
   method: ControlMethod = 'GET',
   body?: string,
   { contentType = FORM_TYPE, names = {}, answerMsMax = ANSWER_MS_MAX }: AskOptions = {},
 ): Promise<unknown> {
-  const socketPath = join(stateDir, CONTROL_SOCKET);
   const type = body === undefined ? {} : { 'Content-Type': contentType };
-  const headers = { Host: 'localhost', Accept: 'application/json', ...type };
+  const { status, text, isText } = await exchange(stateDir, { path, method, headers: type, body, answerMsMax });
+  if (status === 200 || status === 201) return isText ? text : parseAnswer(text, path);
+  if (status === 204) return undefined;
+  throw refusalOf(status, text, path, names);
+}
+
+interface Exchange {
+  readonly path: string;
+  readonly method: ControlMethod;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | undefined;
+  readonly answerMsMax: number;
+}
+
+/** One request, and its whole answer. */
+function exchange(
+  stateDir: string,
+  { path, method, headers: own, body, answerMsMax }: Exchange,
+): Promise<{ readonly status: number; readonly text: string; readonly isText: boolean }> {
+  const socketPath = join(stateDir, CONTROL_SOCKET);
+  const headers = { Host: 'localhost', Accept: 'application/json', ...own };
   return new Promise((resolve, reject) => {
     // A new connection each time: the daemon may have closed a kept one meanwhile, and a command must never be sent twice.
     const asking = request({ socketPath, path, method, headers, agent: false }, (answer) => {
@@ -63,11 +82,8 @@ export function askDaemon(
       });
       answer.on('error', reject);
       answer.on('end', () => {
-        const text = Buffer.concat(chunks).toString('utf8');
         const isText = /^text\/plain\b/.test(answer.headers['content-type'] ?? '');
-        if (answer.statusCode === 200 || answer.statusCode === 201) resolve(isText ? text : parseAnswer(text, path));
-        else if (answer.statusCode === 204) resolve(undefined);
-        else reject(refusalOf(answer.statusCode ?? 0, text, path, names));
+        resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8'), isText });
       });
     });
     asking.setTimeout(answerMsMax, () => {
@@ -119,7 +135,12 @@ export function followDaemon(
         if (answer.statusCode !== 200) return;
         const lines = rest.split('\n');
         rest = lines.pop() ?? '';
-        for (const line of lines) if (line !== '') onLine(parseAnswer(line, path));
+        try {
+          for (const line of lines) if (line !== '') onLine(parseAnswer(line, path));
+        } catch (error) {
+          reject(error);
+          asking.destroy();
+        }
       });
       answer.on('error', (error) => (error instanceof RackError ? reject(error) : resolve()));
       answer.on('end', () => {
