@@ -145,6 +145,8 @@ test('pages rendered at once are each in their own language, and the page names 
       assert.match(page, /<html lang="en">.*<title>2 machines .*aria-current="page">Machines</s);
   }));
 
+const ROOT = join(import.meta.dirname, '../../..');
+
 const BY_ENGLISH = /^(?:fields|forms\.hints|values\.(?:states|eventTypes)|power\.(?:driverLabels|parameters))\./;
 
 const at = (words: unknown, path: readonly string[]): unknown =>
@@ -165,7 +167,7 @@ function textsIn(section: object, path: readonly string[] = []): readonly (reado
 
 for (const file of ['ja', 'zh-Hant'])
   test(`each text of lang/${file}.json translates an English word, and has a place for each of its values`, () => {
-    const directory = join(import.meta.dirname, '../../../src/region/page/lang');
+    const directory = join(ROOT, 'src/region/page/lang');
     const faults = textsIn(JSON.parse(readFileSync(join(directory, `${file}.json`), 'utf8'))).flatMap(
       ([path, text]) => {
         const english = at(LANGUAGES[0].words, path);
@@ -181,3 +183,22 @@ for (const file of ['ja', 'zh-Hant'])
     );
     assert.deepEqual(faults, []);
   });
+
+/** Terms that are the same in every language. */
+const TERMS = /^(?:MTU|TTL|URL|VLAN)$/;
+
+const TEXT = /^(?:label|p|legend|h1|h2|button) (?:[\w-]+="[^"]*" )*(.*)$/;
+const TRANSLATED = /^ {4}\w+ (?:[\w-]+="[^"]*" )*(.*)$/;
+
+test('every label, hint and button of the forms is translated (fixtures/golden/forms.txt)', () => {
+  const lines = readFileSync(join(ROOT, 'fixtures/golden/forms.txt'), 'utf8').split('\n');
+  const english = lines.flatMap((line, index) => {
+    const [, text = ''] = TEXT.exec(line) ?? [];
+    if (!/[A-Za-z]{2}/.test(text) || TERMS.test(text) || line.includes(' lang=')) return [];
+    // Indented lines follow, one if both languages have the same; none: it is English in both.
+    const others = lines.slice(index + 1, index + 3).flatMap((other) => TRANSLATED.exec(other)?.[1] ?? []);
+    const begins = (other: string): boolean => text.length > 25 && other.startsWith(text.slice(0, 20));
+    return others.length === 0 || others.some((other) => other === text || begins(other)) ? [text] : [];
+  });
+  assert.deepEqual([...new Set(english)], []);
+});
