@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { readInstalled } from '../../files/browser-file.ts';
 import { findWish } from './login.ts';
+import { sentences } from './template.ts';
 import { completed, type Translation, type Words } from './words.ts';
 import { JAPANESE } from './words-ja.ts';
 import { TRADITIONAL_CHINESE } from './words-zh-hant.ts';
@@ -26,7 +27,9 @@ function translation(tag: string, name: string, file: string, computed: Translat
     tags: [tag],
     name,
     get words() {
-      own ??= completed(computed, JSON.parse(readInstalled(join(TEXTS, file))));
+      if (own !== undefined) return own;
+      const { happenings, ...texts } = JSON.parse(readInstalled(join(TEXTS, file)));
+      own = completed({ ...computed, happenings: { ...sentences(happenings), ...computed.happenings } }, texts);
       return own;
     },
   };

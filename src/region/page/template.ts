@@ -39,6 +39,17 @@ export function text<const Text extends string>(template: Text): (...values: Val
   return word;
 }
 
+/** The sentences of events, by code: each puts the parameters into its text. */
+export const sentences = (
+  texts: Readonly<Record<string, string>>,
+): Readonly<Record<string, (params: object) => string>> =>
+  Object.fromEntries(
+    Object.entries(texts).map(([code, template]) => [
+      code,
+      (params) => template.replace(NAME, (_place, name: string) => String(Reflect.get(params, name))),
+    ]),
+  );
+
 /** A translated text of the same kind as the English word: a text, or a function of the same values. */
 export function translated(template: unknown, english: unknown): unknown {
   if (typeof template !== 'string' || !isFunction(english)) return template;
