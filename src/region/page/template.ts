@@ -39,14 +39,14 @@ export function text<const Text extends string>(template: Text): (...values: Val
   return word;
 }
 
-/** The sentences of events, by code: each puts the parameters into its text. */
+/** The sentences of events, by code: each puts the parameters into its text, lists with commas. */
 export const sentences = (
   texts: Readonly<Record<string, string>>,
 ): Readonly<Record<string, (params: object) => string>> =>
   Object.fromEntries(
     Object.entries(texts).map(([code, template]) => [
       code,
-      (params) => template.replace(NAME, (_place, name: string) => String(Reflect.get(params, name))),
+      (params) => template.replace(NAME, (_place, name: string) => [Reflect.get(params, name)].flat().join(', ')),
     ]),
   );
 

@@ -101,7 +101,7 @@ test('events and remarks are sentences of the language of the page; what it lack
     code: 'work-overran',
     params: { status: 'deploying', minutes: 40, isRestarted: false, isWritten: false, seen: created },
   } as const;
-  const kept = { code: 'machines-kept-apart', params: { one: 'web1', other: 'web2' } } as const;
+  const kept = { code: 'machine-split-off', params: { machine: { hostname: 'web1', systemId: 'abc' } } } as const;
   const spoken = (own: typeof JAPANESE) =>
     withWords(own, () => [
       remarkText({ code: 'waits-for-hand', params: {} }),
