@@ -262,7 +262,7 @@ walkSeed('001', missing('chromium', 'gpg'), [
       await person.sees('DHCP is enabled in 10.20.0.0/24.');
       assert.deepEqual(fieldsOf(place, 'eth1', ['management', 'ip_range_low', 'ip_range_high']), {
         management: 2,
-        ip_range_low: '10.20.0.128',
+        ip_range_low: '10.20.0.160',
         ip_range_high: '10.20.0.254',
       });
     },
