@@ -132,11 +132,11 @@ async function nameOwners(
   };
 }
 
-const isOneClient = (one: Settings, other: Settings): boolean =>
+/** True if `entry` has an identifier of the client, however it is written. */
+const isOneClient = (client: Settings, entry: Settings): boolean =>
   CLIENT_FIELDS.some((field) => {
-    const [wanted, has] = [one[field], other[field]];
-    if (wanted === undefined || has === undefined) return false;
-    return field === 'mac' ? parseMac(String(wanted)) === parseMac(String(has)) : wanted === has;
+    const value = client[field];
+    return value !== undefined && isNamedBy(entry, { [field]: value });
   });
 
 const keyOf = (network: string): string => `${INTERFACES_KEY}.${network}.hosts`;
@@ -276,14 +276,7 @@ export async function takeReservations(
       fqdn === undefined ? undefined : names.has(fqdn) ? 'another reservation' : findOwner(fqdn, { ...one });
     const host: Settings = owner === undefined ? { ...one } : { ...client };
     const clash = [...present, ...candidates].find(
-      (known) =>
-        known.host.ip === one.ip ||
-        CLIENT_FIELDS.some(
-          (field) =>
-            known.network === network &&
-            host[field] !== undefined &&
-            isNamedBy(known.host, { [field]: host[field] ?? '' }),
-        ),
+      (known) => known.host.ip === one.ip || (known.network === network && isOneClient(host, known.host)),
     );
     if (network === undefined) left.push(`${hostText(host)}: in none of the networks`);
     else if (clash !== undefined) {
