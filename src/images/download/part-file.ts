@@ -14,21 +14,19 @@ import { createHash, type Hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { constants, type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
-import { isFields, parseJson } from '../../fields.ts';
+import { parseJson } from '../../fields.ts';
 import { replaceFile } from '../../files/new-file.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { syncDirectory } from '../publication.ts';
-import type { KeptFile } from './range-answer.ts';
+import { type KeptFile, keptFileShape } from './range-answer.ts';
 import type { DownloadRequest } from './request.ts';
 
 const READ_BYTES = 1024 * 1024;
 
 /** The file of a part, with the configured URL of its last bytes. */
-interface PartRecord {
-  readonly file: KeptFile;
-  readonly source: string;
-}
+const recordShape = z.object({ file: keptFileShape, source: z.string() });
 
 export const partPath = ({ directory, name, bytes }: DownloadRequest): string =>
   join(directory, `${name}${bytes === undefined ? '' : `-${bytes}`}.part`);
@@ -43,7 +41,7 @@ const wantedOf = ({ bytes, digest }: DownloadRequest): string => `${bytes ?? ''}
 export class PartFile {
   readonly #request: DownloadRequest;
   readonly #file: FileHandle;
-  #record: PartRecord | undefined;
+  #record: z.output<typeof recordShape> | undefined;
   #hash: Hash;
   #bytes = 0;
 
@@ -139,7 +137,7 @@ export class PartFile {
   }
 }
 
-function readRecord(request: DownloadRequest): PartRecord | undefined {
+function readRecord(request: DownloadRequest): z.output<typeof recordShape> | undefined {
   let text: string;
   try {
     text = readFileSync(partFiles(request)[1], 'utf8');
@@ -147,15 +145,7 @@ function readRecord(request: DownloadRequest): PartRecord | undefined {
     if (osErrorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
-  const record = parseJson(text);
-  if (!isFields(record) || record.wanted !== wantedOf(request) || !isFields(record.file)) return undefined;
-  const { source } = record;
-  const { place, total, validator } = record.file;
-  if (typeof source !== 'string' || typeof place !== 'string') return undefined;
-  if (total !== undefined && typeof total !== 'number') return undefined;
-  const isKnown = isFields(validator) && typeof validator.value === 'string';
-  const kind = isKnown && validator.kind === 'etag' ? 'etag' : 'date';
-  return { file: { place, total, validator: isKnown ? { kind, value: String(validator.value) } : undefined }, source };
+  return recordShape.extend({ wanted: z.literal(wantedOf(request)) }).safeParse(parseJson(text)).data;
 }
 
 /** @returns false if the signal came first, or the file is shorter */

@@ -11,26 +11,23 @@
 //    that leaves a gap is refused.
 // 4. A document, which has no digest, must show its end: by a length or by chunks.
 
+import { z } from 'zod';
 import { AttemptFailure, type AttemptFault } from './fault.ts';
 import type { AnswerHeaders } from './web-client.ts';
 
 /** A Last-Modified this much older than the Date is strong (RFC 9110 §8.8.2.2), in milliseconds. */
 const STRONG_AFTER_MS = 1000;
 
-interface Validator {
-  readonly kind: 'etag' | 'date';
-  readonly value: string;
-}
-
 /** The file to which the kept bytes belong. */
-export interface KeptFile {
+export const keptFileShape = z.object({
   /** The URL after redirects, without query and password: signed URLs differ each time. */
-  readonly place: string;
+  place: z.string(),
   /** Strong; undefined: none. */
-  readonly validator: Validator | undefined;
+  validator: z.object({ kind: z.enum(['etag', 'date']), value: z.string() }).optional(),
   /** Undefined: unknown. */
-  readonly total: number | undefined;
-}
+  total: z.number().optional(),
+});
+export type KeptFile = Readonly<z.output<typeof keptFileShape>>;
 
 export interface Wanted {
   readonly from: number;
@@ -139,7 +136,7 @@ export const lengthOf = (headers: AnswerHeaders): number | undefined =>
     : Number(headers['content-length']);
 
 /** The strong validator of an answer; undefined: none. */
-export function validatorOf(headers: AnswerHeaders): Validator | undefined {
+export function validatorOf(headers: AnswerHeaders): KeptFile['validator'] {
   const { etag, date } = headers;
   if (etag !== undefined && /^"[^"]{0,200}"$/.test(etag)) return { kind: 'etag', value: etag };
   const modified = headers['last-modified'];

@@ -18,9 +18,9 @@
 
 import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
+import { z } from 'zod';
 import { shellWord } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
-import { isFields, parseJson } from '../../fields.ts';
 import { ownPlace } from '../../files/own-names.ts';
 import { removeDownload } from '../download/part-file.ts';
 import type { Download, DownloadRequest } from '../download/request.ts';
@@ -40,7 +40,7 @@ import {
 import { judgeSystem, type SystemFacts, SystemInspector } from '../image-system.ts';
 import { makeDirectories, publishFile } from '../publication.ts';
 import { contentOf, type ImageOffer, importedContent, isImportOf, offerName } from '../sources/offer.ts';
-import { prepareSeen, readSeenText } from '../sources/seen-documents.ts';
+import { prepareSeen, readRecord } from '../sources/seen-documents.ts';
 import { asStoreError } from '../store-error.ts';
 import { judgeBlob, openStored } from '../stored-blob.ts';
 import { downloadOf, fetchFile, heldBy, type ImportTerms } from './file-fetch.ts';
@@ -79,12 +79,8 @@ function wasDeliveredBefore(tree: string, offer: ImageOffer, content: string): b
   return at !== -1 && files.indexOf(hashOf(content)) > at;
 }
 
-function readDelivered(tree: string, name: string): readonly string[] {
-  const text = readSeenText(tree, name);
-  const found = text === undefined ? undefined : parseJson(text);
-  if (!isFields(found) || found.name !== name || !Array.isArray(found.files)) return [];
-  return found.files.filter((file) => typeof file === 'string').slice(-FILES_MAX);
-}
+const readDelivered = (tree: string, name: string): readonly string[] =>
+  readRecord(tree, name, z.object({ name: z.literal(name), files: z.array(z.string()) }))?.files ?? [];
 
 const FILE_BYTES_MAX = 64 * 1024 ** 3;
 

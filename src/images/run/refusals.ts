@@ -5,8 +5,9 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { osErrorCode } from '../../errors.ts';
-import { isFields, parseJson } from '../../fields.ts';
+import { parseJson } from '../../fields.ts';
 import { replaceFile } from '../../files/new-file.ts';
 import { readVersion } from '../../files/program-version.ts';
 import type { DownloadRequest } from '../download/request.ts';
@@ -14,18 +15,20 @@ import type { DownloadRequest } from '../download/request.ts';
 const REMEMBERED =
   'an earlier import found this; the file is not downloaded again for two weeks, or until the image is deleted';
 
-interface Refusal {
+const recordShape = z.object({
   /** The refused use: an architecture, or the format of a root. */
-  readonly as: string;
-  readonly why: string;
-}
+  as: z.string(),
+  why: z.string(),
+  /** The version of Rackboot. */
+  by: z.string(),
+});
 
 type RefusedFile = Pick<DownloadRequest, 'directory' | 'name'>;
 
 const refusalPath = ({ directory, name }: RefusedFile): string => join(directory, `${name}.refused`);
 
 /** Remembers a refused file. @throws the system's error */
-export async function noteRefusal(file: RefusedFile, refusal: Refusal): Promise<void> {
+export async function noteRefusal(file: RefusedFile, refusal: Omit<z.output<typeof recordShape>, 'by'>): Promise<void> {
   const path = refusalPath(file);
   const text = `${JSON.stringify({ ...refusal, by: readVersion() })}\n`;
   await replaceFile(path, `${path}.new`, () => text, 0o644);
@@ -34,9 +37,8 @@ export async function noteRefusal(file: RefusedFile, refusal: Refusal): Promise<
 /** @returns the earlier refusal of this version for this use; undefined: none. */
 export function readRefusal(file: RefusedFile, as: string): string | undefined {
   try {
-    const found = parseJson(readFileSync(refusalPath(file), 'utf8'));
-    if (!isFields(found) || found.as !== as || found.by !== readVersion()) return undefined;
-    return typeof found.why === 'string' ? `${found.why} (${REMEMBERED})` : undefined;
+    const found = recordShape.safeParse(parseJson(readFileSync(refusalPath(file), 'utf8'))).data;
+    return found?.as === as && found.by === readVersion() ? `${found.why} (${REMEMBERED})` : undefined;
   } catch (error) {
     if (osErrorCode(error) === 'ENOENT') return undefined;
     throw error;

@@ -13,9 +13,10 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, utimesSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
 import { osErrorCode } from '../../errors.ts';
-import { isFields, parseJson } from '../../fields.ts';
+import { parseJson } from '../../fields.ts';
 import { ownPlace } from '../../files/own-names.ts';
 import { makeDirectories, publishFile } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
@@ -72,10 +73,8 @@ async function writeSeen(tree: string, url: string, updatedMs: number): Promise<
 }
 
 /** @returns undefined if no usable time is remembered */
-function readSeen(tree: string, url: string): number | undefined {
-  const found = parseJson(readSeenText(tree, url) ?? '');
-  return isFields(found) && found.url === url && typeof found.updatedMs === 'number' ? found.updatedMs : undefined;
-}
+const readSeen = (tree: string, url: string): number | undefined =>
+  readRecord(tree, url, z.object({ url: z.literal(url), updatedMs: z.number() }))?.updatedMs;
 
 /** Makes the directory of the records. @returns the path of the record of `key` Rejects with the system's error. */
 export async function prepareSeen(tree: string, key: string): Promise<string> {
@@ -83,12 +82,12 @@ export async function prepareSeen(tree: string, key: string): Promise<string> {
   return pathOf(tree, key);
 }
 
-/** Reads a record; undefined if it is missing. @throws RackError `store-unwritable` */
-export function readSeenText(tree: string, key: string): string | undefined {
+/** Reads the record of `key`; undefined if there is none of this shape. @throws RackError `store-unwritable` */
+export function readRecord<T>(tree: string, key: string, shape: z.ZodType<T>): T | undefined {
   try {
     const text = readFileSync(pathOf(tree, key), 'utf8');
     noteNeeded(pathOf(tree, key));
-    return text;
+    return shape.safeParse(parseJson(text)).data;
   } catch (error) {
     if (osErrorCode(error) === 'ENOENT') return undefined;
     throw asStoreError(error, seenDirectory(tree));

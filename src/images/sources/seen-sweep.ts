@@ -7,7 +7,8 @@
 import { readFileSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isFields, parseJson } from '../../fields.ts';
+import { z } from 'zod';
+import { parseJson } from '../../fields.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { seenDirectory } from './seen-documents.ts';
 
@@ -15,6 +16,8 @@ import { seenDirectory } from './seen-documents.ts';
 const SEEN_MAX = 8192;
 const FORGOTTEN_MS = 365 * 24 * 60 * 60 * 1000;
 const NAME = /^[0-9a-f]{32}\.json$/;
+
+const recordShape = z.union([z.object({ name: z.string() }), z.object({ url: z.string() })]);
 
 interface SeenFile {
   readonly path: string;
@@ -49,13 +52,11 @@ function excess(files: readonly SeenFile[]): readonly SeenFile[] {
   return removed;
 }
 
-/** The host of a URL, or the source of delivered files (delivered-files.ts); empty if the record is unreadable. */
+/** The host of a URL, or the source of delivered files (image-import.ts); empty if the record is unreadable. */
 function siteOf(path: string): string {
   try {
-    const found = parseJson(readFileSync(path, 'utf8'));
-    if (!isFields(found)) return '';
-    if (typeof found.name === 'string') return found.name.split(' ')[0] ?? '';
-    return typeof found.url === 'string' ? (URL.parse(found.url)?.host ?? '') : '';
+    const found = recordShape.parse(parseJson(readFileSync(path, 'utf8')));
+    return ('name' in found ? found.name.split(' ')[0] : URL.parse(found.url)?.host) ?? '';
   } catch {
     return '';
   }
