@@ -9,21 +9,11 @@ import { openHashed } from '../terminal/hashed-file.ts';
 import { requestOf } from './call.ts';
 import type { Action } from './description.ts';
 import { type AskRegion, jsonIn, type RegionAnswer } from './region-request.ts';
-import { sendPiece } from './upload-piece.ts';
+import { findUpload, sendPiece, setsShape } from './upload-piece.ts';
 
 const CONTENT = /^content@=(.*)$/s;
 
-const createdShape = z.looseObject({
-  sets: z.record(
-    z.string(),
-    z.looseObject({
-      files: z.record(
-        z.string(),
-        z.looseObject({ upload_uri: z.string().optional(), received: z.int().min(0).optional() }),
-      ),
-    }),
-  ),
-});
+const createdShape = z.looseObject({ sets: setsShape });
 
 /** @returns the answer to show, to the creation or to a refused piece; undefined: not an upload */
 export async function uploadNamed(
@@ -37,10 +27,10 @@ export async function uploadNamed(
   try {
     const others = words.filter((word) => !CONTENT.test(word) && !/^(?:sha256|size)=/.test(word));
     const created = await ask(requestOf(action, [...others, `sha256=${file.sha256}`, `size=${file.bytes}`]));
-    const begun = uploadIn(created);
-    if (begun === undefined) return created;
-    for (let at = begun.received; at < file.bytes; ) {
-      const { answer, next } = await sendPiece(ask, { file, name: path, uri: begun.uri }, at);
+    const resource = created.status < 300 ? createdShape.safeParse(jsonIn(created)).data : undefined;
+    const { uri, received } = findUpload(resource?.sets ?? {}, file) ?? { uri: '', received: file.bytes };
+    for (let at = received; at < file.bytes; ) {
+      const { answer, next } = await sendPiece(ask, { file, name: path, uri }, at);
       if (answer.status >= 300) return answer;
       at = next;
     }
@@ -57,11 +47,3 @@ function uploadedFile({ method, op, path }: Action, words: readonly string[]): s
 
 export const isUpload = (action: Action, words: readonly string[]): boolean =>
   uploadedFile(action, words) !== undefined;
-
-/** MAAS, which does not say how much it has, gets the file from its beginning. */
-function uploadIn(answer: RegionAnswer): { readonly uri: string; readonly received: number } | undefined {
-  const sets = answer.status < 300 ? createdShape.safeParse(jsonIn(answer)).data?.sets : undefined;
-  const files = Object.values(sets ?? {}).flatMap((set) => Object.values(set.files));
-  const { upload_uri: uri, received = 0 } = files.find((one) => one.upload_uri !== undefined) ?? {};
-  return uri?.startsWith('/MAAS/') === true ? { uri, received } : undefined;
-}

@@ -1,15 +1,41 @@
-// Sends one piece of a file to the `upload_uri` of a region.
+// An upload that a region has begun: where it continues, and how it gets the next piece.
 //
 // Source: the maas command line: PUTs of 4 MiB.
 //
 // 1. Only the piece is in memory.
 // 2. Each piece names its position in the file (`Content-Range`, Rackboot's extension), so a region never adds one twice.
 
+import { z } from 'zod';
 import { type HashedFile, readPiece } from '../terminal/hashed-file.ts';
 import type { AskRegion, RegionAnswer } from './region-request.ts';
 
 /** In bytes, as MAAS accepts. */
 export const PIECE_BYTES = 4 * 1024 * 1024;
+
+const fileShape = z.looseObject({
+  size: z.number(),
+  sha256: z.string(),
+  complete: z.boolean(),
+  received: z.int().min(0).optional(),
+  upload_uri: z.string().startsWith('/MAAS/').optional(),
+});
+/** The files of a boot resource, by version and name. */
+export const setsShape = z.record(z.string(), z.looseObject({ files: z.record(z.string(), fileShape) }));
+
+interface Begun {
+  /** Of the next piece; empty: the region awaits none. */
+  readonly uri: string;
+  readonly received: number;
+}
+
+/** The upload of a file; undefined: none has begun. MAAS does not say how much it has, so it gets the file from its beginning. */
+export function findUpload(sets: z.output<typeof setsShape>, { bytes, sha256 }: HashedFile): Begun | undefined {
+  const files = Object.values(sets).flatMap((set) => Object.values(set.files));
+  const begun = files.find((file) => !file.complete && file.size === bytes && file.sha256 === sha256);
+  if (begun === undefined) return undefined;
+  const { upload_uri: uri = '', received = 0 } = begun;
+  return { uri, received: uri === '' ? bytes : received };
+}
 
 interface SentFile {
   readonly file: HashedFile;

@@ -1,12 +1,10 @@
 // `rackboot images upload NAME FILE`: uploads an image in pieces to the region of this host, or to a remote one (--url, --profile).
 //
-//   hash the file ─▶ was this upload begun before? ─┬─ yes ─▶ from its last byte ─┐
-//                                                  └─ no ─▶ create ──────────────┴▶ pieces ─▶ wait for the image
-//                                                            a lost connection: ask where to continue
+//   hash the file ─▶ create, which continues the same upload ─▶ pieces from its last byte ─▶ wait for the image
+//                                                                a lost connection: ask where to continue
 //
 // 1. Repeating the command continues an interrupted upload of the same file.
-// 2. Each piece names its place, so none is added twice. MAAS does not say where to continue, so it gets the file from
-//    its beginning.
+// 2. Each piece names its place, so none is added twice.
 
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -26,7 +24,7 @@ import { describeRoot, inspectRoot, isRoot, type RootFacts, RootFault } from '..
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { readProfile } from '../clients/profiles.ts';
 import { type AskRegion, askAs, askSocket, type RegionAnswer, type RegionRequest } from '../clients/region-request.ts';
-import { PIECE_BYTES, sendPiece } from '../clients/upload-piece.ts';
+import { findUpload, PIECE_BYTES, sendPiece, setsShape } from '../clients/upload-piece.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { type HashedFile, openHashed } from '../terminal/hashed-file.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
@@ -79,21 +77,13 @@ const TYPES: readonly (readonly [end: RegExp, type: string])[] = [
   [/\.(?:squashfs|sqfs)$/i, 'squashfs'],
 ];
 
-const fileShape = z.looseObject({
-  filetype: z.string(),
-  size: z.number(),
-  sha256: z.string(),
-  complete: z.boolean(),
-  received: z.number().optional(),
-  upload_uri: z.string().optional(),
-});
 const resourceShape = z.looseObject({
   id: z.number(),
   name: z.string(),
   architecture: z.string(),
   complete: z.boolean().optional(),
   import: z.looseObject({ state: z.string(), reason: z.string().nullable() }).nullish(),
-  sets: z.record(z.string(), z.looseObject({ files: z.record(z.string(), fileShape) })).optional(),
+  sets: setsShape.optional(),
 });
 type Resource = z.output<typeof resourceShape>;
 
@@ -170,7 +160,7 @@ class Upload {
 
   /** @returns the image, and how many bytes the region already had */
   async run(): Promise<{ readonly resource: Resource; readonly from: number }> {
-    const begun = (await this.#find()) ?? (await this.#create());
+    const begun = await this.#create();
     const { received: from } = begun;
     if (from > 0 && !this.#flags.json) print(`Continuing after ${formatBytes(from)}`);
     await this.#send(begun);
@@ -178,18 +168,13 @@ class Upload {
     return { resource: await this.#waitFor(begun.id), from };
   }
 
-  async #find(): Promise<Place | undefined> {
-    const listed = z.array(resourceShape).parse(await this.#read(`${RESOURCES}?type=uploaded`));
-    const wanted = listed.find((one) => one.name === this.#name && one.architecture === this.#architecture);
-    return wanted === undefined ? undefined : placeIn(await this.#resource(wanted.id), this.#file);
-  }
-
   async #create(): Promise<Place> {
-    const { name, title, file } = this.#flags;
+    const { name, title, file, arch } = this.#flags;
     const { bytes, sha256 } = this.#file;
     const filetype = fileTypeOf(this.#flags);
     await checkHead(this.#file, file, filetype);
-    const fields = { name, architecture: this.#architecture, filetype, sha256, size: String(bytes) };
+    const architecture = arch.includes('/') ? arch : `${arch}/generic`;
+    const fields = { name, architecture, filetype, sha256, size: String(bytes) };
     const form = new URLSearchParams({ ...fields, ...(title === undefined ? {} : { title }) });
     const answer = await this.#call({
       method: 'POST',
@@ -271,11 +256,7 @@ class Upload {
   }
 
   async #resource(id: number): Promise<Resource> {
-    return resourceShape.parse(await this.#read(`${RESOURCES}${id}/`));
-  }
-
-  async #read(path: string): Promise<unknown> {
-    return this.#accept(await this.#call({ method: 'GET', path }));
+    return resourceShape.parse(this.#accept(await this.#call({ method: 'GET', path: `${RESOURCES}${id}/` })));
   }
 
   async #call(request: RegionRequest): Promise<RegionAnswer> {
@@ -300,14 +281,6 @@ class Upload {
     if (status === 404) throw new RackError('not-found', `${this.#target.name}: ${reason}`);
     const mayRepeat = status === 409 || status === 429 || status >= 500;
     throw new RackError(mayRepeat ? 'not-running' : 'bad-argument', `${this.#target.name}: ${reason}`);
-  }
-
-  get #name(): string {
-    return this.#flags.name.includes('/') ? this.#flags.name : `custom/${this.#flags.name}`;
-  }
-
-  get #architecture(): string {
-    return this.#flags.arch.includes('/') ? this.#flags.arch : `${this.#flags.arch}/generic`;
   }
 }
 
@@ -350,15 +323,10 @@ const failed = ({ import: state }: Resource): RackError =>
   new RackError('bad-argument', state?.reason ?? 'the region refused the image');
 
 /** The progress of an upload; undefined: there is none, or it has failed. */
-function placeIn(resource: Resource, { bytes, sha256 }: HashedFile): Place | undefined {
+function placeIn(resource: Resource, file: HashedFile): Place | undefined {
   const { id, sets = {}, import: state } = resource;
-  const files = Object.values(sets).flatMap((set) => Object.values(set.files));
-  const file = files.find((one) => !one.complete && one.size === bytes && one.sha256 === sha256);
-  if (file === undefined || state?.state === 'failed') return undefined;
-  // A complete file is being converted.
-  const versions = versionsIn(resource);
-  if (file.upload_uri === undefined) return { id, uri: '', received: bytes, versions };
-  return { id, uri: file.upload_uri, received: file.received ?? 0, versions };
+  const begun = state?.state === 'failed' ? undefined : findUpload(sets, file);
+  return begun && { ...begun, id, versions: versionsIn(resource) };
 }
 
 const versionsIn = ({ sets = {} }: Resource): readonly string[] =>

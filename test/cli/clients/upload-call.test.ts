@@ -27,6 +27,7 @@ const CREATE: Action = {
   doc: 'Upload.\n\n:param content: The file.',
 };
 const WORDS = ['name=custom/site', 'architecture=amd64/generic', `content@=${file}`];
+const FILE = { sha256, size: content.length, complete: false };
 const PLACE = '/MAAS/api/2.0/boot-resources/7/upload/3/';
 const answer = (status: number, value: unknown): RegionAnswer => ({
   status,
@@ -59,7 +60,7 @@ test('only a new boot resource with the content of a file is an upload', async (
 });
 
 test('the resource is made with size and hash, then the pieces follow in order', async () => {
-  const { asked, ask } = region({ 'root-dd': { sha256, upload_uri: PLACE } });
+  const { asked, ask } = region({ 'root-dd': { ...FILE, upload_uri: PLACE } });
   const made = await uploadNamed(CREATE, [...WORDS, 'size=1'], ask);
   assert.equal(made?.status, 201);
   const [create, ...pieces] = asked;
@@ -80,17 +81,17 @@ test('the resource is made with size and hash, then the pieces follow in order',
 
 test('an upload that the region continues is sent from the bytes that it has', async () => {
   const received = 4 * 1024 * 1024;
-  const { asked, ask } = region({ 'root-dd': { sha256, upload_uri: PLACE, received } });
+  const { asked, ask } = region({ 'root-dd': { ...FILE, upload_uri: PLACE, received } });
   assert.equal((await uploadNamed(CREATE, WORDS, ask))?.status, 201);
   const [, ...pieces] = asked;
   assert.ok(Buffer.concat(pieces.map(({ body }) => Buffer.from(body?.bytes ?? []))).equals(content.subarray(received)));
 });
 
 test('a file that the region has already is not sent, and a refused piece ends the upload', async () => {
-  const there = region({ 'root-dd': { sha256 } });
+  const there = region({ 'root-dd': { ...FILE, complete: true } });
   assert.equal((await uploadNamed(CREATE, WORDS, there.ask))?.status, 201);
   assert.equal(there.asked.length, 1);
-  const refusing = region({ 'root-dd': { sha256, upload_uri: PLACE } }, 400);
+  const refusing = region({ 'root-dd': { ...FILE, upload_uri: PLACE } }, 400);
   assert.equal((await uploadNamed(CREATE, WORDS, refusing.ask))?.status, 400);
   assert.equal(refusing.asked.length, 2);
   await assert.rejects(uploadNamed(CREATE, ['content@=/nonexistent/file'], there.ask), { code: 'not-found' });

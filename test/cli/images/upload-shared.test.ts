@@ -28,7 +28,6 @@ async function upload(before: object, after: object | undefined): Promise<number
     const sets = isEnded ? after : { ...before, upload: setOf(UPLOAD) };
     if (request.method === 'PUT') isEnded = true;
     if (request.method === 'PUT' || sets === undefined) response.writeHead(404).end('There is no upload 1.');
-    else if (request.url?.includes('type=uploaded') === true) answerJson(response, []);
     else {
       const complete = !('upload' in sets);
       answerJson(response, { id: 1, name: 'custom/site', architecture: 'amd64/generic', complete, import: null, sets });

@@ -68,8 +68,7 @@ for (const [title, isAnswered, message] of [
       if (request.method === 'PUT') {
         if (isAnswered) response.writeHead(503).end('busy');
         pieces.resolve();
-      } else if (request.url?.includes('type=uploaded') === true) answerJson(response, []);
-      else answerJson(response, resource({}, false));
+      } else answerJson(response, resource({}, false));
     };
     const before = process.listeners('SIGHUP');
     await withRegion(answer, async (begin) => {
@@ -92,8 +91,7 @@ test('an upload of a root tells what a deployment needs and the root lacks', asy
     const answer: RequestListener = (request, response) => {
       if (request.method === 'PUT') isOver = true;
       const file = { size: content.length, sha256: hash, complete: isOver };
-      if (request.url?.includes('type=uploaded') === true) answerJson(response, []);
-      else answerJson(response, resource(file, isOver));
+      answerJson(response, resource(file, isOver));
     };
     const { text, complaint } = await withRegion(answer, (_, upload) =>
       printedBy(() => upload({ file: join(place, 'site.tgz'), json: false })),
@@ -117,8 +115,7 @@ for (const [title, later, isRefused] of [
       if (request.method === 'PUT' || (isOver && later === undefined)) {
         isOver = true;
         response.writeHead(404).end('There is no upload 1');
-      } else if (request.url?.includes('type=uploaded') === true) answerJson(response, []);
-      else answerJson(response, isOver ? later : resource({}, false));
+      } else answerJson(response, isOver ? later : resource({}, false));
     };
     await withRegion(answer, async (upload) => {
       const { result, text } = await printedBy(() =>
