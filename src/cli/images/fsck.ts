@@ -1,34 +1,50 @@
 // `rackboot images fsck`: reads all content of the store, moves damaged content out of it, and downloads it again.
 //
-// 1. An image is repaired by its own files from any source, or replaced by a newer one of its own source, by nothing
-//    else.
+// 1. An image, a boot loader or an installer is repaired by its own files from any source, or replaced by a newer one of
+//    its own source, by nothing else. For others, the problem has the command that mends it.
 // 2. The copy of a region's image is left to the rack, which copies it again.
-// 3. Boot loaders, installers and environments are not in the store: they are compared with their manifests (fsck-parts.ts).
+// 3. Boot loaders, installers and environments are not in the store: they are compared with their manifests.
 
 import { dirname } from 'node:path';
 import { readImageSources } from '../../config/image-sources.ts';
 import { counted, listed } from '../../counted.ts';
 import { errorText, RackError } from '../../errors.ts';
+import type { Wanted } from '../../images/engine/import-named.ts';
 import { bytesMovedAside, type CheckedContent, damagedOf } from '../../images/image-check.ts';
 import { COPY_SOURCE, formatImageName, hasBlob, readImages, type StoredImage } from '../../images/image-store.ts';
 import { type CheckedPart, originOf, partName } from '../../images/run/part-check.ts';
+import { INSTALLER, LOADER } from '../../images/sources/offer.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { type KnownSources, readKnownSources } from './boot-sources.ts';
 import { removalsOf } from './disk-images.ts';
 import { haveDone } from './engine.ts';
-import { copiedAgain, describePart, isLost, type PartRepair, repairParts, unimported } from './fsck-parts.ts';
 import { enterImageTree, type ImageTree, treeOption } from './image-tree.ts';
 import { importFrom } from './import.ts';
-import { addedNotes } from './named-images.ts';
+import { addedNotes, partNote } from './named-images.ts';
 import type { FsckFlags } from './options.ts';
 
 const NAMED_MAX = 8;
 
+/** A damaged image or part. */
+interface Lost {
+  readonly name: string;
+  /** Undefined: a part. */
+  readonly image?: StoredImage;
+  /** Its source; undefined: it comes from none, or it is a copy. */
+  readonly origin: string | undefined;
+  /** How it comes back without a source. */
+  readonly note: string;
+  /** From which other sources its files may come. */
+  readonly mayHave: (source: ImageSource) => boolean;
+  readonly files: Omit<Extract<Wanted, { readonly lost: unknown }>['lost'], 'source'>;
+}
+
 interface Repair {
-  readonly image: StoredImage;
-  /** Undefined: none. */
+  readonly lost: Lost;
+  /** Of an image; undefined: none. */
   readonly imported?: StoredImage;
+  /** Undefined: it was repaired. */
   readonly problem?: string;
 }
 
@@ -47,24 +63,29 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
   const bad = checked.filter(({ state }) => state.kind !== 'whole');
   const badParts = parts.filter(({ files }) => files.some(({ state }) => state.kind !== 'whole'));
   if (!flags.json) for (const line of [...bad.map(describe), ...badParts.flatMap(describePart)]) printError(line);
-  const lost = eachOnce(bad.filter((content) => !isLeft(content)).flatMap(({ images }) => images));
-  const lostParts = badParts.filter(({ files }) => files.some(isLost));
-  const repairs = flags.report ? [] : await importAgain(lost, sources, place, flags);
-  const partRepairs = flags.report ? [] : await importPartsAgain(lostParts, sources, place, flags);
-  const swept = flags.report ? { freed: 0, problems: [] } : await sweep(place);
+  const lost = eachOnce(bad.filter(isLost).flatMap(({ images }) => images));
+  const notes = addedNotes(lost, treeOption(flags));
+  const wanted = [
+    ...lost.map((image) => lostImage(image, notes.get(image) ?? '')),
+    ...badParts.filter(({ files }) => files.some(isLost)).map((part) => lostPart(part, treeOption(flags))),
+  ];
+  const repairs = flags.report ? [] : await repairAll(wanted, sources, place, flags.json);
+  const { freed, problems: unswept } = flags.report ? { freed: 0, problems: [] } : await sweep(place);
   const { problems: unread, unusable } = readImages(tree);
-  const troubles = [...unread, ...problems, ...swept.problems];
-  const { freed } = swept;
-  const repaired = new Set(partRepairs.flatMap(({ name, problem }) => (problem === undefined ? [name] : [])));
-  const leftParts = badParts.filter((part) => flags.report || !repaired.has(partName(part)));
-  const left = flags.report ? lost.length : repairs.filter(({ imported }) => imported === undefined).length;
-  const unreadable = bad.filter(isLeft).length;
+  const troubles = [...unread, ...problems, ...unswept];
+  const repaired = new Set(repairs.flatMap(({ lost, problem }) => (problem === undefined ? [lost.name] : [])));
+  const left = bad.filter(
+    (content) => !isLost(content) || content.images.some((image) => !repaired.has(formatImageName(image))),
+  );
+  const wrong = left.length + wrongFiles(badParts.filter((part) => !repaired.has(partName(part))));
   if (flags.json)
     printJson({
       contents: checked,
-      repairs,
+      repairs: repairs.flatMap(({ lost: { image }, ...repair }) => (image === undefined ? [] : [{ image, ...repair }])),
       parts: parts.map(({ manifest: _, ...part }) => part),
-      partRepairs,
+      partRepairs: repairs.flatMap(({ lost: { name, image }, problem }) =>
+        image === undefined ? [{ name, problem }] : [],
+      ),
       unchecked: others,
       freed,
       problems: troubles,
@@ -72,22 +93,16 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
   else {
     for (const problem of troubles) printError(problem);
     for (const line of removalsOf(unusable, treeOption(flags))) printError(line);
-    const lostStill = new Set(
-      repairs.flatMap(({ image, imported }) => (imported === undefined ? [formatImageName(image)] : [])),
-    );
-    const isWrong = (content: CheckedContent): boolean =>
-      flags.report || isLeft(content) || content.images.some((image) => lostStill.has(formatImageName(image)));
     const found = bad.length + wrongFiles(badParts);
     const count = checked.length + parts.reduce((sum, { files }) => sum + files.length, 0);
     const missed = troubles.length === 0 ? '' : ', but not everything could be checked';
-    const wrong = bad.filter(isWrong).length + wrongFiles(leftParts);
     print(`Checked ${counted(count, 'file')}: ${verdict(found, wrong)}${missed}.`);
     if (others.length > 0) print(`Not checked, because Rackboot has no hashes of it: ${listed(others, NAMED_MAX)}.`);
     if (freed > 0) print(`Freed ${formatBytes(freed)} that no image needs.`);
     const kept = bytesMovedAside(tree);
     if (kept > 0) print(`Damaged files kept in ${damagedOf(tree)}: ${formatBytes(kept)}; delete what you do not need.`);
   }
-  return left + unreadable + leftParts.length + troubles.length > 0 ? 1 : 0;
+  return wrong + troubles.length > 0 ? 1 : 0;
 }
 
 /** Removes what no image needs. @returns the freed bytes, and failures */
@@ -114,17 +129,17 @@ function verdict(found: number, left: number): string {
     : `${found} wrong, of which ${found - left} repaired, ${left} still wrong`;
 }
 
-/** True for content that another import cannot bring back. */
-const isLeft = ({ state: { kind } }: CheckedContent): boolean => kind === 'unreadable' || kind === 'linked';
+type CheckedFile = CheckedPart['files'][number];
+
+/** Another import can bring it back. */
+const isLost = ({ state: { kind } }: CheckedContent | CheckedFile): boolean => kind === 'damaged' || kind === 'missing';
 
 function describe({ path, images, state, movedTo }: CheckedContent): string {
   const names = images.map(formatImageName).join(', ');
   const [is, has] = images.length === 1 ? ['is', 'has'] : ['are', 'have'];
   switch (state.kind) {
-    case 'damaged': {
-      const why = state.found === undefined ? `it has ${counted(state.bytes, 'byte')}` : `its sha256 is ${state.found}`;
-      return `${names} ${is} damaged: ${path} does not match its name, ${why}${movedTo === undefined ? '' : `; it is now ${movedTo}`}`;
-    }
+    case 'damaged':
+      return `${names} ${is} damaged: ${path} does not match its name, ${difference(state, movedTo)}`;
     case 'missing':
       return `${names} ${has} no bytes: ${path} is missing`;
     case 'linked':
@@ -136,6 +151,41 @@ function describe({ path, images, state, movedTo }: CheckedContent): string {
   }
 }
 
+const describePart = (part: CheckedPart): readonly string[] =>
+  part.files
+    .filter(({ state }) => state.kind !== 'whole')
+    .map((file) => {
+      // The path has the names of most parts in it.
+      const name = part.directory === partName(part) ? file.path : `${file.path} of ${partName(part)}`;
+      return `${name} ${describeFile(part, file)}`;
+    });
+
+function describeFile(part: CheckedPart, { path, state, movedTo }: CheckedFile): string {
+  switch (state.kind) {
+    case 'damaged': {
+      const stays = isPersonal(part, state) ? '; it stays, because you may have put it there' : '';
+      return `is damaged: it does not match its manifest, ${difference(state, movedTo)}${stays}`;
+    }
+    case 'missing':
+      return 'is missing';
+    case 'linked':
+      return 'is not checked: its directory is a link; put a directory with its files in its place';
+    case 'unreadable':
+      return `cannot be read (${state.code}): check the disk of ${path}`;
+    case 'whole':
+      return 'is whole';
+  }
+}
+
+type Damaged = Extract<CheckedFile['state'], { readonly kind: 'damaged' }>;
+
+const difference = ({ bytes, found }: Damaged, movedTo: string | undefined): string =>
+  `${found === undefined ? `it has ${counted(bytes, 'byte')}` : `its sha256 is ${found}`}${movedTo === undefined ? '' : `; it is now ${movedTo}`}`;
+
+/** A person may have replaced a boot loader in the top directory by this file. */
+const isPersonal = ({ kind }: CheckedPart, state: CheckedFile['state']): boolean =>
+  kind === 'built-in' && state.kind === 'damaged' && state.found === undefined;
+
 /**
  * Each image once, although several of its files may be damaged. Images of a source come first: others may share their
  * bytes.
@@ -145,45 +195,66 @@ function eachOnce(images: readonly StoredImage[]): readonly StoredImage[] {
   return [...named.values()].toSorted((a, b) => Number(a.origin === undefined) - Number(b.origin === undefined));
 }
 
-async function importAgain(
-  lost: readonly StoredImage[],
+function lostImage(image: StoredImage, note: string): Lost {
+  const { os, origin, system } = image;
+  const fetched = [origin?.hex ?? '', ...(system?.files ?? []).map(({ sha256 }) => sha256)];
+  return {
+    name: formatImageName(image),
+    image,
+    ...originOr(origin?.source, 'it is a copy of an image of the region', note),
+    mayHave: (source) => source.os === os,
+    files: { ...image, kind: 'image', fetched },
+  };
+}
+
+function lostPart(part: CheckedPart, treeWords: string): Lost {
+  const { kind, architecture, release, manifest } = part;
+  const { serial, fetched = [], os = '', label } = manifest;
+  const own = part.files.filter(({ state }) => isPersonal(part, state)).map(({ path }) => path);
+  const names = { release, architecture, subarchitecture: 'generic', serial, fetched };
+  const isLoader = kind === 'loader';
+  return {
+    name: partName(part),
+    ...originOr(originOf(part), 'it is a copy from the region', partNote(part, own, treeWords)),
+    mayHave: (source) => (isLoader ? source.os === LOADER : source.kind === 'installer' && source.os === os),
+    files: isLoader
+      ? { ...names, kind: 'loader', os: LOADER, label }
+      : { ...names, kind: 'installer', os, label: INSTALLER },
+  };
+}
+
+function originOr(source: string | undefined, ofCopy: string, note: string): Pick<Lost, 'origin' | 'note'> {
+  if (source !== COPY_SOURCE) return { origin: source, note };
+  const remedy = 'a rack that runs copies it again within 5 minutes, unless boot.copy_images is false';
+  return { origin: undefined, note: `${ofCopy}; ${remedy}` };
+}
+
+async function repairAll(
+  wanted: readonly Lost[],
   ofFiles: readonly ImageSource[],
   place: ImageTree,
-  { json: isSilent, ...flags }: FsckFlags,
+  json: boolean,
 ): Promise<readonly Repair[]> {
-  if (lost.length === 0) return [];
-  const sources = await sourcesFor(
-    lost.map(({ origin }) => origin?.source),
+  const known = await sourcesFor(
+    wanted.map(({ origin }) => origin),
     ofFiles,
     place,
   );
   const repairs: Repair[] = [];
-  const notes = addedNotes(lost, treeOption(flags));
-  for (const image of lost) {
-    const repair = await importOne(image, sources, place, notes, isSilent);
+  for (const lost of wanted) {
+    const repair = { lost, ...(await importAgain(lost, known, place, json)) };
     repairs.push(repair);
-    if (isSilent) continue;
-    if (repair.imported !== undefined) print(describeRepair(image, repair.imported));
-    else printError(`${formatImageName(image)} was not repaired: ${repair.problem}`);
+    if (json) continue;
+    if (repair.problem === undefined) print(describeRepair(repair));
+    else printError(`${lost.name} was not repaired: ${repair.problem}`);
   }
   return repairs;
 }
 
-function describeRepair(lost: StoredImage, imported: StoredImage): string {
-  const [name, before] = [formatImageName(imported), formatImageName(lost)];
-  if (name === before) return `Imported ${name} again`;
-  return `Imported ${name}, which replaces ${before}: no source has the files of that version`;
-}
-
-async function importPartsAgain(
-  lost: readonly CheckedPart[],
-  ofFiles: readonly ImageSource[],
-  place: ImageTree,
-  { json: isSilent, ...flags }: FsckFlags,
-): Promise<readonly PartRepair[]> {
-  if (lost.length === 0) return [];
-  const known = await sourcesFor(lost.map(originOf), ofFiles, place);
-  return await repairParts(lost, { ...known, place, treeWords: treeOption(flags), isSilent });
+function describeRepair({ lost, imported }: Repair): string {
+  const name = imported === undefined ? lost.name : formatImageName(imported);
+  if (name === lost.name) return `Imported ${name} again`;
+  return `Imported ${name}, which replaces ${lost.name}: no source has the files of that version`;
 }
 
 /** The sources of files and, if needed, those of the region. @param origins undefined: from no source */
@@ -199,28 +270,27 @@ async function sourcesFor(
     : await readKnownSources(sources, config.stateDir);
 }
 
-async function importOne(
-  image: StoredImage,
+async function importAgain(
+  { image, origin, note, mayHave, files }: Lost,
   known: KnownSources,
   place: ImageTree,
-  notes: ReadonlyMap<StoredImage, string>,
-  isSilent: boolean,
-): Promise<Repair> {
+  json: boolean,
+): Promise<Omit<Repair, 'lost'>> {
   // Another image with the same bytes was repaired.
-  if (hasBlob(place.tree, image)) return { image, imported: image };
-  const { os, origin } = image;
-  if (origin?.source === COPY_SOURCE) return { image, problem: copiedAgain('it is a copy of an image of the region') };
-  if (origin === undefined) return { image, problem: notes.get(image) ?? '' };
+  if (image !== undefined && hasBlob(place.tree, image)) return { imported: image };
+  if (origin === undefined) return { problem: note };
   try {
-    const sources = known.sources.filter((source) => source.os === os || source.name === origin.source);
-    const fetched = [origin.hex, ...(image.system?.files ?? []).map(({ sha256 }) => sha256)];
-    const lost = { ...image, kind: 'image', source: origin.source, fetched } as const;
-    const result = await importFrom(place, { lost }, sources, { json: isSilent });
-    if (!('image' in result)) return { image };
+    const sources = known.sources.filter((source) => source.name === origin || mayHave(source));
+    const result = await importFrom(place, { lost: { ...files, source: origin } }, sources, { json });
+    if (image === undefined || !('image' in result)) return {};
     // The source has a newer image, which replaces this one.
     if (result.image.serial !== image.serial) await haveDone(place, 'remove', { images: [image] }, { isSilent: true });
-    return { image, imported: result.image };
+    return { imported: result.image };
   } catch (error) {
-    return { image, problem: unimported(error, origin.source, known) };
+    if (!(error instanceof RackError) || error.code === 'cancelled') throw error;
+    if (known.sources.some(({ name }) => name === origin)) return { problem: errorText(error) };
+    const { problem } = known;
+    const unasked = problem === undefined ? '' : `; the region, which may have it, could not be asked: ${problem}`;
+    return { problem: `its source ${origin} is unknown here${unasked}` };
   }
 }
