@@ -256,7 +256,6 @@ export const OPERATIONS: Operations = {
   ...call('boot', 'noteProgress', new Map([['a', { state: 'done', source: '', title: '', bytes: 1 }]]), 1),
   ...call('boot', 'listResources'),
   ...call('boot', 'wish', 1, 'delete', EVENT),
-  ...call('boot', 'wishCancelled'),
   ...call('boot', 'forget', ['a']),
   ...call('boot', 'changeRun', { askedMs: 1 }, EVENT),
   ...call('boot', 'noteDownload', { rack: 'r', file: 'f', bytes: 1, error: '', atMs: 1 }, EVENT),

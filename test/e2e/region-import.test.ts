@@ -1,4 +1,4 @@
-// The region imports what is selected, as in seed 001, from a site on loopback: by the API, with its progress, paused, cancelled, killed,
+// The region imports what is selected, as in seed 001, from a site on loopback: by the API, with its progress, stopped, killed,
 // deleted and fetched again; what was imported can be deployed, and the log and the page show it. A real daemon, by any user.
 // @host waits, 40 s
 // @long more
@@ -125,27 +125,25 @@ describe('the region imports images', { skip: missing('linux', 'gpg') }, () => {
     assert.equal(site.sent, noble.length);
   });
 
-  test('a paused import continues when it is resumed, and a cancelled one when an import is requested', async () => {
+  test('a stopped import continues when it is resumed, or when an import is requested', async () => {
     await ask('POST', `boot-sources/${source}/selections/`, { os: 'ubuntu', release: 'jammy' });
     site.sent = 0;
     site.pauseMs = 20;
     await begin();
     const { id } = await isIn('ubuntu/jammy', 'downloading');
-    await ask('POST', `boot-resources/${id}/?op=pause`);
-    await isIn('ubuntu/jammy', 'paused');
+    const stop = (): Promise<unknown> => ask('POST', 'boot-resources/?op=stop_import');
+    await stop();
+    await isIn('ubuntu/jammy', 'cancelled');
     await isIdle();
-    await begin();
-    await isIdle();
-    assert.equal((await resource('ubuntu/jammy'))?.import?.state, 'paused', 'an import leaves what is paused');
     await ask('POST', `boot-resources/${id}/?op=resume`);
     await isIn('ubuntu/jammy', 'downloading');
-    await ask('POST', `boot-resources/${id}/?op=cancel`);
+    await stop();
     await isIn('ubuntu/jammy', 'cancelled');
     await isIdle();
     site.isSilent = true;
     await begin();
     await eventually('it is asked', async () => (await ask('GET', 'boot-resources/?op=is_importing')) === true);
-    await ask('POST', 'boot-resources/?op=stop_import');
+    await stop();
     await isIdle();
     assert.equal((await resource('ubuntu/jammy'))?.id, id, 'no source has withdrawn it');
     site.isSilent = false;
@@ -155,23 +153,23 @@ describe('the region imports images', { skip: missing('linux', 'gpg') }, () => {
     assert.ok(site.sent < jammy.length + 2 * 4 * MIB, `${site.sent} bytes were sent for ${jammy.length}`);
   });
 
-  test('an image that is deleted under way, or while it is paused, leaves no part of its file', async () => {
+  test('an image that is deleted under way, or after a stop, leaves no part of its file', async () => {
     const parts = (): readonly string[] => readdirSync(join(rack.tree, 'images', '.downloads'));
     await ask('DELETE', `boot-resources/${(await resource('ubuntu/jammy'))?.id}/`);
     // Long enough to be seen under way.
     site.pauseMs = 100;
-    for (const pauses of [false, true]) {
+    for (const isStopped of [false, true]) {
       await begin();
       await eventually('some of it is there', async () => {
         const found = (await resource('ubuntu/jammy'))?.import;
         return found?.state === 'downloading' && found.bytes > 0;
       });
       const { id } = (await resource('ubuntu/jammy')) ?? assert.fail();
-      if (pauses) {
-        await ask('POST', `boot-resources/${id}/?op=pause`);
-        await isIn('ubuntu/jammy', 'paused');
+      if (isStopped) {
+        await ask('POST', 'boot-resources/?op=stop_import');
+        await isIn('ubuntu/jammy', 'cancelled');
         await isIdle();
-        assert.notDeepEqual(parts(), [], 'the part of a paused image stays');
+        assert.notDeepEqual(parts(), [], 'the part of a stopped image stays');
       }
       await ask('DELETE', `boot-resources/${id}/`);
       await eventually('its part is gone', () => parts().length === 0);

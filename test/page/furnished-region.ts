@@ -205,10 +205,6 @@ async function fillImages({ region }: RegionAt) {
     });
   }
   await store.boot.noteProgress(progress, nowMs);
-  for (const { id, progress: shown } of await store.boot.listResources()) {
-    if (shown?.state === 'paused') await store.boot.wish(id, 'pause', event);
-    if (shown?.state === 'cancelled') await store.boot.wish(id, 'cancel', event);
-  }
   const skipped = [
     { name: 'ubuntu/focal', reason: { code: 'not-offered', params: { source: url, arches: ['amd64', 'arm64'] } } },
     { name: 'ubuntu/done/amd64/generic/daily', reason: { code: 'present', params: { serial: '20261015' } } },

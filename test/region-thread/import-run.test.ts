@@ -20,7 +20,7 @@ import { sweepDownloads } from '../../src/images/run/left-downloads.ts';
 import type { ImageSource } from '../../src/images/sources/source.ts';
 import type { ImportProgress, WrittenBootSelection } from '../../src/region/records/boot-store.ts';
 import { ImportRun } from '../../src/region-thread/imports/import-run.ts';
-import type { Hold, SkippedList } from '../../src/region-thread/imports/message.ts';
+import type { SkippedList } from '../../src/region-thread/imports/message.ts';
 import { AWAITED_MS, type SelectedSource } from '../../src/region-thread/imports/plan.ts';
 import { makeDisk, makeSquashfsHead, makeSystemDisk } from '../images/disks.ts';
 import { FileSite } from '../support/image-site.ts';
@@ -85,15 +85,10 @@ describe('a run of imports', () => {
     return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, answer: resolve };
   }
 
-  function begin(
-    sources: readonly SelectedSource[],
-    clock: Clock = systemClock,
-    held = new Map<string, Hold>(),
-    images: readonly string[] = [],
-  ) {
+  function begin(sources: readonly SelectedSource[], clock: Clock = systemClock, images: readonly string[] = []) {
     const downloads = new DownloadQueue(DEFAULT_SETTINGS, systemClock);
     const place = { tree, workDir: join(tree, 'work'), configured: {} };
-    const order = { ...place, sources, images, held, bytesPerSecondMax: undefined, httpProxy: '' };
+    const order = { ...place, sources, images, bytesPerSecondMax: undefined, httpProxy: '' };
     const onProgress = (name: string, progress: ImportProgress): void => void shown.push([name, progress]);
     const onLeft = (left: SkippedList): void => void lefts.push(left);
     const run = new ImportRun(order, {
@@ -138,7 +133,7 @@ describe('a run of imports', () => {
     const { url } = await serve([disk('noble', makeSystemDisk(MIB)), disk('jammy', makeSystemDisk(MIB, 2))]);
     const sources = [selected('silent', silent.url, [{ ...ALL, release: 'jammy' }]), selected('site', url)];
     const noble = 'ubuntu/noble/amd64/generic/release';
-    const { run, ended, order } = begin(sources, systemClock, new Map(), [noble]);
+    const { run, ended, order } = begin(sources, systemClock, [noble]);
     await isIn(noble, 'done');
     await eventually('the list has arrived', () => lefts.length > 0 || undefined);
     assert.deepEqual(
@@ -251,85 +246,7 @@ describe('a run of imports', () => {
     );
   });
 
-  /** Begins the slow import of `ubuntu/s1` from one or two sources, and renews the run with others. */
-  async function renewSlow(
-    before: readonly string[],
-    after: (slow: readonly SelectedSource[]) => readonly SelectedSource[],
-  ) {
-    const slow = await Promise.all(before.map(() => serveFiles(disks([1]), sendLittle)));
-    const sources = slow.map(({ url }, at) => selected(before[at] ?? '', url));
-    const { run, ended, order } = begin(sources);
-    await isIn(S1, 'downloading');
-    shown = [];
-    assert.ok(run.renew({ ...order, sources: after(sources) }));
-    return { ended, slow, order };
-  }
   const S1 = 'ubuntu/s1/amd64/generic/release';
-
-  for (const [name, after] of [
-    ['its source is removed', () => []],
-    ['its selection is removed', (slow) => slow.map((one) => ({ ...one, selections: [{ ...ALL, release: 's9' }] }))],
-  ] as const satisfies readonly (readonly [string, (slow: readonly SelectedSource[]) => readonly SelectedSource[]])[])
-    test(`an import ends with the renewal of the run: ${name}`, async () => {
-      const { ended } = await renewSlow(['old'], after);
-      await ended;
-      assert.deepEqual([stateOf(S1)?.state, stateOf(S1)?.reason?.code], ['cancelled', 'no-offer']);
-      assert.equal(readImages(tree).images.length, 0);
-    });
-
-  test('an import begins again from the source that replaces its own, with what has arrived', async () => {
-    const { url } = await serve(disks([1, 2]));
-    const { ended, slow } = await renewSlow(['old'], () => [selected('new', url)]);
-    const { skipped } = await ended;
-    assert.deepEqual(skipped, []);
-    assert.deepEqual([stateOf(S1)?.state, stateOf(S1)?.source], ['done', 'new']);
-    assert.equal(slow[0]?.asked(), 1);
-  });
-
-  test('an import begins again without the source that was removed, if another one has the same image', async () => {
-    const { slow } = await renewSlow(['one', 'two'], ([, two]) => (two === undefined ? [] : [two]));
-    await isIn(S1, 'downloading');
-    assert.equal(stateOf(S1)?.source, 'two');
-    assert.deepEqual(
-      slow.map(({ asked }) => asked()),
-      [1, 1],
-    );
-  });
-
-  test('an import ends when its source withdraws the image, but not when the source cannot be read', async () => {
-    const products = mkdtempSync(join(scratch, 'site-'));
-    const publish = (seeds: readonly number[]): void => {
-      const named = disks(seeds).map((one, at) => [`com.example:${at}:amd64`, one]);
-      writeStreamSite(products, { 'com.example:download': Object.fromEntries(named) }, undefined);
-    };
-    publish([1, 2]);
-    let isDown = false;
-    const server = createServer((request, response) => {
-      const path = request.url ?? '';
-      if (!path.endsWith('.json')) sendLittle(request, response);
-      else if (isDown) response.writeHead(404).end();
-      else response.end(readFileSync(join(products, path)));
-    });
-    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-    ends.push(() => {
-      server.closeAllConnections();
-      server.close();
-    });
-    const { run, order } = begin([selected('site', `http://127.0.0.1:${(server.address() as AddressInfo).port}/`)]);
-    await isIn(S1, 'downloading');
-    await isIn('ubuntu/s2/amd64/generic/release', 'downloading');
-    isDown = true;
-    lefts = [];
-    assert.ok(run.renew(order));
-    await eventually('the source has failed', () => lefts[0]?.skipped.some(({ name }) => name === 'site') || undefined);
-    assert.equal(stateOf(S1)?.state, 'downloading');
-    isDown = false;
-    publish([2]);
-    assert.ok(run.renew(order));
-    await isIn(S1, 'cancelled');
-    assert.equal(stateOf(S1)?.reason?.code, 'no-offer');
-    assert.equal(stateOf('ubuntu/s2/amd64/generic/release')?.state, 'downloading');
-  });
 
   test('an image that is there is done at once, even if slow images of its source have all places', async () => {
     const { url } = await serve(disks([7]));
@@ -470,22 +387,19 @@ describe('a run of imports', () => {
     assert.equal(readImages(tree).images.length, 3);
   });
 
-  test('a paused image ends its wait for another work, and a stopped run does not last', async () => {
-    const contents = [1, 2].map((seed) => makeSystemDisk(MIB, seed));
-    const { url } = await serve(contents.map((content, at) => disk(`r${at}`, content)));
+  test('a stopped run does not wait for another work', async () => {
+    const content = makeSystemDisk(MIB);
+    const { url } = await serve([disk('r0', content)]);
     const directory = join(tree, 'images', '.downloads');
     mkdirSync(directory, { recursive: true });
-    const locks = contents.map((content) => holdFiles([join(directory, sha256(content))], 'a test'));
+    const lock = holdFiles([join(directory, sha256(content))], 'a test');
     const { run, ended } = begin([selected('site', url)]);
-    const [r0, r1] = ['ubuntu/r0/amd64/generic/release', 'ubuntu/r1/amd64/generic/release'];
-    await isIn(r0, 'waiting');
-    await isIn(r1, 'waiting');
-    await run.hold(r0, 'paused');
-    assert.equal(stateOf(r0)?.state, 'paused');
+    const name = 'ubuntu/r0/amd64/generic/release';
+    await isIn(name, 'waiting');
     run.stop();
     await ended;
-    assert.deepEqual([stateOf(r0)?.state, stateOf(r1)?.state], ['paused', 'cancelled']);
-    for (const lock of locks) lock.release();
+    assert.equal(stateOf(name)?.state, 'cancelled');
+    lock.release();
   });
 
   describe('of a system', () => {
@@ -540,7 +454,7 @@ describe('a run of imports', () => {
     });
   });
 
-  test('an image that is there, failed or paused is not listed as left out: its progress says it', async () => {
+  test('an image that is there, or failed is not listed as left out: its progress says it', async () => {
     const { url } = await serve([disk('noble', makeSystemDisk(MIB)), disk('jammy', makeDisk(MIB, 'mbr'))]);
     const sources = [selected('site', url, [ALL, { ...ALL, release: 'nobel' }])];
     for (const state of ['first', 'second']) {
@@ -555,21 +469,19 @@ describe('a run of imports', () => {
     assert.equal(stateOf('ubuntu/jammy/amd64/generic/release')?.state, 'failed');
   });
 
-  test('a paused image keeps its progress in the next run', async () => {
+  test('a stopped image keeps its progress in the next run', async () => {
     const { url } = await serve([disk('noble', makeSystemDisk(4 * MIB))], 20);
     const name = 'ubuntu/noble/amd64/generic/release';
     const { run, ended, order } = begin([selected('site', url)]);
     await eventually('some bytes are there', () => (stateOf(name)?.bytes ?? 0) > MIB || undefined);
-    await run.hold(name, 'paused');
+    run.stop();
     await ended;
-    const paused = stateOf(name);
+    const stopped = stateOf(name);
+    assert.equal(stopped?.state, 'cancelled');
     const arrived = statSync(
       join(tree, 'images', '.downloads', String(left().find((file) => file.endsWith('.part')))),
     ).size;
-    assert.ok(arrived >= (paused?.bytes ?? 0));
-    shown = [];
-    await begin(order.sources, systemClock, new Map([[name, 'paused']])).ended;
-    assert.deepEqual([stateOf(name)?.state, stateOf(name)?.bytes], ['paused', arrived]);
+    assert.ok(arrived >= (stopped?.bytes ?? 0));
     shown = [];
     await begin(order.sources).ended;
     const verified = shown.flatMap(([, { state, bytes }]) => (state === 'verifying' ? [bytes] : []));

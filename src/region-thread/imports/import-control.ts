@@ -1,7 +1,7 @@
 // The imports of a region. Requests of people and the schedule start runs of the importing thread; the progress of the runs is stored.
 //
 //   request, change, schedule, run of a killed process ─▶ look ─┬─▶ run ─▶ progress, events ─▶ store
-//                                                               └─▶ hold, resume, delete, stop
+//                                                               └─▶ delete, stop
 //   standBack ends all of this; begin starts it again
 //
 // 1. Only the process with the region's duties imports. When it loses them, the next holder continues its run.
@@ -10,11 +10,10 @@
 // 4. A request, or the schedule, renews a run that is still under way, so slow imports delay no others.
 
 import type { Clock, Timer } from '../../clock.ts';
-import { assertOutside, errorText, unreachable } from '../../errors.ts';
+import { assertOutside, errorText } from '../../errors.ts';
 import { type FileProblem, resourceName } from '../../region/images/region-source.ts';
 import { type BootResource, type ImportProgress, type ImportRun, nextRunOf } from '../../region/records/boot-store.ts';
 import { type ImportReason, importText, isUncertain } from '../../region/records/import-reason.ts';
-import type { ResourceWish } from '../../region/records/resource-wish.ts';
 import type { Region } from '../../region/region.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 import type { ImageThread } from './image-thread.ts';
@@ -64,8 +63,6 @@ export class ImportControl {
   #looking: Promise<void> | undefined;
   #lookAgain = false;
   #isActive = false;
-  /** By the name of an image: the last wish for it that this process has carried out. */
-  readonly #carriedOut = new Map<string, ResourceWish>();
   readonly #shown = new Map<string, ImportProgress>();
   /** The images of the last run; empty: all. */
   #images: readonly string[] = [];
@@ -99,7 +96,6 @@ export class ImportControl {
   standBack(): void {
     this.#isActive = false;
     this.#timer?.cancel();
-    this.#carriedOut.clear();
     void this.#thread.close();
   }
 
@@ -158,12 +154,10 @@ export class ImportControl {
     // Read the run before the resources: then they include every deletion made before the request, and it is carried out before the run begins.
     const run = await boot.findRun();
     const resources = await boot.listResources();
-    for (const resource of resources) {
+    for (const { name, wish } of resources) {
       if (!this.#isActive) return undefined;
-      await this.#obey(resource, tree);
+      if (wish === 'delete') await this.#remove(name, tree);
     }
-    const names = new Set(resources.map(({ name }) => name));
-    for (const name of this.#carriedOut.keys()) if (!names.has(name)) this.#carriedOut.delete(name);
     const nowMs = this.#parts.clock.wallTimeMs();
     if (isRunning) {
       if (run.stoppedMs > run.begunMs) this.#thread.stop();
@@ -200,40 +194,7 @@ export class ImportControl {
     this.#images = images;
     const { bytesPerSecondMax, httpProxy } = this.#terms();
     const terms = { tree, ...request.placeOf(region.config()), bytesPerSecondMax, httpProxy };
-    this.#thread.run({ ...terms, sources, images, held: request.heldAmong(resources) });
-  }
-
-  /** Carries out a person's wish for an image, once. */
-  async #obey({ name, wish }: BootResource, tree: string): Promise<void> {
-    const before = this.#carriedOut.get(name) ?? 'import';
-    if (before === wish) return;
-    switch (wish) {
-      case 'import':
-        this.#thread.resume(name);
-        break;
-      case 'pause':
-      case 'cancel':
-        await this.#hold(name, wish === 'pause' ? 'paused' : 'cancelled');
-        break;
-      case 'delete':
-        await this.#remove(name, tree);
-        return;
-      default:
-        unreachable(wish);
-    }
-    this.#carriedOut.set(name, wish);
-  }
-
-  async #hold(name: string, hold: 'paused' | 'cancelled'): Promise<void> {
-    await this.#thread.hold(name, hold);
-    await this.#writing;
-    const { boot } = this.#parts.region.store;
-    const progress = (await boot.listResources()).find((one) => one.name === name)?.progress;
-    // An image that is already imported stays; only the import of a newer one is held.
-    if (progress === undefined || progress.state === 'done' || progress.state === hold) return;
-    const { bytesPerSecond: _rate, reason: _reason, nextMs: _next, ...kept } = progress;
-    const shown = { ...kept, state: hold };
-    await boot.noteProgress(new Map([[name, shown]]), this.#parts.clock.wallTimeMs());
+    this.#thread.run({ ...terms, sources, images });
   }
 
   async #remove(name: string, tree: string): Promise<void> {
@@ -259,7 +220,6 @@ export class ImportControl {
       await store.hostImages?.condemn(name, place);
       await store.boot.forget([name]);
     });
-    this.#carriedOut.delete(name);
   }
 
   /**
@@ -312,9 +272,7 @@ export class ImportControl {
     const { eventsOf } = await import('./import-events.ts');
     const events = [...entries].flatMap(([name, progress]) => {
       const before = this.#shown.get(name);
-      // One that nobody offers any more is shown until the sources have answered.
-      if (progress.reason?.code === 'no-offer') this.#shown.delete(name);
-      else this.#shown.set(name, progress);
+      this.#shown.set(name, progress);
       return eventsOf(name, progress, before, atMs);
     });
     if (events.some(({ code }) => code === 'image-imported')) await this.#parts.onImages?.();

@@ -1,18 +1,17 @@
 // One run of imports: asks the sources, and imports the items that the selections match, IMPORTS_MAX at a time.
 //
 //   queued ─▶ waiting, connecting, downloading, verifying ─┬─▶ done
-//     ▲  │                    │                            ├─▶ failed ─────────────────▶ queued, if a further source has it
-//     │  └──── hold ──────────┴─▶ paused, cancelled        └─▶ waiting for the process that has its file locked, ─▶ queued
-//     └──────── resume ──────────────┘                         or for a server that asks for a long pause
+//                             │                            ├─▶ failed ─────────────────▶ queued, if a further source has it
+//                             └─ stop ─▶ cancelled         └─▶ waiting for the process that has its file locked, ─▶ queued
+//                                                              or for a server that asks for a long pause
 //
-// 1. Holding an import ends it, but its downloaded bytes stay (`images/run/image-import.ts`). A held or waiting import takes no place.
+// 1. Stopping an import leaves its downloaded bytes (`images/run/image-import.ts`). A waiting import takes no place.
 // 2. Each answer of a source begins its imports, except of images for which an earlier source may still answer (plan.ts).
 // 3. Imports that need the same file run one after the other: the later one takes the bytes of the earlier one.
 // 4. A source has at most IMPORTS_OF_SOURCE_MAX places, and the last place is kept for a source that has none.
 // 5. The run ends when all sources have answered, and no import is queued or under way. It lists what it left out.
-// 6. `renew` asks the sources again (questions.ts), while imports continue. An import ends as soon as a source of its offers is removed,
-//    changed or withdraws it, and begins again with the offers that are left; so does one whose attempt fails after further sources have
-//    offered it.
+// 6. `renew` asks the sources again, while imports continue. One whose attempt fails after further sources have offered it begins again
+//    with their offers.
 // 7. An error of our own in an import, or in the answer of a source, ends only that.
 
 import { isDeepStrictEqual } from 'node:util';
@@ -33,8 +32,8 @@ import { resourceName } from '../../region/images/region-source.ts';
 import { type ImportProgress, SKIPPED_MAX } from '../../region/records/boot-store.ts';
 import { type ImportReason, isUncertain } from '../../region/records/import-reason.ts';
 import { downloadReason, failureReason, type OwnBug, OwnErrors, remarkOf } from './import-failure.ts';
-import type { Hold, RunOrder, SkippedList } from './message.ts';
-import { type Asked, offersNow, planImports, type SelectedSource, type Skipped, wishOf } from './plan.ts';
+import type { RunOrder, SkippedList } from './message.ts';
+import { planImports, type SelectedSource, type Skipped, wishOf } from './plan.ts';
 import { Questions } from './questions.ts';
 import { hasBegun, hasPlace, IMPORTS_MAX, type Item, needSame, progressOf, senderOf } from './run-item.ts';
 
@@ -160,7 +159,7 @@ const PAUSES_MAX = 8;
 interface ImportRunParts {
   readonly downloads: Downloads;
   readonly clock: Clock;
-  /** Called after each change of an image's progress; at a renewal also for those that have begun and shown nothing. */
+  /** Called after each change of an image's progress; at a renewal also for those under way. */
   readonly onProgress: (name: string, progress: ImportProgress) => void;
   /** Called when all sources have answered or are late, or after LISTED_MS, and after each later change of this list. */
   readonly onLeft: (left: SkippedList) => void;
@@ -181,7 +180,8 @@ export class ImportRun {
   #isListed = false;
   #leftOut = new LeftOut();
   readonly #bugs: OwnErrors;
-  #held = new Map<string, Hold | 'removed'>();
+  /** The names of the images that were removed since the run began, or was renewed. */
+  readonly #removed = new Set<string>();
 
   constructor(order: RunOrder, parts: ImportRunParts) {
     this.#order = order;
@@ -192,7 +192,6 @@ export class ImportRun {
       ask: (selected, signal) => askSelected(selected, signal, this.#order, { ...parts, bugs: this.#bugs }),
       onAnswer: () => {
         this.#plan();
-        this.#changeOffers(this.#questions.answers);
         this.#advance();
       },
       onEnd: () => this.#advance(),
@@ -214,13 +213,8 @@ export class ImportRun {
   renew(order: RunOrder): boolean {
     if (this.#isEnded || this.#stop.signal.aborted) return false;
     for (const item of [...this.#items.values()]) if (item.stop === undefined) this.#items.delete(item.name);
-    const before = this.#order.sources;
-    const isUnchanged = ({ source }: SelectedSource): boolean =>
-      before.some((one) => isDeepStrictEqual(one.source, source));
     this.#begin(order);
-    this.#changeOffers(this.#questions.answers.filter(([selected]) => isUnchanged(selected)));
-    for (const { name, progress, stop } of this.#items.values())
-      if (progress.state === 'queued' && stop?.signal.aborted === false) this.#parts.onProgress(name, progress);
+    for (const { name, progress } of this.#items.values()) this.#parts.onProgress(name, progress);
     this.#plan();
     this.#advance();
     return true;
@@ -228,7 +222,7 @@ export class ImportRun {
 
   #begin(order: RunOrder): void {
     this.#order = order;
-    this.#held = new Map(order.held);
+    this.#removed.clear();
     this.#leftOut = new LeftOut();
     this.#isListed = false;
     this.#listing?.cancel();
@@ -273,40 +267,14 @@ export class ImportRun {
     }
   }
 
-  /** Holds an import, and waits until it has ended. */
-  async hold(name: string, hold: Hold): Promise<void> {
-    const item = await this.#endItem(name, hold);
-    if (item !== undefined && item.progress.state !== 'done') this.#show(item, { state: hold });
-  }
-
   /** Removes an image from the run, and waits until its import has ended. */
   async remove(name: string): Promise<void> {
-    await this.#endItem(name, 'removed');
-    this.#items.delete(name);
-  }
-
-  /** Ends an import under way, and waits for that. @returns undefined if the run does not have it */
-  async #endItem(name: string, hold: Hold | 'removed'): Promise<Item | undefined> {
-    this.#held.set(name, hold);
-    const item = this.#items.get(name);
-    if (item === undefined) return undefined;
-    item.hold = hold;
-    const running = this.#running.get(item);
-    item.stop?.abort();
-    await running;
-    return item;
-  }
-
-  /** Queues a held or failed import again. */
-  resume(name: string): void {
-    this.#held.delete(name);
+    this.#removed.add(name);
     const item = this.#items.get(name);
     if (item === undefined) return;
-    item.hold = undefined;
-    item.waits = 0;
-    if (item.stop !== undefined || item.progress.state === 'done') return;
-    this.#show(item, { state: 'queued' });
-    if (!this.#isEnded) this.#startNext();
+    item.stop?.abort();
+    await this.#running.get(item);
+    this.#items.delete(name);
   }
 
   #plan(): void {
@@ -317,23 +285,23 @@ export class ImportRun {
     const facts = { delivered, installed, only: this.#order.images };
     const plan = planImports(this.#questions.answers, new Set(this.#items.keys()), facts);
     this.#leftOut.plan(plan.skipped);
-    for (const [name, offers] of plan.offers) if (!this.#items.has(name)) this.#add(name, offers, stored);
+    for (const [name, offers] of plan.offers) {
+      const item = this.#items.get(name);
+      if (item !== undefined) this.#offer(item, offers);
+      else if (!this.#removed.has(name)) this.#add(name, offers, stored);
+    }
   }
 
   #add(name: string, offers: Preferred<Offer>, stored: readonly StoredImage[]): void {
-    const hold = this.#held.get(name);
-    if (hold === 'removed') return;
-    const progress = this.#progressAtStart(offers, hold ?? 'queued');
+    const progress = this.#progressAtStart(offers, 'queued');
     const item: Item = {
       name,
       offers,
       progress,
       stop: undefined,
-      hold,
       isWaiting: false,
       waits: 0,
       isUndelivered: false,
-      isOffered: true,
       sender: undefined,
       isStored: isStoredItem(offers[0], stored),
     };
@@ -347,17 +315,11 @@ export class ImportRun {
     return { ...begun, bytes: arrivedBytes(this.#order.tree, digestsOf(tried), begun.total) };
   }
 
-  #changeOffers(answers: readonly Asked[]): void {
-    for (const [item, [first, ...others]] of offersNow([...this.#items.values()], answers)) {
-      const before = item.offers;
-      const now = first === undefined ? undefined : ([first, ...others] as const);
-      item.isOffered = now !== undefined;
-      if (now !== undefined && !isDeepStrictEqual(now, before)) item.offers = now;
-      if (before.some(({ source }) => now?.every((one) => one.source !== source) ?? true)) item.stop?.abort();
-      if (now === undefined && item.stop === undefined) this.#items.delete(item.name);
-      if (item.offers !== before && item.progress.state === 'failed' && item.isUndelivered)
-        this.#show(item, { state: 'queued' });
-    }
+  /** Gives an item what has not been offered for it yet. Then a source may deliver what others did not. */
+  #offer(item: Item, offers: Preferred<Offer>): void {
+    if (offers.every((offer) => item.offers.some((own) => isDeepStrictEqual(own, offer)))) return;
+    item.offers = offers;
+    if (item.progress.state === 'failed' && item.isUndelivered) this.#show(item, { state: 'queued' });
   }
 
   #next(): Item | undefined {
@@ -468,17 +430,15 @@ export class ImportRun {
     else this.#leave(item);
   }
 
-  /** Shows why an import was ended. If that was for other offers, it begins again with them. */
+  /** Shows that an import was stopped. If it was ended for other offers, it begins again with them. */
   #leave(item: Item): void {
-    if (item.hold !== undefined) return;
-    if (this.#stop.signal.aborted) this.#end(item);
-    else if (item.isOffered) {
-      item.progress = this.#progressAtStart(item.offers, 'queued');
-      this.#show(item, item.progress);
-    } else {
-      this.#items.delete(item.name);
-      this.#show(item, { state: 'cancelled', reason: { code: 'no-offer', params: {} } });
+    if (this.#removed.has(item.name)) return;
+    if (this.#stop.signal.aborted) {
+      this.#end(item);
+      return;
     }
+    item.progress = this.#progressAtStart(item.offers, 'queued');
+    this.#show(item, item.progress);
   }
 
   #end(item: Item): void {

@@ -10,7 +10,7 @@ import type { ImportProgress } from '../../region/records/boot-store.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
 import type { ImageThread } from './image-thread.ts';
 import { type OwnBug, threadReason } from './import-failure.ts';
-import type { FromRun, Hold, RunOrder, SkippedList, ToImageThread } from './message.ts';
+import type { FromRun, RunOrder, SkippedList, ToImageThread } from './message.ts';
 
 /** How long an import may take to stop, in milliseconds. */
 const REST_MS = 20_000;
@@ -40,7 +40,7 @@ export class ImportThread {
   #orders = 0;
   /** The order whose run was told to stop. */
   #stopping: RunOrder | undefined;
-  /** By the name of a held or removed import: called when the import has ended. */
+  /** By the name of a removed import: called when the import has ended. */
   readonly #awaited = new Map<string, () => void>();
 
   constructor(parts: ImportThreadParts) {
@@ -83,17 +83,22 @@ export class ImportThread {
     });
   }
 
-  /** Holds an import; resolves when it has ended. */
-  hold(name: string, hold: Hold): Promise<void> {
-    return this.#askForRest({ kind: 'hold', name, hold });
-  }
-
+  /** Removes an image from the run; resolves when its import has ended. */
   remove(name: string): Promise<void> {
-    return this.#askForRest({ kind: 'remove', name });
-  }
-
-  resume(name: string): void {
-    this.#tell({ kind: 'resume', name });
+    if (!this.isRunning) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const before = this.#awaited.get(name);
+    this.#awaited.set(name, () => {
+      before?.();
+      resolve();
+    });
+    this.#tell({ kind: 'remove', name });
+    let isAtRest = false;
+    void promise.then(() => {
+      isAtRest = true;
+    });
+    this.#expectEnd(() => isAtRest);
+    return promise;
   }
 
   /** Changes the limit of the run. @param bytesPerSecondMax undefined: no limit */
@@ -112,23 +117,6 @@ export class ImportThread {
   async close(): Promise<void> {
     this.#end();
     await this.#thread.end();
-  }
-
-  #askForRest(message: Extract<ToImageThread, { readonly kind: 'hold' | 'remove' }>): Promise<void> {
-    if (!this.isRunning) return Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const before = this.#awaited.get(message.name);
-    this.#awaited.set(message.name, () => {
-      before?.();
-      resolve();
-    });
-    this.#tell(message);
-    let isAtRest = false;
-    void promise.then(() => {
-      isAtRest = true;
-    });
-    this.#expectEnd(() => isAtRest);
-    return promise;
   }
 
   #hear(message: FromRun): void {

@@ -7,9 +7,6 @@ import type { ImportProgress } from '../../region/records/boot-store.ts';
 import type { OwnBug } from './import-failure.ts';
 import type { SelectedSource, Skipped } from './plan.ts';
 
-/** How a person holds an import. */
-export type Hold = 'paused' | 'cancelled';
-
 /** The input of one run. */
 export interface RunOrder {
   readonly tree: string;
@@ -20,8 +17,6 @@ export interface RunOrder {
   readonly sources: readonly SelectedSource[];
   /** The names of the images to import; empty: all that are selected. */
   readonly images: readonly string[];
-  /** The imports that people hold, by name. */
-  readonly held: ReadonlyMap<string, Hold>;
   /** The limit of all downloads together; undefined: no limit. */
   readonly bytesPerSecondMax: number | undefined;
   /** The proxy of the site; empty: none. The environment of the process takes precedence. */
@@ -42,9 +37,7 @@ export type ToImageThread =
   | { readonly kind: 'stop-work'; readonly id: number }
   /** Begins the run, or renews it. */
   | { readonly kind: 'run'; readonly order: RunOrder }
-  | { readonly kind: 'hold'; readonly name: string; readonly hold: Hold }
   | { readonly kind: 'remove'; readonly name: string }
-  | { readonly kind: 'resume'; readonly name: string }
   | { readonly kind: 'limit'; readonly bytesPerSecondMax: number | undefined }
   | { readonly kind: 'stop' };
 
@@ -58,7 +51,7 @@ export interface SkippedList {
 export type FromRun =
   /** The changes since the last such message. */
   | { readonly kind: 'progress'; readonly entries: ReadonlyMap<string, ImportProgress> }
-  /** The answer to `hold` and `remove`: the import has ended, and nothing writes the image any more. */
+  /** The answer to `remove`: the import has ended, and nothing writes the image any more. */
   | { readonly kind: 'at-rest'; readonly name: string }
   /** Imports may still be under way, and sources may not have answered yet, which the list then names. */
   | { readonly kind: 'left'; readonly left: SkippedList }

@@ -167,40 +167,6 @@ export function planImports(
   };
 }
 
-/**
- * The offers that items of the run have now, in the order of the sources. An earlier offer counts as long as a selection of its source matches
- * it and the source may still have it: it has not answered yet, or only in part.
- * @param items with their offers until now
- * @param answers as for `planImports`, without the sources that do not count
- * @returns for each item; none if nobody offers it any more
- */
-export function offersNow<Item extends { readonly name: string; readonly offers: Preferred<Offer> }>(
-  items: readonly Item[],
-  answers: readonly Asked[],
-): ReadonlyMap<Item, readonly Offer[]> {
-  const found = new Map<Item, Offer[]>(items.map((item) => [item, []]));
-  const awaited: WrittenBootSelection[] = [];
-  const byName = new Map(items.map((item) => [item.name, item]));
-  for (const [{ source, selections }, answer] of answers) {
-    const isSelected = (offer: Offer): boolean => selections.some((selection) => matches(selection, offer));
-    const offered = new Map<Item, Offer>();
-    const isAnswered = answer !== undefined && answer !== 'late';
-    for (const one of isAnswered ? answer.offers : []) {
-      const item = byName.get(resourceName(one));
-      if (item !== undefined && !offered.has(item) && isSelected(one)) offered.set(item, one);
-    }
-    const isInPart = !isAnswered || answer.problems.length > 0;
-    for (const [item, offers] of found) {
-      const before = item.offers.filter((one) => one.source === source.name && isSelected(one));
-      const one = offered.get(item);
-      if (one === undefined) offers.push(...(isInPart ? before : []));
-      else if (before.length > 0 || !awaited.some((earlier) => matches(earlier, one))) offers.push(one);
-    }
-    if (answer === undefined) awaited.push(...selections);
-  }
-  return found;
-}
-
 /** The directory of the boot loader or the installer with this name, such as `bootloader/uefi/amd64`; empty: it is an image. */
 function placesOf(name: string): readonly string[] {
   const [os = '', release = '', architecture = '', , label] = name.split('/');

@@ -2,7 +2,6 @@
 
 import { bytesOf, digestsOf, type Offer, type Preferred } from '../../images/sources/offer.ts';
 import { type ImportProgress, PROGRESS_FILES_MAX } from '../../region/records/boot-store.ts';
-import type { Hold } from './message.ts';
 
 /** How many images are imported at a time, in total and of one source. */
 export const IMPORTS_MAX = 4;
@@ -14,12 +13,9 @@ export interface Item {
   offers: Preferred<Offer>;
   /** The source whose server sends the files; undefined: none does yet, or it is not one of the offers. */
   sender: string | undefined;
-  /** False if no source offers it any more: then it leaves the run when its import has ended. */
-  isOffered: boolean;
   progress: ImportProgress;
   /** Ends the import under way; undefined if it is not running. */
   stop: AbortController | undefined;
-  hold: Hold | 'removed' | undefined;
   /** True while it waits for another process that has a file locked, for a busy server, or for its turn. Then it takes no place. */
   isWaiting: boolean;
   /** How often it has waited so. */

@@ -1,4 +1,4 @@
-// The parts of a run's order: the selected sources, the held imports, and the place of work.
+// The parts of a run's order: the selected sources, and the place of work.
 
 import { workDirectory } from '../../images/engine/door.ts';
 import type { RegionConfig } from '../../region/config.ts';
@@ -8,7 +8,7 @@ import type { BootResource, ImportRun } from '../../region/records/boot-store.ts
 import { type ImportReason, isUncertain } from '../../region/records/import-reason.ts';
 import type { RegionStore } from '../../region/records/store.ts';
 import type { Region } from '../../region/region.ts';
-import type { Hold, RunOrder } from './message.ts';
+import type { RunOrder } from './message.ts';
 import type { SelectedSource } from './plan.ts';
 
 /** The sources of which something is selected, with their selections. */
@@ -46,15 +46,6 @@ export const beginRun = (
     await store.boot.changeRun({ begunMs, images, skipped: [...skipped], ...end, ...next });
     return images;
   });
-
-/** The imports that people hold, by name. */
-export const heldAmong = (resources: readonly BootResource[]): ReadonlyMap<string, Hold> =>
-  new Map(
-    resources.flatMap(({ name, wish }) => {
-      const hold = wish === 'pause' ? 'paused' : wish === 'cancel' ? 'cancelled' : undefined;
-      return hold === undefined ? [] : [[name, hold] as const];
-    }),
-  );
 
 /**
  * Chooses the entries of an earlier run that stay when another begins: deletions, and images and sources that it still asks for.

@@ -113,14 +113,6 @@ parentPort?.on('message', (message: ToImageThread) => {
     case 'run':
       void runOnce(message.order);
       return;
-    case 'hold': {
-      const { name, hold } = message;
-      void Promise.resolve(run?.hold(name, hold)).then(() => {
-        tellProgress();
-        tell({ kind: 'at-rest', name });
-      });
-      return;
-    }
     case 'remove': {
       const { name } = message;
       // The region then knows the files of the import, and removes them.
@@ -131,9 +123,6 @@ parentPort?.on('message', (message: ToImageThread) => {
       });
       return;
     }
-    case 'resume':
-      run?.resume(message.name);
-      return;
     case 'limit':
       downloads?.limit(message.bytesPerSecondMax);
       return;

@@ -233,14 +233,13 @@ export class BootImages {
   }
 
   /**
-   * Requests an import as soon as possible. It also resumes imports of images that were cancelled before.
+   * Requests an import as soon as possible. It also resumes stopped imports.
    * @returns why it will bring nothing; undefined: something is selected
    */
   async askImport(username: string): Promise<ImportReason | undefined> {
     const { store, clock } = this.#parts;
     const isEmpty = (await this.listSelections()).length === 0;
     await store.transact(async () => {
-      await store.boot.wishCancelled();
       const asked = askedRun(await store.boot.findRun(), clock.wallTimeMs());
       await store.boot.changeRun(
         asked,
@@ -356,7 +355,7 @@ function withNextTry(row: BootResource, { nextMs, asked }: NextRun): BootResourc
 }
 
 /**
- * Leaves out the end of an import whose version came in another way: by a command, or by a repair. A paused image stays paused. One that failed
+ * Leaves out the end of an import whose version came in another way: by a command, or by a repair. One that failed
  * because another image has its place has failed only as long as that one is there; without it, the next run imports it.
  */
 function withoutOldEnd(row: BootResource, stored: readonly ListedImage[]): BootResource {

@@ -17,13 +17,7 @@ export const IMAGES_PATH = '/MAAS/images/';
 
 const DELETE = 'DELETE boot-resources/{id}';
 
-export const PAUSE = 'POST boot-resources/{id} pause';
-const RESUME = 'POST boot-resources/{id} resume';
-const CANCEL = 'POST boot-resources/{id} cancel';
-
-const ACTS = { pause: PAUSE, resume: RESUME, cancel: CANCEL } as const;
-export const IMAGE_OPERATIONS = [PAUSE, RESUME, CANCEL] as const;
-type Act = keyof typeof ACTS;
+export const RESUME = 'POST boot-resources/{id} resume';
 
 type ShownState = keyof typeof words.images.states;
 
@@ -34,9 +28,6 @@ const COLOURS: Readonly<Record<ShownState, string>> = {
   downloading: 'blue',
   verifying: 'blue',
   uploading: 'blue',
-  pausing: 'amber',
-  paused: 'amber',
-  cancelling: 'grey',
   cancelled: 'grey',
   stopped: 'grey',
   failed: 'red',
@@ -49,36 +40,23 @@ export function resourceTitle(name: string): string {
   return label === 'release' || label === '' ? `${os}/${release}` : `${os}/${release} ${label}`;
 }
 
-/** The states of an import that a person can still hold. */
-const UNDER_WAY: ReadonlySet<ImportProgress['state']> = new Set([
-  'queued',
-  'waiting',
-  'connecting',
-  'downloading',
-  'verifying',
-]);
-
-/** The state as a person has chosen it: the importing process needs a moment to follow. */
-function shownState({ progress, images, isGone, upload, wish }: ListedResource, isRunning: boolean): ShownState {
+function shownState({ progress, images, isGone, upload }: ListedResource): ShownState {
   if (isGone) return 'gone';
   if (progress === undefined) return images.length > 0 ? 'done' : 'queued';
   const { state, reason } = progress;
   if (upload !== undefined) return state === 'downloading' ? 'uploading' : state;
-  if (UNDER_WAY.has(state)) return wish === 'pause' ? 'pausing' : wish === 'cancel' ? 'cancelling' : state;
-  if (state === 'cancelled' && reason?.code === 'stopped') return 'stopped';
-  const wasHeld = state === 'paused' || (state === 'cancelled' && reason === undefined);
-  return wasHeld && wish === 'import' && isRunning ? 'queued' : state;
+  return state === 'cancelled' && reason?.code === 'stopped' ? 'stopped' : state;
 }
 
-export function statePill(resource: ListedResource, isRunning: boolean): Html {
-  const state = shownState(resource, isRunning);
+export function statePill(resource: ListedResource): Html {
+  const state = shownState(resource);
   return html`<span class="pill ${COLOURS[state]}">${words.images.states[state]}</span>`;
 }
 
 export const progressBar = (label: string, bytes: number, total: number): Html =>
   html`<progress aria-label="${label}" max="${total}" value="${Math.min(bytes, total)}"></progress>`;
 
-/** When an import that a person held continues; empty if it is not held, or just paused. @param nextMs the next run; undefined: none is scheduled */
+/** When an import that was stopped or cancelled continues; empty if it was not. @param nextMs the next run; undefined: none is scheduled */
 function resumption(state: ShownState, isRunning: boolean, nextMs: number | undefined, nowMs: number) {
   if (state === 'cancelled' && nextMs === undefined) return words.images.untilAsked;
   if (state !== 'stopped') return nextMs === undefined ? '' : timeOf(nextMs, words.images.nextTry(nextMs - nowMs));
@@ -115,7 +93,7 @@ function progressText(progress: ImportProgress, state: ShownState, next: Part) {
 export function importPart(resource: ListedResource, isRunning: boolean, nowMs: number): Html {
   const { progress, isGone } = resource;
   if (progress === undefined || (progress.state === 'done' && !isGone)) return nothing;
-  const state = shownState(resource, isRunning);
+  const state = shownState(resource);
   const isOffered = progress.reason?.code !== 'no-offer';
   return progressText(progress, state, isOffered ? resumption(state, isRunning, progress.nextMs, nowMs) : '');
 }
@@ -132,52 +110,36 @@ export function useText(name: string, uses: readonly ImageUse[]): Html {
   return html`${words.images.uses(use.first, use.machines)}${coming}`;
 }
 
-function actsOf(resource: ListedResource, isRunning: boolean): readonly Act[] {
+/** Whether a person may have the image imported alone. */
+function isResumable(resource: ListedResource): boolean {
   const { progress, upload } = resource;
   const { reason } = progress ?? {};
   // No import brings back the bytes of a file that a person added, or an image that nobody offers.
-  if (upload !== undefined || reason?.code === 'bytes-lost' || reason?.code === 'no-offer') return [];
-  switch (shownState(resource, isRunning)) {
-    case 'done':
-    case 'gone':
-    case 'uploading':
-      return [];
-    case 'failed':
-      return reason !== undefined && isFinal(reason) ? [] : ['resume'];
-    case 'pausing':
-    case 'paused':
-    case 'cancelling':
-    case 'cancelled':
-    case 'stopped':
-      return ['resume'];
-    default:
-      return isRunning && progress !== undefined ? ['pause', 'cancel'] : [];
-  }
+  if (upload !== undefined || reason?.code === 'bytes-lost' || reason?.code === 'no-offer') return false;
+  const state = shownState(resource);
+  return (
+    state === 'cancelled' || state === 'stopped' || (state === 'failed' && !(reason !== undefined && isFinal(reason)))
+  );
 }
 
-export function buttonsOf(view: View, resource: ListedResource, isRunning: boolean): Html {
-  if (!mayCall(view.viewer, PAUSE)) return nothing;
-  const forms = actsOf(resource, isRunning).map((act) =>
-    formOf(view, {
-      body: html`${hiddenField('do', act)}${hiddenField('id', String(resource.id))}`,
-      submit: act === 'resume' && resource.progress?.state === 'failed' ? words.images.retry : words.images[act],
-      tone: 'plain',
-      isInline: true,
-    }),
-  );
-  return forms.length === 0 ? nothing : html`<div class="row acts">${forms}</div>`;
+export function buttonsOf(view: View, resource: ListedResource): Html {
+  if (!mayCall(view.viewer, RESUME) || !isResumable(resource)) return nothing;
+  const form = formOf(view, {
+    body: html`${hiddenField('do', 'resume')}${hiddenField('id', String(resource.id))}`,
+    submit: resource.progress?.state === 'failed' ? words.images.retry : words.images.resume,
+    tone: 'plain',
+    isInline: true,
+  });
+  return html`<div class="row acts">${form}</div>`;
 }
 
 export const sizeOf = ({ bytes, system }: ListedImage): number =>
   (system?.files ?? []).reduce((sum, file) => sum + file.bytes, bytes);
 
-const isAct = (text: string): text is Act => Object.hasOwn(ACTS, text);
-
-/** Pauses, resumes or cancels an image, as a form asks. @param to the page to show then @returns undefined if it asks for nothing of these */
-export async function actOn(view: View, { id, name }: { id: string; name: string }, to: string): Promise<Outcome> {
-  const wanted = given(view, 'do');
-  if (!isAct(wanted)) return undefined;
-  return submit(view, ACTS[wanted], { id }, {}, to, words.images.done[wanted](resourceTitle(name)));
+/** Has an image imported alone, as a form asks. @param to the page to show then @returns undefined if it asks for something else */
+export async function resume(view: View, { id, name }: { id: string; name: string }, to: string): Promise<Outcome> {
+  if (given(view, 'do') !== 'resume') return undefined;
+  return submit(view, RESUME, { id }, {}, to, words.images.done.resume(resourceTitle(name)));
 }
 
 const findResource = async (view: View) =>
@@ -245,8 +207,8 @@ async function render(view: View) {
   const [os, release, architecture = '', subarchitecture = ''] = name.split('/');
   const machines = uses.find((one) => one.os === os && one.release === release && one.architecture === architecture);
   const isRunning = isImporting(await view.region.bootImages.run());
-  const state = html`${statePill(resource, isRunning)}<div class="coming">${comingPart(resource)}${importPart(resource, isRunning, view.nowMs)}</div>
-    ${buttonsOf(view, resource, isRunning)}`;
+  const state = html`${statePill(resource)}<div class="coming">${comingPart(resource)}${importPart(resource, isRunning, view.nowMs)}</div>
+    ${buttonsOf(view, resource)}`;
   const pairs: readonly (readonly [string, Html | string])[] = [
     [words.images.state, state],
     [words.images.columns.architecture, `${architecture}/${subarchitecture}`],
@@ -275,7 +237,7 @@ async function act(view: View) {
   const resource = await findResource(view);
   if (resource === undefined) return undefined;
   const one = { id: String(resource.id), name: resource.name };
-  if (given(view, 'do') !== '') return actOn(view, one, pathBelow(IMAGES_PATH, one.id));
+  if (given(view, 'do') !== '') return resume(view, one, pathBelow(IMAGES_PATH, one.id));
   return submit(
     view,
     DELETE,
@@ -291,5 +253,5 @@ export const IMAGE_PAGE: PageDefinition = {
   access: 'user',
   render,
   act,
-  operations: [DELETE, ...IMAGE_OPERATIONS],
+  operations: [DELETE, RESUME],
 };

@@ -1,6 +1,6 @@
 // The page of images: deployable images, imports with their progress, skipped images with the reasons, and the buttons that control imports.
 //
-// 1. Everybody who may view the page sees the images; only administrators import, pause and delete them.
+// 1. Everybody who may view the page sees the images; only administrators import and delete them.
 
 import { CPUS } from '../../boot/architectures.ts';
 import { type Html, html, nothing } from '../../html.ts';
@@ -11,15 +11,14 @@ import { type BootSelection, type ImageUse, type ImportRun, isImporting } from '
 import { type ImportReason, importText as importReasonText, isFailure } from '../records/import-reason.ts';
 import { formOf, hiddenField } from './forms.ts';
 import {
-  actOn,
   buttonsOf,
   comingPart,
-  IMAGE_OPERATIONS,
   IMAGES_PATH,
   importPart,
-  PAUSE,
   progressBar,
+  RESUME,
   resourceTitle,
+  resume,
   sizeOf,
   statePill,
   useText,
@@ -52,11 +51,11 @@ function resourceRow(view: View, resource: ListedResource, uses: readonly ImageU
   const size =
     newest === undefined ? nothing : html`${formatSize(sizeOf(newest))}<div class="small older">${disk}</div>`;
   const path = pathBelow(IMAGES_PATH, String(id));
-  const isRefused = resource.upload !== undefined && progress?.state === 'failed' && mayCall(view.viewer, PAUSE);
+  const isRefused = resource.upload !== undefined && progress?.state === 'failed' && mayCall(view.viewer, RESUME);
   // Only its deletion, which the page of the image has, ends a refused upload.
   const acts = isRefused
     ? html`<div class="row acts"><a class="button plain" href="${path}">${words.images.delete}</a></div>`
-    : buttonsOf(view, resource, isRunning);
+    : buttonsOf(view, resource);
   const coming = importPart(resource, isRunning, view.nowMs);
   const way = coming === nothing && acts === nothing ? '' : html`${coming}${acts}`;
   const others = older.length === 0 ? nothing : html`<div class="small older">${older.join(', ')}</div>`;
@@ -70,7 +69,7 @@ function resourceRow(view: View, resource: ListedResource, uses: readonly ImageU
       : html`${cell(columns.size, size, 'fact')}${cell(columns.usedBy, use, 'fact used')}${cell(columns.act, way, 'way')}`;
   return html`
     <tr><td class="first"><div class="titled"><div><a class="name" href="${path}">${resourceTitle(name)}</a>
-    <div class="small">${title}</div></div>${statePill(resource, isRunning)}</div></td>
+    <div class="small">${title}</div></div>${statePill(resource)}</div></td>
     ${cell(columns.architecture, subarchitecture === 'generic' ? architecture : `${architecture}/${subarchitecture}`, 'fact')}
     ${cell(columns.version, versions, 'fact')}
     ${rest}
@@ -284,7 +283,7 @@ async function act(view: View) {
   if (wanted === 'stop') return submit(view, STOP, {}, {}, IMAGES_PATH, words.images.stopped);
   const id = given(view, 'id');
   const name = (await view.region.bootImages.listResources()).find((one) => String(one.id) === id)?.name ?? '';
-  return actOn(view, { id, name }, IMAGES_PATH);
+  return resume(view, { id, name }, IMAGES_PATH);
 }
 
 export const IMAGES_PAGE: PageDefinition = {
@@ -292,5 +291,5 @@ export const IMAGES_PAGE: PageDefinition = {
   access: 'user',
   render,
   act,
-  operations: [IMPORT, STOP, ...IMAGE_OPERATIONS],
+  operations: [IMPORT, STOP, RESUME],
 };

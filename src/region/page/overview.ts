@@ -42,7 +42,7 @@ const workItem = (machine: Machine) => html`
 
 const imageItem = (resource: ListedResource, isRunning: boolean, nowMs: number) => html`
   <div class="list-item"><div><a class="name" href="${pathBelow(IMAGES_PATH, String(resource.id))}">${resourceTitle(resource.name)}</a>
-  ${statePill(resource, isRunning)}</div><div class="going">${importPart(resource, isRunning, nowMs)}</div></div>`;
+  ${statePill(resource)}</div><div class="going">${importPart(resource, isRunning, nowMs)}</div></div>`;
 
 const MOVING: ReadonlySet<string> = new Set(['connecting', 'downloading', 'verifying']);
 

@@ -30,7 +30,7 @@ export const WHY_CHARACTERS_MAX = 1024;
 export const KEYRING_BYTES_MAX = 256 * 1024;
 /**
  * Bound on the resources. Racks add some by reporting their images. At the bound, new ones replace resources that were never imported and
- * that no user has paused, cancelled or asked to delete.
+ * that no user has asked to delete.
  */
 export const RESOURCES_MAX = 2000;
 /** Skipped images that a run lists; it counts the rest. */
@@ -102,7 +102,6 @@ export const IMPORT_STATES = [
   'connecting',
   'downloading',
   'verifying',
-  'paused',
   'cancelled',
   'failed',
   'done',
@@ -124,7 +123,7 @@ const importProgress = z.object({
   /** Digests of files of which the importing host may have parts. */
   files: z.array(z.string().max(128)).max(PROGRESS_FILES_MAX).readonly().optional(),
   reason: importReason.optional(),
-  /** The next attempt, wall time in milliseconds; of a paused run, that of the next run is shown. */
+  /** The next attempt, wall time in milliseconds; of a stopped run, that of the next run is shown. */
   nextMs: z.number().optional(),
 });
 export type ImportProgress = z.output<typeof importProgress>;
@@ -234,9 +233,7 @@ export interface BootStore {
   noteProgress(progress: ReadonlyMap<string, ImportProgress>, atMs: number): Promise<void>;
   /** @returns false if no such resource exists, or a user has already asked to delete it */
   wish(id: number, wish: ResourceWish, event: NewMachineEvent): Promise<boolean>;
-  /** Turns every `cancel` into `import`. */
-  wishCancelled(): Promise<void>;
-  /** Those that a user paused or cancelled stay, and those with an upload unless a user asked to delete them. */
+  /** Those with an upload stay, unless a user asked to delete them. */
   forget(names: readonly string[]): Promise<void>;
 
   listUses(): Promise<readonly ImageUse[]>;

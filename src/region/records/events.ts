@@ -25,7 +25,6 @@ import type { PowerTask } from './power-task.ts';
 import { powerText, withoutPrivate } from './power-words.ts';
 import { mistakeAtText } from './preseed-mistake.ts';
 import { REPORT_REFUSALS, type ReportRefusals, type ReportRefused } from './report-refusal.ts';
-import type { ResourceWish } from './resource-wish.ts';
 
 export interface MachineName {
   readonly hostname: string;
@@ -185,7 +184,8 @@ export type Happening<Code extends EventCode = EventCode> = Coded<EventParams, C
 /** An event after which a person must decide something. */
 export type Doubt = Happening<'maybe-one' | 'maybe-two' | 'interface-claimed' | 'networks-doubted'>;
 
-const WISH_WORDS: Readonly<Record<ResourceWish, string>> = {
+/** `pause` and `cancel` are of earlier versions. */
+const WISH_WORDS = {
   import: 'resumed the import of',
   pause: 'paused the import of',
   cancel: 'cancelled the import of',
@@ -624,7 +624,7 @@ const OWN_EVENTS = {
     if (isStop) return 'stopped the import of images';
     return isEmpty ? 'requested an import of images, but none is selected' : 'requested an import of images';
   },
-  'image-wished': ({ image, wish }: { image: string; wish: ResourceWish }) => `${WISH_WORDS[wish]} ${image}`,
+  'image-wished': ({ image, wish }: { image: string; wish: keyof typeof WISH_WORDS }) => `${WISH_WORDS[wish]} ${image}`,
   'image-downloading': ({ image, percent, total }: { image: string; percent: number; total: number }) =>
     `${percent} % of ${image} (${formatBytes(total)})`,
   /** API 1.0. @param error empty: none */

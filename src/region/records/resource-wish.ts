@@ -1,5 +1,4 @@
-// A person's wishes for one image.
+// A person's wishes for an image.
 
 /** `delete`: the image and its import. */
-export const RESOURCE_WISHES = ['import', 'pause', 'cancel', 'delete'] as const;
-export type ResourceWish = (typeof RESOURCE_WISHES)[number];
+export type ResourceWish = 'import' | 'delete';

@@ -18,8 +18,8 @@ import {
 import { statusRow } from '../../region/records/lifecycle.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { type ReportedDownload, withReport } from '../../region/records/reported-download.ts';
-import { RESOURCE_WISHES, type ResourceWish } from '../../region/records/resource-wish.ts';
-import { assigned, bytes, codec, insertInto, json, mapped, number, oneOf, optional, text } from '../rows.ts';
+import type { ResourceWish } from '../../region/records/resource-wish.ts';
+import { assigned, bytes, codec, insertInto, json, mapped, number, optional, text } from '../rows.ts';
 import { LoggedTable } from './region-events.ts';
 import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
@@ -138,7 +138,7 @@ export class BootTables extends LoggedTable {
     if (missing.length === 0) return;
     const count = 'SELECT count(*) FROM boot_resource';
     if (numberIn(yield one(count)) + missing.length > RESOURCES_MAX) {
-      const sql = `DELETE FROM boot_resource WHERE progress IS NULL AND wish = 'import' AND name NOT IN (SELECT value FROM texts(?))`;
+      const sql = `DELETE FROM boot_resource WHERE progress IS NULL AND wish <> 'delete' AND name NOT IN (SELECT value FROM texts(?))`;
       yield run(sql, JSON.stringify(names));
     }
     const room = RESOURCES_MAX - numberIn(yield one(count));
@@ -164,13 +164,9 @@ export class BootTables extends LoggedTable {
     return yield* this.changed(run(sql, wish, event.atMs, id), event);
   }
 
-  *wishCancelled(): Steps<void> {
-    yield run("UPDATE boot_resource SET wish = 'import' WHERE wish = 'cancel'");
-  }
-
   *forget(names: readonly string[]): Steps<void> {
     yield run(
-      "DELETE FROM boot_resource WHERE name IN texts(?) AND (wish = 'delete' OR wish = 'import' AND name NOT IN (SELECT name FROM boot_upload))",
+      "DELETE FROM boot_resource WHERE name IN texts(?) AND (wish = 'delete' OR name NOT IN (SELECT name FROM boot_upload))",
       JSON.stringify(names),
     );
   }
@@ -245,11 +241,18 @@ const readSelection = codec<BootSelection>({
   ...writtenSelection,
 }).read;
 
+type StoredProgress = ImportProgress | (Omit<ImportProgress, 'state'> & { readonly state: 'paused' });
+
+/** Earlier versions stored `paused`, too. */
+const withoutPause = (stored: StoredProgress): ImportProgress =>
+  stored.state === 'paused' ? { ...stored, state: 'cancelled' } : stored;
+
 const readResource = codec<BootResource>({
   id: number('id'),
   name: text('name'),
-  wish: oneOf('wish', RESOURCE_WISHES),
-  progress: optional(json<ImportProgress>('progress')),
+  // Earlier versions stored `pause` and `cancel`, too.
+  wish: mapped(text('wish'), (stored): ResourceWish => (stored === 'delete' ? stored : 'import'), String),
+  progress: optional(mapped(json<StoredProgress>('progress'), withoutPause, (progress) => progress)),
 }).read;
 
 const readRun = mapped(text('run'), (run) => importRun.parse(JSON.parse(run)), JSON.stringify).read;

@@ -77,7 +77,6 @@ test('images are listed and read with MAAS’s fields, including an image whose 
     const { id } = list[1];
     assert.deepEqual(list[1].import, {
       state: 'downloading',
-      wanted: 'import',
       source: 'ubuntu',
       serial: '20261015',
       bytes: 30,
@@ -163,12 +162,8 @@ test('an image whose import failed, or ended with its run, is tried again by the
     for (const state of ['failed', 'cancelled'] as const)
       assert.equal(await next({ state }), '2026-11-24T12:00:00.000Z');
     assert.equal(await next({ state: 'waiting', nextMs: atMs - 500 }), '2026-11-24T11:59:59.500Z');
-    for (const state of ['done', 'queued', 'paused'] as const) assert.equal(await next({ state }), null, state);
+    for (const state of ['done', 'queued'] as const) assert.equal(await next({ state }), null, state);
     assert.equal(await next({ state: 'failed' }), '2026-11-24T12:00:00.000Z');
-    const { id } = (await ask('GET', '2.0/boot-resources/')).json[0];
-    await ask('POST', `2.0/boot-resources/${id}/?op=cancel`);
-    assert.equal(await next({ state: 'cancelled' }), null);
-    await ask('POST', `2.0/boot-resources/${id}/?op=resume`);
     // Only on demand, or a run is under way.
     await store.boot.changeRun({ nextMs: 0 });
     assert.equal(await next({ state: 'failed' }), null);
@@ -299,34 +294,20 @@ test('an import is requested, stored before the answer, and stopped, in the word
     assert.equal(sentenceOf(requested), 'requested an import of images, but none is selected');
   }));
 
-test('one image is paused, resumed, cancelled and deleted; each is stored, and an event', () =>
+test('one image is imported alone, and deleted; each is stored, and an event', () =>
   withApi([], async (ask, { store }, asked) => {
     await store.boot.noteProgress(new Map([[NOBLE, COMING]]), 1);
     const [{ id }] = (await ask('GET', '2.0/boot-resources/')).json;
     const wish = async () => (await store.boot.listResources())[0]?.wish;
-    for (const [op, stored] of [
-      ['pause', 'pause'],
-      ['resume', 'import'],
-      ['cancel', 'cancel'],
-    ] as const) {
-      const answer = await ask('POST', `2.0/boot-resources/${id}/?op=${op}`, {});
-      assert.deepEqual([answer.status, answer.json.import.wanted, await wish()], [200, stored, stored]);
-    }
-    await ask('POST', '2.0/boot-resources/?op=import', {});
-    assert.equal(await wish(), 'import', 'an import takes up what was cancelled');
+    await assertStatus(ask('POST', `2.0/boot-resources/${id}/?op=resume`, {}), 200);
+    assert.deepEqual((await store.boot.findRun()).images, [NOBLE]);
     await assertStatus(ask('DELETE', `2.0/boot-resources/${id}/`), 204);
     assert.deepEqual((await ask('GET', '2.0/boot-resources/')).json, []);
     await assertStatus(ask('DELETE', `2.0/boot-resources/${id}/`), 404);
     assert.equal(await wish(), 'delete', 'until the importing process has done it');
-    assert.equal(asked.count, 5);
-    const sentences = (await store.listEvents({ level: 'audit', limit: 5 })).map((event) => sentenceOf(event));
-    assert.deepEqual(sentences, [
-      `deleted ${NOBLE}`,
-      'requested an import of images, but none is selected',
-      `cancelled the import of ${NOBLE}`,
-      `resumed the import of ${NOBLE}`,
-      `paused the import of ${NOBLE}`,
-    ]);
+    assert.equal(asked.count, 2);
+    const sentences = (await store.listEvents({ level: 'audit', limit: 2 })).map((event) => sentenceOf(event));
+    assert.deepEqual(sentences, [`deleted ${NOBLE}`, `resumed the import of ${NOBLE}`]);
   }));
 
 test('an image that only racks have is not deleted here, because their next report would bring it back', () =>
@@ -351,16 +332,14 @@ test('an image that only racks have is not deleted here, because their next repo
     },
   ));
 
-test('only administrators import, hold and delete', () =>
+test('only administrators import and delete', () =>
   withApi([image()], async (ask, { store }) => {
     const [{ id }] = (await ask('GET', '2.0/boot-resources/')).json;
     for (const [method, path] of [
       ['POST', '2.0/boot-resources/?op=import'],
       ['POST', '2.0/boot-resources/?op=stop_import'],
       ['POST', '1.0/nodegroups/?op=import_boot_images'],
-      ['POST', `2.0/boot-resources/${id}/?op=pause`],
       ['POST', `2.0/boot-resources/${id}/?op=resume`],
-      ['POST', `2.0/boot-resources/${id}/?op=cancel`],
       ['DELETE', `2.0/boot-resources/${id}/`],
     ] as const)
       assert.equal((await ask(method, path, method === 'POST' ? {} : undefined, 'alice')).status, 403, path);

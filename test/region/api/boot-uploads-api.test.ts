@@ -616,7 +616,7 @@ test('a deleted upload is gone with its bytes', () =>
     const created = await create(wish(DISK));
     await put(uriOf(created), DISK.subarray(0, 9));
     const { id } = created.json;
-    await assertStatus(ask('POST', `boot-resources/${id}/?op=pause`), 409);
+    await assertStatus(ask('POST', `boot-resources/${id}/?op=resume`), 409);
     await assertStatus(ask('DELETE', `boot-resources/${id}/`), 204);
     assert.deepEqual([await store.uploads.list(), (await ask('GET', 'boot-resources/')).json], [[], []]);
     await until(() => readdirSync(join(tree, 'images/.uploads')).length === 0);

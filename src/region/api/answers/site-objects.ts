@@ -97,7 +97,7 @@ export const SITE_OBJECTS = {
     integer: 'num_addresses',
   },
   imageImport: {
-    string: 'state wanted source',
+    string: 'state source',
     'string|null': 'serial reason next_try',
     integer: 'bytes',
     'integer|null': 'total bytes_per_second seconds_left',

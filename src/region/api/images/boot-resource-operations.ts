@@ -3,7 +3,7 @@
 // Sources: MAAS 2.0 `boot-resources/` (import, stop_import, is_importing; id, name, type, architecture, sets with files); MAAS 1.4
 // `nodegroups/?op=import_boot_images`.
 //
-// 1. Users read; only administrators import, hold and delete.
+// 1. Users read; only administrators import and delete.
 // 2. A request is stored before it is answered; then the importing process acts.
 
 import { z } from 'zod';
@@ -40,14 +40,13 @@ function progressOf({ images, progress }: ListedResource) {
 }
 
 /** The current state of the import; our own fields. */
-function importJson({ wish, progress, isGone }: ListedResource): AnswerOf<'imageImport'> | null {
+function importJson({ progress, isGone }: ListedResource): AnswerOf<'imageImport'> | null {
   if (progress === undefined) return null;
   const { source, serial, bytes, total, bytesPerSecond, reason, nextMs } = progress;
   const state = isGone ? 'gone' : progress.state;
   const left = total === undefined || !bytesPerSecond ? null : Math.ceil((total - bytes) / bytesPerSecond);
   return {
     state,
-    wanted: wish,
     source,
     serial: serial ?? null,
     bytes,
@@ -180,7 +179,7 @@ const wish = (call: ApiCall, wanted: ResourceWish): Promise<Answer> =>
     if (upload !== undefined && wanted !== 'delete')
       return refuse(
         'upload-conflict',
-        'An upload cannot be paused or resumed: it continues with the next piece. Delete it to end it.',
+        'An upload cannot be resumed: it continues with the next piece. Delete it to end it.',
       );
     // The next report would bring it back.
     const isOfRacks = progress === undefined && images.every(({ isReported }) => isReported === true);
@@ -192,7 +191,7 @@ const wish = (call: ApiCall, wanted: ResourceWish): Promise<Answer> =>
     const isKnown = await call.region.bootImages.wish(resource, wanted, usernameOf(call));
     if (!isKnown) return refuse('not-found', `There is no image ${String(resource.id)}: boot-resources lists them.`);
     if (wanted === 'delete') return EMPTY;
-    return json(resourceJson(call, { ...resource, wish: wanted }));
+    return json(resourceJson(call, resource));
   });
 
 async function startImport(call: ApiCall) {
@@ -286,7 +285,7 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     'POST import',
     'admin',
     'text',
-    'Import the selected images of all sources now, including those whose import was cancelled.',
+    'Import the selected images of all sources now.',
     nothing,
     startImport,
   ),
@@ -319,30 +318,12 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
   ),
   operation(
     one,
-    'POST pause',
-    'admin',
-    'bootResource',
-    'Pause the import of an image until it is resumed. The bytes that have arrived stay. Until then, an image that is there gets no newer version.',
-    nothing,
-    (call) => wish(call, 'pause'),
-  ),
-  operation(
-    one,
     'POST resume',
     'admin',
     'bootResource',
-    'Resume the import of an image from the bytes that have arrived.',
+    'Import this image alone, from the bytes that have arrived.',
     nothing,
     (call) => wish(call, 'import'),
-  ),
-  operation(
-    one,
-    'POST cancel',
-    'admin',
-    'bootResource',
-    'Cancel the import of an image until somebody requests an import.',
-    nothing,
-    (call) => wish(call, 'cancel'),
   ),
   operation(
     groups,
