@@ -21,12 +21,12 @@ import type { DhcpSubnet } from '../dhcp/networks/config.ts';
 import { indexSubnets } from '../dhcp/networks/subnet.ts';
 import { Responder } from '../dhcp/responder.ts';
 import type { Reply } from '../dhcp/responder-ports.ts';
-import { BOOT_REQUEST, type DhcpMessage, encodeDhcpMessage } from '../dhcp/wire/message.ts';
+import { clientRequest, encodeDhcpMessage } from '../dhcp/wire/message.ts';
 import { OptionList } from '../dhcp/wire/message-options.ts';
 import { addressBytes, MESSAGE_TYPE, OPTION, textBytes, u8Bytes } from '../dhcp/wire/options.ts';
 import { Names } from '../dns/names.ts';
 import { MachineDirectory } from '../machines/directory.ts';
-import { ANY, broadcastOf, type Ipv4, ipv4, mac, macToBytes, networkOf } from '../net/address.ts';
+import { ANY, broadcastOf, type Ipv4, ipv4, mac, networkOf } from '../net/address.ts';
 import { viewBytes } from '../net/borrowed-bytes.ts';
 import { EventStream } from '../observe/event-stream.ts';
 import { Timeline } from '../observe/timeline.ts';
@@ -156,8 +156,6 @@ const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes
 
 /** A request of a client; every second one is firmware. */
 function request(client: number, type: number, ciaddr: Ipv4, requested: Ipv4): Uint8Array {
-  const chaddr = new Uint8Array(16);
-  chaddr.set(macToBytes(mac(MAC_FIRST + client)));
   const options = new OptionList();
   options.set(OPTION.messageType, u8Bytes(type));
   if (client % 2 === 0) {
@@ -169,23 +167,7 @@ function request(client: number, type: number, ciaddr: Ipv4, requested: Ipv4): U
     options.set(OPTION.requestedAddress, addressBytes(requested));
     options.set(OPTION.serverIdentifier, addressBytes(SERVER));
   }
-  const message: DhcpMessage = {
-    op: BOOT_REQUEST,
-    htype: 1,
-    hlen: 6,
-    hops: 1,
-    xid: client,
-    secs: 0,
-    flags: 0,
-    ciaddr,
-    yiaddr: ANY,
-    siaddr: ANY,
-    giaddr: RELAY,
-    chaddr,
-    sname: '',
-    file: '',
-    options,
-  };
+  const message = clientRequest(mac(MAC_FIRST + client), options, { hops: 1, xid: client, ciaddr, giaddr: RELAY });
   return encodeDhcpMessage(message, MESSAGE_BYTES).bytes;
 }
 

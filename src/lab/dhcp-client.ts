@@ -8,8 +8,8 @@
 import { type Instant, later } from '../clock.ts';
 import {
   BOOT_REPLY,
-  BOOT_REQUEST,
   BROADCAST_FLAG,
+  clientRequest,
   type DhcpMessage,
   decodeDhcpMessage,
   encodeDhcpMessage,
@@ -24,7 +24,7 @@ import {
   textBytes,
   u8Bytes,
 } from '../dhcp/wire/options.ts';
-import { ANY, type Ipv4, ipv4, type MacAddress, macToBytes } from '../net/address.ts';
+import { ANY, type Ipv4, type MacAddress, macToBytes } from '../net/address.ts';
 
 /** The parts of a lease that a ROM uses. */
 export interface BootLease {
@@ -150,8 +150,6 @@ export class DhcpClient {
   }
 
   #send(now: Instant, type: number, extra: readonly (readonly [number, Uint8Array])[]): void {
-    const chaddr = new Uint8Array(16);
-    chaddr.set(macToBytes(this.#identity.mac));
     const options = new Map<number, Uint8Array>([
       [OPTION.messageType, u8Bytes(type)],
       [OPTION.parameterRequestList, Uint8Array.of(1, 3, 6, 12, 15, 43, 54, 60, 66, 67, 128, 129, 210)],
@@ -159,23 +157,11 @@ export class DhcpClient {
       ...firmwareOptions(this.#identity),
       ...extra,
     ]);
-    const message: DhcpMessage = {
-      op: BOOT_REQUEST,
-      htype: 1,
-      hlen: 6,
-      hops: 0,
+    const message = clientRequest(this.#identity.mac, options, {
       xid: this.#xid,
       secs: Math.min(0xffff, Math.floor((now - (this.#startedAt ?? now)) / 1000)),
       flags: BROADCAST_FLAG,
-      ciaddr: ANY,
-      yiaddr: ANY,
-      siaddr: ANY,
-      giaddr: ipv4(0),
-      chaddr,
-      sname: '',
-      file: '',
-      options,
-    };
+    });
     this.#outgoing.push(encodeDhcpMessage(message, MESSAGE_BYTES_MAX).bytes);
   }
 }

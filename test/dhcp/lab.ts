@@ -10,19 +10,17 @@ import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import { type OfferPlace, Offers } from '../../src/dhcp/leases/offers.ts';
 import { type DhcpConfig, type DhcpSubnet, PROXY_PORT } from '../../src/dhcp/networks/config.ts';
 import { type Arrival, indexSubnets, type SubnetIndex } from '../../src/dhcp/networks/subnet.ts';
-import { type DhcpMessage, decodeDhcpMessage, encodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
+import {
+  BROADCAST_FLAG,
+  clientRequest,
+  type DhcpMessage,
+  decodeDhcpMessage,
+  encodeDhcpMessage,
+} from '../../src/dhcp/wire/message.ts';
 import { addressBytes, MESSAGE_TYPE, OPTION, optionText, textBytes, u8Bytes } from '../../src/dhcp/wire/options.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
-import {
-  ANY,
-  broadcastOf,
-  formatIpv4,
-  type Ipv4,
-  type MacAddress,
-  macToBytes,
-  parseNetwork,
-} from '../../src/net/address.ts';
+import { ANY, broadcastOf, formatIpv4, type Ipv4, type MacAddress, parseNetwork } from '../../src/net/address.ts';
 import type {
   DatagramNetwork,
   DatagramSocket,
@@ -175,25 +173,9 @@ export function clientMessage(words: ClientWords): DhcpMessage {
   if (words.server !== undefined) options.set(OPTION.serverIdentifier, addressBytes(words.server));
   if (words.vendorClass !== undefined) options.set(OPTION.vendorClass, textBytes(words.vendorClass));
   for (const [code, value] of words.options ?? []) options.set(code, value);
-  const chaddr = new Uint8Array(16);
-  chaddr.set(macToBytes(words.mac ?? MAC_A));
-  return {
-    op: words.op ?? 1,
-    htype: words.htype ?? 1,
-    hlen: words.hlen ?? 6,
-    hops: 0,
-    xid: words.xid ?? 0x1234,
-    secs: 0,
-    flags: words.broadcast === true ? 0x8000 : 0,
-    ciaddr: words.ciaddr ?? ANY,
-    yiaddr: ANY,
-    siaddr: ANY,
-    giaddr: words.giaddr ?? ANY,
-    chaddr,
-    sname: '',
-    file: '',
-    options,
-  };
+  const { op = 1, htype = 1, hlen = 6, xid = 0x1234, ciaddr = ANY, giaddr = ANY } = words;
+  const flags = words.broadcast === true ? BROADCAST_FLAG : 0;
+  return { ...clientRequest(words.mac ?? MAC_A, options, { xid, flags, ciaddr, giaddr }), op, htype, hlen };
 }
 
 export const clientBytes = (words: ClientWords): Uint8Array => encodeDhcpMessage(clientMessage(words), 1472).bytes;

@@ -4,10 +4,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
-import { encodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
+import { BROADCAST_FLAG, clientRequest, encodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
 import { MESSAGE_TYPE, OPTION } from '../../src/dhcp/wire/options.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
-import { ANY, formatIpv4, formatMac, type MacAddress, mac as macOf } from '../../src/net/address.ts';
+import { formatIpv4, formatMac, type MacAddress, mac as macOf } from '../../src/net/address.ts';
 import { missing } from '../support/needs.ts';
 import { DhcpProbes } from '../support/probes.ts';
 import { postForm } from '../support/rack-form.ts';
@@ -17,16 +17,13 @@ const PLACE = labPlace(46);
 
 /** A DISCOVER of a BIOS machine's ROM that has been asking for `secs`. */
 function discover(mac: MacAddress, secs: number): Uint8Array {
-  const chaddr = new Uint8Array(16);
-  chaddr.set(Buffer.from(formatMac(mac, ''), 'hex'));
   const options = new Map<number, Uint8Array>([
     [OPTION.messageType, Uint8Array.of(MESSAGE_TYPE.discover)],
     [OPTION.vendorClass, Buffer.from('PXEClient:Arch:00000:UNDI:002001')],
     [OPTION.clientArchitecture, Uint8Array.of(0, 0)],
   ]);
-  const fixed = { op: 1, htype: 1, hlen: 6, hops: 0, xid: mac % 0xffff_ffff, secs, flags: 0x8000 };
-  const addresses = { ciaddr: ANY, yiaddr: ANY, siaddr: ANY, giaddr: ANY };
-  return encodeDhcpMessage({ ...fixed, ...addresses, chaddr, sname: '', file: '', options }, 1472).bytes;
+  const request = clientRequest(mac, options, { xid: mac % 0xffff_ffff, secs, flags: BROADCAST_FLAG });
+  return encodeDhcpMessage(request, 1472).bytes;
 }
 
 describe('a boot broken', { skip: missing('linux') }, () => {

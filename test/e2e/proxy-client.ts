@@ -5,7 +5,13 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { sleep } from '../../src/clock.ts';
-import { BOOT_REQUEST, BROADCAST_FLAG, decodeDhcpMessage, encodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
+import {
+  BOOT_REQUEST,
+  BROADCAST_FLAG,
+  clientRequest,
+  decodeDhcpMessage,
+  encodeDhcpMessage,
+} from '../../src/dhcp/wire/message.ts';
 import {
   addressBytes,
   MESSAGE_TYPE,
@@ -16,7 +22,7 @@ import {
   textBytes,
   u8Bytes,
 } from '../../src/dhcp/wire/options.ts';
-import { ANY, formatIpv4, macToBytes, parseIpv4, parseMac } from '../../src/net/address.ts';
+import { ANY, formatIpv4, mac as macOf, parseIpv4, parseMac } from '../../src/net/address.ts';
 import { copyBytes } from '../../src/net/borrowed-bytes.ts';
 import type { Destination } from '../../src/net/datagrams/datagram.ts';
 import { openNetwork } from '../../src/net/datagrams/open-network.ts';
@@ -69,9 +75,6 @@ const addressOf = (text: string | undefined) => (text === undefined ? undefined 
 
 function messageOf(asked: Asked, xid: number): Uint8Array {
   const { type, vendorClass, architecture, mac = '52:54:00:77:03:01' } = asked;
-  const chaddr = new Uint8Array(16);
-  const hardware = parseMac(mac);
-  if (hardware !== undefined) chaddr.set(macToBytes(hardware));
   const options = new Map<number, Uint8Array>([
     [OPTION.messageType, u8Bytes(MESSAGE_TYPE[type])],
     [OPTION.vendorClass, textBytes(vendorClass)],
@@ -82,9 +85,10 @@ function messageOf(asked: Asked, xid: number): Uint8Array {
   if (wanted !== undefined) options.set(OPTION.requestedAddress, addressBytes(wanted));
   // A client that asks a boot server has an address by then.
   const ciaddr = asked.port === undefined ? ANY : (addressOf(OWN) ?? ANY);
-  const fixed = { op: BOOT_REQUEST, htype: 1, hlen: 6, hops: 0, xid, secs: 0, flags: BROADCAST_FLAG };
-  const none = { yiaddr: ANY, siaddr: ANY, giaddr: ANY, sname: '', file: '' };
-  return encodeDhcpMessage({ ...fixed, ...none, ciaddr, chaddr, options }, 1472).bytes;
+  return encodeDhcpMessage(
+    clientRequest(parseMac(mac) ?? macOf(0), options, { xid, flags: BROADCAST_FLAG, ciaddr }),
+    1472,
+  ).bytes;
 }
 
 function read(bytes: Uint8Array, fromPort: number, xid: number): Heard | undefined {

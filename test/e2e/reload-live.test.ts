@@ -9,18 +9,10 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { sleep, systemClock, type Timer } from '../../src/clock.ts';
-import { BOOT_REQUEST, decodeDhcpMessage, encodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
+import { clientRequest, decodeDhcpMessage, encodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
 import { MESSAGE_TYPE, OPTION, optionU8, u8Bytes } from '../../src/dhcp/wire/options.ts';
 import { labPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
-import {
-  ANY,
-  formatIpv4,
-  formatMac,
-  type Ipv4,
-  type MacAddress,
-  macToBytes,
-  parseIpv4,
-} from '../../src/net/address.ts';
+import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4 } from '../../src/net/address.ts';
 import { leasesShape } from '../support/answer-shapes.ts';
 import { ChangingRack, KERNEL, KERNEL_BYTES } from '../support/changing-rack.ts';
 import { missing } from '../support/needs.ts';
@@ -87,28 +79,8 @@ class SteadyRenewals {
 }
 
 function request(xid: number, { mac, address }: Holder): Uint8Array {
-  const chaddr = new Uint8Array(16);
-  chaddr.set(macToBytes(mac));
-  return encodeDhcpMessage(
-    {
-      op: BOOT_REQUEST,
-      htype: 1,
-      hlen: 6,
-      hops: 0,
-      xid,
-      secs: 0,
-      flags: 0,
-      chaddr,
-      sname: '',
-      file: '',
-      ciaddr: address,
-      yiaddr: ANY,
-      siaddr: ANY,
-      giaddr: ANY,
-      options: new Map([[OPTION.messageType, u8Bytes(MESSAGE_TYPE.request)]]),
-    },
-    548,
-  ).bytes;
+  const options = new Map([[OPTION.messageType, u8Bytes(MESSAGE_TYPE.request)]]);
+  return encodeDhcpMessage(clientRequest(mac, options, { xid, ciaddr: address }), 548).bytes;
 }
 
 const PAUSE_MS = 4;

@@ -5,9 +5,9 @@ import type { Cpu } from '../../boot/architectures.ts';
 import type { LoaderLanguage } from '../../boot/paths.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import type { ServedSubnet } from '../../dhcp/networks/subnet.ts';
-import { BOOT_REQUEST, type DhcpMessage } from '../../dhcp/wire/message.ts';
+import { clientRequest, type DhcpMessage } from '../../dhcp/wire/message.ts';
 import { addressBytes, MESSAGE_TYPE, OPTION } from '../../dhcp/wire/options.ts';
-import { ANY, formatMac, ipv4, type MacAddress } from '../../net/address.ts';
+import { ANY, ipv4, type MacAddress } from '../../net/address.ts';
 
 /** A kind of firmware or loader that a machine may boot with. */
 export interface ClientKind {
@@ -104,8 +104,6 @@ export function discover(
   uuid: string | undefined,
   shown: Lease | undefined,
 ): DhcpMessage {
-  const chaddr = new Uint8Array(16);
-  chaddr.set(Buffer.from(formatMac(mac, '-').replaceAll('-', ''), 'hex'));
   const options = new Map<number, Uint8Array>([
     [OPTION.messageType, Uint8Array.of(MESSAGE_TYPE.discover)],
     [OPTION.vendorClass, text(client.vendorClass)],
@@ -126,7 +124,5 @@ export function discover(
     place.push(5, 4, ...addressBytes(network.address));
   }
   if (place.length > 0) options.set(OPTION.relayAgentInformation, Uint8Array.from(place));
-  const addresses = { ciaddr: ANY, yiaddr: ANY, siaddr: ANY, giaddr };
-  const fixed = { op: BOOT_REQUEST, htype: 1, hlen: 6, hops: 0, xid: 0, secs: 0, flags: 0 };
-  return { ...fixed, ...addresses, chaddr, sname: '', file: '', options };
+  return clientRequest(mac, options, { giaddr });
 }

@@ -6,12 +6,12 @@
 // 3. It requests nothing, so the offers lapse.
 
 import { cleanText } from '../../clean-text.ts';
-import { ANY, formatMac, type Ipv4, type MacAddress, macFromBytes, macToBytes } from '../../net/address.ts';
+import { ANY, formatMac, type Ipv4, type MacAddress, macFromBytes } from '../../net/address.ts';
 import type { TappedDatagram } from '../../net/datagrams/frame-tap.ts';
 import {
   BOOT_REPLY,
-  BOOT_REQUEST,
   BROADCAST_FLAG,
+  clientRequest,
   type DhcpMessage,
   decodeDhcpMessage,
   encodeDhcpMessage,
@@ -28,7 +28,6 @@ import {
 } from '../wire/options.ts';
 
 const PROBE_BYTES_MAX = 548;
-const ETHERNET = 1;
 const ETHERNET_BYTES = 6;
 /** Type 0: not a hardware address (RFC 2132 §9.14). */
 const IDENTIFIER_TEXT = '\0rackboot-probe-';
@@ -45,8 +44,6 @@ export interface ProbeIdentity {
 }
 
 export function composeProbe({ mac, xid }: ProbeIdentity): Uint8Array {
-  const chaddr = new Uint8Array(16);
-  chaddr.set(macToBytes(mac));
   const options = new Map<number, Uint8Array>([
     [OPTION.messageType, u8Bytes(MESSAGE_TYPE.discover)],
     [OPTION.clientIdentifier, textBytes(`${IDENTIFIER_TEXT}${formatMac(mac)}`)],
@@ -57,24 +54,7 @@ export function composeProbe({ mac, xid }: ProbeIdentity): Uint8Array {
       Uint8Array.of(OPTION.subnetMask, OPTION.router, OPTION.leaseTime, OPTION.tftpServerName, OPTION.bootFileName),
     ],
   ]);
-  const probe: DhcpMessage = {
-    op: BOOT_REQUEST,
-    htype: ETHERNET,
-    hlen: ETHERNET_BYTES,
-    hops: 0,
-    xid,
-    secs: 0,
-    flags: BROADCAST_FLAG,
-    chaddr,
-    ciaddr: ANY,
-    yiaddr: ANY,
-    siaddr: ANY,
-    giaddr: ANY,
-    sname: '',
-    file: '',
-    options,
-  };
-  return encodeDhcpMessage(probe, PROBE_BYTES_MAX).bytes;
+  return encodeDhcpMessage(clientRequest(mac, options, { xid, flags: BROADCAST_FLAG }), PROBE_BYTES_MAX).bytes;
 }
 
 export interface SeenServer {

@@ -7,7 +7,7 @@
 // 4. A request without the magic cookie is BOOTP (RFC 951), which the rack refuses by name.
 // 5. `option-layout.ts` decides where each option is written.
 
-import type { Ipv4 } from '../../net/address.ts';
+import { ANY, type Ipv4, type MacAddress, macToBytes } from '../../net/address.ts';
 import type { BorrowedBytes } from '../../net/borrowed-bytes.ts';
 import { ByteReader, type Decoded, faulty } from '../../net/byte-reader.ts';
 import { takeBytes } from '../../net/byte-slab.ts';
@@ -57,6 +57,30 @@ export interface DhcpMessage {
   readonly file: string;
   /** In wire order. */
   readonly options: DhcpOptions;
+}
+
+/** A request of a client on Ethernet; a field without a value is 0. */
+export function clientRequest(
+  mac: MacAddress,
+  options: DhcpOptions,
+  values: Partial<Pick<DhcpMessage, 'hops' | 'xid' | 'secs' | 'flags' | 'ciaddr' | 'giaddr'>> = {},
+): DhcpMessage {
+  const chaddr = new Uint8Array(16);
+  chaddr.set(macToBytes(mac));
+  const counts = { hops: 0, xid: 0, secs: 0, flags: 0 };
+  const addresses = { ciaddr: ANY, yiaddr: ANY, siaddr: ANY, giaddr: ANY };
+  return {
+    op: BOOT_REQUEST,
+    htype: 1,
+    hlen: 6,
+    ...counts,
+    ...addresses,
+    ...values,
+    chaddr,
+    sname: '',
+    file: '',
+    options,
+  };
 }
 
 /**
