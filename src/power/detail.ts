@@ -49,7 +49,6 @@ export interface PowerDetailParams {
   'web-failed': Said & { readonly host: string };
   'certificate-untrusted': Said & { readonly host: string };
   cancelled: None;
-  'expression-slow': { readonly name: string; readonly ms: number };
   'expression-matches': { readonly state: 'on' | 'off' };
   /** @param characters searched; 0: the answer is empty */
   'no-expression-matches': { readonly characters: number };

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hasInLine, wildcardParts } from '../../src/power/answer-search.ts';
 import type { PowerOutcomeKind, PowerState } from '../../src/power/outcome.ts';
 import type { HttpAttempt, WebFault } from '../../src/power/web-request.ts';
 import { judgeAttempt, readState } from '../../src/power/webhook.ts';
@@ -53,7 +52,7 @@ test('a server’s answer is kept apart from the words that every user can read'
     judgeAttempt(answer(302, '', `http://x/?${encodeURI(body)}`), false, []),
     readState(body, DEFAULTS),
     readState(body, { ...DEFAULTS, power_on_regex: 'another' }),
-    readState(body, { ...DEFAULTS, power_on_regex: '^(.+)+[^]*$!' }),
+    readState(body, { ...DEFAULTS, power_on_regex: '^(.+)+!$' }),
   ];
   for (const { detail, said } of outcomes) {
     const text = textOf({ detail });
@@ -82,21 +81,10 @@ function workedMs(work: () => void): number {
   return (user + system) / 1000;
 }
 
-const EVIL = `${'a'.repeat(60)}!`;
-
-test('an expression that would run forever is interrupted and named', () => {
-  const judged = readState(EVIL, { ...DEFAULTS, power_off_regex: '^(a+)+$' });
-  assert.equal(judged.kind, 'refused');
-  assert.match(textOf(judged), /^power_off_regex takes longer than/);
-});
-
-test('an answer with slow expressions is searched once, and blocks the thread for milliseconds', () => {
-  const slow = { power_on_regex: '^(a+)+$', power_off_regex: '^(a+)+$' };
-  readState(EVIL, slow);
-  const worked = workedMs(() => {
-    assert.match(textOf(readState(EVIL, slow)), /^power_on_regex takes longer than 5 ms/);
-  });
-  assert.ok(worked < 30, `it worked for ${worked} ms`);
+test('an expression on which others search for ever is searched at once', () => {
+  const text = `${'a'.repeat(4000)}!`;
+  assert.equal(readState(text, { ...DEFAULTS, power_on_regex: '^(a+)+$' }).state, 'unknown');
+  assert.equal(readState(text, { ...DEFAULTS, power_on_regex: '^(a+)+!$' }).state, 'on');
 });
 
 const LONG = 64 * 1024;
@@ -119,72 +107,10 @@ for (const [name, body] of HOSTILE) {
   });
 }
 
-test('words with wildcards in between match exactly where the engine matches them', () => {
-  const expressions = [...Object.values(DEFAULTS), 'on', 'a.*b', '.*', 'a.*.*b', '"on"', 'a\\.b', 'a\\/.*\\:', 'b.*ab'];
-  const pieces = [
-    'status',
-    ':',
-    'running',
-    'stopped',
-    'a',
-    'b',
-    '"on"',
-    'a.b',
-    'a/',
-    ' ',
-    '\n',
-    '\r',
-    '\u2028',
-    '\u2029',
-    '\u0085',
-  ];
-  let seed = 7;
-  const draw = (below: number): number => {
-    seed = (seed * 48_271) % 2_147_483_647;
-    return seed % below;
-  };
-  const found = new Set<boolean>();
-  for (let round = 0; round < 4000; round += 1) {
-    const text = Array.from({ length: draw(9) }, () => pieces[draw(pieces.length)]).join('');
-    const expression = expressions[draw(expressions.length)] ?? '';
-    const isThere = new RegExp(expression).test(text);
-    found.add(isThere);
-    const parts = wildcardParts(expression);
-    assert.ok(parts !== undefined, expression);
-    assert.equal(hasInLine(text, parts), isThere, `${expression} in ${JSON.stringify(text)}`);
-  }
-  assert.equal(found.size, 2);
-});
-
-for (const expression of [
-  'a|b',
-  '^on',
-  'on$',
-  'a+',
-  'a{2}',
-  '[ab]',
-  '(a)',
-  'a.b',
-  '\\d',
-  '\\bon',
-  'a.*?b',
-  '.*+',
-  'a\\',
-  '\u2028',
-]) {
-  test(`${JSON.stringify(expression)} is left to the engine`, () => assert.equal(wildcardParts(expression), undefined));
-}
-
 test('a state is searched in the beginning of an answer only, even by the operator’s expressions', () => {
   const late = `${' '.repeat(5000)}status: running`;
   assert.equal(readState(late, DEFAULTS).state, 'unknown');
   assert.equal(readState(late, { ...DEFAULTS, power_on_regex: 'r[u]nning' }).state, 'unknown');
   assert.match(textOf(readState(late, DEFAULTS)), /matches the first 4096 characters/);
   assert.equal(readState('x running', { ...DEFAULTS, power_on_regex: 'r[u]nning' }).state, 'on');
-});
-
-test('an expression cannot reach outside its engine', () => {
-  const evil = '").constructor.constructor("process.exit()';
-  assert.equal(readState('x', { ...DEFAULTS, power_on_regex: 'x).*(y|z' }).kind, 'refused');
-  assert.doesNotThrow(() => readState('x', { ...DEFAULTS, power_on_regex: evil }));
 });

@@ -168,7 +168,6 @@ const DETAILS: Writers<PowerDetailParams> = {
   'certificate-untrusted': ({ host, said }) =>
     `the certificate of ${theHost(host)} is not trusted${said === '' ? '' : ` (${said})`}: install one from a known authority, or set power_verify_ssl to n`,
   cancelled: () => 'it was cancelled',
-  'expression-slow': ({ name, ms }) => `${name} takes longer than ${ms} ms: write it without nested repetitions`,
   'expression-matches': ({ state }) => `power_${state}_regex matches the answer`,
   'no-expression-matches': ({ characters }) => {
     const searched =
