@@ -67,6 +67,17 @@ export const systemClock: Clock = {
   randomBytes: (count) => cryptography().randomBytes(count),
 };
 
+/** Settles as `work` does, or after `ms` milliseconds as `late` does. `work` itself goes on. */
+export async function within<T, L>(clock: Clock, ms: number, work: Promise<T>, late: () => L): Promise<T | L> {
+  const over = Promise.withResolvers<void>();
+  const timer = clock.schedule(ms, over.resolve);
+  try {
+    return await Promise.race([work, over.promise.then(late)]);
+  } finally {
+    timer.cancel();
+  }
+}
+
 /** Waits in real time, keeping the process alive: for the command line and the edges of the process. */
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

@@ -14,7 +14,7 @@ import { errorText } from '../errors.ts';
 import { formatIpv4, type Ipv4 } from '../net/address.ts';
 import { Causes } from './causes.ts';
 import type { DoctorOptions } from './doctor-options.ts';
-import { type Finding, type Tell, within } from './finding.ts';
+import { answerWithin, type Finding, type Tell } from './finding.ts';
 import { examineGrub } from './grub-check.ts';
 import { judgeGateways, judgeHost, judgePorts } from './host-judgement.ts';
 import { probeHttp } from './http-probe.ts';
@@ -37,7 +37,7 @@ interface SeenAnswer {
 /** The addresses of `name`. Rejects if no answer comes. */
 async function probeDns(host: string, port: number, name: string): Promise<SeenAnswer> {
   const resolve = dns2.UDPClient({ dns: host, port, timeout: ANSWER_MS_MAX });
-  const answer = await within(ANSWER_MS_MAX + 500, `${name} from ${host}:${port}`, resolve(name, 'A'));
+  const answer = await answerWithin(ANSWER_MS_MAX + 500, `${name} from ${host}:${port}`, resolve(name, 'A'));
   const addresses = answer.answers.flatMap((record) =>
     'address' in record && typeof record.address === 'string' ? [record.address] : [],
   );

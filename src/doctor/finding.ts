@@ -1,6 +1,6 @@
 // The result of a check, and a time limit for other projects' client code.
 
-import { systemClock } from '../clock.ts';
+import { systemClock, within } from '../clock.ts';
 
 /** One line of the doctor's report. */
 export interface Finding {
@@ -26,12 +26,7 @@ export type Tell = (
 ) => void;
 
 /** Settles as `work` does, or rejects after `ms` milliseconds with an error that names `what`. */
-export async function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = systemClock.schedule(ms, () => reject(new Error(`${what}: no answer within ${ms / 1000} s`)));
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    timer.cancel();
-  }
-}
+export const answerWithin = <T>(ms: number, what: string, work: Promise<T>): Promise<T> =>
+  within(systemClock, ms, work, (): never => {
+    throw new Error(`${what}: no answer within ${ms / 1000} s`);
+  });

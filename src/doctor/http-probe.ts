@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
-import { within } from './finding.ts';
+import { answerWithin } from './finding.ts';
 import { probeSource } from './probe-source.ts';
 
 /** How long the response may take to start, and the whole of it, in milliseconds. */
@@ -17,14 +17,14 @@ const LOAD_BYTES_MAX = 64 * 1024 * 1024;
 export async function probeHttp(url: string, ca?: string): Promise<Buffer> {
   const end = new AbortController();
   try {
-    return await within(LOAD_MS_MAX, url, load(url, ca, end.signal));
+    return await answerWithin(LOAD_MS_MAX, url, load(url, ca, end.signal));
   } finally {
     end.abort();
   }
 }
 
 async function load(url: string, ca: string | undefined, signal: AbortSignal): Promise<Buffer> {
-  const answer = await within(ANSWER_MS_MAX, url, request(url, ca, signal));
+  const answer = await answerWithin(ANSWER_MS_MAX, url, request(url, ca, signal));
   if (answer.statusCode !== 200) {
     answer.destroy();
     throw new Error(`${url} was answered with ${answer.statusCode} ${answer.statusMessage}`);

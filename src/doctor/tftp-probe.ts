@@ -6,9 +6,9 @@
 import Connection from 'tftp2/connection.js';
 import tftpPacket, { type Packet } from 'tftp2/packet.js';
 import { cleanText } from '../clean-text.ts';
-import { systemClock } from '../clock.ts';
+import { systemClock, within } from '../clock.ts';
 import { counted } from '../counted.ts';
-import { within } from './finding.ts';
+import { answerWithin } from './finding.ts';
 import { probeSource } from './probe-source.ts';
 
 const { RRQ, DATA, ERROR } = tftpPacket.OPCODE;
@@ -26,7 +26,7 @@ export async function probeTftp(host: string, port: number, file: string): Promi
   const what = `${file} by TFTP from ${host}:${port}`;
   const client = new Connection({ address: host, port });
   try {
-    return await within(LOAD_MS_MAX, what, load(client, host, file, what));
+    return await answerWithin(LOAD_MS_MAX, what, load(client, host, file, what));
   } finally {
     client.close();
   }
@@ -68,17 +68,13 @@ const bindTo = (client: Connection, address: string): Promise<void> =>
 
 /** The block with this number. Rejects with the text of an ERROR, or with `silence`. */
 async function nextPacket(client: Connection, block: number, silence: string, what: string): Promise<Packet> {
-  const late = Promise.withResolvers<never>();
-  const timer = systemClock.schedule(BLOCK_MS_MAX, () => late.reject(new Error(silence)));
-  try {
-    const waiting = client.wait(
-      (packet) => packet.opcode === ERROR || (packet.opcode === DATA && packet.block === block),
-    );
-    const packet = await Promise.race([waiting, late.promise]);
-    if (packet.opcode !== ERROR) return packet;
-    const words = cleanText(packet.message ?? '', ERROR_CHARACTERS_MAX);
-    throw new Error(`${what}: the server answered with error ${packet.code ?? 0}${words === '' ? '' : ` (${words})`}`);
-  } finally {
-    timer.cancel();
-  }
+  const waiting = client.wait(
+    (packet) => packet.opcode === ERROR || (packet.opcode === DATA && packet.block === block),
+  );
+  const packet = await within(systemClock, BLOCK_MS_MAX, waiting, (): never => {
+    throw new Error(silence);
+  });
+  if (packet.opcode !== ERROR) return packet;
+  const words = cleanText(packet.message ?? '', ERROR_CHARACTERS_MAX);
+  throw new Error(`${what}: the server answered with error ${packet.code ?? 0}${words === '' ? '' : ` (${words})`}`);
 }

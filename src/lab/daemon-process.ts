@@ -6,7 +6,7 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { flagsFor } from '../../bin/daemon-flags.js';
-import { sleep, systemClock } from '../clock.ts';
+import { sleep, systemClock, within } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import { ENDS_WITH_INPUT } from '../net/ends-with-input.ts';
 import type { LabNamespace } from './namespace.ts';
@@ -96,14 +96,13 @@ export class DaemonProcess {
   static async start(options: DaemonOptions): Promise<DaemonProcess> {
     const daemon = new DaemonProcess(options);
     if (options.awaitReady === false) return daemon;
-    const late = setDeadline(READY_MS_MAX, 'the daemon did not become ready');
     try {
-      await Promise.race([daemon.#ready, late.promise]);
+      await within(systemClock, READY_MS_MAX, daemon.#ready, (): never => {
+        throw new RackError('not-running', `the daemon did not become ready within ${READY_MS_MAX / 1000} s`);
+      });
     } catch (error) {
       daemon.#child.kill('SIGKILL');
       throw error;
-    } finally {
-      late.cancel();
     }
     return daemon;
   }
@@ -120,15 +119,8 @@ export class DaemonProcess {
   /** Kills the daemon after STOP_MS_MAX. */
   async stop(): Promise<number | null> {
     this.#child.kill('SIGTERM');
-    const late = setDeadline(STOP_MS_MAX, 'the daemon did not end');
-    try {
-      return await Promise.race([this.#exited, late.promise]);
-    } catch {
-      this.#child.kill('SIGKILL');
-      return await this.#exited;
-    } finally {
-      late.cancel();
-    }
+    await within(systemClock, STOP_MS_MAX, this.#exited, () => this.#child.kill('SIGKILL'));
+    return await this.#exited;
   }
 }
 
@@ -148,11 +140,4 @@ function parseLine(text: string): LogLine | undefined {
   } catch {
     return undefined;
   }
-}
-
-function setDeadline(ms: number, text: string): { readonly promise: Promise<never>; cancel(): void } {
-  const { promise, reject } = Promise.withResolvers<never>();
-  promise.catch(() => undefined);
-  const timer = systemClock.schedule(ms, () => reject(new RackError('not-running', `${text} within ${ms / 1000} s`)));
-  return { promise, cancel: () => timer.cancel() };
 }

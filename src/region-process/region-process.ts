@@ -10,7 +10,7 @@
 
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { type Clock, newUuid } from '../clock.ts';
+import { type Clock, newUuid, within } from '../clock.ts';
 import { keepCompiledCode } from '../compiled-code.ts';
 import type { RegionFileConfig, UsableRegionFile } from '../config/region-file.ts';
 import { type ConfigWatch, watchConfig } from '../config/watch.ts';
@@ -268,13 +268,9 @@ class RegionProcess implements Daemon {
   }
 
   async #closeServed(served: ServedRegion): Promise<void> {
-    const { promise: late, resolve } = Promise.withResolvers<void>();
-    const timer = this.#options.clock.schedule(CLOSE_MS_MAX, () => {
-      this.#note({ note: 'database-slow', seconds: CLOSE_MS_MAX / 1000 });
-      resolve();
-    });
-    await Promise.race([served.close(), late]);
-    timer.cancel();
+    await within(this.#options.clock, CLOSE_MS_MAX, served.close(), () =>
+      this.#note({ note: 'database-slow', seconds: CLOSE_MS_MAX / 1000 }),
+    );
   }
 
   get #config(): RegionFileConfig {

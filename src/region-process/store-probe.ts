@@ -5,7 +5,7 @@
 //    until it ends.
 // 3. The question reads a table, which `PostgresWatch` never does: a lock or a full pool that the watch does not see counts here.
 
-import type { Clock, Instant } from '../clock.ts';
+import { type Clock, type Instant, within } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import { type Outage, outageOf } from '../region/reports/notes.ts';
 
@@ -44,9 +44,7 @@ export class StoreProbe {
     this.#question ??= this.#askStore().finally(() => {
       this.#question = undefined;
     });
-    const late = Promise.withResolvers<Outage>();
-    const timer = this.#clock.schedule(ANSWER_MS_MAX, () => late.resolve(LATE));
-    const problem = await Promise.race([this.#question, late.promise]).finally(() => timer.cancel());
+    const problem = await within(this.#clock, ANSWER_MS_MAX, this.#question, () => LATE);
     this.#known = { problem, at: this.#clock.now() };
     return problem;
   }

@@ -11,7 +11,7 @@
 // 4. For `settleMs` after `begin`, a machine with an unfinished command of the last process gets no other command.
 // 5. A machine is started once its racks know its state, or HOLD_MS_MAX later (`power-hold.ts`).
 
-import type { Clock, Timer } from '../clock.ts';
+import { type Clock, type Timer, within } from '../clock.ts';
 import type { PowerDetail } from '../power/detail.ts';
 import type { PowerDriver } from '../power/driver.ts';
 import { POWER_DRIVERS } from '../power/drivers.ts';
@@ -301,10 +301,8 @@ export class PowerSide implements PowerControl {
   async close(): Promise<void> {
     this.#look?.cancel();
     this.#sweep?.cancel();
-    const late = Promise.withResolvers<void>();
-    const timer = this.#parts.clock.schedule(CLOSE_MS_MAX, () => late.resolve());
-    await Promise.race([Promise.all([this.#switchboard.close(CLOSE_GRACE_MS), this.#leaving]), late.promise]);
-    timer.cancel();
+    const ends = Promise.all([this.#switchboard.close(CLOSE_GRACE_MS), this.#leaving]);
+    await within(this.#parts.clock, CLOSE_MS_MAX, ends, () => undefined);
     this.#isClosed = true;
     this.#reports.close();
     this.#interrupted.forget();

@@ -12,7 +12,7 @@
 
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Clock, Instant, Timer } from '../../clock.ts';
+import { type Clock, type Instant, type Timer, within } from '../../clock.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { makeDirectories } from '../../files/durable-directory.ts';
 import { BootTree, type GivenFiles, type TreeRoot } from '../../files/file-tree.ts';
@@ -72,7 +72,8 @@ export class LiveTree implements FileTree {
   /** Creates the directory if it is missing, and reads the tree. A failure becomes a `problem` and is retried. */
   static async open(directory: string, options: LiveTreeOptions): Promise<LiveTree> {
     const live = new LiveTree(BootTree.unread(directory, undefined, options.given), options);
-    if (!(await isDoneInTime(live.#begin(), options.clock))) live.#wait();
+    const reading = live.#begin().then(() => true);
+    if (!(await within(options.clock, FIRST_LOOK_MS_MAX, reading, () => false))) live.#wait();
     return live;
   }
 
@@ -122,7 +123,8 @@ export class LiveTree implements FileTree {
     if (directory === this.#tree.directory) return;
     const next = BootTree.unread(directory, undefined, this.#options.given);
     const reading = ensureTree(directory).then(() => next.refresh());
-    const isRead = await isDoneInTime(reading, this.#options.clock);
+    const read = reading.then(() => true);
+    const isRead = await within(this.#options.clock, FIRST_LOOK_MS_MAX, read, () => false);
     const former = this.#tree;
     this.#tree = next;
     this.#unwatch();
@@ -254,17 +256,6 @@ export class LiveTree implements FileTree {
   #unwatch(): void {
     this.#watch?.close();
     this.#watch = undefined;
-  }
-}
-
-/** Waits at most FIRST_LOOK_MS_MAX for a tree to be read. @returns false if it is still being read. @throws the error of the reading */
-async function isDoneInTime(reading: Promise<void>, clock: Clock): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const late = clock.schedule(FIRST_LOOK_MS_MAX, () => resolve(false));
-  try {
-    return await Promise.race([reading.then(() => true), promise]);
-  } finally {
-    late.cancel();
   }
 }
 

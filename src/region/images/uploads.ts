@@ -13,7 +13,7 @@
 // 4. Creating an upload that exists already continues it. A client that then sends a piece without its place (MAAS's clients know no places)
 //    reads its file from the beginning, so that piece replaces all that has arrived.
 
-import type { Clock } from '../../clock.ts';
+import { type Clock, within } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import type { ImageName } from '../../images/image-store.ts';
@@ -319,11 +319,7 @@ export class Uploads {
   /** Waits a limited time for the image. @returns why there will be none; undefined if there is one, or it is still being made */
   async #finish(upload: ImageUpload, files: UploadFiles): Promise<Refused | undefined> {
     const { id } = upload;
-    const { promise: late, resolve } = Promise.withResolvers<false>();
-    const timer = this.#parts.clock.schedule(FINISH_WAIT_MS, () => resolve(false));
-    const isMade = await Promise.race([files.finish(upload), late]);
-    timer.cancel();
-    if (isMade) return undefined;
+    if (await within(this.#parts.clock, FINISH_WAIT_MS, files.finish(upload), () => false)) return undefined;
     const found = await this.#find(id);
     if (found === undefined) return refused(refusal('not-found', noUploadText(id)));
     const { reason } = found;

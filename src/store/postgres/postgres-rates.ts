@@ -13,7 +13,7 @@
 // 6. The connection to a silent server is given up at once.
 
 import type pg from 'pg';
-import { systemClock } from '../../clock.ts';
+import { systemClock, within } from '../../clock.ts';
 import type { Rate } from '../../rate-limit.ts';
 import type { RateStore } from '../../region/records/rate-store.ts';
 import { StoreOutage } from '../../region/reports/notes.ts';
@@ -143,18 +143,11 @@ export class PostgresRates implements RateStore {
 }
 
 /** @throws StoreOutage after ANSWER_MS_MAX */
-async function inTime<T>(work: Promise<T>, onLate: () => void = () => undefined): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = systemClock.schedule(ANSWER_MS_MAX, () => {
+const inTime = <T>(work: Promise<T>, onLate: () => void = () => undefined): Promise<T> =>
+  within(systemClock, ANSWER_MS_MAX, work, (): never => {
     onLate();
-    late.reject(new StoreOutage({ note: 'database-silent', seconds: ANSWER_MS_MAX / 1000 }));
+    throw new StoreOutage({ note: 'database-silent', seconds: ANSWER_MS_MAX / 1000 });
   });
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    timer.cancel();
-  }
-}
 
 async function takeAll(client: pg.ClientBase, takes: readonly Take[]): Promise<ReadonlySet<string>> {
   const names = takes.map(({ name }) => name);

@@ -10,6 +10,7 @@
 //    machine will be told to switch off once it has started (`switches_itself_off`).
 
 import { z } from 'zod';
+import { within } from '../../../clock.ts';
 import type { PowerDetail } from '../../../power/detail.ts';
 import { type PowerView, switchesItselfOff } from '../../life/power-life.ts';
 import type { Machine } from '../../records/machine.ts';
@@ -123,12 +124,10 @@ async function queryState(call: ApiCall): Promise<Answer> {
   const shown = (view: PowerView) => json(viewJson(view, isAdmin));
   const question = region.power.ask(machine, by);
   if (question === undefined) return TOO_MANY;
-  const late = Promise.withResolvers<PowerView>();
   const params = { seconds: ASK_MS_MAX / 1000 };
-  const timer = region.clock.schedule(ASK_MS_MAX, () => late.resolve(unknownBecause({ code: 'no-answer', params })));
-  const asked = Promise.race([question, late.promise]);
+  const late = () => unknownBecause({ code: 'no-answer', params });
   const failed = (): Answer => refuse('internal-error', 'The power could not be queried.');
-  return await asked.then(shown, failed).finally(() => timer.cancel());
+  return await within(region.clock, ASK_MS_MAX, question, late).then(shown, failed);
 }
 
 async function powerParameters(call: ApiCall): Promise<Answer> {
