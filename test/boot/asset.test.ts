@@ -157,30 +157,11 @@ const CASES: readonly [string, string, Given, string][] = [
     'chain for 52:54:00:99:99:99',
   ],
   ['any other machine is asked for its hardware address', 'ipxe.cfg', {}, 'chain for nobody'],
-  ['a missing image is explained', 'pxelinux.cfg/default-arm64', {}, 'image-missing for nobody'],
-  [
-    'a rack without HTTP cannot receive reports',
-    'pxelinux.cfg/default',
-    { config: { http: [] } },
-    'no-boot-http for nobody',
-  ],
   [
     'a rack without HTTP can start a disk',
     'pxelinux.cfg/default',
     { config: { http: [] }, lease: MACS.local },
     `local for ${mac('0d')}`,
-  ],
-  [
-    'arguments that iPXE cannot pass on are explained',
-    'ipxe.cfg-default-amd64',
-    { config: { kernelParams: 'a || reboot' } },
-    'arguments-not-quotable for nobody',
-  ],
-  [
-    'arguments that no kernel understands are explained',
-    'pxelinux.cfg/default',
-    { config: { kernelParams: 'a="b' } },
-    'arguments-not-quotable for nobody',
   ],
   [
     'a kernel is a file',
@@ -245,13 +226,6 @@ test('an image without its initrd or kernel does not count', () => {
   assert.equal(kernelOf({ files: [`${directory}/linux`, `${directory}/initrd`] }), directory);
 });
 
-test('an install without an installer of its release runs the ephemeral environment, which writes an image', () => {
-  const asset = resolve('pxelinux.cfg/default', { lease: MACS.install });
-  assert.ok(asset.kind === 'rendered');
-  assert.match(asset.text, /KERNEL amd64\/generic\/bookworm\/commissioning\/linux/);
-  assert.match(asset.text, /APPEND rackboot=install rackboot_url=/);
-});
-
 test('a machine’s own arguments replace the global ones, and come last', () => {
   const machines = [machine('commissioning', { kernelParams: 'console=ttyS1' })];
   const given = { machines, lease: MACS.commissioning, config: { kernelParams: 'console=ttyS0' } };
@@ -261,32 +235,6 @@ test('a machine’s own arguments replace the global ones, and come last', () =>
 });
 
 const INSTALLER = 'amd64/generic/bookworm/install';
-
-test('an unknown machine enlists by the installer if configured, with a preseed that asks nothing', () => {
-  const given = {
-    lease: STRANGER,
-    files: images(INSTALLER),
-    config: { enlistWith: 'installer', kernelParams: 'quiet' },
-  } as const;
-  const asset = resolve('pxelinux.cfg/default', given);
-  assert.ok(asset.kind === 'rendered');
-  assert.equal(asset.purpose, 'enlist');
-  assert.match(asset.text, /KERNEL amd64\/generic\/bookworm\/install\/linux/);
-  const line = /^ *APPEND (.*)$/m.exec(asset.text)?.[1] ?? '';
-  const words = line.split(' ');
-  const url = 'http://10.20.0.1:5248/MAAS';
-  for (const word of [
-    'auto=true',
-    'priority=critical',
-    'DEBIAN_FRONTEND=text',
-    'rackboot=enlist',
-    `rackboot_url=${url}`,
-  ]) {
-    assert.ok(words.includes(word), word);
-  }
-  assert.ok(words.includes(`url=${url}/rackboot/enlist.preseed`));
-  assert.equal(words.at(-1), 'quiet');
-});
 
 test('a New machine enlists by the installer too; others run the environment', () => {
   const config = { enlistWith: 'installer' } as const;

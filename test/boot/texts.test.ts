@@ -17,8 +17,6 @@ function render(path: string, given: Given = {}): string {
   return asset.kind === 'rendered' ? asset.text : '';
 }
 
-const grub = (purpose: BootPurpose, given?: Given): string =>
-  render(`grub/grub.cfg-${formatMac(MACS[purpose])}`, given);
 const ipxe = (purpose: BootPurpose, given?: Given): string =>
   render(`ipxe.cfg-${formatMac(MACS[purpose], '-')}`, given);
 
@@ -87,25 +85,8 @@ for (const [name, text, lines] of CASES) {
   test(name, () => assert.deepEqual(text().split('\n'), [...lines, '']));
 }
 
-test('GRUB tries HTTP first if the rack answers on port 80', () => {
-  const http = [{ address: RACK, port: 80 }];
-  const lines = grub('commissioning', { config: { http } }).split('\n');
-  assert.deepEqual(
-    lines.filter((line) => line.startsWith('start ')),
-    ["start '(http,10.20.0.1)' 'http,10.20.0.1'", `start '' "$root"`],
-  );
-});
-
 test('GRUB fills in BOOTIF if the hardware address is unknown', () => {
   assert.match(render('grub/grub.cfg-default-x86_64'), /linux' BOOTIF=01-"\$net_default_mac" 'rackboot=enlist'/);
-});
-
-test('GRUB looks for loaders of the machine’s own CPU, installed systems before removable media', () => {
-  const text = grub('local', { machines: [machine('local', { architecture: 'arm64' })] });
-  const paths = [...text.matchAll(/chainloader (\S+);/g)].map((match) => match[1]);
-  assert.equal(paths[0], '/efi/debian/shimaa64.efi');
-  assert.equal(paths.at(-1), '/efi/boot/bootaa64.efi');
-  assert.match(text, /sleep 60\nreboot\n$/);
 });
 
 test('without HTTP iPXE loads kernel and initrd from its script’s source', () => {
