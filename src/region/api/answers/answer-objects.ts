@@ -7,7 +7,7 @@
 //    objects lack; all others have it, and there are no further ones.
 // 2. A type is a primitive of JSON, `map` for an object with any keys, `any`, or another object of these tables. `[]` makes a list of it, and
 //    `|` joins types of which a value has one.
-// 3. `test/region/api/answers.test.ts` compares real answers with them.
+// 3. The compiler compares them with what writes an object (`answer-types.ts`), and tests every answer that they get.
 
 import { NODE_OBJECTS } from './node-objects.ts';
 import { OLD_OBJECTS, SITE_OBJECTS } from './site-objects.ts';
