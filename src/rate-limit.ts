@@ -61,8 +61,22 @@ export class RateLimits<Key> {
     this.#make = () => new RateLimit(rate);
   }
 
+  /** The bucket of a key. */
+  of(key: Key): RateLimit {
+    return this.#limits.getOrMake(key, this.#make);
+  }
+
   allows(key: Key, now: Instant): boolean {
-    return this.#limits.getOrMake(key, this.#make).allows(now);
+    return this.of(key).allows(now);
+  }
+
+  /** Like `allows`, but takes nothing, and remembers no key. */
+  has(key: Key, now: Instant): boolean {
+    return this.#limits.get(key)?.has(now) !== false;
+  }
+
+  giveBack(key: Key): void {
+    this.#limits.get(key)?.giveBack();
   }
 }
 

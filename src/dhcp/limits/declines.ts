@@ -5,10 +5,9 @@
 //    a range is set aside; in a small one, DECLINED_ALWAYS.
 // 2. Beyond these limits an address goes to the end of the free queue instead, so that the range keeps its size.
 
-import { BoundedMap } from '../../bounded-map.ts';
 import { type Instant, type Seconds, seconds } from '../../clock.ts';
 import type { MacAddress } from '../../net/address.ts';
-import { type Rate, RateLimit } from '../../rate-limit.ts';
+import { type Rate, RateLimits } from '../../rate-limit.ts';
 import type { RangeUsage } from '../leases/address-pool.ts';
 
 /** How many one client can have set aside in a row. */
@@ -30,16 +29,16 @@ export interface DeclineView {
 }
 
 export class Declines implements DeclineView {
-  readonly #clients = new BoundedMap<MacAddress, RateLimit>(DECLINERS_MAX, 'set longest ago');
+  readonly #clients = new RateLimits<MacAddress>(RATE, DECLINERS_MAX);
 
   mayDecline(client: MacAddress, usage: RangeUsage | undefined, now: Instant): boolean {
     if (usage !== undefined && usage.declined >= Math.max(DECLINED_ALWAYS, usage.usable * DECLINED_SHARE_MAX)) {
       return false;
     }
-    return this.#clients.get(client)?.has(now) !== false;
+    return this.#clients.has(client, now);
   }
 
   take(client: MacAddress, now: Instant): void {
-    this.#clients.getOrMake(client, () => new RateLimit(RATE)).allows(now);
+    this.#clients.allows(client, now);
   }
 }

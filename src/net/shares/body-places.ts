@@ -18,7 +18,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import type { Ipv4 } from '../address.ts';
-import { FairShares, type Place } from './fair-shares.ts';
+import { FairQueue, FairShares, type Place } from './fair-shares.ts';
 
 /**
  * The slowest pace of a body while others wait for a place, in bytes a second. 16 KiB a second (131 kbit/s) is less than the slowest link
@@ -97,9 +97,8 @@ interface Waiting {
 export class BodyPlaces {
   readonly #clock: Clock;
   readonly #places: FairShares<Holder>;
-  readonly #queue = new FairShares<Waiting>({ max: BODIES_WAITING_MAX });
+  readonly #queue = new FairQueue<Waiting>(BODIES_WAITING_MAX);
   readonly #holders = new Set<Holder>();
-  readonly #waiting = new Map<Waiting, Place<Waiting>>();
   #look: Timer | undefined;
 
   constructor(clock: Clock, max: number) {
@@ -129,26 +128,13 @@ export class BodyPlaces {
         since: this.#clock.now(),
         answer: (got) => {
           forget();
-          this.#unqueue(waiting);
+          this.#queue.leave(waiting);
           resolve(got);
         },
       };
-      const admission = this.#queue.admit(address, waiting);
-      if (admission.kind === 'refused') {
-        waiting.answer('refused');
-        return;
-      }
-      this.#waiting.set(waiting, admission.place);
-      admission.evicted?.answer('refused');
+      this.#queue.enter(address, waiting)?.answer('refused');
       if (client.isGone()) waiting.answer('gone');
     });
-  }
-
-  #unqueue(waiting: Waiting): void {
-    const queued = this.#waiting.get(waiting);
-    if (queued === undefined) return;
-    this.#waiting.delete(waiting);
-    this.#queue.release(queued);
   }
 
   #tryToPlace(address: string | Ipv4, client: PlacedClient): BodyPlace | undefined {
@@ -179,8 +165,8 @@ export class BodyPlaces {
 
   /** Waiting clients in the order in which they are served (invariant 4). */
   #inTurn(): Waiting[] {
-    if (this.#waiting.size === 0) return [];
-    const counted = [...this.#waiting.keys()].map((waiting) => ({
+    if (this.#queue.size === 0) return [];
+    const counted = [...this.#queue].map((waiting) => ({
       waiting,
       count: this.#places.countOf(waiting.address),
     }));
@@ -198,11 +184,11 @@ export class BodyPlaces {
       const now = this.#clock.now();
       for (const holder of this.#holders) this.#lookAt(holder, now);
       for (const waiting of this.#inTurn()) this.#serve(waiting);
-      for (const waiting of [...this.#waiting.keys()]) {
+      for (const waiting of [...this.#queue]) {
         if (now < later(waiting.since, BODY_WAIT_MS_MAX)) break;
         waiting.answer('refused');
       }
-      if (this.#holders.size > 0 || this.#waiting.size > 0) this.#lookLater();
+      if (this.#holders.size > 0 || this.#queue.size > 0) this.#lookLater();
     });
   }
 

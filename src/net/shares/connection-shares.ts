@@ -19,7 +19,7 @@ import type { Socket } from 'node:net';
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import { withoutIpv4Mapping } from '../address.ts';
 import { hasBody, movedBy } from './body-places.ts';
-import { FairShares, type Place } from './fair-shares.ts';
+import { FairQueue, FairShares, type Place } from './fair-shares.ts';
 import { TINY } from './joined-request.ts';
 import { RequestTurns, takeOver } from './request-turns.ts';
 
@@ -166,12 +166,11 @@ const nameOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket):
 export class ConnectionShares {
   readonly #options: ConnectionSharesOptions;
   readonly #places: FairShares<Connection>;
-  readonly #queue: FairShares<Connection>;
+  /** Waiting connections. */
+  readonly #queue: FairQueue<Connection>;
   readonly #requests: RequestTurns;
   /** Served connections, by name. */
   readonly #served = new Map<string, Connection>();
-  /** Waiting connections, in the order of arrival. */
-  readonly #waiting = new Map<Connection, Place<Connection>>();
   /** Served connections without a request, longest idle first. */
   readonly #resting = new Set<Connection>();
   readonly #partings: Partings;
@@ -181,7 +180,7 @@ export class ConnectionShares {
   constructor(options: ConnectionSharesOptions) {
     this.#options = options;
     this.#places = new FairShares({ max: options.max });
-    this.#queue = new FairShares({ max: options.waitingMax });
+    this.#queue = new FairQueue(options.waitingMax);
     this.#requests = new RequestTurns(options.clock);
     this.#partings = new Partings(options.clock, options.fields);
   }
@@ -193,7 +192,7 @@ export class ConnectionShares {
 
   /** Waiting connections. */
   get waiting(): number {
-    return this.#waiting.size;
+    return this.#queue.size;
   }
 
   /** Takes over the connections of a server. Call it before the server listens. */
@@ -219,8 +218,7 @@ export class ConnectionShares {
   endResting(server?: Server): void {
     const now = this.#options.clock.now();
     const isOwn = (connection: Connection): boolean => server === undefined || connection.server === server;
-    for (const connection of [...this.#waiting.keys()].filter(isOwn))
-      this.#partings.tell(connection.socket, UNAVAILABLE);
+    for (const connection of [...this.#queue].filter(isOwn)) this.#partings.tell(connection.socket, UNAVAILABLE);
     for (const connection of [...this.#resting].filter(isOwn)) {
       const mayAsk = !connection.hasAsked && now < later(connection.since, UNASKED_MS);
       if (!mayAsk) connection.socket.destroySoon();
@@ -283,31 +281,19 @@ export class ConnectionShares {
     const { socket, address } = connection;
     // No other listener exists yet, and an unhandled error would end the process.
     socket.on('error', () => undefined);
-    const admission = this.#queue.admit(address, connection);
-    if (admission.kind === 'refused') {
-      this.#turnAway(connection);
-      return;
-    }
-    this.#waiting.set(connection, admission.place);
-    if (admission.evicted !== undefined) this.#turnAway(admission.evicted);
+    const leaving = this.#queue.enter(address, connection);
+    if (leaving !== undefined) this.#turnAway(leaving);
   }
 
   #turnAway(connection: Connection): void {
-    this.#unqueue(connection);
+    this.#queue.leave(connection);
     this.#options.onRefused?.(connection.address, 'too-many-connections');
     this.#partings.tell(connection.socket, UNAVAILABLE);
   }
 
-  #unqueue(connection: Connection): void {
-    const queued = this.#waiting.get(connection);
-    if (queued === undefined) return;
-    this.#waiting.delete(connection);
-    this.#queue.release(queued);
-  }
-
   /** Serves waiting connections at most once per turn of the event loop, however many places became free in it. */
   #serveWaitingSoon(): void {
-    if (this.#servesSoon || this.#waiting.size === 0) return;
+    if (this.#servesSoon || this.#queue.size === 0) return;
     this.#servesSoon = true;
     setImmediate(() => {
       this.#servesSoon = false;
@@ -318,11 +304,11 @@ export class ConnectionShares {
   #serveWaiting(): void {
     let looks = 0;
     const refused = new Set<string>();
-    for (const connection of [...this.#waiting.keys()]) {
+    for (const connection of [...this.#queue]) {
       if (looks >= WAITING_LOOKS_MAX) break;
-      if (refused.has(connection.address) || !this.#waiting.has(connection)) continue;
+      if (refused.has(connection.address) || !this.#queue.has(connection)) continue;
       looks += 1;
-      if (this.#tryToServe(connection)) this.#unqueue(connection);
+      if (this.#tryToServe(connection)) this.#queue.leave(connection);
       else refused.add(connection.address);
     }
     // A connection was served, so the next ones may be too.
@@ -342,7 +328,7 @@ export class ConnectionShares {
   }
 
   #leave(connection: Connection): void {
-    this.#unqueue(connection);
+    this.#queue.leave(connection);
     this.#resting.delete(connection);
     if (this.#served.get(connection.name) === connection) this.#served.delete(connection.name);
     if (connection.place === undefined) return;
@@ -406,14 +392,14 @@ export class ConnectionShares {
     this.#look ??= this.#options.clock.schedule(LOOK_MS, () => {
       this.#look = undefined;
       this.#lookAtAll();
-      if (this.#served.size > 0 || this.#waiting.size > 0) this.#lookLater();
+      if (this.#served.size > 0 || this.#queue.size > 0) this.#lookLater();
     });
   }
 
   #lookAtAll(): void {
     const now = this.#options.clock.now();
     for (const connection of this.#served.values()) this.#lookAt(connection, now);
-    for (const connection of [...this.#waiting.keys()]) {
+    for (const connection of [...this.#queue]) {
       if (now < later(connection.since, WAIT_MS_MAX)) break;
       this.#turnAway(connection);
     }

@@ -196,6 +196,45 @@ export class FairShares<T> {
   }
 }
 
+/** Those that wait for their turn, in the order of arrival, with places shared out as above. */
+export class FairQueue<T> {
+  readonly #shares: FairShares<T>;
+  readonly #places = new Map<T, Place<T>>();
+
+  constructor(max: number) {
+    this.#shares = new FairShares({ max });
+  }
+
+  get size(): number {
+    return this.#places.size;
+  }
+
+  has(waiting: T): boolean {
+    return this.#places.has(waiting);
+  }
+
+  /** @returns who may wait no longer: the newcomer itself, another that gives way to it, or nobody */
+  enter(address: string | Ipv4, newcomer: T): T | undefined {
+    const admission = this.#shares.admit(address, newcomer);
+    if (admission.kind === 'refused') return newcomer;
+    this.#places.set(newcomer, admission.place);
+    if (admission.evicted !== undefined) this.#places.delete(admission.evicted);
+    return admission.evicted;
+  }
+
+  /** Does nothing for one that does not wait. */
+  leave(waiting: T): void {
+    const place = this.#places.get(waiting);
+    if (place === undefined) return;
+    this.#places.delete(waiting);
+    this.#shares.release(place);
+  }
+
+  [Symbol.iterator](): Iterator<T> {
+    return this.#places.keys();
+  }
+}
+
 const networkKey = (address: string | Ipv4): string | number =>
   typeof address === 'string' ? networkOfText(address) : networkOf(address);
 

@@ -7,11 +7,10 @@
 // 3. An address with few attempts is still served when its network is beyond its limit.
 // 4. The rates of a store that several processes share apply besides; each process asks it only for what its own limits allow.
 
-import { BoundedMap } from '../../bounded-map.ts';
 import type { Instant } from '../../clock.ts';
 import { withoutIpv4Mapping } from '../../net/address.ts';
 import { networkOfText } from '../../net/shares/fair-shares.ts';
-import { type Rate, RateLimit } from '../../rate-limit.ts';
+import { type Rate, type RateLimit, RateLimits } from '../../rate-limit.ts';
 import type { RateStore } from '../records/rate-store.ts';
 
 /** Checks for one address, an IPv6 host by its whole /64. Allows a person to mistype a few times. */
@@ -25,11 +24,6 @@ export const PASSWORDS_OF_RARE: Rate = { perSecond: 0.05, burst: 3 };
  * client notices: the one seen first is forgotten and gets its full burst again.
  */
 export const ADDRESSES_MAX = 4096;
-
-interface Buckets {
-  readonly own: RateLimit;
-  readonly rare: RateLimit;
-}
 
 interface Taken {
   readonly bucket: RateLimit;
@@ -67,8 +61,9 @@ export type PasswordPermit = Permit;
 export type PasswordExcess = 'address' | 'network';
 
 export class PasswordLimits {
-  readonly #addresses = new BoundedMap<string, Buckets>(ADDRESSES_MAX, 'set longest ago');
-  readonly #networks = new BoundedMap<string, RateLimit>(ADDRESSES_MAX, 'set longest ago');
+  readonly #addresses = new RateLimits<string>(PASSWORDS_PER_ADDRESS, ADDRESSES_MAX);
+  readonly #rare = new RateLimits<string>(PASSWORDS_OF_RARE, ADDRESSES_MAX);
+  readonly #networks = new RateLimits<string>(PASSWORDS_PER_NETWORK, ADDRESSES_MAX);
   readonly #shared: RateStore | undefined;
 
   /** @param shared the rates of all processes; undefined: this is the only one */
@@ -80,16 +75,15 @@ export class PasswordLimits {
   async take(address: string, now: Instant): Promise<PasswordPermit | PasswordExcess> {
     const network = networkOfText(address);
     const host = withoutIpv4Mapping(address).includes(':') ? network : address;
-    const buckets = this.#addresses.getOrMake(host, () => ({
-      own: new RateLimit(PASSWORDS_PER_ADDRESS),
-      rare: new RateLimit(PASSWORDS_OF_RARE),
-    }));
-    const own = { bucket: buckets.own, name: `password of ${host}`, rate: PASSWORDS_PER_ADDRESS };
+    const own = { bucket: this.#addresses.of(host), name: `password of ${host}`, rate: PASSWORDS_PER_ADDRESS };
     if (!(await this.#allows(own, now))) return 'address';
-    const bucket = this.#networks.getOrMake(network, () => new RateLimit(PASSWORDS_PER_NETWORK));
-    const ofNetwork = { bucket, name: `password of network ${network}`, rate: PASSWORDS_PER_NETWORK };
+    const ofNetwork = {
+      bucket: this.#networks.of(network),
+      name: `password of network ${network}`,
+      rate: PASSWORDS_PER_NETWORK,
+    };
     if (await this.#allows(ofNetwork, now)) return new Permit([own, ofNetwork], this.#shared);
-    const rare = { bucket: buckets.rare, name: `password of rare ${host}`, rate: PASSWORDS_OF_RARE };
+    const rare = { bucket: this.#rare.of(host), name: `password of rare ${host}`, rate: PASSWORDS_OF_RARE };
     return (await this.#allows(rare, now)) ? new Permit([own, rare], this.#shared) : 'network';
   }
 

@@ -8,7 +8,7 @@
 // 4. Wrong passwords are events up to a rate, so that nobody can fill the log by guessing.
 
 import type { Clock } from '../../clock.ts';
-import { FairShares, type Place } from '../../net/shares/fair-shares.ts';
+import { FairQueue } from '../../net/shares/fair-shares.ts';
 import { EventSampler, type Rate, RateLimit, RateLimits } from '../../rate-limit.ts';
 import type { RateStore } from '../records/rate-store.ts';
 import { hashPassword, verifyPassword } from './accounts.ts';
@@ -44,8 +44,7 @@ export class Passwords {
   readonly #limits: PasswordLimits;
   readonly #shared: RateStore | undefined;
   readonly #setters = new RateLimits<string>(NEW_PASSWORDS_PER_ACCOUNT, ADDRESSES_MAX);
-  readonly #queue = new FairShares<Waiting>({ max: CHECKS_WAITING_MAX });
-  readonly #waiting = new Map<Waiting, Place<Waiting>>();
+  readonly #queue = new FairQueue<Waiting>(CHECKS_WAITING_MAX);
   readonly #wrong = new EventSampler(WRONG_EVENTS, WRONG_ADDRESSES_MAX);
   readonly #wrongTogether = new RateLimit(WRONG_EVENTS_TOGETHER);
   #working = 0;
@@ -102,30 +101,20 @@ export class Passwords {
 
   /** Passes a finished check's place to the first in the queue. */
   #passOn() {
-    const [next] = this.#waiting;
+    const [next] = this.#queue;
     if (next === undefined) {
       this.#working -= 1;
       return;
     }
-    const [waiting, place] = next;
-    this.#waiting.delete(waiting);
-    this.#queue.release(place);
-    waiting.go();
+    this.#queue.leave(next);
+    next.go();
   }
 
   /** Resolves to true at its turn, or to false if it gives way. */
   #wait(client: string): Promise<boolean> {
     return new Promise((resolve) => {
       const waiting: Waiting = { go: () => resolve(true), giveWay: () => resolve(false) };
-      const admission = this.#queue.admit(client, waiting);
-      if (admission.kind === 'refused') {
-        resolve(false);
-        return;
-      }
-      this.#waiting.set(waiting, admission.place);
-      if (admission.evicted === undefined) return;
-      this.#waiting.delete(admission.evicted);
-      admission.evicted.giveWay();
+      this.#queue.enter(client, waiting)?.giveWay();
     });
   }
 }

@@ -11,7 +11,7 @@
 //
 // - `access` of `user` admits every user, so an operation on somebody's property checks the owner itself (`mayCommand` of `life/commands.ts`);
 // - a new name of a refusal needs its status and its meaning in `records/refusal.ts`;
-// - a new kind of object that it answers needs its properties in `answers/` (`test/region/api/answers.test.ts`);
+// - a new kind of object that it answers needs its properties in `answers/` (`test/region/api/answer-check.ts`);
 // - each parameter needs a trial in `test/region/api/sent/`, which sends it and reads it back (`test/region/api/sent-parameters.test.ts`);
 // - `test/region/api/rights/` calls it as each kind of caller, and `test/region/statements.test.ts` counts the statements of a GET;
 // - new data needs a method of `records/store.ts` or of a port like it. `store/operations/` implements these, and has no operations of the API.

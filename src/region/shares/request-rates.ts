@@ -8,7 +8,7 @@
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Instant } from '../../clock.ts';
 import { networkOfText } from '../../net/shares/fair-shares.ts';
-import { type Rate, RateLimit } from '../../rate-limit.ts';
+import { type Rate, RateLimit, RateLimits } from '../../rate-limit.ts';
 import { RACKS_MAX } from '../records/rack.ts';
 
 /** An enlistment takes three requests, a failed login one. */
@@ -39,17 +39,15 @@ export const WORKERS_PER_NETWORK: Rate = { perSecond: 250, burst: 2500 };
 export const WORKERS_RATE: Rate = { perSecond: 500, burst: 5000 };
 
 export class RateLimiter {
-  readonly #each: Rate;
-  readonly #network: Rate | undefined;
   readonly #total: RateLimit;
-  readonly #byAddress = new BoundedMap<string, RateLimit>(ADDRESSES_MAX, 'set longest ago');
-  readonly #byNetwork = new BoundedMap<string, RateLimit>(ADDRESSES_MAX, 'set longest ago');
+  readonly #byAddress: RateLimits<string>;
+  readonly #byNetwork: RateLimits<string> | undefined;
 
   /** @param network leave it out to set no limit per network */
   constructor(each: Rate, all: Rate, network?: Rate) {
-    this.#each = each;
-    this.#network = network;
     this.#total = new RateLimit(all);
+    this.#byAddress = new RateLimits(each, ADDRESSES_MAX);
+    this.#byNetwork = network && new RateLimits(network, ADDRESSES_MAX);
   }
 
   /** True if this address may send another request now; counts it. @param from as in `excess` */
@@ -63,20 +61,15 @@ export class RateLimiter {
    * @param from the address whose network counts, if `address` names a machine
    */
   excess(address: string, now: Instant, from = address): 'address' | 'network' | 'all' | undefined {
-    const ofAddress = this.#byAddress.getOrMake(hostOf(address), () => new RateLimit(this.#each));
-    if (!ofAddress.allows(now)) return 'address';
-    const network = this.#network;
-    if (network !== undefined) {
-      const ofNetwork = this.#byNetwork.getOrMake(networkOfText(from), () => new RateLimit(network));
-      if (!ofNetwork.allows(now)) return 'network';
-    }
+    if (!this.#byAddress.allows(hostOf(address), now)) return 'address';
+    if (this.#byNetwork?.allows(networkOfText(from), now) === false) return 'network';
     return this.#total.allows(now) ? undefined : 'all';
   }
 
   /** Takes back the count of this address's last request, which turned out not to be anonymous. */
   giveBack(address: string): void {
-    this.#byAddress.get(hostOf(address))?.giveBack();
-    this.#byNetwork.get(networkOfText(address))?.giveBack();
+    this.#byAddress.giveBack(hostOf(address));
+    this.#byNetwork?.giveBack(networkOfText(address));
     this.#total.giveBack();
   }
 }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { FairShares, networkOfText, type Place, spokenFor } from '../../../src/net/shares/fair-shares.ts';
+import { FairQueue, FairShares, networkOfText, type Place, spokenFor } from '../../../src/net/shares/fair-shares.ts';
 
 /** Admits `count` holders of one address; each is named after its address and number. */
 function fill(shares: FairShares<string>, address: string, count: number): Place<string>[] {
@@ -171,4 +171,15 @@ test('all clients of one speaker are one network, whatever addresses it names', 
   for (const address of ['10.50.0.9', '2001:db8::1', '', spokenFor('10.50.0.9', 'another'), ' by ', 'x by y by z']) {
     assert.equal(networkOfText(spokenFor(address, 'rack far')), 'rack far', address);
   }
+});
+
+test('a queue keeps the order of arrival and its bound: a newcomer leaves at once, or one of the largest share gives way', () => {
+  const queue = new FairQueue<string>(4);
+  const enter = (address: string, ...names: readonly string[]) => names.map((name) => queue.enter(address, name));
+  assert.deepEqual(enter('10.0.0.1', 'a', 'b', 'c', 'd', 'e'), [undefined, undefined, undefined, undefined, 'e']);
+  assert.deepEqual(enter('10.0.1.1', 'f', 'g', 'h'), ['a', 'b', 'h']);
+  assert.deepEqual([[...queue], queue.has('a')], [['c', 'd', 'f', 'g'], false]);
+  queue.leave('a');
+  queue.leave('d');
+  assert.deepEqual([[...queue], queue.size, queue.enter('10.0.0.1', 'i')], [['c', 'f', 'g'], 3, undefined]);
 });
