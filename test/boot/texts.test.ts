@@ -9,7 +9,7 @@ import type { BootPurpose } from '../../src/machines/machine.ts';
 import { formatMac } from '../../src/net/address.ts';
 import { bootTexts } from '../golden/boot-texts.ts';
 import { RACK } from '../support/lab-facts.ts';
-import { assetContext, type Given, MACS, machine, PEER } from './rack.ts';
+import { assetContext, type Given, MACS, PEER } from './rack.ts';
 
 function render(path: string, given: Given = {}): string {
   const asset = resolveBootAsset({ path, peer: PEER, local: RACK }, assetContext(given));
