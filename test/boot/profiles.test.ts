@@ -44,7 +44,7 @@ test('GRUB starts a kernel without initrds', () =>
   ]));
 
 test('a machine of another architecture does not boot the profile', () => {
-  const profile = { name: 'live', machines: ['local-1'], ...KERNEL, architecture: 'arm64' };
+  const profile = { ...KERNEL, machines: ['local-1'], architecture: 'arm64' };
   assert.equal(rendered(IPXE, [profile], { files: LIVE_FILES }).purpose, 'local');
 });
 
