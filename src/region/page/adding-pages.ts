@@ -12,14 +12,6 @@ import { words } from './words.ts';
 export const ADD_MACHINE_PATH = `${LIST_PATH}add/`;
 export const ADD_DEVICE_PATH = `${LIST_PATH}add-device/`;
 
-const hintsOf = () => ({
-  hostname: words.adding.name,
-  domain: '',
-  zone: '',
-  pool: '',
-  description: words.edit.note.hint,
-});
-
 const ADD_MACHINE = addingPage({
   path: ADD_MACHINE_PATH,
   place: 'machines',
@@ -29,7 +21,6 @@ const ADD_MACHINE = addingPage({
     const isAdmin = mayCall(view.viewer, EDIT_MACHINE);
     return {
       only: ['architecture', 'mac_addresses', 'hostname', ...(isAdmin ? PLACE_FIELDS : []), 'description'],
-      hints: { ...hintsOf(), mac_addresses: words.adding.macs },
       choices: {
         ...(await placeChoices(view)),
         architecture: [...ARCHITECTURES].map((name): Choice => [`${name}/generic`, name]),
@@ -54,7 +45,6 @@ const ADD_DEVICE = addingPage({
   words: () => words.adding.device,
   options: async (view) => ({
     only: ['mac_addresses', 'hostname', ...PLACE_FIELDS, 'parent', 'description'],
-    hints: hintsOf(),
     choices: await placeChoices(view),
     required: PLACE_FIELDS,
     values: { parent: queryValue(view, 'parent') },

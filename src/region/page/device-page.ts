@@ -53,7 +53,7 @@ export const DEVICE_PAGE: PageDefinition = onePage({
     const domain = textOf(Object(device.domain), 'name');
     return {
       only: ['hostname', ...PLACE_FIELDS, 'parent', 'description'],
-      hints: { hostname: '', domain: '', zone: '', pool: '', description: words.edit.note.hint },
+      hints: { hostname: '' },
       choices: await placeChoices(view, domain),
       required: ['hostname', ...PLACE_FIELDS],
       values: {

@@ -17,7 +17,6 @@ import {
   domainOf,
   type NamedRecord,
   partsOf,
-  RECORD_TYPES,
   reservedRecords,
 } from '../api/names/dns-records.ts';
 import { runningLeases } from '../api/networks/running-leases.ts';
@@ -284,9 +283,8 @@ const DOMAIN_PAGES = objectPages({
       content: (domain) => (isDefault(domain) ? html`<span class="pill blue">${words.dns.isDefault}</span>` : ''),
     },
   ],
-  add: () => ({ only: ['name'], hints: { name: words.dns.domains.hint } }),
-  change: (_view, domain) =>
-    isDefault(domain) ? undefined : { only: ['name'], hints: { name: words.dns.domains.renames } },
+  add: () => ({ only: ['name'] }),
+  change: (_view, domain) => (isDefault(domain) ? undefined : { only: ['name'] }),
   async deletion(view, domain) {
     if (isDefault(domain)) return { text: words.dns.domains.isDefault, isRefused: true };
     const count = await contentCount(view, domain);
@@ -311,8 +309,6 @@ async function findRecord(view: View) {
 const recordOptions = (values: FormOptions['values']): FormOptions => ({
   only: FIELDS,
   values,
-  choices: { rrtype: RECORD_TYPES.map((type) => [type, type] as const) },
-  hints: { name: words.dns.nameHint, rrtype: '', rrdata: words.dns.dataHint, ttl: words.dns.ttlHint },
 });
 
 async function renderAdd(view: View) {

@@ -31,11 +31,8 @@ const EDITED = ['hostname', ...PLACE_FIELDS, 'description', 'architecture', 'ker
 
 async function optionsFor(view: View, machine: Machine): Promise<FormOptions> {
   const { hostname, domain, zone, pool, description, architecture, subarchitecture, kernelParams } = machine;
-  const { note, kernelParamsHint } = words.edit;
   return {
     only: EDITED,
-    labels: { hostname: words.forms.name, description: note.label, kernel_params: words.forms.kernelParams },
-    hints: { hostname: '', domain: '', zone: '', pool: '', description: note.hint, kernel_params: kernelParamsHint },
     choices: await placeChoices(view, domain),
     required: ['hostname', ...PLACE_FIELDS, 'architecture'],
     values: {

@@ -77,7 +77,7 @@ function formsFor(
   const macs = machine.interfaces.map(({ mac }): Choice => [formatMac(mac), formatMac(mac)]);
   const racks = acceptedRacks(region).map(({ uuid, name }): Choice => [uuid, name]);
   return [
-    ['merge', { labels: { other: words.identity.other } }],
+    ['merge', {}],
     ...(macs.length > 1 ? [['split', { choices: { mac_addresses: macs } }] as const] : []),
     ...(racks.length > 0 ? [['move', { choices: { rack: racks } }] as const] : []),
   ];

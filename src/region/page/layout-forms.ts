@@ -239,7 +239,7 @@ export type TaskName = keyof typeof TASKS;
 
 const isTask = (name: string): name is TaskName => Object.hasOwn(TASKS, name);
 export const TASK_NAMES: readonly TaskName[] = Object.keys(TASKS).filter(isTask);
-const taskOf = (name: TaskName): LayoutTask => TASKS[name];
+export const taskOf = (name: TaskName): LayoutTask => TASKS[name];
 
 /** A link to the form of a task. @param about the object in its path, and what else is sent */
 export function taskLink({ systemId }: Machine, name: TaskName, about: Readonly<Record<string, string>> = {}): Html {

@@ -1,33 +1,43 @@
 // Forms made from the parameters of an operation: their controls, and the values of a sent form.
 //
 // 1. Every parameter of a form has exactly one control, of the same name, so that a refusal is shown at its field.
-// 2. The kind of a control follows from what its parameter accepts (`kindOf`). A parameter that accepts one value only has no control.
+// 2. Its kind and its words are declared beside its type (`Control` in `api/call/operation.ts`). A parameter that accepts one value only has no control.
 // 3. In a form that adds something, an empty field is absent: its default applies. In a form that changes something it is sent, which removes the
 //    value where the operation allows it, and otherwise leaves it as it is (`api/operations.ts`, 2). A box without a tick is sent as false.
 
 import { z } from 'zod';
 import type { Html } from '../../html.ts';
-import { areaField, type Choice, changing, checkField, choiceField, textField, ticksField } from './forms.ts';
+import { type Control, type ControlKind, controlOf } from '../api/call/operation.ts';
+import {
+  areaField,
+  type Choice,
+  changing,
+  checkField,
+  choiceField,
+  fileField,
+  groupOf,
+  textField,
+  ticksField,
+} from './forms.ts';
 import { findWanted, given, type View, type WantedOperation } from './view.ts';
 import { words } from './words.ts';
 
-type ControlKind = 'text' | 'number' | 'address' | 'mac' | 'check' | 'choice' | 'area' | 'list';
-
-interface Parameter {
+interface Parameter extends Omit<Control, 'control' | 'charactersMax'> {
   readonly name: string;
   readonly kind: ControlKind;
   readonly isRequired: boolean;
   readonly charactersMax: number | undefined;
   /** The values of a choice. */
   readonly values: readonly string[];
-  readonly description: string;
+  /** In English. */
+  readonly hint: string;
 }
 
 export interface FormOptions {
   /** The parameters of the form, in their order. Default: all. */
   readonly only?: readonly string[] | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
-  /** Default: the description of the parameter. Empty: no hint. */
+  /** Default: that of the parameter. Empty: no hint. */
   readonly hints?: Readonly<Record<string, string>> | undefined;
   /** What a parameter may be, if its schema does not say so: the objects to which it refers. */
   readonly choices?: Readonly<Record<string, readonly Choice[]>> | undefined;
@@ -39,43 +49,20 @@ export interface FormOptions {
 
 const MAC = '52:54:00:00:00:01';
 const ADDRESS = '10.20.0.10';
-/** Pairs of values; a list accepts one of these as two. */
-const PAIRS = [
-  ['a', 'b'],
-  ['1', '2'],
-  [ADDRESS, '10.20.0.11'],
-  [MAC, '52:54:00:00:00:02'],
-] as const;
-/** Parameters that people write in several lines. A schema does not tell, because it accepts lines for most texts. */
-const AREAS: ReadonlySet<string> = new Set(['description', 'user_data', 'content', 'script']);
-
-function kindOf(name: string, type: z.ZodType, values: readonly string[]): ControlKind {
-  const accepts = (text: string) => type.safeParse([text]).success;
-  const isList = PAIRS.some((pair) => {
-    const parsed = type.safeParse(pair);
-    return parsed.success && Array.isArray(parsed.data);
-  });
-  if (isList) return 'list';
-  if (values.length > 0) return 'choice';
-  if (AREAS.has(name)) return 'area';
-  if (accepts('a') || accepts('8G')) return 'text';
-  if (accepts('true') && accepts('false')) return 'check';
-  if (accepts('1') || accepts('600')) return 'number';
-  if (accepts(ADDRESS)) return 'address';
-  return accepts(MAC) ? 'mac' : 'text';
-}
 
 function parameterOf(name: string, type: z.ZodType): Parameter | undefined {
   const schema = z.toJSONSchema(type, { io: 'output', unrepresentable: 'any' });
   if (schema.const !== undefined) return undefined;
-  const values = (schema.enum ?? []).map(String);
+  const { control: kind, ...declared } = controlOf(type);
+  if (kind === undefined) throw new Error(`the type of ${name} does not declare its control`);
   return {
-    name,
-    kind: kindOf(name, type, values),
-    isRequired: !type.safeParse(undefined).success,
+    hint: type.description ?? '',
     charactersMax: schema.maxLength,
-    values,
-    description: type.description ?? '',
+    ...declared,
+    name,
+    kind,
+    isRequired: !type.safeParse(undefined).success,
+    values: (schema.enum ?? Object.keys(declared.choices ?? {})).map(String),
   };
 }
 
@@ -112,28 +99,40 @@ export function labelOf(parameter: string): string {
 export const textsIn = (value: unknown): readonly string[] =>
   value === null || value === undefined ? [] : Array.isArray(value) ? value.flatMap(textsIn) : [String(value)];
 
+/** A declared text in the language of the page. */
+const spoken = (english: string): string => words.fields[english] ?? english;
+
 /** The controls of a form for the parameters of an operation. */
 export function controlsOf(view: View, wanted: WantedOperation, options: FormOptions = {}): readonly Html[] {
   const isChange = wanted.startsWith('PUT');
-  const shown = isChange ? changing(view) : view;
-  return parametersOf(wanted, options.only).map((parameter) => controlOf(shown, parameter, options, isChange));
+  const seen = isChange ? changing(view) : view;
+  const parameters = parametersOf(wanted, options.only);
+  const render = (parameter: Parameter) => renderControl(seen, parameter, options, isChange);
+  return parameters.flatMap((parameter, index) => {
+    const { group } = parameter;
+    if (group === undefined) return [render(parameter)];
+    if (parameters[index - 1]?.group === group) return [];
+    const fields = parameters.filter((one) => one.group === group).map(render);
+    return [groupOf(spoken(group.label), words.forms.hint(group.hint), fields)];
+  });
 }
 
 /** @param isChange true to leave out which fields are optional: all of them are, for the operation */
-function controlOf(view: View, parameter: Parameter, options: FormOptions, isChange: boolean): Html {
-  const { name, kind, charactersMax, values, description } = parameter;
+function renderControl(view: View, parameter: Parameter, options: FormOptions, isChange: boolean): Html {
+  const { name, kind, charactersMax, values, label } = parameter;
   const isRequired = parameter.isRequired || options.required?.includes(name) === true;
-  const hint = options.hints?.[name] ?? words.forms.hint(description);
+  const hint = options.hints?.[name] ?? words.forms.hint(parameter.hint);
   const present = textsIn(options.values?.[name]);
   const control = {
     name,
-    label: options.labels?.[name] ?? labelOf(name),
+    label: options.labels?.[name] ?? (label === undefined ? labelOf(name) : spoken(label)),
     hint: hint === '' ? undefined : hint,
-    value: present.join('\n'),
+    value: present.join(kind === 'words' ? ', ' : '\n'),
     required: isRequired,
-    isAlternative: isChange,
+    isAlternative: isChange || parameter.group !== undefined,
   };
-  const choices = options.choices?.[name] ?? values.map((value): Choice => [value, value]);
+  const choices =
+    options.choices?.[name] ?? values.map((value): Choice => [value, spoken(parameter.choices?.[value] ?? value)]);
   if (kind === 'list') {
     return options.choices?.[name] === undefined
       ? areaField(view, { ...control, rows: 3, hint: `${control.hint ?? ''} ${words.forms.oneALine}`.trim() })
@@ -147,7 +146,9 @@ function controlOf(view: View, parameter: Parameter, options: FormOptions, isCha
     case 'check':
       return checkField(view, control);
     case 'area':
-      return areaField(view, { ...control, rows: 3 });
+      return areaField(view, { ...control, rows: parameter.rows ?? 3 });
+    case 'file':
+      return fileField(view, control);
     case 'number':
       return textField(view, { ...control, inputMode: 'numeric', charactersMax });
     case 'address':
@@ -155,7 +156,12 @@ function controlOf(view: View, parameter: Parameter, options: FormOptions, isCha
     case 'mac':
       return textField(view, { ...control, placeholder: MAC, charactersMax });
     default:
-      return textField(view, { ...control, charactersMax });
+      return textField(view, {
+        ...control,
+        type: kind === 'email' ? kind : 'text',
+        pattern: parameter.pattern,
+        charactersMax,
+      });
   }
 }
 

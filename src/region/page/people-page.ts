@@ -3,7 +3,8 @@
 import { html, nothing } from '../../html.ts';
 import type { User } from '../records/user.ts';
 import { differing, ofNewPassword } from './account-page.ts';
-import { checkField, formOf, hiddenField, newPasswordFields, textField } from './forms.ts';
+import { formOf, hiddenField, newPasswordFields } from './forms.ts';
+import { controlsOf, valuesOf } from './operation-form.ts';
 import { pageOf } from './parts.ts';
 import { dotted, rolePill, timeAgo } from './values.ts';
 import {
@@ -62,10 +63,9 @@ async function render(view: View) {
   const form = formOf(view, {
     body: [
       hiddenField('do', 'add'),
-      textField(added, { name: 'username', ...words.people.username, required: true, charactersMax: 150 }),
-      textField(added, { name: 'email', label: words.people.email, type: 'email', charactersMax: 254 }),
+      ...controlsOf(added, ADD, { only: ['username', 'email'] }),
       newPasswordFields(added, words.people.password),
-      checkField(added, { name: 'is_admin', ...words.people.administrator }),
+      ...controlsOf(added, ADD, { only: ['is_superuser'] }),
     ],
     submit: words.people.add,
   });
@@ -83,17 +83,8 @@ async function add(view: View): Promise<Outcome> {
   const mistyped = differing(view);
   if (mistyped !== undefined) return mistyped;
   const username = given(view, 'username').trim();
-  const answer = await operate(
-    view,
-    ADD,
-    {},
-    {
-      username,
-      email: given(view, 'email').trim(),
-      password: given(view, 'new'),
-      is_superuser: given(view, 'is_admin'),
-    },
-  );
+  const values = valuesOf(view, ADD, { only: ['username', 'email', 'is_superuser'] });
+  const answer = await operate(view, ADD, {}, { ...values, password: given(view, 'new') });
   return ofNewPassword(outcomeOf(answer, PATH, words.people.accountAdded(username)));
 }
 

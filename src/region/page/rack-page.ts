@@ -286,8 +286,6 @@ async function editOptions(view: View, rack: Rack) {
   const own = zones.find(({ id }) => id === rack.zoneId)?.name ?? DEFAULT_ZONE;
   return {
     only: ['zone', 'description'],
-    labels: { zone: words.rack.zone },
-    hints: { zone: '', description: words.rack.descriptionHint },
     choices: { zone: [DEFAULT_ZONE, ...zones.map(({ name }) => name)].map((name) => [name, name] as const) },
     values: { zone: own, description: rack.description ?? '' },
   };

@@ -2,10 +2,11 @@
 
 import { type Html, html, nothing } from '../../html.ts';
 import { formatSpan } from '../../quantity.ts';
-import { SCRIPT_KINDS, type Script } from '../records/script-store.ts';
+import type { Script } from '../records/script-store.ts';
 import { runsUnasked } from '../scripts/script-run.ts';
-import { TIMEOUT_SECONDS_DEFAULT } from '../scripts/script-text.ts';
-import { areaField, changing, choiceField, fileField, formOf, hiddenField, textField } from './forms.ts';
+import { POSITION_DEFAULT, TIMEOUT_SECONDS_DEFAULT } from '../scripts/script-text.ts';
+import { changing, fileField, formOf, hiddenField } from './forms.ts';
+import { controlsOf, valuesOf } from './operation-form.ts';
 import { pageOf } from './parts.ts';
 import { dotted, pathBelow, timeAgo } from './values.ts';
 import { given, mayCall, type PageDefinition, submit, type View } from './view.ts';
@@ -43,42 +44,19 @@ async function listOf(view: View, kind: Script['kind']) {
   return html`<h2>${words.scripts[kind]}</h2><div class="sheet narrow">${items}</div>`;
 }
 
-const fieldsOf = (view: View, script?: Script & { readonly content: string }): readonly Html[] => [
-  textField(view, { name: 'name', label: words.forms.name, value: script?.name, required: true, charactersMax: 64 }),
-  choiceField(view, {
-    name: 'type',
-    label: words.scripts.when.label,
-    value: script?.kind ?? 'commissioning',
-    choices: SCRIPT_KINDS.map((kind) => [kind, words.scripts.when[kind]]),
-  }),
-  areaField(view, { name: 'description', label: words.forms.description, value: script?.description, rows: 3 }),
-  textField(view, {
-    name: 'timeout',
-    ...words.scripts.timeLimit,
-    value: String(script?.timeoutSeconds ?? TIMEOUT_SECONDS_DEFAULT),
-    charactersMax: 12,
-  }),
-  textField(view, {
-    name: 'position',
-    ...words.scripts.position,
-    value: String(script?.position ?? 50),
-    charactersMax: 3,
-  }),
-  textField(view, {
-    name: 'tags',
-    ...words.scripts.tags,
-    value: (script?.tags ?? []).join(', '),
-    charactersMax: 5000,
-  }),
-  fileField(view, { name: 'file', ...words.scripts.file }),
-  areaField(view, {
-    name: 'script',
-    ...words.scripts.script,
-    rows: 14,
-    required: true,
-    value: script?.content ?? '#!/bin/sh\nset -eu\n',
-  }),
-];
+const FIELDS = ['name', 'type', 'description', 'timeout', 'position', 'tags'] as const;
+
+function fieldsOf(view: View, script?: Script & { readonly content: string }): readonly Html[] {
+  const values = {
+    ...script,
+    type: script?.kind ?? 'commissioning',
+    timeout: script?.timeoutSeconds ?? TIMEOUT_SECONDS_DEFAULT,
+    position: script?.position ?? POSITION_DEFAULT,
+    script: script?.content ?? '#!/bin/sh\nset -eu\n',
+  };
+  const parts = (only: readonly string[]) => controlsOf(view, ADD, { only, values, required: ['name', 'type'] });
+  return [...parts(FIELDS), fileField(view, { name: 'file', ...words.scripts.file }), ...parts(['script'])];
+}
 
 async function renderAll(view: View) {
   const add = mayCall(view.viewer, ADD)
@@ -96,22 +74,18 @@ async function renderAll(view: View) {
 }
 
 /** @param before the script that is changed: what the form did not change is left to its text */
-function valuesOf(view: View, before?: Script & { readonly content: string }): Record<string, string | undefined> {
+function sentValues(view: View, before?: Script & { readonly content: string }) {
   const text = (given(view, 'file') || given(view, 'script')).replaceAll('\r\n', '\n').replace(/^\n/, '');
-  const tags = given(view, 'tags').trim();
+  const values = valuesOf(view, CHANGE, { only: FIELDS });
   return {
-    name: given(view, 'name').trim(),
-    type: given(view, 'type'),
-    description: given(view, 'description').replaceAll('\r\n', '\n'),
-    timeout: given(view, 'timeout'),
-    position: given(view, 'position'),
-    tags: tags === (before?.tags ?? []).join(', ') ? undefined : tags,
+    ...values,
+    tags: values.tags === before?.tags.join(', ') ? undefined : values.tags,
     script: text === before?.content ? undefined : text,
   };
 }
 
 async function add(view: View) {
-  return submit(view, ADD, {}, valuesOf(view), PATH, words.scripts.added(given(view, 'name').trim()));
+  return submit(view, ADD, {}, sentValues(view), PATH, words.scripts.added(given(view, 'name').trim()));
 }
 
 const renderText = (view: View, { name, description, content }: Script & { readonly content: string }) =>
@@ -145,7 +119,7 @@ async function change(view: View) {
   if (given(view, 'do') === 'remove') {
     return submit(view, REMOVE, path, {}, PATH, words.scripts.deleted(script.name));
   }
-  return submit(view, CHANGE, path, valuesOf(view, script), PATH, words.scripts.saved(given(view, 'name').trim()));
+  return submit(view, CHANGE, path, sentValues(view, script), PATH, words.scripts.saved(given(view, 'name').trim()));
 }
 
 export const SCRIPT_PAGES: readonly PageDefinition[] = [

@@ -5,12 +5,13 @@ import { type Html, html, nothing } from '../../html.ts';
 import { refuseField } from '../api/call/answer.ts';
 import { RACK_CONFIG } from '../config.ts';
 import { type RegionSelection, type RegionSource, SITE_SOURCES, sourceTitle } from '../images/region-source.ts';
-import { type ImportRun, WHY_CHARACTERS_MAX } from '../records/boot-store.ts';
+import type { ImportRun } from '../records/boot-store.ts';
 import { type ImportReason, importText as importReasonText } from '../records/import-reason.ts';
 import { REQUIRED } from '../records/refusal.ts';
-import { areaField, changing, checkField, formOf, groupOf, hiddenField, textField } from './forms.ts';
+import { changing, formOf, hiddenField } from './forms.ts';
 import { IMAGES_PATH } from './image-page.ts';
 import { CHOOSE_PATH, failureOf, fileProblemPart, missingOf, SOURCES_PATH, selectionText } from './images-page.ts';
+import { controlsOf, labelOf, valuesOf } from './operation-form.ts';
 import { breakable, pageOf } from './parts.ts';
 import { codeIn, pathBelow, timeAgo } from './values.ts';
 import { given, type Outcome, operate, outcomeOf, type PageDefinition, submit, type View } from './view.ts';
@@ -72,28 +73,13 @@ async function sourceItem(view: View, source: RegionSource, run: ImportRun, sele
     <div>${address}<div class="small break">${[await trustText(view, source), ...where].join(' · ')}</div>${failurePart(run, source)}</div></div>`;
 }
 
-const fieldsOf = (view: View, source?: RegionSource): readonly Html[] => [
-  textField(view, { name: 'url', ...words.sources.url, value: source?.url, required: true, charactersMax: 1024 }),
-  textField(view, { name: 'index', ...words.sources.index, value: source?.index, charactersMax: 1024 }),
-  groupOf(words.sources.trust.label, words.sources.trust.hint, [
-    textField(view, {
-      name: 'keyring_filename',
-      ...words.sources.keyringFile,
-      value: source?.keyringFilename,
-      charactersMax: 1024,
-      isAlternative: true,
-    }),
-    areaField(view, { name: 'keyring_data', ...words.sources.keyring, rows: 5, isAlternative: true }),
-    checkField(view, { name: 'unsigned', ...words.sources.unsigned, value: String(source?.why !== undefined) }),
-    textField(view, {
-      name: 'why',
-      ...words.sources.why,
-      value: source?.why,
-      charactersMax: WHY_CHARACTERS_MAX,
-      isAlternative: true,
-    }),
-  ]),
-];
+const FIELDS = ['url', 'index', 'keyring_filename', 'keyring_data', 'unsigned', 'why'] as const;
+
+const fieldsOf = (view: View, source?: RegionSource): readonly Html[] =>
+  controlsOf(view, ADD, {
+    only: FIELDS,
+    values: { ...source, keyring_filename: source?.keyringFilename, unsigned: source?.why !== undefined },
+  });
 
 async function renderAll(view: View) {
   const { bootImages } = view.region;
@@ -113,17 +99,8 @@ async function renderAll(view: View) {
   });
 }
 
-const sourceValues = (view: View): Record<string, string> => ({
-  url: given(view, 'url').trim(),
-  keyring_filename: given(view, 'keyring_filename').trim(),
-  keyring_data: given(view, 'keyring_data').trim(),
-  index: given(view, 'index').trim(),
-  unsigned: String(given(view, 'unsigned') === 'true'),
-  why: given(view, 'why').trim(),
-});
-
 async function add(view: View) {
-  const answer = await operate(view, ADD, {}, sourceValues(view));
+  const answer = await operate(view, ADD, {}, valuesOf(view, ADD, { only: FIELDS }));
   const url = given(view, 'url').trim();
   const added = (await view.region.bootImages.listSources()).find((one) => one.pin === undefined && one.url === url);
   return outcomeOf(answer, added === undefined ? SOURCES_PATH : pathOf(added), words.sources.added(url));
@@ -152,17 +129,10 @@ function selectionItem(view: View, selection: RegionSelection, missing: ImportRe
 }
 
 function selectForm(view: View, source: RegionSource) {
-  const field = (name: 'os' | 'release' | 'arches' | 'subarches' | 'labels', value: string, required = false) =>
-    textField(view, { name, ...words.sources[name], value, charactersMax: 512, required });
-  const body = [
-    hiddenField('do', 'select'),
-    field('os', source.images.os === '*' ? '' : source.images.os),
-    // Never by default: all releases of a source are tens of gigabytes.
-    field('release', '', true),
-    field('arches', 'amd64'),
-    field('subarches', ''),
-    ...(source.images.kind === 'installer' ? [] : [field('labels', '')]),
-  ];
+  const only = ['os', 'release', 'arches', 'subarches', ...(source.images.kind === 'installer' ? [] : ['labels'])];
+  // No release by default: all releases of a source are tens of gigabytes.
+  const values = { os: source.images.os === '*' ? '' : source.images.os, arches: 'amd64' };
+  const body = [hiddenField('do', 'select'), ...controlsOf(view, SELECT, { only, values, required: ['release'] })];
   return formOf(view, { body, submit: words.sources.selectIt });
 }
 
@@ -205,7 +175,7 @@ async function aboutPart(view: View, source: RegionSource, { file, isShipped = f
   const { keysFile, keysUrl, fingerprints } = words.sources;
   const signed = trust.kind === 'signed' ? trust : undefined;
   const pairs: readonly (readonly [string, readonly Html[]])[] = [
-    [words.sources.url.label, [addressOf(source)]],
+    [labelOf('url'), [addressOf(source)]],
     [
       keysFile,
       files.map(
@@ -214,7 +184,7 @@ async function aboutPart(view: View, source: RegionSource, { file, isShipped = f
     ],
     [keysUrl, signed?.keyUrl === undefined ? [] : breakable(signed.keyUrl)],
     [fingerprints, (signed?.fingerprints ?? []).map((print) => html`<div class="id">${print}</div>`)],
-    [words.sources.unsigned.label, trust.kind === 'unsigned' ? [html`${trust.why}`] : []],
+    [labelOf('unsigned'), trust.kind === 'unsigned' ? [html`${trust.why}`] : []],
   ];
   const shown = pairs.filter(([, value]) => value.length > 0);
   return html`
@@ -293,7 +263,7 @@ async function change(view: View): Promise<Outcome> {
     case 'remove':
       return submit(view, REMOVE, { id }, {}, SOURCES_PATH, words.sources.deleted(source.url));
     default: {
-      const values = sourceValues(view);
+      const values = valuesOf(view, CHANGE, { only: FIELDS });
       const isUnsigned = values.unsigned === 'true';
       // The fields show the stored values; new ones replace those that do not fit them.
       const isReplaced = isUnsigned || values.keyring_data !== '';
@@ -305,7 +275,7 @@ async function change(view: View): Promise<Outcome> {
         { id },
         { ...values, ...keyring, ...why },
         here,
-        words.sources.saved(values.url ?? ''),
+        words.sources.saved(given(view, 'url').trim()),
       );
     }
   }

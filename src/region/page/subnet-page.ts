@@ -15,10 +15,11 @@ import {
   subnetWithId,
 } from '../networks/network-view.ts';
 import { renderAddressMap, runsOf } from './address-map.ts';
-import { formOf, hiddenField, textField } from './forms.ts';
+import { formOf, hiddenField } from './forms.ts';
 import { listingOf } from './listing.ts';
 import { machinePath } from './machine-actions.ts';
 import { dhcpLink, dhcpOf, interfacePath, NETWORKS_PATH, subnetPath, useOf, vlanPath } from './networks-page.ts';
+import { controlsOf } from './operation-form.ts';
 import { cell, pageOf, pair } from './parts.ts';
 import { type AddressEntry, type EntryKind, readEntries, usesOf } from './subnet-addresses.ts';
 import { copyable, none, orNone, timeAgo, timeOf } from './values.ts';
@@ -264,14 +265,13 @@ async function renderReserve(view: View): Promise<Html | undefined> {
   if (found === undefined) return undefined;
   const { subnet } = found.one;
   const form = words.networks.reservation;
-  const field = (name: 'ip' | 'mac' | 'hostname') =>
-    textField(view, { name, ...form[name], value: queryValue(view, name), charactersMax: 255 });
+  const values = { ip: queryValue(view, 'ip'), mac: queryValue(view, 'mac'), hostname: queryValue(view, 'hostname') };
   return pageOf(view, {
     title: form.title(subnet.cidr),
     place: 'networks',
     main: html`
       <div class="bar"><h1>${form.title(subnet.cidr)}</h1></div><div class="sheet narrow">${formOf(view, {
-        body: [field('ip'), field('mac'), field('hostname')],
+        body: controlsOf(view, RESERVE, { only: Object.keys(values), values }),
         submit: form.submit,
         back: subnetPath(subnet.id),
       })}</div>`,

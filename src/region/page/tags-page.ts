@@ -7,11 +7,7 @@ import { words } from './words.ts';
 
 const nameOf = (tag: ApiObject) => textOf(tag, 'name');
 
-const formOptions = () => ({
-  only: ['name', 'comment', 'kernel_opts'],
-  labels: { comment: words.forms.description },
-  hints: { name: words.tags.nameHint, comment: '', kernel_opts: words.tags.kernelParamsHint },
-});
+const formOptions = () => ({ only: ['name', 'comment', 'kernel_opts'] });
 
 export const TAG_PAGES: readonly PageDefinition[] = objectPages({
   path: '/MAAS/tags/',

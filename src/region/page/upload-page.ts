@@ -4,41 +4,31 @@
 
 import { CPUS } from '../../boot/architectures.ts';
 import { html, nothing } from '../../html.ts';
-import { choiceField, fileField, hiddenField, textField } from './forms.ts';
+import { hiddenField } from './forms.ts';
 import { IMAGES_PATH } from './image-page.ts';
 import { UPLOAD_PATH } from './images-page.ts';
+import { controlsOf, valuesOf } from './operation-form.ts';
 import { pageOf } from './parts.ts';
 import { given, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
 
 const UPLOAD = 'POST boot-resources';
-const NAME_MAX = 127;
-/** As the operation accepts it, so that the browser refuses another name before it sends the file. */
-const NAME = '(?:[a-z0-9][a-z0-9_.+\\-]{0,62}/)?[a-z0-9][a-z0-9_.+\\-]{0,62}';
-const TITLE_MAX = 128;
+const FIELDS = ['name', 'architecture', 'filetype', 'title'] as const;
 
 async function render(view: View) {
   const { uploads } = view.region.bootImages;
   const { title, lead, noStore, broken, submit: label, ...fields } = words.upload;
   const types = uploads.fileTypes ?? [];
   const free = await view.region.bootImages.freeBytes();
-  const controls = [
-    textField(view, { name: 'name', ...fields.name, required: true, pattern: NAME, charactersMax: NAME_MAX }),
-    choiceField(view, {
-      name: 'architecture',
-      ...fields.architecture,
-      value: 'amd64',
-      choices: CPUS.map((cpu) => [cpu, cpu]),
-    }),
-    choiceField(view, {
-      name: 'filetype',
-      ...fields.fileType,
-      value: 'tgz',
-      choices: types.map((type) => [type, fields.kindOf(type)]),
-    }),
-    textField(view, { name: 'title', ...fields.imageTitle, charactersMax: TITLE_MAX }),
-    fileField(view, { name: 'content', ...fields.content, required: true }),
-  ];
+  const controls = controlsOf(view, UPLOAD, {
+    only: [...FIELDS, 'content'],
+    values: { architecture: 'amd64', filetype: 'tgz' },
+    choices: {
+      architecture: CPUS.map((cpu) => [cpu, cpu]),
+      filetype: types.map((type) => [type, fields.kindOf(type)]),
+    },
+    required: ['filetype', 'content'],
+  });
   const form =
     view.viewer.csrf === ''
       ? nothing
@@ -59,17 +49,8 @@ async function render(view: View) {
 }
 
 async function act(view: View) {
-  const value = (name: string) => given(view, name).trim();
-  const fields = { name: value('name'), architecture: value('architecture'), filetype: value('filetype') };
-  const title = value('title');
-  return submit(
-    view,
-    UPLOAD,
-    {},
-    { ...fields, ...(title === '' ? {} : { title }) },
-    IMAGES_PATH,
-    words.upload.done(fields.name),
-  );
+  const values = valuesOf(view, UPLOAD, { only: FIELDS });
+  return submit(view, UPLOAD, {}, values, IMAGES_PATH, words.upload.done(given(view, 'name').trim()));
 }
 
 export const UPLOAD_PAGE: PageDefinition = {

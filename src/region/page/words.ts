@@ -292,9 +292,7 @@ const DEPLOY = {
 
 const EDIT = {
   title: text('Edit {machine}'),
-  note: { label: 'Note', hint: 'Free text, for people.' },
   tags: 'Tags',
-  kernelParamsHint: 'These replace the parameters of its tags and the settings. Leave empty to use those.',
   saved: text('{machine} saved.'),
 };
 
@@ -439,12 +437,6 @@ const NETWORKS = {
   reserved: (ip: string) => `${ip === '' ? 'An address' : ip} is reserved.`,
   reservation: {
     title: text('Reserve an address of {cidr}'),
-    ip: { label: 'Address', hint: 'Leave empty for the first free one.' },
-    mac: {
-      label: 'Hardware address',
-      hint: 'The host that gets the address by DHCP. Leave empty for a host that does not ask.',
-    },
-    hostname: { label: 'Name', hint: 'Resolved by DNS.' },
     needsMac: 'The address is in the dynamic range: give the hardware address of the host that gets it.',
     submit: 'Reserve',
   },
@@ -855,14 +847,9 @@ const UPLOAD = {
   lead: html`The image of a disk, or the root of a system as an archive, which machines then get as their system. The file must arrive within
     five minutes. <code>rackboot images upload</code> sends a larger one in pieces.`,
   noStore: 'This host of the region keeps no images: open this page on the host that does.',
-  name: { label: 'Name', hint: 'System and release, such as custom/site: lower-case letters, digits and . _ + -' },
-  architecture: { label: 'Architecture', hint: 'Of the machines that it is for.' },
-  fileType: { label: 'Kind of file', hint: 'What the file contains.' },
   /** @param type as the API names it */
   kindOf: (type: string) =>
     type === 'squashfs' || type.startsWith('t') ? `${type}: the root of a system` : `${type}: the image of a disk`,
-  imageTitle: { label: 'Title', hint: 'For people. By default its name.' },
-  content: { label: 'File', hint: 'It is checked when it has arrived.' },
   sending: 'Sent',
   submit: 'Upload',
   broken: 'The connection ended before the file had arrived: send it again.',
@@ -896,22 +883,6 @@ const SOURCES = {
   selections: (count: number) => counted(count, 'selection'),
   addOne: 'Add a source',
   add: 'Add source',
-  url: {
-    label: 'URL',
-    hint: 'The URL of a simplestreams site, such as https://images.maas.io/ephemeral-v3/stable/, or of its index.',
-  },
-  index: {
-    label: 'Index',
-    hint: 'The path of the index below the URL. By default streams/v1/index.sjson; of an unsigned site, streams/v1/index.json.',
-  },
-  trust: {
-    label: 'How the site is verified',
-    hint: 'Give a keyring or keys. Or tick Unsigned, and say why.',
-  },
-  keyringFile: { label: 'Keyring', hint: 'The path of its OpenPGP keys on the host of the region.' },
-  keyring: { label: 'Keys', hint: 'Instead of a keyring: the keys themselves, ASCII-armored or in Base64.' },
-  unsigned: { label: 'Unsigned', hint: 'No signature is required, and only HTTPS protects the site. Instead of keys.' },
-  why: { label: 'Why', hint: 'Why you use an unsigned site.' },
   signed: {
     file: text('Signed: keys in {path}'),
     missing: text('Signed: keys in {path}, which is missing'),
@@ -927,19 +898,11 @@ const SOURCES = {
   nothing: 'Nothing is selected, so nothing is imported.',
   select: 'Select images by name',
   selectIt: 'Select',
-  os: { label: 'System', hint: 'Such as ubuntu. For all, leave it empty.' },
-  release: {
-    label: 'Release',
-    hint: 'Its name or version, such as noble. For all, which are many gigabytes, enter *.',
-  },
   /** Before the reason. */
   failed: 'At the last import:',
   offered: 'What it offers',
   silent: 'It has not answered yet.',
   tested: { green: 'Answers', amber: 'Is being asked', red: 'Has a problem' },
-  arches: { label: 'Architectures', hint: 'Such as amd64, arm64. For all, leave it empty.' },
-  subarches: { label: 'Subarchitectures', hint: 'Such as ga-24.04. For all, leave it empty.' },
-  labels: { label: 'Labels', hint: 'Such as release, daily. For all, leave it empty.' },
   /** @param ms until the next import; undefined: none is scheduled */
   selectionAdded: (image: string, ms: number | undefined) =>
     `${image} is selected: ${ms === undefined ? 'no import is scheduled' : `the next import, ${ms <= 0 ? 'now' : `in ${formatDuration(ms)}`}, fetches it`}. ` +
@@ -956,9 +919,6 @@ const SOURCES = {
 const TAGS = {
   title: 'Tags',
   machines: (machines: number) => counted(machines, 'machine'),
-  nameHint: 'Letters, digits, - and _.',
-  kernelParamsHint:
-    "These replace the parameters of the settings. If several of a machine's tags have some, the first by name applies.",
   empty: 'No tags yet. A tag groups machines, and can set their kernel parameters.',
   addOne: 'Add a tag',
   add: 'Add tag',
@@ -1004,16 +964,8 @@ const SCRIPTS = {
   destructive: 'overwrites data',
   onlyChosen: 'runs only where it is chosen',
   tagged: (tags: readonly string[]) => `tags: ${tags.join(', ')}`,
-  tags: { label: 'Tags', hint: 'With commas between. A script tagged noauto runs only where it is chosen.' },
   read: 'Read',
-  when: { label: 'When it runs', commissioning: 'during commissioning', testing: 'during testing' },
-  timeLimit: { label: 'Time limit', hint: 'Seconds, or 10m, 2h, 01:30:00.' },
-  position: { label: 'Order', hint: '0 to 999. Lower numbers run first.' },
   file: { label: 'File', hint: 'Its text replaces the one below.' },
-  script: {
-    label: 'Script',
-    hint: 'The first line names the interpreter. A non-zero exit status is a failure.',
-  },
   addOne: 'Add a script',
   add: 'Add script',
   added: text('Script {script} added: it runs from now on.'),
@@ -1938,8 +1890,6 @@ const MANY = {
 };
 
 const ADDING = {
-  name: 'Default: a generated one.',
-  macs: 'That of the interface that boots from the network comes first.',
   machine: {
     title: 'Add a machine',
     lead: 'A machine that boots from the network adds itself. Add one here to name it or to set its power driver before its first boot. Then accept it, which commissions it.',
@@ -1968,7 +1918,6 @@ const IDENTITY = {
   columns: { machine: 'Machine', macs: 'Hardware addresses', serial: 'Serial number', uuid: 'UUID' },
   mergeHere: 'Keep this one, and merge the other into it',
   keepApart: 'Keep apart: they are two machines',
-  other: 'Its system id',
   forms: {
     merge: {
       heading: 'Merge with another machine',
@@ -2083,8 +2032,6 @@ const RACKS_PART = {
 const RACK = {
   title: text('Rack {rack}'),
   edit: text('Edit rack {rack}'),
-  zone: 'Zone',
-  descriptionHint: 'A note for people: where it stands, who cares for it.',
   from: text('from {address}'),
   facts: {
     heading: 'Rack',
@@ -2266,8 +2213,6 @@ const DNS = {
     addOne: 'Add a domain',
     add: 'Add domain',
     titleOf: (domain: string) => domain,
-    hint: 'Such as lab.example.net.',
-    renames: 'Its machines, devices, records and reserved addresses get names in the renamed domain.',
     changeIt: 'Rename this domain',
     deleteIt: 'Delete this domain',
     delete: 'Delete domain',
@@ -2303,9 +2248,6 @@ const DNS = {
   addTo: text('Add a record to {domain}'),
   add: 'Add record',
   titleOf: text('Record of {name}'),
-  nameHint: 'Without the domain; @ is the domain itself.',
-  dataHint: 'As in a zone file: 10.20.0.10, www.example.net, 10 mail.example.net, "a text".',
-  ttlHint: 'How long others may keep the answer, in seconds.',
   deleteIt: 'Delete this record',
   delete: 'Delete record',
   loss: (record: string) => `\`${record}\` is no longer served.`,
@@ -2381,13 +2323,7 @@ const PEOPLE = {
   makeAdmin: 'Make an administrator',
   keys: (keys: number) => counted(keys, 'SSH key'),
   added: text('added {ago}'),
-  username: { label: 'User name', hint: 'Letters, digits and @ . + - _' },
-  email: 'E-mail address',
   password: 'Password',
-  administrator: {
-    label: 'Administrator',
-    hint: 'Administrators may do everything. Users allocate and deploy free machines, and manage their own.',
-  },
   addOne: 'Add an account',
   add: 'Add account',
   accountAdded: text('Account {username} added.'),

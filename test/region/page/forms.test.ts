@@ -33,7 +33,7 @@ const PERSON: Readonly<Record<string, string>> = {
   do: 'add',
   username: 'bob',
   email: 'bob@example.net',
-  is_admin: 'true',
+  is_superuser: 'true',
   new: SECRET,
   again: SECRET,
 };
@@ -63,7 +63,7 @@ for (const [what, form, field, fault] of MISTAKES) {
       const { username = '', email = '' } = { ...PERSON, ...form };
       assert.ok(fieldIn(page, 'username').includes(`value="${verbatim(username)}"`));
       assert.ok(fieldIn(page, 'email').includes(`value="${email}"`));
-      assert.match(page, /name="is_admin" value="true" checked/);
+      assert.match(page, /name="is_superuser" value="true" checked/);
       for (const typed of [SECRET, 'another one', '"short"']) assert.ok(!page.includes(typed), typed);
       assert.ok(!page.includes('<img'));
     }));

@@ -7,7 +7,11 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { nothing } from '../../../src/html.ts';
 import { mac } from '../../../src/net/address.ts';
+import { controlOf } from '../../../src/region/api/call/operation.ts';
+import { OPERATIONS } from '../../../src/region/api/operations.ts';
 import { LANGUAGES, wordsFor } from '../../../src/region/page/languages.ts';
+import { TASK_NAMES, taskOf } from '../../../src/region/page/layout-forms.ts';
+import { controlsOf } from '../../../src/region/page/operation-form.ts';
 import { languageForm, pageOf } from '../../../src/region/page/parts.ts';
 import { namesIn, valueNames } from '../../../src/region/page/template.ts';
 import { eventText, remarkText } from '../../../src/region/page/values.ts';
@@ -220,3 +224,32 @@ test('every label, hint and button of the forms is translated (fixtures/golden/f
   });
   assert.deepEqual([...new Set(english)], []);
 });
+
+for (const { name, words: own } of LANGUAGES.slice(1)) {
+  test(`every text that an operation declares for its controls is translated (${name})`, () => {
+    const { fields, forms } = own;
+    const missing = OPERATIONS.flatMap(({ parameters }) => Object.values(parameters)).flatMap((type) => {
+      const { label = '', hint = '', choices = {}, group = { label: '', hint: '' } } = controlOf(type);
+      // A choice without words of its own is a term.
+      const texts = Object.entries(choices).flatMap(([value, text]) => (value === text ? [] : [text]));
+      const labels = [label, group.label, ...texts].filter((text) => text !== '' && fields[text] === undefined);
+      return [...labels, ...[hint, group.hint].filter((text) => text !== '' && forms.hints[text] === undefined)];
+    });
+    assert.deepEqual([...new Set(missing)], []);
+  });
+
+  test(`the forms of layouts have no English label or hint (${name})`, () =>
+    withRegion(({ region }) => {
+      const textsOf = () =>
+        TASK_NAMES.map(taskOf).flatMap(({ operation, only }) =>
+          controlsOf(viewOf(region), operation, { only, ...words.layout })
+            .flatMap((control) => [...`${control}`.matchAll(/<(?:label|legend|b|p)[^>]*>([^<]+)/g)])
+            .map(([, text = '']) => text),
+        );
+      const english = new Set(textsOf().filter((text) => !TERMS.test(text) && /[a-z]{2}/.test(text)));
+      assert.deepEqual(
+        withWords(own, textsOf).filter((text) => english.has(text)),
+        [],
+      );
+    }));
+}

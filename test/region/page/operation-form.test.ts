@@ -38,12 +38,10 @@ test('every parameter of every operation has one control, except those that acce
     const view = viewOf(region, { viewer: ADMIN });
     for (const wanted of CHANGES) {
       const parameters = parametersOf(wanted);
-      const controls = controlsOf(view, wanted);
-      assert.equal(controls.length, parameters.length);
-      controls.forEach((control, index) => {
-        const names = new Set(namesIn(`${control}`));
-        assert.deepEqual([...names], [parameters[index]?.name], wanted);
-      });
+      for (const { name } of parameters) {
+        const names = new Set(namesIn(controlsOf(view, wanted, { only: [name] }).join('')));
+        assert.deepEqual([...names], [name], wanted);
+      }
       const without = Object.keys(findWanted(wanted).parameters).filter(
         (name) => !parameters.some((one) => one.name === name),
       );
@@ -84,7 +82,7 @@ const KINDS: readonly (readonly [WantedOperation, string, string])[] = [
   ['POST nodes/{system_id}/blockdevices/{device_id}/partitions', 'size', 'text'],
 ];
 
-test('the kind of a control follows from what its parameter accepts', () => {
+test('the kind of a control is that of the type of its parameter', () => {
   for (const [wanted, name, kind] of KINDS)
     assert.equal(parametersOf(wanted, [name])[0]?.kind, kind, `${wanted} ${name}`);
   assert.throws(() => parametersOf('PUT vlans/{id}', ['relay_vlan']), /relay_vlan/, 'it accepts the empty text only');
@@ -144,7 +142,7 @@ test('the description of a parameter is shown in the language of the page', () =
     const translation = completed({ forms: { hint: (description) => `Latine: ${description}` } });
     const render = () =>
       controlsOf(viewOf(region, { viewer: ADMIN }), 'POST fabrics', { only: ['class_type'] }).join('');
-    const description = parametersOf('POST fabrics', ['class_type'])[0]?.description ?? '';
+    const description = parametersOf('POST fabrics', ['class_type'])[0]?.hint ?? '';
     assert.ok(description !== '' && withWords(translation, render).includes(`Latine: ${description}`));
     assert.ok(render().includes(description) && !render().includes('Latine'));
   }));

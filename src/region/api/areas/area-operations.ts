@@ -33,6 +33,7 @@ import {
 import {
   type ApiCall,
   type ApiVersion,
+  controls,
   defineOperation,
   eventBy,
   nothing,
@@ -51,7 +52,10 @@ const MEMBERS_MAX = 1000;
 const AREA_NAME = 'Give at most 64 letters, digits, - and _, with spaces only inside.';
 
 const areaName = value(z.string().max(256, AREA_NAME).refine(isAreaName, AREA_NAME));
-const description = value(z.string().max(AREA_DESCRIPTION_MAX)).optional().describe('Its purpose.');
+const description = value(z.string().max(AREA_DESCRIPTION_MAX))
+  .optional()
+  .describe('Its purpose.')
+  .register(controls, { control: 'area' });
 const newArea = z.object({
   name: areaName.describe('1 to 64 letters, digits, - and _, with spaces between them.'),
   description,

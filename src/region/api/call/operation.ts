@@ -113,12 +113,60 @@ export interface Operation {
 /** No parameters. */
 export const nothing = z.object({});
 
+/** In which control people write a parameter. `list`: an entry a line; `words`: all in one line, with commas between. */
+export type ControlKind =
+  | 'text'
+  | 'email'
+  | 'number'
+  | 'address'
+  | 'mac'
+  | 'check'
+  | 'choice'
+  | 'area'
+  | 'list'
+  | 'words'
+  | 'file';
+
+/** How pages ask for a parameter, in English: a page translates its texts. */
+export interface Control {
+  readonly control?: ControlKind;
+  /** Default: the words of its name. */
+  readonly label?: string;
+  /** Default: its description. Empty: none. */
+  readonly hint?: string;
+  /** The texts of its values. Default: the values. */
+  readonly choices?: Readonly<Record<string, string>>;
+  /** Default: that of its type. */
+  readonly charactersMax?: number;
+  /** What a browser refuses before it sends the form. */
+  readonly pattern?: string;
+  /** The lines of an area. */
+  readonly rows?: number;
+  /** The same object in all that belong together: one of them is enough. */
+  readonly group?: { readonly label: string; readonly hint: string };
+}
+
+/** What types say of their controls, read by `controlOf`. Apart from their other metadata, which OpenAPI shows. */
+export const controls = z.registry<Control>();
+
+const lastValue = z
+  .array(z.string())
+  .transform((values) => values.at(-1))
+  .register(controls, { control: 'text' });
+
 /** The last value of a parameter, checked by a schema. */
-export function value<S extends z.ZodType<unknown, string | undefined>>(schema: S) {
-  return z
-    .array(z.string())
-    .transform((values) => values.at(-1))
-    .pipe(schema);
+export const value = <S extends z.ZodType<unknown, string | undefined>>(schema: S) => lastValue.pipe(schema);
+
+/** How pages ask for a parameter, from all that its type is made of; the outermost counts. */
+export function controlOf(type: z.core.$ZodType): Control {
+  const parts =
+    type instanceof z.ZodPipe
+      ? [type.in, type.out]
+      : type instanceof z.ZodOptional || type instanceof z.ZodNonOptional
+        ? [type.unwrap()]
+        : [];
+  const choice = type instanceof z.ZodEnum ? ({ control: 'choice' } as const) : {};
+  return Object.assign({}, ...parts.map(controlOf), choice, controls.get(type));
 }
 
 const TRUE = /^(?:1|t|true|y|yes|on)$/i;
@@ -132,9 +180,11 @@ export const flagWord = z
   .string()
   .trim()
   .max(16, TRUE_OR_FALSE)
-  .refine((text) => isTrue(text) || isFalse(text), TRUE_OR_FALSE);
+  .refine((text) => isTrue(text) || isFalse(text), TRUE_OR_FALSE)
+  .register(controls, { control: 'check' });
 /** A parameter that is true or false. */
-export const flag = (description: string) => value(flagWord).optional().describe(description);
+export const flag = (description: string, control: Control = {}) =>
+  value(flagWord).optional().describe(description).register(controls, control);
 
 export const NOT_A_NUMBER = 'is not a number';
 
@@ -144,17 +194,18 @@ export const numberText = (form: RegExp) =>
     .string()
     .trim()
     .regex(/^[+-]?\d{1,40}(?:\.\d{1,40})?$/, { error: NOT_A_NUMBER, abort: true })
-    .regex(form, 'is negative, too large, or has too many decimals');
+    .regex(form, 'is negative, too large, or has too many decimals')
+    .register(controls, { control: 'number' });
 
 /** A text of at most so many characters. */
-export const requiredText = (charactersMax: number, description: string) =>
-  value(z.string().max(charactersMax)).describe(description);
+export const requiredText = (charactersMax: number, description: string, control: Control = {}) =>
+  value(z.string().max(charactersMax)).describe(description).register(controls, control);
 /** The same, which may be absent. */
-export const optionalText = (charactersMax: number, description: string) =>
-  value(z.string().max(charactersMax)).optional().describe(description);
+export const optionalText = (charactersMax: number, description: string, control: Control = {}) =>
+  value(z.string().max(charactersMax)).optional().describe(description).register(controls, control);
 /** All values of a parameter, which may be absent. */
-export const optionalList = (countMax: number, description: string) =>
-  values(countMax).optional().describe(description);
+export const optionalList = (countMax: number, description: string, control: Control = {}) =>
+  values(countMax).optional().describe(description).register(controls, control);
 
 /** All values of a parameter, repeated or separated by commas. */
 export function values(countMax: number) {
@@ -162,7 +213,8 @@ export function values(countMax: number) {
     .array(z.string())
     .transform((list) => list.flatMap((entry) => entry.split(',')).map((entry) => entry.trim()))
     .transform((list) => list.filter((entry) => entry !== ''))
-    .pipe(z.array(z.string().max(300)).max(countMax));
+    .pipe(z.array(z.string().max(300)).max(countMax))
+    .register(controls, { control: 'list' });
 }
 
 /** Parameters of which any may be absent. */

@@ -23,6 +23,7 @@ import { type Answer, EMPTY, json, noRackText, refuse, refuseField } from '../ca
 import { maasTime } from '../call/maas-time.ts';
 import {
   type ApiCall,
+  controls,
   flag,
   idIn,
   isTrue,
@@ -133,16 +134,32 @@ const detail = z.object({
 type Detail = z.output<typeof detail>;
 const selectionDetail = z.object({ details: flag('True: also the file that pins a selection.') });
 
+const trust = {
+  group: {
+    label: 'How the site is verified',
+    hint: 'Give a keyring or keys. Or tick Unsigned, and say why.',
+  },
+};
 const sourceFields = z.object({
-  url: requiredText(URL_MAX, 'The URL of a simplestreams site, or of its index (.sjson, .json).'),
+  url: requiredText(URL_MAX, 'The URL of a simplestreams site, or of its index (.sjson, .json).', {
+    hint: 'The URL of a simplestreams site, such as https://images.maas.io/ephemeral-v3/stable/, or of its index.',
+  }),
   index: optionalText(
     URL_MAX,
     'The path of its index below the URL. Default: streams/v1/index.sjson; of an unsigned site, index.json there.',
   ),
-  keyring_filename: optionalText(FILE_MAX, 'The path of its OpenPGP keys on the region’s host.'),
-  keyring_data: optionalText(KEYRING_BYTES_MAX * 2, 'Its OpenPGP keys: a file, in armor, or in Base64.'),
-  unsigned: flag('True: no signature is required, and only HTTPS protects the site. Instead of keys.'),
-  why: optionalText(WHY_CHARACTERS_MAX, 'Why an unsigned site is used.'),
+  keyring_filename: optionalText(FILE_MAX, 'The path of its OpenPGP keys on the region’s host.', {
+    label: 'Keyring',
+    ...trust,
+  }),
+  keyring_data: optionalText(KEYRING_BYTES_MAX * 2, 'Its OpenPGP keys: a file, in armor, or in Base64.', {
+    control: 'area',
+    rows: 5,
+    label: 'Keys',
+    ...trust,
+  }),
+  unsigned: flag('True: no signature is required, and only HTTPS protects the site. Instead of keys.', trust),
+  why: optionalText(WHY_CHARACTERS_MAX, 'Why an unsigned site is used.', trust),
 });
 const changedSource = sourceFields.extend({ url: sourceFields.shape.url.optional().describe('Its new URL.') });
 
@@ -200,12 +217,35 @@ const BOOT_NAME = 'Give *, or at most 63 letters, digits and . _ + -; the first 
 
 const name = value(z.string().regex(SELECTED_NAME, BOOT_NAME));
 const names = values(SELECTION_ENTRIES_MAX).pipe(z.array(z.string().regex(SELECTED_ENTRY, BOOT_NAME)));
+const written = { control: 'words', charactersMax: 512 } as const;
 const selectionFields = z.object({
-  os: name.optional().describe('A system, such as ubuntu. Default: `*`, all.'),
-  release: name.optional().describe('A release by its name or version, such as noble. Default: `*`, all.'),
-  arches: names.optional().describe('Architectures, such as amd64. Default: `*`, all.'),
-  subarches: names.optional().describe('Sub-architectures. Default: `*`, all.'),
-  labels: names.optional().describe('Labels, such as release or daily. Default: `*`, all.'),
+  os: name
+    .optional()
+    .describe('A system, such as ubuntu. Default: `*`, all.')
+    .register(controls, { label: 'System', hint: 'Such as ubuntu. For all, leave it empty.', ...written }),
+  release: name
+    .optional()
+    .describe('A release by its name or version, such as noble. Default: `*`, all.')
+    .register(controls, {
+      hint: 'Its name or version, such as noble. For all, which are many gigabytes, enter *.',
+      ...written,
+    }),
+  arches: names
+    .optional()
+    .describe('Architectures, such as amd64. Default: `*`, all.')
+    .register(controls, {
+      label: 'Architectures',
+      hint: 'Such as amd64, arm64. For all, leave it empty.',
+      ...written,
+    }),
+  subarches: names
+    .optional()
+    .describe('Sub-architectures. Default: `*`, all.')
+    .register(controls, { label: 'Subarchitectures', hint: 'Such as ga-24.04. For all, leave it empty.', ...written }),
+  labels: names
+    .optional()
+    .describe('Labels, such as release or daily. Default: `*`, all.')
+    .register(controls, { hint: 'Such as release, daily. For all, leave it empty.', ...written }),
 });
 type GivenSelection = z.output<typeof selectionFields>;
 

@@ -14,6 +14,7 @@ import { UPLOAD_BYTES_MAX } from '../../records/upload-store.ts';
 import { type Answer, allOf, isRefusal, json, plainText, refuse, refuseField, refuseFor } from '../call/answer.ts';
 import {
   type ApiCall,
+  controls,
   nothing,
   numberText,
   type Operation,
@@ -34,6 +35,8 @@ export const CONTENT_FIELD = 'content';
 
 const LABEL = 'uploaded';
 const PART = '[a-z0-9][a-z0-9_.+-]{0,62}';
+/** The same for browsers, which want the hyphen of a class escaped. */
+const ATTRIBUTE_PART = PART.replace('-]', '\\-]');
 const NAME = new RegExp(`^(?:(${PART})/)?(${PART})$`);
 const ARCHITECTURE = new RegExp(`^(${PART})(?:/(${PART}))?$`);
 const isArchitecture = (text: string) => ARCHITECTURES.has(ARCHITECTURE.exec(text)?.[1] ?? '');
@@ -48,14 +51,23 @@ const given = z.object({
         NAME,
         'Give a name such as custom/site or site: lower-case letters and digits, with . _ + - inside, at most 63 characters on each side of /.',
       ),
-  ).describe('The system and its release, such as `custom/site`. Without a system, the system is `custom`.'),
+  )
+    .describe('The system and its release, such as `custom/site`. Without a system, the system is `custom`.')
+    .register(controls, {
+      hint: 'System and release, such as custom/site: lower-case letters, digits and . _ + -',
+      pattern: `(?:${ATTRIBUTE_PART}/)?${ATTRIBUTE_PART}`,
+      charactersMax: 127,
+    }),
   architecture: value(
     z.string().refine(isArchitecture, 'Give an architecture that exists, such as amd64 or amd64/generic.'),
-  ).describe('Such as `amd64/generic`.'),
-  title: optionalText(128, 'A title for people.'),
+  )
+    .describe('Such as `amd64/generic`.')
+    .register(controls, { hint: 'Of the machines that it is for.' }),
+  title: optionalText(128, 'A title for people.', { hint: 'For people. By default its name.' }),
   filetype: optionalText(
     16,
     'The kind of file: the root of a system (tgz, the default), or the image of a disk (ddraw, qcow2 …).',
+    { label: 'Kind of file', hint: 'What the file contains.' },
   ),
   sha256: value(z.string().regex(/^[0-9a-fA-F]{64}$/, FILE_HASH))
     .optional()
@@ -66,7 +78,8 @@ const given = z.object({
   base_image: optionalText(256, 'Without effect: one environment deploys every image, by what is in it.'),
   content: value(z.string())
     .optional()
-    .describe('The whole file as a part of a multipart form. Without it, the answer names an `upload_uri` for PUTs.'),
+    .describe('The whole file as a part of a multipart form. Without it, the answer names an `upload_uri` for PUTs.')
+    .register(controls, { control: 'file', label: 'File', hint: 'It is checked when it has arrived.' }),
 });
 
 type Fields = z.output<typeof given>;

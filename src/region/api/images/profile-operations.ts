@@ -21,6 +21,7 @@ import {
 } from '../call/answer.ts';
 import {
   type ApiCall,
+  controls,
   flag,
   isTrue,
   nothing,
@@ -152,7 +153,7 @@ const changedProfile = z.object({
   arguments: text(
     'The arguments of a kernel. {hostname}, {domain}, {system_id}, {mac}, {uuid}, {address} and {base_url} stand for the values of the machine.',
   ),
-  script: text('The text of a script of iPXE, with the same values.'),
+  script: text('The text of a script of iPXE, with the same values.').register(controls, { control: 'area' }),
   architecture: text('Only machines of this architecture boot it, such as amd64. Default: all.'),
   machines: texts(`The machines that boot it: ${MACHINES}.`),
   tags: texts('Machines with one of these tags boot it.'),

@@ -38,6 +38,7 @@ import {
 } from '../call/answer.ts';
 import {
   type ApiCall,
+  controls,
   defineOperation,
   flag,
   IP_ADDRESS,
@@ -190,7 +191,8 @@ const linkParameters = z.object({
     .describe('The subnet, by its id, its network or its name; required for auto and static.'),
   ip_address: value(z.string().refine((text) => text === '' || parseIpv4(text) !== undefined, IP_ADDRESS))
     .optional()
-    .describe('The address of a static link. Default: a free one.'),
+    .describe('The address of a static link. Default: a free one.')
+    .register(controls, { control: 'address' }),
   force: flag('True: replace all other links of the interface.'),
   default_gateway: flag("True: the subnet's router is the default gateway."),
 });

@@ -13,7 +13,7 @@ import { REQUIRED } from '../../records/refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import type { Answer } from '../call/answer.ts';
 import { json, NO_MACHINE, refuse } from '../call/answer.ts';
-import { type ApiCall, defineOperation, flag, isTrue, type Operation, value } from '../call/operation.ts';
+import { type ApiCall, controls, defineOperation, flag, isTrue, type Operation, value } from '../call/operation.ts';
 import { partitionNamed, partitionsJson } from '../json/disk-json.ts';
 import { machineOf, machinePaths } from '../machines/machine-calls.ts';
 import { diskCalls } from './block-device-operations.ts';
@@ -38,7 +38,8 @@ const formatParameters = z.object({
       ),
   )
     .optional()
-    .describe(`Its label: letters, digits, \`.\`, \`_\` and \`-\`, at most ${LABELS}.`),
+    .describe(`Its label: letters, digits, \`.\`, \`_\` and \`-\`, at most ${LABELS}.`)
+    .register(controls, { hint: 'Letters, digits, `.`, `_` and `-`: 11 to 16, as the file system allows.' }),
 });
 
 const tagParameters = z.object({

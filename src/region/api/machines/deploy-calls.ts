@@ -11,7 +11,7 @@ import { distributionOf } from '../../life/installer.ts';
 import { currentProfiles, profileOf } from '../../racks/profiles.ts';
 import type { Machine } from '../../records/machine.ts';
 import { type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
-import { type ApiCall, flag, isTrue, notDoneText, optionalText, value } from '../call/operation.ts';
+import { type ApiCall, controls, flag, isTrue, notDoneText, optionalText, value } from '../call/operation.ts';
 import { bridgeParameters, paramsOf } from './interface-parameters.ts';
 import {
   absentDisk,
@@ -37,7 +37,10 @@ export const deployParameters = z.object({
     KERNEL_CHARACTERS_MAX,
     'The kernel of an imported system: `ga-24.04`, `hwe-24.04`. Default: the oldest that the machine, or default_min_hwe_kernel, allows.',
   ),
-  user_data: optionalText(USER_DATA_MAX * 2, 'User data for cloud-init at the first start, in Base64.'),
+  user_data: optionalText(USER_DATA_MAX * 2, 'User data for cloud-init at the first start, in Base64.').register(
+    controls,
+    { control: 'area' },
+  ),
   deploy_by: value(z.enum(['image', 'installer'], 'is neither image nor installer'))
     .optional()
     .describe(

@@ -20,7 +20,7 @@ import { DEVICES_MAX, type Machine, type MachineFields } from '../../records/mac
 import type { NewMachineEvent } from '../../records/machine-event.ts';
 import { fieldRefusal, MACS, REQUIRED, type RefusalWord } from '../../records/refusal.ts';
 import { hostnameTakenText, machineExistsText } from '../../records/report-refusal.ts';
-import { cleanNote, cleanWords } from '../../records/text-json.ts';
+import { cleanWords } from '../../records/text-json.ts';
 import type { SettingsReader } from '../../settings.ts';
 import { choosePlace, machineFilter } from '../areas/chosen-areas.ts';
 import {
@@ -48,20 +48,18 @@ import {
 } from '../call/operation.ts';
 import { deviceJson } from '../json/device-json.ts';
 import { currentDomains } from '../names/dns-records.ts';
-import { nodeOf, readNames, systemIdOf } from './machine-calls.ts';
+import { areaParameters, description, nodeOf, readDescription, readNames, systemIdOf } from './machine-calls.ts';
 import { filterParameters, removeMachine, removeParameters } from './machine-operations.ts';
 
 const MACS_MAX = 64;
-const DESCRIPTION_MAX = 1000;
 const NO_DEVICE: Refusal = refuse('not-found', 'No device has this system id.');
 
 const shared = {
-  hostname: optionalText(255, 'Its name. Default: a generated one.'),
-  domain: optionalText(253, 'Its domain. Default: the default domain.'),
+  hostname: optionalText(255, 'Its name. Default: a generated one.', { hint: 'Default: a generated one.' }),
+  domain: optionalText(253, 'Its domain. Default: the default domain.', { hint: '' }),
   parent: optionalText(16, 'The system id of the machine that it is a part of.'),
-  description: optionalText(DESCRIPTION_MAX, 'A note for people.'),
-  zone: optionalText(256, 'The name of its zone.'),
-  pool: optionalText(256, 'The name of its pool.'),
+  description,
+  ...areaParameters,
 };
 const newDevice = z.object({
   ...shared,
@@ -158,7 +156,7 @@ async function add(call: ApiCall, given: z.output<typeof newDevice>): Promise<An
       systemId: chosen.systemId,
       events: [event],
       fields: {
-        ...fieldsOf(call, inForce, chosen.hostname, names, cleanNote(given.description ?? '', DESCRIPTION_MAX), atMs),
+        ...fieldsOf(call, inForce, chosen.hostname, names, given, atMs),
         ...place,
       },
       interfaces: macs.map((mac, index) => ({ mac, name: `eth${index}`, source: 'person' })),
@@ -175,11 +173,12 @@ const fieldsOf = (
   inForce: SettingsReader,
   hostname: string,
   names: { readonly domain?: string; readonly device?: string },
-  description: string,
+  { description: note }: { readonly description?: string | undefined },
   atMs: number,
 ): MachineFields => ({
   hostname,
-  description,
+  description: '',
+  ...readDescription(note),
   domain: names.domain ?? currentDomains(call, inForce)[0],
   device: names.device ?? '',
   status: 'deployed',
@@ -229,9 +228,7 @@ async function change(call: ApiCall, given: z.output<typeof changedDevice>): Pro
   const [names, place] = found;
   const { store, clock } = call.region;
   const atMs = clock.wallTimeMs();
-  const described =
-    given.description === undefined ? {} : { description: cleanNote(given.description, DESCRIPTION_MAX) };
-  const fields: Partial<MachineFields> = { ...names, ...described, ...place };
+  const fields: Partial<MachineFields> = { ...names, ...readDescription(given.description), ...place };
   const outcome = await store.changeMachine<RefusalWord>(device.systemId, atMs, (before, { hostnames }) => {
     const { hostname } = names;
     const isTaken = hostname === undefined || hostname === before.hostname ? false : hostnames.get(hostname);

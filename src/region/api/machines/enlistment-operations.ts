@@ -31,6 +31,7 @@ import {
 } from '../call/answer.ts';
 import {
   type ApiCall,
+  controls,
   flag,
   isTrue,
   type Operation,
@@ -108,13 +109,13 @@ export function parseArchitecture(
 const parameters = z.object({
   architecture: requiredText(64, 'The architecture, `amd64` or `amd64/generic`.'),
   subarchitecture: optionalText(32, 'The sub-architecture, unless `architecture` includes it.'),
-  mac_addresses: values(INTERFACES_MAX).describe(
-    'The hardware addresses, boot interface first; repeated or separated by commas.',
-  ),
-  hostname: optionalText(255, 'The hostname. Default: a generated one.'),
-  domain: optionalText(253, 'The domain. Default: the default domain.'),
-  zone: optionalText(256, 'The name of its zone, for administrators.'),
-  pool: optionalText(256, 'The name of its pool, for administrators.'),
+  mac_addresses: values(INTERFACES_MAX)
+    .describe('The hardware addresses, boot interface first; repeated or separated by commas.')
+    .register(controls, { hint: 'That of the interface that boots from the network comes first.' }),
+  hostname: optionalText(255, 'The hostname. Default: a generated one.', { hint: 'Default: a generated one.' }),
+  domain: optionalText(253, 'The domain. Default: the default domain.', { hint: '' }),
+  zone: optionalText(256, 'The name of its zone, for administrators.', { hint: '' }),
+  pool: optionalText(256, 'The name of its pool, for administrators.', { hint: '' }),
   min_hwe_kernel: oldestKernel,
   ...reportedFields,
   license_key: licenseKey,

@@ -22,6 +22,7 @@ import {
 } from '../call/answer.ts';
 import {
   type ApiCall,
+  controls,
   nothing,
   type Operation,
   operation,
@@ -38,9 +39,9 @@ const answerRefusal = (refusal: IdentityRefusal, field: string): Answer =>
   refusal.name === 'invalid-parameters' ? refuseFields({ [field]: [refusal] }) : refuseFor([refusal]);
 
 const other = z.object({
-  other: value(z.string().regex(/^[0-9a-z]{1,32}$/, 'is not a system id')).describe(
-    'The system id of the other machine.',
-  ),
+  other: value(z.string().regex(/^[0-9a-z]{1,32}$/, 'is not a system id'))
+    .describe('The system id of the other machine.')
+    .register(controls, { label: 'Its system id' }),
 });
 
 async function merge(call: ApiCall, given: z.output<typeof other>): Promise<Answer> {

@@ -8,7 +8,7 @@ import { INTERFACE_NAME, INTERFACE_NAME_FORM } from '../../layout/interface-chan
 import type { LaidInterface } from '../../records/machine-layout.ts';
 import { PART_TAGS_MAX } from '../../records/machine-layout.ts';
 import { MACS } from '../../records/refusal.ts';
-import { flag, isTrue, numberText, value, values } from '../call/operation.ts';
+import { controls, flag, isTrue, numberText, value, values } from '../call/operation.ts';
 
 /** The smallest and the largest frame, in bytes: IPv4's own minimum, and what Ethernet cards take at most. */
 const MTU = { min: 552, max: 65_535 } as const;
@@ -31,7 +31,8 @@ export const commonParameters = z.object({
     .describe('Its name on the deployed system: at most 15 letters, digits, `.`, `_` and `-`.'),
   mac_address: value(z.string().refine((text) => text === '' || parseMac(text) !== undefined, MACS))
     .optional()
-    .describe('Its hardware address. Default: that of an interface it is made of.'),
+    .describe('Its hardware address. Default: that of an interface it is made of.')
+    .register(controls, { control: 'mac' }),
   tags: values(PART_TAGS_MAX).optional().describe('Its tags.'),
   vlan: value(
     z
@@ -40,7 +41,8 @@ export const commonParameters = z.object({
       .transform((text) => (text === '' ? ('' as const) : Number(text))),
   )
     .optional()
-    .describe('The id of its VLAN; empty: disconnected.'),
+    .describe('The id of its VLAN; empty: disconnected.')
+    .register(controls, { control: 'number' }),
   mtu: value(whole.pipe(z.number().min(MTU.min).max(MTU.max)))
     .optional()
     .describe('Its largest frame in bytes.'),

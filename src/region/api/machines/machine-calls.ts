@@ -50,7 +50,16 @@ export const agentName = value(
 );
 
 /** The parameter for the note about a machine. */
-export const description = optionalText(DESCRIPTION_MAX, 'A note for people.');
+export const description = optionalText(DESCRIPTION_MAX, 'A note for people.', {
+  control: 'area',
+  label: 'Note',
+  hint: 'Free text, for people.',
+});
+/** Where a machine or a device belongs: its form offers the areas that exist. */
+export const areaParameters = {
+  zone: optionalText(256, 'The name of its zone.', { hint: '' }),
+  pool: optionalText(256, 'The name of its pool.', { hint: '' }),
+};
 
 /** The change by that parameter. */
 export const readDescription = (text: string | undefined): Pick<MachineEdit, 'description'> =>

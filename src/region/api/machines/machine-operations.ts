@@ -49,6 +49,7 @@ import { showMachine } from '../json/shown-machine.ts';
 import { constraintsOf, listConditions } from './allocate-operation.ts';
 import { parseArchitecture } from './enlistment-operations.ts';
 import {
+  areaParameters,
   description,
   licenseKey,
   machineOf,
@@ -222,17 +223,20 @@ async function refuseUsed(call: ApiCall) {
 }
 
 const editParameters = z.object({
-  hostname: optionalText(255, 'The new hostname.'),
-  domain: optionalText(253, 'Its domain, which `hostname` may also name.'),
+  hostname: optionalText(255, 'The new hostname.', { label: 'Name', hint: '' }),
+  domain: optionalText(253, 'Its domain, which `hostname` may also name.', { hint: '' }),
   description,
   architecture: optionalText(64, 'The architecture, `amd64/generic`.'),
   kernel_params: optionalText(
     4096,
     'Kernel arguments that replace those of its tags and the global ones; empty: use those.',
+    {
+      label: 'Kernel parameters',
+      hint: 'These replace the parameters of its tags and the settings. Leave empty to use those.',
+    },
   ),
   min_hwe_kernel: oldestKernel,
-  zone: optionalText(256, 'The name of its zone.'),
-  pool: optionalText(256, 'The name of its pool.'),
+  ...areaParameters,
   ...reportedFields,
   license_key: licenseKey,
   disable_ipv4: value(z.string().regex(/^(?:0|false|no|off)?$/i, 'Every machine has IPv4: give false, or nothing.'))

@@ -19,6 +19,7 @@ import { type Answer, allOf, EMPTY, isRefusal, json, type Refusal, refuse, refus
 import {
   type ApiCall,
   type ApiVersion,
+  controls,
   eventBy,
   nothing,
   type Operation,
@@ -39,16 +40,21 @@ const isOneLine = (text: string) => cleanText(text.trim(), COMMENT_MAX) === text
 const fields = {
   comment: value(z.string().max(COMMENT_MAX).refine(isOneLine, 'Give one line of text without control characters.'))
     .optional()
-    .describe('Its purpose.'),
+    .describe('Its purpose.')
+    .register(controls, { label: 'Description', hint: '' }),
   definition: optionalText(
     10_000,
     'An XPath expression on the hardware as lshw shows it: the machines where it is true, or finds something, get the tag.',
   ),
-  kernel_opts: optionalText(4096, 'Kernel arguments of its machines, instead of the global ones.'),
+  kernel_opts: optionalText(4096, 'Kernel arguments of its machines, instead of the global ones.', {
+    hint: "These replace the parameters of the settings. If several of a machine's tags have some, the first by name applies.",
+  }),
 };
 const TAG_NAME = 'Give at most 64 letters, digits, - and _.';
 
-const tagName = value(z.string().max(256, TAG_NAME).refine(isTagName, TAG_NAME));
+const tagName = value(z.string().max(256, TAG_NAME).refine(isTagName, TAG_NAME)).register(controls, {
+  hint: 'Letters, digits, - and _.',
+});
 const newTag = z.object({ name: tagName.describe('Letters, digits, - and _.'), ...fields });
 const changedTag = z.object({ name: tagName.optional().describe('Its new name.'), ...fields });
 const changes = z.object({

@@ -25,6 +25,7 @@ import {
 } from '../call/answer.ts';
 import {
   type ApiCall,
+  controls,
   flagWord,
   IP_ADDRESS,
   idIn,
@@ -130,7 +131,10 @@ const label = z
   .regex(/^(?:@|[A-Za-z0-9_*]?[A-Za-z0-9_.-]*)$/, 'Give letters, digits, hyphens, underscores and dots.');
 const naming = {
   fqdn: value(label).optional().describe('The fully qualified name, in place of `name` and `domain`.'),
-  name: value(label).optional().describe('The name without its domain; @ is the domain itself.'),
+  name: value(label)
+    .optional()
+    .describe('The name without its domain; @ is the domain itself.')
+    .register(controls, { hint: 'Without the domain; @ is the domain itself.' }),
   domain: optionalText(253, 'The domain, by its name or its id. Default: the default domain.'),
 };
 const ttlOf = value(
@@ -265,11 +269,21 @@ async function removeName(call: ApiCall): Promise<Answer> {
   return refused ?? EMPTY;
 }
 
+const recordType = {
+  control: 'choice',
+  hint: '',
+  choices: Object.fromEntries(RECORD_TYPES.map((type) => [type, type])),
+} as const;
 const newRecord = z.object({
   ...naming,
-  rrtype: requiredText(8, `The type: ${RECORD_TYPES.join(', ')}.`),
-  rrdata: value(z.string().min(1).max(1024)).describe('The data, as in a zone file.'),
-  ttl: ttlOf.optional().describe('Its TTL, in seconds.'),
+  rrtype: requiredText(8, `The type: ${RECORD_TYPES.join(', ')}.`, recordType),
+  rrdata: value(z.string().min(1).max(1024)).describe('The data, as in a zone file.').register(controls, {
+    hint: 'As in a zone file: 10.20.0.10, www.example.net, 10 mail.example.net, "a text".',
+  }),
+  ttl: ttlOf
+    .optional()
+    .describe('Its TTL, in seconds.')
+    .register(controls, { hint: 'How long others may keep the answer, in seconds.' }),
 });
 
 async function addRecord(call: ApiCall, given: z.output<typeof newRecord>): Promise<Answer> {
@@ -293,7 +307,7 @@ function showRecord(call: ApiCall, id: number): Answer {
 }
 
 const changedRecord = newRecord.extend({
-  rrtype: optionalText(8, `The new type: ${RECORD_TYPES.join(', ')}.`),
+  rrtype: optionalText(8, `The new type: ${RECORD_TYPES.join(', ')}.`, recordType),
   rrdata: newRecord.shape.rrdata.optional().describe('The new data, as in a zone file.'),
 });
 

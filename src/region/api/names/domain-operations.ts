@@ -14,6 +14,7 @@ import { inhabitants } from '../areas/chosen-areas.ts';
 import { type Answer, EMPTY, inhabitantsText, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
+  controls,
   eventBy,
   isTrue,
   nothing,
@@ -218,8 +219,15 @@ const fixed = {
     .describe('0: a domain has no TTL of its own; a name has one.'),
 };
 
-const newDomain = z.object({ name: value(domainName).describe('Its name.'), ...fixed });
-const changedDomain = newDomain.extend({ name: newDomain.shape.name.optional().describe('Its new name.') });
+const newDomain = z.object({
+  name: value(domainName).describe('Its name.').register(controls, { hint: 'Such as lab.example.net.' }),
+  ...fixed,
+});
+const changedDomain = newDomain.extend({
+  name: value(domainName).optional().describe('Its new name.').register(controls, {
+    hint: 'Its machines, devices, records and reserved addresses get names in the renamed domain.',
+  }),
+});
 
 /** Domains, in version 2.0. */
 export const DOMAIN_OPERATIONS: readonly Operation[] = [

@@ -49,7 +49,14 @@ import {
   refuseFor,
 } from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
-import { type ApiCall, type ApiVersion, defineOperation, type Operation, usernameOf } from '../call/operation.ts';
+import {
+  type ApiCall,
+  type ApiVersion,
+  controls,
+  defineOperation,
+  type Operation,
+  usernameOf,
+} from '../call/operation.ts';
 import { reservedInterfaceJson } from '../json/node-interface-json.ts';
 import { subnetJson } from '../json/subnet-json.ts';
 import { readNames } from '../machines/machine-calls.ts';
@@ -125,14 +132,24 @@ async function list(call: ApiCall, { all, owner, ip }: z.output<typeof listing>)
 
 const reserving = z.object({
   subnet: textField.optional().describe('The subnet, by its id or network, if any of its addresses will do.'),
-  ip: textField.optional().describe('The address.'),
+  ip: textField
+    .optional()
+    .describe('The address.')
+    .register(controls, { label: 'Address', hint: 'Leave empty for the first free one.' }),
   ip_address: textField.optional().describe('The same as ip.'),
   network: textField.optional().describe('The same as subnet.'),
   requested_address: textField.optional().describe('The same as ip.'),
-  mac: textField.optional().describe('The hardware address of the host that gets the address by DHCP.'),
+  mac: textField
+    .optional()
+    .describe('The hardware address of the host that gets the address by DHCP.')
+    .register(controls, {
+      label: 'Hardware address',
+      hint: 'The host that gets the address by DHCP. Leave empty for a host that does not ask.',
+    }),
   hostname: textField
     .optional()
-    .describe('The name of the address; its domain may follow. Default domain: the default one.'),
+    .describe('The name of the address; its domain may follow. Default domain: the default one.')
+    .register(controls, { label: 'Name', hint: 'Resolved by DNS.' }),
 });
 
 function refuseBar(view: NetworkView, bar: Owner, owners: readonly Owner[], wanted: Ipv4): Refusal {

@@ -19,7 +19,7 @@ import {
   refuseSetting,
 } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
-import { type ApiCall, flagWord, idIn, isTrue, numberText, usernameOf, value } from '../call/operation.ts';
+import { type ApiCall, controls, flagWord, idIn, isTrue, numberText, usernameOf, value } from '../call/operation.ts';
 
 export const CIDR = 'Give an IPv4 network such as 10.20.0.0/24, without host bits. IPv6 is not supported.';
 
@@ -66,7 +66,7 @@ export const noteField = value(
     .string()
     .max(TEXT_MAX)
     .transform((text) => cleanNote(text, TEXT_MAX)),
-);
+).register(controls, { control: 'area' });
 /** An identifier, address or list: checked where it is used. */
 export const textField = value(z.string().trim().max(TEXT_MAX));
 const NUMBER = /^\d{1,10}$/;
@@ -80,14 +80,14 @@ export const addressField = value(
     .trim()
     .max(TEXT_MAX)
     .refine((text) => parseIpv4(text) !== undefined, ADDRESS),
-);
+).register(controls, { control: 'address' });
 export const addressOrNone = value(
   z
     .string()
     .trim()
     .max(TEXT_MAX)
     .refine((text) => text === '' || parseIpv4(text) !== undefined, ADDRESS),
-);
+).register(controls, { control: 'address' });
 
 export const isAdmin = ({ caller }: ApiCall): boolean => caller.kind === 'user' && caller.isAdmin;
 

@@ -23,7 +23,7 @@ import type { ServiceEdit } from '../../networks/served-networks.ts';
 import { UNTAGGED_VID } from '../../records/network-store.ts';
 import { NETWORK_PREFIX_MIN } from '../../records/rack-description.ts';
 import { allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
-import { value } from '../call/operation.ts';
+import { controls, value } from '../call/operation.ts';
 import {
   ADDRESS,
   addressOrNone,
@@ -71,7 +71,8 @@ export const changedSubnet = z.object({
     .max(64)
     .refine(areServers, DNS_SERVERS)
     .optional()
-    .describe('DNS servers given to machines, separated by commas or blanks; empty: those of the rack.'),
+    .describe('DNS servers given to machines, separated by commas or blanks; empty: those of the rack.')
+    .register(controls, { control: 'list' }),
   rdns_mode: countField
     .optional()
     .describe('0 no reverse names, 1 reverse names, 2 also RFC 2317: as dns.reverse says.'),

@@ -25,6 +25,7 @@ import type { AnswerOf } from '../answers/answer-types.ts';
 import { type Answer, EMPTY, json, refuse, refuseField, refuseFields } from '../call/answer.ts';
 import {
   type ApiCall,
+  controls,
   eventBy,
   flagWord,
   isTrue,
@@ -82,10 +83,13 @@ async function withHash(
 }
 
 const newUser = z.object({
-  username: requiredText(150, '1 to 150 letters, digits or @ . + - _.'),
-  email: optionalText(254, 'An e-mail address; empty: none.'),
+  username: requiredText(150, '1 to 150 letters, digits or @ . + - _.', { label: 'User name' }),
+  email: optionalText(254, 'An e-mail address; empty: none.', { control: 'email', label: 'E-mail address', hint: '' }),
   password: requiredText(PASSWORD_MAX, 'Stored as a hash, and never shown.'),
-  is_superuser: flag().optional().describe('True: an administrator.'),
+  is_superuser: flag().optional().describe('True: an administrator.').register(controls, {
+    label: 'Administrator',
+    hint: 'Administrators may do everything. Users allocate and deploy free machines, and manage their own.',
+  }),
 });
 
 const refuseTaken = (username: string) => refuseField('username', usernameTakenText(username));

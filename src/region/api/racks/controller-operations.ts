@@ -6,7 +6,7 @@
 
 import { z } from 'zod';
 import { cleanNote } from '../../records/text-json.ts';
-import { defineOperation, nothing, type Operation, value, values } from '../call/operation.ts';
+import { controls, defineOperation, nothing, type Operation, optionalText, value, values } from '../call/operation.ts';
 
 const NAMED_MAX = 500;
 const DESCRIPTION_MAX = 1000;
@@ -26,7 +26,7 @@ const reader = { method: 'GET', access: 'user', parameters: nothing } as const;
 const order = { method: 'POST', access: 'admin', ownTransaction: true, parameters: nothing } as const;
 
 const controllerChange = z.object({
-  zone: value(z.string().max(256)).optional().describe('The name of its zone.'),
+  zone: optionalText(256, 'The name of its zone.', { hint: '' }),
   domain: value(z.string().max(253))
     .optional()
     .describe('Its domain. Another one is refused: all racks have that of the site.'),
@@ -37,7 +37,8 @@ const controllerChange = z.object({
       .transform((text) => cleanNote(text, DESCRIPTION_MAX)),
   )
     .optional()
-    .describe('A note for people; empty: none.'),
+    .describe('A note for people; empty: none.')
+    .register(controls, { control: 'area', hint: 'A note for people: where it stands, who cares for it.' }),
   power_type: value(z.enum(['', 'manual'], 'Racks are not switched: omit power_type, or give manual.'))
     .optional()
     .describe('Refused unless it is `manual`: racks are not switched.'),

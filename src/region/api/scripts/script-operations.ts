@@ -23,6 +23,7 @@ import type { AnswerOf } from '../answers/answer-types.ts';
 import { type Answer, allOf, EMPTY, isRefusal, json, plainText, refuse, refuseField } from '../call/answer.ts';
 import {
   type ApiCall,
+  controls,
   eventBy,
   flag,
   isTrue,
@@ -63,6 +64,11 @@ const marks = {
   tags: optionalList(
     NAMES_MAX,
     `Words by which a commissioning or a test chooses it, at most ${SCRIPT_TAGS_MAX}. One tagged \`noauto\` runs only where it is chosen.`,
+    {
+      control: 'words',
+      hint: 'With commas between. A script tagged noauto runs only where it is chosen.',
+      charactersMax: 5000,
+    },
   ),
   hardware_type: optionalText(
     64,
@@ -102,18 +108,38 @@ const unsupported = {
 };
 
 const written = {
-  name: optionalText(256, 'Its name. Default: the one in its comment.'),
+  name: optionalText(256, 'Its name. Default: the one in its comment.', { hint: '', charactersMax: 64 }),
   script: requiredText(
     SCRIPT_BYTES_MAX * 2,
     `The script itself, text of at most ${SCRIPT_BYTES_MAX} bytes whose first line names its interpreter.`,
+    {
+      control: 'area',
+      rows: 14,
+      hint: 'The first line names the interpreter. A non-zero exit status is a failure.',
+    },
   ),
-  type: optionalText(16, '`commissioning` or 0, `testing` or 2. Default: the one in its comment, else commissioning.'),
+  type: optionalText(16, '`commissioning` or 0, `testing` or 2. Default: the one in its comment, else commissioning.', {
+    control: 'choice',
+    label: 'When it runs',
+    hint: '',
+    choices: { commissioning: 'during commissioning', testing: 'during testing' },
+  }),
   title: optionalText(1024, 'A title, for display.'),
-  description: optionalText(4096, 'Its purpose.'),
-  timeout: optionalText(16, `How long it may take: seconds, or 01:30:00. Default: ${TIMEOUT_SECONDS_DEFAULT} seconds.`),
+  description: optionalText(4096, 'Its purpose.', { control: 'area', hint: '' }),
+  timeout: optionalText(
+    16,
+    `How long it may take: seconds, or 01:30:00. Default: ${TIMEOUT_SECONDS_DEFAULT} seconds.`,
+    { label: 'Time limit', hint: 'Seconds, or 10m, 2h, 01:30:00.', charactersMax: 12 },
+  ),
   position: value(z.string().regex(/^\d{1,3}$/, 'is not a number from 0 to 999'))
     .optional()
-    .describe(`Scripts of lower positions run first. Default: ${POSITION_DEFAULT}.`),
+    .describe(`Scripts of lower positions run first. Default: ${POSITION_DEFAULT}.`)
+    .register(controls, {
+      control: 'number',
+      label: 'Order',
+      hint: '0 to 999. Lower numbers run first.',
+      charactersMax: 3,
+    }),
   ...marks,
   ...unsupported,
 };
