@@ -104,13 +104,13 @@ test('a source that has not answered keeps the images that it may have, until it
   const [a, b] = ['a', 'b'].map((name) => ({ source: source(name), selections }));
   assert.ok(a !== undefined && b !== undefined);
   const answer = { source: 'b', offers: [offer('b', 'noble')], problems: [] };
-  const planWith = (first: 'late' | undefined) =>
+  const planWith = (first: 'late' | 'open') =>
     planImports([
       [a, first],
       [b, answer],
     ]);
-  assert.deepEqual([...planWith(undefined).offers], []);
-  assert.deepEqual(planWith(undefined).skipped, [
+  assert.deepEqual([...planWith('open').offers], []);
+  assert.deepEqual(planWith('open').skipped, [
     { name: 'a', reason: { code: 'unanswered', params: {} } },
     {
       name: 'ubuntu/noble/amd64/generic/release',
@@ -187,14 +187,12 @@ test('a problem of one image hides neither the images of the source nor the sele
 
 const loader = (type: string, architecture: string, label = 'stable', from = 'a'): LoaderOffer =>
   loaderOffer([fileOf(from, type)], { source: from, release: type, architecture, label });
-const planLoaders = (
-  ...sources: readonly (readonly [string, WrittenBootSelection, readonly LoaderOffer[] | undefined])[]
-) =>
+const planLoaders = (...sources: readonly (readonly [string, WrittenBootSelection, readonly LoaderOffer[]])[]) =>
   sources.map(
     ([name, wanted, loaders]) =>
       [
         { source: source(name), selections: [wanted] },
-        loaders && { source: name, offers: [...OFFERS, ...loaders], problems: [] },
+        { source: name, offers: [...OFFERS, ...loaders], problems: [] },
       ] as const,
   );
 
@@ -245,11 +243,11 @@ const packageMirror = (name: string, releases: readonly string[]): ImageSource =
 type Asked = Parameters<typeof planImports>[0][number];
 const asked = (
   of: ImageSource,
-  installers: readonly InstallerOffer[] | undefined,
+  installers: readonly InstallerOffer[] | 'open',
   wanted: Partial<WrittenBootSelection> = {},
 ): Asked => [
   { source: of, selections: [selection(wanted)] },
-  installers && { source: of.name, offers: installers, problems: [] },
+  installers === 'open' ? installers : { source: of.name, offers: installers, problems: [] },
 ];
 const DEBIAN = 'debian/bookworm/amd64/generic/installer';
 const EVIL = 'evil/bookworm/amd64/generic/installer';
@@ -314,14 +312,14 @@ const PLACES: readonly (readonly [
   ],
   [
     'it waits for an earlier source that may have an installer of the release',
-    [asked(source('a'), undefined, { os: 'debian' }), asked(source('b'), [installer('b', 'evil')])],
+    [asked(source('a'), 'open', { os: 'debian' }), asked(source('b'), [installer('b', 'evil')])],
     [],
     [],
     [[EVIL, { code: 'waits-for-source', params: { source: 'a', minutes: 3 } }]],
   ],
   [
     'it does not wait for an earlier source of another release',
-    [asked(source('a'), undefined, { release: 'trixie' }), asked(source('b'), [installer('b', 'evil')])],
+    [asked(source('a'), 'open', { release: 'trixie' }), asked(source('b'), [installer('b', 'evil')])],
     [],
     [EVIL],
     [],

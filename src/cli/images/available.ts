@@ -7,7 +7,6 @@ import { counted, listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { networkFault } from '../../images/download/fault.ts';
 import { Asking, type DatedOffer } from '../../images/engine/asking.ts';
-import { noticesTo } from '../../images/engine/reports.ts';
 import {
   ANY,
   leftOutNote,
@@ -92,7 +91,7 @@ function nothingOffered({ os: wanted = ANY, arch }: AvailableFlags, sources: rea
 const askingOf = (config: RackConfig | undefined): Asking =>
   new Asking(
     { configured: configuredMirrors(config), proxy: configuredProxy(config) },
-    noticesTo(new ImportProgress(false, true).take),
+    new ImportProgress(false, true).take,
   );
 
 const dayOf = (modified: string | undefined): string => modified?.slice(0, 10).replaceAll('-', '') ?? '–';

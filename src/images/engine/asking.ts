@@ -11,10 +11,11 @@ import { readHostMirrors } from '../sources/apt-sources.ts';
 import { ANY, bytesOf, type Offer, type OfferWish, type SourceAnswer, sumOfSizes } from '../sources/offer.ts';
 import { askSource } from '../sources/offers.ts';
 import type { ConfiguredMirrors } from '../sources/package-mirrors.ts';
+import { Questions } from '../sources/questions.ts';
 import { dayOfSerial } from '../sources/serial.ts';
 import { readServedFacts, type ServedFacts } from '../sources/served-facts.ts';
 import type { ImageSource } from '../sources/source.ts';
-import { type SourceNotices, SourceQuestions } from '../sources/source-questions.ts';
+import { type OnReport, patienceOf } from './reports.ts';
 
 /** Short, because a person waits. */
 const CONNECT_MS = 5000;
@@ -34,12 +35,12 @@ export interface AskingTerms {
 export class Asking {
   readonly #settings: DownloadSettings;
   readonly #configured: ConfiguredMirrors;
-  readonly #notices: SourceNotices;
+  readonly #report: OnReport;
 
-  constructor({ configured, proxy }: AskingTerms, notices: SourceNotices) {
+  constructor({ configured, proxy }: AskingTerms, report: OnReport) {
     this.#settings = { ...DEFAULT_SETTINGS, proxy, roundsMax: 1, connectMs: CONNECT_MS };
     this.#configured = configured;
-    this.#notices = notices;
+    this.#report = report;
   }
 
   async ask(sources: readonly ImageSource[], wish: OfferWish, signal?: AbortSignal): Promise<readonly SourceAnswer[]> {
@@ -53,7 +54,7 @@ export class Asking {
         signal,
       };
       const ask = (source: ImageSource): Promise<SourceAnswer> => askSource(source, wish, terms);
-      return await new SourceQuestions(sources, ask, systemClock, this.#notices).answers();
+      return await new Questions(sources, { ask, clock: systemClock, ...patienceOf(this.#report) }).until();
     } finally {
       await downloads.close();
     }
@@ -106,7 +107,7 @@ export async function listOffers(
   { source, ...terms }: AskingTerms & { readonly source: ImageSource },
   signal: AbortSignal,
 ): Promise<SourceOffers> {
-  const asking = new Asking(terms, { onWait: () => undefined, onGiveUp: () => undefined });
+  const asking = new Asking(terms, () => undefined);
   const [answer] = await asking.ask([source], { os: ANY, release: undefined, architectures: [] }, signal);
   const offers = await asking.date(answer?.offers ?? []);
   const byName = Map.groupBy(offers, ({ os, release, architecture }) => [os, release, architecture].join('/'));

@@ -33,9 +33,9 @@ import {
 } from '../sources/offer.ts';
 import { askSource, chooseOffers, hasOffer, offersAgain } from '../sources/offers.ts';
 import type { ConfiguredMirrors } from '../sources/package-mirrors.ts';
+import { Questions } from '../sources/questions.ts';
 import type { ImageSource } from '../sources/source.ts';
-import { SourceQuestions } from '../sources/source-questions.ts';
-import { DownloadReports, noticesTo, type OnReport } from './reports.ts';
+import { DownloadReports, type OnReport, patienceOf } from './reports.ts';
 
 /** What is wanted: something by its name, or the files of something damaged. */
 export type Wanted =
@@ -169,14 +169,16 @@ class NamedImport {
     { wish, choose, isHit }: Choice,
     deliver: (chosen: Offers, delivery: Delivery) => Promise<R>,
   ): Promise<R> {
-    const stop = new AbortController();
-    const signal = AbortSignal.any([this.#signal, stop.signal]);
+    const signal = this.#signal;
     const mirrors = { mirrors: readHostMirrors(), configured: this.#terms.configured };
-    const terms = { downloads: this.#downloads, clock: systemClock, ...mirrors, tree: this.#tree, signal };
-    const ask = (source: ImageSource): Promise<SourceAnswer> => askSource(source, wish, terms);
+    const terms = { downloads: this.#downloads, clock: systemClock, ...mirrors, tree: this.#tree };
+    const questions = new Questions(sources, {
+      ask: (source, closed) => askSource(source, wish, { ...terms, signal: AbortSignal.any([signal, closed]) }),
+      clock: systemClock,
+      ...patienceOf(this.#report),
+    });
     try {
-      const questions = new SourceQuestions(sources, ask, systemClock, noticesTo(this.#report));
-      let tried = await questions.answers(isHit);
+      let tried = await questions.until(isHit);
       const isFurther = (answer: SourceAnswer): boolean => isHit(answer) && !tried.includes(answer);
       const added = (answers: readonly SourceAnswer[]): Offers | undefined =>
         answers.some(isFurther) ? untriedOf(choose(answers), tried) : undefined;
@@ -193,14 +195,14 @@ class NamedImport {
           const isUndelivered = error instanceof RackError && error.code === 'source-failed';
           if (signal.aborted || !(isUndelivered || again.signal.aborted)) throw error;
           this.#shown.restart();
-          const answers = again.signal.aborted ? questions.come : await questions.answers(isFurther);
+          const answers = again.signal.aborted ? questions.come : await questions.until(isFurther);
           const left = added(answers);
           if (left === undefined) throw error;
           [chosen, tried] = [left, answers];
         }
       }
     } finally {
-      stop.abort();
+      questions.close();
     }
   }
 }

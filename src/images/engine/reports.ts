@@ -10,7 +10,7 @@ import type { CopyProgress } from '../carry/region-copy.ts';
 import { describeAttemptFault } from '../download/fault.ts';
 import type { Download, DownloadState } from '../download/request.ts';
 import { NAMED_MAX } from '../sources/offer.ts';
-import type { SourceNotices } from '../sources/source-questions.ts';
+import type { ImageSource } from '../sources/source.ts';
 import { followTenths } from '../tenths.ts';
 
 export type Report =
@@ -35,13 +35,22 @@ export function reportTenths(report: OnReport, of?: string): (done: number, tota
   };
 }
 
-/** Reports which sources have not answered. */
-export function noticesTo(report: OnReport): SourceNotices {
-  const have = (sources: readonly string[]): string =>
-    `${listed(sources, NAMED_MAX)}, which ${sources.length === 1 ? 'has' : 'have'} not answered`;
+/** After how long a person does not wait for a source that comes before one that has the image, in milliseconds. */
+const PATIENCE_MS = 60_000;
+
+/** The patience of a person, who hears which sources have not answered. */
+export function patienceOf(report: OnReport) {
+  const have = (sources: readonly ImageSource[]): string => {
+    const names = listed(
+      sources.map(({ name }) => name),
+      NAMED_MAX,
+    );
+    return `${names}, which ${sources.length === 1 ? 'has' : 'have'} not answered`;
+  };
   return {
-    onWait: (sources) => report({ note: `Waiting for ${have(sources)} yet` }),
-    onGiveUp: (sources: readonly string[]) =>
+    patienceMs: PATIENCE_MS,
+    onWait: (sources: readonly ImageSource[]) => report({ note: `Waiting for ${have(sources)} yet` }),
+    onGiveUp: (sources: readonly ImageSource[]) =>
       report({ note: `Continuing without ${have(sources)} within a minute; --source NAME waits for one` }),
   };
 }

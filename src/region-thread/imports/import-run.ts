@@ -28,13 +28,13 @@ import { arrivedBytes } from '../../images/run/left-downloads.ts';
 import { readHostMirrors } from '../../images/sources/apt-sources.ts';
 import { digestsOf, type Offer, type Preferred, type SourceAnswer } from '../../images/sources/offer.ts';
 import { askSources } from '../../images/sources/offers.ts';
+import { Questions } from '../../images/sources/questions.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import { type ImportProgress, SKIPPED_MAX } from '../../region/records/boot-store.ts';
 import { type ImportReason, isUncertain } from '../../region/records/import-reason.ts';
 import { downloadReason, failureReason, type OwnBug, OwnErrors, remarkOf } from './import-failure.ts';
 import type { RunOrder, SkippedList } from './message.ts';
-import { planImports, type SelectedSource, type Skipped, wishOf } from './plan.ts';
-import { Questions } from './questions.ts';
+import { AWAITED_MS, planImports, type SelectedSource, type Skipped, wishOf } from './plan.ts';
 import { hasBegun, hasPlace, IMPORTS_MAX, type Item, needSame, progressOf, senderOf } from './run-item.ts';
 
 // The progress and the pauses of an import, as the state of its download shows them.
@@ -173,7 +173,7 @@ export class ImportRun {
   readonly #items = new Map<string, Item>();
   readonly #stop = new AbortController();
   readonly #running = new Map<Item, Promise<void>>();
-  readonly #questions: Questions;
+  #questions: Questions<SelectedSource>;
   readonly #ended = Promise.withResolvers<void>();
   #isEnded = false;
   #listing: Timer | undefined;
@@ -187,21 +187,11 @@ export class ImportRun {
     this.#order = order;
     this.#parts = parts;
     this.#bugs = new OwnErrors(parts.onBug);
-    this.#questions = new Questions({
-      clock: parts.clock,
-      ask: (selected, signal) => askSelected(selected, signal, this.#order, { ...parts, bugs: this.#bugs }),
-      onAnswer: () => {
-        this.#plan();
-        this.#advance();
-      },
-      onEnd: () => this.#advance(),
-      onBug: (error) => this.#ended.reject(error),
-    });
+    this.#questions = this.#ask();
   }
 
   /** Runs to the end. @returns the images that were left out */
   async run(): Promise<SkippedList> {
-    this.#begin(this.#order);
     this.#advance();
     await this.#ended.promise;
     const { skipped, more } = this.#leftOut.list();
@@ -213,25 +203,36 @@ export class ImportRun {
   renew(order: RunOrder): boolean {
     if (this.#isEnded || this.#stop.signal.aborted) return false;
     for (const item of [...this.#items.values()]) if (item.stop === undefined) this.#items.delete(item.name);
-    this.#begin(order);
+    this.#order = order;
+    this.#questions.close();
+    this.#questions = this.#ask();
     for (const { name, progress } of this.#items.values()) this.#parts.onProgress(name, progress);
     this.#plan();
     this.#advance();
     return true;
   }
 
-  #begin(order: RunOrder): void {
-    this.#order = order;
+  /** Asks the sources of the order. */
+  #ask(): Questions<SelectedSource> {
+    const { clock } = this.#parts;
     this.#removed.clear();
     this.#leftOut = new LeftOut();
     this.#isListed = false;
     this.#listing?.cancel();
-    this.#listing = this.#parts.clock.schedule(LISTED_MS, () => {
+    this.#listing = clock.schedule(LISTED_MS, () => {
       this.#isListed = true;
       this.#plan();
       this.#advance();
     });
-    this.#questions.begin(order.sources);
+    return new Questions(this.#order.sources, {
+      ask: (selected, signal) => askSelected(selected, signal, this.#order, { ...this.#parts, bugs: this.#bugs }),
+      clock,
+      patienceMs: AWAITED_MS,
+      onChange: () => {
+        this.#plan();
+        this.#advance();
+      },
+    });
   }
 
   /** Advances the run at the end of a part of its work. A bug there ends the run. */
@@ -245,14 +246,14 @@ export class ImportRun {
   #advance(): void {
     this.#startNext();
     this.#reportLeft();
-    if (!this.#questions.areOver || this.#running.size > 0) return;
+    if (!this.#questions.isOver || this.#running.size > 0) return;
     this.#isEnded = true;
     this.#listing?.cancel();
     this.#ended.resolve();
   }
 
   #reportLeft(): void {
-    const left = this.#questions.areAnswered || this.#isListed ? this.#leftOut.change() : undefined;
+    const left = this.#questions.isSettled || this.#isListed ? this.#leftOut.change() : undefined;
     if (left !== undefined) this.#parts.onLeft(left);
   }
 
@@ -260,11 +261,12 @@ export class ImportRun {
   stop(): void {
     this.#stop.abort();
     this.#listing?.cancel();
-    this.#questions.stop();
+    this.#questions.close();
     for (const item of this.#items.values()) {
       item.stop?.abort();
       if (item.progress.state === 'queued') this.#end(item);
     }
+    this.#advance();
   }
 
   /** Removes an image from the run, and waits until its import has ended. */

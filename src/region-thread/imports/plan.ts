@@ -21,13 +21,14 @@ import {
   type Preferred,
   type SourceAnswer,
 } from '../../images/sources/offer.ts';
+import type { Questions } from '../../images/sources/questions.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { WrittenBootSelection } from '../../region/records/boot-store.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
 import { failureReason } from './import-failure.ts';
 
-/** How long images of later sources wait for a source, in milliseconds. */
+/** After how long a source of a run is late, in milliseconds: then images of later sources do not wait for it any more. */
 export const AWAITED_MS = 180_000;
 /** The most items of one run; further ones are skipped. */
 const IMAGES_OF_RUN_MAX = 500;
@@ -44,9 +45,6 @@ export interface Skipped {
   readonly name: string;
   readonly reason: ImportReason;
 }
-
-/** A source and its answer; undefined: it has not answered yet; `late`: nor within AWAITED_MS, so later sources do not wait for it any more. */
-export type Asked = readonly [SelectedSource, SourceAnswer | 'late' | undefined];
 
 interface ImportPlan {
   /** By name, such as `ubuntu/noble/amd64/generic/release`. */
@@ -102,14 +100,14 @@ function missingReason(answer: SourceAnswer, selection: WrittenBootSelection): I
  * @param begun the items that are already in the run
  */
 export function planImports(
-  answers: readonly Asked[],
+  answers: Questions<SelectedSource>['answers'],
   begun: ReadonlySet<string> = new Set(),
   { delivered = new Map(), installed = [], only = [] }: PlanFacts = {},
 ): ImportPlan {
   const offers = new Map<string, Preferred<Offer>>();
   const skipped: Skipped[] = [];
   for (const [{ source }, answer] of answers) {
-    const reason = answer === 'late' ? AWAITED : answer === undefined ? UNANSWERED : undefined;
+    const reason = answer === 'late' ? AWAITED : answer === 'open' ? UNANSWERED : undefined;
     if (reason !== undefined) skipped.push({ name: source.name, reason });
   }
   const awaited: SelectedSource[] = [];
@@ -120,8 +118,8 @@ export function planImports(
   for (const [{ source, selections }, answer] of answers) {
     for (const name of claimedBy(source, selections))
       for (const place of placesOf(name)) if (!places.has(place)) places.set(place, name);
-    if (answer === undefined) awaited.push({ source, selections });
-    if (answer === undefined || answer === 'late') continue;
+    if (answer === 'open') awaited.push({ source, selections });
+    if (answer === 'open' || answer === 'late') continue;
     skipped.push(...answer.problems.map((problem) => ({ name: source.name, reason: failureReason(problem) })));
     for (const selection of selections) {
       const wanted = answer.offers.filter((item) => matches(selection, item));

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RackError } from '../../../src/errors.ts';
 import type { SourceAnswer } from '../../../src/images/sources/offer.ts';
+import { Questions } from '../../../src/images/sources/questions.ts';
 import type { ImageSource } from '../../../src/images/sources/source.ts';
-import { SourceQuestions } from '../../../src/images/sources/source-questions.ts';
 import { unsignedStream } from '../../support/offers.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
@@ -17,18 +17,24 @@ function ask() {
   const notices: string[] = [];
   const open = new Map(['a', 'b', 'c'].map((name) => [name, Promise.withResolvers<SourceAnswer>()]));
   const sources = [...open.keys()].map((name): ImageSource => unsignedStream({ name }));
-  const questions = new SourceQuestions(
-    sources,
-    async ({ name }) => await (open.get(name)?.promise ?? assert.fail()),
-    clock,
-    {
-      onWait: (names) => notices.push(`wait ${names.join()}`),
-      onGiveUp: (names) => notices.push(`without ${names.join()}`),
+  const namesOf = (some: readonly ImageSource[]): string => some.map(({ name }) => name).join();
+  const questions = new Questions(sources, {
+    ask: async ({ name }, signal) => {
+      signal.addEventListener('abort', () => open.get(name)?.reject(new Error('closed')));
+      return await (open.get(name)?.promise ?? assert.fail());
     },
-  );
+    clock,
+    patienceMs: 60 * SECOND,
+    onChange: () => notices.push('change'),
+    onWait: (some) => notices.push(`wait ${namesOf(some)}`),
+    onGiveUp: (some) => notices.push(`without ${namesOf(some)}`),
+  });
   return {
+    clock,
     questions,
-    notices,
+    /** Without changes. */
+    notices: { list: () => notices.filter((one) => one !== 'change') },
+    changes: () => notices.filter((one) => one === 'change').length,
     /** @param has true: it has the image */
     answer: (source: string, has: boolean) =>
       open.get(source)?.resolve({ source, offers: [], problems: [], isUnread: has }),
@@ -37,7 +43,7 @@ function ask() {
     /** Begins to wait. @returns the sources whose answers it got; undefined: it still waits */
     wait(isHit?: (answer: SourceAnswer) => boolean) {
       let got: string | undefined;
-      questions.answers(isHit).then(
+      questions.until(isHit).then(
         (answers) => {
           got = answers.map(({ source }) => source).join();
         },
@@ -60,7 +66,7 @@ describe('the answers that decide', () => {
     await pass(0);
     assert.equal(got(), 'a');
     assert.equal(questions.come.length, 1);
-    assert.deepEqual(notices, []);
+    assert.deepEqual(notices.list(), []);
   });
 
   test('are those of the sources before it, too', async () => {
@@ -72,7 +78,7 @@ describe('the answers that decide', () => {
     answer('a', false);
     await pass(0);
     assert.equal(got(), 'a,b');
-    assert.deepEqual(notices, ['wait a', 'wait a']);
+    assert.deepEqual(notices.list(), ['wait a', 'wait a']);
   });
 
   test('leave out an earlier source after a minute, which is named', async () => {
@@ -84,7 +90,7 @@ describe('the answers that decide', () => {
     assert.equal(got(), undefined);
     await pass(1);
     assert.equal(got(), 'b');
-    assert.deepEqual(notices, ['wait a,b,c', 'wait a', 'wait a', 'without a']);
+    assert.deepEqual(notices.list(), ['wait a,b,c', 'wait a', 'wait a', 'without a']);
   });
 
   test('are awaited if no source has the image yet; the first one that has it after the minute ends that', async () => {
@@ -96,7 +102,7 @@ describe('the answers that decide', () => {
     answer('c', true);
     await pass(0);
     assert.equal(got(), 'b,c');
-    assert.deepEqual([notices.length, notices[0], notices.at(-1)], [6, 'wait a,c', 'without a']);
+    assert.deepEqual([notices.list().length, notices.list()[0], notices.list().at(-1)], [6, 'wait a,c', 'without a']);
   });
 
   test('are all of them, if each counts; one that fails ends the wait', async () => {
@@ -118,4 +124,21 @@ describe('the answers that decide', () => {
     await other.pass(0);
     assert.equal(late(), 'stopped');
   });
+});
+
+test('a source that does not answer is late after a while, and its answer counts all the same; no answer comes after the end', async () => {
+  const { clock, questions, answer, pass, changes } = ask();
+  const states = (): string =>
+    questions.answers.map(([{ name }, one]) => `${name} ${typeof one === 'object' ? 'answered' : one}`).join();
+  answer('b', false);
+  await pass(59);
+  assert.deepEqual([states(), questions.isSettled, changes()], ['a open,b answered,c open', false, 1]);
+  await pass(1);
+  assert.deepEqual([states(), questions.isSettled, questions.isOver], ['a late,b answered,c late', true, false]);
+  answer('a', false);
+  await pass(0);
+  assert.deepEqual([states(), questions.isOver, changes()], ['a answered,b answered,c late', false, 4]);
+  questions.close();
+  await pass(0);
+  assert.deepEqual([questions.isOver, changes(), clock.pending], [true, 4, 0]);
 });
