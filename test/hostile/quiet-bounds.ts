@@ -41,7 +41,7 @@ export const QUIET_BOUNDS: Readonly<Record<string, readonly string[]>> = {
   'images/download/document.test.ts': ['images/download/queue.ts DOCUMENTS_OF_HOST_MAX'],
   'images/download/queue.test.ts': ['images/download/fault.ts ATTEMPTS_KEPT_MAX'],
   'images/download/source-plan.test.ts': ['images/download/source-plan.ts SERVERS_MAX'],
-  'images/sources/seen-sweep.test.ts': ['images/sources/seen-sweep.ts SEEN_MAX'],
+  'images/sources/seen-sweep.test.ts': ['images/sources/seen-documents.ts SEEN_MAX'],
   'net/datagrams/send-space.test.ts': ['net/datagrams/send-space.ts ASKED_MAX'],
   'net/linux/unsent-bytes.test.ts': ['net/linux/unsent-bytes.ts UNSENT_BYTES_MAX'],
   'net/shares/connection-shares.test.ts': ['net/shares/request-turns.ts WAITING_REQUESTS_MAX'],

@@ -9,7 +9,7 @@ import { seenEntry } from '../../files/seen-stats.ts';
 import { settleLeftovers } from '../directory-publication.ts';
 import { BYTE_ENDS, ENDS, OF_FILE, removeUnheld } from '../download/unheld-parts.ts';
 import { assertOwnStore, blobPath, hasBlob, readImages } from '../image-store.ts';
-import { sweepSeen } from '../sources/seen-sweep.ts';
+import { sweepSeen } from '../sources/seen-documents.ts';
 import { asStoreError } from '../store-error.ts';
 import { linkOnWay } from '../tree-place.ts';
 import { hasFiles, listTreeParts, partParents } from './tree-parts.ts';

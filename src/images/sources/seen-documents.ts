@@ -8,16 +8,20 @@
 //
 // 1. A document that was never seen may be old; one without a time is not remembered.
 // 2. A site whose clock was ahead does not lock itself out: no later time than now is remembered.
-// 3. The time of a record's file is when an import last needed it, for `sweepSeen` (seen-sweep.ts).
+// 3. The time of a record's file is when an import last needed it. A record that none has needed for a year is removed.
+// 4. A site can rename its documents for ever, so at most SEEN_MAX records stay: the site with the most loses its
+//    oldest.
 
 import { createHash } from 'node:crypto';
 import { readFileSync, utimesSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { z } from 'zod';
 import { systemClock } from '../../clock.ts';
 import { osErrorCode } from '../../errors.ts';
 import { parseJson } from '../../fields.ts';
 import { ownPlace } from '../../files/own-names.ts';
+import { seenEntry } from '../../files/seen-stats.ts';
 import { makeDirectories, publishFile } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
 
@@ -27,7 +31,7 @@ export interface SeenPlace {
   readonly nowMs: number;
 }
 
-export const seenDirectory = (tree: string): string => ownPlace(tree, '.seen');
+const seenDirectory = (tree: string): string => ownPlace(tree, '.seen');
 const pathOf = (tree: string, url: string): string =>
   join(seenDirectory(tree), `${createHash('sha256').update(url).digest('hex').slice(0, 32)}.json`);
 
@@ -105,3 +109,53 @@ function noteNeeded(path: string): void {
 }
 
 const timeOf = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+
+/** Bounds all records; a large site has a hundred. */
+const SEEN_MAX = 8192;
+const FORGOTTEN_MS = 365 * 24 * 60 * 60 * 1000;
+const NAME = /^[0-9a-f]{32}\.json$/;
+
+const ofSite = z.union([z.object({ name: z.string() }), z.object({ url: z.string() })]);
+
+interface SeenFile {
+  readonly path: string;
+  readonly neededMs: number;
+}
+
+/** Removes old and surplus records. Rejects with the system's error. */
+export async function sweepSeen(tree: string, nowMs: number): Promise<void> {
+  const directory = seenDirectory(tree);
+  if (seenEntry(directory)?.isDirectory() !== true) return;
+  const names = (await readdir(directory).catch(() => [])).filter((name) => NAME.test(name));
+  const files = names.flatMap((name): readonly SeenFile[] => {
+    const path = join(directory, name);
+    const found = seenEntry(path);
+    return found?.isFile() === true ? [{ path, neededMs: found.mtimeMs }] : [];
+  });
+  const [gone, kept] = [true, false].map((isOld) =>
+    files.filter((file) => nowMs - file.neededMs > FORGOTTEN_MS === isOld),
+  );
+  for (const { path } of [...(gone ?? []), ...excess(kept ?? [])]) await rm(path, { force: true });
+}
+
+function excess(files: readonly SeenFile[]): readonly SeenFile[] {
+  if (files.length <= SEEN_MAX) return [];
+  const latestFirst = files.toSorted((one, other) => other.neededMs - one.neededMs);
+  const sites = [...Map.groupBy(latestFirst, ({ path }) => siteOf(path)).values()];
+  const removed: SeenFile[] = [];
+  while (files.length - removed.length > SEEN_MAX) {
+    const last = sites.reduce((most, site) => (site.length > most.length ? site : most)).pop();
+    if (last !== undefined) removed.push(last);
+  }
+  return removed;
+}
+
+/** The host of a URL, or the source of delivered files (image-import.ts); empty if the record is unreadable. */
+function siteOf(path: string): string {
+  try {
+    const found = ofSite.parse(parseJson(readFileSync(path, 'utf8')));
+    return ('name' in found ? found.name.split(' ')[0] : URL.parse(found.url)?.host) ?? '';
+  } catch {
+    return '';
+  }
+}

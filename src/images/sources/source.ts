@@ -63,7 +63,7 @@ export const streamSource = (
   ...facts,
 });
 
-/** A site with plain files and their checksums. `files-plan.ts` replaces its placeholders. */
+/** A site with plain files and their checksums. `file-offers.ts` replaces its placeholders. */
 export interface FilesSource extends SourceBase {
   readonly kind: 'files';
   /** The URL of all these files' directory; ends in `/`. */

@@ -9,7 +9,7 @@ import { stringify } from 'yaml';
 import { decodeSelections } from '../../../src/config/file-selections.ts';
 import { decodeChecksumList } from '../../../src/images/sources/checksum-list.ts';
 import { decodeSources } from '../../../src/images/sources/decode-sources.ts';
-import { chooseListedFile, findListedSerial, findRelease, planFiles } from '../../../src/images/sources/files-plan.ts';
+import { chooseListedFile, findListedSerial, findRelease, planFiles } from '../../../src/images/sources/file-offers.ts';
 import type { FilesSource, ImageSource } from '../../../src/images/sources/source.ts';
 
 const SHIPPED = readFileSync(join(import.meta.dirname, '../../../config/image-sources.yaml'), 'utf8');
