@@ -7,19 +7,19 @@ import { systemClock } from '../src/clock.ts';
 import { DownloadQueue } from '../src/images/download/queue.ts';
 import type { DownloadRequest } from '../src/images/download/request.ts';
 import { DEFAULT_SETTINGS } from '../src/images/download/settings.ts';
-import { whenAtRest } from '../test/support/download-at-rest.ts';
+import { endOf } from '../test/support/download-end.ts';
 import { cpuSecondsOf } from './process-cpu.ts';
 
 const request: DownloadRequest = JSON.parse(process.argv[2] ?? '');
 const thread = new DownloadQueue(DEFAULT_SETTINGS, systemClock);
 const startedAt = systemClock.now();
 const startedCpu = cpuSecondsOf('self');
-const download = thread.add(request);
 let writtenMs: number | undefined;
-download.watch(() => {
-  if (download.state.kind === 'verifying') writtenMs ??= systemClock.now() - startedAt;
+const state = await endOf(thread, request, {
+  onState: ({ kind }) => {
+    if (kind === 'verifying') writtenMs ??= systemClock.now() - startedAt;
+  },
 });
-const state = await whenAtRest(download);
 const ms = systemClock.now() - startedAt;
 const cpuSeconds = cpuSecondsOf('self') - startedCpu;
 const peakMib = Number(/VmHWM:\s*(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) / 1024;

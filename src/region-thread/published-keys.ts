@@ -6,7 +6,7 @@
 
 import type { Readable } from 'node:stream';
 import type { Clock } from '../clock.ts';
-import { AttemptFailure } from '../images/download/fault.ts';
+import { DownloadError } from '../images/download/fault.ts';
 import { WebClient } from '../images/download/web-client.ts';
 import type { FetchedKeys, FetchKeys, KeySite, KeySource } from '../region/accounts/key-sources.ts';
 
@@ -39,7 +39,7 @@ export function keyFetcher(clock: Clock, sites: SiteUrls = SITES): FetchKeys {
         }
       );
     } catch (error) {
-      if (!(error instanceof AttemptFailure)) throw error;
+      if (!(error instanceof DownloadError)) throw error;
       return { kind: 'fault', fault: { code: 'no-answer', fault: error.fault } };
     } finally {
       timer.cancel();

@@ -39,7 +39,6 @@ export const QUIET_BOUNDS: Readonly<Record<string, readonly string[]>> = {
   'hostile/absent-hosts.test.ts': ['net/datagrams/udp-dgram-socket.ts SEND_QUEUE_MAX'],
   'http/server.test.ts': ['net/shares/connection-shares.ts PIPELINED_MAX'],
   'images/download/document.test.ts': ['images/download/queue.ts DOCUMENTS_OF_HOST_MAX'],
-  'images/download/queue.test.ts': ['images/download/fault.ts ATTEMPTS_KEPT_MAX'],
   'images/download/source-plan.test.ts': ['images/download/source-plan.ts SERVERS_MAX'],
   'images/sources/seen-sweep.test.ts': ['images/sources/seen-documents.ts SEEN_MAX'],
   'net/datagrams/send-space.test.ts': ['net/datagrams/send-space.ts ASKED_MAX'],

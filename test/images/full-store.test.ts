@@ -103,7 +103,7 @@ describe('a full store', () => {
     assert.throws(() => checkRootName({ tree, name: NAME }), FULL);
     const downloads = new DownloadQueue(DEFAULT_SETTINGS, systemClock);
     try {
-      const terms = { tree, downloads, nowMs: 0, onProgress: () => undefined };
+      const terms = { tree, downloads, nowMs: 0 };
       await assert.rejects(importImage(offerOf(undefined), terms), FULL);
       await assert.rejects(importImage(offerOf({ subarch: 'ga', kind: 'squashfs' }), terms), FULL);
     } finally {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assertOutside, RackError } from '../../src/errors.ts';
-import { AttemptFailure, type AttemptFault } from '../../src/images/download/fault.ts';
+import { type AttemptFault, DownloadError } from '../../src/images/download/fault.ts';
 import {
   deletionReason,
   downloadReason,
@@ -33,7 +33,7 @@ test('a reason names a file of the host without its directory, and a URL as it i
 
 test('a failed download keeps its code, without paths of the host', () => {
   const stalled: AttemptFault = { code: 'stalled', params: { host: 'h', seconds: 30 } };
-  const error = new RackError('source-failed', 'could not be downloaded', { cause: new AttemptFailure(stalled) });
+  const error = new RackError('source-failed', 'could not be downloaded', { cause: new DownloadError(stalled) });
   assert.deepEqual(failureReason(error), { code: 'download', params: { fault: stalled } });
   const room = { directory: '/srv/tree/images', freeBytes: 1, neededBytes: 2 };
   assert.deepEqual(downloadReason({ code: 'no-room', params: room }), {

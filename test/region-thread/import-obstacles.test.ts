@@ -90,12 +90,9 @@ describe('a run of imports', () => {
   test('continues after an error of its own in one import, whose stack is reported once', async () => {
     const spoil = (downloads: Downloads): Downloads => ({
       fetchDocument: (...of) => downloads.fetchDocument(...of),
-      add: (request) => {
-        if (request.name !== digestOf(BAD)) return downloads.add(request);
-        const none: readonly (() => void)[] = [];
-        // biome-ignore lint/style/noNonNullAssertion: the error is wanted
-        none[0]!();
-        return downloads.add(request);
+      fetch: async (request, terms) => {
+        if (request.name === digestOf(BAD)) throw new TypeError('x is not a function');
+        return downloads.fetch(request, terms);
       },
     });
     const odd = await sites.serve(
@@ -117,7 +114,7 @@ describe('a run of imports', () => {
   test('continues after an error of its own in the answer of one source', async () => {
     const odd = await sites.serve('odd', [diskProduct('odd', 'img')]);
     const spoil = (downloads: Downloads): Downloads => ({
-      add: (one) => downloads.add(one),
+      fetch: (...of) => downloads.fetch(...of),
       fetchDocument: async (request, signal) => {
         if (request.url.startsWith(odd.source.kind === 'simplestreams' ? odd.source.url : ''))
           throw new TypeError('x is not a function');
@@ -198,23 +195,11 @@ describe('a run of imports', () => {
     // The import that has the turn reads a FIFO, as one whose package manager hangs.
     const spoil = (downloads: Downloads): Downloads => ({
       fetchDocument: (...of) => downloads.fetchDocument(...of),
-      add: (request) => {
-        const download = downloads.add(request);
-        if (request.name !== kernel) return download;
-        download.cancel();
+      fetch: async (request, terms) => {
+        if (request.name !== kernel) return downloads.fetch(request, terms);
         fifo = join(request.directory, request.name);
         execFileSync('mkfifo', [fifo]);
-        const state = { kind: 'done', bytes: 15, digest: { algorithm: 'sha256', hex: kernel } } as const;
-        const none = (): void => undefined;
-        return {
-          request,
-          state,
-          growth: { bytes: 15 },
-          attempts: [],
-          cancel: none,
-          settled: async () => undefined,
-          watch: () => none,
-        };
+        return 15;
       },
     });
     const others = ['a', 'b'].map((os) =>

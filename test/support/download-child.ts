@@ -4,12 +4,11 @@ import { systemClock } from '../../src/clock.ts';
 import { DownloadQueue } from '../../src/images/download/queue.ts';
 import type { DownloadRequest } from '../../src/images/download/request.ts';
 import { DEFAULT_SETTINGS } from '../../src/images/download/settings.ts';
-import { whenAtRest } from './download-at-rest.ts';
+import { endOf } from './download-end.ts';
 
 const request: DownloadRequest = JSON.parse(process.argv[2] ?? '');
 const queue = new DownloadQueue(DEFAULT_SETTINGS, systemClock);
-const download = queue.add(request);
-const state = await whenAtRest(download);
-console.log(JSON.stringify({ state, attempts: download.attempts }));
+const state = await endOf(queue, request);
+console.log(JSON.stringify({ state }));
 await queue.close();
 process.exitCode = state.kind === 'done' ? 0 : 1;

@@ -90,7 +90,7 @@ export const unsignedStream = (more: Partial<StreamSource> = {}): StreamSource =
 
 /** Downloads of documents alone: the one at each URL. */
 export const documentsAt = (documentAt: (url: string) => object | Uint8Array): Downloads => ({
-  add: () => assert.fail('only documents are read'),
+  fetch: () => assert.fail('only documents are read'),
   fetchDocument: async ({ url }) => {
     const document = documentAt(url);
     return document instanceof Uint8Array ? document : Buffer.from(JSON.stringify(document));

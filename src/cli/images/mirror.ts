@@ -45,7 +45,7 @@ export async function mirrorImages(flags: MirrorFlags): Promise<number> {
         onPlan: ({ images, files }) => {
           if (!json) print(`${url} has ${counted(images, 'matching image')} with ${counted(files.length, 'file')}`);
         },
-        onDownload: (download) => reports.faults(download),
+        onState: (...of) => reports.fault(...of),
         onProgress: ({ bytes, total, bytesPerSecond }) => progress.step(bytes, total, bytesPerSecond),
         signal: stop.signal,
       },

@@ -195,11 +195,7 @@ export async function addBundle({ tree, file, fileName, onResult, ...terms }: Bu
       try {
         const workDir = ownPlace(tree, '.downloads');
         const done = { tree, downloads, signal, workDir, nowMs: clock.wallTimeMs(), isCopy: true, bundle };
-        const { added, ...facts } = await importFirstItem(
-          [offer],
-          { ...done, onProgress: () => undefined },
-          () => undefined,
-        );
+        const { added, ...facts } = await importFirstItem([offer], done, () => undefined);
         onResult({
           name,
           kind: added ? 'added' : 'there',

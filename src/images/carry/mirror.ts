@@ -22,12 +22,11 @@ import type { Clock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
-import { AttemptFailure, describeLastFault, prospectOf } from '../download/fault.ts';
+import { DownloadError, prospectOf } from '../download/fault.ts';
 import type { Downloads } from '../download/queue.ts';
-import type { Digest, Download } from '../download/request.ts';
+import type { Digest, DownloadRequest, DownloadState, OnState } from '../download/request.ts';
 import { tryLock } from '../file-lock.ts';
 import { makeDirectories, publishFile, removeEmpty, syncDirectory } from '../publication.ts';
-import { fetchFile as fetchWhole } from '../run/file-fetch.ts';
 import { asStoreError } from '../store-error.ts';
 import { heedStop, type MirrorFile, type MirrorPlan, type MirrorRequest, planMirror, stopped } from './mirror-plan.ts';
 
@@ -59,7 +58,7 @@ interface MirrorTerms {
   readonly clock: Pick<Clock, 'wallTimeMs'>;
   readonly onPlan: (plan: MirrorPlan) => void;
   readonly onProgress: (progress: MirrorProgress) => void;
-  readonly onDownload: (download: Download) => void;
+  readonly onState: OnState;
   readonly signal: AbortSignal;
 }
 
@@ -251,7 +250,7 @@ async function fetchFiles(
   if (errors.length > 0) throw errors[0];
   if (failures.length === 0) return late;
   const more = failures.length - SHOWN_FAILURES_MAX;
-  const rest = more > 0 ? [`${counted(more, 'further file')} could not be mirrored`] : [];
+  const rest = more > 0 ? [`${counted(more, 'further file')} could not be downloaded`] : [];
   const end = `fetched ${fetched} of ${counted(files.length, 'new file')}; the documents of the mirror stay as they were: repeat the command, or leave the files out with filters`;
   throw new RackError('source-failed', [...failures.slice(0, SHOWN_FAILURES_MAX), ...rest, end].join('\n'));
 }
@@ -269,12 +268,13 @@ const downloadName = ({ path, digest }: MirrorFile): string =>
 /** @returns undefined if it is there */
 async function fetchFile(
   file: MirrorFile,
-  { directory, downloads, signal, onDownload }: MirrorTerms,
+  { directory, downloads, signal, onState }: MirrorTerms,
   counter: ProgressCounter,
 ): Promise<Failure | undefined> {
   const { path, url, bytes, digest } = file;
   const own = join(directory, WORK);
   const request = {
+    title: path,
     urls: [url],
     bytes,
     digest,
@@ -282,23 +282,18 @@ async function fetchFile(
     directory: own,
     name: downloadName(file),
   };
-  let fetched: Download | undefined;
-  const note = (download: Download): void => {
-    fetched = download;
-    onDownload(download);
-    counter.note(download);
+  const note: OnState = (...of) => {
+    onState(...of);
+    counter.note(...of);
   };
   try {
-    await fetchWhole(request, path, { downloads, signal, onDownload: note });
+    await downloads.fetch(request, { signal, onState: note });
     return undefined;
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
     if (error.code === 'cancelled') throw stopped();
-    if (!(error.cause instanceof AttemptFailure)) throw error;
-    const { fault } = error.cause;
-    const text = `${path} could not be mirrored: ${describeLastFault(fault, fetched)}`;
-    if (prospectOf(fault) === 'never') throw new RackError('source-failed', text);
-    return { text, isOfFile: OF_FILE.has(fault.code) };
+    if (!(error instanceof DownloadError) || prospectOf(error.fault) === 'never') throw error;
+    return { text: error.message, isOfFile: OF_FILE.has(error.fault.code) };
   }
 }
 
@@ -327,7 +322,7 @@ class ProgressCounter {
     );
   }
 
-  note({ request: { name }, state }: Download): void {
+  note(state: DownloadState, { name }: DownloadRequest): void {
     if (state.kind === 'downloading') this.#rates.set(name, state.bytesPerSecond);
     else this.#rates.delete(name);
     if (state.kind !== 'downloading' && state.kind !== 'done') return;

@@ -214,7 +214,7 @@ async function copyOne(offers: Preferred<Offer>, { tree, downloads, clock, onPro
       nowMs: clock.wallTimeMs(),
       isCopy: true,
       workDir: ownPlace(tree, '.downloads'),
-      onProgress: (_, state) => {
+      onState: (state) => {
         if (state.kind === 'downloading') onProgress({ file, bytes: state.bytes, total: state.total, error: '' });
       },
     },

@@ -5,7 +5,7 @@
 
 import { type Clock, type Instant, later } from '../../clock.ts';
 import { osErrorCode } from '../../errors.ts';
-import { AttemptFailure, type AttemptFault, cleanSaid } from './fault.ts';
+import { type AttemptFault, cleanSaid, DownloadError } from './fault.ts';
 import { lengthOf } from './range-answer.ts';
 import type { DownloadSettings } from './settings.ts';
 import { sleepUntil } from './sleep-until.ts';
@@ -61,7 +61,7 @@ interface BodyTerms {
   readonly take: (bytes: Uint8Array, bytesPerSecond: number) => Promise<void> | void;
 }
 
-/** Reads a body. @returns false if the signal came first @throws AttemptFailure; the error of `take` */
+/** Reads a body. @returns false if the signal came first @throws DownloadError; the error of `take` */
 export async function readBody(
   answer: WebAnswer,
   { clock, bandwidth, settings }: BodyMeans,
@@ -73,7 +73,7 @@ export async function readBody(
   const most = Math.min(total ?? bytesMax, bytesMax);
   const expected = total ?? (lengthOf(answer.headers) === undefined ? undefined : at + (lengthOf(answer.headers) ?? 0));
   const fail = (fault: AttemptFault, cause?: unknown): never => {
-    throw new AttemptFailure(fault, cause);
+    throw new DownloadError(fault, cause);
   };
   const pieces = answer.body[Symbol.asyncIterator]();
   const rate = new Rate(clock.now());

@@ -6,7 +6,7 @@
 
 import { stat, statfs } from 'node:fs/promises';
 import { RESERVE_BYTES, ROOM_CHECK_BYTES } from '../blob-writing.ts';
-import { AttemptFailure } from './fault.ts';
+import { DownloadError } from './fault.ts';
 
 /** Reads the disk of a directory: its id, and its free bytes. Rejects with the system's error. */
 export type ReadDisk = (directory: string) => Promise<{ readonly disk: number; readonly freeBytes: number }>;
@@ -53,6 +53,6 @@ export class DiskRoom {
     const left = freeBytes - others.reduce((sum, { missing }) => sum + missing, 0);
     const neededBytes = bytes + RESERVE_BYTES;
     if (left >= neededBytes) return { disk };
-    throw new AttemptFailure({ code: 'no-room', params: { directory, freeBytes: Math.max(0, left), neededBytes } });
+    throw new DownloadError({ code: 'no-room', params: { directory, freeBytes: Math.max(0, left), neededBytes } });
   }
 }

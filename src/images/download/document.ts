@@ -4,7 +4,7 @@
 //    kept in memory.
 
 import { type BodyMeans, readBody } from './body.ts';
-import { AttemptFailure } from './fault.ts';
+import { DownloadError } from './fault.ts';
 import { planBody } from './range-answer.ts';
 import { sleepUntil } from './sleep-until.ts';
 import { type SourceHealth, SourcePlan } from './source-plan.ts';
@@ -25,7 +25,7 @@ interface DocumentMeans extends BodyMeans {
 
 /**
  * @returns undefined if the signal came first
- * @throws RackError `bad-argument` for an invalid URL; AttemptFailure, that of the last attempt
+ * @throws RackError `bad-argument` for an invalid URL; DownloadError, that of the last attempt
  */
 export async function fetchDocument(
   { url: text, bytesMax }: DocumentRequest,
@@ -36,7 +36,7 @@ export async function fetchDocument(
   const url = parseWebUrl(text);
   const roundsMax = Math.min(settings.roundsMax, ROUNDS_MAX);
   const plan = new SourcePlan([url], health, clock, { ...settings, roundsMax });
-  let last: AttemptFailure | undefined;
+  let last: DownloadError | undefined;
   while (!signal.aborted) {
     const step = plan.next();
     if (step.kind === 'give-up') throw last ?? new Error('a plan gave up before any attempt');
@@ -49,7 +49,7 @@ export async function fetchDocument(
       if (bytes !== undefined) plan.succeeded(url);
       return bytes;
     } catch (error) {
-      if (!(error instanceof AttemptFailure)) throw error;
+      if (!(error instanceof DownloadError)) throw error;
       plan.failed(url, error.fault, 0);
       last = error;
     }

@@ -10,25 +10,25 @@
 // 1. The file appears under its name only when its size and digest are right and its bytes are on disk.
 // 2. A file with a wrong digest is discarded. If one source alone sent it, the second wrong file excludes that source;
 //    if several did, each must deliver the whole file alone from then on.
-// 3. `cancel` changes the state at once; later results are ignored.
+// 3. After the signal, no state is reported.
 // 4. During an attempt, space is reserved for the missing bytes, and for a copy that is made of the file.
 
-import type { Clock, Instant, Timer } from '../../clock.ts';
-import { osErrorCode } from '../../errors.ts';
+import type { Clock, Timer } from '../../clock.ts';
+import { osErrorCode, RackError } from '../../errors.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { RESERVE_BYTES } from '../blob-writing.ts';
 import { type BodyMeans, readBody } from './body.ts';
 import type { DiskRoom } from './disk-room.ts';
-import { ATTEMPTS_KEPT_MAX, AttemptFailure, type AttemptFault, cleanFault, cleanSaid } from './fault.ts';
+import { type AttemptFault, cleanFault, cleanSaid, DownloadError, describeLastFault } from './fault.ts';
 import { isFinished, PartFile, partFiles, partPath, removeFiles } from './part-file.ts';
 import { planBody, rangeFields, type Wanted } from './range-answer.ts';
-import { type Attempt, type Download, type DownloadRequest, type DownloadState, isAtRest } from './request.ts';
+import type { DownloadRequest, DownloadState, OnState } from './request.ts';
 import { sleepUntil } from './sleep-until.ts';
 import { type SourceHealth, SourcePlan } from './source-plan.ts';
 import { freeUnheldParts } from './unheld-parts.ts';
 import { parseWebUrl, shownUrl, type WebAnswer, type WebClient } from './web-client.ts';
 
-/** How often watchers hear of new bytes; other changes are reported at once. */
+/** How often new bytes are reported; other changes are at once. */
 const PROGRESS_MS = 100;
 
 export interface DownloadMeans extends BodyMeans {
@@ -37,140 +37,122 @@ export interface DownloadMeans extends BodyMeans {
   readonly health: SourceHealth;
 }
 
-export class FileDownload implements Download {
-  readonly request: DownloadRequest;
+export class FileDownload {
+  readonly #request: DownloadRequest;
   readonly #means: DownloadMeans;
   readonly #clock: Clock;
+  readonly #signal: AbortSignal;
+  readonly #onState: OnState;
   readonly #plan: SourcePlan;
-  readonly #attempts: Attempt[] = [];
-  readonly #watchers = new Set<() => void>();
-  readonly #stop = new AbortController();
-  readonly #work: Promise<void>;
   /** Sources that sent a wrong range: they are asked for the whole file. */
   readonly #rangeless = new Set<string>();
   readonly #suspects = new Set<string>();
   /** The URLs of the kept bytes; `an earlier run` if unknown. */
   readonly #contributors = new Set<string>();
-  #state: DownloadState;
   #report: Timer | undefined;
-  #bytes = 0;
+  #failures = 0;
+  /** Of the last attempt. */
+  #reason: AttemptFault | undefined;
   #mayMix = true;
 
-  constructor(request: DownloadRequest, means: DownloadMeans) {
+  constructor(request: DownloadRequest, means: DownloadMeans, signal: AbortSignal, onState: OnState) {
     const { clock, health, settings } = means;
-    this.request = request;
+    this.#request = request;
     this.#means = means;
     this.#clock = clock;
+    this.#signal = signal;
+    this.#onState = onState;
     this.#plan = new SourcePlan(request.urls.map(parseWebUrl), health, clock, settings);
-    this.#state = { kind: 'waiting', since: clock.now(), nextAt: undefined, reason: undefined };
-    this.#work = this.#run();
-  }
-
-  get state(): DownloadState {
-    return this.#state;
-  }
-
-  get growth(): { readonly bytes: number } {
-    return { bytes: this.#bytes };
-  }
-
-  get attempts(): readonly Attempt[] {
-    return this.#attempts;
-  }
-
-  cancel(): void {
-    if (isAtRest(this.#state)) return;
-    this.#set({ kind: 'cancelled' });
-    this.#stop.abort();
-  }
-
-  settled(): Promise<void> {
-    return this.#work;
-  }
-
-  watch(listener: () => void): () => void {
-    this.#watchers.add(listener);
-    return () => void this.#watchers.delete(listener);
   }
 
   #set(state: DownloadState): void {
-    if (isAtRest(this.#state)) return;
-    this.#state = state;
     this.#report?.cancel();
     this.#report = undefined;
-    for (const watcher of [...this.#watchers]) watcher();
+    if (!this.#signal.aborted) this.#onState(state, this.#request);
   }
 
   #setSoon(make: () => DownloadState): void {
     this.#report ??= this.#clock.schedule(PROGRESS_MS, () => this.#set(make()));
   }
 
-  /** Rejects only for a bug. */
-  async #run(): Promise<void> {
-    const { signal } = this.#stop;
+  /** @returns the bytes of the file @throws DownloadError, RackError `cancelled` */
+  async run(): Promise<number> {
+    const request = this.#request;
     let part: PartFile | undefined;
     try {
-      const bytes = await isFinished(this.request);
-      if (bytes !== undefined) {
-        this.#bytes = bytes;
-        return this.#set({ kind: 'done', bytes, digest: this.request.digest });
+      const present = await isFinished(request);
+      if (present !== undefined) {
+        this.#set({ kind: 'done', bytes: present });
+        return present;
       }
-      part = await PartFile.open(this.request);
-      if (part.bytes > 0) await this.#rehash(part, signal);
-      while (!isAtRest(this.#state)) await this.#step(part, signal);
+      part = await PartFile.open(request);
+      if (part.bytes > 0) await this.#rehash(part);
+      while (!this.#signal.aborted) if (await this.#step(part)) return part.bytes;
     } catch (error) {
-      this.#set({ kind: 'failed', reason: this.#diskFault(error) });
+      const reason = this.#faultOf(error);
+      if (!this.#signal.aborted) {
+        this.#set({ kind: 'failed', reason });
+        const why = describeLastFault(reason, { attempts: this.#failures, bytes: part?.bytes ?? 0 });
+        throw new DownloadError(reason, error, `${request.title} could not be downloaded: ${why}`);
+      }
     } finally {
+      this.#report?.cancel();
       // If closing fails, an earlier write has already reported why.
       await part?.close().catch(() => undefined);
-      if (part?.bytes === 0) await removeFiles(partFiles(this.request)).catch(() => undefined);
+      if (part?.bytes === 0) await removeFiles(partFiles(request)).catch(() => undefined);
     }
+    throw new RackError('cancelled', 'the import was stopped');
   }
 
-  async #rehash(part: PartFile, signal: AbortSignal): Promise<void> {
+  async #rehash(part: PartFile): Promise<void> {
     const total = part.kept?.total;
     this.#contributors.add('an earlier run').add(part.source ?? '');
     this.#set({ kind: 'verifying', bytes: 0, total });
-    const isWhole = await part.rehash(signal, (bytes) => this.#setSoon(() => ({ kind: 'verifying', bytes, total })));
-    if (!isWhole && !signal.aborted) await part.drop();
-    this.#bytes = part.bytes;
+    const onProgress = (bytes: number): void => this.#setSoon(() => ({ kind: 'verifying', bytes, total }));
+    const isWhole = await part.rehash(this.#signal, onProgress);
+    if (!isWhole && !this.#signal.aborted) await part.drop();
   }
 
-  async #step(part: PartFile, signal: AbortSignal): Promise<void> {
-    const total = this.request.bytes ?? part.kept?.total;
-    if (part.bytes > 0 && part.bytes === total) return this.#verify(part, undefined, this.#clock.now());
+  /** @returns true if the file is whole, and under its name */
+  async #step(part: PartFile): Promise<boolean> {
+    const total = this.#request.bytes ?? part.kept?.total;
+    const reason = this.#reason;
+    if (part.bytes > 0 && part.bytes === total) {
+      if (reason !== undefined) this.#set({ kind: 'waiting', nextAt: undefined, reason });
+      return this.#verify(part, undefined);
+    }
     const step = this.#plan.next(part.source);
-    const reason = this.#attempts.at(-1)?.fault;
     if (step.kind === 'give-up') {
       if (reason === undefined) throw new Error('a plan gave up before any attempt');
-      return this.#set({ kind: 'failed', reason });
+      throw new DownloadError(reason);
     }
-    const nextAt = step.kind === 'wait' ? step.until : undefined;
-    this.#set({ kind: 'waiting', since: this.#clock.now(), nextAt, reason });
-    if (step.kind === 'wait') return sleepUntil(step.until, this.#clock, signal);
+    this.#set({ kind: 'waiting', nextAt: step.kind === 'wait' ? step.until : undefined, reason });
+    if (step.kind === 'wait') {
+      await sleepUntil(step.until, this.#clock, this.#signal);
+      return false;
+    }
     const { url } = step;
-    const at = this.#clock.now();
     this.#set({ kind: 'connecting', url: shownUrl(url) });
     try {
-      if (await this.#attempt(part, url, signal)) await this.#verify(part, url, at);
+      return (await this.#attempt(part, url)) && (await this.#verify(part, url));
     } catch (error) {
-      if (!(error instanceof AttemptFailure)) throw error;
-      if (signal.aborted) return;
-      const fault = withUrl(error.fault, url);
-      this.#note(at, fault);
+      if (!(error instanceof DownloadError)) throw error;
+      if (this.#signal.aborted) return false;
+      const fault = this.#note(this.#withUrl(error.fault, url));
       if (fault.code === 'no-room') throw error;
       if (fault.code === 'range-wrong') this.#rangeless.add(url.href);
       this.#plan.failed(url, fault, part.bytes);
+      return false;
     }
   }
 
   /** @returns true if the part is the whole file; false if the signal came first */
-  async #attempt(part: PartFile, url: URL, signal: AbortSignal): Promise<boolean> {
+  async #attempt(part: PartFile, url: URL): Promise<boolean> {
     for (let isFirst = true; ; isFirst = false) {
-      const { bytes, bytesMax } = this.request;
+      const { bytes, bytesMax } = this.#request;
       const wanted: Wanted = { from: part.bytes, kept: part.kept, mayMix: this.#mayMix, bytes, bytesMax };
       const fields = (asked: URL) => (this.#rangeless.has(url.href) ? {} : rangeFields(asked, wanted));
-      const answer = await this.#means.web.open(url, fields, signal);
+      const answer = await this.#means.web.open(url, fields, this.#signal);
       if (answer === undefined) return false;
       try {
         const { status, headers } = answer;
@@ -183,10 +165,10 @@ export class FileDownload implements Download {
         if (plan.kind === 'body') {
           await part.begin(plan.file, url.href);
           this.#contributors.add(url.href);
-          return await this.#read(part, answer, plan.at, plan.file.total, url, signal);
+          return await this.#read(part, answer, plan.at, plan.file.total, url);
         }
         // Without kept bytes the second request has no range, so its answer should differ.
-        if (!isFirst) throw new AttemptFailure({ code: 'range-wrong', params: { host: url.host, from: 0, range: '' } });
+        if (!isFirst) throw new DownloadError({ code: 'range-wrong', params: { host: url.host, from: 0, range: '' } });
       } finally {
         answer.close();
       }
@@ -194,15 +176,8 @@ export class FileDownload implements Download {
   }
 
   /** @param at the offset of the body in the file */
-  async #read(
-    part: PartFile,
-    answer: WebAnswer,
-    at: number,
-    total: number | undefined,
-    url: URL,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    const { bytesMax, isConverted = false } = this.request;
+  async #read(part: PartFile, answer: WebAnswer, at: number, total: number | undefined, url: URL): Promise<boolean> {
+    const { bytesMax, isConverted = false } = this.#request;
     const reservation = await this.#reserve((total ?? part.bytes) - part.bytes + (isConverted ? (total ?? 0) : 0));
     let surplus = part.bytes - at;
     const show = (bytesPerSecond: number): DownloadState => {
@@ -212,13 +187,12 @@ export class FileDownload implements Download {
       const skipped = Math.min(surplus, bytes.length);
       surplus -= skipped;
       await part.append(viewBytes(bytes, skipped));
-      this.#bytes = part.bytes;
       await reservation.wrote(bytes.length - skipped);
       this.#setSoon(() => show(bytesPerSecond));
     };
     this.#set(show(0));
     try {
-      return await readBody(answer, this.#means, { at, total, bytesMax, take }, signal);
+      return await readBody(answer, this.#means, { at, total, bytesMax, take }, this.#signal);
     } finally {
       reservation.release();
     }
@@ -226,46 +200,50 @@ export class FileDownload implements Download {
 
   /** Reserves space; if the disk lacks it, removes files that nobody downloads any more. */
   async #reserve(bytes: number): ReturnType<DiskRoom['reserve']> {
-    const { directory, isHeld = false } = this.request;
+    const { directory, isHeld = false } = this.#request;
     try {
       return await this.#means.room.reserve(directory, bytes);
     } catch (error) {
-      if (!(isHeld && error instanceof AttemptFailure && error.fault.code === 'no-room')) throw error;
+      if (!(isHeld && error instanceof DownloadError && error.fault.code === 'no-room')) throw error;
       const { neededBytes, freeBytes } = error.fault.params;
       await freeUnheldParts(directory, neededBytes - freeBytes, this.#clock.wallTimeMs());
       return this.#means.room.reserve(directory, bytes);
     }
   }
 
-  #note(at: Instant, fault: AttemptFault | undefined): void {
-    this.#attempts.push({ at, fault });
-    if (this.#attempts.length > ATTEMPTS_KEPT_MAX) this.#attempts.shift();
+  #note(fault: AttemptFault): AttemptFault {
+    this.#failures += 1;
+    this.#reason = fault;
+    return fault;
   }
 
-  /** @param url undefined: the kept part was whole */
-  async #verify(part: PartFile, url: URL | undefined, at: Instant): Promise<void> {
-    const { digest } = this.request;
+  #withUrl(fault: AttemptFault, { origin, pathname }: URL): AttemptFault {
+    if (fault.code !== 'http-refused') return fault;
+    const { mirrorKey } = this.#request;
+    return cleanFault({ ...fault, params: { ...fault.params, url: `${origin}${pathname}`, mirrorKey } });
+  }
+
+  /** @param url undefined: the kept part was whole @returns false if it is dropped */
+  async #verify(part: PartFile, url: URL | undefined): Promise<boolean> {
     const { bytes } = part;
     this.#set({ kind: 'verifying', bytes, total: bytes });
     const found = part.digest();
-    if (digest.hex !== found) return this.#refuse(part, url, at, found);
-    await part.publish();
-    this.#bytes = bytes;
-    if (url !== undefined) {
-      this.#note(at, undefined);
-      this.#plan.succeeded(url);
+    if (this.#request.digest.hex !== found) {
+      await this.#refuse(part, url, found);
+      return false;
     }
-    this.#set({ kind: 'done', bytes, digest });
+    await part.publish();
+    if (url !== undefined) this.#plan.succeeded(url);
+    this.#set({ kind: 'done', bytes });
+    return true;
   }
 
-  async #refuse(part: PartFile, url: URL | undefined, at: Instant, found: string): Promise<void> {
-    const { algorithm, hex: expected } = this.request.digest;
+  async #refuse(part: PartFile, url: URL | undefined, found: string): Promise<void> {
+    const { algorithm, hex: expected } = this.#request.digest;
     const [only = '', ...others] = this.#contributors;
     const host = url?.host ?? URL.parse(part.source ?? '')?.host ?? '';
-    const fault = cleanFault({ code: 'digest-wrong', params: { host, algorithm, expected, found } });
-    this.#note(at, fault);
+    const fault = this.#note(cleanFault({ code: 'digest-wrong', params: { host, algorithm, expected, found } }));
     await part.drop();
-    this.#bytes = 0;
     if (url !== undefined) this.#plan.failed(url, fault, 0);
     if (others.length > 0) this.#mayMix = false;
     else if (this.#suspects.has(only)) this.#plan.exclude(only);
@@ -273,18 +251,14 @@ export class FileDownload implements Download {
     this.#contributors.clear();
   }
 
-  #diskFault(error: unknown): AttemptFault {
-    if (error instanceof AttemptFailure) return error.fault;
-    const path = partPath(this.request);
+  /** @throws any error that is no fault of a source or of the disk */
+  #faultOf(error: unknown): AttemptFault {
+    if (error instanceof DownloadError) return error.fault;
+    const path = partPath(this.#request);
     const code = osErrorCode(error);
     if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) throw error;
-    const { directory } = this.request;
+    const { directory } = this.#request;
     if (code === 'ENOSPC') return { code: 'no-room', params: { directory, freeBytes: 0, neededBytes: RESERVE_BYTES } };
     return { code: 'disk-failed', params: { path, said: cleanSaid(error) } };
   }
 }
-
-const withUrl = (fault: AttemptFault, { origin, pathname }: URL): AttemptFault =>
-  fault.code === 'http-refused'
-    ? cleanFault({ ...fault, params: { ...fault.params, url: `${origin}${pathname}` } })
-    : fault;

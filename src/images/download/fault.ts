@@ -2,15 +2,14 @@
 // remedy.
 //
 // 1. Never change the meaning of a code or parameter: other threads and stored states contain them.
-// 2. Every text of an AttemptFailure is clean and bounded: a server chooses redirects and fields.
+// 2. Every text of a DownloadError is clean and bounded: a server chooses redirects and fields.
 // 3. No parameter contains the password of a URL.
 
 import { cleanText } from '../../clean-text.ts';
 import { counted, mebibytes } from '../../counted.ts';
-import { errorText } from '../../errors.ts';
+import { errorText, RackError } from '../../errors.ts';
 
 const SAID_CHARACTERS_MAX = 200;
-export const ATTEMPTS_KEPT_MAX = 16;
 
 type OfHost = { readonly host: string };
 type Said = { readonly said: string };
@@ -276,17 +275,16 @@ const OF_NETWORK: ReadonlySet<string> = new Set<AttemptFault['code']>([
 
 /** The code of a fault of the network; undefined: the error has another reason. */
 export function networkFault(error: unknown): string | undefined {
-  if (error instanceof AttemptFailure) return OF_NETWORK.has(error.fault.code) ? error.fault.code : undefined;
+  if (error instanceof DownloadError) return OF_NETWORK.has(error.fault.code) ? error.fault.code : undefined;
   return error instanceof Error ? networkFault(error.cause) : undefined;
 }
 
-/** Thrown within an attempt. */
-export class AttemptFailure extends Error {
+/** The fault of an attempt, or of the last one: then with a message for people. */
+export class DownloadError extends RackError {
   readonly fault: AttemptFault;
 
-  constructor(fault: AttemptFault, cause?: unknown) {
-    super(fault.code, { cause });
-    this.name = 'AttemptFailure';
+  constructor(fault: AttemptFault, cause?: unknown, message: string = fault.code) {
+    super('source-failed', message, { cause });
     this.fault = cleanFault(fault);
   }
 }
@@ -301,8 +299,9 @@ export function describeAttemptFault<Of extends Code>({ code, params }: AttemptF
 }
 
 interface FailedDownload {
-  readonly attempts: readonly unknown[];
-  readonly growth: { readonly bytes: number };
+  readonly attempts: number;
+  /** What is kept. */
+  readonly bytes: number;
 }
 
 /**
@@ -313,14 +312,11 @@ export function describeLastFault<Of extends Code>(
   { code, params }: AttemptFault<Of>,
   failed?: FailedDownload,
 ): string {
-  const gaveUp = `Rackboot gave up${failed === undefined ? '' : ` after ${attempts(failed.attempts.length)}`}`;
-  const bytes = failed?.growth.bytes ?? 0;
+  const gaveUp = `Rackboot gave up${failed === undefined ? '' : ` after ${counted(Math.max(1, failed.attempts), 'attempt')}`}`;
+  const bytes = failed?.bytes ?? 0;
   const kept =
     bytes === 0 ? 'repeat the command later' : `it keeps ${mebibytes(bytes)}: repeat the command to continue`;
   const stops = `${gaveUp}; ${kept}`;
   const discarded = `the site's file does not match its list. ${gaveUp}; repeat the command later, or use another source`;
   return WORDS[code].words(params, { again: stops, fromThere: stops, whole: stops, discarded });
 }
-
-const attempts = (kept: number): string =>
-  kept >= ATTEMPTS_KEPT_MAX ? `${counted(kept, 'attempt')} or more` : counted(Math.max(1, kept), 'attempt');

@@ -2,17 +2,15 @@
 //
 // 1. At most `filesOfHostMax` files are fetched from one host at a time; all share one bandwidth limit.
 // 2. The failures of servers are remembered as long as the queue.
-// 3. A download that is not at rest, and an awaited document, keep the process alive, even between attempts.
+// 3. An awaited file or document keeps the process alive, even between attempts.
 
-import { join } from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Clock } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
 import { Bandwidth } from './body.ts';
 import { DiskRoom, type ReadDisk, readHostDisk } from './disk-room.ts';
 import { type DocumentRequest, fetchDocument } from './document.ts';
 import { type DownloadMeans, FileDownload } from './download.ts';
-import type { Download, DownloadRequest } from './request.ts';
+import type { DownloadRequest, OnState } from './request.ts';
 import type { DownloadSettings, ProxySettings } from './settings.ts';
 import { SourceHealth } from './source-plan.ts';
 import { WebClient } from './web-client.ts';
@@ -20,18 +18,26 @@ import { WebClient } from './web-client.ts';
 /** Documents do not wait for files. */
 const DOCUMENTS_OF_HOST_MAX = 4;
 
+interface FetchTerms {
+  /** What has arrived stays. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onState?: OnState | undefined;
+}
+
 export interface Downloads {
-  add(request: DownloadRequest): Download;
+  /**
+   * Resolves when the file is verified. Only this download may write it: the caller holds it.
+   * @returns its bytes @throws DownloadError, RackError `cancelled`, `bad-argument` for an invalid URL
+   */
+  fetch(request: DownloadRequest, terms?: FetchTerms): Promise<number>;
   fetchDocument(request: DocumentRequest, signal?: AbortSignal): Promise<Uint8Array | undefined>;
 }
 
 export class DownloadQueue implements Downloads {
   readonly #means: DownloadMeans;
   readonly #documents: { readonly web: WebClient; readonly health: SourceHealth };
-  readonly #open = new Map<string, FileDownload>();
   readonly #closing = new AbortController();
-  /** Downloads that are not at rest, and awaited documents. */
-  #awaited = 0;
+  readonly #awaited = new Set<Promise<unknown>>();
   #keepsAlive: MessagePort | undefined;
 
   constructor(settings: DownloadSettings, clock: Clock, readDisk: ReadDisk = readHostDisk) {
@@ -46,19 +52,16 @@ export class DownloadQueue implements Downloads {
     this.#documents = { web: new WebClient(settings, DOCUMENTS_OF_HOST_MAX), health: new SourceHealth() };
   }
 
-  add(request: DownloadRequest): FileDownload {
-    const place = join(request.directory, request.name);
-    if (this.#open.has(place))
-      throw new RackError('already-exists', `${place} is being downloaded: wait for it, or cancel it first`);
-    const download = new FileDownload(request, this.#means);
-    this.#open.set(place, download);
-    void this.#keepAlive(download.settled().finally(() => this.#open.delete(place)));
-    return download;
+  async fetch(request: DownloadRequest, { signal, onState = () => undefined }: FetchTerms = {}): Promise<number> {
+    return this.#awaiting(new FileDownload(request, this.#means, this.#either(signal), onState).run());
   }
 
   fetchDocument(request: DocumentRequest, signal?: AbortSignal): Promise<Uint8Array | undefined> {
-    const either = AbortSignal.any([this.#closing.signal, ...(signal === undefined ? [] : [signal])]);
-    return this.#keepAlive(fetchDocument(request, { ...this.#means, ...this.#documents }, either));
+    return this.#awaiting(fetchDocument(request, { ...this.#means, ...this.#documents }, this.#either(signal)));
+  }
+
+  #either(signal: AbortSignal | undefined): AbortSignal {
+    return AbortSignal.any([this.#closing.signal, ...(signal === undefined ? [] : [signal])]);
   }
 
   /** Sets the bandwidth of all downloads together; undefined: unlimited. */
@@ -73,20 +76,18 @@ export class DownloadQueue implements Downloads {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    const all = [...this.#open.values()];
-    for (const download of all) download.cancel();
-    await Promise.all(all.map((download) => download.settled()));
+    await Promise.allSettled(this.#awaited);
   }
 
   /** An open port with a listener keeps the process alive. */
-  async #keepAlive<T>(work: Promise<T>): Promise<T> {
-    this.#awaited += 1;
+  async #awaiting<T>(work: Promise<T>): Promise<T> {
+    this.#awaited.add(work);
     this.#keepsAlive ??= new MessageChannel().port1.on('message', () => undefined);
     try {
       return await work;
     } finally {
-      this.#awaited -= 1;
-      if (this.#awaited === 0) {
+      this.#awaited.delete(work);
+      if (this.#awaited.size === 0) {
         this.#keepsAlive.close();
         this.#keepsAlive = undefined;
       }

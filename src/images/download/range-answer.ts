@@ -12,7 +12,7 @@
 // 4. A document, which has no digest, must show its end: by a length or by chunks.
 
 import { z } from 'zod';
-import { AttemptFailure, type AttemptFault } from './fault.ts';
+import { type AttemptFault, DownloadError } from './fault.ts';
 import type { AnswerHeaders } from './web-client.ts';
 
 /** A Last-Modified this much older than the Date is strong (RFC 9110 §8.8.2.2), in milliseconds. */
@@ -65,17 +65,17 @@ export function rangeFields(url: URL, { from, kept, mayMix }: Wanted): Readonly<
   return kept.validator === undefined ? range : { ...range, 'If-Range': kept.validator.value };
 }
 
-/** @throws AttemptFailure */
+/** @throws DownloadError */
 export function planBody(head: AnswerHead, wanted: Wanted): BodyPlan {
   const { status } = head;
   if (status === 416 && wanted.from > 0) return planUnsatisfied(head, wanted);
   if (status === 206 && wanted.from > 0) return planRange(head, wanted);
-  if (status !== 200) throw new AttemptFailure(statusFault(head));
+  if (status !== 200) throw new DownloadError(statusFault(head));
   const host = head.url.host;
   refuseEncoded(head);
   const total = lengthOf(head.headers);
   if (wanted.isDocument === true && total === undefined && head.headers['transfer-encoding'] === undefined) {
-    throw new AttemptFailure({ code: 'length-unknown', params: { host } });
+    throw new DownloadError({ code: 'length-unknown', params: { host } });
   }
   checkSize(host, total, wanted);
   const file = { place: placeOfUrl(head.url), validator: validatorOf(head.headers), total: total ?? wanted.bytes };
@@ -97,7 +97,7 @@ function planRange(head: AnswerHead, wanted: Wanted): BodyPlan {
   const [at, end] = [Number(first), Number(last) + 1];
   const total = whole === '*' ? (wanted.kept?.total ?? wanted.bytes) : Number(whole);
   if (first === '' || at > wanted.from || end <= at || (total !== undefined && end > total)) {
-    throw new AttemptFailure({
+    throw new DownloadError({
       code: 'range-wrong',
       params: { host: url.host, from: wanted.from, range: cleanRange(said) },
     });
@@ -122,10 +122,10 @@ const cleanRange = (said: string | undefined): string => /^bytes [\d*/-]{1,64}$/
 function checkSize(host: string, bytes: number | undefined, wanted: Wanted): void {
   if (bytes === undefined) return;
   if (wanted.bytes !== undefined && bytes !== wanted.bytes) {
-    throw new AttemptFailure({ code: 'size-wrong', params: { host, expectedBytes: wanted.bytes, bytes } });
+    throw new DownloadError({ code: 'size-wrong', params: { host, expectedBytes: wanted.bytes, bytes } });
   }
   if (bytes > wanted.bytesMax) {
-    throw new AttemptFailure({ code: 'too-large', params: { host, bytesMax: wanted.bytesMax } });
+    throw new DownloadError({ code: 'too-large', params: { host, bytesMax: wanted.bytesMax } });
   }
 }
 
@@ -156,7 +156,7 @@ function refuseEncoded({ headers, url }: AnswerHead): void {
   if (encoding === '' || encoding === 'identity') return;
   // Quirk: Apache with `AddEncoding x-gzip .gz` announces this encoding for every such file, and sends it unchanged.
   if (ENCODED_FILES.some(([known, ending]) => known.test(encoding) && ending.test(url.pathname))) return;
-  throw new AttemptFailure({
+  throw new DownloadError({
     code: 'encoded',
     params: { host: url.host, encoding: /^[a-z-]{1,16}$/.exec(encoding)?.[0] ?? 'unknown' },
   });

@@ -1,9 +1,9 @@
 // A file to fetch, and the states of its download.
 //
-//                 ┌────────────── a fault, and a source is left ───────────────┐
-//                 ▼                                                            │
-//   add ─▶ waiting ─▶ connecting ─▶ downloading ─▶ verifying ─▶ done           │
-//                          └──────────────┴─────────────┴──────────────────────┴─▶ failed          cancel, in any of these ─▶ cancelled
+//               ┌────────────── a fault, and a source is left ─────────────────┐
+//               ▼                                                                │
+//            waiting ─▶ connecting ─▶ downloading ─▶ verifying ─▶ done           │
+//                          └──────────────┴─────────────┴────────────────────────┴─▶ failed
 //
 // `verifying` also comes first, while the kept part of an earlier run is read.
 
@@ -19,6 +19,8 @@ export interface Digest {
 }
 
 export interface DownloadRequest {
+  /** For whom it is, in errors. */
+  readonly title: string;
   /** At least one; earlier ones are tried first, unless their servers have failed lately. */
   readonly urls: readonly string[];
   /** True if the caller holds the file: a full disk gets room from parts that nobody holds. */
@@ -32,16 +34,13 @@ export interface DownloadRequest {
   readonly name: string;
   /** True if the disk also needs room for a copy of equal size. */
   readonly isConverted?: boolean | undefined;
+  /** The configuration key of the mirror. */
+  readonly mirrorKey?: string | undefined;
 }
 
 export type DownloadState =
-  /** @param nextAt undefined: at once @param reason the last fault, if any */
-  | {
-      readonly kind: 'waiting';
-      readonly since: Instant;
-      readonly nextAt: Instant | undefined;
-      readonly reason: AttemptFault | undefined;
-    }
+  /** @param nextAt undefined: at once @param reason the last fault, if any: each is another object */
+  | { readonly kind: 'waiting'; readonly nextAt: Instant | undefined; readonly reason: AttemptFault | undefined }
   | { readonly kind: 'connecting'; readonly url: string }
   /** @param bytes on this host, from earlier attempts, too @param total undefined: unknown */
   | {
@@ -52,32 +51,9 @@ export type DownloadState =
       readonly bytesPerSecond: number;
     }
   | { readonly kind: 'verifying'; readonly bytes: number; readonly total: number | undefined }
-  | { readonly kind: 'done'; readonly bytes: number; readonly digest: Digest }
+  | { readonly kind: 'done'; readonly bytes: number }
   /** No source is left. The part is kept for a later download. */
-  | { readonly kind: 'failed'; readonly reason: AttemptFault }
-  | { readonly kind: 'cancelled' };
+  | { readonly kind: 'failed'; readonly reason: AttemptFault };
 
-/** States that a download never leaves. */
-export const isAtRest = ({ kind }: DownloadState): boolean =>
-  kind === 'done' || kind === 'failed' || kind === 'cancelled';
-
-export interface Attempt {
-  readonly at: Instant;
-  /** Undefined: it completed the file. */
-  readonly fault: AttemptFault | undefined;
-}
-
-export interface Download {
-  readonly request: DownloadRequest;
-  readonly state: DownloadState;
-  /** In bytes that this host has. */
-  readonly growth: { readonly bytes: number };
-  /** The oldest first. */
-  readonly attempts: readonly Attempt[];
-  /** Has no effect on a download at rest. */
-  cancel(): void;
-  /** Resolves when its files are closed; until then, it may write the part. */
-  settled(): Promise<void>;
-  /** Calls `listener` after each change; for new bytes at most ten times a second. @returns a function that ends the calls */
-  watch(listener: () => void): () => void;
-}
+/** Called at each change of a state; for new bytes at most ten times a second. */
+export type OnState = (state: DownloadState, request: DownloadRequest) => void;

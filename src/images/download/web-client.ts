@@ -16,7 +16,7 @@ import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { cleanText, withoutUser } from '../../clean-text.ts';
 import { errorText, isTlsError, osErrorCode, RackError } from '../../errors.ts';
-import { AttemptFailure, type AttemptFault, cleanSaid, type TlsTrouble } from './fault.ts';
+import { type AttemptFault, cleanSaid, DownloadError, type TlsTrouble } from './fault.ts';
 import type { DownloadSettings, ProxySettings } from './settings.ts';
 
 const REDIRECTS_MAX = 8;
@@ -85,7 +85,7 @@ export class WebClient {
 
   /**
    * Follows redirects. @returns undefined if the signal came first, which later also ends the body
-   * @throws AttemptFailure
+   * @throws DownloadError
    */
   async open(
     first: URL,
@@ -100,7 +100,7 @@ export class WebClient {
       if (answer === undefined || !REDIRECTS.includes(answer.status) || location === undefined) return answer;
       answer.close();
       if (redirects >= REDIRECTS_MAX)
-        throw new AttemptFailure({ code: 'redirect-endless', params: { host: first.host, max: REDIRECTS_MAX } });
+        throw new DownloadError({ code: 'redirect-endless', params: { host: first.host, max: REDIRECTS_MAX } });
       url = redirectedUrl(url, location);
     }
   }
@@ -131,15 +131,15 @@ export class WebClient {
       const { statusCode, headers, body } = await request(url, { ...options, dispatcher });
       body.on('error', () => undefined);
       if (statusCode === 407)
-        throw new AttemptFailure({ code: 'proxy-password', params: { proxy: this.#proxyFor(url) } });
+        throw new DownloadError({ code: 'proxy-password', params: { proxy: this.#proxyFor(url) } });
       const single = Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]);
       return { url, status: statusCode, headers: Object.fromEntries(single), body, close: () => void body.destroy() };
     } catch (error) {
       if (signal.aborted) return undefined;
-      if (error instanceof AttemptFailure) throw error;
+      if (error instanceof DownloadError) throw error;
       if (ending.signal.aborted)
-        throw new AttemptFailure({ code: 'bad-answer', params: { host: url.host, said: 'HTTP 1xx' } }, error);
-      throw new AttemptFailure(this.#faultOf(error, url), error);
+        throw new DownloadError({ code: 'bad-answer', params: { host: url.host, said: 'HTTP 1xx' } }, error);
+      throw new DownloadError(this.#faultOf(error, url), error);
     }
   }
 
@@ -238,9 +238,9 @@ function redirectedUrl(from: URL, location: string): URL {
   const { host } = from;
   const url = URL.parse(location, from.href);
   if (url === null || !isWeb(url))
-    throw new AttemptFailure({ code: 'redirect-unusable', params: { host, to: url?.protocol ?? 'no URL' } });
+    throw new DownloadError({ code: 'redirect-unusable', params: { host, to: url?.protocol ?? 'no URL' } });
   if (from.protocol === 'https:' && url.protocol === 'http:')
-    throw new AttemptFailure({ code: 'redirect-insecure', params: { host, to: url.origin } });
+    throw new DownloadError({ code: 'redirect-insecure', params: { host, to: url.origin } });
   // A server must not choose which password another one gets.
   const isSameOrigin = url.origin === from.origin;
   url.username = isSameOrigin ? from.username : '';

@@ -6,7 +6,7 @@ import { systemClock } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { formatBytes } from '../../quantity.ts';
 import { DownloadQueue } from '../download/queue.ts';
-import type { Download } from '../download/request.ts';
+import type { OnState } from '../download/request.ts';
 import { DEFAULT_SETTINGS, type ProxySettings } from '../download/settings.ts';
 import type { Publication } from '../environment.ts';
 import { openScratch, requireInstallerPrograms } from '../installer.ts';
@@ -130,21 +130,21 @@ class NamedImport {
     const means = { tree: this.#tree, downloads: this.#downloads, signal };
     const [offer] = offers;
     if (offer.kind === 'image') {
-      const terms = { ...means, nowMs: systemClock.wallTimeMs(), onProgress: show };
+      const terms = { ...means, nowMs: systemClock.wallTimeMs(), onState: show };
       const images = offersOf(offers, 'image');
       return await importFirst([offer, ...images.slice(1)], terms, (tried) => {
         this.#shown.restart();
         this.#report({ line: describeOffer(tried) });
       });
     }
-    const onDownload = (download: Download): void => show(download);
     const [joined] = joinOffers(offers);
     const onProgress = (line: string): void => this.#report({ line });
     const note = joined.kind === 'installer' ? leftOutNote(joined) : undefined;
     if (note !== undefined) this.#report({ note: `Note: ${note}` });
     const shown = joined.kind === 'installer' ? joined.files.slice(1, 2) : joined.files;
     onProgress(`${joined.title}: ${shown.map(({ url }) => url).join(' ')}`);
-    if (joined.kind === 'loader') return { ...(await importLoader(joined, { ...means, onDownload })), offer: joined };
+    if (joined.kind === 'loader')
+      return { ...(await importLoader(joined, { ...means, onState: show })), offer: joined };
     if (joined.kind !== 'installer') throw new Error('the offers of an import are of one kind');
     const isOfMirror = sources.some(({ kind }) => kind === 'installer');
     if (isOfMirror && (joined.os === 'debian' || given !== undefined)) requireInstallerPrograms(given);
@@ -153,7 +153,7 @@ class NamedImport {
     const scratch = await openScratch(workDir);
     try {
       const packages = given && (await Promise.all(given.map((file, at) => writeGiven(join(scratch, `${at}`), file))));
-      const terms = { ...means, workDir, packages, onProgress, onDownload };
+      const terms = { ...means, workDir, packages, onProgress, onState: show };
       return { ...(await importOfferedInstaller(joined, terms)), offer: joined };
     } finally {
       await rm(scratch, { recursive: true, force: true });
@@ -184,9 +184,9 @@ class NamedImport {
         answers.some(isFurther) ? untriedOf(choose(answers), tried) : undefined;
       for (let chosen = choose(tried); ; ) {
         const again = new AbortController();
-        const show: Delivery['show'] = (download, state) => {
-          this.#shown.show(download, state);
-          const hasFailed = download.state.kind === 'waiting' && download.state.reason !== undefined;
+        const show: OnState = (state, request) => {
+          this.#shown.show(state, request);
+          const hasFailed = state.kind === 'waiting' && state.reason !== undefined;
           if (hasFailed && added(questions.come) !== undefined) again.abort();
         };
         try {

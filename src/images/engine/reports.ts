@@ -2,13 +2,13 @@
 //
 // 1. Of failed attempts that are alike, only the first line has the reason.
 
-import { type Instant, systemClock } from '../../clock.ts';
+import { systemClock } from '../../clock.ts';
 import { listed } from '../../counted.ts';
 import { formatBytes, formatDuration } from '../../quantity.ts';
 import type { BundledResult } from '../carry/bundle.ts';
 import type { CopyProgress } from '../carry/region-copy.ts';
-import { describeAttemptFault } from '../download/fault.ts';
-import type { Download, DownloadState } from '../download/request.ts';
+import { type AttemptFault, describeAttemptFault } from '../download/fault.ts';
+import type { DownloadRequest, DownloadState } from '../download/request.ts';
 import { NAMED_MAX } from '../sources/offer.ts';
 import type { ImageSource } from '../sources/source.ts';
 import { followTenths } from '../tenths.ts';
@@ -56,23 +56,22 @@ export function patienceOf(report: OnReport) {
 }
 
 interface NamedFault {
-  readonly at: Instant;
+  readonly fault: AttemptFault;
   readonly number: number;
-  /** Empty: the attempt completed the file. */
   readonly text: string;
 }
 
 /** The time of the next attempt, if there is a pause. */
-function nextOf({ state }: Download): string {
+function nextOf(state: DownloadState): string {
   if (state.kind !== 'waiting' || state.nextAt === undefined) return '';
   return ` (the next attempt begins in ${formatDuration(1000 * Math.max(1, Math.ceil((state.nextAt - systemClock.now()) / 1000)))})`;
 }
 
 export class DownloadReports {
   readonly #report: OnReport;
-  readonly #named = new WeakMap<Download, NamedFault>();
+  readonly #named = new WeakMap<DownloadRequest, NamedFault>();
   /** Of the last step. */
-  #download: Download | undefined;
+  #request: DownloadRequest | undefined;
   #total: number | undefined;
   /** Why a download failed, which the error of the work also says; empty: none did. */
   #held = '';
@@ -82,20 +81,20 @@ export class DownloadReports {
   }
 
   /** @param state that of a whole import if the download is one of its files */
-  show(download: Download, state: DownloadState = download.state): void {
-    this.#tellFaults(download, true);
+  show(state: DownloadState, request: DownloadRequest): void {
+    this.#tellFault(state, request, true);
     if (state.kind === 'downloading') {
-      this.#download = download;
+      this.#request = request;
       this.#total = state.total;
       this.#report({ step: { bytes: state.bytes, total: state.total, bytesPerSecond: state.bytesPerSecond } });
     }
     // The last bytes arrive with the end of the download.
-    if (state.kind === 'done' && download === this.#download)
+    if (state.kind === 'done' && request === this.#request)
       this.#report({ step: { bytes: state.bytes, total: this.#total, bytesPerSecond: 0 } });
   }
 
-  faults(download: Download): void {
-    this.#tellFaults(download, false);
+  fault(state: DownloadState, request: DownloadRequest): void {
+    this.#tellFault(state, request, false);
   }
 
   /** Call it before the next file. */
@@ -106,18 +105,15 @@ export class DownloadReports {
   }
 
   /** @param isHeld true: the error of the work has the last fault */
-  #tellFaults(download: Download, isHeld: boolean): void {
-    // The list keeps only the latest attempts, so times are compared.
-    for (const { at, fault } of download.attempts) {
-      const named = this.#named.get(download);
-      if (named !== undefined && at <= named.at) continue;
-      const text = fault === undefined ? '' : describeAttemptFault(fault);
-      const number = (named?.number ?? 0) + 1;
-      this.#named.set(download, { at, number, text });
-      if (fault === undefined) continue;
-      const line = text === named?.text ? `Attempt ${number} failed in the same way` : text;
-      if (isHeld && download.state.kind === 'failed' && at === download.attempts.at(-1)?.at) this.#held = line;
-      else this.#report({ line: `${line}${nextOf(download)}` });
-    }
+  #tellFault(state: DownloadState, request: DownloadRequest, isHeld: boolean): void {
+    const fault = state.kind === 'waiting' || state.kind === 'failed' ? state.reason : undefined;
+    const named = this.#named.get(request);
+    if (fault === undefined || fault === named?.fault) return;
+    const text = describeAttemptFault(fault);
+    const number = (named?.number ?? 0) + 1;
+    this.#named.set(request, { fault, number, text });
+    const line = text === named?.text ? `Attempt ${number} failed in the same way` : text;
+    if (isHeld && state.kind === 'failed') this.#held = line;
+    else this.#report({ line: `${line}${nextOf(state)}` });
   }
 }

@@ -23,7 +23,7 @@ import { shellWord } from '../../clean-text.ts';
 import { RackError } from '../../errors.ts';
 import { ownPlace } from '../../files/own-names.ts';
 import { removeDownload } from '../download/part-file.ts';
-import type { Download, DownloadRequest } from '../download/request.ts';
+import type { DownloadRequest } from '../download/request.ts';
 import { holdFiles } from '../held-files.ts';
 import { type AddResult, addImage, checkPlace, publishStored } from '../image-adding.ts';
 import { bytesOfFile } from '../image-file.ts';
@@ -43,7 +43,7 @@ import { contentOf, type ImageOffer, importedContent, isImportOf, offerName } fr
 import { prepareSeen, readRecord } from '../sources/seen-documents.ts';
 import { asStoreError } from '../store-error.ts';
 import { judgeBlob, openStored } from '../stored-blob.ts';
-import { downloadOf, fetchFile, heldBy, type ImportTerms } from './file-fetch.ts';
+import { downloadOf, heldBy, type ImportTerms } from './file-fetch.ts';
 import { noteRefusal, readRefusal } from './refusals.ts';
 import type { RootFacts } from './root-check.ts';
 import { importSystem } from './system-import.ts';
@@ -147,7 +147,10 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
   checkPlace(tree, { os, release, architecture, subarchitecture, label, serial });
   const directory = ownPlace(tree, '.downloads');
   await makeDirectories(directory);
-  const request: DownloadRequest = { ...downloadOf(offer.files[0], directory, FILE_BYTES_MAX), isConverted: true };
+  const request: DownloadRequest = {
+    ...downloadOf(offer.files[0], offerName(offer), directory, FILE_BYTES_MAX),
+    isConverted: true,
+  };
   const lock = holdFiles([heldBy(request)], offerName(offer));
   try {
     const twin = await publishTwin(offer, terms);
@@ -212,9 +215,8 @@ async function publishTwin(
 type Added = AddResult & { readonly system: SystemFacts };
 
 async function addDownloaded(offer: ImageOffer, request: DownloadRequest, terms: ImportTerms): Promise<Added> {
-  const { tree, nowMs, isCopy, bundle, downloads, signal, onProgress } = terms;
-  const onDownload = (download: Download): void => onProgress(download, download.state);
-  await fetchFile(request, offerName(offer), { downloads, signal, onDownload });
+  const { tree, nowMs, isCopy, bundle, downloads, signal } = terms;
+  await downloads.fetch(request, terms);
   const { os, release, architecture, subarchitecture, label, serial, title, source } = offer;
   const [{ digest, url }] = offer.files;
   const inspector = new SystemInspector(architecture);

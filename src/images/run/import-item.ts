@@ -83,19 +83,19 @@ async function importItem(offer: Offer, terms: ItemTerms): Promise<ImportedItem>
       return { serial, bytes: sumOf([{ bytes }, ...(system?.files ?? [])]), added };
     }
     case 'loader': {
-      const { tree, downloads, signal, bundle, onProgress } = terms;
+      const { tree, downloads, signal, bundle, onState } = terms;
       const progress = new FilesProgress(bytesOf(offer));
       const { files, serial, added } = await importLoader(offer, {
         tree,
         downloads,
         signal,
         bundle,
-        onDownload: (download) => onProgress(download, progress.stateOf(download.request.name, download.state)),
+        onState: (state, request) => onState?.(progress.stateOf(request.name, state), request),
       });
       return { serial, bytes: sumOf(files), added };
     }
     case 'installer': {
-      const { tree, workDir, downloads, signal, bundle, onProgress, onTurn } = terms;
+      const { tree, workDir, downloads, signal, bundle, onState, onTurn } = terms;
       const progress = new FilesProgress(bytesOf(offer), new Set(digestsOf(offer)).size);
       const { files, serial, added } = await importOfferedInstaller(offer, {
         tree,
@@ -107,7 +107,7 @@ async function importItem(offer: Offer, terms: ItemTerms): Promise<ImportedItem>
         onTurn,
         mayStay: true,
         onProgress: () => undefined,
-        onDownload: (download) => onProgress(download, progress.stateOf(download.request.name, download.state)),
+        onState: (state, request) => onState?.(progress.stateOf(request.name, state), request),
       });
       return { serial, bytes: sumOf(files), added, note: leftOutNote(offer) };
     }

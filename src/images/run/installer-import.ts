@@ -22,7 +22,7 @@ import { OneAtATime } from '../one-at-a-time.ts';
 import { describeFile, encodeManifest, makeDirectories } from '../publication.ts';
 import { digestsOf, type InstallerOffer, offerName } from '../sources/offer.ts';
 import { asStoreError } from '../store-error.ts';
-import { downloadOf, type FetchTerms, fetchFile, heldBy } from './file-fetch.ts';
+import { downloadOf, type FetchTerms, heldBy } from './file-fetch.ts';
 import { assertReplaceable, findPart, installerDirectory, replaceable } from './tree-parts.ts';
 
 /** Both are read into memory; Debian's have at most 50 MB. */
@@ -79,7 +79,8 @@ async function importMissing(offer: InstallerOffer, terms: InstallerTerms): Prom
   // The initrd is written again, with drivers.
   const isConverted = offer.isFinished !== true && (os === WITH_PACKAGES || terms.packages !== undefined);
   const all = offer.files.map((file) => ({
-    ...downloadOf(file, directory, file.name === DISC ? DISC_BYTES_MAX : FILE_BYTES_MAX),
+    ...downloadOf(file, offerName(offer), directory, file.name === DISC ? DISC_BYTES_MAX : FILE_BYTES_MAX),
+    mirrorKey: offer.mirrorKey,
     isConverted: isConverted && file.name === 'initrd.gz',
   }));
   // One file may be both.
@@ -87,9 +88,7 @@ async function importMissing(offer: InstallerOffer, terms: InstallerTerms): Prom
   const lock = holdFiles(requests.map(heldBy), offerName(offer));
   try {
     // Concurrently: both sizes are known early. They are held until neither is written.
-    const ends = await Promise.allSettled(
-      requests.map((request) => fetchFile(request, offerName(offer), { ...terms, mirrorKey: offer.mirrorKey })),
-    );
+    const ends = await Promise.allSettled(requests.map((request) => terms.downloads.fetch(request, terms)));
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
     terms.onTurn?.();
     const made = await turns.do(async () => {

@@ -20,7 +20,7 @@ import { assertOwnStore } from '../image-store.ts';
 import { describeFile, encodeManifest, makeDirectories } from '../publication.ts';
 import { digestsOf, type LoaderOffer, offerName } from '../sources/offer.ts';
 import { asStoreError } from '../store-error.ts';
-import { downloadOf, type FetchTerms, fetchFile, heldBy } from './file-fetch.ts';
+import { downloadOf, type FetchTerms, heldBy } from './file-fetch.ts';
 import { type LoaderFile, unpackLoader } from './loader-archive.ts';
 import { assertReadable, assertReplaceable, findPart, MANIFEST, replaceable } from './tree-parts.ts';
 
@@ -63,14 +63,14 @@ async function importMissing(offer: LoaderOffer, terms: LoaderTerms): Promise<Lo
   assertReplaceable(tree, name);
   const downloads = ownPlace(tree, '.downloads');
   await makeDirectories(downloads);
-  const wanted = offer.files.map((file) => ({ file, request: downloadOf(file, downloads, FILE_BYTES_MAX) }));
+  const wanted = offer.files.map((file) => ({ file, request: downloadOf(file, name, downloads, FILE_BYTES_MAX) }));
   const paths = wanted.map(({ request }) => heldBy(request));
   const lock = holdFiles(paths, name);
   try {
     const unpacked = new Map<string, LoaderFile>();
     let bytes = 0;
     for (const { file, request } of wanted) {
-      await fetchFile(request, name, terms);
+      await terms.downloads.fetch(request, terms);
       const data = await readFile(join(downloads, request.name));
       const found =
         file.isArchive === true ? await unpackLoader(data, `${file.name} of ${name}`) : [{ name: file.name, data }];

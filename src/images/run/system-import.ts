@@ -15,7 +15,7 @@ import { ownPlace } from '../../files/own-names.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { removeDownload } from '../download/part-file.ts';
-import type { Digest, Download, DownloadRequest } from '../download/request.ts';
+import type { Digest, DownloadRequest } from '../download/request.ts';
 import { holdFiles } from '../held-files.ts';
 import { checkPlace, chooseSerial, publishImage } from '../image-adding.ts';
 import { bytesOfFile } from '../image-file.ts';
@@ -25,7 +25,7 @@ import { bytesOf, type ImageOffer, type OfferedFile, type OfferedSystem, offerNa
 import { judgeBlob, replaceBlob } from '../stored-blob.ts';
 import { judgeSystemName, type RootFormat, type SystemFile, subarchesIn } from '../stored-system.ts';
 import { checkSystemPlace, refreshTree } from '../system-tree.ts';
-import { downloadOf, fetchFile, heldBy, type ImportTerms } from './file-fetch.ts';
+import { downloadOf, heldBy, type ImportTerms } from './file-fetch.ts';
 import { FilesProgress } from './files-progress.ts';
 import { noteRefusal, readRefusal } from './refusals.ts';
 import {
@@ -77,7 +77,7 @@ export async function importSystem(
   checkSystemPlace(tree, { ...name, system });
   await makeDirectories(ownPlace(tree, '.downloads'));
   const root = rootOf(offer, system, terms);
-  const others = further.map((file) => fileOf(file, tree));
+  const others = further.map((file) => fileOf(file, offerName(offer), tree));
   const progress = new FilesProgress(bytesOf(offer));
   for (const file of [...others, root]) {
     const bytes = storedBytes(file, tree);
@@ -85,9 +85,9 @@ export async function importSystem(
   }
   const stored: SystemFile[] = [];
   for (const file of others) {
-    stored.push({ name: file.name, sha256: file.digest.hex, bytes: await storeFile(file, offer, terms, progress) });
+    stored.push({ name: file.name, sha256: file.digest.hex, bytes: await storeFile(file, terms, progress) });
   }
-  const rootBytes = await storeFile(root, offer, terms, progress);
+  const rootBytes = await storeFile(root, terms, progress);
   const withoutSerial: Omit<StoredImage, 'serial'> = {
     ...name,
     title,
@@ -146,9 +146,9 @@ interface WantedFile {
   readonly check?: (downloaded: string) => Promise<void>;
 }
 
-function fileOf(file: OfferedFile, tree: string): WantedFile {
+function fileOf(file: OfferedFile, title: string, tree: string): WantedFile {
   const { name, digest } = file;
-  const request = downloadOf(file, ownPlace(tree, '.downloads'), FILE_BYTES_MAX);
+  const request = downloadOf(file, title, ownPlace(tree, '.downloads'), FILE_BYTES_MAX);
   return { name, digest, request, path: blobPath(digest.hex, 'file') };
 }
 
@@ -165,7 +165,7 @@ function rootOf(
     throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${why}; ${remedy}`);
   };
   const directory = ownPlace(tree, '.downloads');
-  const request = downloadOf(file, directory, ROOT_BYTES_MAX);
+  const request = downloadOf(file, offerName(offer), directory, ROOT_BYTES_MAX);
   const refused = readRefusal(request, format);
   if (refused !== undefined) refuse(refused);
   let facts: RootFacts | undefined;
@@ -200,19 +200,17 @@ function storedBytes({ path, request }: WantedFile, tree: string): number | unde
 /** Holds the file, and downloads it unless the store has its bytes. @returns its size in bytes */
 async function storeFile(
   file: WantedFile,
-  offer: ImageOffer,
-  { tree, downloads, signal, onProgress }: ImportTerms,
+  { tree, downloads, signal, onState }: ImportTerms,
   progress: FilesProgress,
 ): Promise<number> {
   const { name, digest, request, path, check } = file;
-  const title = offerName(offer);
+  const { title } = request;
   const lock = holdFiles([heldBy(request)], title);
   try {
     const wanted = { path, sha256: digest.hex };
     const found = await judgeBlob(tree, { ...wanted, bytes: request.bytes }, { isForUse: true });
     if (found.kind === 'whole' && found.bytes > 0) return found.bytes;
-    const onDownload = (download: Download): void => onProgress(download, progress.stateOf(name, download.state));
-    await fetchFile(request, title, { downloads, signal, onDownload });
+    await downloads.fetch(request, { signal, onState: (state) => onState?.(progress.stateOf(name, state), request) });
     const downloaded = join(request.directory, request.name);
     await check?.(downloaded);
     await chmod(downloaded, 0o644);

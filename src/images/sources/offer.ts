@@ -102,7 +102,7 @@ export interface SourceAnswer {
   readonly offers: readonly Offer[];
   /** As `ubuntu/noble`, whatever was requested; undefined: unknown. */
   readonly releases?: readonly string[] | undefined;
-  /** `source-failed`, with remedies. A failed download has an `AttemptFailure` as cause. */
+  /** `source-failed`, with remedies. A failed download has an `DownloadError` as cause. */
   readonly problems: readonly RackError[];
   /** Nothing of the source could be read. */
   readonly isUnread?: boolean | undefined;

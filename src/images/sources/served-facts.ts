@@ -6,7 +6,7 @@
 // 2. At most FILES_MAX files are asked for, ASKED_MAX at a time, all within TIME_MS.
 
 import type { Clock } from '../../clock.ts';
-import { AttemptFailure } from '../download/fault.ts';
+import { DownloadError } from '../download/fault.ts';
 import { parseWebUrl, type WebClient } from '../download/web-client.ts';
 
 /** So many files are asked for; others stay unknown. */
@@ -51,7 +51,7 @@ async function ask(url: string, web: WebClient, signal: AbortSignal): Promise<Se
     const [bytes, modifiedMs] = [/^\d{1,15}$/.test(length) ? Number(length) : undefined, Date.parse(modified)];
     return { bytes, modifiedMs: Number.isNaN(modifiedMs) ? undefined : modifiedMs };
   } catch (error) {
-    if (error instanceof AttemptFailure) return undefined;
+    if (error instanceof DownloadError) return undefined;
     throw error;
   }
 }

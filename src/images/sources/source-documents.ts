@@ -12,7 +12,7 @@ import type { Clock } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { readRegularBytes, UnfitFile } from '../../files/regular-file.ts';
-import { AttemptFailure, describeLastFault } from '../download/fault.ts';
+import { DownloadError, describeLastFault } from '../download/fault.ts';
 import type { Downloads } from '../download/queue.ts';
 import { installLine } from '../needed-programs.ts';
 import { OneAtATime } from '../one-at-a-time.ts';
@@ -225,7 +225,7 @@ export class SourceDocuments {
       const bytes = await this.#downloads.fetchDocument({ url, bytesMax }, this.#signal);
       if (bytes !== undefined) return bytes;
     } catch (error) {
-      if (!(error instanceof AttemptFailure)) throw error;
+      if (!(error instanceof DownloadError)) throw error;
       throw this.failure(`${url}: ${describeLastFault(error.fault)}`, error);
     }
     throw cancelled();
@@ -250,6 +250,6 @@ export function keysRemedy(files: readonly string[]): string {
 }
 
 const isAbsence = (cause: unknown): boolean =>
-  cause instanceof AttemptFailure &&
+  cause instanceof DownloadError &&
   cause.fault.code === 'http-refused' &&
   (cause.fault.params.status === 404 || cause.fault.params.status === 410);

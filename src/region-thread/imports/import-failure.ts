@@ -5,7 +5,7 @@
 import { basename } from 'node:path';
 import { cleanText } from '../../clean-text.ts';
 import { assertOutside, errorText, isStoreUnavailable, RackError } from '../../errors.ts';
-import { AttemptFailure, type AttemptFault } from '../../images/download/fault.ts';
+import { type AttemptFault, DownloadError } from '../../images/download/fault.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
 
 const SAID_CHARACTERS_MAX = 1000;
@@ -42,7 +42,7 @@ export function downloadReason(fault: AttemptFault): ImportReason {
 /** The reason of a failed import. @param tree as for `saidBy` @throws any other error: it is our own bug */
 export function failureReason(error: unknown, tree?: string): ImportReason {
   if (!(error instanceof RackError)) throw error;
-  if (error.cause instanceof AttemptFailure) return downloadReason(error.cause.fault);
+  for (const failed of [error, error.cause]) if (failed instanceof DownloadError) return downloadReason(failed.fault);
   if (error.code === 'already-running') return { code: 'locked', params: {} };
   const params = { said: saidBy(error, tree) };
   if (error.cause instanceof OwnError) return { code: 'bug', params: { said: saidBy(error.cause) } };

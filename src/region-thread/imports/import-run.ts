@@ -17,7 +17,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import type { Downloads } from '../../images/download/queue.ts';
-import type { Download, DownloadState } from '../../images/download/request.ts';
+import type { DownloadState } from '../../images/download/request.ts';
 import { DEFAULT_SETTINGS } from '../../images/download/settings.ts';
 import { sleepUntil } from '../../images/download/sleep-until.ts';
 import { holdTree } from '../../images/engine/tree-lock.ts';
@@ -367,7 +367,7 @@ export class ImportRun {
       hold = await holdTree(tree);
       const either = AbortSignal.any([signal, pause.signal]);
       const terms = { tree, workDir, downloads, nowMs: clock.wallTimeMs(), signal: either };
-      const onProgress = (_: Download, state: DownloadState): void => {
+      const onState = (state: DownloadState): void => {
         wait ??= longPause(state, clock);
         if (state.kind === 'downloading') item.sender = senderOf(offers, state.url);
         if (wait === undefined) this.#showDownload(item, state);
@@ -379,7 +379,7 @@ export class ImportRun {
         item.isWaiting = true;
         this.#startNext();
       };
-      const result = await importFirstItem(offers, { ...terms, onProgress, onTurn }, (tried) => {
+      const result = await importFirstItem(offers, { ...terms, onState, onTurn }, (tried) => {
         const { source, state } = item.progress;
         item.progress = this.#progressAtStart(offers, state, tried);
         if (tried.source === source) return;

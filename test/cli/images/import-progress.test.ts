@@ -4,9 +4,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ImportProgress } from '../../../src/cli/images/import-progress.ts';
+import type { OnState } from '../../../src/images/download/request.ts';
 import { DownloadReports } from '../../../src/images/engine/reports.ts';
 import { DownloadPlace, makeContent } from '../../images/download/download-place.ts';
-import { whenAtRest } from '../../support/download-at-rest.ts';
+import { endOf } from '../../support/download-end.ts';
 import { HostileFileServer } from '../../support/hostile-file-server.ts';
 import { printedBy } from '../../support/printed.ts';
 
@@ -43,10 +44,9 @@ test('a download ends at 100 %, and the reason of one that failed is left to the
     try {
       const progress = new ImportProgress(false, false);
       const { text } = await printedBy(async () => {
-        const download = place.queue({ roundsMax: 1 }).add(place.request([server.url], content));
         const reports = new DownloadReports(progress.take);
-        download.watch(() => reports.show(download));
-        await whenAtRest(download);
+        const onState: OnState = (...of) => reports.show(...of);
+        await endOf(place.queue({ roundsMax: 1 }), place.request([server.url], content), { onState });
         if (next) reports.restart();
         progress.close();
       });
@@ -71,12 +71,9 @@ test(`${FAILURES} attempts that fail alike are ${FAILURES} lines, of which the f
   try {
     const progress = new ImportProgress(false, false);
     const { text } = await printedBy(async () => {
-      const download = place
-        .queue({ roundsMax: FAILURES + 2, pauseMs: 1, pauseMsMax: 2 })
-        .add(place.request([server.url], content));
+      const queue = place.queue({ roundsMax: FAILURES + 2, pauseMs: 1, pauseMsMax: 2 });
       const reports = new DownloadReports(progress.take);
-      download.watch(() => reports.show(download));
-      assert.equal((await whenAtRest(download)).kind, 'done');
+      await queue.fetch(place.request([server.url], content), { onState: (...of) => reports.show(...of) });
     });
     const lines = text.split('\n').filter((line) => line.includes('the next attempt begins in'));
     assert.equal(lines.length, FAILURES);

@@ -120,7 +120,7 @@ describe('images mirror', { skip: missing('linux', 'gpg') }, () => {
     assert.equal(result, 1);
     assert.deepEqual(files(), names.slice(10));
     for (const name of lost)
-      assert.match(complaint, new RegExp(`^(?:rackboot: )?${name} could not be mirrored: .*404`, 'm'));
+      assert.match(complaint, new RegExp(`^(?:rackboot: )?${name} could not be downloaded: .*404`, 'm'));
     assert.match(complaint, /^fetched 10 of 20 new files; the documents of the mirror stay as they were: /m);
     assert.equal(existsSync(join(directory, 'streams')), false);
     publish(Object.fromEntries(names.map((name) => [name, name])));
@@ -174,7 +174,7 @@ describe('images mirror', { skip: missing('linux', 'gpg') }, () => {
     for (const name of names.slice(0, -1)) rmSync(join(root, name));
     const { complaint } = await run();
     assert.match(complaint, /^fetched 1 of 1100 new files; /m);
-    assert.match(complaint, /^999 further files could not be mirrored$/m);
+    assert.match(complaint, /^999 further files could not be downloaded$/m);
     assert.deepEqual(files(), names.slice(-1));
   });
 });

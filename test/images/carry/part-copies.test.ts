@@ -247,7 +247,7 @@ describe('a rack copies the boot loaders and installers of its region', () => {
     const { url } = await serve();
     const [answer] = await ask(`${url}images-stream/`);
     assert.deepEqual(answer?.problems, []);
-    const terms = { tree, downloads: place.queue(), nowMs: 0, workDir: scratch, onProgress: () => undefined };
+    const terms = { tree, downloads: place.queue(), nowMs: 0, workDir: scratch };
     for (const offer of answer?.offers ?? []) await importFirstItem([offer], terms, () => undefined);
     assert.deepEqual(facts(tree), facts(region));
     assert.deepEqual([filesIn(LOADER), filesIn(INSTALLER)], [UEFI, BOOKWORM]);
@@ -301,7 +301,7 @@ describe('a rack copies the boot loaders and installers of its region', () => {
     );
     const [offer, ...others] = answer?.offers ?? [];
     assert.ok(offer?.kind === 'loader' && others.length === 0);
-    await assert.rejects(importLoader(offer, { tree, downloads: place.queue(), onDownload: () => undefined }), {
+    await assert.rejects(importLoader(offer, { tree, downloads: place.queue() }), {
       code: 'bad-argument',
     });
   });

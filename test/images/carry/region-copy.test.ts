@@ -76,10 +76,10 @@ describe('a rack whose region has several processes', () => {
     let added = 0;
     const downloads: Downloads = {
       fetchDocument: (request, signal) => queue.fetchDocument(request, signal),
-      add: (request) => {
+      fetch: async (request, terms) => {
         added += 1;
         if (added === 1) throw new TypeError('x is not a function');
-        return queue.add(request);
+        return queue.fetch(request, terms);
       },
     };
     const work = { tree, urls: [url], downloads, clock: systemClock, onProgress: () => undefined };

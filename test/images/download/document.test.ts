@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { AttemptFailure } from '../../../src/images/download/fault.ts';
+import type { DownloadError } from '../../../src/images/download/fault.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 import type { Behaviour } from '../../support/hostile-file-server.ts';
 import { type DownloadPlace, makeContent, placeForEach } from './download-place.ts';
@@ -44,7 +44,7 @@ describe('a document', () => {
   ];
   for (const { name, behave, code } of rows) {
     test(`${name} ends with its reason (${code})`, () =>
-      assert.rejects(fetch(behave), ({ fault }: AttemptFailure) => fault.code === code));
+      assert.rejects(fetch(behave), ({ fault }: DownloadError) => fault.code === code));
   }
 
   test('that comes steadily, but takes too long, ends, and the same server is not asked again', async () => {
@@ -56,7 +56,7 @@ describe('a document', () => {
     const server = await place.serve(CONTENT, drip);
     const queue = place.queue({ bytesPerSecondMin: 1, documentMsMax: 2500 });
     const fetching = queue.fetchDocument({ url: server.url, bytesMax: 100_000 });
-    await assert.rejects(fetching, ({ fault }: AttemptFailure) => fault.code === 'late');
+    await assert.rejects(fetching, ({ fault }: DownloadError) => fault.code === 'late');
     assert.equal(server.requests.length, 1);
   });
 
@@ -72,12 +72,13 @@ describe('a document', () => {
   test('does not wait for files, and ends with its queue', async () => {
     const server = await place.serve(CONTENT, ({ seen, serve }) => (seen.path === '/document' ? serve() : undefined));
     const queue = place.queue({ filesOfHostMax: 1, answerMs: 60_000 });
-    queue.add(place.request([server.url], CONTENT));
+    const file = assert.rejects(queue.fetch(place.request([server.url], CONTENT)), { code: 'cancelled' });
     const url = server.url.replace('/file', '/document');
     assert.notEqual(await queue.fetchDocument({ url, bytesMax: 100_000 }), undefined);
     const fetching = queue.fetchDocument({ url: server.url, bytesMax: 100_000 });
     await queue.close();
     assert.equal(await fetching, undefined);
+    await file;
   });
 
   test('waits for others of its host alone (DOCUMENTS_OF_HOST_MAX)', async () => {

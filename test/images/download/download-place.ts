@@ -6,10 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach } from 'node:test';
 import { systemClock } from '../../../src/clock.ts';
+import type { AttemptFault } from '../../../src/images/download/fault.ts';
 import { DownloadQueue } from '../../../src/images/download/queue.ts';
-import type { DownloadRequest, DownloadState } from '../../../src/images/download/request.ts';
+import type { DownloadRequest, DownloadState, OnState } from '../../../src/images/download/request.ts';
 import { DEFAULT_SETTINGS, type DownloadSettings } from '../../../src/images/download/settings.ts';
-import { whenAtRest } from '../../support/download-at-rest.ts';
+import { endOf } from '../../support/download-end.ts';
 import { type Behaviour, HostileFileServer } from '../../support/hostile-file-server.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 
@@ -66,6 +67,7 @@ export class DownloadPlace {
   /** A request for `content`, with its size and digest. */
   request(urls: readonly string[], content: Uint8Array, change: Partial<DownloadRequest> = {}): DownloadRequest {
     return {
+      title: 'image',
       urls,
       bytes: content.length,
       digest: { algorithm: 'sha256', hex: sha256(content) },
@@ -76,13 +78,16 @@ export class DownloadPlace {
     };
   }
 
-  /** Downloads in a queue of its own. */
+  /** Downloads in a queue of its own. @returns the last state, and the faults of its attempts */
   async run(request: DownloadRequest, settings: Partial<DownloadSettings> = {}) {
     const queue = this.queue(settings);
-    const download = queue.add(request);
-    const state: DownloadState = await whenAtRest(download);
+    const faults = new Set<AttemptFault>();
+    const onState: OnState = (state) => {
+      if ('reason' in state && state.reason !== undefined) faults.add(state.reason);
+    };
+    const state: DownloadState = await endOf(queue, request, { onState });
     await queue.close();
-    return { state, attempts: download.attempts, faults: download.attempts.map(({ fault }) => fault?.code ?? 'whole') };
+    return { state, faults: [...faults].map(({ code }) => code) };
   }
 
   /** The content of the finished file; undefined: there is none. */

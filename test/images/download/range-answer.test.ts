@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { cleanText } from '../../../src/clean-text.ts';
-import { AttemptFailure, type AttemptFault } from '../../../src/images/download/fault.ts';
+import { type AttemptFault, DownloadError } from '../../../src/images/download/fault.ts';
 import {
   type BodyPlan,
   type KeptFile,
@@ -98,7 +98,7 @@ describe('an answer to a request for a file', () => {
       if (typeof expected === 'string') {
         assert.throws(
           () => planBody(head, wanted),
-          (error) => error instanceof AttemptFailure && error.fault.code === expected,
+          (error) => error instanceof DownloadError && error.fault.code === expected,
         );
       } else assert.partialDeepStrictEqual(planBody(head, wanted), expected);
     });
@@ -116,7 +116,7 @@ describe('an answer to a request for a file', () => {
       assert.throws(
         () => planBody(head, FRESH),
         (error) =>
-          error instanceof AttemptFailure && error.fault.code === 'busy' && error.fault.params.seconds === seconds,
+          error instanceof DownloadError && error.fault.code === 'busy' && error.fault.params.seconds === seconds,
       );
     });
   }
@@ -142,7 +142,7 @@ describe('the text of a server in a fault is clean, and no longer than 512 chara
       assert.throws(
         () => planBody(head, wanted),
         (error) => {
-          assert.ok(error instanceof AttemptFailure);
+          assert.ok(error instanceof DownloadError);
           const texts = Object.values<unknown>(error.fault.params).filter((value) => typeof value === 'string');
           assert.deepEqual(
             texts,

@@ -9,7 +9,7 @@ import { RESERVE_BYTES } from '../../../src/images/blob-writing.ts';
 import { DownloadQueue } from '../../../src/images/download/queue.ts';
 import { freeUnheldParts } from '../../../src/images/download/unheld-parts.ts';
 import { holdFiles } from '../../../src/images/held-files.ts';
-import { whenAtRest } from '../../support/download-at-rest.ts';
+import { endOf } from '../../support/download-end.ts';
 import { type DownloadPlace, makeContent, placeForEach, QUICK, sha256 } from './download-place.ts';
 
 const CONTENT = makeContent(100_000);
@@ -45,7 +45,7 @@ for (const isHeld of [true, false])
     const queue = new DownloadQueue(QUICK, systemClock, readDisk);
     try {
       const request = place.request([server.url], CONTENT, { isHeld, name: sha256(CONTENT) });
-      const { kind } = await whenAtRest(queue.add(request));
+      const { kind } = await endOf(queue, request);
       assert.equal(kind, isHeld ? 'done' : 'failed');
       assert.deepEqual(isThere(), isHeld ? [false, true, false, true] : [true, true, true, true]);
       assert.equal(existsSync(`${older}.json`), !isHeld);

@@ -55,7 +55,7 @@ describe('the root of a system that a site publishes', { skip: missing('xz') }, 
     const { url } = await place.serve(root);
     const file = offeredFile(root, url, { name: 'the-root' });
     const offer = imageOffer([file], { os: 'centos', release: 'c1', system: { subarch: 'generic', kind } });
-    const terms = { tree, downloads: place.queue(), nowMs: 0, onProgress: () => undefined, isCopy };
+    const terms = { tree, downloads: place.queue(), nowMs: 0, isCopy };
     return await importImage(offer, terms);
   }
 

@@ -202,7 +202,7 @@ describe('a hostile source', { skip: missing('linux', 'gpg') }, () => {
       const answers = await askSources(sourcesAt(urls), WISH, { downloads, clock: systemClock, mirrors: [] });
       const problems = answers.flatMap((answer) => answer.problems.map(({ message }) => message));
       try {
-        const terms = { tree, downloads, nowMs, onProgress: () => undefined };
+        const terms = { tree, downloads, nowMs };
         const { image } = await importFirst(chooseOffers(answers, 'image', WISH), terms, () => undefined);
         return { problems, serial: image.serial };
       } catch (error) {

@@ -43,7 +43,7 @@ async function importIt(bytes: Uint8Array, more: Change = {}) {
   const { isCopy = false, ...change } = more;
   const name = change.system === undefined ? 'disk' : 'root-tgz';
   const offer = imageOffer([offeredFile(bytes, url, { name })], { ...NAME, serial: SERIAL, ...change });
-  const terms = { tree, downloads: place.queue(), nowMs: DAY, onProgress: () => undefined, isCopy };
+  const terms = { tree, downloads: place.queue(), nowMs: DAY, isCopy };
   return await importImage(offer, terms);
 }
 

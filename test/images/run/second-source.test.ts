@@ -56,10 +56,9 @@ describe('a system of two sources', () => {
   const importFrom = async (sources: readonly StreamSource[]): Promise<void> => {
     const downloads = place.queue();
     const answers = await askSources(sources, WISH, { downloads, clock: systemClock, mirrors: [] });
-    const onProgress = (): void => undefined;
     await importFirst(
       chooseOffers(answers, 'image', WISH),
-      { downloads, nowMs: systemClock.wallTimeMs(), tree, onProgress },
+      { downloads, nowMs: systemClock.wallTimeMs(), tree },
       () => undefined,
     );
   };
@@ -113,7 +112,7 @@ describe('a system of two sources', () => {
     const wish = { os: 'bootloader', release: undefined, architectures: ['amd64'] };
     const answers = await askSources(sources, wish, { ...terms, mirrors: [] });
     const [offer] = joinOffers(chooseOffers(answers, 'loader', { ...wish, release: 'pxe' }));
-    await importLoader(offer, { ...terms, tree, onDownload: () => undefined });
+    await importLoader(offer, { ...terms, tree });
     for (const name of ['one.0', 'two.0'])
       assert.equal(readFileSync(join(tree, 'bootloader/pxe/amd64', name), 'utf8'), name);
   });

@@ -57,7 +57,7 @@ async function offerOf(kernelUrl: string): Promise<ImageOffer> {
 
 async function importSystem(kernelUrl: string): Promise<StoredImage> {
   // Each process has a queue of its own.
-  const terms = { tree, downloads: place.queue(), nowMs: 0, onProgress: () => undefined };
+  const terms = { tree, downloads: place.queue(), nowMs: 0 };
   return (await importImage(await offerOf(kernelUrl), terms)).image;
 }
 
@@ -76,7 +76,7 @@ describe('a file that two imports need', () => {
     const first = importSystem(server.url);
     await eventuallyWithin(8000, 'the first import has begun', () => (server.requests[0]?.sent ?? 0) >= 2 * MIB);
     const loader = loaderOffer([offeredFile(KERNEL, server.url, { name: 'kernel' })]);
-    const second = () => importLoader(loader, { tree, downloads: place.queue(), onDownload: () => undefined });
+    const second = () => importLoader(loader, { tree, downloads: place.queue() });
     await assert.rejects(second, { code: 'already-running' });
     release();
     await first;

@@ -52,8 +52,8 @@ async function importing(
         downloads: place.queue(),
         nowMs: systemClock.wallTimeMs(),
         signal,
-        onProgress: (download) => {
-          state = download.state.kind;
+        onState: ({ kind }) => {
+          state = kind;
         },
       });
     await work(run, tree, () => state === 'done');

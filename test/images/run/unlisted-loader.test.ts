@@ -56,7 +56,7 @@ describe('a new version of a boot loader', { skip: missing('linux', 'tar', 'xz')
       );
       const [first, ...others] = files;
       const offer = loaderOffer([first ?? assert.fail(), ...others], { title: 'new', serial: '20260102' });
-      await assert.rejects(importLoader(offer, { tree, downloads: place.queue(), onDownload: () => undefined }), {
+      await assert.rejects(importLoader(offer, { tree, downloads: place.queue() }), {
         code: 'bad-argument',
         message: 'bootloader/uefi/amd64 was not imported: it must have 1 to 256 files',
       });

@@ -29,7 +29,6 @@ describe('a file whose checksum is wrong', () => {
       tree: place.directory,
       downloads: place.queue(),
       nowMs: systemClock.wallTimeMs(),
-      onProgress: () => undefined,
       isCopy,
     });
 

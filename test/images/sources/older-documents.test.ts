@@ -89,13 +89,13 @@ describe('a version that is older than the one of the same source that is there'
     return imageOffer([offeredFile(root, url, { name: 'squashfs' })], { ...names, system });
   }
   const importOf = async (serial: string, source: string, isCopy = false): Promise<boolean> => {
-    const terms = { tree, downloads: place.queue(), nowMs: 0, onProgress: () => undefined, isCopy };
+    const terms = { tree, downloads: place.queue(), nowMs: 0, isCopy };
     return (await importImage(await offerOf(serial, source), terms)).added;
   };
 
   test('is refused as well if it has no serial: a file that the source delivered before', async () => {
     const importFile = async (content: string, day: string) => {
-      const terms = { tree, downloads: place.queue(), nowMs: Date.parse(day), onProgress: () => undefined };
+      const terms = { tree, downloads: place.queue(), nowMs: Date.parse(day) };
       return await importImage(await offerOf(undefined, 'site', content), terms);
     };
     const { image: first } = await importFile('first', '2026-11-01');

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
-import { downloadOf, fetchFile } from '../../../src/images/run/file-fetch.ts';
+import { downloadOf } from '../../../src/images/run/file-fetch.ts';
 import { leftOutNote, offersOf, type SourceAnswer } from '../../../src/images/sources/offer.ts';
 import { mirrorKeyOf } from '../../../src/images/sources/package-mirrors.ts';
 import { keysRemedy } from '../../../src/images/sources/source-documents.ts';
@@ -118,11 +118,11 @@ describe('an installer of a release', { skip: missing('linux', 'gpg') }, () => {
     const place = new DownloadPlace();
     try {
       const lost = { name: 'a.gz', url: `${signed.url}dists/lost/a.gz?token=x`, mirrors: [], bytes: undefined };
-      const request = downloadOf({ ...lost, digest: { algorithm: 'sha256', hex: 'ab'.repeat(32) } }, scratch, 1000);
+      const digest = { algorithm: 'sha256', hex: 'ab'.repeat(32) } as const;
+      const request = downloadOf({ ...lost, digest }, 'installer/debian/lost/amd64', scratch, 1000);
       const fetch = async (mirrorKey: string | undefined): Promise<string> => {
-        const terms = { downloads: place.queue(), onDownload: () => undefined, mirrorKey };
         try {
-          await fetchFile(request, 'installer/debian/lost/amd64', terms);
+          await place.queue().fetch({ ...request, mirrorKey });
         } catch (error) {
           return importText(failureReason(error));
         }
