@@ -1,9 +1,9 @@
 // The download of one file: from the kept part of an earlier run to the verified file under its name.
 //
-//   #run: open the part, hash what is kept ─▶ the plan's next step ─┬─ give-up ─▶ failed
-//                                                 ▲  ▲              ├─ wait
-//                                                 │  └── a fault ── └─ ask ─▶ #attempt ─▶ whole ─▶ #verify ─┬─ right ─▶ publish ─▶ done
-//                                                 └───────────────────────────────────────────── wrong ─▶ drop
+//   run: open the part, hash what is kept ─▶ the plan's next step ─┬─ give-up ─▶ failed
+//                                                ▲  ▲              ├─ wait
+//                                                │  └── a fault ── └─ ask ─▶ #attempt ─▶ whole ─▶ #verify ─┬─ right ─▶ publish ─▶ done
+//                                                └───────────────────────────────────────────── wrong ─▶ drop
 //
 // The states are drawn in request.ts.
 //
@@ -253,7 +253,7 @@ export class FileDownload {
 
   /** @throws any error that is no fault of a source or of the disk */
   #faultOf(error: unknown): AttemptFault {
-    if (error instanceof DownloadError) return error.fault;
+    if (error instanceof DownloadError) return this.#reason ?? error.fault;
     const path = partPath(this.#request);
     const code = osErrorCode(error);
     if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) throw error;
