@@ -37,6 +37,8 @@ export interface DownloadMeans extends BodyMeans {
   readonly health: SourceHealth;
 }
 
+const stopped = (): RackError => new RackError('cancelled', 'the import was stopped');
+
 export class FileDownload {
   readonly #request: DownloadRequest;
   readonly #means: DownloadMeans;
@@ -101,16 +103,17 @@ export class FileDownload {
       await part?.close().catch(() => undefined);
       if (part?.bytes === 0) await removeFiles(partFiles(request)).catch(() => undefined);
     }
-    throw new RackError('cancelled', 'the import was stopped');
+    throw stopped();
   }
 
   async #rehash(part: PartFile): Promise<void> {
     const total = part.kept?.total;
     this.#contributors.add('an earlier run').add(part.source ?? '');
     this.#set({ kind: 'verifying', bytes: 0, total });
-    const onProgress = (bytes: number): void => this.#setSoon(() => ({ kind: 'verifying', bytes, total }));
-    const isWhole = await part.rehash(this.#signal, onProgress);
-    if (!isWhole && !this.#signal.aborted) await part.drop();
+    await part.rehash((bytes) => {
+      if (this.#signal.aborted) throw stopped();
+      this.#setSoon(() => ({ kind: 'verifying', bytes, total }));
+    });
   }
 
   /** @returns true if the file is whole, and under its name */

@@ -18,12 +18,10 @@ import { z } from 'zod';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { parseJson } from '../../fields.ts';
 import { replaceFile } from '../../files/new-file.ts';
-import { viewBytes } from '../../net/borrowed-bytes.ts';
+import { hashInto, hashOf } from '../file-hash.ts';
 import { syncDirectory } from '../publication.ts';
 import { type KeptFile, keptFileShape } from './range-answer.ts';
 import type { DownloadRequest } from './request.ts';
-
-const READ_BYTES = 1024 * 1024;
 
 /** The file of a part, with the configured URL of its last bytes. */
 const recordShape = z.object({ file: keptFileShape, source: z.string() });
@@ -84,9 +82,9 @@ export class PartFile {
     return this.#record?.source;
   }
 
-  /** @returns false if the signal came first Rejects with the system's error. */
-  rehash(signal: AbortSignal, onProgress: (bytes: number) => void): Promise<boolean> {
-    return hashFile(this.#file, this.#bytes, this.#hash, signal, onProgress);
+  /** Rejects with the system's error, and that of `onProgress`. */
+  rehash(onProgress: (bytes: number) => void): Promise<void> {
+    return hashInto(this.#hash, this.#file, onProgress);
   }
 
   /** The next bytes belong to this file, even from another server. Rejects with the system's error. */
@@ -148,24 +146,6 @@ function readRecord(request: DownloadRequest): z.output<typeof recordShape> | un
   return recordShape.extend({ wanted: z.literal(wantedOf(request)) }).safeParse(parseJson(text)).data;
 }
 
-/** @returns false if the signal came first, or the file is shorter */
-async function hashFile(
-  file: FileHandle,
-  length: number,
-  hash: Hash,
-  signal?: AbortSignal,
-  onProgress?: (bytes: number) => void,
-): Promise<boolean> {
-  const buffer = Buffer.allocUnsafe(READ_BYTES);
-  for (let at = 0; at < length; onProgress?.(at)) {
-    const { bytesRead } = await file.read(buffer, 0, Math.min(READ_BYTES, length - at), at);
-    if (bytesRead === 0 || signal?.aborted === true) return false;
-    at += bytesRead;
-    hash.update(viewBytes(buffer, 0, bytesRead));
-  }
-  return true;
-}
-
 /** True if an earlier run was killed after publishing it. */
 export async function isFinished({ directory, name, digest, bytes }: DownloadRequest): Promise<number | undefined> {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -174,9 +154,7 @@ export async function isFinished({ directory, name, digest, bytes }: DownloadReq
   try {
     const { size, ...facts } = await file.stat();
     if ((facts.mode & constants.S_IFMT) !== constants.S_IFREG || (bytes ?? size) !== size) return undefined;
-    const hash = createHash(digest.algorithm);
-    await hashFile(file, size, hash);
-    return hash.digest('hex') === digest.hex ? size : undefined;
+    return (await hashOf(file, undefined, digest.algorithm)) === digest.hex ? size : undefined;
   } finally {
     await file.close();
   }
