@@ -83,7 +83,7 @@ export async function planMirror(
   });
   for await (const { products } of stream) {
     await heedStop(signal);
-    images.push(...chooseImages(products, { selections: [], filters, ftypes: [], versions }));
+    images.push(...chooseImages(products, { filters, versions }));
     const files = products.flatMap((product) => product.images.flatMap((image) => image.files));
     if (images.length === 0) for (const one of tried) one.note(files);
   }

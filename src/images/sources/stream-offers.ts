@@ -79,15 +79,10 @@ function choicesOf(source: StreamSource, { os, choices }: OfferWish): OfferWish[
 }
 
 const wishesOf = (source: StreamSource, wish: OfferWish): ImageWishes => ({
-  selections: [
-    {
-      release: wish.release,
-      arches: [...source.arches].flatMap(([ours, theirs]) =>
-        wish.architectures.length === 0 || wish.architectures.includes(ours) ? theirs : [],
-      ),
-    },
-  ],
-  filters: [],
+  release: wish.release,
+  arches: [...source.arches].flatMap(([ours, theirs]) =>
+    wish.architectures.length === 0 || wish.architectures.includes(ours) ? theirs : [],
+  ),
   ftypes: source.ftypes,
   versions: wish.isEveryVersion === true ? IMAGES_MAX : 1,
   choices: choicesOf(source, wish)?.map((matches) => (image) => matches(namesOf(source, image))),

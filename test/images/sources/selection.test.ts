@@ -1,9 +1,9 @@
-// Images of simplestreams are chosen by selections and by filters, and listed for people.
+// Images of simplestreams are chosen by release, architecture and filters, and listed for people.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decodeStreamProducts } from '../../../src/images/sources/decode-products.ts';
-import { chooseImages, type ImageSelection, type ImageWishes } from '../../../src/images/sources/selection.ts';
+import { chooseImages, type ImageWishes } from '../../../src/images/sources/selection.ts';
 import { compareSerials, dayOfSerial } from '../../../src/images/sources/serial.ts';
 import type { StreamImage, StreamProduct } from '../../../src/images/sources/stream-products.ts';
 import { parseTagFilters, type TagFilter } from '../../../src/images/sources/tag-filter.ts';
@@ -22,13 +22,7 @@ const cloud = productsOf(CLOUD, WHOLE_SITE[CLOUD] ?? {});
 const boot = productsOf(BOOT, WHOLE_SITE[BOOT] ?? {});
 const loaders = productsOf('l', WHOLE_SITE['com.ubuntu.maas:stable:1:bootloader-download'] ?? {});
 
-const wishing = (wishes: Partial<ImageWishes>): ImageWishes => ({
-  selections: [],
-  filters: [],
-  ftypes: [],
-  versions: 1,
-  ...wishes,
-});
+const wishing = (wishes: Partial<ImageWishes>): ImageWishes => ({ versions: 1, ...wishes });
 
 async function filtersOf(...texts: string[]): Promise<readonly TagFilter[]> {
   const parsed = await parseTagFilters(texts);
@@ -42,42 +36,24 @@ const namesOf = (images: readonly StreamImage[]): readonly string[] =>
     [release || os, arch, ...(subarch === 'generic' ? [] : [subarch]), serial].join(' '),
   );
 
-describe('a selection', () => {
-  const rows: readonly (readonly [name: string, selection: ImageSelection, chosen: readonly string[]])[] = [
+describe('a wish', () => {
+  const rows: readonly (readonly [name: string, wish: Partial<ImageWishes>, chosen: readonly string[]])[] = [
     ['of everything', {}, ['noble amd64 20261015', 'noble arm64 20261015', 'trusty amd64 20261015']],
     [
       'with a star in each field',
-      { os: '*', release: '*', arches: ['*'], subarches: ['*'], labels: ['*'] },
+      { release: '*', arches: ['*'] },
       ['noble amd64 20261015', 'noble arm64 20261015', 'trusty amd64 20261015'],
     ],
-    ['of a release', { os: 'ubuntu', release: 'trusty' }, ['trusty amd64 20261015']],
+    ['of a release', { release: 'trusty' }, ['trusty amd64 20261015']],
     ['of a release by its version', { release: '14.04' }, ['trusty amd64 20261015']],
     ['of a release by an alias', { release: 'lts' }, ['noble amd64 20261015', 'noble arm64 20261015']],
     ['of a part of an alias', { release: 'lt' }, []],
     ['of an architecture', { arches: ['arm64', 'riscv64'] }, ['noble arm64 20261015']],
-    ['of a label that a version has', { labels: ['release'], release: 'trusty' }, ['trusty amd64 20261015']],
-    ['of another label', { labels: ['daily'] }, []],
-    ['of another system', { os: 'centos' }, []],
     ['of no architecture', { arches: [] }, []],
   ];
-  for (const [name, selection, chosen] of rows)
+  for (const [name, wish, chosen] of rows)
     it(`${name} chooses ${chosen.length === 0 ? 'nothing' : chosen.join(', ')}`, () =>
-      assert.deepEqual(namesOf(chooseImages(cloud, wishing({ selections: [selection] }))), chosen));
-
-  it('matches a subarchitecture that an image has, and one that it serves', () => {
-    const by = (subarch: string) =>
-      namesOf(chooseImages(boot, wishing({ selections: [{ arches: ['amd64'], subarches: [subarch] }] }))).map(
-        (text) => text.split(' ')[2],
-      );
-    assert.deepEqual(by('hwe-24.04'), ['hwe-24.04']);
-    assert.deepEqual(by('hwe-t'), ['ga-24.04', 'ga-24.04-lowlatency', 'hwe-24.04']);
-    assert.deepEqual(by('hwe'), []);
-  });
-
-  it('may be one of several, and an image is chosen once', () => {
-    const selections = [{ release: 'noble', arches: ['amd64'] }, { release: '24.04' }, { release: 'trusty' }];
-    assert.equal(chooseImages(cloud, wishing({ selections })).length, 3);
-  });
+      assert.deepEqual(namesOf(chooseImages(cloud, wishing(wish))), chosen));
 
   it('takes the newest versions of each product, as many as are wanted', () => {
     const of = (versions: number) => chooseImages(boot.slice(0, 1), wishing({ versions })).map(({ serial }) => serial);

@@ -26,7 +26,7 @@ function imagesOf(tags: SiteTags, items: Readonly<Record<string, SiteTags>>): re
   const product = { tags: level, versions: { '20261015': { files: Object.fromEntries(files) } } };
   const decoded = decodeStreamProducts(JSON.stringify(productsDocument('a', { product })));
   if (!decoded.ok) assert.fail(JSON.stringify(decoded.fault));
-  return chooseImages(decoded.value.products, { selections: [], filters: [], ftypes: [], versions: 1 });
+  return chooseImages(decoded.value.products, { versions: 1 });
 }
 
 function offersOf(tags: SiteTags, items: Readonly<Record<string, SiteTags>>): readonly ImageOffer[] {
@@ -210,20 +210,6 @@ describe('a version whose items name several subarchitectures', () => {
       ],
     );
     assert.deepEqual(offers[1]?.subarches, ['hwe-24.04', 'generic']);
-  });
-
-  it('is chosen by each of them', () => {
-    const images = imagesOf({}, items);
-    const chosenBy = (subarch: string): readonly string[] =>
-      chooseImages([{ name: 'p', images }], {
-        selections: [{ subarches: [subarch] }],
-        filters: [],
-        ftypes: [],
-        versions: 1,
-      }).map((image) => image.subarch);
-    assert.deepEqual(chosenBy('ga-24.04'), ['ga-24.04']);
-    assert.deepEqual(chosenBy('hwe-24.04'), ['hwe-24.04']);
-    assert.deepEqual(chosenBy('*'), ['ga-24.04', 'hwe-24.04']);
   });
 
   it('has the same image if all of its items name one', () => {
