@@ -5,7 +5,7 @@
 // 1. After each part the load waits until the server is idle: deferred work is charged to the part.
 
 import { sleep, systemClock } from '../src/clock.ts';
-import { openNetwork } from '../src/net/datagrams/open-network.ts';
+import { openNetwork } from '../src/net/datagrams/udp-linux.ts';
 import { Clients } from './dhcp-clients.ts';
 import type { LeaseRange } from './dhcp-existing.ts';
 import { type Part, Phase, type PhaseResult, type Surroundings, WINDOW_MS } from './dhcp-phase.ts';

@@ -9,7 +9,7 @@ import { sleep, systemClock } from '../src/clock.ts';
 import { parseIpv4 } from '../src/net/address.ts';
 import { copyBytes } from '../src/net/borrowed-bytes.ts';
 import type { OutgoingDatagram, ReceivedDatagram } from '../src/net/datagrams/datagram.ts';
-import { openNetwork } from '../src/net/datagrams/open-network.ts';
+import { openNetwork } from '../src/net/datagrams/udp-linux.ts';
 import { benchAddress, benchName } from './dns-names.ts';
 import { type Figure, quantile } from './figure.ts';
 import { finishLoad, readSettings, Span } from './load.ts';

@@ -6,7 +6,7 @@
 
 import { sleep, systemClock } from '../src/clock.ts';
 import { parseIpv4 } from '../src/net/address.ts';
-import { openNetwork } from '../src/net/datagrams/open-network.ts';
+import { openNetwork } from '../src/net/datagrams/udp-linux.ts';
 import { quantile } from './figure.ts';
 import { finishLoad, readSettings, Span } from './load.ts';
 import { busySecondsOfHost } from './process-cpu.ts';

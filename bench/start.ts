@@ -19,7 +19,7 @@ import { labConfig, labPlace } from '../src/lab/safe-lab.ts';
 import { ANY, mac } from '../src/net/address.ts';
 import { copyBytes } from '../src/net/borrowed-bytes.ts';
 import type { HostNetwork } from '../src/net/datagrams/datagram.ts';
-import { openNetwork } from '../src/net/datagrams/open-network.ts';
+import { openNetwork } from '../src/net/datagrams/udp-linux.ts';
 import type { Benchmark } from './benchmark.ts';
 import { type Figure, Figures, RACKBOOT } from './figure.ts';
 import { builtMain, mainOf } from './ground.ts';

@@ -286,23 +286,17 @@ const loadsOf = (source: Source): string[] =>
     .map(({ target }) => (target.startsWith('.') ? normalize(join(dirname(source.path), target)) : target));
 
 /** The files that the main thread starts with, until its sockets are open. */
-const SERVING = [
-  'main.ts',
-  'cli/rack/run.ts',
-  'daemon/rack-process.ts',
-  'net/datagrams/udp-linux.ts',
-  'net/watch/net-thread.ts',
-];
+const SERVING = ['main.ts', 'cli/rack/run.ts', 'daemon/rack-process.ts'];
 /** Each thread of a rack at its start: the files that start it, and which packages they load. */
 const THREADS = [
-  { thread: 'main', starts: [...SERVING, 'daemon/rack-answers.ts'], packages: 'chokidar koffi pino zod' },
+  { thread: 'main', starts: [...SERVING, 'daemon/rack-answers.ts'], packages: 'chokidar pino zod' },
   // Before its other threads are starting.
-  { thread: 'main, at first,', starts: ['main.ts', 'cli/rack/run.ts'], packages: 'koffi zod' },
+  { thread: 'main, at first,', starts: ['main.ts', 'cli/rack/run.ts'], packages: 'zod' },
   { thread: 'region', starts: ['region-thread/thread.ts'], packages: 'fastify zod' },
   { thread: 'uplink', starts: ['uplink-thread.ts'], packages: 'zod' },
   { thread: 'journal', starts: ['store/leases/lease-worker.ts'], packages: '' },
-  { thread: 'net', starts: ['net/watch/net-worker.ts'], packages: 'koffi' },
-  { thread: 'tftp', starts: ['tftp-thread.ts'], packages: 'koffi' },
+  { thread: 'net', starts: ['net/watch/net-worker.ts'], packages: '' },
+  { thread: 'tftp', starts: ['tftp-thread.ts'], packages: '' },
 ] as const;
 
 /** The files of src, packages and modules of Node that are loaded together with these files. */

@@ -198,7 +198,7 @@ class RackProcess implements Daemon {
     try {
       await this.#start();
     } catch (error) {
-      throw await namePortOwners(error, this.#config);
+      throw namePortOwners(error, this.#config);
     }
   }
 

@@ -12,7 +12,7 @@ import type { Instant, Timer } from '../clock.ts';
 import { Alarm } from '../deadline-queue.ts';
 import { errorText, RackError } from '../errors.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
-import type { DatagramNetwork, DatagramSocket, OutgoingDatagram, SocketCounters } from '../net/datagrams/datagram.ts';
+import type { DatagramSocket, HostNetwork, OutgoingDatagram, SocketCounters } from '../net/datagrams/datagram.ts';
 import { EventSampler } from '../rate-limit.ts';
 import type { DhcpState } from './answers/inquiry.ts';
 import type { RangeState } from './bounds.ts';
@@ -36,7 +36,7 @@ const DRAIN_LOOK_MS = 10;
 
 /** The server sets the journal's listener; the table already holds the stored leases. */
 interface DhcpServerPorts extends Omit<ResponderPorts, 'transmit' | 'foreign'> {
-  readonly network: DatagramNetwork;
+  readonly network: Pick<HostNetwork, 'open' | 'tap'>;
   /** Called when foreign servers appear or go. */
   readonly onForeignChange?: (() => void) | undefined;
   /** Called when every lease that expired before `until` has been reported. */
@@ -86,7 +86,7 @@ export class DhcpServer {
     this.#foreign = new ForeignWatch({
       clock,
       publish,
-      tap: (request) => network.tap?.(request),
+      tap: (request) => network.tap(request),
       ownAddresses: () => this.#responder.state().subnets.ownAddresses,
       isKnownClient: (mac) => ports.machines().findByMac(mac) !== undefined || ports.table.findAllByMac(mac).length > 0,
       onChange: onForeignChange,

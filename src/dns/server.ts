@@ -14,8 +14,8 @@ import { osErrorCode, RackError } from '../errors.ts';
 import type { Publish } from '../event.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../net/address.ts';
 import type {
-  DatagramNetwork,
   DatagramSocket,
+  HostNetwork,
   OutgoingDatagram,
   ReceivedDatagram,
   SocketCounters,
@@ -44,7 +44,7 @@ export const CLIENT_CONNECTIONS_MAX = 32;
 const RELISTEN_MS = 1_000;
 
 interface DnsServerDeps {
-  readonly network: DatagramNetwork;
+  readonly network: Pick<HostNetwork, 'open' | 'received'>;
   readonly clock: Clock;
   readonly publish: Publish;
   readonly names: Names;

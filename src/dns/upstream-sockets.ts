@@ -18,7 +18,7 @@ const ROTATE_MS = 15_000;
 type OnUpstreamDatagram = (socket: number, from: Ipv4, fromPort: number, bytes: BorrowedBytes) => void;
 
 export class UpstreamSockets {
-  readonly #network: DatagramNetwork;
+  readonly #network: Pick<DatagramNetwork, 'open'>;
   readonly #clock: Clock;
   readonly #onDatagram: OnUpstreamDatagram;
   #sockets: DatagramSocket[] = [];
@@ -28,7 +28,7 @@ export class UpstreamSockets {
   /** Grows with each `close`: a socket opened meanwhile is unwanted. */
   #generation = 0;
 
-  constructor(network: DatagramNetwork, clock: Clock, onDatagram: OnUpstreamDatagram) {
+  constructor(network: Pick<DatagramNetwork, 'open'>, clock: Clock, onDatagram: OnUpstreamDatagram) {
     this.#network = network;
     this.#clock = clock;
     this.#onDatagram = onDatagram;

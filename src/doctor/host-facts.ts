@@ -103,10 +103,7 @@ export interface PortFacts {
 }
 
 /** Addresses of the rack's own networks are left out: they are judged there. */
-export async function readPorts(
-  config: ConfigWithPorts,
-  running: Pick<RunningFacts, 'pid'> | undefined,
-): Promise<PortFacts> {
+export function readPorts(config: ConfigWithPorts, running: Pick<RunningFacts, 'pid'> | undefined): PortFacts {
   const own = new Set((config.clusterInterfaces ?? []).map(({ ip }) => ip));
   const here = new Set(readInterfaces().flatMap(({ addresses }) => addresses.map(({ address }) => address)));
   const isAbsent = ({ address }: WantedPort): boolean =>
@@ -114,7 +111,7 @@ export async function readPorts(
   const rightful = { pid: running?.pid, isHidden: running !== undefined };
   return {
     absent: regionPorts(config).filter(isAbsent),
-    strangers: await findStrangers(wantedPorts(config), rightful),
+    strangers: findStrangers(wantedPorts(config), rightful),
   };
 }
 

@@ -6,9 +6,7 @@
 import type { RackConfig } from '../config/rack-config.ts';
 import { counted, mebibytes } from '../counted.ts';
 import type { DhcpSubnet } from '../dhcp/networks/config.ts';
-import { REINSTALL } from '../named-documents.ts';
 import { formatIpv4, type Ipv4, isLoopback, rangeContains } from '../net/address.ts';
-import { MTU_REPORTS_SETTING } from '../net/datagrams/path-mtu.ts';
 import {
   isHarmless,
   type PortStranger,
@@ -208,16 +206,7 @@ function judgeSockets({ notes, actor }: HostFacts): Finding[] {
   return notes.flatMap(({ note, text }): Finding[] => {
     if (/EAFNOSUPPORT|netlink/i.test(text))
       return [{ check: 'sockets', ok: true, isNote: true, text, fix: unitFix(actor, FAMILIES_LINE) }];
-    if (note === 'sockets-without-libc' || note === 'manager-without-libc') {
-      const fix = `reinstall the package koffi: ${REINSTALL}; it needs glibc`;
-      return [{ check: 'sockets', ok: true, isNote: true, text, fix }];
-    }
     if (note === 'listener-forgone') return [{ check: 'boot HTTP', ok: true, isNote: true, text }];
-    if (note === 'mtu-reports-believed') {
-      const line = MTU_REPORTS_SETTING;
-      const fix = `echo ${line} | sudo tee /etc/sysctl.d/60-rackboot-mtu.conf && sudo sysctl -w ${line}, then restart Rackboot`;
-      return [{ check: 'sockets', ok: true, isNote: true, text, fix }];
-    }
     return [];
   });
 }

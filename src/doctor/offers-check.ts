@@ -5,7 +5,7 @@ import { isBuiltInLoader } from '../config/absent-loaders.ts';
 import type { DhcpSubnet } from '../dhcp/networks/config.ts';
 import { errorText, RackError } from '../errors.ts';
 import { formatIpv4, type Ipv4 } from '../net/address.ts';
-import { openNetwork } from '../net/datagrams/open-network.ts';
+import { openNetwork } from '../net/datagrams/udp-linux.ts';
 import { probeMac } from '../own-probes.ts';
 import { OFFERS_MS, probeDhcp, type SeenOffer } from './dhcp-probe.ts';
 import type { DoctorOptions } from './doctor-options.ts';

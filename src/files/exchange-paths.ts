@@ -1,9 +1,8 @@
-// Exchanges two entries of a file system in one step, which Node does not offer: renameat2 of the C library, called through koffi.
+// Exchanges two entries of a file system in one step, which Node does not offer: renameat2 of the C library.
 //
 // Source: rename(2), RENAME_EXCHANGE. NFS and some other file systems do not have it.
 
-import { getSystemErrorName } from 'node:util';
-import koffi from 'koffi';
+import { errorName, loadLibc } from '../net/linux/libc.ts';
 
 /** rename(2): relative paths start in the working directory. */
 const AT_FDCWD = -100;
@@ -11,23 +10,15 @@ const RENAME_EXCHANGE = 2;
 /** The errors of a system or a file system that lacks the call. */
 const LACKS: ReadonlySet<string> = new Set(['EINVAL', 'ENOSYS', 'EOPNOTSUPP']);
 
-type Renameat2 = (from: number, oldPath: string, to: number, newPath: string, flags: number) => number;
-let renameat2: Renameat2 | undefined;
-
 /**
  * Exchanges two entries, of whatever kinds. At each moment both names lead to one of them.
  * @returns `absent`: one of them is missing; `unable`: this host or this file system cannot
  * @throws Error with the `code` of the system's error
  */
 export function exchangePaths(one: string, other: string): 'exchanged' | 'absent' | 'unable' {
-  try {
-    renameat2 ??= koffi.load('libc.so.6').func('int renameat2(int, const char *, int, const char *, unsigned int)');
-  } catch {
-    // A C library without it.
-    return 'unable';
-  }
-  if (renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE) === 0) return 'exchanged';
-  const code = getSystemErrorName(-koffi.errno());
+  const libc = loadLibc();
+  if (libc.renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE) === 0) return 'exchanged';
+  const code = errorName(libc.errno());
   if (code === 'ENOENT') return 'absent';
   if (LACKS.has(code)) return 'unable';
   throw Object.assign(new Error(`${code}: exchange of ${one} and ${other}`), { code });

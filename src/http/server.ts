@@ -288,7 +288,7 @@ export class BootHttpServer {
     }
     // An error of accept(2), such as too many open files, would end the process.
     server.on('error', () => this.#requests.refuseConnection(undefined, 'not-accepted'));
-    await boundUnsentBytes(server);
+    boundUnsentBytes(server);
     const bound = server.address();
     const actual = typeof bound === 'object' && bound !== null ? bound.port : port;
     const event: HttpEvent = { kind: 'http.listening', at: this.#deps.clock.now(), address, port: actual };

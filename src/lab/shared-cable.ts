@@ -11,7 +11,7 @@ import type {
   HostNetwork,
   SocketRequest,
 } from '../net/datagrams/datagram.ts';
-import { openNetwork } from '../net/datagrams/open-network.ts';
+import { openNetwork } from '../net/datagrams/udp-linux.ts';
 
 export class SharedCable {
   readonly #network: HostNetwork;
@@ -34,10 +34,9 @@ export class SharedCable {
 
   /** A network for one machine; closing it leaves the shared socket to the others. */
   plug(): DatagramNetwork {
-    const { kind, notes } = this.#network;
     const open = (request: SocketRequest): Promise<DatagramSocket> =>
       request.port === this.#port ? this.#share(request) : this.#network.open(request);
-    return { kind, notes, open, close: () => Promise.resolve() };
+    return { open, close: () => Promise.resolve() };
   }
 
   close(): Promise<void> {

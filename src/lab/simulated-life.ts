@@ -2,7 +2,7 @@
 
 import { systemClock } from '../clock.ts';
 import type { DatagramNetwork } from '../net/datagrams/datagram.ts';
-import { openNetwork } from '../net/datagrams/open-network.ts';
+import { openNetwork } from '../net/datagrams/udp-linux.ts';
 import type { MachineOutcome, MachineStep } from './machine-actions.ts';
 import { MachineRunner } from './machine-runner.ts';
 import type { LabPlace } from './safe-lab.ts';

@@ -2,15 +2,11 @@
 
 /** A note about the host. Sizes of buffers are in bytes; `reason` is the system's error. */
 export type HostNote =
-  | { readonly note: 'sockets-chosen' | 'replies-broadcast' | 'polling-chosen' }
-  | { readonly note: 'sockets-of-system'; readonly system: string; readonly processor: string }
-  | { readonly note: 'sockets-without-libc' | 'frames-refused' | 'polling-needed'; readonly reason: string }
+  | { readonly note: 'frames-refused' | 'interfaces-unheard'; readonly reason: string }
   | { readonly note: 'arp-unheard' | 'routers-unanswered'; readonly reason: string }
-  | { readonly note: 'mtu-reports-believed'; readonly setting: string }
   | { readonly note: 'receive-buffer-small' | 'send-buffer-small'; readonly granted: number; readonly asked: number }
-  | { readonly note: 'port-shared'; readonly port: number; readonly interface: string }
   | { readonly note: 'manager-socket-invalid'; readonly name: string }
-  | { readonly note: 'manager-without-libc' | 'manager-unreached' | 'manager-refuses'; readonly reason: string };
+  | { readonly note: 'manager-unreached' | 'manager-refuses'; readonly reason: string };
 
 /** The notes of one network, each once. */
 export class HostNotes {

@@ -17,13 +17,12 @@ import { Counters } from '../counters.ts';
 import type { Publish } from '../event.ts';
 import type { FileTree } from '../files/opened-file.ts';
 import { type Ipv4, type Ipv4Network, networkContains } from '../net/address.ts';
-import type { DatagramNetwork, DatagramSocket, ReceivedDatagram, SocketCounters } from '../net/datagrams/datagram.ts';
+import type { DatagramSocket, HostNetwork, ReceivedDatagram, SocketCounters } from '../net/datagrams/datagram.ts';
 import { TurnQueue } from '../net/shares/turn-queue.ts';
 import { EventSampler, RateLimit } from '../rate-limit.ts';
 import { type TurnBounds, Turns } from '../turns.ts';
-import type { CarriageReport } from './carriage.ts';
 import { CarriageState, carriageMemory } from './carriage-state.ts';
-import { type Carrier, OwnCarrier, ThreadCarrier } from './carrier.ts';
+import type { Carrier, MakeCarrier } from './carrier.ts';
 import type { TftpConfig } from './config.ts';
 import { TFTP_COUNTERS, type TftpCounter, type TftpEvent } from './events.ts';
 import { Listener, peerKey } from './listener.ts';
@@ -61,7 +60,8 @@ const BEGINNINGS: TurnBounds = {
 };
 
 interface TftpDeps {
-  readonly network: DatagramNetwork;
+  readonly network: Pick<HostNetwork, 'open' | 'mayReach'>;
+  readonly carrier: MakeCarrier;
   readonly clock: Clock;
   readonly resolve: ResolveAsset;
   readonly files: FileTree;
@@ -114,18 +114,18 @@ export class TftpServer {
       refusals: this.#refusals,
       state: this.#state,
       carry: (order) => this.#carrier.tell(order),
-      mayReach: (client) => deps.network.mayReach?.(client) ?? true,
+      mayReach: (client) => deps.network.mayReach(client),
       onStarted: (ms) => turns.spend(ms),
       onReleased: ({ origin }) => {
         this.#closeIfLeft(origin.listener);
         if (this.#transfers.active === 0) this.#onIdle?.();
       },
     });
-    const carried = { memory, take: (report: CarriageReport) => this.#transfers.take(report) };
-    this.#carrier =
-      deps.network.kind === 'linux'
-        ? new ThreadCarrier({ ...carried, onFailure: (reason) => this.#onThreadEnded(reason) })
-        : new OwnCarrier({ ...carried, clock: deps.clock, network: deps.network });
+    this.#carrier = deps.carrier({
+      memory,
+      take: (report) => this.#transfers.take(report),
+      onFailure: (reason) => this.#onThreadEnded(reason),
+    });
   }
 
   /** Addresses and ports that take requests now. */

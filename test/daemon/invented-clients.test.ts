@@ -23,6 +23,9 @@ const FIRST_INVENTED = 0x0200_0000_0000;
 const invented = (index: number): MacAddress => mac(FIRST_INVENTED + index);
 
 class HostTestNetwork extends TestNetwork implements HostNetwork {
+  readonly notes = [];
+  readonly received = 0;
+  mayReach = (): boolean => true;
   interfacesChanged(): void {}
 }
 

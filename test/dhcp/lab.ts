@@ -22,9 +22,9 @@ import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
 import { ANY, broadcastOf, formatIpv4, type Ipv4, type MacAddress, parseNetwork } from '../../src/net/address.ts';
 import type {
-  DatagramNetwork,
   DatagramSocket,
   Destination,
+  HostNetwork,
   OutgoingDatagram,
   SocketRequest,
 } from '../../src/net/datagrams/datagram.ts';
@@ -193,11 +193,9 @@ export interface Sent extends OutgoingDatagram {
 }
 
 /** A network whose other side is the test. */
-export class TestNetwork implements DatagramNetwork {
+export class TestNetwork implements Pick<HostNetwork, 'open' | 'tap'> {
   /** The source of delivered datagrams. */
   from: Ipv4 = ANY;
-  readonly kind = 'linux';
-  readonly notes = [];
   readonly sent: Sent[] = [];
   /** The names of what was opened and closed, in order. */
   readonly log: string[] = [];
@@ -227,6 +225,8 @@ export class TestNetwork implements DatagramNetwork {
     this.log.push(`open ${name}`);
     return socket;
   }
+
+  tap(): undefined {}
 
   async close(): Promise<void> {
     for (const { socket } of this.#open.values()) socket.close();

@@ -9,7 +9,7 @@ import { DnsServer } from '../../src/dns/server.ts';
 import { UPSTREAM_SOCKETS } from '../../src/dns/upstream-sockets.ts';
 import { RackError } from '../../src/errors.ts';
 import { ANY, ipv4 } from '../../src/net/address.ts';
-import type { DatagramNetwork, SocketRequest } from '../../src/net/datagrams/datagram.ts';
+import type { HostNetwork, SocketRequest } from '../../src/net/datagrams/datagram.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { SITE } from './fixture.ts';
 
@@ -18,9 +18,8 @@ const UPSTREAM = { address: ipv4(0x0a_09_00_35), port: 53 };
 const HERE = ipv4(0x7f_00_00_01);
 
 /** A network that counts the open sockets on system-chosen ports of any address: those to upstreams. */
-class CountingNetwork implements DatagramNetwork {
-  readonly kind = 'dgram';
-  readonly notes = [];
+class CountingNetwork implements Pick<HostNetwork, 'open' | 'received'> {
+  readonly received = 0;
   upstream = 0;
   refuses = false;
 
@@ -42,8 +41,6 @@ class CountingNetwork implements DatagramNetwork {
       },
     };
   }
-
-  async close(): Promise<void> {}
 }
 
 interface Place {

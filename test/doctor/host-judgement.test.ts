@@ -6,7 +6,6 @@ import { parseConfig } from '../../src/config/load.ts';
 import type { HostFacts } from '../../src/doctor/host-facts.ts';
 import { judgeGateways, judgeHost } from '../../src/doctor/host-judgement.ts';
 import { ANY, ipv4 } from '../../src/net/address.ts';
-import { MTU_REPORTS_NOTE } from '../../src/net/datagrams/path-mtu.ts';
 import { spoken } from '../../src/region/reports/notes.ts';
 
 const parsed = parseConfig(readFileSync(join(import.meta.dirname, '..', '..', 'config', 'rackboot.yaml'), 'utf8'));
@@ -106,18 +105,10 @@ const cases: readonly [name: string, facts: Partial<HostFacts>, ok: boolean, tex
   ],
   [
     'no netlink',
-    { notes: [spoken({ note: 'polling-needed', reason: 'EAFNOSUPPORT' })] },
+    { notes: [spoken({ note: 'interfaces-unheard', reason: 'EAFNOSUPPORT' })] },
     true,
     /EAFNOSUPPORT/,
     /RestrictAddressFamilies=.*AF_NETLINK AF_PACKET/,
-  ],
-  ['no C library', { notes: [spoken({ note: 'sockets-without-libc', reason: 'x' })] }, true, /portable/, /npm ci/],
-  [
-    'sockets that trust reports of a small MTU',
-    { notes: [spoken(MTU_REPORTS_NOTE)] },
-    true,
-    /One forged ICMP message can fragment the replies/,
-    /^echo net\.ipv4\.ip_no_pmtu_disc=2 \| sudo tee \/etc\/sysctl\.d\/\S+ && sudo sysctl -w net/,
   ],
   [
     'no state directory',

@@ -14,7 +14,7 @@ import { Names } from '../../src/dns/names.ts';
 import { CLIENT_CONNECTIONS_MAX, CONNECTIONS_MAX, DnsServer } from '../../src/dns/server.ts';
 import { FrameReader, frame, IDLE_MS } from '../../src/dns/stream.ts';
 import type { HostNetwork } from '../../src/net/datagrams/datagram.ts';
-import { openNetwork } from '../../src/net/datagrams/open-network.ts';
+import { openNetwork } from '../../src/net/datagrams/udp-linux.ts';
 import { configureAnywhere, net, queryBytes, record, replyTo, SITE } from '../dns/fixture.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { ip } from '../support/lab-facts.ts';
@@ -74,7 +74,7 @@ describe('DNS among hostile clients', () => {
   let rack: Served;
 
   before(async () => {
-    network = await openNetwork({});
+    network = await openNetwork();
     upstream = await openUpstream();
     rack = await serve(network, { upstream: [{ address: LOOPBACK, port: upstream.address().port }] });
   });
@@ -176,7 +176,9 @@ describe('DNS among hostile clients', () => {
     const clock = new VirtualClock();
     let opened = 0;
     const watched: HostNetwork = {
-      kind: network.kind,
+      received: network.received,
+      mayReach: (address) => network.mayReach(address),
+      tap: (request) => network.tap(request),
       notes: network.notes,
       close: () => network.close(),
       interfacesChanged: (interfaces) => network.interfacesChanged(interfaces),

@@ -7,7 +7,7 @@ import { sleep, systemClock } from '../../src/clock.ts';
 import { Names } from '../../src/dns/names.ts';
 import { DnsServer } from '../../src/dns/server.ts';
 import type { RackEvent } from '../../src/event.ts';
-import { openNetwork } from '../../src/net/datagrams/open-network.ts';
+import { openNetwork } from '../../src/net/datagrams/udp-linux.ts';
 import { SITE } from '../dns/fixture.ts';
 import { ip } from '../support/lab-facts.ts';
 

@@ -13,7 +13,7 @@ import { TYPE } from '../../src/dns/record.ts';
 import { formatRdata } from '../../src/dns/record-text.ts';
 import { DnsServer } from '../../src/dns/server.ts';
 import type { HostNetwork } from '../../src/net/datagrams/datagram.ts';
-import { openNetwork } from '../../src/net/datagrams/open-network.ts';
+import { openNetwork } from '../../src/net/datagrams/udp-linux.ts';
 import { configureAnywhere, net, queryBytes, SITE } from '../dns/fixture.ts';
 import { ip } from '../support/lab-facts.ts';
 
@@ -94,7 +94,7 @@ describe('questions of several hosts at once', () => {
   };
 
   before(async () => {
-    network = await openNetwork({ native: true });
+    network = await openNetwork();
     const records = Array.from({ length: NAMES }, (_, index) => [
       { name: nameOf(index), type: 'A' as const, data: dataOf(index, TYPE.A), ttl: 60 },
       { name: nameOf(index), type: 'TXT' as const, data: `text ${index}`, ttl: 60 },

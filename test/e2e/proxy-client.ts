@@ -25,7 +25,7 @@ import {
 import { ANY, formatIpv4, mac as macOf, parseIpv4, parseMac } from '../../src/net/address.ts';
 import { copyBytes } from '../../src/net/borrowed-bytes.ts';
 import type { Destination } from '../../src/net/datagrams/datagram.ts';
-import { openNetwork } from '../../src/net/datagrams/open-network.ts';
+import { openNetwork } from '../../src/net/datagrams/udp-linux.ts';
 
 /** How long it listens. */
 const LISTEN_MS = 4000;
@@ -109,7 +109,7 @@ function read(bytes: Uint8Array, fromPort: number, xid: number): Heard | undefin
 
 async function askOnce(asked: readonly Asked[]): Promise<readonly (readonly Heard[])[]> {
   const heard = asked.map((): Heard[] => []);
-  const network = await openNetwork({});
+  const network = await openNetwork();
   const socket = await network.open({
     address: ANY,
     port: 68,

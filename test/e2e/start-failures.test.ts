@@ -3,7 +3,7 @@
 // @host waits
 
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { missing } from '../support/needs.ts';
@@ -41,6 +41,24 @@ describe('an unusable configuration', { skip: missing('linux') }, () => {
     assert.equal(broken.code, 1);
     for (const line of broken.complaints) assert.match(line, /rackboot\.yaml:\d+: not valid YAML/);
   });
+});
+
+test('a C library that cannot be called is one line, with its cause and the remedy', async () => {
+  rack.configure(GOOD);
+  const without = join(rack.stateDir, 'without-koffi.cjs');
+  const asked = 'const { _load } = module.constructor, absent = () => { throw new Error("no library here"); };';
+  mkdirSync(rack.stateDir, { recursive: true });
+  writeFileSync(
+    without,
+    `${asked} module.constructor._load = (name, ...more) => (name === 'koffi' ? absent() : _load(name, ...more));`,
+  );
+  process.env.NODE_OPTIONS = `--require ${without}`;
+  try {
+    assertRefused(await run(), /no library here/, /npm ci/, /glibc/, /amd64 and arm64/);
+  } finally {
+    delete process.env.NODE_OPTIONS;
+    rmSync(without);
+  }
 });
 
 describe('a port in use', { skip: missing('linux') }, () => {

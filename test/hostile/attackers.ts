@@ -12,7 +12,7 @@ import { addressBytes, OPTION } from '../../src/dhcp/wire/options.ts';
 import { frame } from '../../src/dns/stream.ts';
 import { ANY, formatIpv4, formatMac, type Ipv4, ipv4, type MacAddress, mac } from '../../src/net/address.ts';
 import type { DatagramSocket } from '../../src/net/datagrams/datagram.ts';
-import { openNetwork } from '../../src/net/datagrams/open-network.ts';
+import { openNetwork } from '../../src/net/datagrams/udp-linux.ts';
 import { INTERFACES_MAX } from '../../src/region/identity/interface-source.ts';
 import { ENTRIES_MAX } from '../../src/region/racks/rack-news.ts';
 import { DISKS_MAX, FACT_TEXT_MAX } from '../../src/region/records/hardware-facts.ts';

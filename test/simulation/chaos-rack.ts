@@ -73,7 +73,7 @@ export class ChaosRack {
     const rack = new Rack(
       {
         clock,
-        network: wire.network(),
+        ...wire.rackEnd(),
         journal: new SlowJournal(clock),
         table: this.table,
         tree: memoryTree(files),

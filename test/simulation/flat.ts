@@ -59,7 +59,7 @@ export async function bootMany(count: number, readings: number): Promise<readonl
   const rack = new Rack(
     {
       clock,
-      network: wire.network(),
+      ...wire.rackEnd(),
       journal: new SlowJournal(clock),
       table,
       tree: memoryTree(FILES),

@@ -128,7 +128,7 @@ class SimulatedSite {
     this.rack = new Rack(
       {
         clock,
-        network: this.#wire.network(),
+        ...this.#wire.rackEnd(),
         journal: new SlowJournal(clock),
         table: this.table,
         tree: memoryTree(FILES),

@@ -54,7 +54,7 @@ export async function simulate(seed: number): Promise<void> {
   const rack = new Rack(
     {
       clock,
-      network: wire.network(),
+      ...wire.rackEnd(),
       journal: new SlowJournal(clock),
       table,
       tree,

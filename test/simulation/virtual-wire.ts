@@ -4,6 +4,8 @@
 import type { Clock } from '../../src/clock.ts';
 import { ANY, type Ipv4, type MacAddress } from '../../src/net/address.ts';
 import type { DatagramSocket, Destination, HostNetwork, SocketRequest } from '../../src/net/datagrams/datagram.ts';
+import type { MakeCarrier } from '../../src/tftp/carrier.ts';
+import { ownCarrier } from '../support/own-carrier.ts';
 
 export interface WireTrouble {
   /** Shares of datagrams, 0 to 1. */
@@ -46,16 +48,19 @@ export class VirtualWire {
   }
 
   /** The rack's end of the wire. */
-  network(): HostNetwork {
-    return {
-      kind: 'dgram',
+  rackEnd(): { readonly network: HostNetwork; readonly carrier: MakeCarrier } {
+    const network: HostNetwork = {
       notes: [],
+      received: 0,
       open: async (request) => this.#open(request),
+      mayReach: () => true,
+      tap: () => undefined,
       close: async () => {
         this.#sockets = [];
       },
       interfacesChanged: () => undefined,
     };
+    return { network, carrier: ownCarrier(network, this.#clock) };
   }
 
   /** Broadcasts from a machine. */

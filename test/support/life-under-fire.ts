@@ -25,7 +25,7 @@ import { SimulatedMachine } from '../../src/lab/simulated-machine.ts';
 import type { Switched } from '../../src/lab/webhook-power.ts';
 import { formatMac } from '../../src/net/address.ts';
 import type { HostNetwork } from '../../src/net/datagrams/datagram.ts';
-import { openNetwork } from '../../src/net/datagrams/open-network.ts';
+import { openNetwork } from '../../src/net/datagrams/udp-linux.ts';
 import { diskImage } from './disk-image.ts';
 import { DhcpProbes } from './probes.ts';
 import { eventually, RunningRack } from './running-rack.ts';

@@ -19,7 +19,7 @@ import {
 } from '../../src/net/address.ts';
 import { copyBytes } from '../../src/net/borrowed-bytes.ts';
 import type { DatagramSocket, HostNetwork } from '../../src/net/datagrams/datagram.ts';
-import { openNetwork } from '../../src/net/datagrams/open-network.ts';
+import { openNetwork } from '../../src/net/datagrams/udp-linux.ts';
 
 const clock: Clock = systemClock;
 

@@ -6,7 +6,7 @@ import { MachineRunner } from '../../src/lab/machine-runner.ts';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
 import { enlistmentForm, simulatedHardware, uuidBytes } from '../../src/lab/simulated-hardware.ts';
 import { SimulatedMachine } from '../../src/lab/simulated-machine.ts';
-import { openNetwork } from '../../src/net/datagrams/open-network.ts';
+import { openNetwork } from '../../src/net/datagrams/udp-linux.ts';
 /** Boots the `index`th simulated machine in a lab, and waits until it is off; reports its steps to `onStep`. */
 export async function bootSimulatedMachine(
   place: LabPlace,

@@ -7,14 +7,14 @@ import type { FileSource } from '../../src/files/file-source.ts';
 import type { FileTree } from '../../src/files/opened-file.ts';
 import { type Ipv4, type Ipv4Network, ipv4 } from '../../src/net/address.ts';
 import type {
-  DatagramNetwork,
   DatagramSocket,
+  HostNetwork,
   OutgoingDatagram,
   ReceivedDatagram,
-  SocketRequest,
 } from '../../src/net/datagrams/datagram.ts';
 import { decodePacket, encodeError, type TftpPacket } from '../../src/tftp/packet.ts';
 import { TftpServer } from '../../src/tftp/server.ts';
+import { type MemoryRequest, ownCarrier } from '../support/own-carrier.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { encodeAck, encodeRequest } from './client-packet.ts';
 
@@ -32,13 +32,13 @@ export const HEADERS_BYTES = 28;
 /** A socket that records what it sends. */
 export class MemorySocket implements DatagramSocket {
   readonly interfaceName = undefined;
-  readonly request: SocketRequest;
+  readonly request: MemoryRequest;
   readonly localAddress: Ipv4;
   readonly localPort: number;
   closed = false;
   readonly sent: { readonly bytes: Uint8Array; readonly to: number; readonly port: number }[] = [];
 
-  constructor(request: SocketRequest, localPort: number) {
+  constructor(request: MemoryRequest, localPort: number) {
     this.request = request;
     this.localAddress = request.address;
     this.localPort = localPort;
@@ -61,9 +61,7 @@ export class MemorySocket implements DatagramSocket {
 }
 
 /** A network in memory. */
-export class MemoryNetwork implements DatagramNetwork {
-  readonly kind = 'dgram';
-  readonly notes = [];
+export class MemoryNetwork implements Pick<HostNetwork, 'open' | 'mayReach'> {
   readonly sockets: MemorySocket[] = [];
   /** Addresses that cannot be opened. */
   readonly refused = new Set<Ipv4>();
@@ -73,7 +71,7 @@ export class MemoryNetwork implements DatagramNetwork {
   onOpen: (() => void) | undefined;
   #port = 40_000;
 
-  async open(request: SocketRequest): Promise<DatagramSocket> {
+  async open(request: MemoryRequest): Promise<DatagramSocket> {
     this.onOpen?.();
     if (this.refused.has(request.address)) throw new Error(`refused ${request.address}`);
     const inUse = (port: number): boolean => this.listening.some(({ localPort }) => localPort === port);
@@ -84,7 +82,9 @@ export class MemoryNetwork implements DatagramNetwork {
     return socket;
   }
 
-  async close(): Promise<void> {}
+  mayReach(): boolean {
+    return true;
+  }
 
   /** The open sockets. */
   get listening(): readonly MemorySocket[] {
@@ -119,7 +119,15 @@ export class Bench {
     const { clock, network } = this;
     const alike = (path: string) => Object.keys(this.files).filter((one) => one.toLowerCase() === path.toLowerCase());
     const files: FileTree = { open: (path) => this.#open(path), alike };
-    this.server = new TftpServer({ network, clock, resolve, files, publish: (event) => this.events.push(event) });
+    const carrier = ownCarrier(network, clock);
+    this.server = new TftpServer({
+      network,
+      carrier,
+      clock,
+      resolve,
+      files,
+      publish: (event) => this.events.push(event),
+    });
   }
 
   /** A bench whose server listens on RACK:69. */
@@ -155,7 +163,7 @@ export class Bench {
   /** The client's host reports by ICMP that the peer of this port is closed. */
   reportUnreachable(localPort: number): void {
     const socket = this.network.listening.find((each) => each.localPort === localPort);
-    if (socket !== undefined) socket.request.onPeerUnreachable?.(socket);
+    socket?.request.onPeerUnreachable?.();
   }
 
   /** Bytes sent to an address, IP and UDP headers included. */

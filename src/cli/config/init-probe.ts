@@ -7,7 +7,7 @@ import { randomInt } from 'node:crypto';
 import { OFFERS_MS, probeDhcp } from '../../doctor/dhcp-probe.ts';
 import { errorText, osErrorCode } from '../../errors.ts';
 import { formatIpv4 } from '../../net/address.ts';
-import { openNetwork } from '../../net/datagrams/open-network.ts';
+import { openNetwork } from '../../net/datagrams/udp-linux.ts';
 import { probeMac } from '../../own-probes.ts';
 import type { InterfaceProposal } from '../../region/networks/range-proposal.ts';
 

@@ -164,7 +164,7 @@ async function initBare(given: InitFlags): Promise<number> {
   if (drafted.draft === undefined)
     throw new RackError('bad-argument', drafted.mistakes.map(({ text }) => text).join('\n'));
   const place = findPlace(flags, drafted.draft.answers);
-  const strangers = await findStrangers(wantedPorts(drafted.draft.config), rightfulFor(flags));
+  const strangers = findStrangers(wantedPorts(drafted.draft.config), rightfulFor(flags));
   const offer = offerIn(place, isAsked(flags) && strangers.every(isHarmless));
   writeConfig(flags, drafted.draft.text);
   if (flags.region === undefined && (flags.force || settingsOf(drafted.draft.answers).length > 0))
@@ -210,7 +210,7 @@ async function initWithNetwork(given: InitFlags): Promise<number> {
   const added = await offerAddition(given);
   if (added !== undefined) return added;
   const found = findCandidates(given.interface);
-  const local = await findLocalServers(
+  const local = findLocalServers(
     found.map(({ name }) => name),
     rightfulFor(given),
   );
@@ -226,7 +226,7 @@ async function initWithNetwork(given: InitFlags): Promise<number> {
   // Storing may switch to the owner of the state directory; the next steps are for the user who started `init`.
   const place = findPlace(flags, drafted.answers);
   const servers = local.filter(({ interfaces }) => interfaces.has(drafted.answers.proposal?.name ?? ''));
-  const strangers = await findStrangers(wantedPorts(drafted.config), rightfulFor(flags));
+  const strangers = findStrangers(wantedPorts(drafted.config), rightfulFor(flags));
   // A person frees the ports first.
   const offer = offerIn(place, hasPerson && strangers.every(isHarmless));
   try {

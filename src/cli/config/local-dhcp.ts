@@ -84,15 +84,12 @@ export const rightfulFor = ({ stateDir }: { readonly stateDir: string }): Rightf
 };
 
 /** The servers that have the DHCP port of these interfaces, except the rack. */
-export async function findLocalServers(
-  interfaces: readonly string[],
-  rightful: Rightful,
-): Promise<readonly LocalServer[]> {
+export function findLocalServers(interfaces: readonly string[], rightful: Rightful): readonly LocalServer[] {
   const setting = 'cluster_interfaces';
   const wanted = interfaces.map(
     (device) => ({ protocol: 'UDP', address: ANY, port: SERVER_PORT, device, setting }) as const,
   );
-  return (await findStrangers(wanted, rightful)).map((stranger) => {
+  return findStrangers(wanted, rightful).map((stranger) => {
     const { process: owner, ports } = stranger;
     const program = PROGRAMS[owner?.name ?? ''];
     return {

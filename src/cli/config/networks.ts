@@ -132,7 +132,7 @@ export async function addNetwork(flags: AddFlags): Promise<number> {
   const before = await findConfig(flags.config);
   const served = before.config.clusterInterfaces.map(({ network }) => network);
   const found = findCandidates(flags.interface, (network) => served.some((one) => networksOverlap(one, network)));
-  const servers = await findLocalServers(
+  const servers = findLocalServers(
     found.map((one) => one.name),
     rightfulFor(before.config),
   );

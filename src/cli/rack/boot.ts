@@ -35,6 +35,7 @@ import { readVersion } from '../../files/program-version.ts';
 import { makeTemporaryDirectory } from '../../files/temporary-directory.ts';
 import { findHostLoaders } from '../../images/loaders.ts';
 import { formatIpv4, formatMac, formatNetwork, networkOf, parseMac } from '../../net/address.ts';
+import { keepOpen } from '../../net/linux/libc.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';
 import { MACHINES_MAX, QUIET_MS } from '../../observe/timeline.ts';
 import { SIGNALS } from '../images/stop-signals.ts';
@@ -94,13 +95,11 @@ const OPENED_FILES = 'RACKBOOT_BOOT_FILES';
  * Opens the files if this process is root, which then gives up root.
  * @throws RackError `bad-argument` without the directory of `--serve`, and as `continueAsServer`
  */
-async function giveUpRoot(paths: Iterable<string>, serve: string | undefined): Promise<void> {
+function giveUpRoot(paths: Iterable<string>, serve: string | undefined): void {
   if (process.getuid?.() !== 0) return;
   if (serve !== undefined) givenPath('serve', serve, 'directory');
-  // Without glibc no descriptor is passed on.
-  const libc = await import('../../net/linux/libc.ts').catch(() => undefined);
-  const opened = libc === undefined ? [] : [...paths].map((path) => openSync(path, 'r'));
-  for (const descriptor of opened) libc?.keepOpen(descriptor);
+  const opened = [...paths].map((path) => openSync(path, 'r'));
+  for (const descriptor of opened) keepOpen(descriptor);
   continueAsServer({ [OPENED_FILES]: opened.join() });
 }
 
@@ -352,7 +351,7 @@ export async function bootMachines(written: BootRequest): Promise<number> {
   const request = { ...written, mac: written.mac === undefined ? undefined : chosenMac(written.mac) };
   const { profile, files, opened } = bootedBy(request);
   const hostLoaders = loaders();
-  await giveUpRoot(files.values(), request.serve);
+  giveUpRoot(files.values(), request.serve);
   const given = new Map<string, string | number>([...hostLoaders, ...files, ...opened]);
   const directory = makeTemporaryDirectory('rackboot-boot-');
   const end = new AbortController();

@@ -87,7 +87,7 @@ export async function runDoctor({ config: file, outsideName, fixHint, json }: Do
     treeProblem: typeof running === 'string' ? await treeFault(config) : running.tree?.problem?.reason,
     unopened: typeof running === 'string' ? undefined : unopenedListeners(running),
     gateways: [...readDefaultRouters().values()].flatMap((gateway) => gateway ?? []),
-    ports: await readPorts(
+    ports: readPorts(
       config,
       running === 'silent' ? holderOf(config) : typeof running === 'string' ? undefined : running,
     ),
@@ -142,7 +142,7 @@ function startWords(file: string): string {
  * @returns where the rack is; undefined: in this command's own namespace
  */
 async function enterNetworkOf(pid: number): Promise<string | undefined> {
-  const entry = await enterNamespaceOf(pid);
+  const entry = enterNamespaceOf(pid);
   if (entry.kind === 'same') return undefined;
   const { name } = entry;
   const owner = name?.startsWith(LAB_NAMESPACE) === true ? ', of a lab' : '';

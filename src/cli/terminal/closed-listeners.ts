@@ -18,7 +18,7 @@ export async function closedListeners(stateDir: string, config: ConfigWithPorts)
   } catch (error) {
     if (error instanceof RackError && error.code === 'permission-denied') return [];
   }
-  return judgePorts(await readPorts(config, running));
+  return judgePorts(readPorts(config, running));
 }
 
 /** For people: each with what to do. */

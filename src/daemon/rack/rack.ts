@@ -40,6 +40,7 @@ import type { HostNetwork } from '../../net/datagrams/datagram.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import type { Wire } from '../../net/watch/wire.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
+import { type MakeCarrier, ThreadCarrier } from '../../tftp/carrier.ts';
 import { TftpServer } from '../../tftp/server.ts';
 import type { Foresight } from '../foresight/foresight.ts';
 import { Elsewhere } from './elsewhere.ts';
@@ -56,6 +57,8 @@ import { WAITED_FOR } from './readiness.ts';
 interface RackParts {
   readonly clock: Clock;
   readonly network: HostNetwork;
+  /** Carries the transfers of TFTP; default: a thread. */
+  readonly carrier?: MakeCarrier;
   /** The wires of the interfaces; undefined if they cannot be heard: then addresses are offered without probing. */
   readonly wire?: Wire | undefined;
   readonly journal: LeaseJournal;
@@ -106,6 +109,7 @@ export class Rack {
 
   constructor(parts: RackParts, config: RackConfig) {
     const { clock, network, wire, publish, tree, table } = parts;
+    const carrier = parts.carrier ?? ((deps) => new ThreadCarrier(deps));
     this.#parts = parts;
     this.#given = config;
     this.#config = config;
@@ -162,7 +166,7 @@ export class Rack {
       this.#loading.asked();
       return resolveBootAsset(request, this.#assets());
     };
-    this.tftp = new TftpServer({ network, clock, resolve, files: tree, publish: publishFiles });
+    this.tftp = new TftpServer({ network, carrier, clock, resolve, files: tree, publish: publishFiles });
     const vouchFor = this.#tokens.vouchFor.bind(this.#tokens);
     this.http = new BootHttpServer({
       clock,

@@ -6,6 +6,7 @@
 //    that has ended, whose part of the heap the C library keeps.
 
 import type { Clock, Timer } from '../../clock.ts';
+import { returnFreedMemory } from '../../net/linux/libc.ts';
 import type { LiveTree } from './live-tree.ts';
 
 /** Until the first look, in milliseconds: V8 collects what the start and the rehearsal left when a thread has been idle for 8 s (its MemoryReducer). */
@@ -13,7 +14,7 @@ const FIRST_LOOK_MS = 14_000;
 const LOOK_MS = 60_000;
 const GROWN_BYTES_MIN = 8 * 1024 * 1024;
 
-/** Looks until `close`. Call when the rack answers requests. Without glibc or koffi, the C library keeps its part. */
+/** Looks until `close`. Call when the rack answers requests. */
 export function returnMemory(tree: Pick<LiveTree, 'counters' | 'releaseSlices'>, clock: Clock): { close(): void } {
   let timer: Timer;
   let usesBefore = 0;
@@ -30,16 +31,11 @@ export function returnMemory(tree: Pick<LiveTree, 'counters' | 'releaseSlices'>,
     const hasReleased = tree.releaseSlices();
     if (!hasReleased && residentBytes < trimmedBytes + GROWN_BYTES_MIN) return;
     trimmedBytes = 0;
-    trim();
+    returnFreedMemory();
   };
   timer = clock.schedule(FIRST_LOOK_MS, () => {
     timer = clock.schedule(LOOK_MS, look);
-    trim();
+    returnFreedMemory();
   });
   return { close: () => timer.cancel() };
-}
-
-/** Imports it late, because the import fails on a host without glibc; on all others it has long been loaded. */
-function trim(): void {
-  void import('../../net/linux/libc.ts').then(({ returnFreedMemory }) => returnFreedMemory()).catch(() => undefined);
 }

@@ -2,7 +2,7 @@
 // few modules, so that the threads start while the daemon's other modules load.
 
 import type { Clock } from '../../clock.ts';
-import { openNetwork } from '../../net/datagrams/open-network.ts';
+import { openNetwork } from '../../net/datagrams/udp-linux.ts';
 import { openInterfaceWatch } from '../../net/watch/interfaces.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 import { openLeaseJournal } from '../../store/leases/lease-journal.ts';
@@ -36,8 +36,6 @@ export async function beginStart(options: { readonly configFile: string; readonl
   const lost = findLostLeases(stateDir);
   const parts = beginOpening(stateDir, clock, damaged);
   parts.opened.unshift(() => lock.release());
-  // Import both here: as part of the daemon's module graph they would load last and delay the thread.
-  await Promise.allSettled([import('../../net/watch/net-thread.ts'), import('../../net/datagrams/udp-linux.ts')]);
   return { configuration, damaged, lost, ...parts };
 }
 

@@ -6,9 +6,9 @@ import { RackError } from '../../errors.ts';
 import { findStrangers, isHarmless, strangerFix, strangerText } from '../../net/ports/taken-ports.ts';
 
 /** The failure with a line for each program. Another failure, or one whose program cannot be seen, stays as it is. */
-export async function namePortOwners(failure: unknown, config: RackConfig): Promise<unknown> {
+export function namePortOwners(failure: unknown, config: RackConfig): unknown {
   if (!(failure instanceof RackError) || failure.code !== 'address-in-use') return failure;
-  const found = await findStrangers(wantedPorts(config), { pid: process.pid, isHidden: false });
+  const found = findStrangers(wantedPorts(config), { pid: process.pid, isHidden: false });
   const lines = found
     .filter((stranger) => !isHarmless(stranger))
     .map((stranger) => `${strangerText(stranger)} (${strangerFix(stranger).replaceAll('\n', '; ')})`);

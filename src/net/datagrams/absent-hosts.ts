@@ -9,7 +9,6 @@
 
 import { type Clock, type Instant, later } from '../../clock.ts';
 import type { Ipv4 } from '../address.ts';
-import { WAIT_MS } from './absent-space.ts';
 import type { ArpTable, Vicinity } from './send-space.ts';
 
 /**
@@ -17,6 +16,8 @@ import type { ArpTable, Vicinity } from './send-space.ts';
  * notice nothing. It empties within WAIT_MS.
  */
 const ABSENT_HOSTS_MAX = 256;
+/** How long the kernel keeps a datagram for a host that answers no ARP, in milliseconds: mcast_solicit times retrans_time. */
+export const WAIT_MS = 3000;
 /** From this many addresses on, the ARP table is read. */
 export const LOOK_FROM = 64;
 /** The greatest age of the table that may refuse a host, in milliseconds. */

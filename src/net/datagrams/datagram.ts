@@ -1,5 +1,4 @@
-// The port for sending and receiving datagrams. Implemented by `udp-dgram.ts` (Node's own sockets, everywhere) and `udp-linux.ts` (recvmmsg
-// and sendmmsg), chosen once at start.
+// The port for sending and receiving datagrams. Implemented by `udp-linux.ts` (recvmmsg and sendmmsg).
 //
 // 1. Datagrams arrive in arrays of at most RECEIVE_BATCH_MAX, as the kernel had queued them.
 // 2. `bytes` of a received datagram is borrowed until the handler returns (borrowed-bytes.ts).
@@ -62,19 +61,6 @@ export interface DatagramSocket {
 
 export type DatagramHandler = (datagrams: readonly ReceivedDatagram[], socket: DatagramSocket) => void;
 
-export interface Peer {
-  readonly address: Ipv4;
-  readonly port: number;
-}
-
-/** The error codes that a connected socket reports after an ICMP error that RFC 1122 §3.2.2.1 calls hard. */
-export const PEER_UNREACHABLE: ReadonlySet<string> = new Set([
-  'ECONNREFUSED',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOPROTOOPT',
-]);
-
 export interface SocketRequest {
   readonly address: Ipv4;
   /** 0 lets the system choose. */
@@ -88,45 +74,33 @@ export interface SocketRequest {
   readonly freebind?: boolean;
   /** The port belongs to a set that this process opens together: a device socket and its address sockets. */
   readonly shared?: boolean;
-  /**
-   * Connect the socket to this peer alone (`peer-datagrams.ts`). Only on portable networks: native ones leave such sockets to a thread
-   * (`peer-epoll.ts`).
-   */
-  readonly peer?: Peer;
   readonly onDatagrams: DatagramHandler;
   readonly onSendError?: (code: string, to: Destination) => void;
   /** Called with the system's code (`ENETDOWN` …); the socket stays open. */
   readonly onReceiveError?: (code: string) => void;
-  /**
-   * With `peer`: called when ICMP reports the peer unreachable (RFC 1122 §4.1.3.3). The kernel believes only reports that quote a datagram
-   * of this socket. Transient errors are not reported.
-   */
-  readonly onPeerUnreachable?: (socket: DatagramSocket) => void;
 }
 
-/** `kind` and `notes` are for the log and `status`. */
 export interface DatagramNetwork {
-  readonly kind: 'linux' | 'dgram';
-  readonly notes: readonly HostNote[];
-  /** Datagrams received by all of its sockets; undefined if not counted. */
-  readonly received?: number | undefined;
   /**
    * Opens one socket. Open the device sockets of a shared port before its address sockets: only then is another server on
    * the device always detected.
    *
-   * @throws RackError `address-in-use`, `permission-denied`, `address-not-here`, `interface-missing`, `socket-refused`;
-   * `native-unavailable` for a second device on one port if sockets cannot be bound to devices.
+   * @throws RackError `address-in-use`, `permission-denied`, `address-not-here`, `interface-missing`, `socket-refused`
    */
   open(request: SocketRequest): Promise<DatagramSocket>;
-  /** False if the kernel already waits for as many absent hosts as it may (`absent-hosts.ts`). Missing: not known. */
-  mayReach?(address: Ipv4): boolean;
-  /** Opens a tap on a device (`frame-tap.ts`), which the caller closes. Missing or undefined: taps are not possible here. */
-  tap?(request: TapRequest): FrameTap | undefined;
   close(): Promise<void>;
 }
 
-/** A network whose sockets follow interfaces as they come, go and return. */
+/** The network of this host. Its sockets follow interfaces as they come, go and return. */
 export interface HostNetwork extends DatagramNetwork {
+  /** For the log and `status`. */
+  readonly notes: readonly HostNote[];
+  /** Datagrams received by all of its sockets. */
+  readonly received: number;
+  /** False if the kernel already waits for as many absent hosts as it may (`absent-hosts.ts`). */
+  mayReach(address: Ipv4): boolean;
+  /** Opens a tap on a device (`frame-tap.ts`), which the caller closes; undefined without the privilege. */
+  tap(request: TapRequest): FrameTap | undefined;
   /** To be called with every new list of interfaces: binds sockets again whose device was deleted and created under the same name. */
   interfacesChanged(interfaces: readonly HostInterface[]): void;
 }

@@ -28,9 +28,10 @@ import {
   socketAddress,
   UDP_SEGMENT,
 } from '../linux/wire-structs.ts';
-import { PEER_UNREACHABLE } from './datagram.ts';
 import type { PeerListener, PeerRequest, PeerSocket, PeerSockets, SendMemory } from './peer-sockets.ts';
 
+/** The codes that a connected socket reports after an ICMP error that RFC 1122 §3.2.2.1 calls hard. */
+const PEER_UNREACHABLE: ReadonlySet<string> = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOPROTOOPT']);
 /** The most events of one batch; further ones are in the next. */
 const EVENTS_MAX = 256;
 /** A longer datagram is cut: no packet of a client is longer. */
@@ -146,7 +147,6 @@ export class EpollSockets implements PeerSockets {
     const fd = libc.socket(AF_INET, SOCK_DGRAM | SOCK_FLAGS, 0);
     if (fd < 0) throw refusal('socket', libc);
     const omit = intBytes(IP_PMTUDISC_OMIT);
-    // Kernels before 3.15 lack it, which `udp-linux.ts` notes.
     libc.setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, omit, omit.length);
     if (localPort !== 0) this.#setShared(fd, true);
     const [from, to] = [socketAddress(local, localPort), socketAddress(peer, port)];

@@ -1,6 +1,6 @@
 // The port for sockets that are each connected to one peer (udp(7)): datagrams from other hosts never arrive, and the kernel answers them as
-// if the port were closed, so strangers cannot find the ports in use. Implemented by `peer-epoll.ts` (Linux, a thread of its own) and
-// `peer-datagrams.ts` (over any `DatagramNetwork`).
+// if the port were closed, so strangers cannot find the ports in use. Implemented by `peer-epoll.ts`, for a thread of
+// its own.
 //
 // 1. `send` never throws and never blocks. It may call the listener, which may close the socket.
 // 2. A closed socket calls its listener no more.
@@ -21,7 +21,7 @@ export interface PeerListener {
   /** The datagram is the first `length` bytes. */
   readonly onDatagram: (bytes: BorrowedBytes, length: number) => void;
   /**
-   * A datagram of the peer's host from another of its ports: its first `length` bytes. Sockets that cannot hear those never call it.
+   * A datagram of the peer's host from another of its ports: its first `length` bytes.
    * @returns the answer to that port
    */
   readonly onStray: (bytes: BorrowedBytes, length: number) => Uint8Array | undefined;

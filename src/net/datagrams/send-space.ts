@@ -18,7 +18,7 @@ import type { HostNote } from '../host-note.ts';
 export const LOOK_EVERY = 32;
 /** The greatest age of the ARP table, in milliseconds. */
 const TABLE_MS_MAX = 500;
-export const ARP_FILE = '/proc/net/arp';
+const ARP_FILE = '/proc/net/arp';
 /** Absent hosts that got their one datagram. Beyond it none gets one until the table is read again. */
 export const ASKED_MAX = 4096;
 

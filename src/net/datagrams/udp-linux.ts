@@ -42,7 +42,6 @@ import { socketError } from '../socket-error.ts';
 import { AbsentHosts } from './absent-hosts.ts';
 import { type DatagramSocket, type HostNetwork, RECEIVE_BATCH_MAX, type SocketRequest } from './datagram.ts';
 import { type FrameTap, openFrameTap, type TapRequest } from './frame-tap.ts';
-import { MTU_REPORTS_NOTE } from './path-mtu.ts';
 import { ArpTable, sendBufferNote } from './send-space.ts';
 import { type LinuxDescriptor, type LinuxParts, LinuxSocket } from './udp-linux-socket.ts';
 
@@ -53,13 +52,15 @@ export const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
 /** Room for the longest datagram and a frame's headers. */
 const SLOT_BYTES = 65_536;
 
-/** Throws if the C library cannot be called. */
-export function openLinuxNetwork(sendBufferBytes = SEND_BUFFER_BYTES): HostNetwork {
+/**
+ * @param sendBufferBytes to request for each socket; tests set less, to see what a host that allows no more gets
+ * @throws RackError `native-unavailable`
+ */
+export async function openNetwork(sendBufferBytes = SEND_BUFFER_BYTES): Promise<HostNetwork> {
   return new LinuxNetwork(loadLibc(), sendBufferBytes);
 }
 
 class LinuxNetwork implements HostNetwork {
-  readonly kind = 'linux';
   readonly #libc: Libc;
   readonly #sendBufferBytes: number;
   readonly #parts: LinuxParts;
@@ -181,7 +182,7 @@ class LinuxNetwork implements HostNetwork {
     }
     if (request.broadcast === true) this.#setInt(fd, SOL_SOCKET, SO_BROADCAST, 1);
     if (request.freebind === true) this.#setInt(fd, IPPROTO_IP, IP_FREEBIND, 1);
-    if (!this.#trySet(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT)) this.#notes.add(MTU_REPORTS_NOTE);
+    this.#setInt(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
     // `send-space.ts` makes do with what the system allows.
     this.#setInt(fd, SOL_SOCKET, SO_SNDBUF, this.#sendBufferBytes);
     this.#setInt(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
@@ -249,13 +250,9 @@ class LinuxNetwork implements HostNetwork {
     return this.#libc.getsockopt(fd, SOL_SOCKET, option, value, length) === 0 ? readInt(value) / 2 : 0;
   }
 
-  #trySet(fd: number, level: number, option: number, value: number): boolean {
-    const bytes = intBytes(value);
-    return this.#libc.setsockopt(fd, level, option, bytes, bytes.length) === 0;
-  }
-
   #setInt(fd: number, level: number, option: number, value: number): void {
-    if (!this.#trySet(fd, level, option, value)) {
+    const bytes = intBytes(value);
+    if (this.#libc.setsockopt(fd, level, option, bytes, bytes.length) !== 0) {
       throw new RackError('socket-refused', `socket option ${level}/${option}: ${errorName(this.#libc.errno())}`);
     }
   }

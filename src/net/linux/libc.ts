@@ -1,12 +1,17 @@
 // System calls that Node lacks, in glibc through koffi; `wire-structs.ts` has their structures. Sources: socket(7), ip(7), udp(7),
-// packet(7), recvmmsg(2), sendmmsg(2), eventfd(2), epoll(7), preadv2(2), fcntl(2), setns(2), malloc_trim(3).
+// packet(7), recvmmsg(2), sendmmsg(2), eventfd(2), epoll(7), preadv2(2), fcntl(2), setns(2), rename(2), malloc_trim(3).
 //
 // 1. Read `errno()` only directly after a call that returned -1.
 // 2. An address in a structure does not keep its buffer alive: keep the buffer in a field.
-// 3. Loading throws without glibc.
+// 3. A program that never calls the library starts without koffi, and without its cost.
 
+import { createRequire } from 'node:module';
 import { getSystemErrorName } from 'node:util';
-import koffi from 'koffi';
+import { errorText, RackError } from '../../errors.ts';
+import { REINSTALL } from '../../named-documents.ts';
+
+/** Those whose structures have the layouts of `wire-structs.ts`. */
+const PROCESSORS: ReadonlySet<string> = new Set(['x64', 'arm64']);
 
 /** As their manual pages say; buffers stand for pointers, -1 means failure. */
 export interface Libc {
@@ -44,6 +49,7 @@ export interface Libc {
   /** With the address of an array of `iovec`. */
   preadv2(fd: number, vectors: number, count: number, offset: number, flags: number): number;
   setns(fd: number, kind: number): number;
+  renameat2(from: number, oldPath: string, to: number, newPath: string, flags: number): number;
   if_nametoindex(name: string): number;
   /** The error number of the call that just failed. */
   errno(): number;
@@ -51,9 +57,30 @@ export interface Libc {
   addressOf(buffer: Uint8Array): bigint;
 }
 
-/** Throws without glibc. */
+let loaded: Libc | undefined;
+
+/** @throws RackError `native-unavailable` */
 export function loadLibc(): Libc {
-  const library = koffi.load('libc.so.6');
+  loaded ??= declareLibc();
+  return loaded;
+}
+
+function openLibrary() {
+  try {
+    if (!PROCESSORS.has(process.arch)) throw new Error(`the processor is ${process.arch}`);
+    const { default: koffi }: typeof import('koffi') = createRequire(import.meta.url)('koffi');
+    return { koffi, library: koffi.load('libc.so.6') };
+  } catch (cause) {
+    throw new RackError(
+      'native-unavailable',
+      `the C library of this host cannot be called (${errorText(cause)}): ${REINSTALL} installs the packages again; Rackboot runs on Linux with glibc, on processors amd64 and arm64`,
+      { cause },
+    );
+  }
+}
+
+function declareLibc(): Libc {
+  const { koffi, library } = openLibrary();
   return {
     socket: library.func('int socket(int, int, int)'),
     bind: library.func('int bind(int, const void *, uint32_t)'),
@@ -80,6 +107,7 @@ export function loadLibc(): Libc {
     getsockname: library.func('int getsockname(int, void *, void *)'),
     preadv2: library.func('int preadv2(int, uintptr_t, int, int64_t, int)'),
     setns: library.func('int setns(int, int)'),
+    renameat2: library.func('int renameat2(int, const char *, int, const char *, unsigned int)'),
     if_nametoindex: library.func('unsigned int if_nametoindex(const char *)'),
     errno: () => koffi.errno(),
     addressOf: (buffer) => koffi.address(buffer),
@@ -88,22 +116,21 @@ export function loadLibc(): Libc {
 
 /**
  * Returns freed memory to the system (malloc_trim(3)). It takes 6 to 16 ms, so it runs in libuv's pool; a thread that allocates meanwhile
- * waits only while its own arena is trimmed. @throws Error where the C library is not glibc
+ * waits only while its own arena is trimmed. @throws as `loadLibc`
  */
 export function returnFreedMemory(): void {
   // The result says only if there was memory to return.
-  koffi
-    .load('libc.so.6')
-    .func('int malloc_trim(size_t)')
+  openLibrary()
+    .library.func('int malloc_trim(size_t)')
     .async(0, () => undefined);
 }
 
 /** F_SETFD of fcntl(2). */
 const SET_FLAGS = 2;
 
-/** Leaves a descriptor open in the program that replaces this one. @throws Error where the C library is not glibc */
+/** Leaves a descriptor open in the program that replaces this one. @throws as `loadLibc` */
 export function keepOpen(fd: number): void {
-  koffi.load('libc.so.6').func('int fcntl(int, int, ...)')(fd, SET_FLAGS, 'int', 0);
+  openLibrary().library.func('int fcntl(int, int, ...)')(fd, SET_FLAGS, 'int', 0);
 }
 
 export function errorName(errno: number): string {

@@ -6,7 +6,7 @@
 
 import { closeSync, fstatSync, openSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorText } from '../../errors.ts';
+import { errorName, loadLibc } from './libc.ts';
 
 const CLONE_NEWNET = 0x40000000;
 /** Where `ip netns` keeps its names. */
@@ -21,8 +21,8 @@ type NamespaceEntry =
 /** Identifies a namespace: device and inode. */
 type Identity = string;
 
-/** Moves this thread into the network namespace of the process `pid`, if it is in another one. */
-export async function enterNamespaceOf(pid: number): Promise<NamespaceEntry> {
+/** Moves this thread into the network namespace of the process `pid`, if it is in another one. @throws as `loadLibc` */
+export function enterNamespaceOf(pid: number): NamespaceEntry {
   let descriptor: number;
   try {
     descriptor = openSync(`/proc/${pid}/ns/net`, 'r');
@@ -35,22 +35,11 @@ export async function enterNamespaceOf(pid: number): Promise<NamespaceEntry> {
     const wanted: Identity = `${dev}:${ino}`;
     if (wanted === identityOf('/proc/self/ns/net')) return { kind: 'same' };
     const name = findName(wanted);
-    const reason = await enter(descriptor);
-    return reason === undefined ? { kind: 'entered', name } : { kind: 'closed', name, reason };
+    const libc = loadLibc();
+    if (libc.setns(descriptor, CLONE_NEWNET) === 0) return { kind: 'entered', name };
+    return { kind: 'closed', name, reason: errorName(libc.errno()) };
   } finally {
     closeSync(descriptor);
-  }
-}
-
-/** @returns why the kernel refused; undefined: it did not */
-async function enter(descriptor: number): Promise<string | undefined> {
-  try {
-    // Imported only here, so that a host without the koffi package still runs.
-    const { errorName, loadLibc } = await import('./libc.ts');
-    const libc = loadLibc();
-    return libc.setns(descriptor, CLONE_NEWNET) === 0 ? undefined : errorName(libc.errno());
-  } catch (error) {
-    return errorText(error);
   }
 }
 

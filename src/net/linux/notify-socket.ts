@@ -6,7 +6,6 @@
 // 3. The variables leave the environment, so that child programs do not report in this process's name.
 
 import { cleanText } from '../../clean-text.ts';
-import { errorText } from '../../errors.ts';
 import type { HostNote } from '../host-note.ts';
 import { errorName, type Libc, loadLibc } from './libc.ts';
 import { AF_UNIX, MSG_DONTWAIT, MSG_NOSIGNAL, SOCK_DGRAM, SOCK_FLAGS, unixAddress } from './wire-structs.ts';
@@ -57,7 +56,7 @@ function cut(text: string): string {
   return `${bytes.toString('utf8', 0, STATUS_BYTES_MAX - 3).replace(/\ufffd+$/, '')}…`;
 }
 
-/** If the manager cannot be reached, `onTrouble` is called once. */
+/** If the manager cannot be reached, `onTrouble` is called once. @throws as `loadLibc` */
 export function openNotifySocket(socket: string, onTrouble: (note: HostNote) => void): NotifySocket {
   const silent: NotifySocket = { send: () => false, close: () => undefined };
   const address = unixAddress(socket);
@@ -65,13 +64,7 @@ export function openNotifySocket(socket: string, onTrouble: (note: HostNote) => 
     onTrouble({ note: 'manager-socket-invalid', name: JSON.stringify(socket.slice(0, 200)) });
     return silent;
   }
-  let libc: Libc;
-  try {
-    libc = loadLibc();
-  } catch (error) {
-    onTrouble({ note: 'manager-without-libc', reason: errorText(error) });
-    return silent;
-  }
+  const libc = loadLibc();
   const fd = libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_FLAGS, 0);
   if (fd < 0) {
     onTrouble({ note: 'manager-unreached', reason: errorName(libc.errno()) });

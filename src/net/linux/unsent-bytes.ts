@@ -4,9 +4,10 @@
 //    nothing fill the host's memory for TCP (tcp_mem); the host then silently closes other connections.
 // 2. The option is set on a listener, and each connection inherits it. Bytes sent but not acknowledged do not count, so downloads do not
 //    slow down.
-// 3. If the option cannot be set, everything works without it.
 
 import type { Server } from 'node:net';
+import { loadLibc } from './libc.ts';
+import { intBytes } from './wire-structs.ts';
 
 /** The most unsent bytes of one answer that the kernel accepts. */
 export const UNSENT_BYTES_MAX = 256 * 1024;
@@ -21,16 +22,9 @@ function descriptorOf(server: Server): number | undefined {
   return typeof fd === 'number' && fd >= 0 ? fd : undefined;
 }
 
-/** Bounds a listening server's future connections. @returns false if this host cannot */
-export async function boundUnsentBytes(server: Server): Promise<boolean> {
+/** Bounds a listening server's future connections. @returns false if the kernel refuses @throws as `loadLibc` */
+export function boundUnsentBytes(server: Server): boolean {
   const fd = descriptorOf(server);
-  if (process.platform !== 'linux' || fd === undefined) return false;
-  try {
-    // Imported only here, so that a host without the koffi package still runs.
-    const libc = (await import('./libc.ts')).loadLibc();
-    const value = new Uint8Array(Uint32Array.of(UNSENT_BYTES_MAX).buffer);
-    return libc.setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, value, value.length) === 0;
-  } catch {
-    return false;
-  }
+  const value = intBytes(UNSENT_BYTES_MAX);
+  return fd !== undefined && loadLibc().setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, value, value.length) === 0;
 }

@@ -7,6 +7,8 @@
 
 import { listed } from '../../counted.ts';
 import { formatIpv4, type Ipv4 } from '../address.ts';
+import { loadLibc } from '../linux/libc.ts';
+import { listSockets } from '../linux/socket-list.ts';
 import { findPortOwners, ownerText, type PortOwner } from '../port-owner.ts';
 import { readInterfaces } from '../present-interfaces.ts';
 
@@ -37,13 +39,8 @@ export interface Rightful {
 }
 
 /** Every other program that has one of these ports, in the order of the ports. */
-export async function findStrangers(
-  wanted: readonly WantedPort[],
-  rightful: Rightful,
-): Promise<readonly PortStranger[]> {
-  const devices = await boundDevices(
-    new Set(wanted.flatMap(({ device, port }) => (device === undefined ? [] : [port]))),
-  );
+export function findStrangers(wanted: readonly WantedPort[], rightful: Rightful): readonly PortStranger[] {
+  const devices = boundDevices(new Set(wanted.flatMap(({ device, port }) => (device === undefined ? [] : [port]))));
   const found = new Map<string, PortStranger & { readonly ports: WantedPort[] }>();
   for (const place of wanted) {
     for (const { process: owner, uid, inode } of findPortOwners(place.protocol, place.address, place.port)) {
@@ -58,27 +55,18 @@ export async function findStrangers(
   return [...found.values()];
 }
 
-/** The devices of the UDP sockets that are bound to one, by inode. Without koffi none is known. */
-async function boundDevices(ports: ReadonlySet<number>): Promise<ReadonlyMap<number, string>> {
+/** The devices of the UDP sockets that are bound to one, by inode. */
+function boundDevices(ports: ReadonlySet<number>): ReadonlyMap<number, string> {
   if (ports.size === 0) return new Map();
-  try {
-    const [{ loadLibc }, { listSockets }] = await Promise.all([
-      import('../linux/libc.ts'),
-      import('../linux/socket-list.ts'),
-    ]);
-    const libc = loadLibc();
-    const names = new Map(readInterfaces().map(({ index, name }) => [index, name]));
-    const sockets = [...ports].flatMap((port) => listSockets(libc, port) ?? []);
-    return new Map(
-      sockets.flatMap(({ inode, deviceIndex }) => {
-        const name = names.get(deviceIndex);
-        return name === undefined ? [] : [[inode, name] as const];
-      }),
-    );
-  } catch {
-    // Then every socket counts as bound to no device.
-    return new Map();
-  }
+  const libc = loadLibc();
+  const names = new Map(readInterfaces().map(({ index, name }) => [index, name]));
+  const sockets = [...ports].flatMap((port) => listSockets(libc, port) ?? []);
+  return new Map(
+    sockets.flatMap(({ inode, deviceIndex }) => {
+      const name = names.get(deviceIndex);
+      return name === undefined ? [] : [[inode, name] as const];
+    }),
+  );
 }
 
 /** True if a rack starts beside it. */

@@ -294,27 +294,10 @@ const othersToo = (more: number, what: string): string =>
 /** Every note: its parameters and its sentence. */
 const NOTES = {
   // Sockets, interfaces and the service manager (`net/host-note.ts`). Buffers are in bytes.
-  'sockets-chosen': note([], () => 'Rackboot uses portable sockets, as configured.'),
-  'sockets-of-system': note(
-    ['system', 'processor'],
-    ({ system, processor }) =>
-      `Rackboot uses portable sockets: native calls exist only for Linux on x64 and arm64, not for ${system} on ${processor}.`,
-  ),
-  'sockets-without-libc': note(
-    ['reason'],
-    ({ reason }) => `Rackboot uses portable sockets, because the C library cannot be called (${reason}).`,
-  ),
-  'replies-broadcast': note([], () => 'Replies to machines without an address are broadcast.'),
   'frames-refused': note(
     ['reason'],
     ({ reason }) =>
       `Replies to machines without an address are broadcast, because frames to hardware addresses need CAP_NET_RAW (${reason}).`,
-  ),
-  'mtu-reports-believed': note(
-    ['setting'],
-    ({ setting }) =>
-      'One forged ICMP message can fragment the replies to a client for 10 minutes, because sockets here cannot ignore its small MTU. ' +
-      `Many loaders cannot reassemble them. Remedy: sysctl -w ${setting}.`,
   ),
   'receive-buffer-small': note(
     ['granted', 'asked'],
@@ -323,11 +306,6 @@ const NOTES = {
   'send-buffer-small': note(
     ['granted', 'asked'],
     smallBuffer('Send buffers', 'absent hosts can delay replies to other hosts', 'net.core.wmem_max'),
-  ),
-  'port-shared': note(
-    ['port', 'interface'],
-    (note) =>
-      `On port ${note.port} the rack receives the broadcasts of every interface, not only of ${note.interface}, because sockets cannot be bound to devices here.`,
   ),
   'arp-unheard': note(
     ['reason'],
@@ -339,17 +317,12 @@ const NOTES = {
     ({ reason }) =>
       `iPXE waits about 13 s for an IPv6 router where there is none, because its router solicitations cannot be answered here (${reason}); that needs CAP_NET_RAW.`,
   ),
-  'polling-chosen': note([], () => 'Rackboot polls the interfaces of the host every 2 s, as configured.'),
-  'polling-needed': note(
+  'interfaces-unheard': note(
     ['reason'],
     ({ reason }) =>
-      `Rackboot polls the interfaces of the host every 2 s, because the kernel cannot report changes here (${reason}).`,
+      `Rackboot reads the interfaces of the host only every 10 s, because the kernel cannot report changes here (${reason}).`,
   ),
   'manager-socket-invalid': note(['name'], ({ name }) => `the service manager's socket has an invalid name: ${name}`),
-  'manager-without-libc': note(
-    ['reason'],
-    ({ reason }) => `the service manager gets no reports, because the C library cannot be called: ${reason}`,
-  ),
   'manager-unreached': note(['reason'], ({ reason }) => `the service manager gets no reports: ${reason}`),
   'manager-refuses': note(['reason'], ({ reason }) => `the service manager does not accept reports: ${reason}`),
   // The configuration.

@@ -14,6 +14,9 @@ import { ip, RACK, rackMachine } from '../../support/lab-facts.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 class HostTestNetwork extends TestNetwork implements HostNetwork {
+  readonly notes = [];
+  readonly received = 0;
+  mayReach = (): boolean => true;
   interfacesChanged(): void {}
 }
 

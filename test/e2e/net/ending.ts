@@ -8,7 +8,7 @@ import { openInterfaceWatch } from '../../../src/net/watch/interfaces.ts';
 
 const watch = await openInterfaceWatch({ clock: systemClock });
 createServer().listen(0, '127.0.0.1').unref();
-console.log(watch.kind);
+console.log('ready');
 if (process.argv[2] === 'exit') process.exit(0);
 if (process.argv[2] === 'close') await watch.close();
 if (process.argv[2] === 'throw') {

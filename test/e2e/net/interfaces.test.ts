@@ -23,68 +23,55 @@ const SEEN_WITHIN_MS = 2500;
 const addressesOf = (each: HostInterface | undefined): readonly string[] =>
   (each?.addresses ?? []).map(({ address, prefix }) => `${formatIpv4(address)}/${prefix}`);
 
-for (const native of [true, false]) {
-  describe(`the interface watch (${native ? 'netlink' : 'polled'})`, { skip: SKIP }, () => {
-    let watch: InterfaceWatch;
-    const find = (name: string): HostInterface | undefined => watch.current().find((each) => each.name === name);
-
-    before(async () => {
-      watch = await openInterfaceWatch({ clock: systemClock, native });
-      assert.equal(watch.kind, native ? 'netlink' : 'polled');
-      // How changes are learnt, and the two things that need the thread's ear.
-      assert.equal(watch.notes.length, native ? 0 : 3);
-    });
-    after(() => watch.close());
-
-    it('knows loopback from the start', () => {
-      assert.deepEqual(addressesOf(find('lo')), ['127.0.0.1/8']);
-    });
-
-    it('sees an interface come with its address, and go', async () => {
-      let reported = 0;
-      const end = watch.onChange((interfaces) => {
-        reported += 1;
-        assert.equal(interfaces, watch.current());
-      });
-      ip('link add rbi0 address 52:54:00:00:00:0a type veth peer name rbi1');
-      ip('link set rbi0 up');
-      ip('link set rbi1 up');
-      ip('addr add 10.20.0.1/24 dev rbi0');
-      await until(() => addressesOf(find('rbi0')).length === 1, SEEN_WITHIN_MS);
-      assert.deepEqual(addressesOf(find('rbi0')), ['10.20.0.1/24']);
-      // The other side is switched off: the carrier goes, the address stays.
-      ip('link set rbi1 down');
-      await until(() => find('rbi0')?.carrier === false, SEEN_WITHIN_MS);
-      assert.deepEqual(addressesOf(find('rbi0')), ['10.20.0.1/24']);
-      ip('link set rbi1 up');
-      await until(() => find('rbi0')?.carrier === true, SEEN_WITHIN_MS);
-      const mac = find('rbi0')?.mac;
-      assert.equal(mac === undefined ? undefined : formatMac(mac), '52:54:00:00:00:0a');
-      assert.equal(find('rbi0')?.up, true);
-      ip('route add default via 10.20.0.254 dev rbi0');
-      await until(() => find('rbi0')?.outward !== undefined, SEEN_WITHIN_MS);
-      assert.equal(formatIpv4(find('rbi0')?.outward?.router ?? assert.fail()), '10.20.0.254', 'a route alone');
-      ip('route replace default via 10.20.0.253 dev rbi0');
-      await until(() => find('rbi0')?.outward?.router === parseIpv4('10.20.0.253'), SEEN_WITHIN_MS);
-      ip('route del default');
-      await until(() => find('rbi0')?.outward === undefined, SEEN_WITHIN_MS);
-      ip('addr del 10.20.0.1/24 dev rbi0');
-      await until(() => addressesOf(find('rbi0')).length === 0, SEEN_WITHIN_MS);
-      ip('link del rbi0');
-      await until(() => find('rbi0') === undefined, SEEN_WITHIN_MS);
-      assert.ok(reported >= 3);
-      end();
-    });
-  });
-}
-
-describe('the interface watch by netlink', { skip: SKIP }, () => {
+describe('the interface watch', { skip: SKIP }, () => {
   let watch: InterfaceWatch;
   const find = (name: string): HostInterface | undefined => watch.current().find((each) => each.name === name);
+
   before(async () => {
     watch = await openInterfaceWatch({ clock: systemClock });
+    assert.deepEqual(watch.notes, []);
   });
   after(() => watch.close());
+
+  it('knows loopback from the start', () => {
+    assert.deepEqual(addressesOf(find('lo')), ['127.0.0.1/8']);
+  });
+
+  it('sees an interface come with its address, and go', async () => {
+    let reported = 0;
+    const end = watch.onChange((interfaces) => {
+      reported += 1;
+      assert.equal(interfaces, watch.current());
+    });
+    ip('link add rbi0 address 52:54:00:00:00:0a type veth peer name rbi1');
+    ip('link set rbi0 up');
+    ip('link set rbi1 up');
+    ip('addr add 10.20.0.1/24 dev rbi0');
+    await until(() => addressesOf(find('rbi0')).length === 1, SEEN_WITHIN_MS);
+    assert.deepEqual(addressesOf(find('rbi0')), ['10.20.0.1/24']);
+    // The other side is switched off: the carrier goes, the address stays.
+    ip('link set rbi1 down');
+    await until(() => find('rbi0')?.carrier === false, SEEN_WITHIN_MS);
+    assert.deepEqual(addressesOf(find('rbi0')), ['10.20.0.1/24']);
+    ip('link set rbi1 up');
+    await until(() => find('rbi0')?.carrier === true, SEEN_WITHIN_MS);
+    const mac = find('rbi0')?.mac;
+    assert.equal(mac === undefined ? undefined : formatMac(mac), '52:54:00:00:00:0a');
+    assert.equal(find('rbi0')?.up, true);
+    ip('route add default via 10.20.0.254 dev rbi0');
+    await until(() => find('rbi0')?.outward !== undefined, SEEN_WITHIN_MS);
+    assert.equal(formatIpv4(find('rbi0')?.outward?.router ?? assert.fail()), '10.20.0.254', 'a route alone');
+    ip('route replace default via 10.20.0.253 dev rbi0');
+    await until(() => find('rbi0')?.outward?.router === parseIpv4('10.20.0.253'), SEEN_WITHIN_MS);
+    ip('route del default');
+    await until(() => find('rbi0')?.outward === undefined, SEEN_WITHIN_MS);
+    ip('addr del 10.20.0.1/24 dev rbi0');
+    await until(() => addressesOf(find('rbi0')).length === 0, SEEN_WITHIN_MS);
+    ip('link del rbi0');
+    await until(() => find('rbi0') === undefined, SEEN_WITHIN_MS);
+    assert.ok(reported >= 3);
+    end();
+  });
 
   it('reports index, carrier and the up state', async () => {
     ip('link add rbj0 type veth peer name rbj1');
@@ -166,7 +153,7 @@ describe('a socket bound to a device', { skip: SKIP }, () => {
       makeCable();
       const { root, node } = readableCheckout();
       const script = join(root, 'test/e2e/net/device-listener.ts');
-      const [command = '', ...args] = [...prefix, node, script, 'rbq0', '6767', 'native'];
+      const [command = '', ...args] = [...prefix, node, script, 'rbq0', '6767'];
       out = '';
       program = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
       program.stdout?.on('data', (chunk) => {

@@ -1,12 +1,12 @@
 // A server and a client that talk over loopback as DHCP does, without any privilege: run by the end-to-end tests in their own
-// process and, as another user, in one that they start. As a program it takes `native` or `portable` and prints the conversation.
+// process and, as another user, in one that they start. As a program it prints the conversation.
 
 import { createSocket } from 'node:dgram';
 import { sleep } from '../../../src/clock.ts';
 import { ANY, formatIpv4, type Ipv4, mac, parseIpv4 } from '../../../src/net/address.ts';
 import { copyBytes } from '../../../src/net/borrowed-bytes.ts';
 import type { DatagramHandler } from '../../../src/net/datagrams/datagram.ts';
-import { openNetwork } from '../../../src/net/datagrams/open-network.ts';
+import { openNetwork } from '../../../src/net/datagrams/udp-linux.ts';
 
 /** Of this process, so that other runs on the same loopback do not hear it. */
 const SERVER_PORT = 20_000 + 2 * (process.pid % 6000);
@@ -15,7 +15,6 @@ const MACHINE = mac(0x525400123456);
 
 /** The conversation, in order, each datagram as `hearer heard text from sender`. */
 export interface LoopbackReport {
-  readonly kind: string;
   readonly heard: readonly string[];
   readonly sendErrors: readonly string[];
 }
@@ -27,10 +26,10 @@ const sender = (address: string, port: number): string =>
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 
 /** Holds the conversation once. */
-export async function converse(native: boolean): Promise<LoopbackReport> {
+export async function converse(): Promise<LoopbackReport> {
   const heard: string[] = [];
   const sendErrors: string[] = [];
-  const network = await openNetwork({ native });
+  const network = await openNetwork();
   const listen =
     (who: string, answer: boolean): DatagramHandler =>
     (datagrams, socket) => {
@@ -67,7 +66,7 @@ export async function converse(native: boolean): Promise<LoopbackReport> {
   }
   client.close();
   await network.close();
-  return { kind: network.kind, heard, sendErrors };
+  return { heard, sendErrors };
 }
 
-if (import.meta.main) console.log(JSON.stringify(await converse(process.argv[2] === 'native')));
+if (import.meta.main) console.log(JSON.stringify(await converse()));

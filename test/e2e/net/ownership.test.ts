@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { afterEach, describe, it } from 'node:test';
 import { ANY, formatIpv4, type Ipv4, parseIpv4 } from '../../../src/net/address.ts';
 import type { DatagramSocket, HostNetwork, SocketRequest } from '../../../src/net/datagrams/datagram.ts';
-import { openNetwork } from '../../../src/net/datagrams/open-network.ts';
+import { openNetwork } from '../../../src/net/datagrams/udp-linux.ts';
 import { errorName, loadLibc } from '../../../src/net/linux/libc.ts';
 import {
   AF_INET,
@@ -42,8 +42,8 @@ afterEach(async () => {
   opened.clear();
 });
 
-async function network(native = true): Promise<HostNetwork> {
-  const made = await openNetwork({ native });
+async function network(): Promise<HostNetwork> {
+  const made = await openNetwork();
   opened.add(made);
   return made;
 }
@@ -78,21 +78,19 @@ async function startOtherServer(address: string): Promise<number> {
 }
 
 describe('a port that another server has', { skip: SKIP }, () => {
-  for (const native of [true, false]) {
-    for (const [what, request, at] of [
-      ['a device', { device: 'rba0', source: addr('10.20.0.1') }, '0.0.0.0'],
-      ['an address', { address: addr('10.20.0.1') }, '0.0.0.0'],
-      ['an address', { address: addr('10.20.0.1') }, '10.20.0.1'],
-      ['an address that we share with nobody', { address: addr('10.20.0.1'), shared: false }, '10.20.0.1'],
-    ] as const) {
-      it(`is refused to ${what} (${native ? 'native' : 'portable'}) when the other has ${at}, and the refusal names the other`, async () => {
-        const pid = await startOtherServer(at);
-        await assert.rejects(open(await network(native), request), {
-          code: 'address-in-use',
-          message: new RegExp(`:${PORT}.* is in use by node.* \\(process ${pid}\\); stop that program`),
-        });
+  for (const [what, request, at] of [
+    ['a device', { device: 'rba0', source: addr('10.20.0.1') }, '0.0.0.0'],
+    ['an address', { address: addr('10.20.0.1') }, '0.0.0.0'],
+    ['an address', { address: addr('10.20.0.1') }, '10.20.0.1'],
+    ['an address that we share with nobody', { address: addr('10.20.0.1'), shared: false }, '10.20.0.1'],
+  ] as const) {
+    it(`is refused to ${what} when the other has ${at}, and the refusal names the other`, async () => {
+      const pid = await startOtherServer(at);
+      await assert.rejects(open(await network(), request), {
+        code: 'address-in-use',
+        message: new RegExp(`:${PORT}.* is in use by node.* \\(process ${pid}\\); stop that program`),
       });
-    }
+    });
   }
 
   it('is open to a device when the other has another device, as libvirt has', async () => {
@@ -164,15 +162,13 @@ describe('a port that we have', { skip: SKIP }, () => {
     }
   });
 
-  for (const native of [true, false]) {
-    it(`is opened once: a second socket of our own is refused (${native ? 'native' : 'portable'})`, async () => {
-      const ours = await network(native);
-      for (const request of [{ device: 'rba0', source: addr('10.20.0.1') }, { address: addr('10.20.0.1') }]) {
-        await open(ours, request);
-        await assert.rejects(open(ours, request), { code: 'address-in-use', message: /in use by this process itself/ });
-      }
-    });
-  }
+  it('is opened once: a second socket of our own is refused', async () => {
+    const ours = await network();
+    for (const request of [{ device: 'rba0', source: addr('10.20.0.1') }, { address: addr('10.20.0.1') }]) {
+      await open(ours, request);
+      await assert.rejects(open(ours, request), { code: 'address-in-use', message: /in use by this process itself/ });
+    }
+  });
 
   it('is not opened by a network that was closed', async () => {
     const ours = await network();

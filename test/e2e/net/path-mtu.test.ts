@@ -4,14 +4,12 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { isDeepStrictEqual } from 'node:util';
 import { sleep } from '../../../src/clock.ts';
 import { type Ipv4, parseIpv4 } from '../../../src/net/address.ts';
 import type { DatagramSocket, HostNetwork, SocketRequest } from '../../../src/net/datagrams/datagram.ts';
-import { openNetwork } from '../../../src/net/datagrams/open-network.ts';
 import { EpollSockets } from '../../../src/net/datagrams/peer-epoll.ts';
+import { openNetwork } from '../../../src/net/datagrams/udp-linux.ts';
 import { loadLibc } from '../../../src/net/linux/libc.ts';
 import { EVENTFD_FLAGS } from '../../../src/net/linux/wire-structs.ts';
 import { endProgram } from '../../support/child.ts';
@@ -94,10 +92,9 @@ describe('a forged report of a small path', { skip: missing('linux', 'root', 'ip
     'bound to a device': { address: address('0.0.0.0'), device: 'a0', source: address(OWN), broadcast: true },
   };
   for (const [kind, more] of Object.entries(kinds)) {
-    it(`makes a native socket ${kind} fragment no datagram that fits the cable`, async () => {
+    it(`makes a socket ${kind} fragment no datagram that fits the cable`, async () => {
       const network = await openNetwork();
       try {
-        assert.equal(network.kind, 'linux');
         assert.deepEqual(await pieces(network, more), [0, 3]);
       } finally {
         await network.close();
@@ -130,19 +127,5 @@ describe('a forged report of a small path', { skip: missing('linux', 'root', 'ip
     assert.equal(await send(8), 0);
     socket.close();
     libc.close(waker);
-  });
-
-  it('is believed by a portable socket, as its network reports, until the kernel discards such reports', async () => {
-    const network = await openNetwork({ native: false });
-    try {
-      const believed = { note: 'mtu-reports-believed', setting: 'net.ipv4.ip_no_pmtu_disc=2' };
-      assert.ok(network.notes.some((note) => isDeepStrictEqual(note, believed)));
-      const [alone = 0] = await pieces(network, {});
-      assert.ok(alone >= 3, `${alone} pieces`);
-      writeFileSync('/proc/sys/net/ipv4/ip_no_pmtu_disc', '2');
-      assert.deepEqual(await pieces(network, {}), [0, 3]);
-    } finally {
-      await network.close();
-    }
   });
 });

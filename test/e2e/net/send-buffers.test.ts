@@ -1,4 +1,4 @@
-// The size of the send buffers of each implementation's sockets, as the kernel reports it.
+// The size of the send buffers, as the kernel reports it.
 // @host waits
 
 import assert from 'node:assert/strict';
@@ -7,8 +7,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { parseIpv4 } from '../../../src/net/address.ts';
-import { openNetwork } from '../../../src/net/datagrams/open-network.ts';
-import { SEND_BUFFER_BYTES } from '../../../src/net/datagrams/udp-linux.ts';
+import { openNetwork, SEND_BUFFER_BYTES } from '../../../src/net/datagrams/udp-linux.ts';
 import { formatBytes } from '../../../src/quantity.ts';
 import { noteText } from '../../../src/region/reports/notes.ts';
 import { missing } from '../../support/needs.ts';
@@ -28,10 +27,9 @@ async function defaultBytes(): Promise<number> {
 }
 
 /** The buffer of a socket of the network that requested this size, and whether the network reports a smaller one. */
-async function granted(native: boolean, sendBufferBytes?: number) {
-  const network = await openNetwork({ native, sendBufferBytes });
+async function granted(sendBufferBytes?: number) {
+  const network = await openNetwork(sendBufferBytes);
   try {
-    assert.equal(network.kind, native ? 'linux' : 'dgram');
     const socket = await network.open({ address: LOOPBACK, port: 0, onDatagrams: () => undefined });
     const note = network.notes.find((each) => each.note === 'send-buffer-small');
     return { bytes: socket.counters().sendBufferBytes, note: note && noteText(note) };
@@ -43,24 +41,20 @@ async function granted(native: boolean, sendBufferBytes?: number) {
 describe('send buffers', { skip: missing('linux') }, () => {
   const allowedBytes = Number(readFileSync('/proc/sys/net/core/wmem_max', 'utf8'));
 
-  for (const native of [true, false]) {
-    const name = native ? 'native' : 'portable';
+  it('are SEND_BUFFER_BYTES, or as large as the system allows, which is then reported', async () => {
+    const { bytes, note } = await granted();
+    // The kernel keeps and reports twice the number (socket(7)).
+    assert.equal(bytes, 2 * Math.min(SEND_BUFFER_BYTES, allowedBytes));
+    assert.equal(note !== undefined, allowedBytes < SEND_BUFFER_BYTES);
+    assert.notEqual(bytes, await defaultBytes(), 'this is what a socket has that asks for nothing');
+  });
 
-    it(`of ${name} sockets are SEND_BUFFER_BYTES, or as large as the system allows, which is then reported`, async () => {
-      const { bytes, note } = await granted(native);
-      // The kernel keeps and reports twice the number (socket(7)).
-      assert.equal(bytes, 2 * Math.min(SEND_BUFFER_BYTES, allowedBytes));
-      assert.equal(note !== undefined, allowedBytes < SEND_BUFFER_BYTES);
-      assert.notEqual(bytes, await defaultBytes(), 'this is what a socket has that asks for nothing');
-    });
-
-    it(`of ${name} sockets that are smaller than requested are reported, with the command that helps`, async () => {
-      const { bytes, note } = await granted(native, TOO_MUCH_BYTES);
-      assert.equal(bytes, 2 * allowedBytes);
-      assert.equal(
-        note,
-        `Send buffers hold ${formatBytes(allowedBytes)} instead of 1.0 GiB, so absent hosts can delay replies to other hosts: sysctl -w net.core.wmem_max=${TOO_MUCH_BYTES}.`,
-      );
-    });
-  }
+  it('that are smaller than requested are reported, with the command that helps', async () => {
+    const { bytes, note } = await granted(TOO_MUCH_BYTES);
+    assert.equal(bytes, 2 * allowedBytes);
+    assert.equal(
+      note,
+      `Send buffers hold ${formatBytes(allowedBytes)} instead of 1.0 GiB, so absent hosts can delay replies to other hosts: sysctl -w net.core.wmem_max=${TOO_MUCH_BYTES}.`,
+    );
+  });
 });

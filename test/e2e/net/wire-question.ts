@@ -12,5 +12,5 @@ const asked = watch.wire.findUser(ipv4(0x0a400032), 'wire0').then(
 );
 // Neither the thread nor a question keeps a process alive.
 const [refused] = await Promise.all([asked, sleep(600)]);
-console.log(JSON.stringify({ kind: watch.kind, can: watch.wire.canProbe('wire0'), refused, notes: watch.notes }));
+console.log(JSON.stringify({ can: watch.wire.canProbe('wire0'), refused, notes: watch.notes }));
 await watch.close();

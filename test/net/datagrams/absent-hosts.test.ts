@@ -3,8 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Ipv4, ipv4 } from '../../../src/net/address.ts';
-import { AbsentHosts, FRESH_MS, LOOK_FROM } from '../../../src/net/datagrams/absent-hosts.ts';
-import { WAIT_MS } from '../../../src/net/datagrams/absent-space.ts';
+import { AbsentHosts, FRESH_MS, LOOK_FROM, WAIT_MS } from '../../../src/net/datagrams/absent-hosts.ts';
 import type { Vicinity } from '../../../src/net/datagrams/send-space.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
