@@ -3,11 +3,12 @@
 //
 // 1. An unreadable fact is undefined, never an exception: the doctor then reports nothing about it.
 
-import { accessSync, constants, readFileSync, statfsSync } from 'node:fs';
+import { accessSync, constants, statfsSync } from 'node:fs';
 import type { RackConfig } from '../config/rack-config.ts';
 import { type ConfigWithPorts, regionPorts, wantedPorts } from '../config/wanted-ports.ts';
 import { seenStats } from '../files/seen-stats.ts';
 import { ANY, type Ipv4, isLoopback } from '../net/address.ts';
+import { readHostText } from '../net/kernel-text.ts';
 import { unitOf } from '../net/port-owner.ts';
 import { findStrangers, type PortStranger, type WantedPort } from '../net/ports/taken-ports.ts';
 import { readInterfaces } from '../net/present-interfaces.ts';
@@ -117,9 +118,9 @@ export function readPorts(config: ConfigWithPorts, running: Pick<RunningFacts, '
 
 function readActor(running: Pick<RunningFacts, 'pid'> | undefined): Actor {
   const pid = running?.pid ?? process.pid;
-  const status = readText(`/proc/${pid}/status`);
+  const status = readHostText(`/proc/${pid}/status`);
   const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status ?? '')?.[1];
-  const confinement = readText(`/proc/${pid}/attr/current`)?.replaceAll('\0', '').trim();
+  const confinement = readHostText(`/proc/${pid}/attr/current`)?.replaceAll('\0', '').trim();
   return {
     pid,
     isRack: running !== undefined,
@@ -150,7 +151,7 @@ function readStateDir(path: string, actor: Actor): HostFacts['stateDir'] {
 
 function isWritable(path: string, owner: number, actor: Actor): boolean {
   if (actor.isRack) {
-    const uid = Number(/^Uid:\s+\d+\s+(\d+)/m.exec(readText(`/proc/${actor.pid}/status`) ?? '')?.[1]);
+    const uid = Number(/^Uid:\s+\d+\s+(\d+)/m.exec(readHostText(`/proc/${actor.pid}/status`) ?? '')?.[1]);
     return uid === 0 || uid === owner;
   }
   try {
@@ -161,16 +162,8 @@ function isWritable(path: string, owner: number, actor: Actor): boolean {
   }
 }
 
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return undefined;
-  }
-}
-
 /** A number printed by the kernel, decimal or with 0x. */
 function readNumber(path: string): number | undefined {
-  const value = Number(readText(path)?.trim() || Number.NaN);
+  const value = Number(readHostText(path)?.trim() || Number.NaN);
   return Number.isNaN(value) ? undefined : value;
 }

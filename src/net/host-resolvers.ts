@@ -1,8 +1,8 @@
 // The DNS servers that this host asks. Sources: resolv.conf(5); systemd-resolved(8) on the file with the servers behind its stub.
 
-import { readFileSync } from 'node:fs';
 import { type Ipv4, isLoopback, networkContains, networkOf, parseIpv4 } from './address.ts';
-import { readDefaultRouteInterfaces } from './default-route.ts';
+import { readDefaultRouters } from './default-route.ts';
+import { readHostText } from './kernel-text.ts';
 import { readInterfaces } from './present-interfaces.ts';
 
 /** The servers behind a stub on this host are in the further ones: of systemd-resolved, and of NetworkManager's dnsmasq. */
@@ -13,13 +13,13 @@ const SERVERS_MAX = 3;
 /** The IPv4 addresses of the first file that names any to which there is a route, but this host's own, which may be this rack. */
 export function hostResolvers(): readonly Ipv4[] {
   const own = readInterfaces().flatMap(({ addresses }) => addresses);
-  const isOutward = readDefaultRouteInterfaces().size > 0;
+  const isOutward = readDefaultRouters().size > 0;
   const isOther = (server: Ipv4): boolean =>
     !isLoopback(server) &&
     own.every(({ address }) => address !== server) &&
     (isOutward || own.some(({ address, prefix }) => networkContains(networkOf(address, prefix), server)));
   for (const file of FILES) {
-    const found = serversIn(readText(file)).filter(isOther);
+    const found = serversIn(readHostText(file) ?? '').filter(isOther);
     if (found.length > 0) return found.slice(0, SERVERS_MAX);
   }
   return [];
@@ -28,12 +28,3 @@ export function hostResolvers(): readonly Ipv4[] {
 export const serversIn = (text: string): readonly Ipv4[] => [
   ...new Set([...text.matchAll(/^nameserver[ \t]+(\S+)/gm)].flatMap(([, server = '']) => parseIpv4(server) ?? [])),
 ];
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'latin1');
-  } catch {
-    // It is not there, or not for this user.
-    return '';
-  }
-}

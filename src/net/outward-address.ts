@@ -1,12 +1,12 @@
 // The address at which other hosts most likely reach this one.
 
 import { type Ipv4, isLoopback } from './address.ts';
-import { readDefaultRouteInterfaces } from './default-route.ts';
+import { readDefaultRouters } from './default-route.ts';
 import { readInterfaces } from './present-interfaces.ts';
 
 /** On the way to the default router: there people are. Else any; undefined: this host has loopback only. */
 export function outwardAddress(): Ipv4 | undefined {
-  const outward = readDefaultRouteInterfaces();
+  const outward = readDefaultRouters();
   const usable = readInterfaces()
     .flatMap(({ name, addresses }) => addresses.map(({ address }) => ({ address, name })))
     .filter(({ address }) => !isLoopback(address));

@@ -4,9 +4,10 @@
 // 2. /proc/net/udp does not show the device a socket is bound to, so the named owner may be one of several; `taken-ports.ts` finds it.
 // 3. Only root sees the owner of another user's socket; to others, a program that usually has the port is the probable owner.
 
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
-import { ANY, type Ipv4, ipv4 } from './address.ts';
+import { ANY, type Ipv4 } from './address.ts';
+import { parseHostOrder, readHostText } from './kernel-text.ts';
 
 /** The most sockets, processes and descriptors of each that are examined. */
 const ENTRIES_MAX = 64;
@@ -65,7 +66,7 @@ export function parseUdpTable(text: string): readonly UdpEntry[] {
       );
     if (match?.[1] === undefined) continue;
     entries.push({
-      address: littleEndianAddress(match[1]),
+      address: parseHostOrder(match[1]),
       port: Number.parseInt(match[2] ?? '', 16),
       state: match[3] ?? '',
       uid: Number(match[4]),
@@ -87,12 +88,14 @@ export function socketInode(fd: number): number | undefined {
  */
 export function findPortOwners(protocol: 'UDP' | 'TCP', address: Ipv4, port: number): readonly FoundOwner[] {
   const table = `/proc/net/${protocol.toLowerCase()}`;
-  const entries = [...readTable(table), ...readTable(`${table}6`)].filter(
-    (entry) =>
-      entry.port === port &&
-      (address === ANY || entry.address === ANY || entry.address === address) &&
-      (protocol === 'UDP' || entry.state === LISTENING),
-  );
+  const entries = [table, `${table}6`]
+    .flatMap((file) => parseUdpTable(readHostText(file) ?? ''))
+    .filter(
+      (entry) =>
+        entry.port === port &&
+        (address === ANY || entry.address === ANY || entry.address === address) &&
+        (protocol === 'UDP' || entry.state === LISTENING),
+    );
   return entries.slice(0, ENTRIES_MAX).map(({ inode, uid }) => ({ process: findProcess(inode), uid, inode }));
 }
 
@@ -113,20 +116,6 @@ export function findPortOwner(protocol: 'UDP' | 'TCP', address: Ipv4, port: numb
   const other = others.find((owner) => owner.process !== undefined) ?? others[0];
   if (other !== undefined) return ownerText(other, port);
   return owners.length > 0 ? 'this process itself' : undefined;
-}
-
-/** The kernel prints a hexadecimal 32-bit number in the host's byte order. */
-function littleEndianAddress(digits: string): Ipv4 {
-  const value = Number.parseInt(digits.slice(0, 8), 16);
-  return ipv4(((value & 255) << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24));
-}
-
-function readTable(path: string): readonly UdpEntry[] {
-  try {
-    return parseUdpTable(readFileSync(path, 'latin1'));
-  } catch {
-    return [];
-  }
 }
 
 function findProcess(inode: number): PortProcess | undefined {
@@ -150,12 +139,8 @@ function findUsualOwner(port: number): PortProcess | undefined {
 
 /** Undefined if it cannot be seen. */
 export function findParent(pid: number): PortProcess | undefined {
-  try {
-    const parent = /^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0';
-    return parent === '0' ? undefined : describeProcess(parent);
-  } catch {
-    return undefined;
-  }
+  const parent = /^PPid:\s*(\d+)$/m.exec(readHostText(`/proc/${pid}/status`) ?? '')?.[1] ?? '0';
+  return parent === '0' ? undefined : describeProcess(parent);
 }
 
 function names(directory: string, max: number): readonly string[] {
@@ -176,22 +161,14 @@ function linkTarget(path: string): string | undefined {
 
 /** Describes a process by its command line; its `comm` would be the name of a thread. */
 function describeProcess(pid: string): PortProcess {
-  try {
-    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, WORDS_MAX);
-    const name = basename(words[0] ?? '') || readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
-    return { pid: Number(pid), name, words, unit: unitOf(Number(pid)) };
-  } catch {
-    return { pid: Number(pid), name: 'a process that has just ended', words: [], unit: undefined };
-  }
+  const words = readHostText(`/proc/${pid}/cmdline`)?.split('\0').slice(0, WORDS_MAX) ?? [];
+  const name = basename(words[0] ?? '') || readHostText(`/proc/${pid}/comm`)?.trim();
+  return { pid: Number(pid), name: name ?? 'a process that has just ended', words, unit: unitOf(Number(pid)) };
 }
 
 /** The systemd service of a process, by its control group; the manager of a login session is none. */
 export function unitOf(pid: number): string | undefined {
-  try {
-    const groups = readFileSync(`/proc/${pid}/cgroup`, 'latin1');
-    const units = [...groups.matchAll(/\/([A-Za-z0-9@:._\\-]+\.service)(?:\/|$)/gm)];
-    return units.map(([, unit]) => unit).findLast((unit) => !unit?.startsWith('user@'));
-  } catch {
-    return undefined;
-  }
+  const groups = readHostText(`/proc/${pid}/cgroup`) ?? '';
+  const units = [...groups.matchAll(/\/([A-Za-z0-9@:._\\-]+\.service)(?:\/|$)/gm)];
+  return units.map(([, unit]) => unit).findLast((unit) => !unit?.startsWith('user@'));
 }

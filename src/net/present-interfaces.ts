@@ -1,11 +1,12 @@
 // Reads which interfaces this host has now. `watch/interfaces.ts` follows their changes.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { parseIpv4, parseMac } from './address.ts';
 import { withDefaultRouters } from './default-route.ts';
 import type { HostInterface, InterfaceAddress } from './host-interface.ts';
 import { readIdleAddresses } from './idle-addresses.ts';
+import { readHostText } from './kernel-text.ts';
 
 /**
  * Reads the interfaces once: addresses from Node and the kernel's routes, the rest from /sys/class/net. Without that directory
@@ -54,11 +55,6 @@ function listDevices(): readonly string[] {
   }
 }
 
-/** A line from a device's directory; undefined if it cannot be read (`carrier` of a device that is down). */
-function readDeviceFile(device: string, file: string): string | undefined {
-  try {
-    return readFileSync(`/sys/class/net/${device}/${file}`, 'latin1').trim();
-  } catch {
-    return undefined;
-  }
-}
+/** A line from a device's directory. */
+const readDeviceFile = (device: string, file: string): string | undefined =>
+  readHostText(`/sys/class/net/${device}/${file}`)?.trim();

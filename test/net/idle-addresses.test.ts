@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipv4 } from '../../src/net/address.ts';
+import { parseRoutes } from '../../src/net/default-route.ts';
 import { findIdleAddresses } from '../../src/net/idle-addresses.ts';
 
 // As Linux 6.1 prints them on a little-endian host: eth1 has 10.20.0.1/24 and no carrier, eth0 192.0.2.9/25 and a default route.
-const ROUTES = `Iface	Destination	Gateway 	Flags	RefCnt	Use	Metric	Mask		MTU	Window	IRTT
+const ROUTES = parseRoutes(`Iface	Destination	Gateway 	Flags	RefCnt	Use	Metric	Mask		MTU	Window	IRTT
 eth0	00000000	010200C0	0003	0	0	0	00000000	0	0	0
 eth0	000200C0	00000000	0001	0	0	0	80FFFFFF	0	0	0
 eth1	0000140A	00000000	0001	0	0	0	00FFFFFF	0	0	0
-`;
+`);
 const TRIE = `Local:
   +-- 0.0.0.0/1 2 0 2
      +-- 10.20.0.0/24 2 0 2
@@ -37,5 +38,5 @@ test('an address that Node does not list is found with its network and interface
 
 test('listed addresses are not found again, and without tables none is found', () => {
   assert.equal(findIdleAddresses(ROUTES, TRIE, new Set([LOOPBACK, ETH0, ETH1])).size, 0);
-  assert.equal(findIdleAddresses('', '', new Set()).size, 0);
+  assert.equal(findIdleAddresses([], '', new Set()).size, 0);
 });

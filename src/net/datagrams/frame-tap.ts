@@ -30,14 +30,13 @@ import {
   LOAD_HEADER_LENGTH,
   TAKE,
 } from '../linux/packet-filter.ts';
-import { AF_PACKET, MSG_DONTWAIT, SOCK_FLAGS, SOCK_RAW } from '../linux/wire-structs.ts';
+import { AF_PACKET, ETHERTYPE_IPV4, linkAddress, MSG_DONTWAIT, SOCK_FLAGS, SOCK_RAW } from '../linux/wire-structs.ts';
 import { FRAME_HEADER_BYTES, PROTOCOL_UDP, writeFrame } from '../raw-frame.ts';
 
 /** The most datagrams of one `take`. */
 const TAKEN_MAX = 64;
 
 const ETHERNET_HEADER_BYTES = 14;
-const ETHERTYPE_IPV4 = 0x0800;
 const IPV4_HEADER_BYTES_MIN = 20;
 const UDP_HEADER_BYTES = 8;
 /** The more-fragments flag and the offset: both zero in a whole datagram. */
@@ -74,7 +73,7 @@ export function openFrameTap(libc: Libc, { device, mac, port }: TapRequest): Fra
   // Protocol 0 receives nothing yet, so the filter is in place before the first frame.
   const fd = libc.socket(AF_PACKET, SOCK_RAW | SOCK_FLAGS, 0);
   if (fd < 0) return undefined;
-  const place = linkAddress(index);
+  const place = linkAddress(ETHERTYPE_IPV4, index, 0);
   if (attachFilter(libc, fd, datagramsFor(port)) !== undefined || libc.bind(fd, place, place.length) !== 0) {
     libc.close(fd);
     return undefined;
@@ -150,16 +149,6 @@ export function readTappedFrame(frame: BorrowedBytes, port: number): TappedDatag
     from: ipv4(view.getUint32(ip + 12)),
     mac: macFromBytes(frame, 6),
   };
-}
-
-/** A `sockaddr_ll` that binds to the IPv4 frames of one device. */
-function linkAddress(index: number): Uint8Array {
-  const bytes = new Uint8Array(20);
-  const view = new DataView(bytes.buffer);
-  view.setUint16(0, AF_PACKET, true);
-  view.setUint16(2, ETHERTYPE_IPV4);
-  view.setInt32(4, index, true);
-  return bytes;
 }
 
 const datagramsFor = (port: number): readonly FilterInstruction[] => [

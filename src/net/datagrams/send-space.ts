@@ -8,17 +8,16 @@
 // 3. Sending to hosts behind a router is always allowed: the kernel then resolves only the router.
 // 4. A host that asks us something is in the table by its own ARP request.
 
-import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { Clock, Instant } from '../../clock.ts';
 import { edgeOf, type Ipv4, type Ipv4Network, networkContains, networkOf, parseIpv4 } from '../address.ts';
 import type { HostNote } from '../host-note.ts';
+import { readHostText } from '../kernel-text.ts';
 
 /** Datagrams between two checks: 32 small ones take under a tenth of the smallest buffer of Linux. */
 export const LOOK_EVERY = 32;
 /** The greatest age of the ARP table, in milliseconds. */
 const TABLE_MS_MAX = 500;
-const ARP_FILE = '/proc/net/arp';
 /** Absent hosts that got their one datagram. Beyond it none gets one until the table is read again. */
 export const ASKED_MAX = 4096;
 
@@ -113,7 +112,8 @@ function readVicinity(): Vicinity {
     .filter(({ family, internal }) => family === 'IPv4' && !internal)
     .map(({ cidr }) => attachedNetwork(cidr ?? ''))
     .filter((network) => network !== undefined);
-  const present = readArpTable(readArpText());
+  // Without the table every host counts as absent.
+  const present = readArpTable(readHostText('/proc/net/arp') ?? '');
   return { isAbsent: (address) => !present.has(address) && networks.some((network) => holds(network, address)) };
 }
 
@@ -126,15 +126,6 @@ function attachedNetwork(cidr: string): Ipv4Network | undefined {
 /** The last address is the broadcast address, which needs no ARP, except in a /31. */
 function holds(network: Ipv4Network, address: Ipv4): boolean {
   return networkContains(network, address) && edgeOf(network, address) !== 'last';
-}
-
-function readArpText(): string {
-  try {
-    return readFileSync(ARP_FILE, 'latin1');
-  } catch {
-    // Without the table every host counts as absent.
-    return '';
-  }
 }
 
 /** The complete entries (flag 2, ATF_COM). */

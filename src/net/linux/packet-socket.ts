@@ -17,7 +17,15 @@ import {
   LOAD_INTERFACE_INDEX,
   LOAD_WORD,
 } from './packet-filter.ts';
-import { AF_PACKET, intBytes, MSG_DONTWAIT, SOCK_DGRAM, SOCK_FLAGS, SOCKADDR_LL_BYTES } from './wire-structs.ts';
+import {
+  AF_PACKET,
+  intBytes,
+  linkAddress,
+  MSG_DONTWAIT,
+  SOCK_DGRAM,
+  SOCK_FLAGS,
+  SOCKADDR_LL_BYTES,
+} from './wire-structs.ts';
 
 export const ETHERTYPE_ARP = 0x0806;
 export const ETHERTYPE_IPV6 = 0x86dd;
@@ -59,7 +67,7 @@ export class PacketSocket {
     this.#filter = filter;
     this.fd = libc.socket(AF_PACKET, SOCK_DGRAM | SOCK_FLAGS, 0);
     if (this.fd < 0) throw new Error(errorName(libc.errno()));
-    const address = linkAddress(protocol, 0, undefined);
+    const address = linkAddress(protocol, 0, 0);
     const refused =
       this.hearOnly([]) ?? (libc.bind(this.fd, address, address.length) === 0 ? undefined : errorName(libc.errno()));
     if (refused === undefined) return;
@@ -133,19 +141,6 @@ export class PacketSocket {
   close(): void {
     this.#libc.close(this.fd);
   }
-}
-
-/** A `sockaddr_ll`. */
-function linkAddress(protocol: number, interfaceIndex: number, mac: MacAddress | undefined): Uint8Array {
-  const bytes = new Uint8Array(SOCKADDR_LL_BYTES);
-  const view = new DataView(bytes.buffer);
-  view.setUint16(0, AF_PACKET, true);
-  view.setUint16(2, protocol);
-  view.setInt32(4, interfaceIndex, true);
-  if (mac === undefined) return bytes;
-  view.setUint8(11, 6);
-  bytes.set(macToBytes(mac), 12);
-  return bytes;
 }
 
 /** Passes only frames of these interfaces to the next instructions. With too many interfaces it drops none. */

@@ -47,7 +47,7 @@ export const MEMINFO_DROPS_OFFSET = 32;
 /** A `struct epoll_event`: 32 bits of events, then 64 bits of data, which only x86-64 does not align (epoll_ctl(2)). */
 export const EPOLL_EVENT_BYTES: number = process.arch === 'x64' ? 12 : 16;
 
-const ETHERTYPE_IPV4 = 0x0800;
+export const ETHERTYPE_IPV4 = 0x0800;
 const MSGHDR_BYTES = 56;
 const MMSGHDR_BYTES = 64;
 const IOVEC_BYTES = 16;
@@ -105,6 +105,24 @@ function writeSocketAddress(view: DataView, at: number, address: Ipv4, port: num
   view.setUint16(at, AF_INET, true);
   view.setUint16(at + 2, port);
   view.setUint32(at + 4, address);
+}
+
+/** A `sockaddr_ll`. @param mac 0: for a socket that is bound */
+export function linkAddress(protocol: number, interfaceIndex: number, mac: MacAddress | 0): Uint8Array {
+  const bytes = new Uint8Array(SOCKADDR_LL_BYTES);
+  writeLinkAddress(new DataView(bytes.buffer), 0, protocol, interfaceIndex, mac);
+  return bytes;
+}
+
+function writeLinkAddress(view: DataView, at: number, protocol: number, index: number, mac: MacAddress | 0): void {
+  view.setUint16(at, AF_PACKET, true);
+  view.setUint16(at + 2, protocol);
+  view.setInt32(at + 4, index, true);
+  view.setUint32(at + 8, 0);
+  view.setUint8(at + 11, 6);
+  view.setUint16(at + 12, Math.floor(mac / 0x100000000));
+  view.setUint32(at + 14, mac % 0x100000000);
+  view.setUint16(at + 18, 0);
 }
 
 /** Message headers and their buffers, for `recvmmsg`, `sendmmsg` and `sendmsg`. */
@@ -193,15 +211,7 @@ export class MessageBatch {
 
   /** The slot goes, as an IPv4 packet, to a hardware address on an interface (`sockaddr_ll`). */
   setHardwarePeer(slot: number, interfaceIndex: number, address: MacAddress): void {
-    const at = slot * NAME_BYTES;
-    this.#name.setUint16(at, AF_PACKET, true);
-    this.#name.setUint16(at + 2, ETHERTYPE_IPV4);
-    this.#name.setInt32(at + 4, interfaceIndex, true);
-    this.#name.setUint32(at + 8, 0);
-    this.#name.setUint8(at + 11, 6);
-    this.#name.setUint16(at + 12, Math.floor(address / 0x100000000));
-    this.#name.setUint32(at + 14, address % 0x100000000);
-    this.#name.setUint16(at + 18, 0);
+    writeLinkAddress(this.#name, slot * NAME_BYTES, ETHERTYPE_IPV4, interfaceIndex, address);
     this.#header.setUint32(slot * MMSGHDR_BYTES + 8, SOCKADDR_LL_BYTES, true);
     this.#header.setUint32(slot * MMSGHDR_BYTES + 40, 0, true);
   }

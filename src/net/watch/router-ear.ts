@@ -4,10 +4,10 @@
 // 1. While router messages flood the socket, the kernel keeps those of booting machines (`router-filter.ts`).
 // 2. A host that forwards IPv6 sends no advertisement: it may be a router itself, whose routes "lifetime 0" would end.
 
-import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { type Instant, later, systemClock } from '../../clock.ts';
 import { isHostMac } from '../address.ts';
+import { readHostText } from '../kernel-text.ts';
 import { EarSocket } from '../linux/ear-socket.ts';
 import type { Libc } from '../linux/libc.ts';
 import { ETHERTYPE_IPV6, type HeardFrame, PacketSocket } from '../linux/packet-socket.ts';
@@ -144,10 +144,6 @@ function linkLocalAddress({ name, mac }: ServedInterface): Uint8Array {
 }
 
 function forwardsIpv6(name: string): boolean {
-  try {
-    return readFileSync(`/proc/sys/net/ipv6/conf/${name}/forwarding`, 'latin1').trim() !== '0';
-  } catch {
-    // This host has no IPv6.
-    return false;
-  }
+  // Without the file this host has no IPv6.
+  return (readHostText(`/proc/sys/net/ipv6/conf/${name}/forwarding`) ?? '0').trim() !== '0';
 }
