@@ -13,6 +13,7 @@ import { AS_NOBODY, readableCheckout } from '../../support/another-user.ts';
 import { ended, endProgram, whileRunning } from '../../support/child.ts';
 import { missing } from '../../support/needs.ts';
 import { enterOwnNetwork, ip, openPeer, type Peer, until } from '../../support/own-network.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const SKIP = missing('linux', 'root', 'ip', 'unshare', 'setpriv');
 if (SKIP === false) enterOwnNetwork();
@@ -116,6 +117,25 @@ describe('the interface watch', { skip: SKIP }, () => {
     await until(() => addressesOf(find('rbm99')).length === 1);
     batch(lines('link del rbm%'));
     await until(() => watch.current().every((each) => !/^rb[mn]/.test(each.name)));
+  });
+});
+
+describe('the interface watch whose thread has failed', { skip: SKIP }, () => {
+  it('has the interfaces, says why it hears no changes, and starts another thread', async () => {
+    const clock = new VirtualClock();
+    process.once('worker', (worker) => void worker.terminate());
+    const watch = await openInterfaceWatch({ clock });
+    assert.ok(watch.current().some(({ name }) => name === 'lo'));
+    assert.deepEqual(
+      watch.notes.map(({ note }) => note),
+      ['interfaces-unheard', 'arp-unheard', 'routers-unanswered'],
+    );
+    clock.advance(10_000);
+    await until(() => watch.notes.length === 0);
+    ip('link add rbf0 type veth peer name rbf1');
+    await until(() => watch.current().some(({ name }) => name === 'rbf0'), SEEN_WITHIN_MS);
+    ip('link del rbf0');
+    await watch.close();
   });
 });
 
