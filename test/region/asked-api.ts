@@ -81,8 +81,11 @@ export function injector(region: Region) {
 export const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 
 /** Asks a region by one of its callers, whose key is one of these, or with headers. */
-export function askerOf(region: Region, keys: ReadonlyMap<CallerName, string> = new Map()): Ask {
-  const inject = injector(region);
+export function askerOf(
+  region: Region,
+  keys: ReadonlyMap<CallerName, string> = new Map(),
+  inject = injector(region),
+): Ask {
   const headersOf = (by: CallerName | Headers): Headers => {
     if (typeof by === 'object') return by;
     const authorization = keys.get(by);
@@ -136,7 +139,7 @@ export async function withAskedApi(
     const inject = injector(place.region);
     await work({
       place,
-      ask: askerOf(place.region, keys),
+      ask: askerOf(place.region, keys, inject),
       send(path, body, headers, by = 'admin', method = 'POST', from = undefined) {
         const authorization = keys.get(by);
         const all = {
