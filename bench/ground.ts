@@ -132,6 +132,7 @@ export class Ground {
       main: checkout === undefined ? builtMain() : mainOf(checkout),
       namespace: this.#namespace,
       core: SERVER_CORE,
+      isOfLab: false,
       awaitReady: false,
       onLine: () => undefined,
       onExit: (code) => this.#ended(`the daemon ended with ${code}`),

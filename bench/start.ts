@@ -120,6 +120,7 @@ async function startRackboot(
     config,
     main: options.main,
     compileCache: options.cache,
+    isOfLab: false,
     awaitReady: false,
     onLine: () => undefined,
   });

@@ -285,7 +285,7 @@ class RackProcess implements Daemon {
     this.#publish({ kind: 'daemon.ready', at: clock.now(), name: this.#config.name, version, startMs });
     this.#configuration.announce(this.#configurationPorts);
     this.#notices.ready();
-    void this.#rehearse();
+    void (this.#options.isOfLab === true ? nextTurn() : this.#rehearse()).then(() => this.#settleDown());
   }
 
   async #rehearse(): Promise<void> {
@@ -299,6 +299,9 @@ class RackProcess implements Daemon {
       isLoading: () => this.#stopping === undefined && (this.#rack?.transfers ?? 0) > 0,
       isEnding: () => this.#stopping !== undefined,
     });
+  }
+
+  #settleDown(): void {
     keepCompiledCode();
     if (this.#tree === undefined || this.#stopping !== undefined) return;
     const memory = returnMemory(this.#tree, this.#options.clock);

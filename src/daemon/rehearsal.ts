@@ -6,6 +6,7 @@
 //
 // 1. It has a responder, a table and names of its own: nothing is counted, published, stored or sent.
 // 2. A slice lasts SLICE_MS, and the sockets are read between two of them: a real datagram waits no longer.
+// 3. The rack of a lab (`isOfLab`) does not rehearse: half of the processor time of its start would go into it.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { identifyBootClient } from '../boot/client.ts';

@@ -11,6 +11,8 @@ export interface DaemonOptions {
   readonly clock: Clock;
   /** Files that a rack serves besides those of its tree. */
   readonly given?: GivenFiles | undefined;
+  /** True: it serves a lab, and ends with it, so that no hall of machines will boot at once. */
+  readonly isOfLab?: boolean | undefined;
   /** How to notify the service manager; undefined to send no notifications. */
   readonly notify?: NotifyTerms | undefined;
   /** Called after the daemon has stopped itself because the region cannot start and never did. */

@@ -1,6 +1,6 @@
 // Runs a lab's daemon in its own process, like the service, and reads its log.
 //
-// 1. The daemon ends with this process, which holds its standard input open.
+// 1. The daemon of a lab ends with this process, which holds its standard input open.
 
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -43,6 +43,8 @@ export interface DaemonOptions {
   readonly before?: readonly string[] | undefined;
   /** The directory for compiled code (NODE_COMPILE_CACHE); empty for none. Default: this process's. */
   readonly compileCache?: string | undefined;
+  /** False: it may outlive this process, and prepares for a hall of machines as a service does. Default: true. */
+  readonly isOfLab?: boolean | undefined;
   /** False: `start` does not wait for `daemon.ready`. Default: true. */
   readonly awaitReady?: boolean | undefined;
   readonly onLine: (line: LogLine) => void;
@@ -62,7 +64,7 @@ export class DaemonProcess {
     const words = [node, ...flags, main, ...service, '--config', options.config];
     const pinned = options.core === undefined ? [] : ['taskset', '-c', String(options.core)];
     const [command = '', ...args] = [...pinned, ...(options.before ?? []), ...words];
-    const settings: SpawnOptions = { stdio: ['pipe', 'pipe', 'pipe'], env: environment(options.compileCache) };
+    const settings: SpawnOptions = { stdio: ['pipe', 'pipe', 'pipe'], env: environment(options) };
     const child = options.namespace?.spawn(command, args, settings) ?? spawn(command, args, settings);
     this.#child = child;
     const complaints: string[] = [];
@@ -124,11 +126,11 @@ export class DaemonProcess {
   }
 }
 
-function environment(compileCache: string | undefined): NodeJS.ProcessEnv {
+function environment({ compileCache, isOfLab = true }: DaemonOptions): NodeJS.ProcessEnv {
   const { NODE_COMPILE_CACHE: own, ...rest } = process.env;
   const cache = compileCache ?? own;
   const cached = cache === undefined || cache === '' ? {} : { NODE_COMPILE_CACHE: cache };
-  return { ...rest, ...cached, [ENDS_WITH_INPUT]: '1' };
+  return { ...rest, ...cached, ...(isOfLab ? { [ENDS_WITH_INPUT]: '1' } : {}) };
 }
 
 function parseLine(text: string): LogLine | undefined {

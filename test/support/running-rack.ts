@@ -176,7 +176,7 @@ export class RunningRack {
   async start(
     options: Pick<
       DaemonOptions,
-      'before' | 'command' | 'compileCache' | 'awaitReady' | 'main' | 'node' | 'onExit'
+      'before' | 'command' | 'compileCache' | 'isOfLab' | 'awaitReady' | 'main' | 'node' | 'onExit'
     > = {},
   ): Promise<DaemonProcess> {
     this.#daemon = await DaemonProcess.start({

@@ -29,6 +29,7 @@ export async function runUntilStopped(configFile: string, { kind, start }: Servi
   process.umask(process.umask() | 0o022);
   markCrashes();
   const { promise: ended, resolve: end } = Promise.withResolvers<number>();
+  const endsWithInput = process.env[ENDS_WITH_INPUT] === '1';
   let service: Daemon | undefined;
   // Before the service exists: the start reads the newest configuration.
   process.on('SIGHUP', () => service?.reload());
@@ -36,6 +37,7 @@ export async function runUntilStopped(configFile: string, { kind, start }: Servi
     configFile,
     version: readVersion(),
     clock: systemClock,
+    isOfLab: endsWithInput,
     notify: takeNotifyTerms(process.env, process.pid),
     onFatal: (error) => {
       printFailure(error);
@@ -51,7 +53,7 @@ export async function runUntilStopped(configFile: string, { kind, start }: Servi
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  if (process.env[ENDS_WITH_INPUT] === '1') whenInputCloses(() => stop('SIGTERM'));
+  if (endsWithInput) whenInputCloses(() => stop('SIGTERM'));
   const code = await ended;
   // A library's workers may keep the process alive.
   process.exit(code);
