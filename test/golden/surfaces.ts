@@ -96,30 +96,14 @@ function schemaOf(file: string): string {
   }
 }
 
-/** The help of each command, found by following the lists of commands from the first one. */
+/** The help of each command, as `command-helps.ts` prints it. */
 function commandHelps(): string {
-  const helpOf = (words: readonly string[]): string => {
-    const { stdout, status } = spawnSync(join(ROOT, 'bin', 'rackboot.js'), [...words, '--help'], {
-      encoding: 'utf8',
-      env: { ...process.env, COLUMNS: '110', RACKBOOT_CONFIG: '/etc/rackboot/rackboot.yaml' },
-    });
-    assert.equal(status, 0, words.join(' '));
-    return stdout;
-  };
-  const found: string[] = [];
-  const visit = (words: readonly string[], help: string): void => {
-    found.push(`$ rackboot ${words.join(' ')} --help\n${help}`);
-    const prefix = `  rackboot ${words.join(' ')} `;
-    const below = words.length === 0 ? [] : help.split('\n').filter((line) => line.startsWith(prefix));
-    for (const line of below) {
-      const [word = ''] = line.slice(prefix.length).split(' ');
-      if (/^[a-z][a-z-]*$/.test(word)) visit([...words, word], helpOf([...words, word]));
-    }
-  };
-  const top = helpOf([]);
-  visit([], top);
-  for (const [, word = ''] of top.matchAll(/^ {2}([a-z][a-z-]*) {2,}\S/gm)) visit([word], helpOf([word]));
-  return lines(found);
+  const { stdout, status, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, 'command-helps.ts')], {
+    encoding: 'utf8',
+    env: { ...process.env, COLUMNS: '110', RACKBOOT_CONFIG: '/etc/rackboot/rackboot.yaml' },
+  });
+  assert.equal(status, 0, stderr);
+  return stdout;
 }
 
 const LAB = parseConfig(`

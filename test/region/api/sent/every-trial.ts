@@ -27,8 +27,6 @@ export const GROUPS: Readonly<Record<string, readonly Trial[]>> = {
   'sources of images': IMAGE_TRIALS,
 };
 
-export const EVERY_TRIAL: readonly Trial[] = Object.values(GROUPS).flat();
-
 /** @param isWhole also the same trials of the same operation in the other version of the API */
 export function testParameters(isWhole: boolean): void {
   for (const [group, trials] of Object.entries(GROUPS))
