@@ -12,6 +12,7 @@ import type { EngineDoor } from '../../src/images/engine/door.ts';
 import { holdTree } from '../../src/images/engine/tree-lock.ts';
 import type { GivenContent } from '../../src/images/engine/works.ts';
 import { ImageThread } from '../../src/region-thread/imports/image-thread.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'rackboot-image-thread-'));
 const thread = new ImageThread();
@@ -117,4 +118,33 @@ test('works of one process on a tree and on a link to it do not refuse each othe
   const second = await holdTree(link);
   second.release();
   first.release();
+});
+
+/** A thread that hangs after its first message. */
+const HANGING = new URL(
+  `data:text/javascript,${encodeURIComponent("require('node:worker_threads').parentPort.on('message', () => undefined)")}`,
+);
+const ORDER = { workDir: '/', configured: {}, sources: [], images: [], bytesPerSecondMax: undefined, httpProxy: '' };
+
+test('a run that does not stop, or a removal that does not end, ends the thread after a while, and the next run can begin', async () => {
+  const clock = new VirtualClock();
+  const hanging = new ImageThread(HANGING, clock);
+  const isOverdue = { how: 'overdue', cause: new Error('an import did not stop within 20 s') };
+  const isOpen = (work: Promise<unknown>): Promise<boolean> =>
+    Promise.race([work.catch(() => false).then(() => false), nextTurn(true)]);
+  const stop = new AbortController();
+  const { done } = hanging.run({ ...ORDER, tree }, { signal: stop.signal });
+  stop.abort();
+  clock.advance(19_999);
+  assert.ok(await isOpen(done));
+  clock.advance(1);
+  await assert.rejects(done, isOverdue);
+  const next = hanging.run({ ...ORDER, tree }, {});
+  next.tell({ drop: 'ubuntu/noble' }, new Promise(() => undefined));
+  clock.advance(20_000);
+  await assert.rejects(next.done, isOverdue);
+  const last = hanging.run({ ...ORDER, tree }, {});
+  clock.advance(60_000);
+  assert.ok(await isOpen(last.done));
+  await Promise.all([hanging.end(), assert.rejects(last.done, { how: 'closed' })]);
 });

@@ -27,14 +27,14 @@ const BREAKING = new URL(
   `data:text/javascript,${encodeURIComponent(`
     import { parentPort } from 'node:worker_threads';
     const progress = (state) => ({ state, source: 'site', title: '', bytes: 5, total: 10, bytesPerSecond: 1 });
-    parentPort.on('message', ({ kind }) => {
+    parentPort.on('message', ({ kind, id }) => {
       if (kind !== 'run') return;
-      const entries = new Map([
+      const items = new Map([
         ['ubuntu/noble/amd64/generic/release', progress('downloading')],
         ['ubuntu/jammy/amd64/generic/release', progress('queued')],
         ['ubuntu/focal/amd64/generic/release', progress('done')],
       ]);
-      parentPort.postMessage({ kind: 'progress', entries });
+      parentPort.postMessage({ id, line: { items } });
       setTimeout(() => { throw new Error('no memory is left'); }, 500);
     });
   `)}`,
@@ -94,24 +94,22 @@ const STOPPED = new URL(
   `data:text/javascript,${encodeURIComponent(`
     import { parentPort } from 'node:worker_threads';
     let names = [];
-    const tell = (state, reason) =>
-      parentPort.postMessage({
-        kind: 'progress',
-        entries: new Map(
-          names.map((name) => [name, { state, source: 'https://images.example/', title: '', bytes: 5, total: 10, reason }]),
-        ),
-      });
+    let run = 0;
+    const report = (line) => parentPort.postMessage({ id: run, line });
+    const progress = { source: 'https://images.example/', title: '', bytes: 5, total: 10 };
+    const show = (state, reason) => report({ items: new Map(names.map((name) => [name, { ...progress, state, reason }])) });
     const end = () => {
-      parentPort.postMessage({ kind: 'ended', left: { skipped: [], more: 0 }, orders: 1 });
+      report({ done: { left: { skipped: [], more: 0 }, orders: 1 } });
       parentPort.close();
     };
-    parentPort.on('message', ({ kind, order }) => {
+    parentPort.on('message', ({ kind, id, order, tell }) => {
       if (kind === 'run') {
+        run = id;
         names = order.images.length > 0 ? order.images : ['noble', 'jammy', 'focal'].map((one) => 'ubuntu/' + one + '/amd64/generic/release');
-        tell(names.length === 1 ? 'done' : 'downloading');
+        show(names.length === 1 ? 'done' : 'downloading');
         if (names.length === 1) end();
-      } else if (kind === 'stop') {
-        tell('cancelled', { code: 'stopped', params: {} });
+      } else if (tell === 'stop') {
+        show('cancelled', { code: 'stopped', params: {} });
         end();
       }
     });
@@ -188,8 +186,8 @@ test('to resume one image after a stop leaves the others stopped, and their next
 const EMPTY = new URL(
   `data:text/javascript,${encodeURIComponent(`
     import { parentPort } from 'node:worker_threads';
-    parentPort.once('message', () => {
-      parentPort.postMessage({ kind: 'ended', left: { skipped: [], more: 0 }, orders: 1 });
+    parentPort.once('message', ({ id }) => {
+      parentPort.postMessage({ id, line: { done: { left: { skipped: [], more: 0 }, orders: 1 } } });
     });
   `)}`,
 );

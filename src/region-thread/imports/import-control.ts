@@ -16,10 +16,9 @@ import { type BootResource, type ImportProgress, type ImportRun, nextRunOf } fro
 import { type ImportReason, importText, isUncertain } from '../../region/records/import-reason.ts';
 import type { Region } from '../../region/region.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
-import type { ImageThread } from './image-thread.ts';
-import { deletionReason, FailureReports } from './import-failure.ts';
-import { ImportThread } from './import-thread.ts';
-import type { RunOrder, SkippedList } from './message.ts';
+import { type ImageThread, ThreadEnded } from './image-thread.ts';
+import { deletionReason, FailureReports, threadReason } from './import-failure.ts';
+import type { RunEnd, RunOrder, RunReport, SkippedList } from './message.ts';
 
 /** How often the requests of other processes are checked, in milliseconds. */
 const LOOK_MS = 2000;
@@ -55,10 +54,21 @@ interface ImportSettings extends Pick<RunOrder, 'bytesPerSecondMax' | 'httpProxy
   readonly everyMs: number;
 }
 
+/** The run under way. */
+interface Run {
+  readonly work: ReturnType<ImageThread['run']>;
+  readonly stop: AbortController;
+  /** How many orders it was given. */
+  orders: number;
+  /** By the name of an image that is dropped: called when nothing writes it any more. */
+  readonly dropped: Map<string, () => void>;
+}
+
 export class ImportControl {
   readonly #parts: ImportControlParts;
-  readonly #thread: ImportThread;
+  readonly #thread: ImageThread;
   readonly #failures: FailureReports;
+  #run: Run | undefined;
   #timer: Timer | undefined;
   #looking: Promise<void> | undefined;
   #lookAgain = false;
@@ -74,16 +84,7 @@ export class ImportControl {
   constructor(parts: ImportControlParts) {
     this.#parts = parts;
     this.#failures = new FailureReports(parts.onProblem);
-    this.#thread = new ImportThread({
-      onProgress: (entries) => this.#write(() => this.#note(entries)),
-      onLeft: (left) => this.#write(() => this.#noteLeft(left)),
-      onEnded: (left) => this.#write(() => this.#end(left)),
-      onBug: ({ name, stack }) => parts.onNote?.({ note: 'import-bug', name, reason: stack }),
-      onBroken: (reason) => this.#write(() => this.#break(reason)),
-      // Unless people stopped the run, the look begins another for its imports.
-      onGivenUp: (reason) => this.#write(() => this.#noteEnded(reason).then(() => this.look())),
-      thread: parts.runThread ?? parts.images,
-    });
+    this.#thread = parts.runThread ?? parts.images;
   }
 
   /** Call when this process gets the duties. */
@@ -96,7 +97,7 @@ export class ImportControl {
   standBack(): void {
     this.#isActive = false;
     this.#timer?.cancel();
-    void this.#thread.close();
+    void this.#leaveRun();
   }
 
   look(): void {
@@ -109,7 +110,7 @@ export class ImportControl {
 
   async close(): Promise<void> {
     this.standBack();
-    await this.#thread.close();
+    await this.#leaveRun();
     await this.#looking;
     await this.#writing;
   }
@@ -150,7 +151,7 @@ export class ImportControl {
     if (tree === undefined) return undefined;
     // A run that ends while this look obeys wishes is not one of a killed process: its end is stored next, and then looked at.
     await this.#writing;
-    const isRunning = this.#thread.isRunning;
+    const isRunning = this.#run !== undefined;
     // Read the run before the resources: then they include every deletion made before the request, and it is carried out before the run begins.
     const run = await boot.findRun();
     const resources = await boot.listResources();
@@ -159,10 +160,8 @@ export class ImportControl {
       if (wish === 'delete') await this.#remove(name, tree);
     }
     const nowMs = this.#parts.clock.wallTimeMs();
-    if (isRunning) {
-      if (run.stoppedMs > run.begunMs) this.#thread.stop();
-      this.#thread.limit(this.#terms().bytesPerSecondMax);
-    }
+    if (run.stoppedMs > run.begunMs) this.#run?.stop.abort();
+    this.#run?.work.tell({ limit: this.#terms().bytesPerSecondMax });
     const { dueMs, isNow } = nextRunOf(run, everyMs, isRunning, nowMs);
     if (isNow) {
       await this.#startRun(run, resources, tree, dueMs);
@@ -182,7 +181,7 @@ export class ImportControl {
     const request = await import('./run-request.ts');
     const sources = await request.selectedSources(region);
     if (!this.#isActive) return;
-    const isRunning = this.#thread.isRunning;
+    const isRunning = this.#run !== undefined;
     for (const [name, { state }] of this.#shown) if (!isRunning || !UNDER_WAY.has(state)) this.#shown.delete(name);
     const isEmpty = sources.length === 0 && !isRunning;
     const skipped = isEmpty
@@ -194,11 +193,77 @@ export class ImportControl {
     this.#images = images;
     const { bytesPerSecondMax, httpProxy } = this.#terms();
     const terms = { tree, ...request.placeOf(region.config()), bytesPerSecondMax, httpProxy };
-    this.#thread.run({ ...terms, sources, images });
+    this.#order({ ...terms, sources, images });
+  }
+
+  /** Begins a run, or gives the one under way another order. */
+  #order(order: RunOrder): void {
+    if (this.#run !== undefined) {
+      this.#run.orders += 1;
+      this.#run.work.tell({ again: order });
+      return;
+    }
+    const stop = new AbortController();
+    const dropped: Run['dropped'] = new Map();
+    const onReport = (report: RunReport): void => this.#hear(report, dropped);
+    const run = { work: this.#thread.run(order, { signal: stop.signal, onReport }), stop, orders: 1, dropped };
+    this.#run = run;
+    run.work.done.then(
+      (end) => this.#endRun(run, end),
+      (error: unknown) => this.#loseRun(run, error),
+    );
+  }
+
+  #hear(report: RunReport, dropped: Run['dropped']): void {
+    if ('items' in report) this.#write(() => this.#note(report.items));
+    else if ('left' in report) this.#write(() => this.#noteLeft(report.left));
+    else if ('dropped' in report) dropped.get(report.dropped)?.();
+    else this.#parts.onNote?.({ note: 'import-bug', name: report.bug.name, reason: report.bug.stack });
+  }
+
+  #endRun(run: Run, { left, orders }: RunEnd): void {
+    if (this.#run !== run) return;
+    this.#run = undefined;
+    // An order that came too late begins the next run: this one stays begun.
+    if (orders < run.orders) this.look();
+    else this.#write(() => this.#end(left));
+  }
+
+  #loseRun(run: Run, error: unknown): void {
+    if (this.#run !== run) return;
+    this.#run = undefined;
+    const how = error instanceof ThreadEnded ? error.how : 'broken';
+    if (how === 'closed') return;
+    const reason = threadReason(error instanceof ThreadEnded ? error.cause : error);
+    this.#write(async () => {
+      await this.#noteEnded(reason);
+      // The next run would break the thread again.
+      if (how === 'broken') await this.#end({ skipped: [{ name: '', reason }], more: 0 });
+      // Unless people stopped the run, another begins for its imports.
+      else this.look();
+    });
+  }
+
+  /** Ends the run at once. It does not count as ended: the next one continues from the bytes that have arrived. */
+  async #leaveRun(): Promise<void> {
+    this.#run = undefined;
+    await this.#thread.end();
+  }
+
+  /** Ends the import of an image, if one is under way. */
+  async #drop(name: string): Promise<void> {
+    if (this.#run === undefined) return;
+    const { work, dropped } = this.#run;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const drop = (): void => resolve();
+    dropped.set(name, drop);
+    work.done.then(drop, drop);
+    work.tell({ drop: name }, promise);
+    await promise;
   }
 
   async #remove(name: string, tree: string): Promise<void> {
-    await this.#thread.remove(name);
+    await this.#drop(name);
     await this.#writing;
     const { region, place, images } = this.#parts;
     const { store } = region;
@@ -322,12 +387,6 @@ export class ImportControl {
     await boot.changeRun({ endedMs: Math.max(this.#parts.clock.wallTimeMs(), begunMs) });
     await this.#sweepDownloads();
     this.look();
-  }
-
-  /** Ends the run: the next one would break the thread again. */
-  async #break(reason: ImportReason): Promise<void> {
-    await this.#noteEnded(reason);
-    await this.#end({ skipped: [{ name: '', reason }], more: 0 });
   }
 
   /** Notes the imports that ended with the thread. */

@@ -23,9 +23,17 @@ export interface RunOrder {
   readonly httpProxy: string;
 }
 
+/** What a run under way is told; any other work only to stop. */
+export type Tell =
+  | 'stop'
+  /** The sources are asked again, and what is new is imported. */
+  | { readonly again: RunOrder }
+  | { readonly drop: string }
+  | { readonly limit: number | undefined };
+
 export type ToImageThread =
   /** Opens the socket for commands, unless it is open. */
-  | { readonly kind: 'open'; readonly path: string }
+  | { readonly kind: 'open'; readonly id: number; readonly path: string }
   /** Begins a work of the engine. */
   | {
       readonly kind: 'work';
@@ -34,12 +42,9 @@ export type ToImageThread =
       readonly tree: string;
       readonly terms: WorkTerms<WorkName>;
     }
-  | { readonly kind: 'stop-work'; readonly id: number }
-  /** Begins the run, or renews it. */
-  | { readonly kind: 'run'; readonly order: RunOrder }
-  | { readonly kind: 'remove'; readonly name: string }
-  | { readonly kind: 'limit'; readonly bytesPerSecondMax: number | undefined }
-  | { readonly kind: 'stop' };
+  /** Begins a run: a work, too. */
+  | { readonly kind: 'run'; readonly id: number; readonly order: RunOrder }
+  | { readonly kind: 'tell'; readonly id: number; readonly tell: Tell };
 
 /** The images left out of a run: at most SKIPPED_MAX of them, and the number of further ones. */
 export interface SkippedList {
@@ -47,24 +52,26 @@ export interface SkippedList {
   readonly more: number;
 }
 
-/** What the run of imports tells. */
-export type FromRun =
-  /** The changes since the last such message. */
-  | { readonly kind: 'progress'; readonly entries: ReadonlyMap<string, ImportProgress> }
-  /** The answer to `remove`: the import has ended, and nothing writes the image any more. */
-  | { readonly kind: 'at-rest'; readonly name: string }
+/** What a run reports. */
+export type RunReport =
+  /** The changes since the last such report. */
+  | { readonly items: ReadonlyMap<string, ImportProgress> }
   /** Imports may still be under way, and sources may not have answered yet, which the list then names. */
-  | { readonly kind: 'left'; readonly left: SkippedList }
+  | { readonly left: SkippedList }
   /** An error of our own ended the import of one image, or the reading of one source. */
-  | { readonly kind: 'bug'; readonly bug: OwnBug }
-  /** @param orders how many the run has taken; it had ended, or been stopped, before any further one */
-  | { readonly kind: 'ended'; readonly left: SkippedList; readonly orders: number };
+  | { readonly bug: OwnBug }
+  /** Nothing writes this image any more. */
+  | { readonly dropped: string };
+
+/** The end of a run. */
+export interface RunEnd {
+  readonly left: SkippedList;
+  /** How many it has taken; it had ended, or been stopped, before any further one. */
+  readonly orders: number;
+}
 
 export type FromImageThread =
-  | FromRun
-  /** @param problem undefined: the socket is open */
-  | { readonly kind: 'open'; readonly problem: string | undefined }
   /** Whether works of commands are under way. */
-  | { readonly kind: 'busy'; readonly isBusy: boolean }
+  | { readonly isBusy: boolean }
   /** A report of a work, or its end. */
-  | { readonly kind: 'work'; readonly id: number; readonly line: AnswerLine };
+  | { readonly id: number; readonly line: AnswerLine | RunReport };

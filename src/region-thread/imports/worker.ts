@@ -1,99 +1,48 @@
-// The thread of images: runs the imports of the region, and does works for commands. It reads documents, verifies signatures, downloads,
-// converts and hashes.
-//
-// 1. It has one run at a time. Each further order renews the run.
+// The thread of images: does works for the region and for commands. It reads documents, verifies signatures, downloads, converts and hashes.
 
 import { parentPort } from 'node:worker_threads';
-import { systemClock } from '../../clock.ts';
 import { keepCompiledCode } from '../../compiled-code.ts';
-import { errorText, unreachable } from '../../errors.ts';
-import { DownloadQueue } from '../../images/download/queue.ts';
-import { DEFAULT_SETTINGS, proxyOf } from '../../images/download/settings.ts';
+import { errorText, RackError, unreachable } from '../../errors.ts';
 import { type AnswerLine, refusalOf } from '../../images/engine/door.ts';
 import { openEngineSocket } from '../../images/engine/socket.ts';
 import { doWork } from '../../images/engine/works.ts';
-import type { ImportProgress } from '../../region/records/boot-store.ts';
-import { ImportRun } from './import-run.ts';
-import type { FromImageThread, RunOrder, ToImageThread } from './message.ts';
-
-/** How often progress is reported, in milliseconds. */
-const PROGRESS_MS = 500;
+import type { FromImageThread, RunReport, Tell, ToImageThread } from './message.ts';
+import { importSelected, type RunIo } from './selected.ts';
 
 const tell = (message: FromImageThread): void => parentPort?.postMessage(message);
-const changed = new Map<string, ImportProgress>();
-let isTelling = false;
-let run: ImportRun | undefined;
-let downloads: DownloadQueue | undefined;
-/** The orders that the run has taken. */
-let orders = 0;
-
-function tellProgress(): void {
-  isTelling = false;
-  if (changed.size === 0) return;
-  tell({ kind: 'progress', entries: new Map(changed) });
-  changed.clear();
-}
-
-async function runOnce(order: RunOrder): Promise<void> {
-  const { bytesPerSecondMax, httpProxy } = order;
-  const proxy = proxyOf(httpProxy, process.env);
-  if (run !== undefined) {
-    // The questions of the renewed run use it, too.
-    downloads?.useProxy(proxy);
-    // The region gives an order that comes too late to the next thread.
-    if (run.renew(order)) orders += 1;
-    return;
-  }
-  orders = 1;
-  const settings = { ...DEFAULT_SETTINGS, bytesPerSecondMax, proxy };
-  downloads = new DownloadQueue(settings, systemClock);
-  run = new ImportRun(order, {
-    downloads,
-    clock: systemClock,
-    onProgress: (name, progress) => {
-      changed.set(name, progress);
-      if (isTelling) return;
-      isTelling = true;
-      systemClock.schedule(PROGRESS_MS, tellProgress);
-    },
-    onLeft: (left) => {
-      tellProgress();
-      tell({ kind: 'left', left });
-    },
-    onBug: (bug) => tell({ kind: 'bug', bug }),
-  });
-  const left = await run.run();
-  await downloads.close();
-  tellProgress();
-  run = undefined;
-  tell({ kind: 'ended', left, orders });
-}
 
 /** Undefined: it is neither open nor being opened. */
 let socket: Promise<void> | undefined;
 
 async function open(path: string): Promise<void> {
   try {
-    socket ??= openEngineSocket(path, (isBusy) => tell({ kind: 'busy', isBusy }));
+    socket ??= openEngineSocket(path, (isBusy) => tell({ isBusy }));
     await socket;
-    tell({ kind: 'open', problem: undefined });
   } catch (error) {
     socket = undefined;
-    tell({ kind: 'open', problem: errorText(error) });
+    throw new RackError('socket-refused', `the thread of images cannot be asked: ${errorText(error)}`);
   }
 }
 
-/** The works under way, by their numbers. */
-const works = new Map<number, AbortController>();
+/** By the numbers of the works under way: takes what they are told. */
+const works = new Map<number, (tell: Tell) => void>();
 
-async function work({ id, name, tree, terms }: Extract<ToImageThread, { readonly kind: 'work' }>): Promise<void> {
-  const say = (line: AnswerLine): void => tell({ kind: 'work', id, line });
+interface ThreadIo extends Omit<RunIo, 'report'> {
+  readonly report: (line: AnswerLine | RunReport) => void;
+}
+
+async function begin(id: number, work: (io: ThreadIo) => Promise<unknown>): Promise<void> {
+  const report = (line: AnswerLine | RunReport): void => tell({ id, line });
   const stop = new AbortController();
-  works.set(id, stop);
+  let take: Parameters<RunIo['onTell']>[0] = () => undefined;
+  works.set(id, (told) => (told === 'stop' ? stop.abort() : take(told)));
+  const onTell: RunIo['onTell'] = (listener) => {
+    take = listener;
+  };
   try {
-    say({ done: await doWork(name, tree, terms, { signal: stop.signal, report: say }) });
+    report({ done: await work({ signal: stop.signal, report, onTell }) });
   } catch (error) {
-    say(refusalOf(error));
+    report(refusalOf(error));
   } finally {
     works.delete(id);
   }
@@ -102,32 +51,18 @@ async function work({ id, name, tree, terms }: Extract<ToImageThread, { readonly
 parentPort?.on('message', (message: ToImageThread) => {
   switch (message.kind) {
     case 'open':
-      void open(message.path);
+      void begin(message.id, () => open(message.path));
       return;
-    case 'work':
-      void work(message);
-      return;
-    case 'stop-work':
-      works.get(message.id)?.abort();
-      return;
-    case 'run':
-      void runOnce(message.order);
-      return;
-    case 'remove': {
-      const { name } = message;
-      // The region then knows the files of the import, and removes them.
-      tellProgress();
-      void Promise.resolve(run?.remove(name)).then(() => {
-        changed.delete(name);
-        tell({ kind: 'at-rest', name });
-      });
+    case 'work': {
+      const { id, name, tree, terms } = message;
+      void begin(id, (io) => doWork(name, tree, terms, io));
       return;
     }
-    case 'limit':
-      downloads?.limit(message.bytesPerSecondMax);
+    case 'run':
+      void begin(message.id, (io) => importSelected(message.order, io));
       return;
-    case 'stop':
-      run?.stop();
+    case 'tell':
+      works.get(message.id)?.(message.tell);
       return;
     default:
       unreachable(message);
