@@ -77,3 +77,25 @@ test('every command refuses the tables of a later Rackboot, and leaves them', as
     assert.equal(versionOf(file), NEWEST + 1, words.join(' '));
   }
 });
+
+test('an import that was paused or cancelled in an older release is one for the next run', async (t) => {
+  const { stateDir, file } = makeState(t);
+  await openRegionStore({ stateDir }).close();
+  const database = new DatabaseSync(file);
+  const row = database.prepare('INSERT INTO boot_resource (name, wish, progress, changed_ms) VALUES (?, ?, ?, 1)');
+  for (const [wish, state] of [
+    ['pause', 'paused'],
+    ['cancel', 'cancelled'],
+  ])
+    row.run(String(wish), String(wish), JSON.stringify({ state, source: 'site', title: '', bytes: 1 }));
+  database.close();
+  const store = openRegionStore({ stateDir });
+  assert.deepEqual(
+    (await store.boot.listResources()).map(({ wish, progress }) => [wish, progress?.state]),
+    [
+      ['import', 'cancelled'],
+      ['import', 'cancelled'],
+    ],
+  );
+  await store.close();
+});
