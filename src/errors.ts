@@ -58,7 +58,9 @@ const TLS_CODE =
   /^(?:ERR_TLS_|ERR_SSL_|CERT_|CRL_|DEPTH_ZERO_|UNABLE_TO_|SELF_SIGNED_|ERROR_IN_C|INVALID_CA$|INVALID_PURPOSE$|PATH_LENGTH_EXCEEDED$|HOSTNAME_MISMATCH$|UNSPECIFIED$|EPROTO$)/;
 
 export function errorText(error: unknown): string {
-  return error instanceof Error ? error.message.replace(NODE_ADVICE, '') : String(error);
+  // Of a host with several addresses, each has failed.
+  if (error instanceof AggregateError) return error.errors.map(errorText).join('; ');
+  return error instanceof Error ? error.message.replace(NODE_ADVICE, '') || error.name : String(error);
 }
 
 /** As for a certificate that cannot be verified. */

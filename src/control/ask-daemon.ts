@@ -3,18 +3,18 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { REGION_CONFIG } from '../config/region-config-place.ts';
-import { osErrorCode, RackError } from '../errors.ts';
+import { isOutside, osErrorCode, RackError } from '../errors.ts';
 import { ownUserName, readerRemedy } from '../files/ownership.ts';
 import { CONTROL_SOCKET, ELSEWHERE_START } from '../http/config.ts';
+import { HttpFailure, type HttpRequest, openHttp, readLines, readWhole } from '../net/http-client.ts';
 import { type OptionNames, refusalLines } from './field-refusal.ts';
 import { startCommand, typedConfig } from './start-command.ts';
-
-// `import` would read each export of this module, and so load an HTTP client that is not used: see `http/server.ts`.
-const { request } = process.getBuiltinModule('node:http');
 
 /** The path of the region's machines; add a system id and a slash for one machine. */
 export const MACHINES_PATH = '/MAAS/api/2.0/machines/';
 
+/** Its host is only the field `Host`. */
+const DAEMON_URL = new URL('http://localhost');
 const ANSWER_MS_MAX = 15_000;
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 /** The longest line of a streamed answer. */
@@ -45,55 +45,22 @@ export async function askDaemon(
   body?: string,
   { contentType = FORM_TYPE, names = {}, answerMsMax = ANSWER_MS_MAX }: AskOptions = {},
 ): Promise<unknown> {
-  const type = body === undefined ? {} : { 'Content-Type': contentType };
-  const { status, text, isText } = await exchange(stateDir, { path, method, headers: type, body, answerMsMax });
-  if (status === 200 || status === 201) return isText ? text : parseAnswer(text, path);
-  if (status === 204) return undefined;
-  throw refusalOf(status, text, path, names);
+  const headers = { Accept: 'application/json', ...(body === undefined ? {} : { 'Content-Type': contentType }) };
+  try {
+    const answer = await openDaemon(stateDir, { path, method, headers, body, silenceMs: answerMsMax });
+    const text = (await readWhole(answer, ANSWER_BYTES_MAX)).toString('utf8');
+    const { statusCode: status = 0 } = answer;
+    if (status === 204) return undefined;
+    if (status !== 200 && status !== 201) throw refusalOf(status, text, path, names);
+    return /^text\/plain\b/.test(answer.headers['content-type'] ?? '') ? text : parseAnswer(text, path);
+  } catch (error) {
+    throw explained(error, stateDir, path);
+  }
 }
 
-interface Exchange {
-  readonly path: string;
-  readonly method: ControlMethod;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | undefined;
-  readonly answerMsMax: number;
-}
-
-/** One request, and its whole answer. */
-function exchange(
-  stateDir: string,
-  { path, method, headers: own, body, answerMsMax }: Exchange,
-): Promise<{ readonly status: number; readonly text: string; readonly isText: boolean }> {
-  const socketPath = join(stateDir, CONTROL_SOCKET);
-  const headers = { Host: 'localhost', Accept: 'application/json', ...own };
-  return new Promise((resolve, reject) => {
-    // A new connection each time: the daemon may have closed a kept one meanwhile, and a command must never be sent twice.
-    const asking = request({ socketPath, path, method, headers, agent: false }, (answer) => {
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      answer.on('data', (chunk: Buffer) => {
-        bytes += chunk.length;
-        if (bytes > ANSWER_BYTES_MAX)
-          asking.destroy(
-            new RackError('not-running', `the answer to ${path} is larger than ${ANSWER_BYTES_MAX} bytes`),
-          );
-        else chunks.push(chunk);
-      });
-      answer.on('error', reject);
-      answer.on('end', () => {
-        const isText = /^text\/plain\b/.test(answer.headers['content-type'] ?? '');
-        resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8'), isText });
-      });
-    });
-    asking.setTimeout(answerMsMax, () => {
-      const text = `the daemon at ${socketPath} did not answer in ${answerMsMax / 1000} s`;
-      asking.destroy(new RackError('not-running', text));
-    });
-    asking.on('error', (error) => reject(toRackError(error, stateDir)));
-    asking.end(body);
-  });
-}
+/** Sends one request to the daemon that uses `stateDir`: see `openHttp`. Always a new connection: the daemon may have closed a former one meanwhile, and a command must never be sent twice. */
+export const openDaemon = (stateDir: string, request: Omit<HttpRequest, 'url'> & { readonly path: string }) =>
+  openHttp({ ...request, url: DAEMON_URL, socketPath: join(stateDir, CONTROL_SOCKET) });
 
 /** A rack and a region apart from it may share a host, each with its own file. */
 const regionHereHint = (): string =>
@@ -115,46 +82,21 @@ function refusalOf(status: number, text: string, path: string, names?: OptionNam
  *
  * @throws RackError as `askDaemon`.
  */
-export function followDaemon(
+export async function followDaemon(
   stateDir: string,
   path: string,
   onLine: (value: unknown) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const socketPath = join(stateDir, CONTROL_SOCKET);
-  return new Promise((resolve, reject) => {
-    const asking = request({ socketPath, path, headers: { Host: 'localhost' } }, (answer) => {
-      answer.setEncoding('utf8');
-      let rest = '';
-      answer.on('data', (text: string) => {
-        rest += text;
-        if (rest.length > LINE_CHARACTERS_MAX) {
-          asking.destroy(new RackError('not-running', `a line of the answer to ${path} is too long`));
-          return;
-        }
-        if (answer.statusCode !== 200) return;
-        const lines = rest.split('\n');
-        rest = lines.pop() ?? '';
-        try {
-          for (const line of lines) if (line !== '') onLine(parseAnswer(line, path));
-        } catch (error) {
-          reject(error);
-          asking.destroy();
-        }
-      });
-      answer.on('error', (error) => (error instanceof RackError ? reject(error) : resolve()));
-      answer.on('end', () => {
-        if (answer.statusCode === 200) resolve();
-        else reject(refusalOf(answer.statusCode ?? 0, rest, path));
-      });
-    });
-    asking.on('error', (error) => {
-      if (signal.aborted) resolve();
-      else reject(toRackError(error, stateDir));
-    });
-    signal.addEventListener('abort', () => asking.destroy());
-    asking.end();
-  });
+  try {
+    const answer = await openDaemon(stateDir, { path, signals: [signal] });
+    const { statusCode: status = 0 } = answer;
+    if (status !== 200) throw refusalOf(status, (await readWhole(answer, LINE_CHARACTERS_MAX)).toString('utf8'), path);
+    for await (const line of readLines(answer, LINE_CHARACTERS_MAX)) if (line !== '') onLine(parseAnswer(line, path));
+  } catch (error) {
+    const isOver = signal.aborted || (error instanceof HttpFailure && error.code === 'cut');
+    if (!isOver) throw explained(error, stateDir, path);
+  }
 }
 
 function parseAnswer(text: string, path: string): unknown {
@@ -165,9 +107,14 @@ function parseAnswer(text: string, path: string): unknown {
   }
 }
 
-function toRackError(error: unknown, stateDir: string): RackError {
-  if (error instanceof RackError) return error;
+/** Explains a failure of the outside world. */
+function explained(error: unknown, stateDir: string, path: string): unknown {
+  if (error instanceof RackError || !isOutside(error)) return error;
   const socketPath = join(stateDir, CONTROL_SOCKET);
+  if (error instanceof HttpFailure) {
+    const text = `the daemon at ${socketPath} gave no answer to ${path}: ${error.message}`;
+    return new RackError('not-running', text, { cause: error });
+  }
   const code = osErrorCode(error);
   if (code === 'EACCES' || code === 'EPERM') {
     return new RackError(

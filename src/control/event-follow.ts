@@ -2,14 +2,11 @@
 //
 // Source: HTML Living Standard §9.2 (server-sent events).
 
-import { join } from 'node:path';
 import { sleep } from '../clock.ts';
-import { errorText, RackError } from '../errors.ts';
-import { CONTROL_SOCKET } from '../http/config.ts';
+import { assertOutside, errorText, RackError } from '../errors.ts';
+import { readBeginning, readText } from '../net/http-client.ts';
 import { EventStreamReader, type StreamEvent } from '../uplink/event-stream-reader.ts';
-
-// An `import` of this module reads each of its exports, and so loads an unused HTTP client: see `http/server.ts`.
-const { request } = process.getBuiltinModule('node:http');
+import { openDaemon } from './ask-daemon.ts';
 
 const RETRY_MS = 1000;
 /** The region sends something every 15 s. */
@@ -42,31 +39,27 @@ export async function followEvents(following: Following): Promise<void> {
 }
 
 /** @returns why it ended */
-function followOnce(
+async function followOnce(
   { stateDir, signal }: Following,
   path: string,
   onEvent: (event: StreamEvent) => void,
 ): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socketPath = join(stateDir, CONTROL_SOCKET);
-    const headers = { Host: 'localhost', Accept: 'text/event-stream' };
-    const asking = request({ socketPath, path, headers, timeout: SILENCE_MS_MAX, signal }, (answer) => {
-      answer.setEncoding('utf8');
-      const reader = new EventStreamReader();
-      let refusal = '';
-      answer.on('data', (text: string) => {
-        if (answer.statusCode !== 200) refusal = (refusal + text).slice(0, REFUSAL_BYTES_MAX);
-        else for (const event of reader.read(text) ?? []) onEvent(event);
-      });
-      answer.on('error', (error) => resolve(errorText(error)));
-      answer.on('end', () => {
-        const status = answer.statusCode ?? 0;
-        if (status >= 400 && status < 500 && status !== 429) reject(new RackError('bad-argument', refusal.trim()));
-        else resolve(status === 200 ? 'the stream ended' : refusal.trim());
-      });
-    });
-    asking.on('timeout', () => asking.destroy(new Error(`the region sent nothing for ${SILENCE_MS_MAX / 1000} s`)));
-    asking.on('error', (error) => resolve(errorText(error)));
-    asking.end();
-  });
+  try {
+    const headers = { Accept: 'text/event-stream' };
+    const answer = await openDaemon(stateDir, { path, headers, silenceMs: SILENCE_MS_MAX, signals: [signal] });
+    const { statusCode: status = 0 } = answer;
+    if (status !== 200) {
+      const refusal = (await readBeginning(answer, REFUSAL_BYTES_MAX)).trim();
+      if (status < 400 || status >= 500 || status === 429) return refusal;
+      throw new RackError('bad-argument', refusal);
+    }
+    const reader = new EventStreamReader();
+    for await (const text of readText(answer)) for (const event of reader.read(text) ?? []) onEvent(event);
+    return 'the stream ended';
+  } catch (error) {
+    if (signal.aborted) return '';
+    if (error instanceof RackError) throw error;
+    assertOutside(error);
+    return errorText(error);
+  }
 }

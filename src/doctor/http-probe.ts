@@ -1,7 +1,7 @@
 // Loads a URL with Node's own client, which shares no code with the boot listener.
 
 import { readFileSync } from 'node:fs';
-import type { IncomingMessage } from 'node:http';
+import { openHttp, readWhole } from '../net/http-client.ts';
 import { answerWithin } from './finding.ts';
 import { probeSource } from './probe-source.ts';
 
@@ -23,33 +23,12 @@ export async function probeHttp(url: string, ca?: string): Promise<Buffer> {
   }
 }
 
-async function load(url: string, ca: string | undefined, signal: AbortSignal): Promise<Buffer> {
-  const answer = await answerWithin(ANSWER_MS_MAX, url, request(url, ca, signal));
-  if (answer.statusCode !== 200) {
-    answer.destroy();
-    throw new Error(`${url} was answered with ${answer.statusCode} ${answer.statusMessage}`);
-  }
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const part of answer) {
-    if (!(part instanceof Uint8Array)) continue;
-    bytes += part.length;
-    if (bytes > LOAD_BYTES_MAX) throw new Error(`${url} is larger than ${LOAD_BYTES_MAX} bytes`);
-    parts.push(part);
-  }
-  return Buffer.concat(parts);
+async function load(text: string, ca: string | undefined, signal: AbortSignal): Promise<Buffer> {
+  const url = new URL(text);
+  const trust = ca === undefined ? {} : { ca: readFileSync(ca), allowPartialTrustChain: true };
+  const asking = openHttp({ url, localAddress: probeSource(url.hostname), signals: [signal], ...trust });
+  const answer = await answerWithin(ANSWER_MS_MAX, text, asking);
+  if (answer.statusCode === 200) return readWhole(answer, LOAD_BYTES_MAX);
+  answer.destroy();
+  throw new Error(`${text} was answered with ${answer.statusCode} ${answer.statusMessage}`);
 }
-
-/** The head of the response. */
-const request = (url: string, ca: string | undefined, signal: AbortSignal): Promise<IncomingMessage> =>
-  new Promise((resolve, reject) => {
-    const localAddress = probeSource(new URL(url).hostname);
-    const options = { agent: false, localAddress, signal } as const;
-    const asked =
-      ca === undefined
-        ? process.getBuiltinModule('node:http').get(url, options, resolve)
-        : process
-            .getBuiltinModule('node:https')
-            .get(url, { ...options, ca: readFileSync(ca), allowPartialTrustChain: true }, resolve);
-    asked.on('error', reject);
-  });

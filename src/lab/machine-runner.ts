@@ -1,20 +1,19 @@
 // Runs a simulated machine with real sockets on this host's loopback. Like a separate machine, it sends its TFTP and HTTP requests from its
 // leased address.
 
-import type { ClientRequest } from 'node:http';
 import type { Clock, Timer } from '../clock.ts';
 import { errorText } from '../errors.ts';
 import { ANY, formatIpv4, type Ipv4 } from '../net/address.ts';
 import { copyBytes } from '../net/borrowed-bytes.ts';
 import type { DatagramNetwork, DatagramSocket } from '../net/datagrams/datagram.ts';
+import { openHttp, readWhole } from '../net/http-client.ts';
 import type { MachineAction, MachineInput, MachineOutcome, MachineStep } from './machine-actions.ts';
 import type { SimulatedMachine } from './simulated-machine.ts';
 
-// `import` would read each export of this module, and so load an HTTP client that is not used: see `http/server.ts`.
-const { request } = process.getBuiltinModule('node:http');
-
 /** The largest HTTP answer that a machine accepts, in bytes. */
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
+
+type HttpAction = Extract<MachineAction, { kind: 'http' }>;
 
 interface MachineRunnerOptions {
   readonly network: DatagramNetwork;
@@ -34,7 +33,7 @@ export class MachineRunner {
   readonly #options: MachineRunnerOptions;
   #dhcp: DatagramSocket | undefined;
   #tftp: { readonly transfer: number; readonly socket: Promise<DatagramSocket> } | undefined;
-  #http: ClientRequest | undefined;
+  #http: AbortController | undefined;
   #address: Ipv4 = ANY;
   #timer: Timer | undefined;
   #closed = false;
@@ -72,7 +71,7 @@ export class MachineRunner {
   async close(): Promise<void> {
     this.#closed = true;
     this.#timer?.cancel();
-    this.#http?.destroy();
+    this.#http?.abort();
     this.#dhcp?.close();
     const tftp = this.#tftp;
     this.#tftp = undefined;
@@ -101,7 +100,7 @@ export class MachineRunner {
         this.#sendTftp(action);
         break;
       case 'http':
-        this.#fetch(action);
+        void this.#fetch(action);
         break;
       case 'step':
         this.#options.onStep(action.step);
@@ -133,45 +132,28 @@ export class MachineRunner {
     });
   }
 
-  #fetch(action: Extract<MachineAction, { kind: 'http' }>): void {
-    this.#http?.destroy();
-    const form =
-      action.body === undefined
-        ? {}
-        : {
-            'Content-Type': 'application/x-www-form-urlencoded',
-            'Content-Length': Buffer.byteLength(action.body),
-          };
-    const headers = { ...action.fields, ...form };
-    const asking = request(action.url, {
-      method: action.method,
+  async #fetch(action: HttpAction): Promise<void> {
+    this.#http?.abort();
+    const current = new AbortController();
+    this.#http = current;
+    const input = await this.#exchange(action, current.signal).catch(
+      (error: unknown) => ({ kind: 'http-failed', reason: errorText(error) }) as const,
+    );
+    if (this.#http !== current) return;
+    this.#http = undefined;
+    this.#input(input);
+  }
+
+  async #exchange({ method, url, fields, body }: HttpAction, signal: AbortSignal): Promise<MachineInput> {
+    const type = body === undefined ? {} : { 'Content-Type': 'application/x-www-form-urlencoded' };
+    const answer = await openHttp({
+      url: new URL(url),
+      method,
+      headers: { ...fields, ...type },
+      body,
       localAddress: formatIpv4(this.#address),
-      headers,
-      agent: false,
+      signals: [signal],
     });
-    this.#http = asking;
-    const current = (): boolean => this.#http === asking;
-    const failed = (error: unknown): void => {
-      if (!current()) return;
-      this.#http = undefined;
-      this.#input({ kind: 'http-failed', reason: errorText(error) });
-    };
-    asking.on('error', failed);
-    asking.on('response', (answer) => {
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      answer.on('error', failed);
-      answer.on('data', (chunk: Buffer) => {
-        bytes += chunk.length;
-        if (bytes > ANSWER_BYTES_MAX) asking.destroy(new Error(`the answer is larger than ${ANSWER_BYTES_MAX} bytes`));
-        else chunks.push(chunk);
-      });
-      answer.on('end', () => {
-        if (!current()) return;
-        this.#http = undefined;
-        this.#input({ kind: 'http', status: answer.statusCode ?? 0, body: Buffer.concat(chunks) });
-      });
-    });
-    asking.end(action.body);
+    return { kind: 'http', status: answer.statusCode ?? 0, body: await readWhole(answer, ANSWER_BYTES_MAX) };
   }
 }

@@ -2,19 +2,17 @@
 //
 // Sources: RFC 9110, RFC 9112; RFC 5849 §3.5.1 (authorization); nodejs.org/api/https.html.
 //
-// 1. Every request ends: with its whole answer, after ANSWER_MS_MAX, at an answer larger than its bound, or after INTERIM_MAX interim answers.
-// 2. Redirections are not followed, only returned as answers: the key goes to region.url and nowhere else.
-// 3. A certificate must match the name in region.url, and region.ca_file if it is set.
-// 4. An answer without REGION_FIELD comes from a web server at a wrong address, or from a proxy. Only a proxy's own statuses are accepted of
+// 1. Every request ends (`net/http-client.ts`): with its whole answer, after ANSWER_MS_MAX, or at an answer larger than its bound.
+// 2. A certificate must match the name in region.url, and region.ca_file if it is set.
+// 3. An answer without REGION_FIELD comes from a web server at a wrong address, or from a proxy. Only a proxy's own statuses are accepted of
 //    these (`isForeign`).
 
-import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
-import { isIP } from 'node:net';
-import { StringDecoder } from 'node:string_decoder';
+import type { Agent, IncomingMessage } from 'node:http';
 import type { Clock } from '../clock.ts';
-import { errorText, isTlsError } from '../errors.ts';
+import { assertOutside, errorText, isTlsError } from '../errors.ts';
 import { STATE_CHANGES_IM } from '../machines/desired-state.ts';
-import { INTERIM_MAX, isForeign } from '../net/region-http.ts';
+import { HttpFailure, type HttpRequest, openHttp, readText, readWhole } from '../net/http-client.ts';
+import { isForeign } from '../net/region-http.ts';
 import type { LinkFault } from '../region/reports/notes.ts';
 import { EventStreamReader } from './event-stream-reader.ts';
 import { isRedirection, textOf } from './link-answers.ts';
@@ -37,40 +35,24 @@ const SILENCE_MS_MAX = 20_000;
 export const SOCKETS_MAX = 6;
 /** The path of a ping: every process of a region answers it from memory. */
 const PING_PATH = '/api/version/';
-/** The minimum that a piece of an answer counts against the bound, in bytes: even a short piece takes this much memory. */
-const PIECE_BYTES_MIN = 128;
 
-/** Ends a request for a reason of our own. */
-class OwnEnd extends Error {
-  readonly fault: LinkFault;
-  readonly amount: number;
-
-  /** @param amount the seconds, bytes or answers that were too many; 0: none */
-  constructor(fault: LinkFault, amount = 0) {
-    super(fault);
-    this.fault = fault;
-    this.amount = amount;
-  }
+/** Ends the requests of an address that answers no ping. */
+class Abandoned extends Error {
+  readonly code = 'hanging';
 }
 
 /** Ends a request that something else than a region answers. */
 class ForeignAnswer extends Error {
+  readonly code = 'foreign';
   readonly status: number;
+  /** It redirects to; empty: nowhere. */
   readonly where: string;
 
-  /** @param where it redirects to; empty: nowhere */
-  constructor(status: number, where: string) {
+  constructor({ statusCode: status = 0, headers }: IncomingMessage) {
     super(`answered ${status}`);
     this.status = status;
-    this.where = where;
+    this.where = isRedirection(status) ? textOf(headers.location ?? '') : '';
   }
-}
-
-/** Why an answer is not a region's; undefined if it may be. */
-function foreignness(answer: IncomingMessage): ForeignAnswer | undefined {
-  if (!isForeign(answer)) return undefined;
-  const { statusCode: status = 0, headers } = answer;
-  return new ForeignAnswer(status, isRedirection(status) ? textOf(headers.location ?? '') : '');
 }
 
 interface HttpTransportOptions {
@@ -94,108 +76,96 @@ class HttpTransport implements RegionAddress {
   readonly #agent: Agent;
   /** Pings do not wait for the connections of requests. */
   readonly #pingAgent: Agent;
-  readonly #underWay = new Set<ClientRequest>();
-  readonly #open: (options: RequestOptions) => ClientRequest;
+  #abandoned = new AbortController();
 
   constructor(options: HttpTransportOptions) {
     this.#options = options;
     this.url = options.url;
     this.#url = new URL(options.url);
-    const settings = { keepAlive: true, maxSockets: SOCKETS_MAX, maxFreeSockets: 2, scheduling: 'lifo' } as const;
-    if (this.#url.protocol === 'https:') {
-      // Load TLS only for a link that needs it.
-      const https = process.getBuiltinModule('node:https');
-      const trust = options.ca === undefined ? {} : { ca: options.ca };
-      this.#agent = new https.Agent({ ...settings, ...trust });
-      this.#pingAgent = new https.Agent({ ...settings, ...trust, maxSockets: 1 });
-      this.#open = https.request;
-    } else {
-      const http = process.getBuiltinModule('node:http');
-      this.#agent = new http.Agent(settings);
-      this.#pingAgent = new http.Agent({ ...settings, maxSockets: 1 });
-      this.#open = http.request;
+    // Load TLS only for a link that needs it.
+    const { Agent } =
+      this.#url.protocol === 'https:' ? process.getBuiltinModule('node:https') : process.getBuiltinModule('node:http');
+    const trust = options.ca === undefined ? {} : { ca: options.ca };
+    const settings = { ...trust, keepAlive: true, maxFreeSockets: 2, scheduling: 'lifo' } as const;
+    this.#agent = new Agent({ ...settings, maxSockets: SOCKETS_MAX });
+    this.#pingAgent = new Agent({ ...settings, maxSockets: 1 });
+  }
+
+  async ask(request: LinkRequest): Promise<LinkAnswer> {
+    const within = { clock: this.#options.clock, ms: ANSWER_MS_MAX };
+    try {
+      const answer = await this.#open(request, { agent: this.#agent, within });
+      const body = await readWhole(answer, request.answerBytesMax ?? ANSWER_BYTES_MAX);
+      const { location, etag, 'retry-after': retryAfter } = answer.headers;
+      const retryAfterS = Number(retryAfter);
+      return {
+        ...(location === undefined ? {} : { location }),
+        ...(etag === undefined ? {} : { etag }),
+        status: answer.statusCode ?? 0,
+        retryAfterMs: Number.isFinite(retryAfterS) ? retryAfterS * 1000 : undefined,
+        body: body.toString('utf8'),
+      };
+    } catch (error) {
+      throw this.#failureOf(error);
     }
   }
 
-  ask(request: LinkRequest): Promise<LinkAnswer> {
-    return new Promise((resolve, reject) => {
-      const asking = this.#begin(request, (answer) => {
-        const foreign = foreignness(answer);
-        if (foreign !== undefined) {
-          reject(this.#failureOf(foreign));
-          asking.destroy();
-          return;
-        }
-        collect(answer, request.answerBytesMax ?? ANSWER_BYTES_MAX, resolve, (error) => asking.destroy(error));
-      });
-      const late = this.#options.clock.schedule(ANSWER_MS_MAX, () =>
-        asking.destroy(new OwnEnd('late', ANSWER_MS_MAX / 1000)),
-      );
-      asking.on('timeout', () => asking.destroy(new OwnEnd('silent', SILENCE_MS_MAX / 1000)));
-      asking.on('error', (error) => reject(this.#failureOf(error)));
-      asking.on('close', () => {
-        late.cancel();
-        // No effect unless the answer was truncated.
-        reject(this.#failureOf(new OwnEnd('cut')));
-      });
-      asking.end(request.body?.text);
-    });
+  follow(path: string, listener: LinkListener): { close(): void } {
+    const closing = new AbortController();
+    const { signal } = closing;
+    const end = (status: number | undefined): void => {
+      if (!signal.aborted) listener.onEnd(status);
+    };
+    void this.#follow(path, listener, signal).then(end);
+    return { close: () => closing.abort() };
   }
 
-  follow(path: string, listener: LinkListener): { close(): void } {
-    let isOver = false;
-    const end = (status?: number): void => {
-      if (isOver) return;
-      isOver = true;
-      asking.destroy();
-      listener.onEnd(status);
-    };
-    const asking = this.#begin({ method: 'GET', path, authorized: true }, (answer) => {
-      if (answer.statusCode !== 200 || foreignness(answer) !== undefined) {
-        answer.resume();
-        end(foreignness(answer) === undefined ? answer.statusCode : undefined);
-        return;
+  /** @returns the status of an answer that is not a stream */
+  async #follow(path: string, listener: LinkListener, signal: AbortSignal): Promise<number | undefined> {
+    try {
+      const answer = await this.#open(
+        { method: 'GET', path, authorized: true },
+        { agent: this.#agent, signals: [signal] },
+      );
+      if (answer.statusCode !== 200) {
+        answer.destroy();
+        return answer.statusCode;
       }
       // The caller limits how long a stream may be silent.
-      asking.setTimeout(0);
+      answer.setTimeout(0);
       listener.onOpen();
-      this.#read(answer, listener, end, () => isOver);
-    });
-    asking.on('timeout', () => end());
-    asking.on('error', () => end());
-    asking.end();
-    return {
-      close: () => {
-        isOver = true;
-        asking.destroy();
-      },
-    };
+      const reader = new EventStreamReader();
+      for await (const text of readText(answer)) {
+        if (signal.aborted) break;
+        listener.onAlive();
+        const events = reader.read(text);
+        // A line of the stream is too long.
+        if (events === undefined) break;
+        for (const { event, data } of events) if (!signal.aborted) listener.onEvent(event, data);
+      }
+    } catch (error) {
+      if (!signal.aborted) assertOutside(error);
+    }
+    return undefined;
   }
 
-  ping(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
+  async ping(signal: AbortSignal): Promise<void> {
+    try {
       const request = { method: 'GET', path: PING_PATH, authorized: false } as const;
-      const onAnswer = (answer: IncomingMessage): void => {
-        answer.resume();
-        const isNotNow = NOT_NOW.has(answer.statusCode ?? 0);
-        const refusal = isNotNow ? new Error(`answered ${answer.statusCode}, "not now"`) : foreignness(answer);
-        if (refusal === undefined) {
-          resolve();
-          return;
-        }
-        reject(this.#failureOf(refusal));
-        asking.destroy();
-      };
-      const asking = this.#begin(request, onAnswer, { agent: this.#pingAgent, signal });
-      asking.on('error', (error) => reject(this.#failureOf(error)));
-      asking.on('timeout', () => asking.destroy(new OwnEnd('silent', SILENCE_MS_MAX / 1000)));
-      asking.on('close', () => reject(this.#failureOf(new OwnEnd('cut'))));
-      asking.end();
-    });
+      const answer = await this.#open(request, { agent: this.#pingAgent, signals: [signal] });
+      if (NOT_NOW.has(answer.statusCode ?? 0)) {
+        answer.destroy();
+        throw new Error(`answered ${answer.statusCode}, "not now"`);
+      }
+      answer.resume();
+    } catch (error) {
+      throw this.#failureOf(error);
+    }
   }
 
   abandon(): void {
-    for (const asking of this.#underWay) asking.destroy(new OwnEnd('hanging'));
+    this.#abandoned.abort(new Abandoned());
+    this.#abandoned = new AbortController();
   }
 
   close(): void {
@@ -203,64 +173,37 @@ class HttpTransport implements RegionAddress {
     this.#pingAgent.destroy();
   }
 
-  #read(answer: IncomingMessage, listener: LinkListener, end: () => void, isOver: () => boolean): void {
-    const reader = new EventStreamReader();
-    const decoder = new StringDecoder('utf8');
-    answer.on('data', (chunk: Buffer) => {
-      if (isOver()) return;
-      listener.onAlive();
-      const events = reader.read(decoder.write(chunk));
-      // A line of the stream is too long.
-      if (events === undefined) end();
-      for (const { event, data } of events ?? []) if (!isOver()) listener.onEvent(event, data);
-    });
-    answer.on('error', () => end());
-    answer.on('close', () => end());
-  }
-
-  #begin(
-    request: LinkRequest,
-    onAnswer: (answer: IncomingMessage) => void,
-    how: RequestOptions = { agent: this.#agent },
-  ): ClientRequest {
-    const { hostname, port, pathname } = this.#url;
+  /** The answer of a region, or of a proxy before it. @throws ForeignAnswer, and as `openHttp` */
+  async #open(
+    { method, path, authorized, body, ifNoneMatch, takesChanges = false }: LinkRequest,
+    { signals = [], ...how }: Pick<HttpRequest, 'agent' | 'signals' | 'within'>,
+  ): Promise<IncomingMessage> {
     const { userAgent, key, clock } = this.#options;
-    const host = hostname.replace(/^\[|\]$/g, '');
     const [nonce = 0] = new Uint32Array(Uint8Array.from(clock.randomBytes(4)).buffer);
-    const { body, ifNoneMatch, takesChanges = false } = request;
-    const asking = this.#open({
-      host,
-      ...(port === '' ? {} : { port: Number(port) }),
-      method: request.method,
-      path: `${pathname.replace(/\/+$/, '')}${request.path}`,
+    const answer = await openHttp({
       ...how,
-      timeout: SILENCE_MS_MAX,
-      // SNI carries host names only, not addresses (RFC 6066 §3).
-      ...(this.#url.protocol === 'https:' ? { servername: isIP(host) === 0 ? host : '' } : {}),
+      url: this.#url,
+      method,
+      path: `${this.#url.pathname.replace(/\/+$/, '')}${path}`,
+      body: body?.text,
+      silenceMs: SILENCE_MS_MAX,
+      signals: [...signals, this.#abandoned.signal],
       headers: {
         'User-Agent': userAgent,
         Accept: 'application/json, text/event-stream',
-        ...(request.authorized ? { Authorization: authorizationOf(key, clock.wallTimeMs(), nonce) } : {}),
+        ...(authorized ? { Authorization: authorizationOf(key, clock.wallTimeMs(), nonce) } : {}),
         ...(ifNoneMatch === undefined ? {} : { 'If-None-Match': ifNoneMatch }),
         ...(takesChanges ? { 'A-IM': STATE_CHANGES_IM } : {}),
-        ...(body === undefined
-          ? {}
-          : { 'Content-Type': body.contentType, 'Content-Length': Buffer.byteLength(body.text) }),
+        ...(body === undefined ? {} : { 'Content-Type': body.contentType }),
       },
     });
-    let interim = 0;
-    asking.on('information', () => {
-      interim += 1;
-      if (interim > INTERIM_MAX) asking.destroy(new OwnEnd('interim', INTERIM_MAX));
-    });
-    asking.on('response', onAnswer);
-    this.#underWay.add(asking);
-    asking.on('close', () => this.#underWay.delete(asking));
-    return asking;
+    if (!isForeign(answer)) return answer;
+    answer.destroy();
+    throw new ForeignAnswer(answer);
   }
 
   /** Names the region, never its key. Cleans the system's words: they may quote a foreign server's certificate. */
-  #failureOf(error: Error): LinkFailure {
+  #failureOf(error: unknown): LinkFailure {
     const { url } = this.#options;
     if (error instanceof ForeignAnswer) {
       const { status, where } = error;
@@ -268,36 +211,8 @@ class HttpTransport implements RegionAddress {
     }
     const failure = (fault: LinkFault, said: string, max: number): LinkFailure =>
       new LinkFailure({ note: 'link-unanswered', url, fault, said, max, more: 0 }, { cause: error });
-    if (error instanceof OwnEnd) return failure(error.fault, '', error.amount);
-    const words =
-      error instanceof AggregateError ? error.errors.map((one) => errorText(one)).join('; ') : errorText(error);
-    const said = textOf(words || error.name);
-    return failure(isTlsError(error) ? 'untrusted' : 'failed', said, 0);
+    if (error instanceof HttpFailure) return failure(error.code, '', error.max);
+    if (error instanceof Abandoned) return failure(error.code, '', 0);
+    return failure(isTlsError(error) ? 'untrusted' : 'failed', textOf(errorText(error)), 0);
   }
-}
-
-function collect(
-  answer: IncomingMessage,
-  bytesMax: number,
-  resolve: (answer: LinkAnswer) => void,
-  fail: (error: Error) => void,
-): void {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  answer.on('data', (chunk: Buffer) => {
-    bytes += Math.max(chunk.length, PIECE_BYTES_MIN);
-    if (bytes > bytesMax) fail(new OwnEnd('too-large', bytesMax));
-    else chunks.push(chunk);
-  });
-  answer.on('end', () => {
-    const retryAfterS = Number(answer.headers['retry-after']);
-    const { location, etag } = answer.headers;
-    resolve({
-      ...(location === undefined ? {} : { location }),
-      ...(etag === undefined ? {} : { etag }),
-      status: answer.statusCode ?? 0,
-      retryAfterMs: Number.isFinite(retryAfterS) ? retryAfterS * 1000 : undefined,
-      body: Buffer.concat(chunks).toString('utf8'),
-    });
-  });
 }

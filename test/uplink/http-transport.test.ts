@@ -95,9 +95,13 @@ test('an answer is read up to its bound', async () => {
 
 test('an answer in pieces of one octet is read up to the bound on the memory of the pieces', async () => {
   answer = (response) => {
-    response.writeHead(200);
-    for (let piece = 0; piece < 1000; piece += 1) response.write('x');
-    response.end();
+    let pieces = 0;
+    const send = (): void => {
+      pieces += 1;
+      if (pieces > 1000) response.end();
+      else response.write('x', () => setImmediate(send));
+    };
+    send();
   };
   await assert.rejects(
     transport.ask(GET),

@@ -2,17 +2,15 @@
 //
 // Sources: RFC 9110; RFC 5849 §3.5.1 (authorization).
 //
-// 1. Every request ends: with its whole answer, after SILENCE_MS_MAX of silence, or at an answer larger than
-//    its bound. It has its own connection (`control/ask-daemon.ts`).
-// 2. Redirections are not followed: the key goes to the profile's address and nowhere else.
-// 3. No message names the key: an answer other than a success loses the parts of it that it repeats.
+// 1. Every request ends: with its whole answer, after SILENCE_MS_MAX of silence, or at an answer larger than its bound.
+// 2. No message names the key: an answer other than a success loses the parts of it that it repeats.
 
-import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { systemClock } from '../../clock.ts';
 import { REGION_PORT } from '../../config/region-place.ts';
 import { errorText, isTlsError, RackError } from '../../errors.ts';
 import { readVersion } from '../../files/program-version.ts';
 import { type JsonBounds, readBoundedJson } from '../../json-excess.ts';
+import { type HttpRequest, openHttp, readWhole } from '../../net/http-client.ts';
 import { REGION_FIELD } from '../../net/region-http.ts';
 import { textOf } from '../../uplink/link-answers.ts';
 import { NOT_NOW } from '../../uplink/link-transport.ts';
@@ -65,7 +63,8 @@ export function askAs(profile: Omit<Profile, 'api'>, { isInsecure = false, onAns
       'an API key has three parts, consumer:token:secret, as rackboot apikey prints it',
     );
   const trusted = profile.ca_file === undefined ? undefined : readGivenFile(profile.ca_file);
-  const door = { ...doorOf(profile.url, trusted, isInsecure), onAnswer };
+  const options = { ...(trusted === undefined ? {} : { ca: trusted }), rejectUnauthorized: !isInsecure };
+  const door = { name: profile.url, options: { url: new URL(profile.url), ...options }, onAnswer };
   return async (request) => {
     const nonce = Buffer.from(systemClock.randomBytes(4)).readUInt32BE();
     const header = key === undefined ? {} : { Authorization: authorizationOf(key, systemClock.wallTimeMs(), nonce) };
@@ -84,93 +83,51 @@ function withoutKey(body: Buffer, { consumer, token, secret }: RegionKey): Buffe
 export const askSocket =
   (socketPath: string): AskRegion =>
   (request) =>
-    send({ name: socketPath, host: 'localhost', isTls: false, options: { socketPath } }, request, {});
+    send({ name: socketPath, options: { url: new URL('http://localhost'), socketPath } }, request, {});
 
 interface Door {
   /** For people. */
   readonly name: string;
-  /** For the header `Host`. */
-  readonly host: string;
-  readonly isTls: boolean;
-  readonly options: RequestOptions;
+  readonly options: HttpRequest;
   readonly onAnswer?: AskTerms['onAnswer'];
 }
 
-/** @param ca certificates to trust; undefined: the system's */
-function doorOf(url: string, ca: Buffer | undefined, isInsecure: boolean): Door {
-  const { hostname, host, port, protocol } = new URL(url);
-  const options = {
-    host: hostname.replace(/^\[|\]$/g, ''),
-    ...(port === '' ? {} : { port: Number(port) }),
-    ...(ca === undefined ? {} : { ca }),
-    ...(isInsecure ? { rejectUnauthorized: false } : {}),
-  };
-  return { name: url, host, isTls: protocol === 'https:', options };
-}
-
-function send(
-  { name, host, isTls, options, onAnswer }: Door,
-  { method, path, query, body, headers, signal, answerBytesMax = ANSWER_BYTES_MAX }: RegionRequest,
+async function send(
+  { name, options, onAnswer }: Door,
+  { method, path, query, body, headers: own, signal, answerBytesMax = ANSWER_BYTES_MAX }: RegionRequest,
   authorization: Readonly<Record<string, string>>,
 ): Promise<RegionAnswer> {
   const search = query === undefined || query.size === 0 ? '' : `?${query}`;
-  return new Promise((resolve, reject) => {
-    const fail = (error: Error): void => reject(error instanceof RackError ? error : unanswered(name, error));
-    const { request } = isTls ? process.getBuiltinModule('node:https') : process.getBuiltinModule('node:http');
-    const asking: ClientRequest = request({
+  const fields = {
+    'User-Agent': `Rackboot/${readVersion()}`,
+    Accept: 'application/json, */*',
+    ...authorization,
+    ...(body === undefined ? {} : { 'Content-Type': body.type }),
+    ...own,
+  };
+  const request = { method, path: `${path}${search}`, headers: fields, body: body?.bytes };
+  try {
+    const answer = await openHttp({
       ...options,
-      method,
-      path: `${path}${search}`,
-      agent: false,
-      timeout: SILENCE_MS_MAX,
-      ...(signal === undefined ? {} : { signal }),
-      headers: {
-        Host: host,
-        'User-Agent': `Rackboot/${readVersion()}`,
-        Accept: 'application/json, */*',
-        ...authorization,
-        ...(body === undefined ? {} : { 'Content-Type': body.type, 'Content-Length': String(body.bytes.length) }),
-        ...headers,
-      },
+      ...request,
+      silenceMs: SILENCE_MS_MAX,
+      signals: signal === undefined ? [] : [signal],
     });
-    asking.on('response', (answer) => {
-      onAnswer?.(answer.statusCode ?? 0, headersOf(answer));
-      collect(answer, answerBytesMax, resolve, (error) => asking.destroy(error));
-    });
-    asking.on('timeout', () => asking.destroy(new Error(`silent for ${SILENCE_MS_MAX / 1000} s`)));
-    asking.on('error', fail);
-    // No effect unless the answer was cut off.
-    asking.on('close', () => fail(new Error('the connection ended before the end of the answer')));
-    asking.end(body?.bytes);
-  });
-}
-
-const headersOf = ({ headers }: IncomingMessage): readonly (readonly [string, string])[] =>
-  Object.entries(headers).map(([name, text]) => [name, String(text ?? '')]);
-
-function collect(
-  answer: IncomingMessage,
-  bytesMax: number,
-  resolve: (answer: RegionAnswer) => void,
-  fail: (error: Error) => void,
-): void {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  answer.on('data', (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > bytesMax) fail(new Error(`its answer is larger than ${bytesMax} bytes`));
-    else chunks.push(chunk);
-  });
-  answer.on('error', fail);
-  answer.on('end', () =>
-    resolve({
-      status: answer.statusCode ?? 0,
-      type: (answer.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '',
-      body: Buffer.concat(chunks),
-      isRegions: answer.headers[REGION_FIELD.name.toLowerCase()] !== undefined,
-      retrySeconds: secondsOf(answer.headers['retry-after']),
-    }),
-  );
+    const { statusCode: status = 0, headers } = answer;
+    onAnswer?.(
+      status,
+      Object.entries(headers).map(([field, text]) => [field, String(text ?? '')]),
+    );
+    return {
+      status,
+      type: (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '',
+      body: await readWhole(answer, answerBytesMax),
+      isRegions: headers[REGION_FIELD.name.toLowerCase()] !== undefined,
+      retrySeconds: secondsOf(headers['retry-after']),
+    };
+  } catch (error) {
+    throw unanswered(name, error);
+  }
 }
 
 /** A list of 100 000 machines fits; a stranger's `[[[…` does not. */
@@ -200,16 +157,15 @@ export function unavailable(url: string, answer: RegionAnswer): RackError | unde
 }
 
 /** @param name a URL or the path of a socket */
-function unanswered(name: string, error: Error): RackError {
-  const words =
-    error instanceof AggregateError ? error.errors.map((one) => errorText(one)).join('; ') : errorText(error);
+function unanswered(name: string, error: unknown): unknown {
+  if (error instanceof RackError) return error;
   const { port, protocol } = URL.canParse(name) ? new URL(name) : { port: '', protocol: '' };
   const remedy = isTlsError(error)
     ? '; name the file with the certificate of its authority with --cacerts'
     : port === '' && protocol === 'http:'
       ? `; a region's default port is ${REGION_PORT}: write it after the host, as in http://rack:${REGION_PORT}/MAAS`
       : '';
-  return new RackError('not-running', `no region answers at ${name}: ${words || error.name}${remedy}`, {
+  return new RackError('not-running', `no region answers at ${name}: ${errorText(error)}${remedy}`, {
     cause: error,
   });
 }

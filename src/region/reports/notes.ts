@@ -11,6 +11,7 @@ import { counted } from '../../counted.ts';
 import { PROBES_BLIND } from '../../dhcp/events/events.ts';
 import { RackError } from '../../errors.ts';
 import type { Forms, ValueOf } from '../../event.ts';
+import type { HttpFault } from '../../net/http-client.ts';
 import type { ConnectionRefusal } from '../../net/shares/connection-shares.ts';
 import { formatBytes } from '../../quantity.ts';
 
@@ -64,7 +65,7 @@ type Fields = { readonly [N in keyof typeof NOTE_FIELDS]: ValueOf<(typeof NOTE_F
  * Why an address of a region gives no complete answer. With `failed` and `untrusted` (TLS), `said` holds the system's error text.
  * `hanging`: another address answers. `interim`: too many interim answers (1xx) came before one.
  */
-export type LinkFault = 'failed' | 'untrusted' | 'late' | 'silent' | 'cut' | 'too-large' | 'hanging' | 'interim';
+export type LinkFault = HttpFault | 'failed' | 'untrusted' | 'hanging';
 
 /** A note with some of the parameters. */
 const note = <N extends keyof Fields>(fields: readonly N[], text: (params: Pick<Fields, N>) => string) => ({

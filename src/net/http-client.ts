@@ -1,0 +1,161 @@
+// One HTTP or HTTPS request over Node's own client, and its answer: of commands, of a rack to its region, to power controllers, of probes.
+//
+// Sources: RFC 9110 §15.2; nodejs.org/api/http.html. undici, which images are downloaded with, takes 100 ms of processor time and 20 MB to
+// load: each command would pay for it.
+//
+// 1. A request ends with the end of its answer or with an error: an `HttpFailure`, that of the system, that of its content, or the reason
+//    of a signal. An error after the head ends the answer: whoever reads that, gets the error.
+// 2. Redirections are not followed, only returned as answers: a key goes to the host of the request and nowhere else.
+
+import type { IncomingMessage } from 'node:http';
+import type { RequestOptions } from 'node:https';
+import { pipeline, Readable } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
+import type { Clock } from '../clock.ts';
+import { osErrorCode } from '../errors.ts';
+import { INTERIM_MAX } from './region-http.ts';
+
+// An `import` of these modules reads each of their exports, and so loads an unused HTTP client: see `http/server.ts`.
+const http = process.getBuiltinModule('node:http');
+
+/** The minimum that a piece of an answer counts against its bound, in bytes: even a short piece takes this much memory. */
+const PIECE_BYTES_MIN = 128;
+
+const SENTENCES = {
+  late: (seconds: number) => `no complete answer within ${seconds} s`,
+  silent: (seconds: number) => `silent for ${seconds} s`,
+  interim: (count: number) => `it sends more than ${count} interim answers (1xx)`,
+  'too-large': (bytes: number) => `its answer is larger than ${bytes} bytes`,
+  cut: () => 'the connection ended before the end of the answer',
+} as const;
+
+/** Why a request has no whole answer, unless the system or its sender has a reason. */
+export type HttpFault = keyof typeof SENTENCES;
+
+export class HttpFailure extends Error {
+  readonly code: HttpFault;
+  readonly max: number;
+
+  /** @param max the seconds, answers or bytes that were too many */
+  constructor(code: HttpFault, max = 0, options?: ErrorOptions) {
+    super(SENTENCES[code](max), options);
+    this.code = code;
+    this.max = max;
+  }
+}
+
+export interface HttpRequest
+  extends Pick<
+    RequestOptions,
+    | 'method'
+    | 'headers'
+    | 'socketPath'
+    | 'localAddress'
+    | 'agent'
+    | 'ca'
+    | 'allowPartialTrustChain'
+    | 'rejectUnauthorized'
+  > {
+  readonly url: URL;
+  /** A path for the URL's, unchanged. */
+  readonly path?: string;
+  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array> | undefined;
+  /** How long the connection may be silent, in milliseconds; undefined: any time. */
+  readonly silenceMs?: number;
+  /** The time for all, in milliseconds; undefined: any. */
+  readonly within?: { readonly clock: Clock; readonly ms: number };
+  /** The first one that is aborted ends the request with its reason. */
+  readonly signals?: readonly AbortSignal[];
+  /** Called when the request can reach its server. */
+  readonly onConnected?: () => void;
+}
+
+/** Sends a request, by default on a connection of its own. @returns the head of its answer, whose body must be read or destroyed */
+export function openHttp({
+  url,
+  body,
+  silenceMs = 0,
+  within,
+  signals = [],
+  onConnected,
+  ...options
+}: HttpRequest): Promise<IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const isTls = url.protocol === 'https:';
+  const { request } = isTls ? process.getBuiltinModule('node:https') : http;
+  const asking = request(url, { agent: false, timeout: silenceMs, ...options });
+  let answer: IncomingMessage | undefined;
+  const end = (error: Error): void => void (answer ?? asking).destroy(error);
+  const abort = (): void => end(signals.find(({ aborted }) => aborted)?.reason);
+  const late = within?.clock.schedule(within.ms, () => end(new HttpFailure('late', Math.round(within.ms / 1000))));
+  for (const signal of signals) signal.addEventListener('abort', abort);
+  asking.on('close', () => {
+    late?.cancel();
+    for (const signal of signals) signal.removeEventListener('abort', abort);
+  });
+  asking.on('timeout', () => end(new HttpFailure('silent', silenceMs / 1000)));
+  let interim = 0;
+  asking.on('information', () => {
+    interim += 1;
+    if (interim > INTERIM_MAX) end(new HttpFailure('interim', INTERIM_MAX));
+  });
+  if (onConnected !== undefined)
+    asking.on('socket', (socket) => socket.once(isTls ? 'secureConnect' : 'connect', onConnected));
+  asking.on('error', reject);
+  asking.on('response', (message) => {
+    answer = message;
+    // Its reader gets it, too; nobody reads an answer that was refused by its head.
+    message.on('error', () => undefined);
+    resolve(message);
+  });
+  if (signals.some(({ aborted }) => aborted)) abort();
+  else if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) asking.end(body);
+  else pipeline(Readable.from(body), asking, (error) => error && end(error));
+  return promise;
+}
+
+/** The body of an answer, and the end of the answer. @throws HttpFailure, and the errors of `openHttp` */
+async function* readPieces(answer: IncomingMessage, bytesMax: number): AsyncGenerator<Buffer> {
+  let bytes = 0;
+  try {
+    for await (const piece of answer) {
+      bytes += Math.max(piece.length, PIECE_BYTES_MIN);
+      if (bytes > bytesMax) throw new HttpFailure('too-large', bytesMax);
+      yield piece;
+    }
+  } catch (error) {
+    throw osErrorCode(error) === 'ECONNRESET' ? new HttpFailure('cut', 0, { cause: error }) : error;
+  }
+}
+
+export const readWhole = async (answer: IncomingMessage, bytesMax: number): Promise<Buffer> =>
+  Buffer.concat(await Array.fromAsync(readPieces(answer, bytesMax)));
+
+/** The beginning of a body, whose rest is not read. */
+export async function readBeginning(answer: IncomingMessage, bytesMax: number): Promise<string> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of readPieces(answer, Number.POSITIVE_INFINITY)) {
+    pieces.push(piece);
+    bytes += piece.length;
+    if (bytes >= bytesMax) break;
+  }
+  return Buffer.concat(pieces).toString('utf8', 0, bytesMax);
+}
+
+/** A body as text, as it arrives. */
+export async function* readText(answer: IncomingMessage): AsyncGenerator<string> {
+  const decoder = new StringDecoder('utf8');
+  for await (const piece of readPieces(answer, Number.POSITIVE_INFINITY)) yield decoder.write(piece);
+}
+
+/** The ended lines of a body, as they arrive. */
+export async function* readLines(answer: IncomingMessage, charactersMax: number): AsyncGenerator<string> {
+  let rest = '';
+  for await (const text of readText(answer)) {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    if (rest.length > charactersMax) throw new HttpFailure('too-large', charactersMax);
+    yield* lines;
+  }
+}
