@@ -14,10 +14,12 @@ import type { Clock, Timer } from '../clock.ts';
 import { errorText, unreachable } from '../errors.ts';
 import type { CopyProgress } from '../images/carry/region-copy.ts';
 import type { DesiredState } from '../machines/machine.ts';
+import type { Heartbeat } from '../region/records/heartbeat.ts';
+import { RACK_ANSWERS_MAX } from '../region/records/heartbeat-bounds.ts';
 import type { RackImage } from '../region/records/rack.ts';
 import type { RackDescription, RackInterface } from '../region/records/rack-description.ts';
 import type { RackMeasures } from '../region/records/rack-measures.ts';
-import { RACK_ANSWERS_MAX, type RackAnswer } from '../region/records/rack-request.ts';
+import type { RackAnswer } from '../region/records/rack-request.ts';
 import type { RackNote } from '../region/reports/notes.ts';
 import type { NoticeBody } from '../region/reports/uplink-events.ts';
 import { EventCarrier } from './event-carrier.ts';
@@ -379,7 +381,7 @@ export class RegionLink {
     const images = this.#images.next();
     const copies = this.#copies.next();
     const answers = this.#answers;
-    const news = {
+    const news: Heartbeat = {
       version: this.#rack?.version ?? '',
       uplink: UPLINK_VERSION,
       life: this.#life,

@@ -6,7 +6,7 @@
 import { errorText } from '../errors.ts';
 import { blobPath, COPY_SOURCE, hasBlob, readImages, startsOf } from '../images/image-store.ts';
 import { kernelNames, type StoredSystem } from '../images/stored-system.ts';
-import { RACK_IMAGES_MAX } from '../region/racks/rack-images.ts';
+import { RACK_IMAGES_MAX } from '../region/records/heartbeat-bounds.ts';
 import type { RackImage } from '../region/records/rack.ts';
 import type { RegionMessage } from './messages.ts';
 

@@ -16,7 +16,7 @@ import { openNetwork } from '../../src/net/datagrams/udp-linux.ts';
 import { INTERFACES_MAX } from '../../src/region/identity/interface-source.ts';
 import { ENTRIES_MAX } from '../../src/region/racks/rack-news.ts';
 import { DISKS_MAX, FACT_TEXT_MAX } from '../../src/region/records/hardware-facts.ts';
-import { RESERVATIONS_REPORTED_MAX } from '../../src/region/records/rack-description.ts';
+import { RESERVATIONS_REPORTED_MAX } from '../../src/region/records/heartbeat-bounds.ts';
 import { type ClientWords, clientBytes } from '../dhcp/lab.ts';
 import { queryBytes } from '../dns/fixture.ts';
 import {

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { STRANGERS_INTERFACES_LENGTH_MAX } from '../../src/region/racks/introductions.ts';
-import { check, rackInterfaces } from '../../src/region/racks/rack-news.ts';
-import { RACK_INTERFACES_MAX } from '../../src/region/records/rack.ts';
-import { RESERVATIONS_REPORTED_MAX } from '../../src/region/records/rack-description.ts';
+import { check } from '../../src/region/racks/rack-news.ts';
+import { rackInterfaces } from '../../src/region/records/heartbeat.ts';
+import { RACK_INTERFACES_MAX, RESERVATIONS_REPORTED_MAX } from '../../src/region/records/heartbeat-bounds.ts';
 import { registrationText } from '../../src/uplink/region-link.ts';
 import { rackInterface } from '../region/racks/rack-place.ts';
 

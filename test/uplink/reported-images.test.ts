@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { blobPath, COPY_SOURCE, encodeImage, manifestPath, type StoredImage } from '../../src/images/image-store.ts';
-import { parseRackImages } from '../../src/region/racks/rack-images.ts';
+import { parseRackImages } from '../../src/region/records/heartbeat.ts';
 import { listReportedImages } from '../../src/uplink/reported-images.ts';
 
 test('a rack says which of its images are copies of the region’s', () => {

@@ -8,13 +8,8 @@ import type { Refusal } from '../../config/running-config.ts';
 import type { ControlAnswers } from '../../http/control/requests.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
-import {
-  BOOT_FILES_CHECK,
-  FINDING_LENGTH_MAX,
-  FINDINGS_MAX,
-  type HostFinding,
-  type HostState,
-} from '../../region/records/rack-measures.ts';
+import { FINDING_LENGTH_MAX, FINDINGS_MAX } from '../../region/records/heartbeat-bounds.ts';
+import { BOOT_FILES_CHECK, type HostFinding, type HostState } from '../../region/records/rack-measures.ts';
 import { type RackNote, spoken } from '../../region/reports/notes.ts';
 import { formatEndpoint } from '../rack/measures.ts';
 import type { Rack } from '../rack/rack.ts';

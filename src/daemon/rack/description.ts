@@ -17,12 +17,14 @@ import {
 import type { HostInterface } from '../../net/host-interface.ts';
 import {
   HOST_ADDRESSES_MAX,
+  RESERVATIONS_REPORTED_MAX,
+  SETTINGS_REFUSED_LENGTH_MAX,
+} from '../../region/records/heartbeat-bounds.ts';
+import {
   type HostAddress,
   NO_MAC,
   type RackDescription,
   type RackInterface,
-  RESERVATIONS_REPORTED_MAX,
-  SETTINGS_REFUSED_LENGTH_MAX,
 } from '../../region/records/rack-description.ts';
 
 const text = (address: Ipv4 | undefined): string => (address === undefined ? '' : formatIpv4(address));

@@ -1,7 +1,8 @@
 // What the rack measures of itself for its region: counters, fills and listeners.
 
 import { formatIpv4, type Ipv4 } from '../../net/address.ts';
-import { LISTENERS_MAX, type RackMeasures } from '../../region/records/rack-measures.ts';
+import { LISTENERS_MAX } from '../../region/records/heartbeat-bounds.ts';
+import type { RackMeasures } from '../../region/records/rack-measures.ts';
 import type { Rack } from './rack.ts';
 
 export const formatEndpoint = ({ address, port }: { readonly address: Ipv4; readonly port: number }): string =>

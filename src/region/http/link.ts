@@ -15,8 +15,9 @@ import { API_VERSIONS, operationsByPath, runOperation } from '../api/operations.
 import { rackOwnerText } from '../api/racks/rack-operations.ts';
 import { namedFile } from '../config.ts';
 import { refuseVersion, waitingText } from '../racks/rack-admission.ts';
-import { check, heartbeat, type KeptPost, parseBatch } from '../racks/rack-news.ts';
+import { check, type KeptPost, parseBatch } from '../racks/rack-news.ts';
 import type { StateRequest } from '../racks/state-update.ts';
+import { heartbeat } from '../records/heartbeat.ts';
 import { LINK_VERSION, type Rack } from '../records/rack.ts';
 import type { Region } from '../region.ts';
 import { noteText, outageOf } from '../reports/notes.ts';

@@ -26,8 +26,8 @@ import {
   parseNetwork,
 } from '../../net/address.ts';
 import { containsNetwork, ownNetworks, undoubtedAmong } from '../racks/rack-networks.ts';
+import { NETWORK_PREFIX_MIN } from '../records/heartbeat-bounds.ts';
 import type { Rack } from '../records/rack.ts';
-import { NETWORK_PREFIX_MIN } from '../records/rack-description.ts';
 
 /** Networks of one remote rack's host that it does not serve, and in which its addresses and router count. Further ones are as those of others. */
 export const DISCOVERED_NETWORKS_MAX = 16;

@@ -5,7 +5,7 @@
 //   the region itself ─────── regionOf ───┘ (administrators)
 //
 // 1. Nothing is examined for this: racks report what `rackboot status` says on their hosts, with their measures.
-// 2. A rack is another host: its texts are cleaned and bounded where they are read (`rack-news.ts`).
+// 2. A rack is another host: its texts are cleaned and bounded where they are read (`records/heartbeat.ts`).
 // 3. A page is named only to those who may change something there.
 
 import { asSentence } from '../../counted.ts';

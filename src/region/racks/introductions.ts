@@ -12,13 +12,14 @@
 import type { Clock } from '../../clock.ts';
 import { jsonFaultText } from '../../json-excess.ts';
 import { networkOfText } from '../../net/shares/fair-shares.ts';
+import { rackInterfaces } from '../records/heartbeat.ts';
 import { PENDING_RACKS_MAX } from '../records/rack.ts';
 import type { RackInterface } from '../records/rack-description.ts';
 import type { RateStore } from '../records/rate-store.ts';
 import { fieldRefusal, type RefusalWord } from '../records/refusal.ts';
 import { parseJson } from '../records/text-json.ts';
 import { hostOf, RateLimiter } from '../shares/request-rates.ts';
-import { check, HEARTBEAT_VALUES_MAX, rackInterfaces } from './rack-news.ts';
+import { check, HEARTBEAT_VALUES_MAX } from './rack-news.ts';
 
 /**
  * Bound on the interfaces of an unaccepted rack, as JSON in UTF-16 units. It is enough for RACK_INTERFACES_MAX interfaces with only a name

@@ -1,50 +1,12 @@
 // The disk images that remote racks report: checked, stored, and selected for a machine by the racks that boot it.
 //
 // 1. A machine gets an image only if every rack that may boot it has that image; racks that are away do not count.
-// 2. An invalid entry is skipped; the rest of the list and the heartbeat stay valid.
-// 3. A rack's list is kept until the rack reports the next one, so machines at work keep their images while the region starts.
+// 2. A rack's list is kept until the rack reports the next one, so machines at work keep their images while the region starts.
 
-import { z } from 'zod';
 import { type Ipv4, networkContains } from '../../net/address.ts';
 import type { Machine } from '../records/machine.ts';
 import { isAway, type Rack, type RackImage } from '../records/rack.ts';
 import { believedNetworks } from './rack-networks.ts';
-
-export const RACK_IMAGES_MAX = 256;
-
-/** Bound on the names of one kernel; a rack reports two at most. */
-const KERNEL_NAMES_MAX = 8;
-
-const name = z.string().regex(/^[a-z0-9][a-z0-9_.+-]{0,62}$/);
-const size = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
-const startFile = z.object({ path: z.string().regex(/^\/images\/[0-9a-f]{2}\/[0-9a-f]{64}\.file$/), sha256 });
-const rackImage = z
-  .object({
-    os: name,
-    release: name,
-    architecture: name,
-    subarchitecture: name,
-    label: name,
-    serial: z.string().regex(/^\d{8}(?:\.\d{1,4})?$/),
-    path: z.string().regex(/^\/images\/[0-9a-f]{2}\/[0-9a-f]{64}\.(?:img(?:\.zst)?|squashfs|root\.(?:tar|gz))$/),
-    sha256,
-    bytes: size,
-    diskBytes: size,
-    format: z.enum(['raw', 'raw.zst', 'squashfs', 'root.tar', 'root.gz']),
-    starts: z.object({ kernel: startFile, initrd: startFile }).optional(),
-    system: z.object({ subarch: name, subarches: z.array(name).max(KERNEL_NAMES_MAX).optional() }).optional(),
-    isCopy: z.boolean().optional(),
-  })
-  .refine(({ path, sha256 }) => path.includes(sha256));
-
-export function parseRackImages(list: unknown): readonly RackImage[] {
-  if (!Array.isArray(list)) return [];
-  return list.slice(0, RACK_IMAGES_MAX).flatMap((entry: unknown) => {
-    const checked = rackImage.safeParse(entry);
-    return checked.success ? [checked.data] : [];
-  });
-}
 
 interface RackImageKnowledge {
   readonly racks: readonly Rack[];

@@ -61,8 +61,7 @@ const isLeftOver = ({ pulse }: Rack, { name, management }: RackInterface): boole
   pulse !== undefined && management === 0 && !pulse.pinned.includes(`${INTERFACES_KEY}.${name}`);
 
 /** In the form of a configuration file. */
-const asWritten = (one: RackInterface): Settings =>
-  Object.fromEntries(Object.entries(one).filter(([, text]) => text !== ''));
+const asWritten = (one: object): Settings => Object.fromEntries(Object.entries(one).filter(([, text]) => text !== ''));
 
 /** The cluster interfaces that a rack reports beyond those that the region knows, both in the form of a configuration file. */
 export function reportedBeyond(rack: Rack, known: readonly Settings[]): readonly Settings[] {

@@ -3,68 +3,19 @@
 // 1. A sample stands for SAMPLE_MS; of several measures within it the last one counts. A rack has at most SAMPLES_MAX of them.
 // 2. A counter that fell began anew with the rack's process: the rate of that sample is unknown. So is one after a silence.
 
-/** Only grow, within one life of the rack's process. */
-type RackCounter = 'leases' | 'tftpBytes' | 'httpBytes' | 'dnsQueries';
+import type { Heartbeat } from './heartbeat.ts';
+
+export type RackMeasures = NonNullable<Heartbeat['measures']>;
+export type HostState = NonNullable<RackMeasures['host']>;
+export type HostFinding = HostState['findings'][number];
+export type HostThreads = NonNullable<HostState['running']>;
+
+type RackCounter = keyof RackMeasures['counts'];
 
 export const LISTENER_KINDS = ['dhcp', 'tftp', 'http', 'dns'] as const;
-type ListenerKind = (typeof LISTENER_KINDS)[number];
-
-/** Listeners of one kind that a rack names. */
-export const LISTENERS_MAX = 64;
-
-/** What `rackboot status` says on the rack's host about a problem. */
-export interface HostFinding {
-  /** Such as `DHCP on eth1`. */
-  readonly check: string;
-  /** The observation, often with its remedy. */
-  readonly text: string;
-  /** Nothing is broken. */
-  readonly isNote: boolean;
-  /** A command that helps; `undefined`: the text says what to do. */
-  readonly fix?: string | undefined;
-}
 
 /** The finding of a rack that has no boot files, from which the page leads to the remedy. */
 export const BOOT_FILES_CHECK = 'boot files';
-
-/** Findings that a rack reports; further ones are left out. */
-export const FINDINGS_MAX = 64;
-export const FINDING_LENGTH_MAX = 1000;
-
-/** Threads that a rack names. */
-export const THREADS_MAX = 32;
-
-/** The threads of a rack's process, since the measure before. */
-export interface HostThreads {
-  /** `busy` is the share of the time in which it worked, from 0 to 1. */
-  readonly threads: readonly { readonly name: string; readonly busy: number }[];
-  /** How long the rack's event loop made a task wait, at most, in milliseconds. */
-  readonly delayMs: number;
-}
-
-export interface HostState {
-  /** The rack's wall time in milliseconds when this was sent. */
-  readonly atMs: number;
-  readonly memoryBytes: number;
-  /** Of the disk of the state directory; `undefined`: the system does not say. */
-  readonly disk?: { readonly freeBytes: number; readonly totalBytes: number } | undefined;
-  readonly findings: readonly HostFinding[];
-  /** `undefined`: the rack is older. */
-  readonly running?: HostThreads | undefined;
-}
-
-export interface RackMeasures {
-  /** `undefined`: the rack still starts, or is older. */
-  readonly host?: HostState | undefined;
-  /** The rack's wall time in milliseconds. */
-  readonly startedMs: number;
-  readonly counts: Readonly<Record<RackCounter, number>>;
-  /** Addresses of all dynamic ranges: taken, and all. */
-  readonly taken: number;
-  readonly usable: number;
-  /** `10.20.0.1:69`; of DHCP the names of its sockets. */
-  readonly listening: Readonly<Record<ListenerKind, readonly string[]>>;
-}
 
 export const SAMPLE_MS = 300_000;
 /** One day. */

@@ -6,7 +6,8 @@
 // 1. Only a digest of a rack's secret is stored.
 // 2. The region believes a rack only once it is accepted. Until then its networks do not count, and its events are not stored.
 
-import type { HostAddress, RackInterface } from './rack-description.ts';
+import type { Heartbeat } from './heartbeat.ts';
+import type { RackInterface } from './rack-description.ts';
 
 /** In any state. Administrators accept and remove racks. */
 export const RACKS_MAX = 256;
@@ -15,16 +16,12 @@ export const RACKS_MAX = 256;
  * waiting racks, at the address with the most, the one heard longest ago, which asks again. Accepted racks never give way.
  */
 export const PENDING_RACKS_MAX = 32;
-/** Cluster interfaces of one rack. */
-export const RACK_INTERFACES_MAX = 256;
 /** One host cannot take all places. */
 export const PENDING_RACKS_PER_ADDRESS_MAX = 4;
 /** A pending rack asks every few seconds; after this silence it is forgotten. */
 export const PENDING_KEPT_MS = 600_000;
 /** So that a lost answer can be repeated. */
 export const REFUSED_KEPT_MAX = 256;
-/** Keys that a rack reports as set in its file. */
-export const PINNED_MAX = 1024;
 /** Three intervals of heartbeats. */
 export const AWAY_AFTER_MS = 90_000;
 
@@ -39,22 +36,13 @@ export interface RefusedEntry {
   readonly reason: string;
 }
 
-export interface RackPulse {
-  readonly life: string;
-  /** Of the desired state that it has in force. */
-  readonly applied: number;
-  /** Events not yet delivered. */
-  readonly waiting: number;
-  readonly dropped: number;
-  readonly deadLetters: number;
-  readonly pinned: readonly string[];
-  /** `undefined`: it uses the region's settings. */
-  readonly settingsRefused?: string | undefined;
-  /** `undefined`: it does not report them. */
-  readonly addresses?: readonly HostAddress[] | undefined;
+export type RackPulse = Pick<
+  Heartbeat,
+  'life' | 'applied' | 'waiting' | 'dropped' | 'deadLetters' | 'pinned' | 'settingsRefused' | 'addresses'
+> & {
   /** The rack's wall time in milliseconds. */
   readonly startedMs: number;
-}
+};
 
 export interface Rack {
   /** Lower case. */
@@ -100,32 +88,4 @@ export function isAway(rack: Rack, nowMs: number): boolean {
 /** The version of the protocol between rack and region. */
 export const LINK_VERSION = 1;
 
-interface RackFile {
-  readonly path: string;
-  /** Hexadecimal. */
-  readonly sha256: string;
-}
-
-/** As its heartbeat reports it. */
-export interface RackImage {
-  readonly os: string;
-  readonly release: string;
-  readonly architecture: string;
-  readonly subarchitecture: string;
-  readonly label: string;
-  readonly serial: string;
-  /** On the rack's boot listener. */
-  readonly path: string;
-  /** Of the served bytes, hexadecimal. */
-  readonly sha256: string;
-  readonly bytes: number;
-  /** Size on the disk. */
-  readonly diskBytes: number;
-  readonly format: 'raw' | 'raw.zst' | 'squashfs' | 'root.tar' | 'root.gz';
-  /** They boot this root file system; `undefined`: the image is a disk, or contains its own. */
-  readonly starts?: Readonly<Record<'kernel' | 'initrd', RackFile>> | undefined;
-  /** The stream's name of that kernel, and all its names. */
-  readonly system?: { readonly subarch: string; readonly subarches?: readonly string[] | undefined } | undefined;
-  /** The rack copied it from its region. */
-  readonly isCopy?: boolean | undefined;
-}
+export type RackImage = NonNullable<Heartbeat['images']>[number];

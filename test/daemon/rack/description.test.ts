@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { describeHost } from '../../../src/daemon/rack/description.ts';
 import { ipv4, mac } from '../../../src/net/address.ts';
 import type { HostInterface } from '../../../src/net/host-interface.ts';
-import { HOST_ADDRESSES_MAX } from '../../../src/region/records/rack-description.ts';
+import { HOST_ADDRESSES_MAX } from '../../../src/region/records/heartbeat-bounds.ts';
 
 const nic = (name: string, ...addresses: readonly (readonly [address: number, prefix: number])[]): HostInterface => ({
   name,

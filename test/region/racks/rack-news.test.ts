@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { check, heartbeat, parseBatch, rackInterfaces, readEntry } from '../../../src/region/racks/rack-news.ts';
-import { HOST_ADDRESSES_MAX } from '../../../src/region/records/rack-description.ts';
+import { check, parseBatch, readEntry } from '../../../src/region/racks/rack-news.ts';
+import { heartbeat, rackInterfaces } from '../../../src/region/records/heartbeat.ts';
+import { HOST_ADDRESSES_MAX } from '../../../src/region/records/heartbeat-bounds.ts';
 import { batchOf, heartbeatOf, RACK_UUID, rackInterface, reportEntry } from './rack-place.ts';
 
 const HOSTILE = '\u001b[2J\u009b\u202e';

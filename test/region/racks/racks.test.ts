@@ -16,7 +16,8 @@ import {
   type RegistrationOutcome,
 } from '../../../src/region/racks/rack-admission.ts';
 import { findSharedRange, rangeSharedText } from '../../../src/region/racks/rack-networks.ts';
-import { check, rackInterfaces } from '../../../src/region/racks/rack-news.ts';
+import { check } from '../../../src/region/racks/rack-news.ts';
+import { rackInterfaces } from '../../../src/region/records/heartbeat.ts';
 import {
   AWAY_AFTER_MS,
   PENDING_KEPT_MS,

@@ -20,8 +20,8 @@ import { type NetworkView, type SubnetView, specified } from '../../networks/net
 import type { NetworkDraft } from '../../networks/networks.ts';
 import { addressBarText, refuseServer } from '../../networks/range-check.ts';
 import type { ServiceEdit } from '../../networks/served-networks.ts';
+import { NETWORK_PREFIX_MIN } from '../../records/heartbeat-bounds.ts';
 import { UNTAGGED_VID } from '../../records/network-store.ts';
-import { NETWORK_PREFIX_MIN } from '../../records/rack-description.ts';
 import { allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
 import { controls, value } from '../call/operation.ts';
 import {

@@ -10,16 +10,10 @@ import { namedFile } from '../../config.ts';
 import { STRANGERS_INTERFACES_LENGTH_MAX } from '../../racks/introductions.ts';
 import type { RackKey, RackVerdict } from '../../racks/rack-admission.ts';
 import { findDoubt, findSharedRange, rangeSharedText } from '../../racks/rack-networks.ts';
-import { rackName, rackUuid, rackVersion } from '../../racks/rack-news.ts';
 import { doubtWords } from '../../records/events.ts';
-import {
-  isAway,
-  RACK_INTERFACES_MAX,
-  RACK_STATE_NUMBERS,
-  RACKS_MAX,
-  type Rack,
-  type RackImage,
-} from '../../records/rack.ts';
+import { rackName, rackUuid, rackVersion } from '../../records/heartbeat.ts';
+import { RACK_INTERFACES_MAX } from '../../records/heartbeat-bounds.ts';
+import { isAway, RACK_STATE_NUMBERS, RACKS_MAX, type Rack, type RackImage } from '../../records/rack.ts';
 import { REQUIRED } from '../../records/refusal.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
 import { type Answer, json, noRackText, refuse, refuseField, refuseFields, refuseFor } from '../call/answer.ts';

@@ -256,7 +256,8 @@ const settingGiven = async ({ ask }: AskedApi): Promise<Given> => {
   await ask('POST', '2.0/settings/?op=set', { key: 'dns.upstream', value: '["192.0.2.9"]' });
   return {};
 };
-const FAR = Object.fromEntries(Object.entries(rackInterface()).filter(([, value]) => value !== ''));
+const far: object = rackInterface();
+const FAR = Object.fromEntries(Object.entries(far).filter(([, value]) => value !== ''));
 const RACK_KEY = { key: 'cluster_interfaces.far.router_ip', rack: 'rack-2' };
 const rackGiven = async (site: AskedApi): Promise<Given> => {
   await farRack(site);
