@@ -79,6 +79,12 @@ export const HAPPENINGS_JA: HappeningWords = {
     `${address}のBMCを報告しました (${driver})${user === undefined ? '' : `。ユーザー${user}のパスワードは新しくなりました`}`,
   'zone-set': ({ zone, from, rack }) =>
     `${rack === undefined ? '' : `ラック${rack}を`}${from === undefined ? '' : `ゾーン${from}から`}ゾーン${zone}に移しました`,
+  'machines-merged': ({ machine, macs }) =>
+    `${nameOf(machine)}を統合しました${macs.length === 0 ? '' : ` (${macs.join(' ')})`}`,
+  'home-moved': ({ rack, network }) =>
+    `ラック${rack}${network === undefined ? '' : `のネットワーク${network}`}に移しました`,
+  'rack-owner-lost': ({ user, racks, more }) =>
+    `${user}は管理者ではなくなったため、そのAPIキーを使うラックを拒否しました: ${racks.join(', ')}${more === 0 ? '' : `、他${more}台`}。これらのregion.api_key_fileに管理者のキーを設定し、再起動してください`,
   'rack-described': ({ rack, differs }) => `ラック${rack}の説明を変更しました${differsWords(differs)}`,
   'rack-judged': ({ verdict, rack, uuid }) =>
     `ラック${rack} (${uuid}) を${{ accepted: '承認', rejected: '拒否', removed: '削除' }[verdict]}しました`,
@@ -176,6 +182,11 @@ export const HAPPENINGS_ZH: HappeningWords = {
     `回報了位於 ${address} 的 BMC (${driver})${user === undefined ? '' : `，其使用者 ${user} 有新密碼`}`,
   'zone-set': ({ zone, from, rack }) =>
     `${rack === undefined ? '' : `將機架控制器 ${rack} `}${from === undefined ? '' : `從分區 ${from} `}移至分區 ${zone}`,
+  'machines-merged': ({ machine, macs }) =>
+    `已將 ${nameOf(machine)} 併入${macs.length === 0 ? '' : ` (${macs.join(' ')})`}`,
+  'home-moved': ({ rack, network }) => `移至機架控制器 ${rack}${network === undefined ? '' : `，網路 ${network}`}`,
+  'rack-owner-lost': ({ user, racks, more }) =>
+    `${user} 已不是管理員，因此拒絕使用其 API 金鑰的機架控制器：${racks.join(', ')}${more === 0 ? '' : ` 及另外 ${more} 台`}；請在它們的 region.api_key_file 放入管理員的金鑰，並重新啟動`,
   'rack-described': ({ rack, differs }) => `變更了機架控制器 ${rack} 的描述${differsWords(differs)}`,
   'rack-judged': ({ verdict, rack, uuid }) =>
     `${{ accepted: '接受', rejected: '拒絕', removed: '移除' }[verdict]}了機架控制器 ${rack} (${uuid})`,

@@ -39,14 +39,22 @@ export function text<const Text extends string>(template: Text): (...values: Val
   return word;
 }
 
-/** The sentences of events, by code: each puts the parameters into its text, lists with commas. */
+/** A value of an event: lists with commas, machines by their names. */
+function valueText(value: unknown): string {
+  if (Array.isArray(value)) return value.map(valueText).join(', ');
+  return typeof value === 'object' && value !== null && 'hostname' in value && 'systemId' in value
+    ? `${value.hostname} (${value.systemId})`
+    : String(value);
+}
+
+/** The sentences of events, by code: each puts the parameters into its text. */
 export const sentences = (
   texts: Readonly<Record<string, string>>,
 ): Readonly<Record<string, (params: object) => string>> =>
   Object.fromEntries(
     Object.entries(texts).map(([code, template]) => [
       code,
-      (params) => template.replace(NAME, (_place, name: string) => [Reflect.get(params, name)].flat().join(', ')),
+      (params) => template.replace(NAME, (_place, name: string) => valueText(Reflect.get(params, name))),
     ]),
   );
 

@@ -486,8 +486,8 @@ const OWN_EVENTS = {
   'maybe-two': (params: Macs & { booted: string; isBack: boolean; systemId: string }) => maybeTwoWords(params),
   'machine-displaced': displacedWords,
   /** @param user who had added the device */
-  'device-enlisted': ({ user, ...machine }: MachineName & { user: string }) =>
-    `removed the device ${nameOf(machine)} of ${user}: a machine booted from its interface and is enlisted`,
+  'device-enlisted': (params: MachineName & { user: string }) =>
+    `removed the device ${nameOf(params)} of ${params.user}: a machine booted from its interface and is enlisted`,
   'machines-merged': ({ machine, macs }: Macs & { machine: MachineName }) =>
     `merged ${nameOf(machine)} into it${macs.length === 0 ? '' : `, with ${macs.join(' ')}`}`,
   'machine-split': ({ machine, macs }: Macs & { machine: MachineName }) =>

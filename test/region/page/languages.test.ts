@@ -105,13 +105,15 @@ test('events and remarks are sentences of the language of the page; what it lack
     code: 'work-overran',
     params: { status: 'deploying', minutes: 40, isRestarted: false, isWritten: false, seen: created },
   } as const;
-  const kept = { code: 'machine-split-off', params: { machine: { hostname: 'web1', systemId: 'abc' } } } as const;
+  const split = { code: 'machine-split-off', params: { machine: { hostname: 'web1', systemId: 'abc' } } } as const;
+  const untranslated = { code: 'image-downloading', params: { image: 'x', percent: 1, total: 1 } } as const;
   const spoken = (own: typeof JAPANESE) =>
     withWords(own, () => [
       remarkText({ code: 'waits-for-hand', params: {} }),
       remarkText(overran),
       eventText({ code: 'command', params: { command: 'deploy', comment: 'for Bob' } }),
       eventText({ ...created, stranger: mac(1) }),
+      eventText(split),
     ]);
   const english = spoken(LANGUAGES[0].words);
   for (const own of [JAPANESE, CHINESE]) {
@@ -123,9 +125,10 @@ test('events and remarks are sentences of the language of the page; what it lack
     assert.match(sentences[1] ?? '', /40.*gpu/);
     assert.ok(sentences[2]?.startsWith(own.actions.deploy.label) && sentences[2].endsWith('for Bob'), sentences[2]);
     assert.match(sentences[3] ?? '', /^00:00:00:00:00:01: .*gpu/);
+    assert.match(sentences[4] ?? '', /web1 \(abc\)/);
     assert.equal(
-      withWords(own, () => eventText(kept)),
-      eventText(kept),
+      withWords(own, () => eventText(untranslated)),
+      eventText(untranslated),
     );
   }
 });
