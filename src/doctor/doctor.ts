@@ -19,7 +19,6 @@ import { examineGrub } from './grub-check.ts';
 import { judgeGateways, judgeHost, judgePorts } from './host-judgement.ts';
 import { probeHttp } from './http-probe.ts';
 import { buildCommand, examineInstalled, examineLoader } from './loader-check.ts';
-import { judgeNotes } from './note-judgement.ts';
 import { examineOffers, type OfferedFile } from './offers-check.ts';
 import { examineImages, examineProfiles, examineStore, examineTree } from './tree-check.ts';
 
@@ -121,8 +120,12 @@ const ANY_FIX = 'as the line says; `sudo rackboot events --level warning` and do
 /** Runs every check for this configuration. @returns true if all of them passed */
 export async function examine(options: DoctorOptions): Promise<boolean> {
   let healthy = true;
+  const told = new Set<string>();
   const causes = new Causes(({ cause: _, ...finding }) => options.onFinding(finding));
   const tell: Tell = (check, ok, text, known, cause) => {
+    // A note of the rack may be judged with the host.
+    if (ok === 'note' && told.has(text)) return;
+    told.add(text);
     healthy &&= ok !== false;
     const fix = known ?? (ok === false ? ANY_FIX : undefined);
     const finding: Finding = { check, ok: ok !== false, text, ...(ok === 'note' ? { isNote: true } : {}), cause };
@@ -154,21 +157,13 @@ async function examineAll(options: DoctorOptions, tell: Tell): Promise<void> {
     const restart = start.replace('systemctl start', 'systemctl restart');
     tell('rackboot', false, `runs, but does not answer commands; start it again: ${restart}`, restart, 'rack');
   }
-  for (const { check, ok, text, fix } of judgeNotes(options.notes ?? [])) tell(check, ok, text, fix);
-  for (const { host, text } of options.unopened ?? [])
-    tell('region listener', false, text, undefined, `address ${host}/${text}`);
-  if (options.diskProblem !== undefined)
-    tell('disk', false, options.diskProblem, `df -h ${config.stateDir}`, 'state directory');
-  if (options.regionAway !== undefined) tell('region', false, options.regionAway, undefined, 'rack/region');
-  for (const text of options.failedAddresses ?? []) tell('region address', 'note', text);
-  if (options.unaccepted !== undefined) tell('region', false, options.unaccepted, undefined, 'rack/region');
-  if (options.unserved !== undefined) tell('networks', false, `this rack ${options.unserved}`);
-  else if (config.dhcp.subnets.length === 0)
+  const { findings = [] } = options.running ?? {};
+  for (const { check, text, isNote, fix, cause } of findings) tell(check, isNote ? 'note' : false, text, fix, cause);
+  if (config.dhcp.subnets.length === 0 && findings.every(({ check }) => check !== 'networks'))
     tell('dhcp', 'note', `no network is managed, so no machine is served: ${options.commands.network}`);
-  const waiting = options.waiting ?? [];
-  for (const { name, reason, cause } of waiting) tell(`network ${name}`, false, `waits: ${reason}`, undefined, cause);
+  const isServed = (name: string) => findings.every(({ check, isNote }) => isNote || check !== `network ${name}`);
   const files = new Map<string, OfferedFile>();
-  for (const subnet of config.dhcp.subnets.filter((one) => waiting.every(({ name }) => name !== one.name))) {
+  for (const subnet of config.dhcp.subnets.filter(({ name }) => isServed(name))) {
     const { interfaceName, serverAddress } = subnet;
     if (interfaceName === undefined || serverAddress === undefined) {
       tell(`dhcp ${subnet.name}`, 'note', 'is reached only through relay agents; query it from there');
@@ -197,7 +192,7 @@ async function examineFiles(options: DoctorOptions, tell: Tell): Promise<void> {
 
 /** Running machines report to the region through the boot HTTP listener. */
 async function examineRegion(
-  { config, commands, regionProblem }: DoctorOptions,
+  { config, commands }: DoctorOptions,
   subnet: string,
   serverAddress: Ipv4,
   tell: Tell,
@@ -213,7 +208,7 @@ async function examineRegion(
     await probeHttp(url);
     tell(check, true, `answers at ${url}`);
   } catch (error) {
-    const why = regionProblem ?? `${errorText(error)}. See \`rackboot status${commands.config}\``;
-    tell(check, false, `does not answer: ${why}`, `sudo rackboot status${commands.config}`, 'rack/region');
+    const text = `does not answer: ${errorText(error)}. See \`rackboot status${commands.config}\``;
+    tell(check, false, text, `sudo rackboot status${commands.config}`, 'rack/region');
   }
 }

@@ -13,7 +13,6 @@ import { unitOf } from '../net/port-owner.ts';
 import { findStrangers, type PortStranger, type WantedPort } from '../net/ports/taken-ports.ts';
 import { readInterfaces } from '../net/present-interfaces.ts';
 import { DRIVER_PROGRAMS, type DriverProgram, findMissingPrograms } from '../power/programs.ts';
-import type { NotedText } from './note-judgement.ts';
 
 /** The process whose rights count: the running rack, or this command. */
 export interface Actor {
@@ -34,6 +33,12 @@ interface InterfaceFacts {
   readonly addresses: readonly Ipv4[];
 }
 
+/** A note as the running rack answers it. */
+interface Noted {
+  readonly note: string;
+  readonly text: string;
+}
+
 export interface HostFacts {
   readonly actor: Actor;
   readonly ports: readonly WantedPort[];
@@ -48,7 +53,7 @@ export interface HostFacts {
   readonly neighboursMax: number | undefined;
   readonly stateDir: { readonly exists: boolean; readonly writable: boolean; readonly freeBytes: number | undefined };
   /** The running rack's notes about this host. */
-  readonly notes: readonly NotedText[];
+  readonly notes: readonly Noted[];
   /** Power drivers that lack programs on this host; empty if a remote region switches the machines. */
   readonly powerless: readonly PowerlessDriver[];
 }
@@ -64,7 +69,7 @@ export interface PowerlessDriver {
 /** Facts from the running rack. */
 export interface RunningFacts {
   readonly pid: number;
-  readonly noted: readonly NotedText[];
+  readonly noted: readonly Noted[];
   /** The driver of each machine (`power_type`); undefined: the region does not answer. */
   readonly powerTypes?: readonly string[] | undefined;
 }

@@ -201,7 +201,7 @@ function judgeNeighbours(config: RackConfig, { neighboursMax }: HostFacts): Find
   ];
 }
 
-/** The limits of the running rack, by its notes and the system's errors in them; `note-judgement.ts` has the notes that are faults. */
+/** The limits of the running rack, by its notes and the system's errors in them. */
 function judgeSockets({ notes, actor }: HostFacts): Finding[] {
   return notes.flatMap(({ note, text }): Finding[] => {
     if (/EAFNOSUPPORT|netlink/i.test(text))

@@ -35,11 +35,12 @@ interface Link {
 
 /** Asks for an offer for each kind of firmware. @returns the boot files that this rack offered */
 export async function examineOffers(
-  { config, xid, commands, ranges }: DoctorOptions,
+  { config, xid, commands, running }: DoctorOptions,
   subnet: DhcpSubnet,
   { interfaceName, serverAddress }: Link,
   tell: Tell,
 ): Promise<readonly OfferedFile[]> {
+  const { ranges = [] } = running ?? {};
   const machines = FIRMWARE.map(({ label, architecture }) => ({
     label,
     architecture,
@@ -62,7 +63,7 @@ export async function examineOffers(
   const isProxied = subnet.proxy === true;
   if (isProxied) tellAddressServer(`dhcp ${subnet.name}`, offers, own, tell);
   else tellStrangers(`dhcp ${subnet.name}`, offers, own, tell);
-  const lack = subnet.dynamic === undefined ? 'has no dynamic range' : lackOfRoom(subnet.name, ranges ?? []);
+  const lack = subnet.dynamic === undefined ? 'has no dynamic range' : lackOfRoom(subnet.name, ranges);
   if (!isProxied && lack !== undefined) {
     tell(`dhcp ${subnet.name}`, 'note', `${lack}, so only known clients get an address: no offer is probed`);
     return [];
@@ -74,7 +75,7 @@ export async function examineOffers(
   if (silent.length > 0) {
     const whom = silent.length === machines.length ? '' : ` to ${silent.map(({ label }) => label).join(', ')}`;
     const silence = `no offer${whom} from ${own} on ${interfaceName} within ${OFFERS_MS / 1000} s`;
-    const { text, fix } = judgeSilence(silence, subnet.name, ranges ?? [], commands);
+    const { text, fix } = judgeSilence(silence, subnet.name, ranges, commands);
     tell(`dhcp ${subnet.name}`, false, text, fix, `rack/dhcp ${subnet.name}`);
   }
   const files: OfferedFile[] = [];

@@ -19,10 +19,11 @@ import type { Tell } from './finding.ts';
 import { judgeTree } from './tree-judgement.ts';
 
 /**
- * Checks the boot tree. A problem that the running rack reports comes first, as the rack may run as another user.
+ * Checks the boot tree, unless the running rack, which may be another user, has told its problem.
  * @returns false: nothing in it can be examined
  */
-export async function examineTree({ config, treeProblem }: DoctorOptions, tell: Tell): Promise<boolean> {
+export async function examineTree({ config, treeProblem, running }: DoctorOptions, tell: Tell): Promise<boolean> {
+  if (running?.findings.some(({ check, isNote }) => check === 'boot tree' && !isNote) === true) return false;
   const judged = treeProblem === undefined ? await judgeTree(config.boot.tree) : { isFault: true, text: treeProblem };
   if (judged !== undefined) tell('boot tree', judged.isFault ? false : 'note', judged.text, undefined, 'tree');
   return judged?.isFault !== true;

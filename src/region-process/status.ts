@@ -4,6 +4,7 @@
 import type { Clock } from '../clock.ts';
 import type { RegionFileConfig } from '../config/region-file.ts';
 import { listed } from '../counted.ts';
+import { judgeStatus } from '../daemon/answers/findings.ts';
 import { diskProblem } from '../daemon/answers/full-disk.ts';
 import { notesNow, refusedNow } from '../daemon/answers/status.ts';
 import { NAMED_MAX } from '../daemon/rack/status-line.ts';
@@ -48,7 +49,7 @@ async function status(sources: RegionStatusSources) {
   const unconfirmed = region?.store.confirmation?.problem;
   // Instants start as wall time and do not move when the clock is set.
   const uptimeMs = clock.now() - startedWallMs;
-  return {
+  const now = {
     name: config.name,
     version,
     pid: process.pid,
@@ -79,6 +80,7 @@ async function status(sources: RegionStatusSources) {
     metricsProblems: sources.metricsProblems(),
     ...notesNow(sources.notes()),
   };
+  return { ...now, findings: judgeStatus(now, clock.wallTimeMs(), config.stateDir) };
 }
 
 /** Counts in the store, which shows whether it answers. */

@@ -90,12 +90,18 @@ dns: { listen: [] }
   const faults = (): readonly string[] => found.splice(0).flatMap(({ check, ok }) => (ok ? [] : [check]));
   assert.equal(await examine(options), false);
   assert.deepEqual(faults(), ['images', 'profile live']);
-  assert.equal(await examine({ ...options, treeProblem: 'cannot be read' }), false);
+  const running = (...findings: readonly (readonly [check: string, cause: string])[]) => ({
+    running: {
+      findings: findings.map(([check, cause]) => ({ check, text: 'fails', isNote: false, cause })),
+      ranges: [],
+    },
+  });
+  assert.equal(await examine({ ...options, ...running(['boot tree', 'tree']) }), false);
   assert.deepEqual(faults(), ['boot tree']);
-  await examine({ ...options, isSilent: true, regionAway: 'is away' });
+  await examine({ ...options, isSilent: true, ...running(['region', 'rack/region']) });
   assert.deepEqual(faults(), ['rackboot', 'images', 'profile live']);
-  const waiting = (cause: string) => ({ name: cause, reason: 'is down', cause: `interface eth1/${cause}` });
-  await examine({ ...options, waiting: [waiting('is down'), waiting('is down'), waiting('10.0.0.1')] });
+  const waiting = (cause: string) => [`network ${cause}`, `interface eth1/${cause}`] as const;
+  await examine({ ...options, ...running(waiting('is down'), waiting('is down'), waiting('10.0.0.1')) });
   assert.deepEqual(faults(), ['network is down', 'network 10.0.0.1', 'images', 'profile live']);
   rmSync(directory, { recursive: true });
 });

@@ -7,7 +7,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { statusShape } from '../../src/cli/terminal/shapes.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { LabNamespace } from '../../src/lab/namespace.ts';
@@ -132,7 +131,6 @@ describe('on a wire with another DHCP server', { skip: missing('linux', 'root', 
     for (const socket of ['br0","port":67', '10.77.0.1","port":67', 'br0","port":4011', '10.77.0.1","port":4011']) {
       assert.ok(JSON.stringify(status).includes(`"name":"${socket}`), socket);
     }
-    const { dhcp } = statusShape.parse(status);
-    assert.deepEqual(dhcp?.problems, []);
+    assert.match(JSON.stringify(status), /"problems":\[\]/);
   });
 });

@@ -55,8 +55,8 @@ describe('a rack whose region.url names a foreign server and a port at which not
     const [good, wrong, dead] = urls;
     const shown = [
       new RegExp(`^ +${good} is in use, answered .* ago$`, 'm'),
-      new RegExp(`^Beware +${wrong} answers 404, but is not a Rackboot region: .* \\(for .*\\)$`, 'm'),
-      new RegExp(`^Beware +${dead} does not answer: .*ECONNREFUSED.* \\(for .*\\)$`, 'm'),
+      new RegExp(`^Note +region address: ${wrong} answers 404, but is not a Rackboot region: .* \\(for .*\\)$`, 'm'),
+      new RegExp(`^Note +region address: ${dead} does not answer: .*ECONNREFUSED.* \\(for .*\\)$`, 'm'),
     ];
     // The rack serves before its link begins, and asks the addresses one after another.
     await eventually(
@@ -86,7 +86,10 @@ describe('a rack whose region.url names a foreign server and a port at which not
     assert.equal((await link()).since, since);
     const status = await run('status');
     assert.match(status, /^Region {2}away at http:\S+ since /m);
-    assert.match(status, new RegExp(`^Beware +${good} answers 503: its database does not answer \\(for .*\\)$`, 'm'));
+    assert.match(
+      status,
+      new RegExp(`^Note +region address: ${good} answers 503: its database does not answer \\(for .*\\)$`, 'm'),
+    );
     assert.match(await run('doctor'), /^BAD +region: serves this rack at none of its 3 addresses \(since .*\)$/m);
     isAway = false;
     await eventually('the region is back', async () => (await link()).state === 'up', 60_000);

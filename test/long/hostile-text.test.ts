@@ -189,7 +189,9 @@ describe('text from outside', { skip }, () => {
     rack.configure(CONFIG(log));
     await eventually('the log is a file', () => existsSync(log));
     commands = new ManyCommands(rack.configFile, rack.namespace);
-    await eventually('the other server is found', async () => (await ask('status')).out.includes('Beware'));
+    await eventually('the other server is found', async () =>
+      (await ask('status')).out.includes('another DHCP server'),
+    );
     const password = join(rack.directory, 'password');
     writeFileSync(password, `${PASSWORD}\n`, { mode: 0o600 });
     await command(strangers, 'createadmin', '--username', 'ann', '--password-file', password);

@@ -52,7 +52,7 @@ export async function stopsOnlyLeases(place: LabPlace, rounds: number): Promise<
       assert.equal(shown.code, 1);
       assert.match(
         shown.output.join('\n'),
-        /^BAD {5}the disk of \S+ is full \(.*: neither leases nor .*free some space there$/m,
+        /^BAD {5}disk: the disk of \S+ is full \(.*: neither leases nor .*free some space there$/m,
       );
       assert.doesNotMatch(shown.output.join('\n'), /are written to disk/);
       // The rest of the write-ahead log holds some more.

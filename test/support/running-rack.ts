@@ -5,7 +5,7 @@ import { type SpawnOptions, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { DAEMON_FLAGS } from '../../bin/daemon-flags.js';
 import { statusShape } from '../../src/cli/terminal/shapes.ts';
 import { systemClock } from '../../src/clock.ts';
@@ -24,7 +24,15 @@ export const PASSWORD = 'correct horse battery';
 /** The longest wait for something that comes without a command, on a busy host. */
 const WAIT_MS_MAX = 30_000;
 
-type Status = z.infer<typeof statusShape>;
+/** Also what no command reads. */
+export const wholeStatusShape = statusShape.extend({
+  tree: z.object({ problem: z.object({ reason: z.string() }).optional() }).optional(),
+  journal: z.object({ available: z.boolean(), reason: z.string().optional() }),
+  refused: z.object({ problems: z.array(z.string()) }).optional(),
+  restartKeys: z.array(z.string()),
+  metricsProblems: z.array(z.string()),
+});
+type Status = z.infer<typeof wholeStatusShape>;
 
 /** The result of a command. */
 export interface Ended {
@@ -253,6 +261,6 @@ export class RunningRack {
   }
 
   async status(): Promise<Status> {
-    return statusShape.parse(await this.ask('/status'));
+    return wholeStatusShape.parse(await this.ask('/status'));
   }
 }

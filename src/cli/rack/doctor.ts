@@ -7,7 +7,6 @@ import type { RackConfig } from '../../config/rack-config.ts';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { configWords, startCommand } from '../../control/start-command.ts';
 import { examine } from '../../doctor/doctor.ts';
-import type { DoctorOptions } from '../../doctor/doctor-options.ts';
 import type { Finding } from '../../doctor/finding.ts';
 import { type RunningFacts, readHostFacts, readPorts } from '../../doctor/host-facts.ts';
 import { RackError } from '../../errors.ts';
@@ -20,8 +19,6 @@ import { findConfig } from '../terminal/config-in-force.ts';
 import { judgeTreeOf } from '../terminal/judged-tree.ts';
 import { print, printJson } from '../terminal/output.ts';
 import { statusShape } from '../terminal/shapes.ts';
-import { awayText, failedAddresses } from './region-lines.ts';
-import { unopenedListeners } from './status.ts';
 
 interface DoctorArguments {
   readonly config: string;
@@ -30,17 +27,7 @@ interface DoctorArguments {
   readonly json: boolean;
 }
 
-const runningShape = statusShape.pick({
-  pid: true,
-  interfaces: true,
-  dhcp: true,
-  noted: true,
-  tree: true,
-  unserved: true,
-  diskProblem: true,
-  region: true,
-  journal: true,
-});
+const runningShape = statusShape.pick({ pid: true, dhcp: true, noted: true, region: true, findings: true });
 const NO_RACK = 'this is a region without a rack: use rackboot status here, and rackboot doctor on the host of a rack';
 const machinesShape = z.array(z.looseObject({ power_type: z.string() }));
 
@@ -57,10 +44,6 @@ export async function runDoctor({ config: file, outsideName, fixHint, json }: Do
     findings.push(finding);
     if (!json) printFinding(finding);
   };
-  if (refused !== undefined) {
-    const text = `refused; the last good one stays in force: ${refused.replaceAll('\n', '; ')}`;
-    report({ check: 'configuration', ok: false, text, fix: 'rackboot check' });
-  }
   const { findSourcesProblem } = await import('../../config/image-sources.ts');
   const sources = findSourcesProblem(file);
   if (sources !== undefined) {
@@ -68,10 +51,13 @@ export async function runDoctor({ config: file, outsideName, fixHint, json }: Do
     report({ check: 'image sources', ok: false, text, fix: 'rackboot check' });
   }
   const running = await askRunning(config.stateDir);
+  if (refused !== undefined && typeof running === 'string') {
+    const text = `refused; the last good one stays in force: ${refused.replaceAll('\n', '; ')}`;
+    report({ check: 'configuration', ok: false, text, fix: 'rackboot check' });
+  }
   if (typeof running !== 'string' && isApart(running.region)) throw new RackError('bad-argument', NO_RACK);
   const place = typeof running === 'string' ? undefined : await enterNetworkOf(running.pid);
   if (place !== undefined) report({ check: 'network', ok: true, isNote: true, text: place });
-  const region = typeof running === 'string' ? undefined : running.region;
   const isWell = await examine({
     config,
     outsideName,
@@ -79,22 +65,14 @@ export async function runDoctor({ config: file, outsideName, fixHint, json }: Do
     isRunning: running !== 'none',
     isSilent: running === 'silent',
     host: fixHint ? readHostFacts(config, await runningFacts(config.stateDir, running)) : undefined,
-    notes: typeof running === 'string' ? undefined : running.noted,
-    ranges: typeof running === 'string' ? undefined : running.dhcp?.ranges,
-    unserved: typeof running === 'string' ? undefined : running.unserved,
-    waiting: typeof running === 'string' ? undefined : waitingNetworks(running),
-    diskProblem: typeof running === 'string' ? undefined : (running.diskProblem ?? journalProblem(running)),
-    treeProblem: typeof running === 'string' ? await treeFault(config) : running.tree?.problem?.reason,
-    unopened: typeof running === 'string' ? undefined : unopenedListeners(running),
+    running:
+      typeof running === 'string' ? undefined : { findings: running.findings, ranges: running.dhcp?.ranges ?? [] },
+    treeProblem: typeof running === 'string' ? await treeFault(config) : undefined,
     gateways: [...readDefaultRouters().values()].flatMap((gateway) => gateway ?? []),
     ports: readPorts(
       config,
       running === 'silent' ? holderOf(config) : typeof running === 'string' ? undefined : running,
     ),
-    regionProblem: region?.problem,
-    failedAddresses: failedAddresses(region?.link?.addresses ?? [], systemClock.wallTimeMs()),
-    regionAway: awayText(region),
-    unaccepted: unacceptedText(region),
     xid: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
     onFinding: report,
   });
@@ -108,16 +86,6 @@ async function treeFault(config: RackConfig): Promise<string | undefined> {
   const judged = await judgeTreeOf(config);
   return judged?.isFault === true ? judged.text : undefined;
 }
-
-/** A network whose address moved to another interface says more than that its interface is absent. */
-const waitingNetworks = ({ interfaces }: z.output<typeof runningShape>): DoctorOptions['waiting'] =>
-  interfaces
-    .filter(({ serving }) => !serving)
-    .map(({ name, reason, interface: device, waits }) => ({
-      name,
-      reason,
-      cause: waits?.note === 'interface-renamed' ? undefined : `interface ${device}/${waits?.ip ?? reason}`,
-    }));
 
 /** Of a daemon that does not say which process it is. */
 function holderOf({ stateDir }: RackConfig): { readonly pid: number } | undefined {
@@ -167,23 +135,6 @@ async function askRunning(stateDir: string): Promise<z.output<typeof runningShap
     return isNone ? 'none' : 'silent';
   }
 }
-
-const UNACCEPTED: Readonly<Record<string, string>> = {
-  pending: 'this rack is not accepted yet',
-  rejected: 'its region rejects this rack',
-  incompatible: 'its region cannot work with this rack',
-};
-
-/** Why a remote region does not accept this rack, if it answers. */
-function unacceptedText(region: z.output<typeof runningShape>['region']): string | undefined {
-  const what = UNACCEPTED[region?.state ?? ''];
-  return what === undefined
-    ? undefined
-    : `${what}: ${region?.link?.text || 'on the host of its region, see rackboot racks'}`;
-}
-
-const journalProblem = ({ journal }: z.output<typeof runningShape>): string | undefined =>
-  journal.available ? undefined : `leases cannot be stored: ${journal.reason ?? 'too many wait for the disk'}`;
 
 async function runningFacts(
   stateDir: string,

@@ -9,7 +9,7 @@ type RegionStatus = NonNullable<z.infer<typeof statusShape>['region']>;
 /** True for a region without a rack in its process. */
 export const isApart = (region: RegionStatus | undefined): region is RegionStatus => region?.mode === 'apart';
 
-/** The region's addresses, its number of machines, its store, and its problem. */
+/** The region's addresses, its number of machines, and its store. */
 export function apartLines(
   { state, addresses, store, duties, problem }: RegionStatus,
   machines: number,
@@ -18,5 +18,5 @@ export function apartLines(
   const contents = problem === undefined ? `, ${counted(machines, 'machine')}` : '';
   const lines = [`Region  ${state}${at}${contents}`, `Store   ${store ?? 'unknown'}`];
   if (duties !== undefined) lines.push(`Duties  ${duties.isHere ? 'this process' : `the process ${duties.holder}`}`);
-  return problem === undefined ? lines : [...lines, `BAD     ${problem}`];
+  return lines;
 }

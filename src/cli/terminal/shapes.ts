@@ -20,48 +20,25 @@ export const statusShape = z.object({
       mode: z.string().default('server'),
       serving: z.boolean(),
       reason: z.string(),
-      waits: z.looseObject({ note: z.string(), ip: z.string().optional() }).optional(),
     }),
   ),
   dhcp: z
     .object({
-      // Without `waitedFor` no problem counts as a failure.
-      problems: z.array(z.object({ name: z.string(), text: z.string(), waitedFor: z.boolean().default(true) })),
       ranges: z
         .array(z.object({ network: z.string(), usable: z.number(), used: z.number(), level: z.string() }))
         .default([]),
-      foreign: z
-        .array(
-          z.object({
-            address: z.string(),
-            mac: z.string().optional(),
-            network: z.string(),
-            interface: z.string().optional(),
-            offered: z.string().optional(),
-            leaseSeconds: z.number().optional(),
-            file: z.string().optional(),
-            bootOnly: z.boolean(),
-            firstSeen: z.string(),
-            lastSeen: z.string(),
-          }),
-        )
-        .optional(),
     })
     .optional(),
   tftp: listening,
   http: listening,
   dns: listening,
-  tree: z.object({ problem: z.object({ reason: z.string(), since: z.string() }).optional() }).optional(),
   machinesKnown: z.number(),
   region: z
     .object({
       mode: z.string(),
       state: z.string(),
       addresses: z.array(z.string()),
-      /** Listeners that cannot be opened yet. */
-      unopened: z.array(z.object({ host: z.string(), text: z.string() })).default([]),
       eventsWaiting: z.number(),
-      eventsDropped: z.number(),
       desiredVersion: z.number(),
       desiredSince: z.number().optional(),
       problem: z.string().optional(),
@@ -94,16 +71,17 @@ export const statusShape = z.object({
         .optional(),
     })
     .optional(),
-  journal: z.object({ available: z.boolean(), reason: z.string().optional() }),
-  refused: z.object({ source: z.enum(['file', 'store']), since: z.string(), problems: z.array(z.string()) }).optional(),
-  /** Changed keys that wait for a restart. */
-  restartKeys: z.array(z.string()).default([]),
-  /** Why no network is served although one should be. */
-  unserved: z.string().optional(),
-  /** While the disk with the state is full. */
-  diskProblem: z.string().optional(),
-  metricsProblems: z.array(z.string()).default([]),
-  notes: z.array(z.string()),
+  findings: z
+    .array(
+      z.object({
+        check: z.string(),
+        text: z.string(),
+        isNote: z.boolean(),
+        fix: z.string().optional(),
+        cause: z.string().optional(),
+      }),
+    )
+    .default([{ check: 'rackboot', text: 'the daemon is older than this command: restart it', isNote: false }]),
   noted: z.array(z.looseObject({ note: z.string(), text: z.string() })).default([]),
 });
 

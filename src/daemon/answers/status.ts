@@ -16,6 +16,7 @@ import type { Rack } from '../rack/rack.ts';
 import type { RackView } from '../rack/rack-view.ts';
 import { WAITED_FOR } from '../rack/readiness.ts';
 import type { ThreadWatch } from '../rack/threads.ts';
+import { judgeStatus } from './findings.ts';
 import { diskProblem, diskSpace } from './full-disk.ts';
 import { leaseAnswers } from './lease-answers.ts';
 
@@ -77,7 +78,7 @@ function status(sources: StatusSources) {
   const rack = sources.rack();
   // Instants start as wall time and do not move when the clock is set.
   const uptimeMs = sources.clock.now() - sources.startedWallMs;
-  return {
+  const now = {
     name: sources.configuration.config.name,
     version: sources.version,
     pid: process.pid,
@@ -121,6 +122,7 @@ function status(sources: StatusSources) {
     ]),
     memoryBytes: process.memoryUsage.rss(),
   };
+  return { ...now, findings: judgeStatus(now, sources.clock.wallTimeMs(), sources.configuration.config.stateDir) };
 }
 
 /** The part of the status that the region shows on its page of health, and whether machines can boot, as the doctor judges it. */
@@ -130,7 +132,7 @@ export function hostState(sources: StatusSources, threads: ThreadWatch): HostSta
     atMs: Math.round(sources.clock.wallTimeMs()),
     memoryBytes: now.memoryBytes,
     disk: diskSpace(sources.configuration.config.stateDir),
-    findings: [...bootFindings(sources), ...findingsIn(now)]
+    findings: [...bootFindings(sources), ...now.findings]
       .map((one) => ({ ...one, text: one.text.slice(0, FINDING_LENGTH_MAX) }))
       .slice(0, FINDINGS_MAX),
     running: threads.measure(),
@@ -143,40 +145,6 @@ function bootFindings({ rack, configuration: { config, path } }: StatusSources):
   const flags = path === RACK_CONFIG ? '' : ` --config ${shellWord(path)}`;
   const lack = judgeBootFiles(config, (file) => tree.hasFile(file), flags);
   return lack === undefined ? [] : [{ check: BOOT_FILES_CHECK, text: lack.text, isNote: false, fix: lack.command }];
-}
-
-const RESTART = 'sudo systemctl restart rackboot';
-const BACK_UP = 'sudo systemctl start rackboot-backup';
-
-/** Problems first. */
-function findingsIn(now: ReturnType<typeof status>): readonly HostFinding[] {
-  const bad = (check: string, text: string, fix?: string): HostFinding => ({ check, text, isNote: false, fix });
-  const note = (check: string, text: string, fix?: string): HostFinding => ({ check, text, isNote: true, fix });
-  const ranges = now.dhcp?.ranges ?? [];
-  const rangeText = ({ used, usable }: (typeof ranges)[number]) =>
-    `${used} of ${usable} addresses are taken: make the dynamic range larger, or its leases shorter (lease_time)`;
-  const changed = now.restartKeys.join(', ');
-  return [
-    ...now.interfaces.filter(({ serving }) => !serving).map(({ name, reason }) => bad(`network ${name}`, reason)),
-    ...(now.dhcp?.problems ?? []).map(({ name, text }) => bad(`DHCP on ${name}`, text)),
-    ...ranges.filter(({ level }) => level === 'full').map((one) => bad(`range of ${one.network}`, rangeText(one))),
-    ...(now.unserved === undefined ? [] : [bad('networks', `this rack ${now.unserved}`)]),
-    ...(now.diskProblem === undefined ? [] : [bad('disk', now.diskProblem)]),
-    ...(now.journal?.available === false ? [bad('leases', now.journal.reason ?? 'too many wait for the disk')] : []),
-    ...(now.tree?.problem === undefined ? [] : [bad('boot tree', now.tree.problem.reason)]),
-    ...(now.region?.unopened ?? []).map(({ host, text }) => bad(`listener ${host}`, text)),
-    ...(now.region?.problem === undefined ? [] : [bad('region', now.region.problem)]),
-    ...(now.refused?.problems ?? []).map((text) => bad('configuration', text, 'rackboot check')),
-    ...ranges.filter(({ level }) => level === 'filling').map((one) => note(`range of ${one.network}`, rangeText(one))),
-    ...(now.dhcp?.foreign ?? []).map(({ address, network }) =>
-      note(`network ${network}`, `another DHCP server answers there: ${address}`),
-    ),
-    ...now.metricsProblems.map((text) => note('metrics', text)),
-    ...(changed === '' ? [] : [note('configuration', `in force after a restart: ${changed}`, RESTART)]),
-    ...now.noted.map(({ note: code, text }) =>
-      code === 'backup-failed' ? bad('backup', text, BACK_UP) : note(code, text),
-    ),
-  ];
 }
 
 /** The problem of the state directory's disk, which also holds an embedded region's data, or the events that wait for a remote region. */

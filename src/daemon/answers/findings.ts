@@ -1,0 +1,235 @@
+// What is wrong with a running rack, or with a region that runs apart, as far as its process knows: judged here alone, for `rackboot
+// status`, the doctor, and the page of health. Pure.
+//
+// 1. Problems come first, then notes. A cause is one finding: a port or a listener that waits for an address is told by its network.
+// 2. A rack without a carrier, or whose region does not answer, is a problem here; `rack/readiness.ts` has what keeps it from being ready.
+
+import { counted } from '../../counted.ts';
+import { networkContains, parseIpv4, parseNetwork } from '../../net/address.ts';
+import { formatDuration, formatWallTime } from '../../quantity.ts';
+import type { HostFinding } from '../../region/records/rack-measures.ts';
+import type { NoteCode } from '../../region/reports/notes.ts';
+import type { UplinkStatus } from '../../uplink/link-status.ts';
+import type { InterfaceState } from '../rack/interface-states.ts';
+
+/** Something is wrong, or good to know. */
+interface RackFinding extends HostFinding {
+  /** What fails, as a path of the doctor's causes; undefined: nothing else fails because of it. */
+  readonly cause?: string | undefined;
+}
+
+/** Of the answer to `/status`, what is judged. */
+export interface JudgedStatus {
+  readonly interfaces: readonly InterfaceState[];
+  readonly dhcp?:
+    | {
+        /** `waitedFor`: an interface or an address is missing. */
+        readonly problems: readonly { readonly name: string; readonly text: string; readonly waitedFor: boolean }[];
+        readonly foreign: readonly ForeignServer[];
+        readonly ranges: readonly {
+          readonly network: string;
+          readonly usable: number;
+          readonly used: number;
+          readonly level: string;
+        }[];
+      }
+    | undefined;
+  readonly tree?: { readonly problem?: { readonly reason: string; readonly since: string } } | undefined;
+  readonly region?:
+    | (Pick<UplinkStatus, 'problem' | 'unopened' | 'link' | 'eventsDropped'> & { readonly state: string })
+    | undefined;
+  readonly journal?: { readonly available: boolean; readonly reason?: string | undefined } | undefined;
+  readonly refused?:
+    | { readonly source: string; readonly since: string; readonly problems: readonly string[] }
+    | undefined;
+  readonly restartKeys: readonly string[];
+  readonly diskProblem?: string | undefined;
+  readonly unserved?: string | undefined;
+  readonly metricsProblems: readonly string[];
+  readonly noted: readonly { readonly note: NoteCode; readonly text: string }[];
+}
+
+interface ForeignServer {
+  readonly address: string;
+  readonly mac?: string | undefined;
+  readonly network: string;
+  readonly interface?: string | undefined;
+  readonly offered?: string | undefined;
+  readonly leaseSeconds?: number | undefined;
+  readonly file?: string | undefined;
+  readonly bootOnly: boolean;
+  readonly firstSeen: string;
+  readonly lastSeen: string;
+}
+
+const RESTART = 'sudo systemctl restart rackboot';
+
+/** The notes that are problems. */
+const FAULTS: { readonly [C in NoteCode]?: Pick<RackFinding, 'check' | 'fix'> } = {
+  // Noted until the next start: then the new file holds the later leases, and the loss can no longer be seen.
+  'leases-lost': {
+    check: 'leases',
+    fix: 'sudo systemctl stop rackboot, put leases.db and leases.db-wal back from a backup, then sudo systemctl start rackboot',
+  },
+  'leases-damaged': {
+    check: 'leases',
+    fix: 'sudo journalctl -k -p err shows errors of the memory and the disk; sudo smartctl -a /dev/sda asks the disk',
+  },
+  'ntp-name-unresolved': {
+    check: 'ntp',
+    fix: 'correct the name in ntp_servers or dhcp.options (`sudo rackboot config show`), or name servers that know it in dns.upstream',
+  },
+  'own-address-used': {
+    check: 'own address',
+    fix: 'find the port of that hardware address in the address table of the switch; give the host another address, or disconnect it',
+  },
+  'backup-failed': { check: 'backup', fix: 'sudo systemctl start rackboot-backup' },
+};
+
+const bad = (check: string, text: string, fix?: string, cause?: string): RackFinding => ({
+  check,
+  text,
+  isNote: false,
+  fix,
+  cause,
+});
+const note = (check: string, text: string, fix?: string): RackFinding => ({ check, text, isNote: true, fix });
+
+/** @param nowMs wall time @param stateDir of the process */
+export function judgeStatus(status: JudgedStatus, nowMs: number, stateDir: string): readonly RackFinding[] {
+  const { diskProblem, journal, tree, unserved } = status;
+  const found: RackFinding[] = [...networkFindings(status), ...rangeFindings(status, 'full')];
+  if (unserved !== undefined) found.push(bad('networks', `this rack ${unserved}`));
+  const df = `df -h ${stateDir}`;
+  if (diskProblem !== undefined) found.push(bad('disk', diskProblem, df, 'state directory'));
+  else if (journal?.available === false) {
+    const text = `leases cannot be stored: ${journal.reason ?? 'too many wait for the disk'}`;
+    found.push(bad('leases', text, df, 'state directory'));
+  }
+  if (tree?.problem !== undefined) {
+    const { reason, since } = tree.problem;
+    found.push(bad('boot tree', `${reason} (since ${since}; the rack rereads it automatically)`, undefined, 'tree'));
+  }
+  found.push(...regionFindings(status, nowMs), ...refusedFindings(status));
+  for (const { note: code, text } of status.noted) {
+    const fault = FAULTS[code];
+    if (fault !== undefined) found.push(bad(fault.check, text, fault.fix));
+  }
+  found.push(...rangeFindings(status, 'filling'));
+  for (const server of status.dhcp?.foreign ?? []) found.push(note(...foreignText(server, nowMs)));
+  for (const text of status.metricsProblems)
+    found.push(note('metrics', `metrics, health and readiness are not served: ${text}`));
+  if (status.restartKeys.length > 0) {
+    const text = `changed, and in force when the service restarts: ${status.restartKeys.join(', ')}`;
+    found.push(note('configuration', text, RESTART));
+  }
+  for (const { note: code, text } of status.noted) if (FAULTS[code] === undefined) found.push(note(code, text));
+  return found;
+}
+
+/** Networks that are not served, and DHCP ports that failed to open. */
+function networkFindings({ interfaces, dhcp }: JudgedStatus): readonly RackFinding[] {
+  const closed = (dhcp?.problems ?? []).filter(({ waitedFor }) => !waitedFor);
+  const networks = interfaces.flatMap(({ name, serving, reason, waits, interface: device, network }) => {
+    const check = `network ${name}`;
+    // A network whose address moved to another interface says more than that its interface is absent.
+    const where = waits?.note === 'interface-unaddressed' ? waits.ip : reason;
+    const cause = waits?.note === 'interface-renamed' ? undefined : `interface ${device}/${where}`;
+    if (!serving) return bad(check, `waits: ${reason}`, undefined, cause);
+    return closed
+      .filter(({ name: port }) => port === device || isWithin(port, network))
+      .map(({ name: port, text }) => bad(check, `DHCP cannot listen on ${port}: ${text}`));
+  });
+  const isToldBy = (port: string) =>
+    interfaces.some(({ interface: device, network }) => port === device || isWithin(port, network));
+  const others = closed.filter(({ name }) => !isToldBy(name));
+  return [...networks, ...others.map(({ name, text }) => bad(`DHCP on ${name}`, text))];
+}
+
+function isWithin(address: string, network: string): boolean {
+  const [host, wide] = [parseIpv4(address), parseNetwork(network)];
+  return host !== undefined && wide !== undefined && networkContains(wide, host);
+}
+
+function rangeFindings({ dhcp }: JudgedStatus, wanted: 'full' | 'filling'): readonly RackFinding[] {
+  return (dhcp?.ranges ?? [])
+    .filter(({ level }) => level === wanted)
+    .map(({ network, used, usable }) => ({
+      check: `range of ${network}`,
+      text: `${used} of ${usable} addresses are taken: make the dynamic range larger, or its leases shorter (lease_time)`,
+      isNote: wanted === 'filling',
+    }));
+}
+
+const UNACCEPTED: Readonly<Record<string, string>> = {
+  pending: 'this rack is not accepted yet',
+  rejected: 'its region rejects this rack',
+  incompatible: 'its region cannot work with this rack',
+};
+
+function regionFindings({ region, interfaces }: JudgedStatus, nowMs: number): readonly RackFinding[] {
+  if (region === undefined) return [bad('region', 'is not started')];
+  const { state, problem, link } = region;
+  const found: RackFinding[] = [];
+  const away = (text: string) => found.push(bad('region', text, undefined, 'rack/region'));
+  const unaccepted = UNACCEPTED[state];
+  const addresses = link?.addresses ?? [];
+  if (problem !== undefined) away(`is not running: ${problem}`);
+  else if (unaccepted !== undefined)
+    away(`${unaccepted}: ${link?.text || 'on the host of its region, see rackboot racks'}`);
+  else if (state === 'away' && link !== undefined) {
+    const since = `since ${formatWallTime(link.since)}`;
+    away(
+      addresses.length < 2
+        ? `does not serve this rack (${since}): ${link.text}`
+        : `serves this rack at none of its ${counted(addresses.length, 'address', 'addresses')} (${since})`,
+    );
+  } else if (state !== 'up') away(`is not up: ${state}${link?.text ? `: ${link.text}` : ''}`);
+  for (const { host, text } of region.unopened ?? []) {
+    // The line of a waiting network names the cause.
+    if (interfaces.some(({ serving, network }) => !serving && isWithin(host, network))) continue;
+    found.push(bad('region listener', text, undefined, `address ${host}/${text}`));
+  }
+  if (link !== undefined && link.outboxProblem !== '') found.push(bad('events', link.outboxProblem));
+  if (region.eventsDropped > 0) {
+    const text = `${counted(region.eventsDropped, 'event for the region was', 'events for the region were')} dropped`;
+    found.push(note('events', text, 'sudo rackboot outbox'));
+  }
+  if (link !== undefined && link.deadLetters > 0) {
+    const text = `the region refused ${counted(link.deadLetters, 'event')} for good`;
+    found.push(note('events', text, 'sudo rackboot outbox --dead'));
+  }
+  if (addresses.length < 2) return found;
+  for (const { failure } of addresses)
+    if (failure !== undefined)
+      found.push(note('region address', `${failure.text} (for ${formatDuration(nowMs - failure.sinceMs)})`));
+  return found;
+}
+
+function refusedFindings({ refused }: JudgedStatus): readonly RackFinding[] {
+  if (refused === undefined) return [];
+  const [first = '', ...more] = refused.problems;
+  const [what, fix] =
+    refused.source === 'file'
+      ? ['the configuration file', 'rackboot check']
+      : ["the configuration in the region's store", 'rackboot config show'];
+  const others = more.length === 0 ? '' : ` (and ${more.length} more)`;
+  const text = `${what} is refused since ${refused.since}; the last good one stays: ${first}${others}; \`${fix}\` says why`;
+  return [bad('configuration', text, fix)];
+}
+
+function foreignText(server: ForeignServer, nowMs: number): [check: string, text: string] {
+  const { address, mac, network, interface: name, offered, leaseSeconds, file, bootOnly } = server;
+  const ago = (time: string): string => formatDuration(Math.max(0, nowMs - Date.parse(time)));
+  const parts = [
+    `another DHCP server on ${name ?? `network ${network}`}: ${address}${mac === undefined ? '' : ` (${mac})`}`,
+  ];
+  if (bootOnly) parts.push('it only sends boot information');
+  if (offered !== undefined)
+    parts.push(
+      `it offers ${offered}${leaseSeconds === undefined ? '' : ` for ${formatDuration(leaseSeconds * 1000)}`}`,
+    );
+  if (file !== undefined) parts.push(`to load ${file}`);
+  parts.push(`seen ${ago(server.lastSeen)} ago, first ${ago(server.firstSeen)} ago`);
+  return [`network ${network}`, parts.join(', ')];
+}
