@@ -34,6 +34,7 @@ import { refusal } from './records/refusal.ts';
 import { type Pin, pinnedText, refuseSettings, type SettingsRefusal } from './records/settings-refusal.ts';
 import type { RegionStore } from './records/store.ts';
 import type { SettingChange, SettingsOutcome, StoredSetting } from './records/stored-setting.ts';
+import { transactOrUndo } from './records/undo.ts';
 import {
   nearestInterfaceKey,
   refuseUnknownField,
@@ -146,16 +147,6 @@ interface SettingsParts {
   readonly ownFile?: (() => OwnFile | undefined) | undefined;
   /** Called after each change. */
   readonly onChange: () => void;
-}
-
-/** Ends a transaction whose settings do not fit to what is stored, or that was a trial. */
-class Unfit extends Error {
-  readonly refused: SettingsRefusal | undefined;
-
-  constructor(refused: SettingsRefusal | undefined) {
-    super(refused?.text);
-    this.refused = refused;
-  }
 }
 
 const fileText = (key: string, file: string | undefined): string =>
@@ -272,29 +263,25 @@ export class RegionSettings {
   ): Promise<SettingsRefusal | undefined> {
     const { store } = this.#parts;
     const owner = rack === '' ? (this.#parts.ownRack()?.uuid ?? '') : rack;
-    try {
-      return await store.transact(async () => {
-        const outcome = await this.#change(owner, edits, username);
-        if (outcome.kind === 'refuse') return outcome.refusal;
-        if (isTrial) throw new Unfit(undefined);
-        await store.afterCommit(() => {
-          this.#list = outcome.settings.map(withoutUserOf);
-          this.#parts.onChange();
-        });
-        return undefined;
+    return await transactOrUndo<SettingsRefusal | undefined>(store, async (undo) => {
+      const { outcome, problems } = await this.#change(owner, edits, username);
+      if (outcome.kind === 'refuse') return outcome.refusal;
+      if (problems.length > 0) throw undo(refuseSettings(problems));
+      if (isTrial) throw undo(undefined);
+      await store.afterCommit(() => {
+        this.#list = outcome.settings.map(withoutUserOf);
+        this.#parts.onChange();
       });
-    } catch (error) {
-      if (error instanceof Unfit) return error.refused;
-      throw error;
-    }
+      return undefined;
+    });
   }
 
-  /** @throws Unfit if a range would have addresses that are not free */
+  /** @returns `problems` if a range would have addresses that are not free: the change must be undone */
   async #change(
     owner: string,
     edits: readonly SettingEdit[],
     username: string,
-  ): Promise<SettingsOutcome<SettingsRefusal>> {
+  ): Promise<{ readonly outcome: SettingsOutcome<SettingsRefusal>; readonly problems: readonly SettingProblem[] }> {
     const { store, clock } = this.#parts;
     const atMs = clock.wallTimeMs();
     let before: readonly StoredSetting[] = [];
@@ -322,15 +309,13 @@ export class RegionSettings {
         events: [{ type: 'SETTINGS', code: 'settings-changed', params, atMs, username }],
       };
     });
-    if (outcome.kind === 'refuse') return outcome;
+    if (outcome.kind === 'refuse') return { outcome, problems: [] };
     const interfaces = (list: readonly StoredSetting[]): readonly Settings[] =>
       this.rules.interfacesOf(this.#fileOf(owner), this.#settingsFor(owner, list));
     const [former, next] = [interfaces(before), interfaces(outcome.settings)];
     const foreign = findForeignAddresses(this.#parts.racks.find(owner), former, next);
     const others = () => this.#networksBeside(owner, outcome.settings.map(withoutUserOf));
-    const problems = [...foreign, ...(await findTaken(store, former, next, others))];
-    if (problems.length > 0) throw new Unfit(refuseSettings(problems));
-    return outcome;
+    return { outcome, problems: [...foreign, ...(await findTaken(store, former, next, others))] };
   }
 
   /** Those of all other racks. */

@@ -42,6 +42,7 @@ import {
 import { type RefusalWord, refusal } from '../records/refusal.ts';
 import type { SettingsRefusal } from '../records/settings-refusal.ts';
 import type { RegionStore } from '../records/store.ts';
+import { transactOrUndo } from '../records/undo.ts';
 import { USED_MAX } from './address-use.ts';
 import { type NamedAddress, type NetworkView, type ReverseMode, viewOf } from './network-view.ts';
 import { reconcile } from './reconcile.ts';
@@ -96,15 +97,6 @@ export interface NetworkDraft extends NetworkView {
   readonly leased: readonly HostLease[];
   /** How many addresses the user's released reservations still keep from others. */
   readonly held: number;
-}
-
-class Undone extends Error {
-  readonly refused: SettingsRefusal;
-
-  constructor(refused: SettingsRefusal) {
-    super(refused.text);
-    this.refused = refused;
-  }
 }
 
 export class Networks {
@@ -189,50 +181,47 @@ export class Networks {
     await this.look();
     const atMs = this.#parts.clock.wallTimeMs();
     const { store } = this.#parts;
-    try {
-      return await store.transact(async () => {
-        const refused = await guard?.();
-        if (refused !== undefined) return refused;
-        const ofRacks = this.#ofRacks(await this.#parts.settings.read());
-        const uses = {
-          used: among === undefined ? [] : await store.networks.usedBetween(among.low, among.high, USED_MAX),
-          leased: among === undefined ? [] : await store.networks.leasedBetween(among.low, among.high, atMs),
-          held: await store.networks.heldBy(username, atMs),
-        };
-        let question: NetworkUseQuestion | undefined;
-        const outcome = await store.networks.change<WantedChange | R | SettingsRefusal>((records, nextId) => {
-          const wanted = decide({ ...this.#view(records, ofRacks), ...uses, nextId });
-          if (wanted.kind === 'refusal') return { result: wanted };
-          const excess = excessOf(records, wanted);
-          if (excess !== undefined) return { result: excess };
-          const { put, remove, nextId: after } = wanted;
-          question = questionOf(records, remove);
-          const events = eventsOf(wanted, atMs, username);
-          return { put, remove, nextId: after, events, isClaim: among !== undefined, result: wanted };
-        });
-        if (!('change' in outcome)) return outcome;
-        const use = question === undefined ? undefined : await store.networks.firstUse(question);
-        if (use !== undefined) throw new Undone(refuseUse(use, outcome));
-        await this.#serve(outcome.service ?? [], username);
-        await store.afterCommit(async () => {
-          await this.look();
-          this.#parts.onChange();
-        });
-        return outcome;
+    return await transactOrUndo<WantedChange | R | SettingsRefusal>(store, async (undo) => {
+      const refused = await guard?.();
+      if (refused !== undefined) return refused;
+      const ofRacks = this.#ofRacks(await this.#parts.settings.read());
+      const uses = {
+        used: among === undefined ? [] : await store.networks.usedBetween(among.low, among.high, USED_MAX),
+        leased: among === undefined ? [] : await store.networks.leasedBetween(among.low, among.high, atMs),
+        held: await store.networks.heldBy(username, atMs),
+      };
+      let question: NetworkUseQuestion | undefined;
+      const outcome = await store.networks.change<WantedChange | R | SettingsRefusal>((records, nextId) => {
+        const wanted = decide({ ...this.#view(records, ofRacks), ...uses, nextId });
+        if (wanted.kind === 'refusal') return { result: wanted };
+        const excess = excessOf(records, wanted);
+        if (excess !== undefined) return { result: excess };
+        const { put, remove, nextId: after } = wanted;
+        question = questionOf(records, remove);
+        const events = eventsOf(wanted, atMs, username);
+        return { put, remove, nextId: after, events, isClaim: among !== undefined, result: wanted };
       });
-    } catch (error) {
-      if (error instanceof Undone) return error.refused;
-      throw error;
-    }
+      if (!('change' in outcome)) return outcome;
+      const use = question === undefined ? undefined : await store.networks.firstUse(question);
+      const refusedUse =
+        use === undefined ? await this.#serve(outcome.service ?? [], username) : refuseUse(use, outcome);
+      if (refusedUse !== undefined) throw undo(refusedUse);
+      await store.afterCommit(async () => {
+        await this.look();
+        this.#parts.onChange();
+      });
+      return outcome;
+    });
   }
 
-  /** Changes cluster interfaces. @throws Undone if a rack's configuration would be wrong */
-  async #serve(edits: readonly ServiceEdit[], username: string): Promise<void> {
+  /** Changes cluster interfaces. @returns the refusal if a rack's configuration would be wrong: those before are changed then */
+  async #serve(edits: readonly ServiceEdit[], username: string): Promise<SettingsRefusal | undefined> {
     for (const rack of new Set(edits.map(({ served }) => served.rack))) {
       const own = edits.filter(({ served }) => served.rack === rack);
       const refused = await this.#parts.settings.change(rack, own.flatMap(settingsOf), username);
-      if (refused !== undefined) throw new Undone(refused);
+      if (refused !== undefined) return refused;
     }
+    return undefined;
   }
 
   #ofRacks(settings: InterfaceSettings = this.#parts.settings): RackNetworks {

@@ -11,6 +11,7 @@ import type { Method, Operation } from '../api/call/operation.ts';
 import { OPERATIONS, runOperation } from '../api/operations.ts';
 import type { Machine } from '../records/machine.ts';
 import type { RefusalName } from '../records/refusal.ts';
+import { transactOrUndo } from '../records/undo.ts';
 import type { Region } from '../region.ts';
 
 export interface Viewer {
@@ -147,27 +148,11 @@ export async function operate(
   return await runOperation([operation], operation.method, call, fields);
 }
 
-/** Carries an answer out of a transaction that is rolled back. */
-class Tried extends Error {
-  readonly answer: Answer;
-
-  constructor(answer: Answer) {
-    super('tried out');
-    this.answer = answer;
-  }
-}
-
 /** What `operate` would answer. Nothing is changed: its transaction is rolled back. */
-export async function tryOut(view: View, ...operation: Last<Parameters<typeof operate>>): Promise<Answer> {
-  try {
-    return await view.region.transact<never>(async () => {
-      throw new Tried(await operate(view, ...operation));
-    });
-  } catch (error) {
-    if (error instanceof Tried) return error.answer;
-    throw error;
-  }
-}
+export const tryOut = (view: View, ...operation: Last<Parameters<typeof operate>>): Promise<Answer> =>
+  transactOrUndo(view.region, async (undo) => {
+    throw undo(await operate(view, ...operation));
+  });
 
 type Last<T> = T extends readonly [View, ...infer Rest] ? Rest : never;
 

@@ -8,21 +8,13 @@
 import { type Actor, type CommandRefusal, refuseCommand } from '../../life/commands.ts';
 import type { MachineLife } from '../../life/machine-life.ts';
 import type { Machine, MachineOutline } from '../../records/machine.ts';
+import { transactOrUndo } from '../../records/undo.ts';
 import { type Answer, refuseFor, refuseMachines } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
 import type { ApiCall } from '../call/operation.ts';
 
 /** Changed machines that are read at a time. */
 const ANSWERED_AT_ONCE = 50;
-
-class Undone extends Error {
-  readonly refused: readonly CommandRefusal[];
-
-  constructor(refused: readonly CommandRefusal[]) {
-    super('not all machines take the command');
-    this.refused = refused;
-  }
-}
 
 /**
  * Gives one command to several machines, to all of them or to none. Lists the changed machines, rendered by `answer`.
@@ -45,20 +37,15 @@ export async function giveMany(
   if (first !== undefined) return refuseFor([first, ...others]);
   return listFor(call, answers());
 
-  async function commandAll() {
-    try {
-      await call.region.transact(async () => {
-        const systemIds = wanted.map(({ systemId }) => systemId);
-        const outcomes = await call.region.life.commandAll(systemIds, command, by);
-        const refused = outcomes.flatMap((outcome) => (outcome.kind === 'refuse' ? [outcome.refusal] : []));
-        if (refused.length > 0) throw new Undone(refused);
-        done.splice(0, done.length, ...systemIds.filter((_, index) => outcomes[index]?.kind === 'changed'));
-      });
+  function commandAll() {
+    return transactOrUndo<readonly CommandRefusal[]>(call.region, async (undo) => {
+      const systemIds = wanted.map(({ systemId }) => systemId);
+      const outcomes = await call.region.life.commandAll(systemIds, command, by);
+      const refused = outcomes.flatMap((outcome) => (outcome.kind === 'refuse' ? [outcome.refusal] : []));
+      if (refused.length > 0) throw undo(refused);
+      done.splice(0, done.length, ...systemIds.filter((_, index) => outcomes[index]?.kind === 'changed'));
       return [];
-    } catch (error) {
-      if (error instanceof Undone) return error.refused;
-      throw error;
-    }
+    });
   }
 
   // A few at a time: hundreds of whole machines would take much memory.

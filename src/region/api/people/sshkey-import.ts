@@ -8,17 +8,9 @@ import { formatKeySource, keysFaultText, parseKeySource } from '../../accounts/k
 import { parseSshKey, SSH_KEYS_PER_USER_MAX } from '../../accounts/ssh-keys.ts';
 import type { SshKey } from '../../records/life-store.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
+import { transactOrUndo } from '../../records/undo.ts';
 import { isRefusal, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import type { ApiCall } from '../call/operation.ts';
-
-class Undone extends Error {
-  readonly refusal: Refusal;
-
-  constructor(refusal: Refusal) {
-    super('not all keys of the list can be added');
-    this.refusal = refusal;
-  }
-}
 
 const sourceOf = (text: string) =>
   parseKeySource(text) ?? refuseField('keysource', 'Give lp:NAME for Launchpad, or gh:NAME for GitHub.');
@@ -59,19 +51,14 @@ export async function importSshKeys(
     return parsed.kind === 'key' ? [parsed.key] : [];
   });
   if (keys.length === 0) return refuseField('keysource', `${named} has published no key of a supported type.`);
-  try {
-    return await region.transact(async () => {
-      const added: SshKey[] = [];
-      for (const key of new Set(keys)) {
-        const one = { username, key, source: named, createdMs: event.atMs };
-        const outcome = await region.store.life.addSshKey(one, SSH_KEYS_PER_USER_MAX, event);
-        if (outcome === 'limit') throw new Undone(refuseField('keysource', SSH_KEYS_LIMIT));
-        if (outcome !== 'exists') added.push(outcome);
-      }
-      return added;
-    });
-  } catch (error) {
-    if (error instanceof Undone) return error.refusal;
-    throw error;
-  }
+  return await transactOrUndo(region, async (undo) => {
+    const added: SshKey[] = [];
+    for (const key of new Set(keys)) {
+      const one = { username, key, source: named, createdMs: event.atMs };
+      const outcome = await region.store.life.addSshKey(one, SSH_KEYS_PER_USER_MAX, event);
+      if (outcome === 'limit') throw undo(refuseField('keysource', SSH_KEYS_LIMIT));
+      if (outcome !== 'exists') added.push(outcome);
+    }
+    return added;
+  });
 }

@@ -38,7 +38,7 @@ import {
   usernameOf,
   value,
 } from '../call/operation.ts';
-import { changeSettings } from '../call/revised-settings.ts';
+import { reviseSettings } from '../call/revised-settings.ts';
 import {
   CONFIG_NAMES,
   type ConfigName,
@@ -220,7 +220,7 @@ async function changeTogether(call: ApiCall, given: z.output<typeof newChanges>)
     const misfit = await settings.change(owner, edits, usernameOf(call), true);
     return misfit === undefined ? json([]) : refuseSetting(misfit);
   }
-  const refused = await changeSettings(call, owner, edits);
+  const refused = await reviseSettings(call, owner, edits);
   return refused ?? json(edits.map(({ key }) => ({ key, value: settings.stored(owner, key) ?? null })));
 }
 
@@ -239,7 +239,7 @@ async function change(
 ): Promise<Answer> {
   const rack = ownerOf(call, name);
   if (rack === undefined) return unknownRack(name);
-  const refused = await changeSettings(call, rack, [{ key, value: next }]);
+  const refused = await reviseSettings(call, rack, [{ key, value: next }]);
   return refused ?? json({ key, value: next ?? null });
 }
 
