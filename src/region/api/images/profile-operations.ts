@@ -7,18 +7,10 @@ import { z } from 'zod';
 import { PROFILE_KINDS, type Profile, titleOf } from '../../../boot/profile.ts';
 import { toRackMachine } from '../../racks/desired-machine.ts';
 import { boundTo, boundToNone, currentProfiles } from '../../racks/profiles.ts';
+import type { Machine } from '../../records/machine.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
 import { type ProfilesRevision, reviseProfiles } from '../areas/profile-names.ts';
-import {
-  type Answer,
-  EMPTY,
-  json,
-  NO_MACHINE,
-  type Refusal,
-  refuse,
-  refuseField,
-  refuseFields,
-} from '../call/answer.ts';
+import { type Answer, EMPTY, json, type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
 import {
   type ApiCall,
   controls,
@@ -37,7 +29,7 @@ import {
 import { withoutKey } from '../call/revised-settings.ts';
 import { API_2 } from '../json/fixed-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import { machineOf, machinePaths } from '../machines/machine-calls.ts';
+import { machinePaths, ofMachine } from '../machines/machine-calls.ts';
 
 const NAME_MAX = 63;
 const TEXT_MAX = 4096;
@@ -116,10 +108,8 @@ async function remove(call: ApiCall): Promise<Answer> {
 }
 
 /** Binds the machine of the path to a profile, or with `undefined` to none. */
-async function bind(call: ApiCall, name: string | undefined): Promise<Answer> {
-  const machine = await machineOf(call);
-  const known = machine && toRackMachine(machine);
-  if (machine === undefined) return NO_MACHINE;
+async function bind(call: ApiCall, machine: Machine, name: string | undefined): Promise<Answer> {
+  const known = toRackMachine(machine);
   if (known === undefined)
     return refuse(
       'transition-not-allowed',
@@ -166,7 +156,7 @@ const newProfile = changedProfile.extend({ name: requiredText(NAME_MAX, changedP
 
 const many = { versions: ['2.0'], path: 'profiles', handler: 'ProfilesHandler' } as const;
 const one = { versions: ['2.0'], path: 'profiles/{name}', handler: 'ProfileHandler' } as const;
-const ofMachine = ownTransaction(machinePaths('2.0').one);
+const oneMachine = ownTransaction(machinePaths('2.0').one);
 
 /** Profiles, in version 2.0. */
 export const PROFILE_OPERATIONS: readonly Operation[] = [
@@ -181,21 +171,21 @@ export const PROFILE_OPERATIONS: readonly Operation[] = [
     remove: ['Delete a profile. Its machines go on with their life at their next start.', nothing, remove],
   }),
   operation(
-    ofMachine,
+    oneMachine,
     'POST boot_profile',
     'admin',
     'machine',
     'Let a machine boot a profile from its next start on, instead of what its life asks for. Work, such as commissioning, comes first.',
     z.object({ profile: requiredText(NAME_MAX, 'The name of the profile.') }),
-    (call, { profile }) => bind(call, profile),
+    ofMachine((call, machine, { profile }) => bind(call, machine, profile)),
   ),
   operation(
-    ofMachine,
+    oneMachine,
     'POST leave_profile',
     'admin',
     'machine',
     'Let a machine go on with its life at its next start: it boots no profile, whatever its tags and pool.',
     nothing,
-    (call) => bind(call, undefined),
+    ofMachine((call, machine) => bind(call, machine, undefined)),
   ),
 ];

@@ -4,42 +4,23 @@
 
 import { z } from 'zod';
 import { noBlockDeviceText } from '../../layout/storage-draft.ts';
-import type { Machine } from '../../records/machine.ts';
-import { type Answer, json, NO_MACHINE, type Refusal, refuse } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation } from '../call/operation.ts';
+import { json, refuse } from '../call/answer.ts';
+import { defineOperation, nothing, type Operation } from '../call/operation.ts';
 import { blockDevicesJson } from '../json/disk-json.ts';
-import { machineOf } from '../machines/machine-calls.ts';
+import { ofMachine } from '../machines/machine-calls.ts';
 import { shownName } from './layout-calls.ts';
 import { bytesOf, diskParameters, kernelNameOf, uuid } from './storage-parameters.ts';
 
-const noDevice = ({ hostname }: Machine, named: string): Refusal =>
-  refuse('not-found', noBlockDeviceText(hostname, shownName(named)));
-
-async function deviceOf(call: ApiCall, named: string): Promise<Readonly<Record<string, unknown>> | Refusal> {
-  const machine = await machineOf(call);
-  if (machine === undefined) return NO_MACHINE;
-  const all = blockDevicesJson(machine);
-  const found = all.find(({ id }) => String(id) === named) ?? all.find(({ name }) => name === named);
-  return found ?? noDevice(machine, named);
-}
-
-const isRefusal = (found: Readonly<Record<string, unknown>> | Refusal): found is Refusal =>
-  'kind' in found && found.kind === 'refusal';
-
-async function list(call: ApiCall): Promise<Answer> {
-  const machine = await machineOf(call);
-  return machine === undefined ? NO_MACHINE : json(blockDevicesJson(machine));
-}
-
-async function read(call: ApiCall): Promise<Answer> {
-  const device = await deviceOf(call, call.path.id ?? '');
-  return isRefusal(device) ? device : json(device);
-}
-
-async function partitions(call: ApiCall): Promise<Answer> {
-  const device = await deviceOf(call, call.path.device_id ?? '');
-  return isRefusal(device) ? device : json(device.partitions);
-}
+/** Reads the device in the path. */
+const reading = (segment: 'id' | 'device_id', show: (device: ReturnType<typeof blockDevicesJson>[number]) => unknown) =>
+  ofMachine((call, machine) => {
+    const named = call.path[segment] ?? '';
+    const all = blockDevicesJson(machine);
+    const found = all.find(({ id }) => String(id) === named) ?? all.find(({ name }) => name === named);
+    return found === undefined
+      ? refuse('not-found', noBlockDeviceText(machine.hostname, shownName(named)))
+      : json(show(found));
+  });
 
 export const diskCalls = () => import('./storage-calls.ts');
 
@@ -69,7 +50,7 @@ export const BLOCK_DEVICE_OPERATIONS: readonly Operation[] = [
     handler: 'BlockDevicesHandler',
     answers: ['blockDevice'],
     doc: 'List the block devices of a machine.',
-    run: list,
+    run: ofMachine((_call, machine) => json(blockDevicesJson(machine))),
   }),
   defineOperation({
     ...common,
@@ -77,7 +58,7 @@ export const BLOCK_DEVICE_OPERATIONS: readonly Operation[] = [
     handler: 'BlockDeviceHandler',
     answers: 'blockDevice',
     doc: 'Read one block device of a machine, by its id or its name.',
-    run: read,
+    run: reading('id', (device) => device),
   }),
   defineOperation({
     ...common,
@@ -85,7 +66,7 @@ export const BLOCK_DEVICE_OPERATIONS: readonly Operation[] = [
     handler: 'PartitionsHandler',
     answers: ['partition'],
     doc: 'List the partitions of a block device.',
-    run: partitions,
+    run: reading('device_id', ({ partitions }) => partitions),
   }),
   defineOperation({
     ...admin,

@@ -13,9 +13,9 @@ import type { Machine } from '../../records/machine.ts';
 import type { MachineLayout } from '../../records/machine-layout.ts';
 import { refusal } from '../../records/refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
-import { type Answer, NO_MACHINE, refuseFields, refuseFor } from '../call/answer.ts';
+import { type Answer, refuseFields, refuseFor } from '../call/answer.ts';
 import { type ApiCall, eventBy } from '../call/operation.ts';
-import { systemIdOf } from '../machines/machine-calls.ts';
+import { answerOutcome, systemIdOf } from '../machines/machine-calls.ts';
 
 const CHANGEABLE: readonly MachineStatus[] = [
   'new',
@@ -96,15 +96,11 @@ export async function changeLayout(
       events: [eventBy(call, 'NODE', { code: 'machine-edited', params: { fields: [part] } })],
     };
   });
-  switch (outcome.kind) {
-    case 'not-found':
-      return NO_MACHINE;
-    case 'refuse':
-      return answerRefusal(outcome.refusal);
-    case 'changed':
-      await call.region.machinesChanged();
-      return answer(outcome.machine);
-  }
+  const changed = async (machine: Machine) => {
+    await call.region.machinesChanged();
+    return answer(machine);
+  };
+  return answerOutcome(outcome, ({ machine }) => changed(machine), answerRefusal);
 }
 
 const answerRefusal = ({ field, refusal: word }: LayoutRefusal): Answer =>

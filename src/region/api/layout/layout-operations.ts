@@ -9,11 +9,11 @@ import { z } from 'zod';
 import { staticAddresses } from '../../life/link-addresses.ts';
 import type { Machine } from '../../records/machine.ts';
 import type { MachineLayout } from '../../records/machine-layout.ts';
-import { type Answer, isRefusal, json, NO_MACHINE, refuse } from '../call/answer.ts';
+import { type Answer, isRefusal, json, refuse } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, refusedOperation, value } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { ownDevice, showDevice } from '../machines/device-operations.ts';
-import { machineOf, machinePaths } from '../machines/machine-calls.ts';
+import { machinePaths, ofMachine } from '../machines/machine-calls.ts';
 import { changeLayout, type LayoutChange } from './layout-calls.ts';
 
 type Part = 'network' | 'storage';
@@ -35,10 +35,8 @@ function without(machine: Machine, parts: readonly Part[]): LayoutChange {
 }
 
 /** Changes the layout of the machine in the path, and answers with the machine. */
-async function changeMachine(call: ApiCall, part: 'network' | 'disks', decide: Decide): Promise<Answer> {
-  if ((await machineOf(call)) === undefined) return NO_MACHINE;
-  return await changeLayout(call, part, decide, (machine) => json(showMachine(call, machine)));
-}
+const changeMachine = (part: 'network' | 'disks', decide: Decide) =>
+  ofMachine((call) => changeLayout(call, part, decide, (machine) => json(showMachine(call, machine))));
 
 async function changeDevice(call: ApiCall, part: 'network' | 'disks', decide: Decide): Promise<Answer> {
   const own = await ownDevice(call);
@@ -56,7 +54,7 @@ const restore = (op: string, parts: readonly Part[], doc: string, docOfDevices: 
       access: 'admin',
       doc,
       answers: 'machine',
-      run: (call) => changeMachine(call, part, decide),
+      run: changeMachine(part, decide),
     }),
     defineOperation({
       versions: ['2.0'],
@@ -87,15 +85,12 @@ const special = (op: string, doc: string, parameters: z.ZodObject): Operation =>
     doc,
     parameters,
     answers: 'refusal',
-    run: async (call) => {
-      const machine = await machineOf(call);
-      return machine === undefined
-        ? NO_MACHINE
-        : refuse(
-            'layout-refused',
-            `A deployment of ${machine.hostname} mounts only what is on its disks: add a mount of tmpfs to fstab by user data.`,
-          );
-    },
+    run: ofMachine((_call, { hostname }) =>
+      refuse(
+        'layout-refused',
+        `A deployment of ${hostname} mounts only what is on its disks: add a mount of tmpfs to fstab by user data.`,
+      ),
+    ),
   });
 
 export const LAYOUT_OPERATIONS: readonly Operation[] = [
@@ -125,7 +120,7 @@ export const LAYOUT_OPERATIONS: readonly Operation[] = [
     parameters: nothing,
     answers: 'machine',
     doc: 'Forget the chosen default gateway: the first link with a router has the default route then.',
-    run: (call) => changeMachine(call, 'network', withoutGateway),
+    run: changeMachine('network', withoutGateway),
   }),
   special(
     'mount_special',

@@ -5,10 +5,10 @@
 import { z } from 'zod';
 import { findInterface, interfacesOf } from '../../layout/interfaces.ts';
 import { noNodeInterfaceText } from '../../layout/network-draft.ts';
-import { type Answer, json, NO_MACHINE, refuse } from '../call/answer.ts';
+import { type Answer, json, refuse } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, value } from '../call/operation.ts';
 import { interfaceJson, interfacesJson } from '../json/node-interface-json.ts';
-import { nodeOf } from '../machines/machine-calls.ts';
+import { nodeOf, ofMachine } from '../machines/machine-calls.ts';
 import { rackOf } from './interface-calls.ts';
 import { shownName } from './layout-calls.ts';
 
@@ -18,30 +18,24 @@ const rackCalls = () => import('../racks/rack-interfaces.ts');
 const noInterface = ({ path }: ApiCall, machine: string): Answer =>
   refuse('not-found', noNodeInterfaceText(machine, shownName(path.id)));
 
-async function list(call: ApiCall): Promise<Answer> {
-  const machine = await nodeOf(call);
-  if (machine === undefined) return NO_MACHINE;
-  return json(interfacesJson(machine, call.region.networks.known));
-}
+const list = ofMachine((call, machine) => json(interfacesJson(machine, call.region.networks.known)), nodeOf);
 
-async function read(call: ApiCall): Promise<Answer> {
-  const machine = await nodeOf(call);
-  if (machine === undefined) return NO_MACHINE;
+const read = ofMachine((call, machine) => {
   const all = interfacesOf(machine, call.region.networks.known);
   const one = findInterface(all, call.path.id ?? '');
   if (one === undefined) return noInterface(call, machine.hostname);
   return json(interfaceJson(machine, one, all));
-}
+}, nodeOf);
 
-async function listOfNode(call: ApiCall): Promise<Answer> {
+async function listOfNode(call: ApiCall, none: object): Promise<Answer> {
   const rack = rackOf(call);
-  if (rack === undefined) return await list(call);
+  if (rack === undefined) return await list(call, none);
   return json((await rackCalls()).rackInterfacesJson(rack, call.region.networks.known));
 }
 
-async function readOfNode(call: ApiCall): Promise<Answer> {
+async function readOfNode(call: ApiCall, none: object): Promise<Answer> {
   const rack = rackOf(call);
-  if (rack === undefined) return await read(call);
+  if (rack === undefined) return await read(call, none);
   const { findRackInterface } = await rackCalls();
   const shown = findRackInterface(rack, call.region.networks.known, call.path.id ?? '');
   return shown === undefined ? noInterface(call, rack.name) : json(shown);
@@ -107,7 +101,7 @@ const MACS: readonly Operation[] = [
     parameters: nothing,
     answers: ['macAddress'],
     doc: 'List the hardware addresses of a node.',
-    run: async (call) => (await oldCalls()).listMacs(call),
+    run: async (call, none) => (await oldCalls()).listMacs(call, none),
   }),
   defineOperation({
     ...macs,
@@ -123,7 +117,7 @@ const MACS: readonly Operation[] = [
     parameters: nothing,
     answers: 'macAddress',
     doc: 'Read a hardware address of a node.',
-    run: async (call) => (await oldCalls()).readMac(call),
+    run: async (call, none) => (await oldCalls()).readMac(call, none),
   }),
   defineOperation({
     ...mac,

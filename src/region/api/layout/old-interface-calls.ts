@@ -19,7 +19,7 @@ import { fieldRefusal, MACS } from '../../records/refusal.ts';
 import { type Answer, allOf, isRefusal, json, NO_MACHINE, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
 import { type ApiCall, IP_ADDRESS } from '../call/operation.ts';
-import { nodeOf } from '../machines/machine-calls.ts';
+import { nodeOf, ofMachine } from '../machines/machine-calls.ts';
 import { refusalIn } from '../networks/network-calls.ts';
 import { ALLOC_TYPES } from '../networks/subnet-use-operations.ts';
 import { addPhysical, changeNetwork, type Edit, putInterfaces, refuseOrdinary } from './interface-calls.ts';
@@ -40,17 +40,12 @@ const noMac = ({ path }: ApiCall, { hostname }: Machine): Refusal =>
 const interfaceIn = ({ path }: ApiCall, { interfaces }: Machine): Machine['interfaces'][number] | undefined =>
   interfaces.find(({ mac }) => mac === parseMac(path.mac_address ?? ''));
 
-export async function listMacs(call: ApiCall): Promise<Answer> {
-  const node = await nodeOf(call);
-  return node === undefined ? NO_MACHINE : json(node.interfaces.map(({ mac }) => macJson(node, mac)));
-}
+export const listMacs = ofMachine((_call, node) => json(node.interfaces.map(({ mac }) => macJson(node, mac))), nodeOf);
 
-export async function readMac(call: ApiCall): Promise<Answer> {
-  const node = await nodeOf(call);
-  if (node === undefined) return NO_MACHINE;
+export const readMac = ofMachine((call, node) => {
   const found = interfaceIn(call, node);
   return found === undefined ? noMac(call, node) : json(macJson(node, found.mac));
-}
+}, nodeOf);
 
 /** The node in the path if the caller may change its interfaces. */
 async function changeable(call: ApiCall): Promise<Machine | Refusal> {

@@ -8,14 +8,15 @@
 import { z } from 'zod';
 import { beginStorage, noBlockDeviceText, noPartitionText } from '../../layout/storage-draft.ts';
 import { DEVICE_NAME } from '../../layout/volume-changes.ts';
+import type { Machine } from '../../records/machine.ts';
 import { FILE_SYSTEM_KINDS, FILE_SYSTEMS, PART_TAG_MAX, WHOLE_LAYOUTS } from '../../records/machine-layout.ts';
 import { REQUIRED } from '../../records/refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import type { Answer } from '../call/answer.ts';
-import { json, NO_MACHINE, refuse } from '../call/answer.ts';
+import { json, refuse } from '../call/answer.ts';
 import { type ApiCall, controls, defineOperation, flag, isTrue, type Operation, value } from '../call/operation.ts';
 import { partitionNamed, partitionsJson } from '../json/disk-json.ts';
-import { machineOf, machinePaths } from '../machines/machine-calls.ts';
+import { machinePaths, ofMachine } from '../machines/machine-calls.ts';
 import { diskCalls } from './block-device-operations.ts';
 import { shownName } from './layout-calls.ts';
 import type { Aim } from './storage-calls.ts';
@@ -107,9 +108,7 @@ const devices = 'nodes/{system_id}/blockdevices';
 const partition = { ...admin, path: `${devices}/{device_id}/partition/{id}`, handler: 'PartitionHandler' } as const;
 const device = { ...admin, path: `${devices}/{id}`, handler: 'BlockDeviceHandler', method: 'POST' } as const;
 
-async function readPartition(call: ApiCall): Promise<Answer> {
-  const machine = await machineOf(call);
-  if (machine === undefined) return NO_MACHINE;
+function readPartition(call: ApiCall, machine: Machine): Answer {
   const { device_id: device, id = '' } = call.path;
   const draft = beginStorage(machine);
   const disk = draft.disks.find((one) => String(one.id) === device || one.facts.name === device);
@@ -147,7 +146,7 @@ const PARTITIONS: readonly Operation[] = [
     ...reader,
     answers: 'partition',
     doc: 'Read one partition, by its id or its name.',
-    run: readPartition,
+    run: ofMachine(readPartition),
   }),
   defineOperation({
     ...partition,

@@ -4,7 +4,7 @@
 
 import { z } from 'zod';
 import { beginStorage, noBlockDeviceText, noVolumeGroupText, type StorageDraft } from '../../layout/storage-draft.ts';
-import { type Answer, json, NO_MACHINE, refuse } from '../call/answer.ts';
+import { json, refuse } from '../call/answer.ts';
 import {
   type ApiCall,
   defineOperation,
@@ -16,7 +16,7 @@ import {
   value,
 } from '../call/operation.ts';
 import { raidJson, volumeGroupJson } from '../json/disk-json.ts';
-import { machineOf } from '../machines/machine-calls.ts';
+import { ofMachine } from '../machines/machine-calls.ts';
 import { shownName } from './layout-calls.ts';
 import { bytesOf, partWords, size, uuid } from './storage-parameters.ts';
 
@@ -27,18 +27,15 @@ const versions = ['2.0'] as const;
 const admin = { versions, access: 'admin' } as const;
 const group = { path: 'nodes/{system_id}/volume-group/{id}', handler: 'VolumeGroupHandler' } as const;
 
-const reading =
-  (
-    find: (draft: StorageDraft, call: ApiCall) => unknown,
-    absentText: (machine: string, name: string) => string = noBlockDeviceText,
-  ) =>
-  async (call: ApiCall): Promise<Answer> => {
-    const machine = await machineOf(call);
-    if (machine === undefined) return NO_MACHINE;
+const reading = (
+  find: (draft: StorageDraft, call: ApiCall) => unknown,
+  absentText: (machine: string, name: string) => string = noBlockDeviceText,
+) =>
+  ofMachine((call, machine) => {
     const found = find(beginStorage(machine), call);
     const name = shownName(call.path.id);
     return found === undefined ? refuse('not-found', absentText(machine.hostname, name)) : json(found);
-  };
+  });
 
 const members = {
   block_devices: partWords('The ids or names of disks.'),

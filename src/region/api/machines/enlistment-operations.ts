@@ -241,7 +241,7 @@ const oldestKernelOf = ({ caller }: ApiCall, given: z.output<typeof allParameter
 async function commission(call: ApiCall, machine: Machine, scripts: readonly string[] | undefined, given: Parameters) {
   const command = { name: 'commission', scripts } as const;
   const outcome = await call.region.life.command(machine.systemId, command, actorOf(call));
-  return await openSsh(call, machine, given, answerCommand(call, outcome));
+  return await openSsh(call, machine, given, await answerCommand(call, outcome));
 }
 
 async function enlist(call: ApiCall, given: Parameters): Promise<Answer> {

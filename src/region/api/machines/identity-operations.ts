@@ -6,6 +6,7 @@ import { INTERFACES_MAX } from '../../identity/interface-source.ts';
 import type { IdentityView } from '../../identity/machine-identity.ts';
 import type { IdentityRefusal } from '../../identity/merge.ts';
 import { doubtWords } from '../../records/events.ts';
+import type { Machine } from '../../records/machine.ts';
 import { named } from '../../records/report-refusal.ts';
 import type { Region } from '../../region.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
@@ -33,7 +34,8 @@ import {
   values,
 } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import { machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
+import { answerCommand } from './life-operations.ts';
+import { answerOutcome, machinePaths, ofMachine, systemIdOf } from './machine-calls.ts';
 
 const answerRefusal = (refusal: IdentityRefusal, field: string): Answer =>
   refusal.name === 'invalid-parameters' ? refuseFields({ [field]: [refusal] }) : refuseFor([refusal]);
@@ -46,8 +48,11 @@ const other = z.object({
 
 async function merge(call: ApiCall, given: z.output<typeof other>): Promise<Answer> {
   const outcome = await call.region.identity.merge(systemIdOf(call), given.other, usernameOf(call));
-  if (outcome.kind === 'refuse') return answerRefusal(outcome.refusal, 'other');
-  return outcome.kind === 'not-found' ? NO_MACHINE : json(showMachine(call, outcome.machine));
+  return answerOutcome(
+    outcome,
+    ({ machine }) => json(showMachine(call, machine)),
+    (refusal) => answerRefusal(refusal, 'other'),
+  );
 }
 
 const interfaces = z.object({
@@ -64,8 +69,11 @@ async function split(call: ApiCall, given: z.output<typeof interfaces>): Promise
     if (!macs.includes(mac)) macs.push(mac);
   }
   const outcome = await call.region.identity.split(systemIdOf(call), macs, usernameOf(call));
-  if (outcome.kind === 'refuse') return answerRefusal(outcome.refusal, 'mac_addresses');
-  return outcome.kind === 'not-found' ? NO_MACHINE : json(showMachine(call, outcome.made));
+  return answerOutcome(
+    outcome,
+    ({ made }) => json(showMachine(call, made)),
+    (refusal) => answerRefusal(refusal, 'mac_addresses'),
+  );
 }
 
 async function keepApart(call: ApiCall, given: z.output<typeof other>): Promise<Answer> {
@@ -126,28 +134,21 @@ async function move(call: ApiCall, given: z.output<typeof destination>): Promise
   const rack = rackOf(call, given.rack);
   if (isRefusal(rack)) return rack;
   const outcome = await call.region.racks.homes.move(systemIdOf(call), rack, usernameOf(call), given.network);
-  if (outcome.kind === 'refuse') return refuseFor([outcome.refusal]);
-  return outcome.kind === 'not-found' ? NO_MACHINE : json(showMachine(call, outcome.machine));
+  return answerCommand(call, outcome);
 }
 
 /** The key of the machine, as it is: asking makes none. */
-async function token(call: ApiCall): Promise<Answer> {
-  const machine = await machineOf(call);
-  if (machine === undefined) return NO_MACHINE;
+async function token(call: ApiCall, machine: Machine): Promise<Answer> {
   const key = await call.region.store.life.machineKey(machine.systemId);
   if (key === undefined) return json(null);
   return json({ token_key: key.tokenKey, token_secret: key.tokenSecret, consumer_key: key.consumerKey });
 }
 
-async function curtinConfig(call: ApiCall): Promise<Answer> {
-  const machine = await machineOf(call);
-  return machine === undefined
-    ? NO_MACHINE
-    : refuse(
-        'bad-request',
-        `${machine.hostname} is deployed without curtin, so there is no configuration for it: preseeds and the layout of its disks and interfaces decide.`,
-      );
-}
+const curtinConfig = (_call: ApiCall, { hostname }: Machine): Answer =>
+  refuse(
+    'bad-request',
+    `${hostname} is deployed without curtin, so there is no configuration for it: preseeds and the layout of its disks and interfaces decide.`,
+  );
 
 const { one } = machinePaths('2.0');
 
@@ -207,7 +208,7 @@ export const IDENTITY_OPERATIONS: readonly Operation[] = [
     'machineKey|null',
     'Read the API key with which the machine asks for its metadata while it is at work; null if it has none.',
     nothing,
-    token,
+    ofMachine(token),
   ),
   operation(
     one,
@@ -216,6 +217,6 @@ export const IDENTITY_OPERATIONS: readonly Operation[] = [
     'refusal',
     'Refused: no deployment uses curtin.',
     nothing,
-    curtinConfig,
+    ofMachine(curtinConfig),
   ),
 ];

@@ -11,9 +11,9 @@ import type { CommandRefusal, MachineCommand } from '../../life/commands.ts';
 import type { CommandOptions } from '../../life/machine-life.ts';
 import type { MachineChangeOutcome } from '../../records/decisions.ts';
 import type { MachineStatus } from '../../records/lifecycle.ts';
-import type { MachineOutline } from '../../records/machine.ts';
+import type { Machine, MachineOutline } from '../../records/machine.ts';
 import { COMMAND_NAMES, COMMANDS, operationName } from '../../records/machine-commands.ts';
-import { type Answer, allOf, isRefusal, json, NO_MACHINE, refuseFor, refuseMachines } from '../call/answer.ts';
+import { type Answer, allOf, isRefusal, json, refuseFor, refuseMachines } from '../call/answer.ts';
 import type { ApiCall, ApiVersion, Operation } from '../call/operation.ts';
 import { flag, isTrue, nothing, operation, optionalList, ownTransaction, values } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
@@ -24,7 +24,7 @@ import {
   judgeDeployment,
   newDeployParameters,
 } from './deploy-calls.ts';
-import { actorOf, comment, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
+import { actorOf, answerOutcome, comment, machineOf, machinePaths, ofMachine, systemIdOf } from './machine-calls.ts';
 import { listMachines } from './machine-list.ts';
 import { giveMany } from './many-machines.ts';
 import { switchPower } from './power-operations.ts';
@@ -33,16 +33,12 @@ import { switchPower } from './power-operations.ts';
 const MANY_MAX = 500;
 
 /** The answer to a command on one machine. */
-export function answerCommand(call: ApiCall, outcome: MachineChangeOutcome<CommandRefusal>): Answer {
-  switch (outcome.kind) {
-    case 'changed':
-      return json(showMachine(call, outcome.machine));
-    case 'not-found':
-      return NO_MACHINE;
-    case 'refuse':
-      return refuseFor([outcome.refusal]);
-  }
-}
+export const answerCommand = (call: ApiCall, outcome: MachineChangeOutcome<CommandRefusal>) =>
+  answerOutcome(
+    outcome,
+    ({ machine }) => json(showMachine(call, machine)),
+    (refusal) => refuseFor([refusal]),
+  );
 
 /** Gives one command to the machine of the path. */
 export async function give(
@@ -81,9 +77,7 @@ async function release(call: ApiCall, given: z.output<typeof releaseParameters>)
   return give(call, { name: 'release', erase }, given.comment);
 }
 
-async function deploy(call: ApiCall, given: GivenDeployment): Promise<Answer> {
-  const machine = await machineOf(call);
-  if (machine === undefined) return NO_MACHINE;
+async function deploy(call: ApiCall, machine: Machine, given: GivenDeployment): Promise<Answer> {
   // In API 1.0, `start` also switches on a deployed machine.
   if (call.version === '1.0' && machine.status === 'deployed') return switchPower(call, 'on', given.comment);
   const found = allOf(...(await judgeDeployment(call, machine, given)));
@@ -143,7 +137,7 @@ function singleOf(version: ApiVersion): readonly Operation[] {
       'machine',
       COMMANDS.deploy.doc,
       isOld ? deployParameters : newDeployParameters,
-      deploy,
+      ofMachine(deploy),
     ),
     operation(one, 'POST release', 'user', 'machine', COMMANDS.release.doc, releaseParameters, release),
   ];

@@ -17,7 +17,7 @@ import type { Machine } from '../../records/machine.ts';
 import { hostnameTakenText } from '../../records/report-refusal.ts';
 import { cleanNote, cleanWords } from '../../records/text-json.ts';
 import type { SettingsReader } from '../../settings.ts';
-import { allOf, isRefusal, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
+import { type Answer, allOf, isRefusal, NO_MACHINE, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
 import { type ApiCall, type ApiVersion, IP_ADDRESS, optionalText, type Passed, value } from '../call/operation.ts';
 import { currentDomains, domainUnknownText, isAlias, isOperatorsName } from '../names/dns-records.ts';
 
@@ -167,6 +167,30 @@ export const nodeOf = async (call: ApiCall): Promise<Machine | undefined> =>
 export async function machineOf(call: ApiCall): Promise<Machine | undefined> {
   const found = await nodeOf(call);
   return found?.device === undefined ? found : undefined;
+}
+
+/** Runs with the machine in the path. @param find which nodes may be in it: default machines */
+export const ofMachine =
+  <G>(run: (call: ApiCall, machine: Machine, given: G) => Answer | Promise<Answer>, find = machineOf) =>
+  async (call: ApiCall, given: G): Promise<Answer> => {
+    const machine = await find(call);
+    return machine === undefined ? NO_MACHINE : await run(call, machine, given);
+  };
+
+/** The answer to a change of the machine in the path. */
+export function answerOutcome<C extends { readonly kind: 'changed' }, R>(
+  outcome: C | { readonly kind: 'refuse'; readonly refusal: R } | { readonly kind: 'not-found' },
+  changed: (outcome: C) => Answer | Promise<Answer>,
+  refused: (refusal: R) => Answer,
+): Answer | Promise<Answer> {
+  switch (outcome.kind) {
+    case 'changed':
+      return changed(outcome);
+    case 'not-found':
+      return NO_MACHINE;
+    case 'refuse':
+      return refused(outcome.refusal);
+  }
 }
 
 /** The user who gives a command. Machines and racks never get here: these operations require a user. */

@@ -5,7 +5,6 @@ import { kernelParamsText, refuseKernelParams } from '../../../boot/quotable.ts'
 import { nearestName } from '../../../nearest-name.ts';
 import { type Constraints, meets } from '../../life/allocation.ts';
 import type { MachineEdit } from '../../life/machine-edit.ts';
-import type { MachineChangeOutcome } from '../../records/decisions.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import { type MachineStatus, statusRow } from '../../records/lifecycle.ts';
 import type { Machine } from '../../records/machine.ts';
@@ -50,10 +49,12 @@ import { constraintsOf, listConditions } from './allocate-operation.ts';
 import { parseArchitecture } from './enlistment-operations.ts';
 import {
   areaParameters,
+  answerOutcome,
   description,
   licenseKey,
   machineOf,
   machinePaths,
+  ofMachine,
   oldestKernel,
   oldNodeFields,
   readDescription,
@@ -175,11 +176,7 @@ async function list(call: ApiCall, given: ListWishes): Promise<Answer> {
   );
 }
 
-async function read(call: ApiCall): Promise<Answer> {
-  const machine = await machineOf(call);
-  if (machine === undefined) return NO_MACHINE;
-  return json(showMachine(call, machine));
-}
+const read = (call: ApiCall, machine: Machine): Answer => json(showMachine(call, machine));
 
 export const removeParameters = z.object({
   force: flag(
@@ -278,24 +275,15 @@ async function editOf(call: ApiCall, given: GivenEdit, before: Machine): Promise
   };
 }
 
-async function edit(call: ApiCall, given: GivenEdit): Promise<Answer> {
-  const before = await machineOf(call);
-  if (before === undefined) return NO_MACHINE;
+async function edit(call: ApiCall, before: Machine, given: GivenEdit): Promise<Answer> {
   const changes = await editOf(call, given, before);
   if ('kind' in changes) return changes;
   const outcome = await call.region.editMachine(systemIdOf(call), changes, usernameOf(call));
-  return answerChange(call, outcome, (taken) => refuseFields({ hostname: [taken] }));
-}
-
-function answerChange<R>(call: ApiCall, outcome: MachineChangeOutcome<R>, answerRefusal: (refusal: R) => Answer) {
-  switch (outcome.kind) {
-    case 'changed':
-      return json(showMachine(call, outcome.machine));
-    case 'not-found':
-      return NO_MACHINE;
-    case 'refuse':
-      return answerRefusal(outcome.refusal);
-  }
+  return answerOutcome(
+    outcome,
+    ({ machine }) => json(showMachine(call, machine)),
+    (taken) => refuseFields({ hostname: [taken] }),
+  );
 }
 
 function readingOf(version: ApiVersion): readonly Operation[] {
@@ -303,7 +291,7 @@ function readingOf(version: ApiVersion): readonly Operation[] {
   const parameters = isOld ? listParameters : newListParameters;
   return [
     operation(all, isOld ? 'GET list' : 'GET', 'user', ['machine'], 'List machines.', parameters, list),
-    operation(one, 'GET', 'machine', 'machine', 'Read one machine.', nothing, read),
+    operation(one, 'GET', 'machine', 'machine', 'Read one machine.', nothing, ofMachine(read)),
   ];
 }
 
@@ -311,7 +299,7 @@ function changingOf(version: ApiVersion): readonly Operation[] {
   const { isOld, one } = machinePaths(version);
   const parameters = isOld ? oldEditParameters : editParameters;
   return [
-    operation(one, 'PUT', 'admin', 'machine', 'Change a machine.', parameters, edit),
+    operation(one, 'PUT', 'admin', 'machine', 'Change a machine.', parameters, ofMachine(edit)),
     operation(
       one,
       'DELETE',

@@ -17,7 +17,7 @@ import type { Machine } from '../../records/machine.ts';
 import type { PowerTask } from '../../records/power-task.ts';
 import { readingText } from '../../records/power-words.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
-import { type Answer, json, NO_MACHINE, ONLY_USERS, refuse, refuseField, refuseFor } from '../call/answer.ts';
+import { type Answer, json, ONLY_USERS, refuse, refuseField, refuseFor } from '../call/answer.ts';
 import {
   type ApiCall,
   type ApiVersion,
@@ -30,7 +30,7 @@ import {
   value,
 } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import { actorOf, comment, machineOf, machinePaths, systemIdOf } from './machine-calls.ts';
+import { actorOf, answerOutcome, comment, machinePaths, ofMachine, systemIdOf } from './machine-calls.ts';
 
 /** How long a client waits for a controller, in milliseconds; the command line gives up after 15 seconds. */
 const ASK_MS_MAX = 12_000;
@@ -48,20 +48,16 @@ const TOO_MANY = refuse('rate-limit', 'You are querying the power of too many ma
 export async function switchPower(call: ApiCall, task: PowerTask, why: string | undefined): Promise<Answer> {
   if (call.caller.kind !== 'user') return refuse('not-allowed', ONLY_USERS);
   const outcome = await call.region.life.switchPower(systemIdOf(call), task, actorOf(call, why));
-  switch (outcome.kind) {
-    case 'changed':
-      return json({
-        ...showMachine(call, outcome.machine),
-        event_id: await newestEventId(call, outcome.machine),
-        switches_itself_off: switchesItselfOff(outcome.machine),
-      });
-    case 'not-found':
-      return NO_MACHINE;
-    case 'refuse': {
-      const { name } = outcome.refusal;
-      return refuseFor([outcome.refusal], name === 'power-busy' ? BUSY_HEADERS : undefined);
-    }
-  }
+  return answerOutcome(
+    outcome,
+    async ({ machine }) =>
+      json({
+        ...showMachine(call, machine),
+        event_id: await newestEventId(call, machine),
+        switches_itself_off: switchesItselfOff(machine),
+      }),
+    (refusal) => refuseFor([refusal], refusal.name === 'power-busy' ? BUSY_HEADERS : undefined),
+  );
 }
 
 const newestEventId = async ({ region }: ApiCall, { systemId }: Machine) =>
@@ -106,10 +102,8 @@ const unknownBecause = (detail: PowerDetail): PowerView => ({
   detail,
 });
 
-async function queryState(call: ApiCall): Promise<Answer> {
-  const machine = await machineOf(call);
+async function queryState(call: ApiCall, machine: Machine): Promise<Answer> {
   const { region } = call;
-  if (machine === undefined) return NO_MACHINE;
   if (region.power === undefined || machine.powerIsProposed === true || !region.power.switches(machine)) {
     return json(viewJson(unknownBecause({ code: 'by-hand', params: {} })));
   }
@@ -128,11 +122,6 @@ async function queryState(call: ApiCall): Promise<Answer> {
   const late = () => unknownBecause({ code: 'no-answer', params });
   const failed = (): Answer => refuse('internal-error', 'The power could not be queried.');
   return await within(region.clock, ASK_MS_MAX, question, late).then(shown, failed);
-}
-
-async function powerParameters(call: ApiCall): Promise<Answer> {
-  const machine = await machineOf(call);
-  return machine === undefined ? NO_MACHINE : json(machine.powerParameters);
 }
 
 const many = z.object({ id: optionalList(MACHINES_MAX, 'Only machines with these system ids.') });
@@ -193,7 +182,7 @@ function readingOf(version: ApiVersion): readonly Operation[] {
       'powerState',
       'Ask the power controller of a machine for its state: `on`, `off`, `unknown` or `error`.',
       nothing,
-      queryState,
+      ofMachine(queryState),
     ),
     operation(
       one,
@@ -202,7 +191,7 @@ function readingOf(version: ApiVersion): readonly Operation[] {
       'map',
       'Read the parameters of the power driver, with their secrets.',
       nothing,
-      powerParameters,
+      ofMachine((_call, machine) => json(machine.powerParameters)),
     ),
     operation(
       all,

@@ -9,10 +9,11 @@ import {
   type LoginDescription,
   openDebugLogin,
 } from '../../life/logins.ts';
+import type { Machine } from '../../records/machine.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
-import { type Answer, json, NO_MACHINE, refuseField, refuseFor } from '../call/answer.ts';
+import { type Answer, json, refuseField, refuseFor } from '../call/answer.ts';
 import { type ApiCall, flag, isTrue, nothing, type Operation, operation, optionalText } from '../call/operation.ts';
-import { actorOf, comment, machineOf, machinePaths } from '../machines/machine-calls.ts';
+import { actorOf, comment, machinePaths, ofMachine } from '../machines/machine-calls.ts';
 
 const debugParameters = z.object({
   comment,
@@ -26,23 +27,20 @@ function secondsOf(text: string | undefined) {
   return isFit ? seconds : refuseField('seconds', `Give a whole number of seconds from 1 to ${DEBUG_SECONDS_MAX}.`);
 }
 
-async function debugLogin(call: ApiCall, given: z.output<typeof debugParameters>): Promise<Answer> {
+async function debugLogin(call: ApiCall, machine: Machine, given: z.output<typeof debugParameters>): Promise<Answer> {
   const { region } = call;
-  const machine = await machineOf(call);
-  if (machine === undefined) return NO_MACHINE;
   const seconds = secondsOf(given.seconds);
   if (typeof seconds !== 'number') return seconds;
   const by = actorOf(call, given.comment);
   const refusal = isTrue(given.off)
     ? await closeDebugLogin(region, machine, by)
     : await openDebugLogin(region, machine, by, seconds);
-  return refusal === undefined ? await listLogins(call) : refuseFor([refusal]);
+  return refusal === undefined ? await listLogins(call, {}) : refuseFor([refusal]);
 }
 
-async function listLogins(call: ApiCall): Promise<Answer> {
-  const machine = await machineOf(call);
-  return machine === undefined ? NO_MACHINE : json((await describeLogins(call.region, machine)).map(loginJson));
-}
+const listLogins = ofMachine(async ({ region }, machine) =>
+  json((await describeLogins(region, machine)).map(loginJson)),
+);
 
 const loginJson = ({
   kind,
@@ -71,7 +69,7 @@ const LIST = 'List how users can log in to the machine now: in rescue mode, and 
 export const LOGIN_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap((version) => {
   const { one } = machinePaths(version);
   return [
-    operation(one, 'POST debug_login', 'user', ['login'], OPEN, debugParameters, debugLogin),
+    operation(one, 'POST debug_login', 'user', ['login'], OPEN, debugParameters, ofMachine(debugLogin)),
     operation(one, 'GET logins', 'user', ['login'], LIST, nothing, listLogins),
   ];
 });

@@ -12,17 +12,7 @@ import { cleanWords } from '../../records/text-json.ts';
 import { marksOf, passes } from '../../scripts/script-run.ts';
 import { HARDWARE_FORM, parseHardware } from '../../scripts/script-text.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
-import {
-  type Answer,
-  allOf,
-  isRefusal,
-  json,
-  NO_MACHINE,
-  plainText,
-  type Refusal,
-  refuse,
-  refuseField,
-} from '../call/answer.ts';
+import { type Answer, allOf, isRefusal, json, plainText, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
 import {
   type ApiCall,
@@ -46,7 +36,7 @@ import {
   testingScripts,
 } from '../machines/commissioning-calls.ts';
 import { give } from '../machines/life-operations.ts';
-import { comment, machineOf, machinePaths } from '../machines/machine-calls.ts';
+import { comment, machinePaths, ofMachine } from '../machines/machine-calls.ts';
 import { formatEventTime } from '../site/event-operations.ts';
 
 const NAMES_MAX = 100;
@@ -199,9 +189,7 @@ const checkList = async (_call: ApiCall, given: z.output<typeof listParameters>)
   refuseType(given.type),
 ];
 
-async function list(call: ApiCall, given: z.output<typeof listParameters>): Promise<Answer> {
-  const machine = await machineOf(call);
-  if (machine === undefined) return NO_MACHINE;
+async function list(call: ApiCall, machine: Machine, given: z.output<typeof listParameters>): Promise<Answer> {
   const found = allOf(...(await checkList(call, given)));
   if (isRefusal(found)) return found;
   const wanted = typesIn(given.type);
@@ -215,7 +203,7 @@ async function list(call: ApiCall, given: z.output<typeof listParameters>): Prom
   // One run at a time: the output of scripts can be large.
   async function* runsOf(): AsyncGenerator<unknown, void> {
     for (const run of runs) {
-      const results = (await scripts.listResults(machine?.systemId ?? '', { run, withOutput })).filter(isChosen);
+      const results = (await scripts.listResults(machine.systemId, { run, withOutput })).filter(isChosen);
       const [first] = results;
       if (first === undefined) continue;
       const [number, title] = TYPES[first.purpose];
@@ -241,9 +229,7 @@ async function findRun(call: ApiCall, machine: Machine, withOutput: boolean) {
 const noRun = () =>
   refuse('not-found', 'This machine has no such run: give an id, current-commissioning or current-testing.');
 
-async function read(call: ApiCall, given: z.output<typeof readParameters>): Promise<Answer> {
-  const machine = await machineOf(call);
-  if (machine === undefined) return NO_MACHINE;
+async function read(call: ApiCall, machine: Machine, given: z.output<typeof readParameters>): Promise<Answer> {
   const refused = refuseForms(given);
   if (refused !== undefined) return refused;
   const withOutput = isTrue(given.include_output);
@@ -252,9 +238,7 @@ async function read(call: ApiCall, given: z.output<typeof readParameters>): Prom
   return first === undefined ? noRun() : json(runJson(first, results, withOutput));
 }
 
-async function download(call: ApiCall, given: z.output<typeof downloadParameters>): Promise<Answer> {
-  const machine = await machineOf(call);
-  if (machine === undefined) return NO_MACHINE;
+async function download(call: ApiCall, machine: Machine, given: z.output<typeof downloadParameters>): Promise<Answer> {
   const refused = refuseForms(given);
   if (refused !== undefined) return refused;
   const results = (await findRun(call, machine, true)).filter(await resultFilter(call, given));
@@ -283,9 +267,7 @@ const wishes = async (call: ApiCall, machine: Machine, given: GivenCommissioning
     await refuseSsh(call, machine, given.enable_ssh),
   ] as const;
 
-async function commission(call: ApiCall, given: GivenCommissioning): Promise<Answer> {
-  const machine = await machineOf(call);
-  if (machine === undefined) return NO_MACHINE;
+async function commission(call: ApiCall, machine: Machine, given: GivenCommissioning): Promise<Answer> {
   const found = allOf(...(await wishes(call, machine, given)));
   if (isRefusal(found)) return found;
   const [{ scripts }] = found;
@@ -294,9 +276,7 @@ async function commission(call: ApiCall, given: GivenCommissioning): Promise<Ans
 
 const testParameters = z.object({ comment, testing_scripts: testingScripts, enable_ssh: enableSsh });
 
-async function test(call: ApiCall, given: z.output<typeof testParameters>): Promise<Answer> {
-  const machine = await machineOf(call);
-  if (machine === undefined) return NO_MACHINE;
+async function test(call: ApiCall, machine: Machine, given: z.output<typeof testParameters>): Promise<Answer> {
   const found = allOf(
     await scriptsOf(call, 'testing', given.testing_scripts),
     await refuseSsh(call, machine, given.enable_ssh),
@@ -319,7 +299,15 @@ const { one: machine } = machinePaths('2.0');
 
 /** Runs and their results. */
 export const RESULT_OPERATIONS: readonly Operation[] = [
-  operation(machine, 'POST commission', 'user', 'machine', COMMANDS.commission.doc, commissionParameters, commission),
+  operation(
+    machine,
+    'POST commission',
+    'user',
+    'machine',
+    COMMANDS.commission.doc,
+    commissionParameters,
+    ofMachine(commission),
+  ),
   operation(
     machinePaths('1.0').one,
     'POST commission',
@@ -327,10 +315,10 @@ export const RESULT_OPERATIONS: readonly Operation[] = [
     'machine',
     COMMANDS.commission.doc,
     oldCommissionParameters,
-    commission,
+    ofMachine(commission),
   ),
-  operation(machine, 'POST test', 'user', 'machine', COMMANDS.test.doc, testParameters, test),
-  operation(runs, 'GET', 'user', ['result'], LIST, listParameters, list),
-  operation(run, 'GET', 'user', 'result', READ, readParameters, read),
-  operation(run, 'GET download', 'user', 'text', DOWNLOAD, downloadParameters, download),
+  operation(machine, 'POST test', 'user', 'machine', COMMANDS.test.doc, testParameters, ofMachine(test)),
+  operation(runs, 'GET', 'user', ['result'], LIST, listParameters, ofMachine(list)),
+  operation(run, 'GET', 'user', 'result', READ, readParameters, ofMachine(read)),
+  operation(run, 'GET download', 'user', 'text', DOWNLOAD, downloadParameters, ofMachine(download)),
 ];
