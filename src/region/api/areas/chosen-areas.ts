@@ -1,10 +1,10 @@
 // The zones and pools that parameters name, alone or in the filter of a list of machines or controllers.
 
 import { nearestName } from '../../../nearest-name.ts';
-import { parseMac } from '../../../net/address.ts';
+import type { MacAddress } from '../../../net/address.ts';
 import { type Area, type AreaKind, defaultArea } from '../../records/area.ts';
 import type { MachineFilter } from '../../records/filters.ts';
-import { didYouMean, MACS } from '../../records/refusal.ts';
+import { didYouMean } from '../../records/refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
 import type { ApiCall } from '../call/operation.ts';
@@ -55,24 +55,23 @@ export async function chooseAreas(
   return ids;
 }
 
-export type GivenFilter = Partial<
-  Readonly<
-    Record<'hostname' | 'id' | 'domain' | 'zone' | 'pool' | 'mac_address' | 'agent_name', readonly string[] | undefined>
-  >
->;
+export interface GivenFilter
+  extends Partial<
+    Readonly<Record<'hostname' | 'id' | 'domain' | 'zone' | 'pool' | 'agent_name', readonly string[] | undefined>>
+  > {
+  readonly mac_address?: readonly MacAddress[] | undefined;
+}
 
 export async function machineFilter(call: ApiCall, given: GivenFilter): Promise<MachineFilter | Refusal> {
-  const macs = given.mac_address?.map(parseMac);
   const chosen = allOf(
     await chooseAreas(call, 'zone', 'zone', given.zone),
     await chooseAreas(call, 'pool', 'pool', given.pool),
-    macs?.includes(undefined) === true ? refuseField('mac_address', MACS) : undefined,
   );
   if (isRefusal(chosen)) return chosen;
   const [zoneIds, poolIds] = chosen;
   return {
     hostnames: given.hostname?.map((name) => name.toLowerCase()),
-    macs: macs?.filter((mac) => mac !== undefined),
+    macs: given.mac_address,
     systemIds: given.id,
     domains: given.domain?.map((name) => name.toLowerCase()),
     agentNames: given.agent_name,

@@ -34,8 +34,6 @@ export const inhabitantsText = ({
 export const domainText = (domain: string): string =>
   `Only an administrator may choose a domain other than ${domain}, because DNS would serve its names to every client.`;
 
-export const macText = (text: string): string => `'${text}' is not a valid MAC address.`;
-
 export const ONLY_USERS = 'Only a user may do this.';
 
 export const noRackText = (rack: string): string => `There is no rack ${rack}.`;

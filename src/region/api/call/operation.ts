@@ -8,17 +8,16 @@
 
 import { z } from 'zod';
 import type { WholeFile } from '../../../images/make/upload-part.ts';
+import { type MacAddress, parseIpv4, parseMac } from '../../../net/address.ts';
 import type { PiecePlace, UploadPiece } from '../../images/uploads.ts';
 import type { Happening } from '../../records/events.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
-import { fieldRefusal, REQUIRED, type RefusalWord, TRUE_OR_FALSE, wordOfIssue } from '../../records/refusal.ts';
+import { fieldRefusal, MACS, REQUIRED, type RefusalWord, TRUE_OR_FALSE, wordOfIssue } from '../../records/refusal.ts';
 import type { Region } from '../../region.ts';
 import type { ObjectName } from '../answers/answer-objects.ts';
 import { type Answer, type Refusal, refuseFields } from './answer.ts';
 import type { Caller, Peer } from './caller.ts';
 import type { Fields } from './form-body.ts';
-
-export const IP_ADDRESS = 'Give an IPv4 address such as 10.20.0.10.';
 
 /** The way to get what a refused parameter asks for, by parameter. */
 const NOT_DONE_HINTS: Readonly<Record<string, string>> = {
@@ -216,6 +215,33 @@ export function values(countMax: number) {
     .pipe(z.array(z.string().max(300)).max(countMax))
     .register(controls, { control: 'list' });
 }
+
+export const IP_ADDRESS = 'Give an IPv4 address such as 10.20.0.10.';
+
+const parsed = <T>(parse: (text: string) => T | undefined, form: string) =>
+  z
+    .string()
+    .trim()
+    .transform((text, context) => {
+      const found = parse(text);
+      if (found === undefined) context.addIssue(form);
+      return found ?? z.NEVER;
+    });
+
+/** A hardware address. */
+export const macField = value(parsed(parseMac, MACS)).register(controls, { control: 'mac' });
+/** Different hardware addresses. @param isFit false: left out */
+export const macFields = (countMax: number, isFit: (mac: MacAddress) => boolean = () => true) =>
+  values(countMax).pipe(
+    z
+      .array(parsed(parseMac, MACS))
+      .max(countMax)
+      .transform((list) => [...new Set(list)].filter(isFit)),
+  );
+/** The same, at least one. */
+export const someMacFields = (countMax: number) => macFields(countMax).refine((list) => list.length > 0, REQUIRED);
+/** An IPv4 address. */
+export const ipv4Field = value(parsed(parseIpv4, IP_ADDRESS)).register(controls, { control: 'address' });
 
 /** Parameters of which any may be absent. */
 export type Passed<P extends z.ZodObject> = {

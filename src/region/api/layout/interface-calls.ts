@@ -1,6 +1,6 @@
 // The parts that all changes of a machine's interfaces share: who may change them, the draft that a change edits, the answer.
 
-import { isHostMac, type MacAddress, parseMac } from '../../../net/address.ts';
+import { isHostMac, type MacAddress } from '../../../net/address.ts';
 import {
   INTERFACE_NAME,
   INTERFACE_NAME_FORM,
@@ -116,16 +116,15 @@ export const shows = (draft: NetworkDraft | LayoutRefusal, shown: number | undef
 export async function addPhysical(
   call: ApiCall,
   { hostname, systemId, interfaces }: Machine,
-  text: string,
+  mac: MacAddress,
   wanted?: string,
 ): Promise<Machine | Refusal> {
   const isTaken = (name: string): boolean => interfaces.some((nic) => nic.name === name);
   let number = interfaces.length;
   while (isTaken(`eth${number}`)) number += 1;
   const name = wanted ?? `eth${number}`;
-  const parsed = parseMac(text);
   const found = allOf(
-    parsed === undefined || !isHostMac(parsed) ? refuseField('mac_address', MACS) : parsed,
+    isHostMac(mac) ? undefined : refuseField('mac_address', MACS),
     isTaken(name)
       ? refuseField('name', interfaceNameTakenText(name))
       : RESERVED_NAMES.has(name)
@@ -135,7 +134,6 @@ export async function addPhysical(
           : refuseField('name', INTERFACE_NAME_FORM),
   );
   if (isRefusal(found)) return found;
-  const [mac] = found;
   if (interfaces.length >= LAID_INTERFACES_MAX) {
     return refuse('layout-refused', interfacesLimitText(hostname, LAID_INTERFACES_MAX));
   }

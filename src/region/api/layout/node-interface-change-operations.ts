@@ -6,7 +6,7 @@
 // 1. The next deployment sets up the stored network (`layout/`).
 
 import { z } from 'zod';
-import { type Ipv4, isHostMac, type MacAddress, mac as macAddress, parseIpv4, parseMac } from '../../../net/address.ts';
+import { type Ipv4, isHostMac, mac as macAddress } from '../../../net/address.ts';
 import {
   changeInterface,
   type InterfaceWish,
@@ -38,12 +38,12 @@ import {
 } from '../call/answer.ts';
 import {
   type ApiCall,
-  controls,
   defineOperation,
   flag,
-  IP_ADDRESS,
   idIn,
+  ipv4Field,
   isTrue,
+  macField,
   NOT_A_NUMBER,
   nothing,
   type Operation,
@@ -75,11 +75,6 @@ import { refuseState } from './layout-calls.ts';
 
 const PARENTS_MAX = 128;
 
-function macOf(text: string | undefined): MacAddress | Refusal | undefined {
-  if (text === undefined || text === '') return undefined;
-  return parseMac(text) ?? refuseField('mac_address', MACS);
-}
-
 const parents = values(PARENTS_MAX)
   .refine((texts) => texts.every((text) => idIn(text, -1) >= 0), NOT_A_NUMBER)
   .describe('The ids of the interfaces.');
@@ -92,11 +87,9 @@ const idsOf = (texts: readonly string[]): readonly number[] => texts.map((text) 
 const subnetText = z.string().trim().max(256);
 
 /** The wish in the parameters that all kinds of interfaces share. An empty VLAN: disconnected. */
-function wishOf(given: GivenInterface): InterfaceWish | Refusal {
-  const mac = macOf(given.mac_address);
-  if (typeof mac === 'object') return mac;
+function wishOf(given: GivenInterface): InterfaceWish {
   const vlanId = given.vlan === '' ? null : given.vlan;
-  return { name: given.name, mac, vlanId, mtu: given.mtu, tags: given.tags };
+  return { name: given.name, mac: given.mac_address, vlanId, mtu: given.mtu, tags: given.tags };
 }
 
 const newBond = commonParameters.extend({ parents, ...bondParameters });
@@ -120,7 +113,6 @@ const inSentName = ({ parents }: Parents, answer: Answer): Answer =>
 
 async function make(call: ApiCall, kind: MadeKind, given: GivenInterface & Parents): Promise<Answer> {
   const wish = wishOf(given);
-  if ('kind' in wish) return wish;
   const params = paramsOf({ ...given }, kind === 'vlan' ? undefined : kind);
   const answer = await changeNetwork(call, (draft) => {
     const made = makeInterface(draft, kind, { ...wish, parents: parentsIn(given), params });
@@ -150,7 +142,6 @@ const deviceCalls = () => import('./device-interface-calls.ts');
 
 async function update(call: ApiCall, given: z.output<typeof updateParameters>): Promise<Answer> {
   const wish = wishOf(given);
-  if ('kind' in wish) return wish;
   const { mac } = wish;
   const barred = await refuseOrdinary(call);
   if (barred !== undefined) return barred;
@@ -189,16 +180,12 @@ const linkParameters = z.object({
   subnet: value(subnetText)
     .optional()
     .describe('The subnet, by its id, its network or its name; required for auto and static.'),
-  ip_address: value(z.string().refine((text) => text === '' || parseIpv4(text) !== undefined, IP_ADDRESS))
-    .optional()
-    .describe('The address of a static link. Default: a free one.')
-    .register(controls, { control: 'address' }),
+  ip_address: ipv4Field.optional().describe('The address of a static link. Default: a free one.'),
   force: flag('True: replace all other links of the interface.'),
   default_gateway: flag("True: the subnet's router is the default gateway."),
 });
 
 async function link(call: ApiCall, given: z.output<typeof linkParameters>): Promise<Answer> {
-  const asked = given.ip_address === undefined ? undefined : parseIpv4(given.ip_address);
   const view = await look(call);
   const unknown = refuseSubnet(view, 'subnet', given.subnet);
   if (unknown !== undefined) return unknown;
@@ -212,7 +199,7 @@ async function link(call: ApiCall, given: z.output<typeof linkParameters>): Prom
   };
   const places = await placesOf(call);
   return await changeOne(call, (draft, one, known) =>
-    linkWith(call, draft, one, { ...wish, address: asked }, known, places),
+    linkWith(call, draft, one, { ...wish, address: given.ip_address }, known, places),
   );
 }
 
@@ -304,7 +291,7 @@ const tagging = (op: 'add_tag' | 'remove_tag', doc: string): Operation =>
   });
 
 const physicalParameters = z.object({
-  mac_address: value(z.string().max(32)).describe('Its hardware address.'),
+  mac_address: macField.describe('Its hardware address.'),
   name: value(z.string().max(32)).optional().describe('Its name. Default: eth0, eth1, and so on.'),
   ...commonParameters.pick({ tags: true, vlan: true, mtu: true, accept_ra: true }).shape,
   ...linkStateParameters,
@@ -327,7 +314,7 @@ async function makePhysical(call: ApiCall, given: z.output<typeof physicalParame
   if (node === undefined) return NO_MACHINE;
   const busy = refuseState(node, 'network');
   if (busy !== undefined) return refuseFor([busy.refusal]);
-  const { mac_address: mac = '', name, ...others } = given;
+  const { mac_address: added, name, ...others } = given;
   const { vlan, mtu, tags } = others;
   const wish: InterfaceWish = {
     vlanId: vlan === '' ? null : vlan,
@@ -342,10 +329,10 @@ async function makePhysical(call: ApiCall, given: z.output<typeof physicalParame
     return refuseField('vlan', noSuchVlanText(vlan));
   const misfit = isMore ? refuseMore(node, view, wish) : undefined;
   if (misfit !== undefined) return misfit;
-  const added = await addPhysical(call, node, mac, name);
-  if (isRefusal(added)) return added;
-  const id = added.interfaces.find((one) => one.mac === parseMac(mac))?.id ?? 0;
-  if (!isMore) return showInterface(added, call.region.networks.known, id);
+  const after = await addPhysical(call, node, added, name);
+  if (isRefusal(after)) return after;
+  const id = after.interfaces.find((one) => one.mac === added)?.id ?? 0;
+  if (!isMore) return showInterface(after, call.region.networks.known, id);
   return await changeNetwork(call, (draft) => {
     const changed = changeInterface(draft, id, wish);
     return changed.kind === 'refuse' ? changed : { draft: changed.draft, shown: id };

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { findInterface, interfacesOf } from '../../layout/interfaces.ts';
 import { noNodeInterfaceText } from '../../layout/network-draft.ts';
 import { type Answer, json, refuse } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, value } from '../call/operation.ts';
+import { type ApiCall, defineOperation, ipv4Field, macField, nothing, type Operation } from '../call/operation.ts';
 import { interfaceJson, interfacesJson } from '../json/node-interface-json.ts';
 import { nodeOf, ofMachine } from '../machines/machine-calls.ts';
 import { rackOf } from './interface-calls.ts';
@@ -81,18 +81,18 @@ const READING: readonly Operation[] = [
 /** Code for clients of API 1.0, loaded when it is needed. */
 const oldCalls = () => import('./old-interface-calls.ts');
 
-const newMac = z.object({ mac_address: value(z.string().max(32)).describe('The hardware address.') });
+const newMac = z.object({ mac_address: macField.describe('The hardware address.') });
 const claim = z.object({
-  mac_address: value(z.string().max(32))
+  mac_address: macField
     .optional()
     .describe('The interface that gets the address. Default: the one with which the machine boots.'),
-  requested_address: value(z.string().max(15)).optional().describe('The address. Default: a free one.'),
+  requested_address: ipv4Field.optional().describe('The address. Default: a free one.'),
 });
 
 // Administrators, and users for their own devices (`refuseOrdinary`).
 const old = { versions: ['1.0'], access: 'user' } as const;
 const macs = { ...old, path: 'nodes/{system_id}/macs', handler: 'NodeMacsHandler' } as const;
-const mac = { ...old, path: 'nodes/{system_id}/macs/{mac_address}', handler: 'NodeMacHandler' } as const;
+const oneMac = { ...old, path: 'nodes/{system_id}/macs/{mac_address}', handler: 'NodeMacHandler' } as const;
 
 const MACS: readonly Operation[] = [
   defineOperation({
@@ -112,7 +112,7 @@ const MACS: readonly Operation[] = [
     run: async (call, given) => (await oldCalls()).addMac(call, given.mac_address),
   }),
   defineOperation({
-    ...mac,
+    ...oneMac,
     method: 'GET',
     parameters: nothing,
     answers: 'macAddress',
@@ -120,7 +120,7 @@ const MACS: readonly Operation[] = [
     run: async (call, none) => (await oldCalls()).readMac(call, none),
   }),
   defineOperation({
-    ...mac,
+    ...oneMac,
     method: 'DELETE',
     parameters: nothing,
     answers: 'nothing',

@@ -5,7 +5,7 @@
 // 1. An interface that a person adds stays until a person deletes it. One that the machine reports comes back with its next report.
 // 2. A sticky address is a static link of the interface, in place of its links without such an address.
 
-import { formatIpv4, formatMac, parseIpv4, parseMac } from '../../../net/address.ts';
+import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseMac } from '../../../net/address.ts';
 import { lastInterfaceText } from '../../layout/interface-changes.ts';
 import { interfacesOf, type NetInterface } from '../../layout/interfaces.ts';
 import type { NetworkDraft } from '../../layout/network-draft.ts';
@@ -15,10 +15,10 @@ import { staticAddresses } from '../../life/link-addresses.ts';
 import { subnetOfAddress } from '../../networks/network-view.ts';
 import type { ChangeKnowledge } from '../../records/knowledge.ts';
 import type { Machine } from '../../records/machine.ts';
-import { fieldRefusal, MACS } from '../../records/refusal.ts';
-import { type Answer, allOf, isRefusal, json, NO_MACHINE, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { fieldRefusal } from '../../records/refusal.ts';
+import { type Answer, isRefusal, json, NO_MACHINE, type Refusal, refuse } from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
-import { type ApiCall, IP_ADDRESS } from '../call/operation.ts';
+import type { ApiCall } from '../call/operation.ts';
 import { nodeOf, ofMachine } from '../machines/machine-calls.ts';
 import { refusalIn } from '../networks/network-calls.ts';
 import { ALLOC_TYPES } from '../networks/subnet-use-operations.ts';
@@ -57,13 +57,12 @@ async function changeable(call: ApiCall): Promise<Machine | Refusal> {
   return node.isLocked === true ? refuse('machine-locked', lockedText(machine, systemId)) : node;
 }
 
-export async function addMac(call: ApiCall, text: string): Promise<Answer> {
+export async function addMac(call: ApiCall, mac: MacAddress): Promise<Answer> {
   const node = await changeable(call);
   if (isRefusal(node)) return node;
-  const added = await addPhysical(call, node, text);
+  const added = await addPhysical(call, node, mac);
   if (isRefusal(added)) return added;
-  const one = added.interfaces.find(({ mac }) => mac === parseMac(text));
-  return one === undefined ? NO_MACHINE : json(macJson(added, one.mac));
+  return json(macJson(added, mac));
 }
 
 /** Deletes an interface that has no address of its own. */
@@ -87,23 +86,15 @@ export async function removeMac(call: ApiCall): Promise<Answer> {
 }
 
 interface Claim {
-  readonly mac_address?: string | undefined;
-  readonly requested_address?: string | undefined;
+  readonly mac_address?: MacAddress | undefined;
+  readonly requested_address?: Ipv4 | undefined;
 }
 
-function claimed(all: readonly NetInterface[], { mac_address: text }: Claim): NetInterface | undefined {
-  const mac = text === undefined ? undefined : parseMac(text);
-  return all.find((one) => one.nic !== undefined && (text === undefined || one.mac === mac));
-}
+const claimed = (all: readonly NetInterface[], { mac_address: mac }: Claim): NetInterface | undefined =>
+  all.find((one) => one.nic !== undefined && (mac === undefined || one.mac === mac));
 
 export async function claimAddress(call: ApiCall, claim: Claim): Promise<Answer> {
-  const { mac_address: macText, requested_address: text } = claim;
-  const asked = text === undefined ? undefined : parseIpv4(text);
-  const checked = allOf(
-    macText === undefined || parseMac(macText) !== undefined ? undefined : refuseField('mac_address', MACS),
-    text === undefined || asked !== undefined ? undefined : refuseField('requested_address', IP_ADDRESS),
-  );
-  if (isRefusal(checked)) return checked;
+  const { requested_address: asked } = claim;
   let mac: NetInterface['mac'] | undefined;
   const places = await placesOf(call);
   const edit = (draft: NetworkDraft, known: ChangeKnowledge): ReturnType<Edit> => {

@@ -30,6 +30,7 @@ import { searchFor } from '../call/long-answers.ts';
 import {
   type ApiCall,
   flag,
+  ipv4Field,
   isTrue,
   numberText,
   type Operation,
@@ -43,7 +44,7 @@ import { disksJson } from '../json/disk-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { acquiredBridgeParameters, acquiredBridges } from './deploy-calls.ts';
 import { answerCommand } from './life-operations.ts';
-import { actorOf, addressOf, agentName, comment, machinePaths } from './machine-calls.ts';
+import { actorOf, agentName, comment, machinePaths } from './machine-calls.ts';
 
 /** Candidates read in one step of the search for an allocation. */
 const CANDIDATES_CHUNK = 10;
@@ -89,7 +90,7 @@ const allocateParameters = conditionParameters.extend({
     'For each label, an interface that meets its conditions: `0:space=dmz;1:subnet=lan,tag=fast`. Conditions: subnet, subnet_cidr, space, fabric, fabric_class, vlan, vid, ip, id, name, hostname, type, mode, link_speed, mac, tag.',
   ),
   dry_run: flag('True: show the machine that would be allocated, without allocating it.'),
-  ip_address: optionalText(15, 'The address to assign. Default: a free one.'),
+  ip_address: ipv4Field.optional().describe('The address to assign. Default: a free one.'),
 });
 
 /** The conditions that only API 1.0 has. */
@@ -264,7 +265,6 @@ const judged = async (call: ApiCall, given: Given) =>
       refuseField('storage', 'Give sizes in GB, and tags of the disk in parentheses: root:50(ssd),100.'),
     await areasOf(call, given),
     await networkOf(call, given),
-    addressOf(given.ip_address),
     refuseUnknown(given),
   ] as const;
 
@@ -345,19 +345,18 @@ async function allocate(call: ApiCall, given: Given): Promise<Answer> {
   const [wanted, names] = [await constraintsOf(call, given), allOf(...(await judgedNames(call, given)))];
   if ('kind' in wanted) return wanted;
   if (isRefusal(names)) return names;
-  const address = addressOf(given.ip_address);
-  if (address !== undefined && 'kind' in address) return address;
+  const { ip_address: address } = given;
   const by = actorOf(call, given.comment);
   const steps = search(call, wanted, async (machines) => {
     const [first] = machines;
     if (first !== undefined && isTrue(given.dry_run)) {
-      const why = await call.region.life.judgeAddress(first.systemId, 'allocate', by, { ...address });
+      const why = await call.region.life.judgeAddress(first.systemId, 'allocate', by, { address });
       return why === undefined
         ? json(allocated(call, first, wanted))
         : answerCommand(call, { kind: 'refuse', refusal: why });
     }
     const outcome = await call.region.life.allocate(machines, by, {
-      ...address,
+      address,
       agentName: given.agent_name || undefined,
       bridges: acquiredBridges(given),
     });

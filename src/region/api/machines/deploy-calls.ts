@@ -11,12 +11,11 @@ import { distributionOf } from '../../life/installer.ts';
 import { currentProfiles, profileOf } from '../../racks/profiles.ts';
 import type { Machine } from '../../records/machine.ts';
 import { type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
-import { type ApiCall, controls, flag, isTrue, notDoneText, optionalText, value } from '../call/operation.ts';
+import { type ApiCall, controls, flag, ipv4Field, isTrue, notDoneText, optionalText, value } from '../call/operation.ts';
 import { bridgeParameters, paramsOf } from './interface-parameters.ts';
 import {
   absentDisk,
   actorOf,
-  addressOf,
   agentName,
   parseUserData,
   RELEASE,
@@ -49,7 +48,7 @@ export const deployParameters = z.object({
   disk: value(z.string().regex(DISK, 'is not the name of a disk, such as sda'))
     .optional()
     .describe('The disk to write. Default: the smallest that holds the image, USB last; for an installer, the first.'),
-  ip_address: optionalText(15, 'The address to assign. Default: a free one.'),
+  ip_address: ipv4Field.optional().describe('The address to assign. Default: a free one.'),
 });
 
 /** The parameters that, if true, ask for something that a deployment does not do. */
@@ -108,7 +107,6 @@ export async function judgeDeployment(call: ApiCall, machine: Machine, given: Gi
   return [
     await systemFor(call, machine, { ...given, deploy_by: by }, wanted),
     isAllowed ? parseUserData(given.user_data) : undefined,
-    addressOf(given.ip_address),
     absentDisk(machine, given.disk),
     given.distro_series !== undefined && system === undefined
       ? refuseField('distro_series', RELEASE)

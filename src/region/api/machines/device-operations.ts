@@ -11,14 +11,14 @@
 // 4. An ordinary user adds devices only to the default domain, as machines.
 
 import { z } from 'zod';
-import { type MacAddress, parseMac } from '../../../net/address.ts';
+import type { MacAddress } from '../../../net/address.ts';
 import { chooseNames } from '../../identity/hostname.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import type { EnlistmentDecision } from '../../records/decisions.ts';
 import type { EnlistmentKnowledge, EnlistmentQuestion, NamedHost } from '../../records/knowledge.ts';
 import { DEVICES_MAX, type Machine, type MachineFields } from '../../records/machine.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
-import { fieldRefusal, MACS, REQUIRED, type RefusalWord } from '../../records/refusal.ts';
+import { fieldRefusal, type RefusalWord } from '../../records/refusal.ts';
 import { hostnameTakenText, machineExistsText } from '../../records/report-refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import type { SettingsReader } from '../../settings.ts';
@@ -43,8 +43,8 @@ import {
   operation,
   optionalText,
   ownTransaction,
+  someMacFields,
   usernameOf,
-  values,
 } from '../call/operation.ts';
 import { deviceJson } from '../json/device-json.ts';
 import { currentDomains } from '../names/dns-records.ts';
@@ -63,7 +63,7 @@ const shared = {
 };
 const newDevice = z.object({
   ...shared,
-  mac_addresses: values(MACS_MAX).describe('The hardware addresses of its interfaces.'),
+  mac_addresses: someMacFields(MACS_MAX).describe('The hardware addresses of its interfaces.'),
 });
 
 /** The names in the parameters, or a refusal. @param inForce the settings in the transaction of the change */
@@ -100,12 +100,6 @@ async function namesOf(
   };
 }
 
-function macsOf(texts: readonly string[]): readonly MacAddress[] | Refusal {
-  const macs = texts.map(parseMac).filter((mac) => mac !== undefined);
-  if (macs.length !== texts.length) return refuseField('mac_addresses', MACS);
-  return macs.length === 0 ? refuseField('mac_addresses', REQUIRED) : [...new Set(macs)];
-}
-
 /** A host that the caller names. */
 const hostNamedBy = (call: ApiCall, macs: readonly MacAddress[]): NamedHost => ({
   macs,
@@ -126,9 +120,10 @@ function takenBy(knowledge: EnlistmentKnowledge, field: string): Misfit | undefi
 
 async function add(call: ApiCall, given: z.output<typeof newDevice>): Promise<Answer> {
   const inForce = await call.region.settings.read();
-  const found = allOf(await namesOf(call, given, inForce), macsOf(given.mac_addresses), await choosePlace(call, given));
+  const found = allOf(await namesOf(call, given, inForce), await choosePlace(call, given));
   if (isRefusal(found)) return found;
-  const [names, macs, place] = found;
+  const [names, place] = found;
+  const { mac_addresses: macs } = given;
   const { store, clock } = call.region;
   if ((await store.countMachines({ isDevice: true })) >= DEVICES_MAX) {
     return refuse('machines-limit', `There are already ${DEVICES_MAX} devices, the maximum: delete some.`);

@@ -5,14 +5,12 @@
 // 1. An anonymous caller learns only its own identity.
 
 import { z } from 'zod';
-import { type MacAddress, parseMac } from '../../../net/address.ts';
 import type { EnlistmentReport } from '../../identity/enlistment-report.ts';
 import { isIdentifyingMac } from '../../identity/hardware-identity.ts';
 import { INTERFACES_MAX } from '../../identity/interface-source.ts';
 import { parseHardwareFacts } from '../../records/hardware-facts.ts';
 import type { Machine } from '../../records/machine.ts';
 import { isReportable } from '../../records/power-parameters.ts';
-import { MACS } from '../../records/refusal.ts';
 import type { SettingsReader } from '../../settings.ts';
 import { choosePlace } from '../areas/chosen-areas.ts';
 import {
@@ -21,7 +19,6 @@ import {
   domainText,
   isRefusal,
   json,
-  macText,
   ONLY_ADMINISTRATORS,
   type Refusal,
   refuse,
@@ -34,11 +31,12 @@ import {
   controls,
   flag,
   isTrue,
+  macFields,
   type Operation,
   operation,
   optionalText,
   requiredText,
-  values,
+  someMacFields,
 } from '../call/operation.ts';
 import { introductionJson } from '../json/machine-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
@@ -109,7 +107,8 @@ export function parseArchitecture(
 const parameters = z.object({
   architecture: requiredText(64, 'The architecture, `amd64` or `amd64/generic`.'),
   subarchitecture: optionalText(32, 'The sub-architecture, unless `architecture` includes it.'),
-  mac_addresses: values(INTERFACES_MAX)
+  mac_addresses: macFields(INTERFACES_MAX, isIdentifyingMac)
+    .refine((list) => list.length > 0, 'At least one address of a network interface is required.')
     .describe('The hardware addresses, boot interface first; repeated or separated by commas.')
     .register(controls, { hint: 'That of the interface that boots from the network comes first.' }),
   hostname: optionalText(255, 'The hostname. Default: a generated one.', { hint: 'Default: a generated one.' }),
@@ -143,18 +142,6 @@ const allParameters = parameters.extend(newParameters.shape);
 const oldParameters = z.object({ nodegroup: nodeGroup, commission: commissionField });
 
 type Parameters = z.output<typeof parameters> & z.output<typeof newParameters>;
-
-function macsOf(texts: readonly string[]): readonly MacAddress[] | Refusal {
-  const macs: MacAddress[] = [];
-  for (const text of texts) {
-    const mac = parseMac(text);
-    if (mac === undefined) return refuseField('mac_addresses', macText(text.slice(0, 32)));
-    if (isIdentifyingMac(mac) && !macs.includes(mac)) macs.push(mac);
-  }
-  return macs.length === 0
-    ? refuseField('mac_addresses', 'At least one address of a network interface is required.')
-    : macs;
-}
 
 function factsOf(text: string | undefined) {
   if (text === undefined || text === '') return undefined;
@@ -201,16 +188,15 @@ function reportOf(call: ApiCall, given: Parameters, inForce: SettingsReader): En
   const isOrdinary = call.caller.kind === 'user' && !call.caller.isAdmin;
   const found = allOf(
     architectureOf(given.architecture, given.subarchitecture),
-    macsOf(given.mac_addresses),
     powerOf(call, given, isOrdinary),
     factsOf(given.hardware_facts),
     namesOf(call, given, isOrdinary, inForce),
   );
   if (isRefusal(found)) return found;
-  const [architecture, macs, power, facts, names] = found;
+  const [architecture, power, facts, names] = found;
   const username = call.caller.kind === 'user' ? call.caller.username : undefined;
   return {
-    macs,
+    macs: given.mac_addresses,
     ...architecture,
     hostname: names.hostname,
     domain: names.domain ?? currentDomains(call, inForce)[0],
@@ -269,14 +255,11 @@ async function enlist(call: ApiCall, given: Parameters): Promise<Answer> {
 }
 
 const registration = z.object({
-  mac_address: values(INTERFACES_MAX).describe('One or more hardware addresses.'),
+  mac_address: someMacFields(INTERFACES_MAX).describe('One or more hardware addresses.'),
 });
 
 async function isRegistered(call: ApiCall, given: z.output<typeof registration>): Promise<Answer> {
-  const macs = given.mac_address.map(parseMac).filter((mac) => mac !== undefined);
-  if (macs.length < given.mac_address.length || macs.length === 0) {
-    return refuseField('mac_address', MACS);
-  }
+  const { mac_address: macs } = given;
   if ((await call.region.store.countMachines({ macs, isDevice: 'either' })) > 0) return json(true);
   const { chosenRacks } = await import('../racks/controller-calls.ts');
   return json(chosenRacks(call, { macs }).length > 0);

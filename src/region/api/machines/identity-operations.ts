@@ -1,7 +1,7 @@
 // Operations on the identity of machines, which MAAS does not have: show the evidence, merge, split, keep apart, move to another rack.
 
 import { z } from 'zod';
-import { formatMac, type MacAddress, parseMac } from '../../../net/address.ts';
+import { formatMac } from '../../../net/address.ts';
 import { INTERFACES_MAX } from '../../identity/interface-source.ts';
 import type { IdentityView } from '../../identity/machine-identity.ts';
 import type { IdentityRefusal } from '../../identity/merge.ts';
@@ -14,7 +14,6 @@ import {
   type Answer,
   isRefusal,
   json,
-  macText,
   NO_MACHINE,
   refuse,
   refuseField,
@@ -24,6 +23,7 @@ import {
 import {
   type ApiCall,
   controls,
+  macFields,
   nothing,
   type Operation,
   operation,
@@ -31,7 +31,6 @@ import {
   requiredText,
   usernameOf,
   value,
-  values,
 } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { answerCommand } from './life-operations.ts';
@@ -56,19 +55,13 @@ async function merge(call: ApiCall, given: z.output<typeof other>): Promise<Answ
 }
 
 const interfaces = z.object({
-  mac_addresses: values(INTERFACES_MAX).describe(
+  mac_addresses: macFields(INTERFACES_MAX).describe(
     'The hardware addresses of the new machine; repeated or separated by commas.',
   ),
 });
 
 async function split(call: ApiCall, given: z.output<typeof interfaces>): Promise<Answer> {
-  const macs: MacAddress[] = [];
-  for (const text of given.mac_addresses) {
-    const mac = parseMac(text);
-    if (mac === undefined) return refuseField('mac_addresses', macText(text.slice(0, 32)));
-    if (!macs.includes(mac)) macs.push(mac);
-  }
-  const outcome = await call.region.identity.split(systemIdOf(call), macs, usernameOf(call));
+  const outcome = await call.region.identity.split(systemIdOf(call), given.mac_addresses, usernameOf(call));
   return answerOutcome(
     outcome,
     ({ made }) => json(showMachine(call, made)),

@@ -3,12 +3,10 @@
 // Source: MAAS's forms of bonds and bridges, with their defaults; the kernel's Documentation/networking/bonding.rst for the accepted values.
 
 import { z } from 'zod';
-import { parseMac } from '../../../net/address.ts';
 import { INTERFACE_NAME, INTERFACE_NAME_FORM } from '../../layout/interface-changes.ts';
 import type { LaidInterface } from '../../records/machine-layout.ts';
 import { PART_TAGS_MAX } from '../../records/machine-layout.ts';
-import { MACS } from '../../records/refusal.ts';
-import { controls, flag, isTrue, numberText, value, values } from '../call/operation.ts';
+import { controls, flag, isTrue, macField, numberText, value, values } from '../call/operation.ts';
 
 /** The smallest and the largest frame, in bytes: IPv4's own minimum, and what Ethernet cards take at most. */
 const MTU = { min: 552, max: 65_535 } as const;
@@ -29,10 +27,7 @@ export const commonParameters = z.object({
   )
     .optional()
     .describe('Its name on the deployed system: at most 15 letters, digits, `.`, `_` and `-`.'),
-  mac_address: value(z.string().refine((text) => text === '' || parseMac(text) !== undefined, MACS))
-    .optional()
-    .describe('Its hardware address. Default: that of an interface it is made of.')
-    .register(controls, { control: 'mac' }),
+  mac_address: macField.optional().describe('Its hardware address. Default: that of an interface it is made of.'),
   tags: values(PART_TAGS_MAX).optional().describe('Its tags.'),
   vlan: value(
     z

@@ -82,11 +82,11 @@ async function deploy(call: ApiCall, machine: Machine, given: GivenDeployment): 
   if (call.version === '1.0' && machine.status === 'deployed') return switchPower(call, 'on', given.comment);
   const found = allOf(...(await judgeDeployment(call, machine, given)));
   if (isRefusal(found)) return found;
-  const [chosen, userData, address] = found;
+  const [chosen, userData] = found;
   const deployment = { ...chosen, disk: given.disk, userData };
   const bridges = acquiredBridges(given);
   const command = { name: 'deploy', deployment, bridges, agentName: given.agent_name || undefined } as const;
-  return give(call, command, given.comment, address);
+  return give(call, command, given.comment, { address: given.ip_address });
 }
 
 async function acceptAll(call: ApiCall) {

@@ -2,14 +2,12 @@
 
 import { z } from 'zod';
 import { cleanText } from '../../../clean-text.ts';
-import { parseIpv4 } from '../../../net/address.ts';
 import { HOSTNAME_MAX, parseHostname } from '../../identity/hostname.ts';
 import { disksOf } from '../../layout/disks.ts';
 import { noSuchDiskText } from '../../layout/storage-draft.ts';
 import type { Actor } from '../../life/commands.ts';
 import { kernelRank, parseSystem } from '../../life/deployment.ts';
 import type { MachineEdit } from '../../life/machine-edit.ts';
-import type { CommandOptions } from '../../life/machine-life.ts';
 import { judgeUserData } from '../../preseed/user-data.ts';
 import { DISKS_KEPT_MAX } from '../../records/bounded-facts.ts';
 import { type MachineStatus, statusRow } from '../../records/lifecycle.ts';
@@ -18,7 +16,7 @@ import { hostnameTakenText } from '../../records/report-refusal.ts';
 import { cleanNote, cleanWords } from '../../records/text-json.ts';
 import type { SettingsReader } from '../../settings.ts';
 import { type Answer, allOf, isRefusal, NO_MACHINE, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
-import { type ApiCall, type ApiVersion, IP_ADDRESS, optionalText, type Passed, value } from '../call/operation.ts';
+import { type ApiCall, type ApiVersion, optionalText, type Passed, value } from '../call/operation.ts';
 import { currentDomains, domainUnknownText, isAlias, isOperatorsName } from '../names/dns-records.ts';
 
 /** A note about a machine, in characters. */
@@ -212,13 +210,6 @@ export function parseUserData(text: string | undefined): Uint8Array | undefined 
     return refuseField('user_data', `Give Base64 of at most ${USER_DATA_MAX} bytes.`);
   const judged = judgeUserData(bytes);
   return judged.ok ? bytes : refuseFields({ user_data: [judged.refusal] });
-}
-
-/** The address to assign, by its parameter; `undefined` if none is given. */
-export function addressOf(text: string | undefined): CommandOptions | Refusal | undefined {
-  if (text === undefined || text === '') return undefined;
-  const address = parseIpv4(text);
-  return address === undefined ? refuseField('ip_address', IP_ADDRESS) : { address };
 }
 
 /** The refusal of a disk that the machine did not report. If the machine reported no disks, or more than are kept, every disk passes. */

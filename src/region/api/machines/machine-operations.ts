@@ -36,6 +36,7 @@ import {
   type ApiVersion,
   flag,
   isTrue,
+  macFields,
   nothing,
   type Operation,
   operation,
@@ -72,7 +73,7 @@ const FILTER_VALUES_MAX = 500;
 /** The parameters that narrow a list of machines; events take the same. */
 export const filterParameters = z.object({
   hostname: optionalList(FILTER_VALUES_MAX, 'Only machines with these hostnames.'),
-  mac_address: optionalList(FILTER_VALUES_MAX, 'Only machines with these hardware addresses.'),
+  mac_address: macFields(FILTER_VALUES_MAX).optional().describe('Only machines with these hardware addresses.'),
   id: optionalList(FILTER_VALUES_MAX, 'Only machines with these system ids.'),
   domain: optionalList(FILTER_VALUES_MAX, 'Only machines in these domains.'),
   zone: optionalList(FILTER_VALUES_MAX, 'Only machines in these zones.'),

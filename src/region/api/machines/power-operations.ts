@@ -17,7 +17,7 @@ import type { Machine } from '../../records/machine.ts';
 import type { PowerTask } from '../../records/power-task.ts';
 import { readingText } from '../../records/power-words.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
-import { type Answer, json, ONLY_USERS, refuse, refuseField, refuseFor } from '../call/answer.ts';
+import { type Answer, json, ONLY_USERS, refuse, refuseFor } from '../call/answer.ts';
 import {
   type ApiCall,
   type ApiVersion,
@@ -25,7 +25,6 @@ import {
   type Operation,
   operation,
   optionalList,
-  optionalText,
   refusedOperation,
   value,
 } from '../call/operation.ts';
@@ -73,21 +72,13 @@ const firstOnParameters = onParameters.extend({
 });
 const offParameters = z.object({
   comment,
-  stop_mode: optionalText(16, '`hard`: cut the power; `soft`: ask the system to shut down.'),
+  stop_mode: value(z.enum(['hard', 'soft'], 'Give hard or soft.'))
+    .optional()
+    .describe('`hard`: cut the power; `soft`: ask the system to shut down.'),
 });
 
-const modeOf = (text: string | undefined) =>
-  text === undefined || text === '' || text === 'hard'
-    ? 'hard'
-    : text === 'soft'
-      ? text
-      : refuseField('stop_mode', 'Give hard or soft.');
-
-async function powerOff(call: ApiCall, given: z.output<typeof offParameters>): Promise<Answer> {
-  const mode = modeOf(given.stop_mode);
-  if (typeof mode !== 'string') return mode;
-  return await switchPower(call, mode === 'soft' ? 'soft-off' : 'off', given.comment);
-}
+const powerOff = (call: ApiCall, given: z.output<typeof offParameters>): Promise<Answer> =>
+  switchPower(call, given.stop_mode === 'soft' ? 'soft-off' : 'off', given.comment);
 
 const viewJson = (view: PowerView, isAdmin = false): AnswerOf<'powerState'> => ({
   state: view.state,

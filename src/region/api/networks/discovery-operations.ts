@@ -8,11 +8,10 @@
 // 3. An address is that of the report. Any host can show another one's hardware address.
 
 import { z } from 'zod';
-import { formatMac, type MacAddress, parseIpv4, parseMac } from '../../../net/address.ts';
+import { formatMac, type MacAddress, parseIpv4 } from '../../../net/address.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import { type NetworkView, subnetOfAddress } from '../../networks/network-view.ts';
 import { numberOf } from '../../records/digest.ts';
-import { MACS } from '../../records/refusal.ts';
 import type { HeardHost } from '../../records/store.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
@@ -22,10 +21,10 @@ import {
   defineOperation,
   eventBy,
   flag,
-  IP_ADDRESS,
+  ipv4Field,
   isTrue,
+  macField,
   type Operation,
-  value,
   values,
 } from '../call/operation.ts';
 import { subnetJson } from '../json/subnet-json.ts';
@@ -137,14 +136,13 @@ async function forget(call: ApiCall, mac: MacAddress | undefined): Promise<Answe
 }
 
 const clearingOne = z.object({
-  ip: value(z.string().refine((text) => parseIpv4(text) !== undefined, IP_ADDRESS)).describe('Its address.'),
-  mac: value(z.string().refine((text) => parseMac(text) !== undefined, MACS)).describe('Its hardware address.'),
+  ip: ipv4Field.describe('Its address.'),
+  mac: macField.describe('Its hardware address.'),
 });
 
 async function clearOne(call: ApiCall, given: z.output<typeof clearingOne>): Promise<Answer> {
-  const [wantedMac, wantedIp] = [parseMac(given.mac), parseIpv4(given.ip)];
   const host = (await heard(call)).find(
-    (one) => one.mac === wantedMac && parseIpv4(fieldOf(one, 'address')) === wantedIp,
+    (one) => one.mac === given.mac && parseIpv4(fieldOf(one, 'address')) === given.ip,
   );
   return host === undefined ? refuse('not-found', NO_DISCOVERY) : await forget(call, host.mac);
 }

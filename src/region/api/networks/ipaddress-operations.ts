@@ -21,8 +21,6 @@ import {
   ipv4,
   type MacAddress,
   networkContains,
-  parseIpv4,
-  parseMac,
   rangeContains,
   rangesOverlap,
 } from '../../../net/address.ts';
@@ -32,7 +30,7 @@ import { freeParts, hostRange, purposesOf, reservedText } from '../../networks/a
 import { type NetworkView, type SubnetView, subnetOfAddress, subnetWithId } from '../../networks/network-view.ts';
 import type { NetworkDraft } from '../../networks/networks.ts';
 import { leaseText, type ReservedAddress } from '../../records/network-store.ts';
-import { REQUIRED } from '../../records/refusal.ts';
+import { MACS, REQUIRED } from '../../records/refusal.ts';
 import { hostnameTakenText } from '../../records/report-refusal.ts';
 import type { SettingsReader } from '../../settings.ts';
 import type { AnswerOf, OldAnswerOf } from '../answers/answer-types.ts';
@@ -41,7 +39,6 @@ import {
   allOf,
   domainText,
   isRefusal,
-  macText,
   ONLY_ADMINISTRATORS,
   type Refusal,
   refuse,
@@ -54,6 +51,8 @@ import {
   type ApiVersion,
   controls,
   defineOperation,
+  ipv4Field,
+  macField,
   type Operation,
   usernameOf,
 } from '../call/operation.ts';
@@ -65,8 +64,6 @@ import { userJson } from '../people/user-operations.ts';
 import { findNode, hostPlaces } from './host-places.ts';
 import { refuseReserving } from './iprange-operations.ts';
 import {
-  ADDRESS,
-  addressOf,
   change,
   changeOf,
   findSubnet,
@@ -113,33 +110,31 @@ function addressJson(
 const listing = z.object({
   all: flagField.optional().describe('True for the addresses of all users: administrators only.'),
   owner: textField.optional().describe('The user whose addresses are listed: administrators only.'),
-  ip: textField.optional().describe('Only this address.'),
+  ip: ipv4Field.optional().describe('Only this address.'),
 });
 
 async function list(call: ApiCall, { all, owner, ip }: z.output<typeof listing>): Promise<Answer> {
   const username = usernameOf(call);
   if ((all === true || (owner ?? username) !== username) && !isAdmin(call))
     return refuse('not-allowed', ONLY_ADMINISTRATORS);
-  const address = ip === undefined ? undefined : addressOf('ip', ip);
-  if (address !== undefined && isRefusal(address)) return address;
   const [view, users] = [await look(call), await usersOf(call)];
   const found = view.records.reserved.filter(
-    (one) =>
-      (all === true || one.username === (owner ?? username)) && (address === undefined || one.address === address),
+    (one) => (all === true || one.username === (owner ?? username)) && (ip === undefined || one.address === ip),
   );
   return listed(call, found, (one) => addressJson(call, view, one, users));
 }
 
 const reserving = z.object({
   subnet: textField.optional().describe('The subnet, by its id or network, if any of its addresses will do.'),
-  ip: textField
+  ip: ipv4Field
     .optional()
     .describe('The address.')
     .register(controls, { label: 'Address', hint: 'Leave empty for the first free one.' }),
-  ip_address: textField.optional().describe('The same as ip.'),
+  ip_address: ipv4Field.optional().describe('The same as ip.'),
   network: textField.optional().describe('The same as subnet.'),
-  requested_address: textField.optional().describe('The same as ip.'),
-  mac: textField
+  requested_address: ipv4Field.optional().describe('The same as ip.'),
+  mac: macField
+    .refine(isIdentifyingMac, MACS)
     .optional()
     .describe('The hardware address of the host that gets the address by DHCP.')
     .register(controls, {
@@ -208,22 +203,16 @@ type Host = Pick<ReservedAddress, 'mac' | 'hostname' | 'domain'>;
 
 async function hostOf(call: ApiCall, given: z.output<typeof reserving>): Promise<Host | Refusal> {
   const inForce = await call.region.settings.read();
-  const found = allOf(macOf(given.mac), nameOf(call, given.hostname, inForce));
-  if (isRefusal(found)) return found;
-  const [mac, named] = found;
+  const named = nameOf(call, given.hostname, inForce);
+  if (isRefusal(named)) return named;
+  const { mac } = given;
   const host = { mac, ...named };
   const refused = allOf(
     await refuseMachine(call, mac),
-    await refuseMoving(call, mac, parseIpv4(given.ip ?? given.ip_address ?? given.requested_address ?? '')),
+    await refuseMoving(call, mac, given.ip ?? given.ip_address ?? given.requested_address),
     await refuseName(call, host, inForce),
   );
   return isRefusal(refused) ? refused : host;
-}
-
-function macOf(text = ''): MacAddress | Refusal | undefined {
-  if (text === '') return undefined;
-  const mac = parseMac(text);
-  return mac !== undefined && isIdentifyingMac(mac) ? mac : refuseField('mac', macText(text.slice(0, 32)));
 }
 
 /** An ordinary user gives names in the default domain only, as to machines. */
@@ -300,14 +289,10 @@ function refuseHost(
 }
 
 async function reserve(call: ApiCall, given: z.output<typeof reserving>): Promise<Answer> {
-  const field = (['ip', 'ip_address', 'requested_address'] as const).find((name) => given[name]) ?? 'ip';
-  const text = given[field] ?? '';
+  const field = (['ip', 'ip_address', 'requested_address'] as const).find((name) => given[name] !== undefined) ?? 'ip';
   const view = await look(call);
-  const wanted = text === '' ? undefined : addressOf(field, text);
-  const found = allOf(
-    wanted !== undefined && isRefusal(wanted) ? wanted : subnetFor(view, given, wanted, field),
-    await hostOf(call, given),
-  );
+  const wanted = given[field];
+  const found = allOf(subnetFor(view, given, wanted, field), await hostOf(call, given));
   if (isRefusal(found)) return found;
   const [subnet] = found;
   let [, host] = found;
@@ -371,16 +356,14 @@ function decideReserving(
 }
 
 const releasing = z.object({
-  ip: textField.optional().describe('The address.'),
-  ip_address: textField.optional().describe('The same as ip.'),
+  ip: ipv4Field.optional().describe('The address.'),
+  ip_address: ipv4Field.optional().describe('The same as ip.'),
   force: flagField.optional().describe('True to release the address of another user: administrators only.'),
 });
 
 function release(call: ApiCall, { ip, ip_address, force }: z.output<typeof releasing>): Promise<Answer> | Answer {
-  const text = ip || ip_address;
-  if (text === undefined) return refuseField('ip', REQUIRED);
-  const address = parseIpv4(text);
-  if (address === undefined) return refuseField(ip === undefined ? 'ip_address' : 'ip', ADDRESS);
+  const address = ip ?? ip_address;
+  if (address === undefined) return refuseField('ip', REQUIRED);
   if (force === true && !isAdmin(call)) return refuse('not-allowed', ONLY_ADMINISTRATORS);
   return change(call, (view) => {
     const found = view.records.reserved.find((one) => one.address === address);

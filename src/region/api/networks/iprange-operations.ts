@@ -43,13 +43,11 @@ import {
   refuseField,
   refuseFields,
 } from '../call/answer.ts';
-import { type ApiCall, nothing, type Operation, resource, usernameOf, value } from '../call/operation.ts';
+import { type ApiCall, ipv4Field, nothing, type Operation, resource, usernameOf, value } from '../call/operation.ts';
 import { rangeJson } from '../json/subnet-json.ts';
 import { userJson } from '../people/user-operations.ts';
 import {
   absent,
-  addressField,
-  addressOf,
   change,
   changeOf,
   findSubnet,
@@ -69,8 +67,8 @@ import { boundsKeys, refuseServed, withoutMade } from './vlan-service.ts';
 
 const rangeTypes = z.enum(['dynamic', 'reserved', 'static'], 'Give dynamic, reserved or static.');
 const changedRange = z.object({
-  start_ip: addressField.optional().describe('The first address.'),
-  end_ip: addressField.optional().describe('The last address.'),
+  start_ip: ipv4Field.optional().describe('The first address.'),
+  end_ip: ipv4Field.optional().describe('The last address.'),
   comment: noteField.optional().describe('A note for people.'),
 });
 const amendedRange = changedRange.extend({
@@ -124,9 +122,8 @@ async function read(call: ApiCall): Promise<Answer> {
 
 function boundsOf(given: Given, before: Ipv4Range | undefined): Ipv4Range | Refusal {
   const found = allOf(
-    (given.start_ip === undefined ? before?.low : addressOf('start_ip', given.start_ip)) ??
-      refuseField('start_ip', REQUIRED),
-    (given.end_ip === undefined ? before?.high : addressOf('end_ip', given.end_ip)) ?? refuseField('end_ip', REQUIRED),
+    given.start_ip ?? before?.low ?? refuseField('start_ip', REQUIRED),
+    given.end_ip ?? before?.high ?? refuseField('end_ip', REQUIRED),
   );
   if (isRefusal(found)) return found;
   const [low, high] = found;

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { cleanText } from '../../../clean-text.ts';
-import { type Ipv4, type Ipv4Range, parseIpv4 } from '../../../net/address.ts';
+import { type Ipv4Range, parseIpv4 } from '../../../net/address.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
 import type { BootChange, NetworkNoun } from '../../records/events.ts';
@@ -19,7 +19,7 @@ import {
   refuseSetting,
 } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
-import { type ApiCall, controls, flagWord, idIn, isTrue, numberText, usernameOf, value } from '../call/operation.ts';
+import { type ApiCall, controls, flagWord, IP_ADDRESS, idIn, isTrue, numberText, usernameOf, value } from '../call/operation.ts';
 
 export const CIDR = 'Give an IPv4 network such as 10.20.0.0/24, without host bits. IPv6 is not supported.';
 
@@ -72,21 +72,13 @@ export const textField = value(z.string().trim().max(TEXT_MAX));
 const NUMBER = /^\d{1,10}$/;
 export const countField = value(numberText(NUMBER).transform(Number));
 export const flagField = value(flagWord.transform(isTrue));
-export const ADDRESS = 'Give an IPv4 address.';
 
-export const addressField = value(
-  z
-    .string()
-    .trim()
-    .max(TEXT_MAX)
-    .refine((text) => parseIpv4(text) !== undefined, ADDRESS),
-).register(controls, { control: 'address' });
 export const addressOrNone = value(
   z
     .string()
     .trim()
     .max(TEXT_MAX)
-    .refine((text) => text === '' || parseIpv4(text) !== undefined, ADDRESS),
+    .refine((text) => text === '' || parseIpv4(text) !== undefined, IP_ADDRESS),
 ).register(controls, { control: 'address' });
 
 export const isAdmin = ({ caller }: ApiCall): boolean => caller.kind === 'user' && caller.isAdmin;
@@ -161,10 +153,6 @@ export const refuseSubnet = (view: NetworkView, field: string, text: string | un
   text === undefined || text === '' || findSubnet(view, text) !== undefined
     ? undefined
     : refuseField(field, noSubnetText(text.slice(0, SHOWN_MAX)));
-
-export function addressOf(field: string, text: string): Ipv4 | Refusal {
-  return parseIpv4(text) ?? refuseField(field, ADDRESS);
-}
 
 /** A change of one object. Without `nextId`, one that is added has taken one new id. */
 export const changeOf = (

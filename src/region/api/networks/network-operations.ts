@@ -15,7 +15,6 @@ import {
   maskOf,
   networkOf,
   parseIpv4,
-  parseMac,
   prefixOf,
 } from '../../../net/address.ts';
 import { interfacesOf } from '../../layout/interfaces.ts';
@@ -30,12 +29,21 @@ import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
 import { newVlan } from '../../networks/reconcile.ts';
 import type { Machine } from '../../records/machine.ts';
 import { type Connection, UNTAGGED_VID, VID_MAX } from '../../records/network-store.ts';
+import { REQUIRED } from '../../records/refusal.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
 import { type Answer, allOf, isRefusal, type Refusal, refuse, refuseField, refuseMachines } from '../call/answer.ts';
-import { type ApiCall, defineOperation, nothing, type Operation, resource, value, values } from '../call/operation.ts';
 import {
-  ADDRESS,
-  addressField,
+  type ApiCall,
+  defineOperation,
+  ipv4Field,
+  macFields,
+  nothing,
+  type Operation,
+  resource,
+  value,
+  values,
+} from '../call/operation.ts';
+import {
   addressOrNone,
   change,
   changeOf,
@@ -71,7 +79,7 @@ const maskField = value(
 const changedNetwork = z.object({
   name: nameField.optional().describe('Its name.'),
   description: noteField.optional().describe('A note for people.'),
-  ip: addressField.optional().describe('Its first address, such as 10.20.0.0.'),
+  ip: ipv4Field.optional().describe('Its first address, such as 10.20.0.0.'),
   netmask: maskField.optional().describe('Such as 255.255.255.0.'),
   default_gateway: addressOrNone.optional().describe('The router given to machines; empty: none.'),
   dns_servers: value(
@@ -94,7 +102,7 @@ const changedNetwork = z.object({
 });
 const newNetwork = changedNetwork.required({ name: true, ip: true, netmask: true });
 type Given = z.output<typeof changedNetwork>;
-const someMacs = z.object({ macs: values(REQUEST_MACS_MAX).describe('Hardware addresses of machines.') });
+const someMacs = z.object({ macs: macFields(REQUEST_MACS_MAX).describe('Hardware addresses of machines.') });
 
 const findNetwork = (view: NetworkView, { name }: ApiCall['path']): SubnetView | undefined =>
   view.subnets.find((one) => oldNetworkName(one) === name);
@@ -172,7 +180,7 @@ function cidrOf({ ip, netmask }: Given, before: SubnetView | undefined): string 
   if (ip === undefined && netmask === undefined) return undefined;
   const mask = netmask === undefined ? undefined : parseIpv4(netmask);
   const found = allOf(
-    (ip === undefined ? before?.network.address : parseIpv4(ip)) ?? refuseField('ip', ADDRESS),
+    (ip === undefined ? before?.network.address : ip) ?? refuseField('ip', REQUIRED),
     (netmask === undefined ? before?.network.prefix : mask === undefined ? undefined : prefixOf(mask)) ??
       refuseField('netmask', NETMASK),
   );
@@ -257,10 +265,9 @@ async function ownersOf(call: ApiCall, macs: readonly MacAddress[]): Promise<Rea
   return new Map(owners.flatMap(([mac, home]) => (typeof home === 'object' ? [[mac, home.systemId] as const] : [])));
 }
 
-async function machinesOf(call: ApiCall, texts: readonly string[]): Promise<ReadonlySet<MacAddress> | Refusal> {
-  const macs = texts.flatMap((text) => parseMac(text) ?? []);
+async function machinesOf(call: ApiCall, macs: readonly MacAddress[]): Promise<ReadonlySet<MacAddress> | Refusal> {
   const owners = await ownersOf(call, macs);
-  const isFit = macs.length === texts.length && macs.length > 0 && macs.every((mac) => owners.has(mac));
+  const isFit = macs.length > 0 && macs.every((mac) => owners.has(mac));
   return isFit ? new Set(macs) : refuseField('macs', 'Give hardware addresses of machines, such as 52:54:00:12:34:56.');
 }
 

@@ -9,7 +9,7 @@
 // 3. Where a rack's file has the cluster interface of the source, the refusal names file and key: its option 121 is written there.
 
 import { z } from 'zod';
-import { formatIpv4, networkContains, parseIpv4 } from '../../../net/address.ts';
+import { formatIpv4, networkContains } from '../../../net/address.ts';
 import { findBar, ownersOf } from '../../networks/address-owners.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import type { WantedChange } from '../../networks/networks.ts';
@@ -17,13 +17,12 @@ import { addressBarText } from '../../networks/range-check.ts';
 import type { ServiceEdit } from '../../networks/served-networks.ts';
 import { withOption } from '../../racks/cluster-interface.ts';
 import type { StaticRoute } from '../../records/network-store.ts';
+import { REQUIRED } from '../../records/refusal.ts';
 import { type Answer, allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
-import { type ApiCall, nothing, type Operation, resource } from '../call/operation.ts';
+import { type ApiCall, ipv4Field, nothing, type Operation, resource } from '../call/operation.ts';
 import { routeJson } from '../json/subnet-json.ts';
 import {
-  ADDRESS,
   absent,
-  addressField,
   change,
   changeOf,
   countField,
@@ -34,7 +33,6 @@ import {
   subnetOutsideText,
   textField,
 } from './network-calls.ts';
-import { routerIn } from './subnet-fields.ts';
 
 const METRIC_MAX = 0xffff_ffff;
 export const ROUTES_OPTION = { code: 121, name: 'classless-static-routes' } as const;
@@ -42,7 +40,7 @@ export const ROUTES_OPTION = { code: 121, name: 'classless-static-routes' } as c
 const changedRoute = z.object({
   source: textField.optional().describe('The subnet of the machines that get the route: its id or network.'),
   destination: textField.optional().describe('The subnet that it leads to: its id or network.'),
-  gateway_ip: addressField.optional().describe('The router, an address of the source.'),
+  gateway_ip: ipv4Field.optional().describe('The router, an address of the source.'),
   metric: countField
     .refine((metric) => metric <= METRIC_MAX, 'Give 0 to 4294967295.')
     .optional()
@@ -69,8 +67,7 @@ function routeOf(view: NetworkView, given: Given, id: number, before: StaticRout
   const found = allOf(
     at('source', before?.sourceId),
     at('destination', before?.destinationId),
-    (given.gateway_ip === undefined ? before?.gateway : parseIpv4(given.gateway_ip)) ??
-      refuseField('gateway_ip', ADDRESS),
+    given.gateway_ip ?? before?.gateway ?? refuseField('gateway_ip', REQUIRED),
   );
   if (isRefusal(found)) return found;
   const [source, destination, gateway] = found;
@@ -139,11 +136,13 @@ function routeChange(
   });
 }
 
+const routerOf = ({ gateway_ip: router }: Given) => router && { low: router, high: router };
+
 const add = (call: ApiCall, given: Given): Promise<Answer> =>
-  change(call, (view) => routeChange(view, given, view.nextId, undefined), routesShown.show, routerIn(given));
+  change(call, (view) => routeChange(view, given, view.nextId, undefined), routesShown.show, routerOf(given));
 
 const amend = (call: ApiCall, given: Given): Promise<Answer> =>
-  routesShown.changeOne(call, (before, view) => routeChange(view, given, before.id, before), routerIn(given));
+  routesShown.changeOne(call, (before, view) => routeChange(view, given, before.id, before), routerOf(given));
 
 const remove = (call: ApiCall): Promise<Answer> =>
   routesShown.changeOne(call, (found, view) => {

@@ -23,9 +23,8 @@ import type { ServiceEdit } from '../../networks/served-networks.ts';
 import { NETWORK_PREFIX_MIN } from '../../records/heartbeat-bounds.ts';
 import { UNTAGGED_VID } from '../../records/network-store.ts';
 import { allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
-import { controls, value } from '../call/operation.ts';
+import { controls, IP_ADDRESS, value } from '../call/operation.ts';
 import {
-  ADDRESS,
   addressOrNone,
   CIDR,
   countField,
@@ -224,7 +223,7 @@ function vlanIn(view: NetworkView, given: GivenSubnet): number | undefined | Ref
 
 function gatewayIn({ gateway_ip: text }: GivenSubnet): Ipv4 | null | undefined | Refusal {
   if (text === undefined) return undefined;
-  return text === '' ? null : (parseIpv4(text) ?? refuseField('gateway_ip', ADDRESS));
+  return text === '' ? null : (parseIpv4(text) ?? refuseField('gateway_ip', IP_ADDRESS));
 }
 
 export function serviceOf(before: SubnetView, given: GivenSubnet, wanted: WantedSubnet): readonly ServiceEdit[] {

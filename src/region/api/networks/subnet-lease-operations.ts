@@ -4,11 +4,11 @@
 // 2. The rack's own report of the change follows, and changes what the lists of addresses show.
 
 import { z } from 'zod';
-import { formatIpv4, networkContains, parseIpv4 } from '../../../net/address.ts';
+import { formatIpv4, type Ipv4, networkContains } from '../../../net/address.ts';
 import type { LeaseChange } from '../../records/rack-request.ts';
 import { type Answer, EMPTY, refuse, refuseField } from '../call/answer.ts';
-import { type ApiCall, defineOperation, eventBy, type Operation } from '../call/operation.ts';
-import { addressField, findSubnet, look, subnetOutsideText } from './network-calls.ts';
+import { type ApiCall, defineOperation, eventBy, ipv4Field, type Operation } from '../call/operation.ts';
+import { findSubnet, look, subnetOutsideText } from './network-calls.ts';
 import { noSubnet } from './subnet-operations.ts';
 
 /** Why no rack made the change; names are those of racks. */
@@ -22,14 +22,12 @@ const notChanged = {
   clear: (ip: string) => `${ip} is not set aside.`,
 };
 
-async function changeLease(call: ApiCall, kind: LeaseChange['kind'], ip: string): Promise<Answer> {
+async function changeLease(call: ApiCall, kind: LeaseChange['kind'], address: Ipv4): Promise<Answer> {
   const { region, path } = call;
   const found = findSubnet(await look(call), path.id ?? '');
   if (found === undefined) return noSubnet(path);
   const { subnet, network, served } = found;
-  const address = parseIpv4(ip);
-  if (address === undefined || !networkContains(network, address))
-    return refuseField('ip', subnetOutsideText(subnet.cidr));
+  if (!networkContains(network, address)) return refuseField('ip', subnetOutsideText(subnet.cidr));
   const racks = new Map(served.map(({ rack, rackName }) => [rack, rackName]));
   if (racks.size === 0) return refuseField('ip', notChanged.unserved(subnet.cidr));
   const asked = [...racks].map(async ([rack, name]) => ({
@@ -65,7 +63,7 @@ export const SUBNET_LEASE_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...common,
     op: 'end_lease',
-    parameters: z.object({ ip: addressField.describe('The leased address.') }),
+    parameters: z.object({ ip: ipv4Field.describe('The leased address.') }),
     doc:
       'End a running lease, for example of a machine that is gone. The address is free at once, unless a machine or a reservation has it; a client that still uses it and asks again ' +
       'keeps it, unless another client has it by then. Not idempotent: a lease that has ended is not found.',
@@ -74,7 +72,7 @@ export const SUBNET_LEASE_OPERATIONS: readonly Operation[] = [
   defineOperation({
     ...common,
     op: 'clear_declined',
-    parameters: z.object({ ip: addressField.describe('The address.') }),
+    parameters: z.object({ ip: ipv4Field.describe('The address.') }),
     doc:
       'Return an address to its range that was set aside, because a client or a probe found a host using it. The rack probes it before it ' +
       'offers it. Not idempotent: an address that is not set aside is not found.',

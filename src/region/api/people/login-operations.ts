@@ -11,30 +11,28 @@ import {
 } from '../../life/logins.ts';
 import type { Machine } from '../../records/machine.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
-import { type Answer, json, refuseField, refuseFor } from '../call/answer.ts';
-import { type ApiCall, flag, isTrue, nothing, type Operation, operation, optionalText } from '../call/operation.ts';
+import { type Answer, json, refuseFor } from '../call/answer.ts';
+import { type ApiCall, flag, isTrue, nothing, type Operation, operation, value } from '../call/operation.ts';
 import { actorOf, comment, machinePaths, ofMachine } from '../machines/machine-calls.ts';
+
+const SECONDS = `Give a whole number of seconds from 1 to ${DEBUG_SECONDS_MAX}.`;
 
 const debugParameters = z.object({
   comment,
-  seconds: optionalText(16, `For how long, 1 to ${DEBUG_SECONDS_MAX}. Default: ${DEBUG_SECONDS}.`),
+  seconds: value(
+    z.string().transform(Number).pipe(z.number(SECONDS).int(SECONDS).min(1, SECONDS).max(DEBUG_SECONDS_MAX, SECONDS)),
+  )
+    .optional()
+    .describe(`For how long, 1 to ${DEBUG_SECONDS_MAX}. Default: ${DEBUG_SECONDS}.`),
   off: flag('True: close it at once.'),
 });
 
-function secondsOf(text: string | undefined) {
-  const seconds = Number(text || DEBUG_SECONDS);
-  const isFit = Number.isInteger(seconds) && seconds >= 1 && seconds <= DEBUG_SECONDS_MAX;
-  return isFit ? seconds : refuseField('seconds', `Give a whole number of seconds from 1 to ${DEBUG_SECONDS_MAX}.`);
-}
-
 async function debugLogin(call: ApiCall, machine: Machine, given: z.output<typeof debugParameters>): Promise<Answer> {
   const { region } = call;
-  const seconds = secondsOf(given.seconds);
-  if (typeof seconds !== 'number') return seconds;
   const by = actorOf(call, given.comment);
   const refusal = isTrue(given.off)
     ? await closeDebugLogin(region, machine, by)
-    : await openDebugLogin(region, machine, by, seconds);
+    : await openDebugLogin(region, machine, by, given.seconds ?? DEBUG_SECONDS);
   return refusal === undefined ? await listLogins(call, {}) : refuseFor([refusal]);
 }
 

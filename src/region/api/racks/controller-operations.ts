@@ -6,7 +6,7 @@
 
 import { z } from 'zod';
 import { cleanNote } from '../../records/text-json.ts';
-import { controls, defineOperation, nothing, type Operation, optionalText, value, values } from '../call/operation.ts';
+import { controls, defineOperation, macFields, nothing, type Operation, optionalText, value, values } from '../call/operation.ts';
 
 const NAMED_MAX = 500;
 const DESCRIPTION_MAX = 1000;
@@ -50,7 +50,7 @@ const filter = z.object({
   domain: values(NAMED_MAX).optional().describe('Only those in these domains.'),
   zone: values(NAMED_MAX).optional().describe('Only those in these zones.'),
   pool: values(NAMED_MAX).optional().describe('None: only machines are in pools.'),
-  mac_address: values(NAMED_MAX).optional().describe('Only those with these hardware addresses.'),
+  mac_address: macFields(NAMED_MAX).optional().describe('Only those with these hardware addresses.'),
   agent_name: values(NAMED_MAX).optional().describe('None: only machines are allocated.'),
 });
 const listing = { method: 'GET', access: 'user', parameters: filter } as const;
