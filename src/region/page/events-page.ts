@@ -1,10 +1,8 @@
 // All events at /MAAS/events/: by level, kind, machine, rack, user, time and text; in pages, at a moment, live, and as a file.
 //
 // 1. A page searches at most PIECES_MAX pieces of the log, as one of the region's bounded searches; a link searches on from there.
-// 2. `at` names an event by its id: the page begins with the events shortly after it. Ids increase in the order of storing, so they also
-//    divide the log into pages.
-// 3. The newest page is live if its search was short. A page in the past never changes.
-// 4. The text of an event may come from any host: a cell of the CSV never begins a formula.
+// 2. The newest page is live if its search was short. A page in the past never changes.
+// 3. The text of an event may come from any host: a cell of the CSV never begins a formula.
 
 import { type Html, html, nothing } from '../../html.ts';
 import { parseMac } from '../../net/address.ts';
@@ -13,55 +11,43 @@ import { EXAMINED_IDS, type FoundEvents, searchEvents } from '../api/site/event-
 import { shownTo } from '../records/events.ts';
 import type { EventFilter, MachineFilter } from '../records/filters.ts';
 import { EVENT_TYPES, isEventType, type MachineEvent } from '../records/machine-event.ts';
+import {
+  type EventChoice,
+  eventChoiceIn,
+  hasText,
+  LEVELS,
+  levelSelect,
+  logLink,
+  queryOf,
+  SHOWN_MAX,
+} from './event-choice.ts';
 import { EVENTS_PATH, eventItem, rackOf } from './events-part.ts';
 import { filterSelect } from './forms.ts';
 import { pageOf } from './parts.ts';
-import { eventText } from './values.ts';
-import { type DownloadDefinition, type PageDefinition, queryNumber, queryValue, type View } from './view.ts';
+import { type DownloadDefinition, type PageDefinition, queryValue, type View } from './view.ts';
 import { words } from './words.ts';
 
-const SHOWN_MAX = 100;
 const EXPORTED_MAX = 10_000;
 /** The pieces that one page searches. */
 const PIECES_MAX = 100;
 /** After so many ids that were examined in vain, a page that refreshes itself would cost too much. */
 const LIVE_IDS_MAX = 10 * EXAMINED_IDS;
-/** Ids after the event that `at` names: what followed at once is shown, too, and the event is on the page. */
-const AFTER_MOMENT = SHOWN_MAX / 2;
-
-const LEVELS = {
-  important: { isQuiet: true },
-  all: {},
-  warning: { level: 'warning' },
-  error: { level: 'error' },
-  audit: { level: 'audit' },
-} as const satisfies Readonly<Record<string, Pick<EventFilter, 'level' | 'isQuiet'>>>;
-type Level = keyof typeof LEVELS;
-const isLevel = (name: string): name is Level => Object.hasOwn(LEVELS, name);
-
-/** The fields of the form besides the level; empty: any. */
-const FIELDS = ['q', 'kind', 'machine', 'rack', 'user', 'since', 'until'] as const;
+/** The fields of the form besides the level and the text; empty: any. */
+const FIELDS = ['kind', 'machine', 'rack', 'user', 'since', 'until'] as const;
 type Field = (typeof FIELDS)[number];
 
-interface Choice extends Readonly<Record<Field, string>> {
-  readonly level: Level;
-  readonly before: number | undefined;
-}
+interface Choice extends EventChoice, Readonly<Record<Field, string>> {}
 
 function choiceIn(view: View): Choice {
-  const at = queryNumber(view, 'at');
-  const level = queryValue(view, 'level');
   const of = (name: Field) => queryValue(view, name).trim();
   return {
-    q: of('q'),
+    ...eventChoiceIn(view),
     kind: isEventType(of('kind')) ? of('kind') : '',
     machine: of('machine'),
     rack: of('rack'),
     user: of('user'),
     since: timeOf(of('since')) === undefined ? '' : of('since'),
     until: timeOf(of('until')) === undefined ? '' : of('until'),
-    level: isLevel(level) ? level : at === undefined ? 'important' : 'all',
-    before: queryNumber(view, 'before') ?? (at === undefined ? undefined : at + AFTER_MOMENT),
   };
 }
 
@@ -71,17 +57,11 @@ function timeOf(text: string): number | undefined {
   return Number.isNaN(at) ? undefined : at;
 }
 
-const isNarrowed = (choice: Choice) => choice.level !== 'important' || FIELDS.some((name) => choice[name] !== '');
+const hasMore = (choice: Choice) => FIELDS.some((name) => choice[name] !== '');
+const isNarrowed = (choice: Choice) => choice.level !== 'important' || choice.q !== '' || hasMore(choice);
 
-/** The parameters of a URL with this choice. */
-function queryOf(choice: Choice, more: Readonly<Record<string, string>> = {}): string {
-  const query = new URLSearchParams();
-  if (choice.level !== 'important') query.set('level', choice.level);
-  for (const name of FIELDS) if (choice[name] !== '') query.set(name, choice[name]);
-  if (choice.before !== undefined) query.set('before', String(choice.before));
-  for (const [name, value] of Object.entries(more)) query.set(name, value);
-  return query.size === 0 ? '' : `?${query}`;
-}
+const linkTo = (choice: Choice, more = {}) =>
+  queryOf(choice, { ...Object.fromEntries(FIELDS.map((name) => [name, choice[name]])), ...more });
 
 /** A machine by its system id, its hardware address, or its name with or without a domain. */
 async function machinesCalled(view: View, name: string): Promise<MachineFilter | undefined> {
@@ -97,16 +77,11 @@ async function machinesCalled(view: View, name: string): Promise<MachineFilter |
 function examinationOf(view: View, { q, kind, rack }: Choice) {
   if (q === '' && kind === '' && rack === '') return undefined;
   const ownRack = ownRackOf(view);
-  const text = q.toLowerCase();
-  const hasText = (event: MachineEvent) =>
-    [eventText(event), words.values.eventType(event.type), event.username, event.hostname, event.kind, event.rack].some(
-      (one) => one?.toLowerCase().includes(text) === true,
-    );
   const title = isEventType(kind) ? EVENT_TYPES[kind].title : undefined;
   const isWanted = (event: MachineEvent) =>
     (title === undefined || EVENT_TYPES[event.type].title === title) &&
     (rack === '' || rackOf(event, ownRack) === rack) &&
-    (text === '' || hasText(shownTo(view.viewer)(event)));
+    (q === '' || hasText(shownTo(view.viewer)(event), q));
   return { isWanted };
 }
 
@@ -140,23 +115,19 @@ const KINDS = [...new Map(Object.entries(EVENT_TYPES).map(([type, { title }]) =>
 );
 
 function filtersOf(view: View, choice: Choice): Html {
-  const { filters, levels } = words.events;
-  const field = (name: Field, label: string, hint: string) =>
+  const { filters } = words.events;
+  const field = (name: Field | 'q', label: string, hint: string) =>
     html`<input type="search" name="${name}" value="${choice[name]}" placeholder="${hint}" aria-label="${label}">`;
   const time = (name: Field, label: string) =>
     html`<label class="small">${label} <input type="datetime-local" name="${name}" value="${choice[name].slice(0, 16)}"></label>`;
   const kinds = KINDS.map((type) => [type, words.values.eventType(type)] as const);
   const racks = view.region.racks.list().map(({ name }) => [name, name] as const);
-  const more = (['kind', 'machine', 'rack', 'user', 'since', 'until'] as const).some((name) => choice[name] !== '');
-  const level = Object.keys(LEVELS)
-    .filter(isLevel)
-    .map((name) => [name, levels[name]] as const);
   return html`
     <form id="filters" class="filters" method="get" action="${EVENTS_PATH}" role="search">
-    ${field('q', filters.text, filters.textHint)}${filterSelect('level', filters.level, level, choice.level)}
+    ${field('q', filters.text, filters.textHint)}${levelSelect(choice.level)}
     <button class="button plain">${filters.show}</button>
     ${isNarrowed(choice) ? html`<a href="${EVENTS_PATH}">${filters.clear}</a>` : nothing}
-    <details id="more-filters" class="more"${more ? html` open` : nothing}><summary>${filters.more}</summary><div class="filters">
+    <details id="more-filters" class="more"${hasMore(choice) ? html` open` : nothing}><summary>${filters.more}</summary><div class="filters">
     ${filterSelect('kind', filters.kind, [['', filters.anyKind], ...kinds.toSorted(([, a], [, b]) => a.localeCompare(b, words.frame.language))], choice.kind)}
     ${filterSelect('rack', filters.rack, [['', filters.anyRack], ...racks], choice.rack)}
     ${field('machine', filters.machine, filters.machineHint)}${field('user', filters.user, filters.userHint)}
@@ -180,7 +151,7 @@ function listOf(view: View, choice: Choice, found: FoundEvents | undefined): Htm
 function linksOf(choice: Choice, found: FoundEvents | undefined): readonly Html[] {
   const labels = words.events;
   const link = (before: number | undefined, text: string) =>
-    html`<a class="button plain" href="${EVENTS_PATH}${queryOf({ ...choice, before })}">${text}</a>`;
+    logLink(`${EVENTS_PATH}${linkTo({ ...choice, before })}`, text);
   return [
     ...(choice.before === undefined ? [] : [link(undefined, labels.newest)]),
     ...(found?.next === undefined
@@ -201,7 +172,7 @@ async function render(view: View): Promise<Html> {
   const newest = (await view.region.store.eventRange()).newest;
   const files = (['csv', 'json'] as const).map(
     (format) =>
-      html`<a class="button plain small-button" href="${EXPORT_PATH}${queryOf(choice, { format })}">${words.events.export[format]}</a>`,
+      html`<a class="button plain small-button" href="${EXPORT_PATH}${linkTo(choice, { format })}">${words.events.export[format]}</a>`,
   );
   return pageOf(view, {
     title: words.events.title,

@@ -1537,21 +1537,7 @@ const PRESEED = {
   hasUserData: text('{size}, given with its deployment. It is not shown, because it may contain secrets.'),
 };
 
-const MACHINE_EVENTS = {
-  levels: {
-    important: 'What matters',
-    all: 'The full log',
-    warning: 'Warnings and errors',
-    audit: 'What people did',
-  },
-  search: 'Search the log',
-  level: 'Level',
-  show: 'Show',
-  newest: 'Newest',
-  older: 'Older',
-  full: 'The full log',
-  noMatch: 'No event matches.',
-};
+const MACHINE_EVENTS = { search: 'Search the log' };
 
 const EVENTS = {
   title: 'Events',

@@ -135,13 +135,13 @@ test('the log shows what matters at first; a level, a search and a moment choose
     assert.doesNotMatch(full, /step 50\./);
     const older = /before=(\d+)/.exec(full)?.[1] ?? assert.fail('no link to older events');
     assert.match(await logOf(region, systemId, { level: 'all', before: older }), /step 50\./);
-    const found = await logOf(region, systemId, { level: 'all', search: 'STEP 7.' });
+    const found = await logOf(region, systemId, { level: 'all', q: 'STEP 7.' });
     assert.match(found, /step 7\./);
     assert.doesNotMatch(found, /step 8\./);
     const moment = /<li id="e(\d+)">(?:(?!<li ).)*step 7\./.exec(found)?.[1] ?? assert.fail('no anchor');
     assert.match(await logOf(region, systemId, { at: moment }), new RegExp(`<li id="e${moment}">`));
     assert.match(await logOf(region, systemId, { level: 'warning' }), /Lost &lt;img/);
-    assert.match(await logOf(region, systemId, { level: ATTACK, search: ATTACK }), /value="&lt;img/);
+    assert.match(await logOf(region, systemId, { level: ATTACK, q: ATTACK }), /value="&lt;img/);
   }));
 
 test('a machine has a page under its system id and each of its hardware addresses; unknown names have none', () =>
