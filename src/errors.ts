@@ -78,6 +78,17 @@ export function assertOutside(error: unknown): void {
 export const isStoreUnavailable = (error: unknown): error is RackError =>
   error instanceof RackError && error.code === 'store-unavailable';
 
+/** Runs work that is tried again later, or that may be lost. @returns false if the store is unavailable @throws any other error */
+export async function reachesStore(work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    if (isStoreUnavailable(error)) return false;
+    throw error;
+  }
+}
+
 /** The compiler refuses a missing case; at run time it is our bug. */
 export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`);

@@ -13,7 +13,7 @@
 // 2. Wall time is the store's, so that the processes of several hosts agree on deadlines.
 
 import type { Clock, Timer } from '../clock.ts';
-import { isStoreUnavailable } from '../errors.ts';
+import { reachesStore } from '../errors.ts';
 import type { DutyHolder, DutyStore } from '../region/records/duty-store.ts';
 
 /** The renewal interval, and how long duties last without renewal, in milliseconds. */
@@ -44,7 +44,7 @@ export class Duties {
   readonly #parts: DutiesParts;
   #holder: DutyHolder | undefined;
   #timer: Timer | undefined;
-  #asking: Promise<void> = Promise.resolve();
+  #asking: Promise<unknown> = Promise.resolve();
   #isClosed = false;
   /** The time until which no other process can have taken the duties. */
   #heldUntil = 0;
@@ -109,7 +109,7 @@ export class Duties {
     this.#isClosed = true;
     this.#timer?.cancel();
     await this.#asking;
-    if (this.areHeld) await unlessUnavailable(() => this.#parts.store.leave());
+    if (this.areHeld) await reachesStore(() => this.#parts.store.leave());
   }
 
   #become(holder: DutyHolder): void {
@@ -121,8 +121,8 @@ export class Duties {
     if (!holder.isHere && before?.isHere === true) onLost();
   }
 
-  #ask(): Promise<void> {
-    return unlessUnavailable(async () => {
+  #ask(): Promise<unknown> {
+    return reachesStore(async () => {
       // The store's term began later than this.
       const askedAt = this.#parts.clock.now();
       const holder = await this.#parts.store.hold(HELD_MS);
@@ -131,13 +131,5 @@ export class Duties {
       this.#become(holder);
       await this.readTime();
     });
-  }
-}
-
-async function unlessUnavailable(work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    if (!isStoreUnavailable(error)) throw error;
   }
 }

@@ -7,7 +7,7 @@
 //    nor anything once another process has the duties. That process finds out what happened, and reports it.
 
 import type { Clock } from '../clock.ts';
-import { isStoreUnavailable } from '../errors.ts';
+import { reachesStore } from '../errors.ts';
 import type { PowerLedger } from '../power/ledger.ts';
 import type { EndedCommand } from '../power/switchboard.ts';
 import type { MachineLife } from '../region/life/machine-life.ts';
@@ -105,16 +105,5 @@ export class PowerReports {
   /** @returns false if another process has found another end, and reports that */
   #keep({ id, outcome }: EndedCommand): Promise<boolean> {
     return this.#parts.ledger.end(id, outcome, this.#parts.clock.wallTimeMs());
-  }
-}
-
-/** Runs work that uses the store. @returns false if the store is unavailable */
-export async function reachesStore(work: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await work();
-    return true;
-  } catch (error) {
-    if (isStoreUnavailable(error)) return false;
-    throw error;
   }
 }

@@ -12,6 +12,7 @@
 // 5. A machine is started once its racks know its state, or HOLD_MS_MAX later (`power-hold.ts`).
 
 import { type Clock, type Timer, within } from '../clock.ts';
+import { reachesStore } from '../errors.ts';
 import type { PowerDetail } from '../power/detail.ts';
 import type { PowerDriver } from '../power/driver.ts';
 import { POWER_DRIVERS } from '../power/drivers.ts';
@@ -30,7 +31,7 @@ import type { RegionStore } from '../region/records/store.ts';
 import { InterruptedCommands } from './interrupted-commands.ts';
 import { BY_HAND, commandOf, problemsOf } from './power-commands.ts';
 import { PowerHold, type PowerHoldParts } from './power-hold.ts';
-import { PowerReports, reachesStore } from './power-reports.ts';
+import { PowerReports } from './power-reports.ts';
 import { PowerViews } from './power-views.ts';
 
 // The SSH key with which this process reaches hypervisors: the region's, with a copy as a file in the state directory.

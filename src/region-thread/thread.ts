@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { newUuid, systemClock } from '../clock.ts';
 import { keepCompiledCode } from '../compiled-code.ts';
-import { errorText, isStoreUnavailable, RackError, unreachable } from '../errors.ts';
+import { errorText, RackError, reachesStore, unreachable } from '../errors.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RegionApi } from '../region/http/listening.ts';
@@ -162,12 +162,8 @@ function end(close: () => Promise<void>): void {
 
 /** Stores the rack's description; repeats while the store is unavailable. */
 async function greet(rack: RackDescription, region: Region): Promise<void> {
-  try {
-    await region.racks.putOwn(rack);
-  } catch (error) {
-    if (!isStoreUnavailable(error)) throw error;
-    systemClock.schedule(STORE_RETRY_MS, () => inOrder(() => greet(rack, region)));
-  }
+  if (await reachesStore(() => region.racks.putOwn(rack))) return;
+  systemClock.schedule(STORE_RETRY_MS, () => inOrder(() => greet(rack, region)));
 }
 
 function listenAsConfigured(next: RegionConfig, api: RegionApi): void {
@@ -183,18 +179,15 @@ function listenAsConfigured(next: RegionConfig, api: RegionApi): void {
 async function store(events: readonly UplinkEvent[], region: Region, source: string): Promise<void> {
   const last = events.at(-1);
   if (last === undefined) return;
-  try {
+  const isStored = await reachesStore(async () => {
     for (let from = 0; from < events.length; from += STORED_AT_ONCE) {
       if (from > 0) await nextTurn();
       // What is stored already is skipped when the batch comes again.
       await region.observe(events.slice(from, from + STORED_AT_ONCE), source);
     }
-  } catch (error) {
-    if (!isStoreUnavailable(error)) throw error;
-    systemClock.schedule(STORE_RETRY_MS, () => inOrder(() => store(events, region, source)));
-    return;
-  }
-  send({ kind: 'stored', sequence: last.sequence });
+  });
+  if (isStored) send({ kind: 'stored', sequence: last.sequence });
+  else systemClock.schedule(STORE_RETRY_MS, () => inOrder(() => store(events, region, source)));
 }
 
 /** Why the region cannot start. A bug has no code. */

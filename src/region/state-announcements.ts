@@ -5,7 +5,7 @@
 //    them, at the latest after FOREIGN_CHANGE_MS.
 
 import type { Clock } from '../clock.ts';
-import { isStoreUnavailable } from '../errors.ts';
+import { reachesStore } from '../errors.ts';
 import type { DesiredState } from '../machines/machine.ts';
 
 /** Changes within this time reach racks together. */
@@ -122,10 +122,9 @@ export class StateAnnouncements {
   /** Runs what is tried again later anyway: an unavailable store is not a failure of it. */
   async #unlessUnavailable(work: () => Promise<void>): Promise<void> {
     try {
-      await work();
+      await reachesStore(work);
     } catch (error) {
-      const isForNow = isStoreUnavailable(error);
-      if (!isForNow && !this.#isClosed) throw error;
+      if (!this.#isClosed) throw error;
     }
   }
 }

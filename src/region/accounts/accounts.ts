@@ -11,7 +11,7 @@ import { createHash, scrypt, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
 import type { Clock } from '../../clock.ts';
-import { isStoreUnavailable, RackError } from '../../errors.ts';
+import { RackError, reachesStore } from '../../errors.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import type { ApiKey, OwnedKey } from '../records/account-store.ts';
 import { digestOf } from '../records/digest.ts';
@@ -279,10 +279,5 @@ export async function findApiKey(
 export const wasUsed = ({ usedMs, createdMs }: Pick<ApiKey, 'usedMs' | 'createdMs'>): boolean => usedMs !== createdMs;
 
 /** The time of use only decides which key to remove first, so a full disk must not make requests fail. */
-async function markUsed(store: RegionStore, key: ApiKey, nowMs: number) {
-  try {
-    await store.accounts.markKeyUsed(key.tokenKey, nowMs);
-  } catch (error) {
-    if (!isStoreUnavailable(error)) throw error;
-  }
-}
+const markUsed = (store: RegionStore, key: ApiKey, nowMs: number) =>
+  reachesStore(() => store.accounts.markKeyUsed(key.tokenKey, nowMs));

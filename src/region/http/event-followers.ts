@@ -9,7 +9,7 @@
 // 5. A follower whose key or account is removed gets no event that is logged more than RIGHTS_MS later.
 
 import type { Instant, Timer } from '../../clock.ts';
-import { isStoreUnavailable } from '../../errors.ts';
+import { reachesStore } from '../../errors.ts';
 import { FairShares } from '../../net/shares/fair-shares.ts';
 import type { EventFollowing } from '../api/call/answer.ts';
 import { type EventPlace, formatEventPlace, idAt } from '../api/call/event-place.ts';
@@ -119,11 +119,10 @@ export class EventFollowers {
     this.#isLooking = true;
     this.#isAsked = false;
     try {
-      const isBehind = await this.#lookNow();
-      this.#isAsked ||= isBehind;
-    } catch (error) {
-      // The next look tries again.
-      if (!isStoreUnavailable(error)) throw error;
+      await reachesStore(async () => {
+        const isBehind = await this.#lookNow();
+        this.#isAsked ||= isBehind;
+      });
     } finally {
       this.#isLooking = false;
     }

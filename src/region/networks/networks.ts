@@ -14,7 +14,7 @@
 //    again.
 
 import type { Clock } from '../../clock.ts';
-import { isStoreUnavailable } from '../../errors.ts';
+import { reachesStore } from '../../errors.ts';
 import { isSettings, type SettingValue } from '../../machines/settings.ts';
 import { broadcastOf, formatIpv4, type Ipv4Range, parseIpv4, parseNetwork } from '../../net/address.ts';
 import type { RackList } from '../racks/rack-addresses.ts';
@@ -121,16 +121,11 @@ export class Networks {
     const records = await store.networks.list();
     const whole = reconcile(records, ofRacks);
     if (whole.change === undefined) return await this.#keep(records, ofRacks);
-    try {
-      await store.networks.change(
-        (current, nextId) => reconcile(current, ofRacks, nextId).change ?? { result: undefined },
-      );
-    } catch (error) {
-      // The outage is reported, and the next reader tries again.
-      if (!isStoreUnavailable(error)) throw error;
-      return await this.#keep(whole.records, ofRacks);
-    }
-    return await this.#keep(await store.networks.list(), ofRacks);
+    const isStored = await reachesStore(() =>
+      store.networks.change((current, nextId) => reconcile(current, ofRacks, nextId).change ?? { result: undefined }),
+    );
+    // The outage is reported, and the next reader tries again.
+    return await this.#keep(isStored ? await store.networks.list() : whole.records, ofRacks);
   }
 
   get stored(): NetworkRecords {

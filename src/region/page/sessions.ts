@@ -13,7 +13,7 @@
 
 import { createHmac } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
-import { isStoreUnavailable } from '../../errors.ts';
+import { reachesStore } from '../../errors.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
 import { digestOf } from '../records/digest.ts';
 import type { SessionStore, StoredSession } from '../records/session-store.ts';
@@ -96,11 +96,11 @@ export class Sessions {
     const { session, user } = found;
     const nowMs = this.#clock.wallTimeMs();
     if (isOver(session, nowMs) || !isOfPassword(session, user)) {
-      await ifAvailable(this.#store.close(digest));
+      await reachesStore(() => this.#store.close(digest));
       return undefined;
     }
     if (isUse && Math.abs(nowMs - session.usedMs) > USE_STORED_MS) {
-      await ifAvailable(this.#store.note(digest, { usedMs: nowMs }));
+      await reachesStore(() => this.#store.note(digest, { usedMs: nowMs }));
     }
     return { digest, user, csrf: csrfOf(token), notice: session.notice };
   }
@@ -110,7 +110,7 @@ export class Sessions {
   }
 
   async setNotice({ digest }: Session, notice: string): Promise<void> {
-    await ifAvailable(this.#store.note(digest, { notice }));
+    await reachesStore(() => this.#store.note(digest, { notice }));
   }
 }
 
@@ -121,15 +121,6 @@ const isOver = ({ begunMs, usedMs }: StoredSession, nowMs: number) =>
 /** True if the password is the one with which the session began. */
 const isOfPassword = ({ passwordDigest }: StoredSession, { passwordHash }: User) =>
   equalSecrets(digestOf(passwordHash), passwordDigest);
-
-/** Waits for a write, which is lost without an error if the store is unavailable. @throws any other error */
-async function ifAvailable(written: Promise<unknown>) {
-  try {
-    await written;
-  } catch (error) {
-    if (!isStoreUnavailable(error)) throw error;
-  }
-}
 
 export function findCookie(header: string | undefined, name: string): string | undefined {
   for (const part of (header ?? '').split(';', COOKIES_MAX)) {

@@ -8,7 +8,7 @@
 
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Clock } from '../../clock.ts';
-import { isStoreUnavailable } from '../../errors.ts';
+import { reachesStore } from '../../errors.ts';
 import { type Ipv4, type Ipv4Network, networkContains } from '../../net/address.ts';
 import { equalSecrets, findApiKey } from '../accounts/accounts.ts';
 import { digestOf } from '../records/digest.ts';
@@ -199,7 +199,7 @@ export class Racks {
   }
 
   async #read(): Promise<void> {
-    try {
+    await reachesStore(async () => {
       const seen = await this.#store.racks.look(this.#version);
       if (seen === undefined) return;
       this.#list = this.#weigh(seen.racks);
@@ -207,9 +207,7 @@ export class Racks {
       this.#version = seen.version;
       // Another process may have received a rack's acknowledgement.
       this.acknowledgements.reported();
-    } catch (error) {
-      if (!isStoreUnavailable(error)) throw error;
-    }
+    });
   }
 
   /** Decides on all networks again if those of any rack have changed; a mere heartbeat costs nothing. */
