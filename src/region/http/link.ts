@@ -131,7 +131,7 @@ async function answerHeartbeat(region: Region, rack: Rack, body: unknown): Promi
   });
   for (const one of answers) region.racks.requests.answer(rack.uuid, one);
   for (const copy of copies) await region.bootImages.noteDownload({ ...copy, rack: rack.uuid }, rack.name, '');
-  const own = region.racks.list().find(({ isEmbedded }) => isEmbedded);
+  const own = region.racks.own;
   return json({ version: own?.version ?? '', uplink: LINK_VERSION, now: region.clock.wallTimeMs() });
 }
 

@@ -20,7 +20,13 @@ import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../net/add
 import type { EnlistmentDecision } from '../records/decisions.ts';
 import type { EventParams, Happening, ReportIgnored } from '../records/events.ts';
 import type { EnlistmentKnowledge, EnlistmentQuestion } from '../records/knowledge.ts';
-import { isDeviceOfUser, type Machine, type MachineFields, type UntouchedMachine } from '../records/machine.ts';
+import {
+  BLANK_MACHINE,
+  isDeviceOfUser,
+  type Machine,
+  type MachineFields,
+  type UntouchedMachine,
+} from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { RefusalWord } from '../records/refusal.ts';
 import type { ReportRefused } from '../records/report-refusal.ts';
@@ -153,19 +159,17 @@ function decideCreation(
   const { interfaces } = mergeInterfaces(weighed, undefined, effects.foreign, false);
   if (interfaces.length === 0) return { kind: 'refuse', refusal: refuseForeign(found) };
   const fields: MachineFields = {
+    ...BLANK_MACHINE,
     hostname,
     domain: report.domain,
     description: report.description ?? '',
     status: report.isDeployed === true ? 'deployed' : 'new',
     statusSinceMs: terms.atMs,
-    osystem: '',
-    release: '',
     netboot: report.isDeployed !== true,
     owner: report.isDeployed === true ? report.username : undefined,
     powerType: report.powerType,
     powerParameters: report.powerParameters,
     powerIsProposed: (report.username === undefined || report.isOrdinary === true) && report.powerType !== '',
-    powerState: 'unknown',
     vouchedMac: vouched,
     home: vouched === undefined ? undefined : report.address,
     enlistedFrom: report.username === undefined ? report.address : undefined,

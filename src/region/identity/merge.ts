@@ -13,7 +13,7 @@ import type { MergeDecision, SplitDecision } from '../records/decisions.ts';
 import type { Happening, MachineName } from '../records/events.ts';
 import type { NameQuestion, SplitKnowledge } from '../records/knowledge.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
-import type { Machine, MachineFields } from '../records/machine.ts';
+import { BLANK_MACHINE, type Machine, type MachineFields } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import { fieldRefusal, type RefusalWord, refusal } from '../records/refusal.ts';
 import { named } from '../records/report-refusal.ts';
@@ -150,18 +150,10 @@ function newMachineFields(
   return {
     hostname,
     domain: machine.domain,
-    description: '',
-    status: 'new',
-    statusReason: undefined,
+    ...BLANK_MACHINE,
     statusSinceMs: terms.atMs,
     architecture: machine.architecture,
     subarchitecture: machine.subarchitecture,
-    osystem: '',
-    release: '',
-    netboot: true,
-    powerType: '',
-    powerParameters: {},
-    powerState: 'unknown',
     home: machine.home,
     ...(vouched !== undefined && macs.includes(vouched) ? { vouchedMac: vouched } : {}),
     ...(movesHardware

@@ -76,7 +76,7 @@ async function machinesCalled(view: View, name: string): Promise<MachineFilter |
 /** What a query of the store cannot choose; `undefined`: nothing. */
 function examinationOf(view: View, { q, kind, rack }: Choice) {
   if (q === '' && kind === '' && rack === '') return undefined;
-  const ownRack = ownRackOf(view);
+  const ownRack = view.region.racks.own?.name;
   const title = isEventType(kind) ? EVENT_TYPES[kind].title : undefined;
   const isWanted = (event: MachineEvent) =>
     (title === undefined || EVENT_TYPES[event.type].title === title) &&
@@ -84,8 +84,6 @@ function examinationOf(view: View, { q, kind, rack }: Choice) {
     (q === '' || hasText(shownTo(view.viewer)(event), q));
   return { isWanted };
 }
-
-const ownRackOf = ({ region }: View) => region.racks.list().find(({ isEmbedded }) => isEmbedded)?.name;
 
 /** `undefined`: too many searches are running. */
 async function search(view: View, choice: Choice, limit: number): Promise<FoundEvents | undefined> {
@@ -138,7 +136,7 @@ function listOf(view: View, choice: Choice, found: FoundEvents | undefined): Htm
   const { empty, noMatch, notYet, busy } = words.events;
   if (found === undefined) return html`<div class="sheet empty soft" role="alert">${busy}</div>`;
   if (found.events.length > 0) {
-    const ownRack = ownRackOf(view);
+    const ownRack = view.region.racks.own?.name;
     const items = found.events.map((event) => eventItem(event, view.nowMs, ownRack));
     return html`<div class="sheet"><ol class="events">${items}</ol></div>`;
   }
@@ -211,7 +209,7 @@ export const EVENTS_EXPORT: DownloadDefinition = {
   async download(view) {
     const found = await search(view, choiceIn(view), EXPORTED_MAX);
     if (found === undefined) return undefined;
-    const ownRack = ownRackOf(view);
+    const ownRack = view.region.racks.own?.name;
     const events = found.events.map((event) => eventJson(event, ownRack));
     const name = events.length < EXPORTED_MAX ? 'events' : `events-newest-${EXPORTED_MAX}`;
     if (queryValue(view, 'format') === 'json')

@@ -176,7 +176,7 @@ function hostOf({ region }: View, rack: Rack): readonly Finding[] {
   const { checks } = health;
   const { deadLetters = 0 } = rack.pulse ?? {};
   const ahead = Math.abs(clockAhead(region, rack) ?? 0);
-  const own = region.racks.list().find(({ isEmbedded }) => isEmbedded)?.version;
+  const own = region.racks.own?.version;
   const host = region.racks.samplesOf(rack.uuid).at(-1)?.measures.host;
   const { disk } = host ?? {};
   const isTooFull = host?.findings.some(({ check }) => check === 'disk') === true;

@@ -3,7 +3,6 @@
 import { type Html, html } from '../../html.ts';
 import { formatNetwork, type Ipv4Network, networkOf, parseIpv4 } from '../../net/address.ts';
 import type { Rack } from '../records/rack.ts';
-import type { Region } from '../region.ts';
 import { words } from './words.ts';
 
 /** A network in which a rack can offer DHCP: on an interface of its host, or through relay agents. */
@@ -28,9 +27,6 @@ export function hostPlaces({ uuid, name, pulse }: Rack): readonly DhcpPlace[] {
     return [{ rack: uuid, rackName: name, interface: one.interface, ip, network, isOutward: one.isOutward === true }];
   });
 }
-
-export const acceptedRacks = ({ racks }: Pick<Region, 'racks'>): readonly Rack[] =>
-  racks.list().filter(({ state }) => state === 'accepted');
 
 /** The address of the form for a place. @param path of the page that has it */
 export function placePath(path: string, place: DhcpPlace): string {

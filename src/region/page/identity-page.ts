@@ -10,7 +10,6 @@ import { doubtWords } from '../records/events.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Conflict } from '../records/store.ts';
 import { type Choice, formOf, hiddenField } from './forms.ts';
-import { acceptedRacks } from './host-places.ts';
 import { machinePath } from './machine-actions.ts';
 import { controlsOf, type FormOptions, valuesOf } from './operation-form.ts';
 import { cell, pageOf } from './parts.ts';
@@ -75,7 +74,7 @@ function formsFor(
   machine: Machine,
 ): readonly (readonly [keyof typeof words.identity.forms, FormOptions])[] {
   const macs = machine.interfaces.map(({ mac }): Choice => [formatMac(mac), formatMac(mac)]);
-  const racks = acceptedRacks(region).map(({ uuid, name }): Choice => [uuid, name]);
+  const racks = region.racks.accepted().map(({ uuid, name }): Choice => [uuid, name]);
   return [
     ['merge', {}],
     ...(macs.length > 1 ? [['split', { choices: { mac_addresses: macs } }] as const] : []),

@@ -37,7 +37,7 @@ import {
   radioField,
   textField,
 } from './forms.ts';
-import { acceptedRacks, type DhcpPlace, hostPlaces, placeLink, placePath } from './host-places.ts';
+import { type DhcpPlace, hostPlaces, placeLink, placePath } from './host-places.ts';
 import { interfacePath, NETWORKS_PATH, subnetPath } from './networks-page.ts';
 import { optionRows, sentOptions } from './option-rows.ts';
 import { cell, pageOf, seeFaults } from './parts.ts';
@@ -152,7 +152,7 @@ function sentFields(view: View, fields: readonly (readonly [FieldName, FieldKind
 
 /** The racks to choose from: the one that the query names, or all. */
 function wantedRacks(view: View): readonly Rack[] {
-  const racks = acceptedRacks(view.region);
+  const racks = view.region.racks.accepted();
   const wanted = racks.filter(({ uuid }) => uuid === queryValue(view, 'rack'));
   return wanted.length === 0 ? racks : wanted;
 }
@@ -176,7 +176,7 @@ function chosenPlace(view: View, networks: NetworkView): DhcpPlace | undefined {
   const subnet = wantedSubnet(view, networks);
   const [only, ...others] = subnet === undefined ? [] : placesIn(view, subnet);
   if (only !== undefined && others.length === 0) return only;
-  const rack = acceptedRacks(view.region).find(({ uuid }) => uuid === queryValue(view, 'rack'));
+  const rack = view.region.racks.accepted().find(({ uuid }) => uuid === queryValue(view, 'rack'));
   if (rack === undefined) return undefined;
   const address = queryValue(view, 'address');
   if (address === '') {
@@ -572,7 +572,7 @@ async function renderAll(view: View): Promise<Html> {
   const own = region.config().ownRack;
   const racks = new Map([
     ...(own === undefined ? [] : [[own.uuid, own.name] as const]),
-    ...acceptedRacks(view.region).map(({ uuid, name }) => [uuid, name] as const),
+    ...view.region.racks.accepted().map(({ uuid, name }) => [uuid, name] as const),
   ]);
   const { fields, columns } = words.interfaces;
   const head = [

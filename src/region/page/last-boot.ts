@@ -38,7 +38,7 @@ export function drawBoots(
   events: readonly MachineEvent[],
   max = Number.POSITIVE_INFINITY,
 ): readonly DrawnBoot[] {
-  const ownRack = region.racks.list().find(({ isEmbedded }) => isEmbedded)?.name ?? '';
+  const ownRack = region.racks.own?.name ?? '';
   const shown = events.map(shownTo(viewer));
   const drawn: DrawnBoot[] = [];
   for (const [index, boot] of bootsOf(shown).entries()) {

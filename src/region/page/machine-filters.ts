@@ -42,14 +42,11 @@ export function countsOf(counts: ReadonlyMap<MachineStatus, number>, query: Mach
   return html`<ul class="counts">${items}</ul>`;
 }
 
-export const acceptedRacks = (region: Region): readonly string[] =>
-  region.racks.list().flatMap(({ state, name }) => (state === 'accepted' ? [name] : []));
-
 /** How many machines have each value of each facet. */
 function countFacets(region: Region, machines: readonly IndexedMachine[]): ReadonlyMap<Facet, Map<string, number>> {
   const where = whereabouts(region);
   const found = new Map(FACETS.map((facet) => [facet, new Map<string, number>()]));
-  for (const rack of acceptedRacks(region)) found.get('rack')?.set(rack, 0);
+  for (const { name } of region.racks.accepted()) found.get('rack')?.set(name, 0);
   for (const machine of machines)
     for (const [facet, counts] of found)
       for (const value of valuesOf(machine, facet, where)) counts.set(value, (counts.get(value) ?? 0) + 1);

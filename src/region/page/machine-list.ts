@@ -8,7 +8,7 @@ import { whereabouts } from '../life/whereabouts.ts';
 import type { Machine } from '../records/machine.ts';
 import { hiddenField } from './forms.ts';
 import { findFailedBoots, isBooting } from './last-boot.ts';
-import { acceptedRacks, columnsForm, countsOf, filtersOf, pagerOf } from './machine-filters.ts';
+import { columnsForm, countsOf, filtersOf, pagerOf } from './machine-filters.ts';
 import { indexOf } from './machine-index.ts';
 import {
   type Chosen,
@@ -151,7 +151,7 @@ export async function listParts(view: View): Promise<{ readonly title: string; r
   const hasOwners = machines.some(({ owner }) => owner !== undefined);
   const shown: Shown = {
     where: whereabouts(region),
-    hasRacks: acceptedRacks(region).length > 1,
+    hasRacks: region.racks.accepted().length > 1,
     isPicked,
     // Nobody misses the owners of machines that have none.
     columns: !isPicked && !hasOwners ? columns.filter((column) => column !== 'owner') : columns,

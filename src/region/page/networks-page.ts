@@ -13,7 +13,7 @@ import { type NetworkView, type SubnetView, subnetOfAddress, type VlanView } fro
 import type { ServedNetwork } from '../networks/served-networks.ts';
 import type { ClusterInterface } from '../racks/cluster-interface.ts';
 import type { Region } from '../region.ts';
-import { acceptedRacks, hostPlaces, placeLink } from './host-places.ts';
+import { hostPlaces, placeLink } from './host-places.ts';
 import { listingOf } from './listing.ts';
 import { cell, pageOf } from './parts.ts';
 import { ADDRESSES_MAX } from './subnet-addresses.ts';
@@ -206,7 +206,8 @@ function searchedIn(view: NetworkView, { subnet, vlan, served }: SubnetView, wan
 
 /** The networks of racks' hosts that no rack serves. */
 function unservedPart({ region }: View, networks: NetworkView): Html {
-  const found = acceptedRacks(region)
+  const found = region.racks
+    .accepted()
     .flatMap(hostPlaces)
     .filter(({ ip }) => {
       const address = parseIpv4(ip);

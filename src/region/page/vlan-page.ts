@@ -38,9 +38,7 @@ async function fieldsOf({ region }: View): Promise<FormOptions> {
 
 /** Accepted racks, which can offer DHCP. */
 const rackChoices = ({ region }: View): readonly Choice[] =>
-  region.racks
-    .list()
-    .flatMap(({ uuid, name, state }): readonly Choice[] => (state === 'accepted' ? [[uuid, name]] : []));
+  region.racks.accepted().map(({ uuid, name }) => [uuid, name]);
 
 function servicePart(view: View, vlan: VlanView, hasSubnets: boolean): Html {
   const { vlans } = words.networkObjects;

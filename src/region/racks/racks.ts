@@ -188,6 +188,15 @@ export class Racks {
     return this.#list;
   }
 
+  accepted(): readonly Rack[] {
+    return this.#list.filter(isAccepted);
+  }
+
+  /** The rack in the region's process. */
+  get own(): Rack | undefined {
+    return this.#list.find(({ isEmbedded }) => isEmbedded);
+  }
+
   /** Counts the changes of the believed networks that this process has seen. */
   get networksVersion(): number {
     return this.#networksVersion;
@@ -393,8 +402,7 @@ export class Racks {
 
   /** The measures of the rack in this process. */
   measuredOwn(measures: RackMeasures): void {
-    const own = this.#list.find(({ isEmbedded }) => isEmbedded);
-    if (own !== undefined) this.#measured(own.uuid, measures);
+    if (this.own !== undefined) this.#measured(this.own.uuid, measures);
   }
 
   #measured(uuid: string, measures: RackMeasures): void {

@@ -42,6 +42,18 @@ export interface MachineInterface {
 }
 
 /** Commands, edits and the machine's own report change them. */
+/** What a machine has that is found or split off. */
+export const BLANK_MACHINE = {
+  description: '',
+  status: 'new',
+  osystem: '',
+  release: '',
+  netboot: true,
+  powerType: '',
+  powerParameters: {},
+  powerState: 'unknown',
+} as const satisfies Partial<MachineFields>;
+
 export interface MachineFields {
   readonly hostname: string;
   readonly domain: string;

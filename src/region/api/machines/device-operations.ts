@@ -16,7 +16,7 @@ import { chooseNames } from '../../identity/hostname.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import type { EnlistmentDecision } from '../../records/decisions.ts';
 import type { EnlistmentKnowledge, EnlistmentQuestion, NamedHost } from '../../records/knowledge.ts';
-import { DEVICES_MAX, type Machine, type MachineFields } from '../../records/machine.ts';
+import { BLANK_MACHINE, DEVICES_MAX, type Machine, type MachineFields } from '../../records/machine.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
 import { fieldRefusal, type RefusalWord } from '../../records/refusal.ts';
 import { hostnameTakenText, machineExistsText } from '../../records/report-refusal.ts';
@@ -171,6 +171,7 @@ const fieldsOf = (
   { description: note }: { readonly description?: string | undefined },
   atMs: number,
 ): MachineFields => ({
+  ...BLANK_MACHINE,
   hostname,
   description: '',
   ...readDescription(note),
@@ -183,11 +184,6 @@ const fieldsOf = (
   addedBy: call.caller.kind === 'user' && !call.caller.isAdmin ? call.caller.username : undefined,
   architecture: 'amd64',
   subarchitecture: 'generic',
-  osystem: '',
-  release: '',
-  powerType: '',
-  powerParameters: {},
-  powerState: 'unknown',
 });
 
 /** The answer with a device. */

@@ -3,6 +3,7 @@
 import { basisReader, type Whereabouts, whereabouts } from '../../life/whereabouts.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import type { Machine } from '../../records/machine.ts';
+import { machineChunks } from '../../records/machine-chunks.ts';
 import type { StampedMachines } from '../../records/store.ts';
 import type { Region } from '../../region.ts';
 import type { Answer } from '../call/answer.ts';
@@ -33,13 +34,9 @@ async function* shown(
   filter: MachineFilter,
   isWanted: IsWanted = () => true,
 ): AsyncGenerator<unknown, void> {
-  for (let afterId = 0; ; ) {
+  for await (const machines of machineChunks(call.region.store, filter, LIST_CHUNK)) {
     const where = whereabouts(call.region);
-    const machines = await call.region.store.listMachines(filter, afterId, LIST_CHUNK);
     for (const machine of machines) yield isWanted(machine, where) ? showMachine(call, machine, where) : undefined;
-    const last = machines.at(-1);
-    if (last === undefined || machines.length < LIST_CHUNK) return;
-    afterId = last.id;
   }
 }
 

@@ -3,6 +3,7 @@
 // 1. The tag may change meanwhile. Then nothing more is assigned by the definition that was read: the later change assigns its own.
 
 import { changeFor } from '../../life/tagging.ts';
+import { machineChunks } from '../../records/machine-chunks.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';
 import { TAGGED_MAX } from '../../records/tags.ts';
 import { parseXpath } from '../../records/xpath.ts';
@@ -27,15 +28,12 @@ export async function rebuildTag(
 
   async function* steps(): AsyncGenerator<undefined, Answer> {
     const changes: { readonly add: string[]; readonly remove: string[] } = { add: [], remove: [] };
-    for (let afterId = 0; ; yield) {
-      const machines = await store.listMachines({}, afterId, EVALUATED_AT_ONCE);
+    for await (const machines of machineChunks(store, {}, EVALUATED_AT_ONCE)) {
       for (const machine of machines) {
         const change = parsed.kind === 'xpath' ? changeFor(machine, tag.name, parsed.matches) : undefined;
         if (change !== undefined) changes[change].push(machine.systemId);
       }
-      const last = machines.at(-1);
-      if (last === undefined || machines.length < EVALUATED_AT_ONCE) break;
-      afterId = last.id;
+      yield;
     }
     while (changes.add.length + changes.remove.length > 0) {
       const [add, remove] = [changes.add.splice(0, TAGGED_MAX), changes.remove.splice(0, TAGGED_MAX)];

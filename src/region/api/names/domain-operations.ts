@@ -9,7 +9,8 @@
 
 import { z } from 'zod';
 import { counted } from '../../../counted.ts';
-import type { AnswerOf } from '../answers/answer-types.ts';
+import { whereabouts } from '../../life/whereabouts.ts';
+import { machineChunks } from '../../records/machine-chunks.ts';
 import { inhabitants } from '../areas/chosen-areas.ts';
 import { type Answer, EMPTY, inhabitantsText, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import {
@@ -25,12 +26,11 @@ import {
   resource,
   value,
 } from '../call/operation.ts';
-import { API_2 } from '../json/fixed-json.ts';
+import { domainJson } from '../json/area-json.ts';
 import {
   changeDomains,
   currentDomainIds,
   currentDomains,
-  currentRecords,
   type DomainIds,
   type Domains,
   domainOf,
@@ -50,19 +50,7 @@ const domainName = z
   .regex(/^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i, 'Give a domain name.')
   .transform((text) => text.toLowerCase());
 
-function domainJson(call: ApiCall, name: string): AnswerOf<'domain'> {
-  const domains = currentDomains(call);
-  const id = currentDomainIds(call).get(name) ?? 0;
-  return {
-    id,
-    name,
-    authoritative: true,
-    ttl: null,
-    is_default: name === domains[0],
-    resource_record_count: currentRecords(call).filter((record) => domainOf(domains, record.name) === name).length,
-    resource_uri: `${API_2}/domains/${id}/`,
-  };
-}
+const domainAnswer = ({ region }: ApiCall, name: string): Answer => json(domainJson(name, whereabouts(region)));
 
 const findDomain = (call: ApiCall, ids: DomainIds) => namedDomain(ids, call.path.id ?? '');
 
@@ -75,12 +63,13 @@ const NO_DOMAIN: Refusal = refuse('not-found', 'No domain has this id or name.')
 
 async function list(call: ApiCall) {
   await call.region.settings.load();
-  return json(currentDomains(call).map((name) => domainJson(call, name)));
+  const where = whereabouts(call.region);
+  return json(currentDomains(call).map((name) => domainJson(name, where)));
 }
 
 async function read(call: ApiCall): Promise<Answer> {
   const name = await loadDomain(call);
-  return name === undefined ? NO_DOMAIN : json(domainJson(call, name));
+  return name === undefined ? NO_DOMAIN : domainAnswer(call, name);
 }
 
 const domainTakenText = (name: string) => `The domain ${name} exists already.`;
@@ -89,7 +78,7 @@ async function add(call: ApiCall, { name }: z.output<typeof newDomain>): Promise
   const refused = await changeDomains(call, (domains) =>
     domains.includes(name) ? refuseField('name', domainTakenText(name)) : { further: [...domains.slice(1), name] },
   );
-  return refused ?? json(domainJson(call, name));
+  return refused ?? domainAnswer(call, name);
 }
 
 async function moveReserved({ region }: ApiCall, before: string, after: string) {
@@ -107,8 +96,7 @@ async function moveMachines(call: ApiCall, before: string, after: string) {
   const { store } = call.region;
   const event = eventBy(call, 'NODE', { code: 'machine-edited', params: { fields: [] } });
   const filter = { domains: [before], isDevice: 'either' } as const;
-  for (let afterId = 0, isLast = false; !isLast; ) {
-    const page = await store.listMachines(filter, afterId, MOVED_AT_ONCE);
+  for await (const page of machineChunks(store, filter, MOVED_AT_ONCE)) {
     const long = page.find(({ hostname }) => hostname.length + 1 + after.length > NAME_LENGTH_MAX);
     if (long !== undefined) {
       return refuseField(
@@ -122,8 +110,6 @@ async function moveMachines(call: ApiCall, before: string, after: string) {
       fields: { domain: after },
       events: [event],
     }));
-    afterId = page.at(-1)?.id ?? afterId;
-    isLast = page.length < MOVED_AT_ONCE;
   }
   await call.region.machinesChanged();
   return undefined;
@@ -167,7 +153,7 @@ async function rename(call: ApiCall, { name }: z.output<typeof changedDomain>): 
     await moveReserved(call, former, name);
     return await moveMachines(call, former, name);
   });
-  return refused ?? json(domainJson(call, name));
+  return refused ?? domainAnswer(call, name);
 }
 
 async function remove(call: ApiCall): Promise<Answer> {
@@ -188,13 +174,13 @@ async function remove(call: ApiCall): Promise<Answer> {
 /** Makes a domain the default for new machines; the former default stays as a further domain. */
 async function setDefault(call: ApiCall) {
   let name = await loadDomain(call);
-  if (name !== undefined && name === currentDomains(call)[0]) return json(domainJson(call, name));
+  if (name !== undefined && name === currentDomains(call)[0]) return domainAnswer(call, name);
   const refused = await changeDomains(call, (domains, _records, ids) => {
     const chosen = findDomain(call, ids);
     name = chosen;
     return chosen === undefined ? NO_DOMAIN : { byDefault: chosen, further: domains.filter((one) => one !== chosen) };
   });
-  return refused ?? json(domainJson(call, name ?? ''));
+  return refused ?? domainAnswer(call, name ?? '');
 }
 
 const many = { versions: ['2.0'], path: 'domains', handler: 'DomainsHandler' } as const;

@@ -9,6 +9,7 @@ import { formatIpv4 } from '../../../net/address.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import { type Machine, machineFqdn } from '../../records/machine.ts';
+import { machineChunks } from '../../records/machine-chunks.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
 import type { Answer } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
@@ -54,13 +55,7 @@ async function* entries(
 }
 
 async function* nodes({ region }: ApiCall, filter: MachineFilter): AsyncGenerator<Machine, void> {
-  for (let afterId = 0; ; ) {
-    const found = await region.store.listMachines(filter, afterId, NODES_CHUNK);
-    yield* found;
-    const last = found.at(-1);
-    if (last === undefined || found.length < NODES_CHUNK) return;
-    afterId = last.id;
-  }
+  for await (const chunk of machineChunks(region.store, filter, NODES_CHUNK)) yield* chunk;
 }
 
 /** `undefined`: it has no address. */

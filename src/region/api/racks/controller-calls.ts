@@ -85,9 +85,6 @@ export function controllerJson(
   };
 }
 
-const acceptedRacks = (call: ApiCall): readonly Rack[] =>
-  call.region.racks.list().filter(({ state }) => state === 'accepted');
-
 const notFound = ({ path }: ApiCall): Refusal => refuse('not-found', noRackText((path.system_id ?? '').slice(0, 64)));
 
 const rackIn = (call: ApiCall): Rack | Refusal =>
@@ -115,7 +112,7 @@ function isChosen(call: ApiCall, { id, name, zoneId = 0, rack }: Filtered, filte
 }
 
 export const chosenRacks = (call: ApiCall, filter: MachineFilter): readonly Rack[] =>
-  acceptedRacks(call).filter((rack) => isChosen(call, { ...rack, id: rack.uuid, rack }, filter));
+  call.region.racks.accepted().filter((rack) => isChosen(call, { ...rack, id: rack.uuid, rack }, filter));
 
 export async function listControllers(call: ApiCall, given: GivenFilter): Promise<Answer> {
   const filter = await machineFilter(call, given);
@@ -228,7 +225,9 @@ export const describePowerTypes = ({ region }: ApiCall): Answer =>
   );
 
 export function powerParametersOf(call: ApiCall, ids: readonly string[] | undefined): Answer {
-  const shown = acceptedRacks(call).filter(({ uuid }) => ids === undefined || ids.length === 0 || ids.includes(uuid));
+  const shown = call.region.racks
+    .accepted()
+    .filter(({ uuid }) => ids === undefined || ids.length === 0 || ids.includes(uuid));
   return json(Object.fromEntries(shown.map(({ uuid }) => [uuid, {}])));
 }
 
@@ -242,11 +241,9 @@ export function powerParameters(call: ApiCall): Answer {
 /** The system id of a region without a rack in its process. */
 const REGION_ID = 'region';
 
-const ownRack = (call: ApiCall): Rack | undefined => acceptedRacks(call).find(({ isEmbedded }) => isEmbedded);
-
 function regionJson(call: ApiCall, zones: Areas): Record<string, unknown> {
   const { domain } = call.region.config();
-  const own = ownRack(call);
+  const own = call.region.racks.own;
   const id = own?.uuid ?? REGION_ID;
   const where = whereabouts(call.region);
   const fqdn = `${REGION_ID}.${domain}`;
@@ -266,7 +263,7 @@ function regionJson(call: ApiCall, zones: Areas): Record<string, unknown> {
 export async function listRegions(call: ApiCall, given: GivenFilter): Promise<Answer> {
   const filter = await machineFilter(call, given);
   if (isRefusal(filter)) return filter;
-  const rack = ownRack(call);
+  const rack = call.region.racks.own;
   const { uuid: id = REGION_ID, name = REGION_ID, zoneId } = rack ?? {};
   return json(
     isChosen(call, { id, name, zoneId, rack }, filter) ? [regionJson(call, await listAreas(call, 'zone'))] : [],

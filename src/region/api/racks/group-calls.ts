@@ -4,6 +4,7 @@
 
 import { whereabouts } from '../../life/whereabouts.ts';
 import { numberOf } from '../../records/digest.ts';
+import { machineChunks } from '../../records/machine-chunks.ts';
 import { RACK_STATE_NUMBERS, type Rack } from '../../records/rack.ts';
 import {
   type Answer,
@@ -33,14 +34,10 @@ export function listNodes(call: ApiCall): Answer {
   if (isRefusal(found)) return found;
   const { uuid: home } = found;
   async function* systemIds(): AsyncGenerator<unknown, void> {
-    for (let afterId = 0; ; ) {
+    for await (const machines of machineChunks(call.region.store, {}, MACHINES_CHUNK)) {
       const where = whereabouts(call.region);
-      const machines = await call.region.store.listMachines({}, afterId, MACHINES_CHUNK);
       for (const machine of machines)
         yield where.racksOf(machine).some(({ uuid }) => uuid === home) ? machine.systemId : undefined;
-      const last = machines.at(-1);
-      if (last === undefined || machines.length < MACHINES_CHUNK) return;
-      afterId = last.id;
     }
   }
   return listFor(call, systemIds());

@@ -59,7 +59,7 @@ export function formatEventTime(atMs: number): string {
 }
 
 function eventWriter(call: ApiCall): (event: MachineEvent) => Record<string, unknown> {
-  const ownRack = ownRackOf(call);
+  const ownRack = call.region.racks.own?.name;
   const shown = shownTo({ isAdmin: call.caller.kind === 'user' && call.caller.isAdmin });
   return (event) => eventJson(shown(event), ownRack);
 }
@@ -82,8 +82,6 @@ export function eventJson(event: MachineEvent, ownRack: string | undefined): Ans
     ...(event.code === 'rack' ? {} : { code: event.code, params: event.params }),
   };
 }
-
-const ownRackOf = ({ region }: ApiCall) => region.racks.list().find(({ isEmbedded }) => isEmbedded)?.name;
 
 type EventChoice = Pick<EventFilter, 'machines' | 'level' | 'usernames'>;
 
