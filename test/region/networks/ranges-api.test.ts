@@ -258,7 +258,9 @@ test('an address is reserved and released by its user, and by force', () =>
     assert.equal((await release('x', 'user')).status, 400);
     const byName = (fields: object) => ask('POST', '2.0/ipaddresses/?op=release', fields, 'user');
     assert.deepEqual((await byName({})).json, { ip: ['This field is required.'] });
-    assert.deepEqual((await byName({ ip_address: 'x' })).json, { ip_address: ['Give an IPv4 address such as 10.20.0.10.'] });
+    assert.deepEqual((await byName({ ip_address: 'x' })).json, {
+      ip_address: ['Give an IPv4 address such as 10.20.0.10.'],
+    });
     await ask('POST', '2.0/ipaddresses/?op=reserve', { ip_address: '10.20.0.211' }, 'user');
     assert.equal((await byName({ ip_address: '10.20.0.211' })).status, 204);
     assert.equal((await ask('POST', '2.0/ipaddresses/?op=release', { ip: '10.20.0.210' }, 'nobody')).status, 401);

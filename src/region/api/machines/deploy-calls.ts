@@ -11,7 +11,16 @@ import { distributionOf } from '../../life/installer.ts';
 import { currentProfiles, profileOf } from '../../racks/profiles.ts';
 import type { Machine } from '../../records/machine.ts';
 import { type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
-import { type ApiCall, controls, flag, ipv4Field, isTrue, notDoneText, optionalText, value } from '../call/operation.ts';
+import {
+  type ApiCall,
+  controls,
+  flag,
+  ipv4Field,
+  isTrue,
+  notDoneText,
+  optionalText,
+  value,
+} from '../call/operation.ts';
 import { bridgeParameters, paramsOf } from './interface-parameters.ts';
 import {
   absentDisk,

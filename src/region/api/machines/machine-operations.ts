@@ -49,8 +49,8 @@ import { showMachine } from '../json/shown-machine.ts';
 import { constraintsOf, listConditions } from './allocate-operation.ts';
 import { parseArchitecture } from './enlistment-operations.ts';
 import {
-  areaParameters,
   answerOutcome,
+  areaParameters,
   description,
   licenseKey,
   machineOf,

@@ -19,7 +19,17 @@ import {
   refuseSetting,
 } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
-import { type ApiCall, controls, flagWord, IP_ADDRESS, idIn, isTrue, numberText, usernameOf, value } from '../call/operation.ts';
+import {
+  type ApiCall,
+  controls,
+  flagWord,
+  IP_ADDRESS,
+  idIn,
+  isTrue,
+  numberText,
+  usernameOf,
+  value,
+} from '../call/operation.ts';
 
 export const CIDR = 'Give an IPv4 network such as 10.20.0.0/24, without host bits. IPv6 is not supported.';
 

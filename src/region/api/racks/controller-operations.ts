@@ -6,7 +6,16 @@
 
 import { z } from 'zod';
 import { cleanNote } from '../../records/text-json.ts';
-import { controls, defineOperation, macFields, nothing, type Operation, optionalText, value, values } from '../call/operation.ts';
+import {
+  controls,
+  defineOperation,
+  macFields,
+  nothing,
+  type Operation,
+  optionalText,
+  value,
+  values,
+} from '../call/operation.ts';
 
 const NAMED_MAX = 500;
 const DESCRIPTION_MAX = 1000;
