@@ -19,7 +19,6 @@ import { type Removal, removeWithDevices, type Spared } from './identity/removal
 import { BootImages, type BootImagesParts } from './images/boot-images.ts';
 import type { FindImage, ListImages } from './life/deployment.ts';
 import type { HasInstaller, ListInstallers } from './life/installer.ts';
-import type { MachineEdit } from './life/machine-edit.ts';
 import { MachineLife } from './life/machine-life.ts';
 import type { PowerControl } from './life/power-life.ts';
 import { StatusDeadlines } from './life/status-deadlines.ts';
@@ -34,6 +33,7 @@ import { SetAsideAddresses } from './racks/set-aside-addresses.ts';
 import { knownMark, type StateRequest, type StateUpdate, stateTag } from './racks/state-update.ts';
 import { UpstreamStates } from './racks/upstream-states.ts';
 import type { EnlistmentOutcome, MachineChangeOutcome } from './records/decisions.ts';
+import type { MachineEdit } from './records/machine.ts';
 import type { NewMachineEvent, RackReport } from './records/machine-event.ts';
 import type { NetworkScan, ScanOutcome } from './records/network-scan.ts';
 import { fieldRefusal, type RefusalWord } from './records/refusal.ts';

@@ -6,7 +6,7 @@ import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { LeftOut } from '../records/bounded-facts.ts';
 import type { SeenElsewhere } from '../records/events.ts';
 import type { HardwareFacts } from '../records/hardware-facts.ts';
-import type { Machine } from '../records/machine.ts';
+import type { Machine, MachineEdit } from '../records/machine.ts';
 import { type PowerParameters, reportedPower } from '../records/power-parameters.ts';
 import { type Evidence, evidenceOf, identityKeys } from './evidence.ts';
 
@@ -22,11 +22,8 @@ export interface EnlistmentReport {
   readonly facts: HardwareFacts | undefined;
   /** The facts that were too large to store. Default: none. */
   readonly leftOut?: readonly LeftOut[] | undefined;
-  readonly zoneId?: number | undefined;
-  readonly poolId?: number | undefined;
-  readonly description?: string | undefined;
-  /** The oldest kernel with which it may be deployed; undefined: any. */
-  readonly oldestKernel?: string | undefined;
+  /** What its user says of it besides. */
+  readonly edit?: MachineEdit | undefined;
   readonly username: string | undefined;
   /** True for a user who is not an administrator; the power settings are then only a proposal, as in a machine's own report. */
   readonly isOrdinary?: boolean | undefined;

@@ -160,9 +160,9 @@ function decideCreation(
   if (interfaces.length === 0) return { kind: 'refuse', refusal: refuseForeign(found) };
   const fields: MachineFields = {
     ...BLANK_MACHINE,
+    ...report.edit,
     hostname,
     domain: report.domain,
-    description: report.description ?? '',
     status: report.isDeployed === true ? 'deployed' : 'new',
     statusSinceMs: terms.atMs,
     netboot: report.isDeployed !== true,
@@ -174,9 +174,6 @@ function decideCreation(
     home: vouched === undefined ? undefined : report.address,
     enlistedFrom: report.username === undefined ? report.address : undefined,
     addedBy: report.isOrdinary === true ? report.username : undefined,
-    zoneId: report.zoneId,
-    poolId: report.poolId,
-    oldestKernel: report.oldestKernel,
     ...hardwareOf(report, terms),
   };
   return {

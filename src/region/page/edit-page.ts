@@ -3,6 +3,9 @@
 // 1. Several API operations save the form, one after the other. The first refusal is shown; the changes before it are kept.
 
 import { html, nothing } from '../../html.ts';
+import { lastingJson } from '../api/json/machine-json.ts';
+import { machineNotes } from '../api/machines/machine-calls.ts';
+import { whereabouts } from '../life/whereabouts.ts';
 import { DEFAULT_AREA } from '../records/area.ts';
 import type { Machine } from '../records/machine.ts';
 import { changing, formOf, ticksField } from './forms.ts';
@@ -27,23 +30,23 @@ async function tagsField(view: View, machine: Machine) {
   });
 }
 
-const EDITED = ['hostname', ...PLACE_FIELDS, 'description', 'architecture', 'kernel_params', 'min_hwe_kernel'] as const;
+const OWN = ['description', 'architecture', 'kernel_params', ...Object.keys(machineNotes)];
+const EDITED = ['hostname', ...PLACE_FIELDS, ...OWN];
 
 async function optionsFor(view: View, machine: Machine): Promise<FormOptions> {
-  const { hostname, domain, zone, pool, description, architecture, subarchitecture, kernelParams } = machine;
+  const { hostname, domain, zone, pool, description, kernelParams } = machine;
   return {
     only: EDITED,
     choices: await placeChoices(view, domain),
     required: ['hostname', ...PLACE_FIELDS, 'architecture'],
     values: {
+      ...lastingJson(machine, whereabouts(view.region)),
       hostname,
       domain,
       zone: zone?.name ?? DEFAULT_AREA,
       pool: pool?.name ?? DEFAULT_AREA,
       description,
-      architecture: `${architecture}/${subarchitecture}`,
       kernel_params: kernelParams,
-      min_hwe_kernel: machine.oldestKernel,
     },
   };
 }

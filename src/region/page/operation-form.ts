@@ -92,7 +92,7 @@ const CAPITALS = /\b(?:bmc|cidr|dhcp|dns|id|ip|ipmi|ips|mac|mtu|raid|ssh|ttl|url
 export function labelOf(parameter: string): string {
   const name = parameter.replace(/Id$/, '').replaceAll(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`);
   const text = name.replaceAll('_', ' ').replace(CAPITALS, (word) => word.toUpperCase());
-  return words.fields[name] ?? `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+  return words.fields[name] ?? spoken(`${text.charAt(0).toUpperCase()}${text.slice(1)}`);
 }
 
 /** A value of the API as texts; none if it has none. */

@@ -136,7 +136,6 @@ const FIELDS: Readonly<Record<string, string>> = {
   gateway_ip: 'Router',
   kernel_opts: 'Kernel parameters',
   mac_addresses: 'Hardware addresses',
-  min_hwe_kernel: 'Oldest kernel',
   parent: 'Part of',
   rrdata: 'Data',
   rrtype: 'Type',

@@ -4,24 +4,28 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Fields } from '../../fields.ts';
 import { DEFAULT_AREA } from './area.ts';
 import { type Difference, differencesOf } from './difference.ts';
-import type { Machine } from './machine.ts';
+import { EDITED_FIELDS, type Machine } from './machine.ts';
+
+/** As people name them. */
+const named = ({
+  zone,
+  pool,
+  architecture,
+  subarchitecture,
+  powerParameters,
+}: Machine): Readonly<Record<string, Fields>> => ({
+  zoneId: { zone: zone?.name ?? DEFAULT_AREA },
+  poolId: { pool: pool?.name ?? DEFAULT_AREA },
+  architecture: { architecture: `${architecture}/${subarchitecture}` },
+  subarchitecture: {},
+  powerParameters,
+});
 
 /** The part of a machine that people edit. */
-const editedFields = (machine: Machine): Fields => ({
-  hostname: machine.hostname,
-  domain: machine.domain,
-  description: machine.description,
-  zone: machine.zone?.name ?? DEFAULT_AREA,
-  pool: machine.pool?.name ?? DEFAULT_AREA,
-  architecture: `${machine.architecture}/${machine.subarchitecture}`,
-  kernelParams: machine.kernelParams,
-  osystem: machine.osystem,
-  release: machine.release,
-  kernel: machine.kernel,
-  oldestKernel: machine.oldestKernel,
-  powerType: machine.powerType,
-  ...machine.powerParameters,
-});
+function editedFields(machine: Machine): Fields {
+  const names = named(machine);
+  return Object.assign({}, ...EDITED_FIELDS.map((name) => names[name] ?? { [name]: machine[name] }));
+}
 
 const laidOut = ({ layout, facts, interfaces, addresses }: Machine) => ({ layout, facts, interfaces, addresses });
 

@@ -132,6 +132,25 @@ export interface MachineFields {
   readonly device?: string | undefined;
 }
 
+/** What people edit, with the other values of the same command. An event tells what an edit changed. */
+export const EDITED_FIELDS = [
+  'hostname',
+  'domain',
+  'description',
+  'zoneId',
+  'poolId',
+  'architecture',
+  'subarchitecture',
+  'kernelParams',
+  'osystem',
+  'release',
+  'kernel',
+  'oldestKernel',
+  'powerType',
+  'powerParameters',
+] as const satisfies readonly (keyof MachineFields)[];
+export type MachineEdit = Partial<Pick<MachineFields, (typeof EDITED_FIELDS)[number]>>;
+
 export interface Machine extends MachineFields {
   /** Increasing; lists are in this order. */
   readonly id: number;

@@ -1,5 +1,9 @@
 // The objects in the answers of the API that belong to machines, devices and racks. `answer-objects.ts` says how to read them.
 
+/** Texts of a machine in both versions. */
+export const MACHINE_TEXTS =
+  'system_id architecture osystem distro_series hwe_kernel min_hwe_kernel power_type power_state power_task';
+
 /** A rack or a region, as MAAS shows both. */
 const CONTROLLER = {
   string: `
@@ -123,8 +127,7 @@ export const NODE_OBJECTS = {
   machine: {
     'integer|null': 'power_state_age work_age work_percent current_commissioning_result_id current_testing_result_id',
     string: `
-      power_state_text system_id architecture osystem distro_series hwe_kernel min_hwe_kernel power_type
-      power_state power_task hostname fqdn description status_name status_message status_message_code
+      power_state_text ${MACHINE_TEXTS} hostname fqdn description status_name status_message status_message_code
       status_action work_text boot_profile error_description commissioning_status_name testing_status_name resource_uri
       node_type_name cpu_test_status_name memory_test_status_name network_test_status_name
       storage_test_status_name interface_test_status_name other_test_status_name`,

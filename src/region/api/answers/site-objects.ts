@@ -1,6 +1,8 @@
 // The objects in the answers of the API that belong to networks, names, images, people and the site. `answer-objects.ts` says how to read
 // them.
 
+import { MACHINE_TEXTS } from './node-objects.ts';
+
 export const SITE_OBJECTS = {
   apiKey: {
     string: 'consumer_key token_key token_secret name',
@@ -283,7 +285,7 @@ export const OLD_OBJECTS = {
   },
   machine: {
     string: `
-      system_id architecture osystem distro_series hwe_kernel min_hwe_kernel power_type power_state power_task
+      ${MACHINE_TEXTS}
       power_state_text hostname substatus_name substatus_message substatus_action boot_type resource_uri`,
     integer: 'cpu_count memory storage status substatus event_id?',
     boolean: 'netboot disable_ipv4 switches_itself_off?',

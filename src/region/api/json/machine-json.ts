@@ -78,7 +78,7 @@ export const sharedJson = (machine: Machine, where: Whereabouts, power: PowerVie
 });
 
 /** The shared fields that stay while the machine's record stays. */
-function lastingJson(machine: Machine, where: Whereabouts) {
+export function lastingJson(machine: Machine, where: Whereabouts) {
   return {
     system_id: machine.systemId,
     architecture: `${machine.architecture}/${machine.subarchitecture}`,

@@ -49,12 +49,11 @@ import {
   type GivenNames,
   labelOf,
   licenseKey,
+  machineNotes,
   machinePaths,
   nodeGroup,
-  oldestKernel,
-  readDescription,
   readNames,
-  readOldestKernel,
+  readNotes,
   reportedFields,
 } from './machine-calls.ts';
 import { powerFields, readPower, refusePower } from './power-fields.ts';
@@ -115,7 +114,7 @@ const parameters = z.object({
   domain: optionalText(253, 'The domain. Default: the default domain.', { hint: '' }),
   zone: optionalText(256, 'The name of its zone, for administrators.', { hint: '' }),
   pool: optionalText(256, 'The name of its pool, for administrators.', { hint: '' }),
-  min_hwe_kernel: oldestKernel,
+  ...machineNotes,
   ...reportedFields,
   license_key: licenseKey,
   description,
@@ -200,7 +199,6 @@ function reportOf(call: ApiCall, given: Parameters, inForce: SettingsReader): En
     ...architecture,
     hostname: names.hostname,
     domain: names.domain ?? currentDomains(call, inForce)[0],
-    description: username === undefined ? undefined : readDescription(given.description).description,
     powerType: given.power_type ?? '',
     powerParameters: power.powerParameters ?? {},
     facts: facts?.value,
@@ -221,8 +219,8 @@ async function areasOf(call: ApiCall, given: z.output<typeof allParameters>) {
   return call.caller.isAdmin ? await choosePlace(call, given) : refuse('not-allowed', ONLY_ADMINISTRATORS);
 }
 
-const oldestKernelOf = ({ caller }: ApiCall, given: z.output<typeof allParameters>) =>
-  caller.kind === 'user' ? readOldestKernel(given.min_hwe_kernel) : {};
+const notesOf = ({ caller }: ApiCall, given: z.output<typeof allParameters>) =>
+  caller.kind === 'user' ? readNotes(given) : {};
 
 async function commission(call: ApiCall, machine: Machine, scripts: readonly string[] | undefined, given: Parameters) {
   const command = { name: 'commission', scripts } as const;
@@ -236,12 +234,12 @@ async function enlist(call: ApiCall, given: Parameters): Promise<Answer> {
   const found = allOf(
     reportOf(call, given, await call.region.settings.read()),
     await areasOf(call, given),
-    oldestKernelOf(call, given),
+    notesOf(call, given),
     ...(await commissioningOf(call, given)),
   );
   if (isRefusal(found)) return found;
-  const [report, place, least, commissioning] = found;
-  const outcome = await call.region.enlist({ ...report, ...place, ...least });
+  const [report, place, notes, commissioning] = found;
+  const outcome = await call.region.enlist({ ...report, edit: { ...place, ...notes } });
   if (outcome.kind !== 'refuse') {
     const { machine } = outcome;
     if (outcome.kind === 'unchanged') await call.region.racks.homes.reportedBy(call.peer.rackUuid, machine);

@@ -7,11 +7,10 @@ import { disksOf } from '../../layout/disks.ts';
 import { noSuchDiskText } from '../../layout/storage-draft.ts';
 import type { Actor } from '../../life/commands.ts';
 import { kernelRank, parseSystem } from '../../life/deployment.ts';
-import type { MachineEdit } from '../../life/machine-edit.ts';
 import { judgeUserData } from '../../preseed/user-data.ts';
 import { DISKS_KEPT_MAX } from '../../records/bounded-facts.ts';
 import { type MachineStatus, statusRow } from '../../records/lifecycle.ts';
-import type { Machine } from '../../records/machine.ts';
+import type { Machine, MachineEdit } from '../../records/machine.ts';
 import { hostnameTakenText } from '../../records/report-refusal.ts';
 import { cleanNote, cleanWords } from '../../records/text-json.ts';
 import type { SettingsReader } from '../../settings.ts';
@@ -47,38 +46,40 @@ export const agentName = value(
     .refine((text) => cleanText(text, 255) === text, 'Give a name without control characters.'),
 );
 
-/** The parameter for the note about a machine. */
+/** The parameter for the note about a machine or a device. */
 export const description = optionalText(DESCRIPTION_MAX, 'A note for people.', {
   control: 'area',
   label: 'Note',
   hint: 'Free text, for people.',
 });
+/** What else a person may say of a machine, when it is added or later; `readNotes` reads it. */
+export const machineNotes = {
+  min_hwe_kernel: optionalText(
+    63,
+    'The oldest kernel with which the machine may be deployed: `ga-24.04`, `hwe-24.04`; empty: any.',
+    { label: 'Oldest kernel' },
+  ),
+};
+type GivenNotes = { readonly [Name in keyof typeof machineNotes | 'description']?: string | undefined };
+
 /** Where a machine or a device belongs: its form offers the areas that exist. */
 export const areaParameters = {
   zone: optionalText(256, 'The name of its zone.', { hint: '' }),
   pool: optionalText(256, 'The name of its pool.', { hint: '' }),
 };
 
-/** The change by that parameter. */
-export const readDescription = (text: string | undefined): Pick<MachineEdit, 'description'> =>
-  text === undefined ? {} : { description: cleanNote(text, DESCRIPTION_MAX) };
-
-/** The parameter for the oldest kernel of a machine; empty: any. */
-export const oldestKernel = optionalText(
-  63,
-  'The oldest kernel with which the machine may be deployed: `ga-24.04`, `hwe-24.04`; empty: any.',
-);
-
-/** The change by that parameter, or a refusal. */
-export function readOldestKernel(text: string | undefined): Pick<MachineEdit, 'oldestKernel'> | Refusal {
-  if (text === undefined) return {};
-  if (text !== '' && kernelRank(text) === undefined)
+/** The change by these parameters, or a refusal. */
+export function readNotes({ description, min_hwe_kernel: least }: GivenNotes): MachineEdit | Refusal {
+  if (least !== undefined && least !== '' && kernelRank(least) === undefined)
     return refuseField(
       'min_hwe_kernel',
       'Give the name of a kernel of Ubuntu: ga-24.04, hwe-24.04, hwe-24.04-edge, hwe-t.',
     );
-  return { oldestKernel: text || undefined };
+  return { ...readDescription(description), ...(least === undefined ? {} : { oldestKernel: least || undefined }) };
 }
+
+export const readDescription = (text: string | undefined): Pick<MachineEdit, 'description'> =>
+  text === undefined ? {} : { description: cleanNote(text, DESCRIPTION_MAX) };
 
 const REPORTED = 'Machines report this themselves: omit it, and commission the machine again after a change.';
 

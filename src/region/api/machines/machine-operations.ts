@@ -4,10 +4,9 @@ import { z } from 'zod';
 import { kernelParamsText, refuseKernelParams } from '../../../boot/quotable.ts';
 import { nearestName } from '../../../nearest-name.ts';
 import { type Constraints, meets } from '../../life/allocation.ts';
-import type { MachineEdit } from '../../life/machine-edit.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import { type MachineStatus, statusRow } from '../../records/lifecycle.ts';
-import type { Machine } from '../../records/machine.ts';
+import type { Machine, MachineEdit } from '../../records/machine.ts';
 import {
   hasText,
   isWith,
@@ -53,14 +52,13 @@ import {
   areaParameters,
   description,
   licenseKey,
+  machineNotes,
   machineOf,
   machinePaths,
   ofMachine,
-  oldestKernel,
   oldNodeFields,
-  readDescription,
   readNames,
-  readOldestKernel,
+  readNotes,
   readSystem,
   reportedFields,
   systemIdOf,
@@ -233,7 +231,7 @@ const editParameters = z.object({
       hint: 'These replace the parameters of its tags and the settings. Leave empty to use those.',
     },
   ),
-  min_hwe_kernel: oldestKernel,
+  ...machineNotes,
   ...areaParameters,
   ...reportedFields,
   license_key: licenseKey,
@@ -259,18 +257,17 @@ async function editOf(call: ApiCall, given: GivenEdit, before: Machine): Promise
     misfit ?? power,
     await choosePlace(call, given),
     fault === undefined ? undefined : refuseField('kernel_params', kernelParamsText(fault)),
-    readOldestKernel(given.min_hwe_kernel),
+    readNotes(given),
     readSystem(given, before),
   );
   if (isRefusal(found)) return found;
-  const [names, architecture, powerEdit, place, , least, system] = found;
+  const [names, architecture, powerEdit, place, , notes, system] = found;
   return {
     ...names,
     ...place,
     ...(given.kernel_params === undefined ? {} : { kernelParams: given.kernel_params.trim() || undefined }),
-    ...least,
+    ...notes,
     ...system,
-    ...readDescription(given.description),
     ...(architecture ?? {}),
     ...powerEdit,
   };
