@@ -115,7 +115,7 @@ test('the nightly backup is checked, seven stay, and a failure is on the page of
   writeFileSync(directory, '');
   assert.equal((await night()).code, 1);
   assert.equal(rack.events('daemon.backup-failed').length, 1);
-  assert.match((await rack.well('status')).replaceAll('\n', ' '), /backup .* failed/);
+  assert.match((await rack.rackboot('status')).out.replaceAll('\n', ' '), /BAD .*backup .* failed/);
   await eventually('the page of health shows it', async () => (await health()).includes('rackboot-backup'), 75_000);
   rmSync(directory);
   renameSync(`${directory}.away`, directory);

@@ -79,7 +79,7 @@ function sentValues(view: View, before?: Script & { readonly content: string }) 
   const values = valuesOf(view, CHANGE, { only: FIELDS });
   return {
     ...values,
-    tags: values.tags === before?.tags.join(', ') ? undefined : values.tags,
+    tags: values.tags === (before?.tags.join(', ') ?? '') ? undefined : values.tags,
     script: text === before?.content ? undefined : text,
   };
 }
