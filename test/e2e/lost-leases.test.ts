@@ -25,7 +25,7 @@ test('a start without its leases reports that in the log and in status, and serv
     /leases\.db holds no leases.* backup/,
   );
   const { output } = await rack.rackboot('status');
-  assert.match(output.join('\n'), /^Note +.*leases\.db holds no leases/m);
+  assert.match(output.join('\n'), /^BAD +leases: .*leases\.db holds no leases/m);
   await rack.stop();
   const again = rack.lines.length;
   await rack.start();

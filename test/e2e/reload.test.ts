@@ -51,7 +51,7 @@ describe('a configuration that changes', { skip: missing('linux') }, () => {
     const { output } = await lab.rack.rackboot('status');
     assert.match(
       output.join('\n'),
-      /^BAD +the configuration file is refused since 20\S+ \S+; .*management: .*\(and 1 more\)/m,
+      /^BAD +configuration: the configuration file is refused since 20\S+ \S+; .*management: .*\(and 1 more\)/m,
     );
     assert.ok(Number((await lab.leasedAddress()).split('.')[3]) < 150);
     lab.mark();

@@ -57,7 +57,7 @@ describe('two processes of one region, and their database', {
       assert.match(notMade, /this change was not made/);
       const said = await pair.run('status');
       assert.equal(said.code, 1);
-      assert.match(said.output.join('\n'), /^BAD +the region's database does not confirm changes, /m);
+      assert.match(said.output.join('\n'), /^BAD +region: the region's database does not confirm changes, /m);
       await standby.run();
       await pair.one.reported('region.confirmed', { from });
       await eventually('it is ready', async () => (await pair.readiness(0)).ready);

@@ -174,7 +174,8 @@ function regionFindings({ region, interfaces }: JudgedStatus, nowMs: number): re
   const away = (text: string) => found.push(bad('region', text, undefined, 'rack/region'));
   const unaccepted = UNACCEPTED[state];
   const addresses = link?.addresses ?? [];
-  if (problem !== undefined) away(`is not running: ${problem}`);
+  // A region apart runs while its store does not answer.
+  if (problem !== undefined) away(state === 'up' || state === 'away' ? problem : `is not running: ${problem}`);
   else if (unaccepted !== undefined)
     away(`${unaccepted}: ${link?.text || 'on the host of its region, see rackboot racks'}`);
   else if (state === 'away' && link !== undefined) {

@@ -81,6 +81,7 @@ const CASES: readonly (readonly [name: string, differs: Partial<JudgedStatus>, f
     [/^!boot tree: is a file \(since 2026-11-21T12:00:00\.000Z; the rack rereads it/],
   ],
   ['a region that ended', region({ state: 'waiting', problem: 'no memory' }), [/^!region: is not running: no memory/]],
+  ['a region apart without its store', region({ state: 'away', problem: 'no database' }), [/^!region: no database$/]],
   ['a region that starts', region({ state: 'starting' }), [/^!region: is not up: starting/]],
   ['a region that is away', region({ state: 'away', link: LINK }), [/^!region: does not serve .*was refused/]],
   [
