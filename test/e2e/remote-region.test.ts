@@ -81,7 +81,7 @@ describe('a rack with its region in another process', { skip: missing('openssl')
     assert.equal(shown.code, 1);
     assert.match(
       shown.output.join('\n'),
-      /pending [^]*not accepted yet: .*on the region: sudo rackboot racks accept far/,
+      /pending [\s\S]*not accepted yet: .*on the region: sudo rackboot racks accept far/,
     );
     assert.equal(statSync(join(far.stateDir, 'region.key')).mode & 0o777, 0o600);
     await accept(region, 'far');
