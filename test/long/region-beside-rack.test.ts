@@ -53,7 +53,7 @@ describe('a region whose port somebody else has', { skip: missing('linux', 'root
       await region.reported('metrics.failed', { from });
       assert.match(
         (await command('status')).output.join('\n'),
-        /^Note +metrics: metrics, .*127\.0\.0\.1:5250 \(TCP\) is in use; .* change metrics\.listen$/m,
+        /^Note +metrics: are not served, .*127\.0\.0\.1:5250 \(TCP\) is in use .* change metrics\.listen$/m,
       );
       assert.ok((await fetch('http://127.0.0.1:5240/MAAS/api/version/')).ok);
     } finally {

@@ -118,7 +118,7 @@ export function judgeStatus(status: JudgedStatus, nowMs: number, stateDir: strin
   found.push(...rangeFindings(status, 'filling'));
   for (const server of status.dhcp?.foreign ?? []) found.push(note(...foreignText(server, nowMs)));
   for (const text of status.metricsProblems)
-    found.push(note('metrics', `metrics, health and readiness are not served: ${text}`));
+    found.push(note('metrics', `are not served, nor are health and readiness: ${text}`));
   if (status.restartKeys.length > 0) {
     const text = `changed, and in force when the service restarts: ${status.restartKeys.join(', ')}`;
     found.push(note('configuration', text, RESTART));
