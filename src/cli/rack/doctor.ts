@@ -56,7 +56,7 @@ export async function runDoctor({ config: file, outsideName, fixHint, json }: Do
     report({ check: 'configuration', ok: false, text, fix: 'rackboot check' });
   }
   if (typeof running !== 'string' && isApart(running.region)) throw new RackError('bad-argument', NO_RACK);
-  const place = typeof running === 'string' ? undefined : await enterNetworkOf(running.pid);
+  const place = typeof running === 'string' ? undefined : enterNetworkOf(running.pid);
   if (place !== undefined) report({ check: 'network', ok: true, isNote: true, text: place });
   const isWell = await examine({
     config,
@@ -109,7 +109,7 @@ function startWords(file: string): string {
  * From another namespace, each of the rack's networks would look dead.
  * @returns where the rack is; undefined: in this command's own namespace
  */
-async function enterNetworkOf(pid: number): Promise<string | undefined> {
+function enterNetworkOf(pid: number): string | undefined {
   const entry = enterNamespaceOf(pid);
   if (entry.kind === 'same') return undefined;
   const { name } = entry;

@@ -4,7 +4,7 @@
 // 1. Problems come first, then notes. A cause is one finding: a port or a listener that waits for an address is told by its network.
 // 2. A rack without a carrier, or whose region does not answer, is a problem here; `rack/readiness.ts` has what keeps it from being ready.
 
-import { counted } from '../../counted.ts';
+import { counted, listed } from '../../counted.ts';
 import { networkContains, parseIpv4, parseNetwork } from '../../net/address.ts';
 import { formatDuration, formatWallTime } from '../../quantity.ts';
 import type { HostFinding } from '../../region/records/rack-measures.ts';
@@ -63,6 +63,8 @@ interface ForeignServer {
 }
 
 const RESTART = 'sudo systemctl restart rackboot';
+/** The most changed keys that are named; the rest are counted. */
+const KEYS_NAMED_MAX = 8;
 
 /** The notes that are problems. */
 const FAULTS: { readonly [C in NoteCode]?: Pick<RackFinding, 'check' | 'fix'> } = {
@@ -120,7 +122,7 @@ export function judgeStatus(status: JudgedStatus, nowMs: number, stateDir: strin
   for (const text of status.metricsProblems)
     found.push(note('metrics', `are not served, nor are health and readiness: ${text}`));
   if (status.restartKeys.length > 0) {
-    const text = `changed, and in force when the service restarts: ${status.restartKeys.join(', ')}`;
+    const text = `changed, and in force when the service restarts: ${listed(status.restartKeys, KEYS_NAMED_MAX)}`;
     found.push(note('configuration', text, RESTART));
   }
   for (const { note: code, text } of status.noted) if (FAULTS[code] === undefined) found.push(note(code, text));
@@ -130,19 +132,20 @@ export function judgeStatus(status: JudgedStatus, nowMs: number, stateDir: strin
 /** Networks that are not served, and DHCP ports that failed to open. */
 function networkFindings({ interfaces, dhcp }: JudgedStatus): readonly RackFinding[] {
   const closed = (dhcp?.problems ?? []).filter(({ waitedFor }) => !waitedFor);
-  const networks = interfaces.flatMap(({ name, serving, reason, waits, interface: device, network }) => {
+  const isPortOf = (port: string, { interface: device, network }: InterfaceState): boolean =>
+    port === device || isWithin(port, network);
+  const networks = interfaces.flatMap((state) => {
+    const { name, serving, reason, waits, interface: device } = state;
     const check = `network ${name}`;
     // A network whose address moved to another interface says more than that its interface is absent.
     const where = waits?.note === 'interface-unaddressed' ? waits.ip : reason;
     const cause = waits?.note === 'interface-renamed' ? undefined : `interface ${device}/${where}`;
     if (!serving) return bad(check, `waits: ${reason}`, undefined, cause);
     return closed
-      .filter(({ name: port }) => port === device || isWithin(port, network))
+      .filter(({ name: port }) => isPortOf(port, state))
       .map(({ name: port, text }) => bad(check, `DHCP cannot listen on ${port}: ${text}`));
   });
-  const isToldBy = (port: string) =>
-    interfaces.some(({ interface: device, network }) => port === device || isWithin(port, network));
-  const others = closed.filter(({ name }) => !isToldBy(name));
+  const others = closed.filter(({ name: port }) => !interfaces.some((state) => isPortOf(port, state)));
   return [...networks, ...others.map(({ name, text }) => bad(`DHCP on ${name}`, text))];
 }
 
