@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { sleep, systemClock } from '../src/clock.ts';
 import type { DaemonProcess } from '../src/lab/daemon-process.ts';
 import { type LabPlace, labPlace } from '../src/lab/safe-lab.ts';
-import { MACHINES_MAX } from '../src/machines/desired-state.ts';
+import { MACHINES_MAX } from '../src/machines/machine.ts';
 import { toPostgres } from '../src/store/copying/copy-postgres.ts';
 import { SqliteSource } from '../src/store/copying/copy-sqlite.ts';
 import { copyRegion } from '../src/store/copying/region-copy.ts';

@@ -1,4 +1,4 @@
-// An object of JSON or YAML whose fields are not checked yet.
+// An object of JSON or YAML whose fields are not checked yet, and the type of what a schema made of it.
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -14,3 +14,6 @@ export function parseJson(text: string): unknown {
     return undefined;
   }
 }
+
+/** What a schema reads, of which nothing is changed: read-only in all depths. */
+export type Frozen<T> = T extends number ? T : T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T;

@@ -1,8 +1,45 @@
 // A machine as the rack knows it: enough to boot, address and name it while the region is away. The region decides, the rack obeys; a
-// record is replaced whole, never changed.
+// record is replaced whole, never changed. One schema for both ends: what it lacks, the region cannot send.
 
-import type { Ipv4, MacAddress } from '../net/address.ts';
+import { z } from 'zod';
+import { cleanText } from '../clean-text.ts';
+import type { Frozen } from '../fields.ts';
+import { ipv4, mac } from '../net/address.ts';
 import type { Settings } from './settings.ts';
+
+/** Bounds of one message. */
+export const MACHINES_MAX = 100_000;
+export const MACHINE_MACS_MAX = 256;
+export const MACHINE_ADDRESSES_MAX = 1024;
+/** As many as a region has. */
+const MACHINE_TAGS_MAX = 10_000;
+export const RESERVED_HOSTS_MAX = 16_384;
+/** The longest text of any field, in UTF-16 units. */
+export const MACHINE_TEXT_MAX = 4096;
+const MAC_MAX = 0xffffffffffff;
+const IPV4_MAX = 0xffffffff;
+
+// The words of a fault (`desired-state.ts`) follow the wrong value: "7 is not a text".
+const TEXT = `a text of at most ${MACHINE_TEXT_MAX} characters`;
+export const boundedText = z.string(TEXT).max(MACHINE_TEXT_MAX, TEXT);
+
+export function wholeNumber(max: number) {
+  const words = `a whole number from 0 to ${max}`;
+  return z.int(words).min(0, words).max(max, words);
+}
+
+/** Of a longer list no entry is read. */
+export function boundedList<Entry extends z.ZodType>(entry: Entry, countMax: number) {
+  const isShort = (value: unknown): boolean => Array.isArray(value) && value.length <= countMax;
+  return z.custom<readonly unknown[]>(isShort, `a list of at most ${countMax}`).pipe(z.array(entry));
+}
+
+const macNumber = wholeNumber(MAC_MAX).transform(mac);
+const ipv4Number = wholeNumber(IPV4_MAX).transform(ipv4);
+
+const OBJECT = 'an object';
+const UUID = 'a UUID in lower case';
+const TOKEN = '22 to 64 letters, digits, - or _';
 
 /**
  * The purpose of a machine's next network boot.
@@ -13,50 +50,62 @@ import type { Settings } from './settings.ts';
  * - `local`: it boots its own disk.
  * - `poweroff`: it has nothing to do and powers off.
  */
-export type BootPurpose = 'enlist' | 'commissioning' | 'install' | 'local' | 'poweroff';
+const bootPurpose = z.enum(['enlist', 'commissioning', 'install', 'local', 'poweroff'], 'a boot purpose');
+export type BootPurpose = z.output<typeof bootPurpose>;
 
 /** The state of a device: a host that others start, of which the region keeps only names and addresses. Older regions call it Deployed. */
 export const DEVICE_STATE = 'a device';
 
 /** A fixed address of one of a machine's interfaces. */
-export interface MachineAddress {
-  readonly mac: MacAddress;
-  readonly address: Ipv4;
-}
+const machineAddress = z.object({ mac: macNumber, address: ipv4Number }, OBJECT);
+export type MachineAddress = Frozen<z.output<typeof machineAddress>>;
 
-export interface RackMachine {
-  /** The region's permanent name for it, six characters. */
-  readonly systemId: string;
-  readonly hostname: string;
-  readonly domain: string;
-  /** The life-cycle state's name as people read it: `New`, `Ready`, `Deployed`; `DEVICE_STATE` for a device. */
-  readonly statusName: string;
-  readonly purpose: BootPurpose;
-  readonly architecture: string;
-  readonly subarchitecture: string;
-  /** The release it boots or installs; `undefined` for the rack's default environment. */
-  readonly release?: string | undefined;
-  /** All its network interfaces, the boot interface first. */
-  readonly macs: readonly MacAddress[];
-  /** SMBIOS UUID, lower case; undefined when unknown or known to be shared by several machines. */
-  readonly uuid?: string | undefined;
-  /** Addresses the region gave it (allocations). */
-  readonly addresses: readonly MachineAddress[];
-  readonly kernelParams?: string | undefined;
-  /** By name; `undefined`: it has none. */
-  readonly tags?: readonly string[] | undefined;
-  /** By name; `undefined`: the default one. */
-  readonly pool?: string | undefined;
-  /** True if only its own report names it; the name then counts no more than one that a DHCP client gives itself. */
-  readonly isSelfNamed?: true | undefined;
-  /** The secret of its current boot; `undefined` if no work is under way. Never appears in a log, event, URL or page. */
-  readonly bootToken?: string | undefined;
-  /**
-   * An address in its home network: only on its wire has it its token and its name. `undefined` if that is unknown, no longer served, or
-   * another rack's.
-   */
-  readonly home?: Ipv4 | undefined;
-}
+export const rackMachine = z.object(
+  {
+    /** The region's permanent name for it, six characters. */
+    systemId: boundedText,
+    hostname: boundedText,
+    domain: boundedText,
+    /** The life-cycle state's name as people read it: `New`, `Ready`, `Deployed`; `DEVICE_STATE` for a device. */
+    statusName: boundedText.transform((name) => cleanText(name)),
+    purpose: bootPurpose,
+    architecture: boundedText,
+    subarchitecture: boundedText,
+    /** The release it boots or installs; `undefined` for the rack's default environment. */
+    release: boundedText.optional(),
+    /** All its network interfaces, the boot interface first. */
+    macs: boundedList(macNumber, MACHINE_MACS_MAX),
+    /** SMBIOS UUID, lower case; undefined when unknown or known to be shared by several machines. */
+    uuid: z
+      .string(UUID)
+      .regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, UUID)
+      .optional(),
+    /** Addresses the region gave it (allocations). */
+    addresses: boundedList(machineAddress, MACHINE_ADDRESSES_MAX),
+    kernelParams: boundedText.optional(),
+    /** By name; `undefined`: it has none. */
+    tags: boundedList(boundedText, MACHINE_TAGS_MAX).optional(),
+    /** By name; `undefined`: the default one. */
+    pool: boundedText.optional(),
+    /** True if only its own report names it; the name then counts no more than one that a DHCP client gives itself. */
+    isSelfNamed: z.boolean('true or false').optional(),
+    /**
+     * An address in its home network: only on its wire has it its token and its name. `undefined` if that is unknown, no longer served, or
+     * another rack's.
+     */
+    home: ipv4Number.optional(),
+    /**
+     * The secret of its current boot, which needs no quoting on any kernel line; `undefined` if no work is under way. Never appears in a log,
+     * event, URL or page.
+     */
+    bootToken: z
+      .string(TOKEN)
+      .regex(/^[A-Za-z0-9_-]{22,64}$/, TOKEN)
+      .optional(),
+  },
+  OBJECT,
+);
+export type RackMachine = Frozen<z.output<typeof rackMachine>>;
 
 /** A network where a machine is not at home: its name, or an address of it. */
 export interface Away {
@@ -68,14 +117,18 @@ export interface Away {
 }
 
 /** An address that a user reserved for a host that need not be a machine, with the host or the name that it is for. */
-export interface ReservedHost {
-  readonly address: Ipv4;
-  /** The host that gets the address by DHCP; `undefined`: no host gets it. */
-  readonly mac?: MacAddress | undefined;
-  /** The name of the address, and its domain; both are `undefined` if it has no name. */
-  readonly hostname?: string | undefined;
-  readonly domain?: string | undefined;
-}
+export const reservedHost = z.object(
+  {
+    address: ipv4Number,
+    /** The host that gets the address by DHCP; `undefined`: no host gets it. */
+    mac: macNumber.optional(),
+    /** The name of the address, and its domain; both are `undefined` if it has no name. */
+    hostname: boundedText.optional(),
+    domain: boundedText.optional(),
+  },
+  OBJECT,
+);
+export type ReservedHost = Frozen<z.output<typeof reservedHost>>;
 
 /** The region's desired state of the rack: replaced whole, with a version that only grows. */
 export interface DesiredState {

@@ -3,17 +3,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { parseDesiredState, parseStateChanges, parseStateText } from '../../src/machines/desired-state.ts';
 import {
+  EMPTY_DESIRED_STATE,
   MACHINE_ADDRESSES_MAX,
   MACHINE_MACS_MAX,
   MACHINE_TEXT_MAX,
   MACHINES_MAX,
-  parseDesiredState,
-  parseStateChanges,
-  parseStateText,
   RESERVED_HOSTS_MAX,
-} from '../../src/machines/desired-state.ts';
-import { EMPTY_DESIRED_STATE } from '../../src/machines/machine.ts';
+} from '../../src/machines/machine.ts';
 import { SETTINGS_DEPTH_MAX } from '../../src/machines/settings.ts';
 
 const MACHINE = {
@@ -66,13 +64,12 @@ test('changes replace, add and remove machines; settings are the new ones, or no
   assert.match(String(apply({ machines: many })), /^machines: a list of 10000\d is not a list of at most 100000$/);
 });
 
-test('`isSelfNamed` is read if true, and left out otherwise', () => {
-  const read = (isSelfNamed: boolean | undefined) => {
-    const parsed = parseDesiredState({ ...STATE, machines: [{ ...MACHINE, isSelfNamed }] });
-    return parsed.ok ? parsed.state.machines[0] : assert.fail(parsed.problem);
-  };
-  assert.deepEqual(read(true), { ...MACHINE, isSelfNamed: true });
-  assert.deepEqual([read(false), read(undefined)], [MACHINE, MACHINE]);
+test('`isSelfNamed` is read as it is', () => {
+  for (const isSelfNamed of [true, false, undefined]) {
+    const machine = { ...MACHINE, isSelfNamed };
+    const parsed = parseDesiredState({ ...STATE, machines: [machine] });
+    assert.deepEqual(parsed.ok ? parsed.state.machines : parsed.problem, [machine]);
+  }
 });
 
 test('reserved addresses are read with their host and name, and changes bring all of them', () => {
@@ -144,6 +141,11 @@ const REFUSED: readonly [string, unknown, RegExp][] = [
     'a UUID in capitals',
     broken({ uuid: MACHINE.uuid.toUpperCase() }),
     /^machines\[1\]\.uuid: .* is not a UUID in lower case$/,
+  ],
+  [
+    'a token of another form, which the fault does not show',
+    broken({ bootToken: 'secret' }),
+    /^machines\[1\]\.bootToken: it is not 22 to 64 letters, digits, - or _$/,
   ],
   [
     'a hardware address as text',

@@ -17,8 +17,8 @@ import { isDeviceOfUser, type MachineForRacks } from '../records/machine.ts';
 import type { NetworkRecords } from '../records/network-store.ts';
 import { kernelParamsOf } from '../records/tags.ts';
 
-/** A machine as racks get it, including its UUID; `undefined` if racks get nothing about it. */
-export function toRackMachine(machine: MachineForRacks): RackMachine | undefined {
+/** A machine as racks get it, including its UUID, with every field; `undefined` if racks get nothing about it. */
+export function toRackMachine(machine: MachineForRacks): Required<RackMachine> | undefined {
   const macs = macsForRacks(machine);
   if (macs.length === 0) return undefined;
   const purpose = isDeviceOfUser(machine) ? 'enlist' : bootPurpose({ ...machine, deployBy: machine.work?.deployBy });
@@ -36,19 +36,19 @@ export function toRackMachine(machine: MachineForRacks): RackMachine | undefined
     addresses: machine.addresses,
     kernelParams: kernelParamsOf(machine),
     ...groupsOf(machine),
-    ...(machine.home === undefined ? {} : { home: machine.home }),
-    ...(machine.bootToken === undefined ? {} : { bootToken: machine.bootToken }),
-    ...(machine.status === 'new' && !isMadeByPerson(machine) ? { isSelfNamed: true } : {}),
+    home: machine.home,
+    bootToken: machine.bootToken,
+    isSelfNamed: (machine.status === 'new' && !isMadeByPerson(machine)) || undefined,
   };
 }
 
 /** By which profiles find it; a device has only its name. The default pool goes without saying. */
-function groupsOf({ device, tags, pool, poolId }: MachineForRacks): Pick<RackMachine, 'tags' | 'pool'> {
-  if (device !== undefined) return {};
+function groupsOf({ device, tags, pool, poolId }: MachineForRacks): Pick<Required<RackMachine>, 'tags' | 'pool'> {
+  if (device !== undefined) return { tags: undefined, pool: undefined };
   return {
-    ...(tags.length === 0 ? {} : { tags: tags.map(({ name }) => name) }),
+    tags: tags.length === 0 ? undefined : tags.map(({ name }) => name),
     // A pool whose name is not read yet counts as none.
-    ...(pool === undefined || pool.id !== poolId ? {} : { pool: pool.name }),
+    pool: pool?.id === poolId ? pool?.name : undefined,
   };
 }
 

@@ -9,6 +9,7 @@
 
 import { z } from 'zod';
 import { cleanText } from '../../clean-text.ts';
+import type { Frozen } from '../../fields.ts';
 import { parseIpv4, parseMac, parseNetwork } from '../../net/address.ts';
 import {
   FINDING_LENGTH_MAX,
@@ -259,7 +260,5 @@ export const heartbeat = z.object({
     .max(RACK_ANSWERS_MAX)
     .optional(),
 });
-
-type Frozen<T> = T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T;
 
 export type Heartbeat = Frozen<z.output<typeof heartbeat>>;

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MACHINES_MAX } from '../../../src/machines/desired-state.ts';
+import { MACHINES_MAX } from '../../../src/machines/machine.ts';
 import { MachineCount } from '../../../src/store/operations/region-decisions.ts';
 
 /** A store with a number of machines, and how often they were counted. */
