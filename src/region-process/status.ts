@@ -6,7 +6,7 @@ import type { RegionFileConfig } from '../config/region-file.ts';
 import { listed } from '../counted.ts';
 import { judgeStatus } from '../daemon/answers/findings.ts';
 import { diskProblem } from '../daemon/answers/full-disk.ts';
-import { notesNow, refusedNow } from '../daemon/answers/status.ts';
+import { notesNow, refusedNow } from '../daemon/answers/rack-status.ts';
 import { NAMED_MAX } from '../daemon/rack/status-line.ts';
 import { RackError } from '../errors.ts';
 import type { ControlAnswers } from '../http/control/requests.ts';

@@ -12,9 +12,9 @@ import type { Lease } from '../../dhcp/leases/lease.ts';
 import { type HostMoment, restoreLeases } from '../../dhcp/leases/lease-clock.ts';
 import {
   LEASE_CRITERIA,
-  LEASE_STATES,
   type LeaseCriterion,
   type LeaseReport,
+  leaseReport,
   matchesLease,
   parseLeaseFilter,
   reportLease,
@@ -42,23 +42,6 @@ interface FoundLeases {
   readonly file: string | undefined;
 }
 
-const reportShape = z.object({
-  address: z.string(),
-  mac: z.string(),
-  state: z.enum(LEASE_STATES),
-  grantedAt: z.string(),
-  expiresAt: z.string(),
-  seconds: z.number(),
-  network: z.string().optional(),
-  machine: z.string().optional(),
-  hostname: z.string().optional(),
-  clientId: z.string().optional(),
-  vendorClass: z.string().optional(),
-  circuitId: z.string().optional(),
-  remoteId: z.string().optional(),
-  reservedName: z.string().optional(),
-});
-
 /** Leases that match every criterion. @throws RackError as `followDaemon`, `bad-argument` for an unusable criterion */
 export async function findLeases(config: string, criteria: GivenCriteria): Promise<FoundLeases> {
   const { stateDir } = loadPlace(config);
@@ -81,25 +64,13 @@ export async function askLeases(stateDir: string, criteria: GivenCriteria): Prom
   let count: number | undefined;
   const take = (line: unknown): void => {
     if (typeof line === 'number') count = line;
-    else for (const lease of z.array(reportShape).parse(line)) leases.push(complete(lease));
+    else leases.push(...z.array(leaseReport).parse(line));
   };
   await followDaemon(stateDir, `/leases/lines?${query}`, take, new AbortController().signal);
   if (count !== leases.length)
     throw new RackError('store-unavailable', 'the list was cut off because the daemon ended: run this again');
   return leases;
 }
-
-const complete = (lease: z.infer<typeof reportShape>): LeaseReport => ({
-  network: undefined,
-  machine: undefined,
-  hostname: undefined,
-  clientId: undefined,
-  vendorClass: undefined,
-  circuitId: undefined,
-  remoteId: undefined,
-  reservedName: undefined,
-  ...lease,
-});
 
 function readLeases(config: string, criteria: GivenCriteria): LeaseReport[] {
   const { config: merged } = loadMerged(config);

@@ -5,17 +5,15 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { identifyBootClient } from '../../boot/client.ts';
 import { planBoot } from '../../boot/plan.ts';
 import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { findOldGrub } from '../../config/old-grub.ts';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
-import { explain, parseClient, type WhyAnswer } from '../../daemon/answers/why.ts';
-import { CLIENT_NAMES } from '../../daemon/foresight/clients.ts';
+import { explain, parseClient, type WhyAnswer, whyAnswer } from '../../daemon/answers/why.ts';
 import type { Foresight } from '../../daemon/foresight/foresight.ts';
-import { BASES, type Basis } from '../../daemon/foresight/likely-clients.ts';
+import type { Basis } from '../../daemon/foresight/likely-clients.ts';
 import { LeaseTable } from '../../dhcp/leases/lease-table.ts';
 import { Offers } from '../../dhcp/leases/offers.ts';
 import { indexSubnets } from '../../dhcp/networks/subnet.ts';
@@ -29,22 +27,6 @@ import { leftOutNote, loadMerged } from '../terminal/config-in-force.ts';
 import { print, printJson } from '../terminal/output.ts';
 import { progressShape } from '../terminal/shapes.ts';
 import { askThere, otherRacks, ownRackName } from './home-racks.ts';
-
-const whyShape = z.object({
-  mac: z.string(),
-  machine: z.object({ name: z.string(), systemId: z.string(), status: z.string(), purpose: z.string() }).optional(),
-  basis: z.enum(BASES),
-  boots: z.array(
-    z.object({
-      client: z.enum(CLIENT_NAMES),
-      title: z.string(),
-      network: z.string(),
-      lines: z.array(z.object({ topic: z.string(), text: z.string(), remedy: z.string().optional(), ok: z.boolean() })),
-    }),
-  ),
-  refused: z.object({ text: z.string(), remedy: z.string() }).optional(),
-  obstacles: z.array(z.string()),
-});
 
 interface WhyRequest {
   readonly config: string;
@@ -92,7 +74,7 @@ async function ask(request: WhyRequest): Promise<Asked> {
   const { stateDir } = loadPlace(request.config);
   const query = new URLSearchParams({ machine: request.machine, arch: request.arch ?? '' }).toString();
   try {
-    const answer = whyShape.parse(await askDaemon(stateDir, `/why?${query}`));
+    const answer = whyAnswer.parse(await askDaemon(stateDir, `/why?${query}`));
     return await withRegion(stateDir, answer);
   } catch (error) {
     if (!(error instanceof RackError && error.code === 'not-running')) throw error;

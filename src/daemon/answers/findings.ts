@@ -11,6 +11,7 @@ import type { HostFinding } from '../../region/records/rack-measures.ts';
 import type { NoteCode } from '../../region/reports/notes.ts';
 import type { UplinkStatus } from '../../uplink/link-status.ts';
 import type { InterfaceState } from '../rack/interface-states.ts';
+import type { rackStatus } from './rack-status.ts';
 
 /** Something is wrong, or good to know. */
 interface RackFinding extends HostFinding {
@@ -18,48 +19,19 @@ interface RackFinding extends HostFinding {
   readonly cause?: string | undefined;
 }
 
+type RackStatus = ReturnType<typeof rackStatus>;
+type RackDhcp = NonNullable<RackStatus['dhcp']>;
+
 /** Of the answer to `/status`, what is judged. */
-export interface JudgedStatus {
-  readonly interfaces: readonly InterfaceState[];
-  readonly dhcp?:
-    | {
-        /** `waitedFor`: an interface or an address is missing. */
-        readonly problems: readonly { readonly name: string; readonly text: string; readonly waitedFor: boolean }[];
-        readonly foreign: readonly ForeignServer[];
-        readonly ranges: readonly {
-          readonly network: string;
-          readonly usable: number;
-          readonly used: number;
-          readonly level: string;
-        }[];
-      }
-    | undefined;
-  readonly tree?: { readonly problem?: { readonly reason: string; readonly since: string } } | undefined;
+export interface JudgedStatus
+  extends Pick<RackStatus, 'interfaces' | 'restartKeys' | 'metricsProblems'>,
+    Partial<Pick<RackStatus, 'tree' | 'refused' | 'diskProblem' | 'unserved'>> {
+  readonly dhcp?: Pick<RackDhcp, 'problems' | 'foreign' | 'ranges'> | undefined;
   readonly region?:
     | (Pick<UplinkStatus, 'problem' | 'unopened' | 'link' | 'eventsDropped'> & { readonly state: string })
     | undefined;
   readonly journal?: { readonly available: boolean; readonly reason?: string | undefined } | undefined;
-  readonly refused?:
-    | { readonly source: string; readonly since: string; readonly problems: readonly string[] }
-    | undefined;
-  readonly restartKeys: readonly string[];
-  readonly diskProblem?: string | undefined;
-  readonly unserved?: string | undefined;
-  readonly metricsProblems: readonly string[];
-  readonly noted: readonly { readonly note: NoteCode; readonly text: string }[];
-}
-
-interface ForeignServer {
-  readonly address: string;
-  readonly mac?: string | undefined;
-  readonly network: string;
-  readonly interface?: string | undefined;
-  readonly offered?: string | undefined;
-  readonly leaseSeconds?: number | undefined;
-  readonly file?: string | undefined;
-  readonly bootOnly: boolean;
-  readonly firstSeen: string;
-  readonly lastSeen: string;
+  readonly noted: readonly Pick<RackStatus['noted'][number], 'note' | 'text'>[];
 }
 
 const RESTART = 'sudo systemctl restart rackboot';
@@ -222,7 +194,7 @@ function refusedFindings({ refused }: JudgedStatus): readonly RackFinding[] {
   return [bad('configuration', text, fix)];
 }
 
-function foreignText(server: ForeignServer, nowMs: number): [check: string, text: string] {
+function foreignText(server: RackDhcp['foreign'][number], nowMs: number): [check: string, text: string] {
   const { address, mac, network, interface: name, offered, leaseSeconds, file, bootOnly } = server;
   const ago = (time: string): string => formatDuration(Math.max(0, nowMs - Date.parse(time)));
   const parts = [

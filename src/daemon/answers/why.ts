@@ -1,15 +1,17 @@
 // The control socket's data for `rackboot why`: what a machine would get now, and what prevents it from booting.
 
+import { z } from 'zod';
 import { RackError } from '../../errors.ts';
+import type { Frozen } from '../../fields.ts';
 import type { ControlAnswers } from '../../http/control/requests.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import { formatMac, type MacAddress } from '../../net/address.ts';
 import type { TimelineStep } from '../../observe/timeline.ts';
 import { noteText } from '../../region/reports/notes.ts';
 import { CLIENT_NAMES, type ClientName, isClientName } from '../foresight/clients.ts';
-import { type ForeseenBoot, type Foresight, foreseeBoot } from '../foresight/foresight.ts';
-import { findLastRefusal, type LastRefusal } from '../foresight/last-refusal.ts';
-import { type Basis, type LikelyClients, likelyClients } from '../foresight/likely-clients.ts';
+import { type ForeseenBoot, type Foresight, foreseeBoot, foreseenBoot } from '../foresight/foresight.ts';
+import { findLastRefusal } from '../foresight/last-refusal.ts';
+import { BASES, type LikelyClients, likelyClients } from '../foresight/likely-clients.ts';
 import type { InterfaceState } from '../rack/interface-states.ts';
 import type { Rack } from '../rack/rack.ts';
 import { findNamed, type WhoSources } from './who.ts';
@@ -21,18 +23,17 @@ interface WhySources extends WhoSources {
 }
 
 /** The boots that a machine would get now. */
-export interface WhyAnswer {
-  readonly mac: string;
+export const whyAnswer = z.object({
+  mac: z.string(),
   /** Undefined if the region does not know it. */
-  readonly machine?:
-    | { readonly name: string; readonly systemId: string; readonly status: string; readonly purpose: string }
-    | undefined;
-  readonly basis: Basis;
+  machine: z.object({ name: z.string(), systemId: z.string(), status: z.string(), purpose: z.string() }).optional(),
+  basis: z.enum(BASES),
   /** Kinds of client with the same result in a network share one entry, whose title names them all. */
-  readonly boots: readonly ForeseenBoot[];
-  readonly refused?: LastRefusal | undefined;
-  readonly obstacles: readonly string[];
-}
+  boots: z.array(foreseenBoot),
+  refused: z.object({ text: z.string(), remedy: z.string() }).optional(),
+  obstacles: z.array(z.string()),
+});
+export type WhyAnswer = Frozen<z.output<typeof whyAnswer>>;
 
 /** The control socket's path for explanations. */
 export function whyAnswers(sources: WhySources): ControlAnswers {

@@ -6,6 +6,7 @@
 // 1. Each line says what the machine would get and why; an obstacle also names its remedy.
 // 2. Files on another server are not checked, and the line says so.
 
+import { z } from 'zod';
 import { type Cpu, findArchitecture, loadersCommand } from '../../boot/architectures.ts';
 import type { AssetContext, BootAsset } from '../../boot/asset.ts';
 import { resolveBootAsset } from '../../boot/asset.ts';
@@ -32,10 +33,11 @@ import type { ServedSubnet } from '../../dhcp/networks/subnet.ts';
 import type { DhcpMessage } from '../../dhcp/wire/message.ts';
 import { findNamedOption } from '../../dhcp/wire/option-table.ts';
 import { unreachable } from '../../errors.ts';
+import type { Frozen } from '../../fields.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import { ANY, formatIpv4, formatNetwork, type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
 import { formatSpan } from '../../quantity.ts';
-import { CLIENT_KINDS, type ClientKind, type ClientName, discover, type ShownSigns } from './clients.ts';
+import { CLIENT_KINDS, CLIENT_NAMES, type ClientKind, type ClientName, discover, type ShownSigns } from './clients.ts';
 
 /** The inputs of a prediction. */
 export interface Foresight {
@@ -48,20 +50,17 @@ export interface Foresight {
 }
 
 /** One thing that a machine would or would not get. */
-interface ForesightLine {
-  readonly topic: string;
-  readonly text: string;
-  readonly remedy?: string | undefined;
-  readonly ok: boolean;
-}
+const foresightLine = z.object({ topic: z.string(), text: z.string(), remedy: z.string().optional(), ok: z.boolean() });
+type ForesightLine = Readonly<z.output<typeof foresightLine>>;
 
 /** The boot that a machine with one kind of firmware would get in one network. */
-export interface ForeseenBoot {
-  readonly client: ClientName;
-  readonly title: string;
-  readonly network: string;
-  readonly lines: readonly ForesightLine[];
-}
+export const foreseenBoot = z.object({
+  client: z.enum(CLIENT_NAMES),
+  title: z.string(),
+  network: z.string(),
+  lines: z.array(foresightLine),
+});
+export type ForeseenBoot = Frozen<z.output<typeof foreseenBoot>>;
 
 /** The files that the built-in loaders need next to them. */
 const COMPANIONS: Readonly<Record<string, string>> = {

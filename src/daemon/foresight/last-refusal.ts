@@ -9,18 +9,12 @@ import { isDhcpEvent } from '../../observe/protocol-events.ts';
 import type { TimelineStep } from '../../observe/timeline.ts';
 import { formatSpan } from '../../quantity.ts';
 
-/** The last refusal of a machine's request for an address. */
-export interface LastRefusal {
-  readonly text: string;
-  readonly remedy: string;
-}
-
 /** Finds the last refusal; undefined if the machine was not refused, or got an offer or a lease since. */
 export function findLastRefusal(
   steps: readonly TimelineStep[],
   leases: readonly Lease[],
   now: Instant,
-): LastRefusal | undefined {
+): { readonly text: string; readonly remedy: string } | undefined {
   const last = steps.findLast(({ event: { kind } }) => isAnswer(kind) || isRefusal(kind));
   if (last === undefined || !isRefusal(last.event.kind) || !isDhcpEvent(last.event)) return undefined;
   if (leases.some(({ grantedAt }) => grantedAt > last.lastAt)) return undefined;

@@ -4,6 +4,7 @@
 // 2. An identifier is text if all printable ASCII, else `0x` and digits.
 // 3. A vendor class is text with escapes.
 
+import { z } from 'zod';
 import { cleanText, isPrintable } from '../../clean-text.ts';
 import type { Instant } from '../../clock.ts';
 import {
@@ -21,35 +22,36 @@ import type { ReservedName } from './reserved-name.ts';
 import { NOBODY } from './set-aside.ts';
 
 /** `bound` becomes `expired` when its time is over. */
-export const LEASE_STATES = ['bound', 'expired', 'released', 'declined'] as const;
+const LEASE_STATES = ['bound', 'expired', 'released', 'declined'] as const;
 
 type ShownState = (typeof LEASE_STATES)[number];
 
 /** Unknown fields are left out. */
-export interface LeaseReport {
-  readonly address: string;
+export const leaseReport = z.object({
+  address: z.string(),
   /** `nobody` for an imported address set aside without a client. */
-  readonly mac: string;
-  readonly state: ShownState;
+  mac: z.string(),
+  state: z.enum(LEASE_STATES),
   /** Its cluster interface; undefined: none configured now. */
-  readonly network: string | undefined;
+  network: z.string().optional(),
   /** The machine's name in the region. */
-  readonly machine: string | undefined;
+  machine: z.string().optional(),
   /** The name the client gives itself. */
-  readonly hostname: string | undefined;
+  hostname: z.string().optional(),
   /** ISO 8601. */
-  readonly grantedAt: string;
+  grantedAt: z.string(),
   /** ISO 8601, or `never`. */
-  readonly expiresAt: string;
-  readonly seconds: number;
-  readonly clientId: string | undefined;
-  readonly vendorClass: string | undefined;
+  expiresAt: z.string(),
+  seconds: z.number(),
+  clientId: z.string().optional(),
+  vendorClass: z.string().optional(),
   /** Option 82: the switch port and the switch. */
-  readonly circuitId: string | undefined;
-  readonly remoteId: string | undefined;
+  circuitId: z.string().optional(),
+  remoteId: z.string().optional(),
   /** The name from its reservation. */
-  readonly reservedName: string | undefined;
-}
+  reservedName: z.string().optional(),
+});
+export type LeaseReport = Readonly<z.output<typeof leaseReport>>;
 
 /** A configured network by its cluster interface. */
 interface NamedNetwork {
@@ -69,7 +71,7 @@ export interface ReportFacts {
 }
 
 /** Reports a lease. */
-export function reportLease(lease: Lease, facts: ReportFacts): LeaseReport {
+export function reportLease(lease: Lease, facts: ReportFacts): Required<LeaseReport> {
   const { now, wallMs, networks } = facts;
   const at = (moment: Instant): string => new Date(wallMs + (moment - now)).toISOString();
   return {

@@ -48,7 +48,8 @@ const LINK = {
 const SINCE = '2026-11-21T12:00:00.000Z';
 const TEXT = 'port 67 is in use by another program';
 const closed = (name: string, waitedFor = false) => ({ ...NOTHING, problems: [{ name, text: TEXT, waitedFor }] });
-const range = (level: string) => ({ ...NOTHING, ranges: [{ network: 'lab', usable: 10, used: 9, level }] });
+const RANGE = { network: 'lab', low: '10.20.0.100', high: '10.20.0.109', usable: 10, used: 9, offered: 0, declined: 0 };
+const range = (level: 'full' | 'filling') => ({ ...NOTHING, ranges: [{ ...RANGE, level }] });
 const region = (values: Partial<NonNullable<JudgedStatus['region']>>): Partial<JudgedStatus> => ({
   region: { state: 'up', eventsDropped: 0, ...values },
 });
@@ -140,8 +141,10 @@ const CASES: readonly (readonly [name: string, differs: Partial<JudgedStatus>, f
             mac: '52:54:00:00:00:09',
             network: 'lab',
             interface: 'eth1',
+            evidence: 'probe',
             offered: '10.20.0.50',
             leaseSeconds: 7200,
+            file: undefined,
             bootOnly: false,
             firstSeen: '1970-01-01T00:00:10Z',
             lastSeen: '1970-01-01T00:00:30Z',
