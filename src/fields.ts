@@ -6,6 +6,14 @@ export type Fields = Readonly<Record<string, unknown>>;
 export const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** The value at a path of own keys; undefined: there is none. */
+export const valueIn = (value: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>(
+    (part, key) =>
+      typeof part === 'object' && part !== null && Object.hasOwn(part, key) ? Reflect.get(part, key) : undefined,
+    value,
+  );
+
 /** The value of a JSON text; undefined: it is not JSON. */
 export function parseJson(text: string): unknown {
   try {

@@ -9,7 +9,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { withoutUsers } from '../clean-text.ts';
 import { counted } from '../counted.ts';
 import { PROXY_PORT } from '../dhcp/networks/config.ts';
-import { isFields } from '../fields.ts';
+import { isFields, valueIn } from '../fields.ts';
 import {
   INTERFACES_KEY,
   interfacesOf,
@@ -21,6 +21,7 @@ import {
 } from '../machines/settings.ts';
 import { formatIpv4, formatMac, type Ipv4, rangeContains } from '../net/address.ts';
 import { findKeyRule, isSecretKey } from './keys.ts';
+import { leafKeys } from './merge.ts';
 import type { RackConfig } from './rack-config.ts';
 import type { UsableConfig } from './resolve-file.ts';
 import type { WrittenConfig } from './written.ts';
@@ -132,17 +133,10 @@ function flatten({ written, merged }: ComparedConfig): ReadonlyMap<string, Leaf>
       shown: raw === undefined ? showDefault(used) : showValue(key, raw),
     });
   };
-  const walk = (value: unknown, key: string): void => {
-    const isBranch = isFields(value) && findKeyRule(key)?.owner !== 'either';
-    if (key === INTERFACES_KEY || !isBranch) return;
-    for (const [name, entry] of Object.entries(value)) {
-      const below = key === '' ? name : `${key}.${name}`;
-      if (below === INTERFACES_KEY) addInterfaces(written.cluster_interfaces ?? [], merged, add);
-      else if (isFields(entry) && findKeyRule(below)?.owner !== 'either') walk(entry, below);
-      else add(below, entry, valueAt(merged, below));
-    }
-  };
-  walk(written, '');
+  for (const key of leafKeys(written)) {
+    if (key === INTERFACES_KEY) addInterfaces(written.cluster_interfaces ?? [], merged, add);
+    else add(key, valueIn(written, key.split('.')), valueAt(merged, key));
+  }
   return leaves;
 }
 

@@ -4,6 +4,7 @@
 // 2. The store must hold only keys that it may own. Any other key is a problem, and then nothing from the store is used.
 // 3. Merging changes neither the file's values nor the store's.
 
+import { type Fields, isFields } from '../fields.ts';
 import {
   INTERFACES_KEY,
   interfacesOf,
@@ -67,9 +68,9 @@ export function isWritten(file: Settings, key: string): boolean {
  * The keys that hold values. A key with a rule holds a value, unless a key below it has its own rule: `tftp` is the file's, but
  * `tftp.allow` is not.
  */
-function leafKeys(settings: Settings, prefix = ''): readonly string[] {
-  return Object.entries(settings).flatMap(([name, value]) => {
+export function leafKeys(fields: Fields, prefix = ''): readonly string[] {
+  return Object.entries(fields).flatMap(([name, value]) => {
     const key = prefix === '' ? name : `${prefix}.${name}`;
-    return isSettings(value) && (findKeyRule(key) === undefined || hasRuleBelow(key)) ? leafKeys(value, key) : [key];
+    return isFields(value) && (findKeyRule(key) === undefined || hasRuleBelow(key)) ? leafKeys(value, key) : [key];
   });
 }

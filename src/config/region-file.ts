@@ -8,16 +8,16 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { RackError } from '../errors.ts';
 import { NO_SETTINGS, type Settings, valueAt, withValue } from '../machines/settings.ts';
-import { formatIpv4, LOOPBACK } from '../net/address.ts';
+import { LOOPBACK } from '../net/address.ts';
 import { type ConfigFile, formatProblems, readConfigFile, readConfigText } from './config-file.ts';
 import { STORE_KEYS } from './keys.ts';
 import type { RackConfig } from './rack-config.ts';
-import { REGION_PORT, resolveTls } from './region-place.ts';
+import { resolveListeners } from './region-place.ts';
 import { type RegionStorePlace, resolveStore, storeSchema } from './region-store.ts';
-import { defaultName, type ProblemPath, type ReportProblem, resolvePreseeds, roomLevels } from './resolve.ts';
+import { type ProblemPath, type ReportProblem, resolveProcess } from './resolve.ts';
 import { type ParsedFile, resolveForm, type UsableFile } from './resolve-file.ts';
 import { keysAt } from './sibling-keys.ts';
-import { proxyOf, writtenConfigSchema } from './written.ts';
+import { writtenConfigSchema } from './written.ts';
 
 const { shape } = writtenConfigSchema;
 
@@ -110,39 +110,14 @@ export const resolveRegionFile = (
 
 function resolveWritten(written: WrittenRegionFile, report: ReportProblem): RegionFileConfig {
   const { region } = written;
-  const reportHere = (key: string, message: string): void => report(['region', key], message);
-  const listen = (region.listen ?? [{ address: LOOPBACK, port: REGION_PORT }]).map(({ address, port }) => {
-    return { host: formatIpv4(address), port };
-  });
-  if (listen.length === 0) reportHere('listen', 'is empty: the region needs an address, such as 10.20.0.1:5240');
   return {
-    name: written.name ?? defaultName(),
-    stateDir: written.state_dir,
-    store: resolveStore(region.store, (key, message) => report(['region', 'store', key], message)),
-    region: {
-      listen,
-      tls: resolveTls(region.tls, listen, reportHere),
-      stateDir: written.state_dir,
-      publicUrl: region.public_url,
-      proxies: region.proxies,
+    ...resolveProcess(written, REGION_METRICS_PORT, {
+      ...resolveListeners(region, [LOOPBACK], (key, message) => report(['region', key], message)),
       // The networks are those of the accepted racks.
       managedNetworks: [],
-      domain: written.dns.domain,
-      newMachinesMax: region.new_machines_max,
-      retries: region.retries,
-      importEverySeconds: region.import_every,
-      importBytesPerSecondMax: region.import_limit,
-      importKeptVersions: region.import_keep,
       imageStore: join(written.state_dir, 'boot'),
-      nameFrom: written.enlistment.name,
-      install: {
-        preseeds: resolvePreseeds(written),
-        httpProxy: proxyOf(written),
-        kernelParams: written.boot.kernel_params,
-      },
-    },
-    metrics: { listen: written.metrics.listen ?? [{ address: LOOPBACK, port: REGION_METRICS_PORT }] },
-    log: { ...written.log, levels: roomLevels(written) },
+    }),
+    store: resolveStore(region.store, (key, message) => report(['region', 'store', key], message)),
   };
 }
 

@@ -44,6 +44,11 @@ interface RegionPlace {
   readonly door: RegionDoor | undefined;
 }
 
+interface Listener {
+  readonly address: Ipv4;
+  readonly port: number;
+}
+
 /** Where to send requests for a region at this URL. */
 export const doorAt = ({ host, port, secure }: RegionUrl): RegionDoor => ({
   host,
@@ -62,30 +67,47 @@ export function resolveRegionPlace(
   for (const key of ['url', 'api_key_file', 'ca_file'] as const)
     if (region[key] !== undefined)
       report(key, 'applies only to a remote region: set region.mode to remote, or remove it');
-  const listen = (
-    region.listen ?? [...new Set([LOOPBACK, ...own])].map((address) => ({ address, port: REGION_PORT }))
-  ).map(({ address, port }) => ({ host: formatIpv4(address), port }));
-  if (listen.length === 0) report('listen', 'is empty: the embedded region needs an address, such as 127.0.0.1:5240');
+  const listeners = resolveListeners(region, [LOOPBACK, ...own], report);
+  const [first] = listeners.listen;
   const socketPath = join(written.state_dir, RACK_SOCKET);
-  const door = listen[0] === undefined ? undefined : { ...listen[0], socketPath };
-  return { uplink: { mode: 'embedded' }, listen, tls: resolveTls(region.tls, listen, report), door };
+  return { uplink: { mode: 'embedded' }, ...listeners, door: first && { ...first, socketPath } };
 }
 
-/** Resolves `region.tls`. By default it listens at the addresses of the listeners without TLS, at REGION_TLS_PORT. */
-export function resolveTls(
-  tls: WrittenConfig['region']['tls'],
-  plain: RegionPlace['listen'],
+/**
+ * Resolves `region.listen` and `region.tls`.
+ * @param own the addresses at which it listens by default; over TLS it listens by default where it listens without, at REGION_TLS_PORT
+ */
+export function resolveListeners(
+  { listen, tls }: Pick<WrittenConfig['region'], 'listen' | 'tls'>,
+  own: readonly Ipv4[],
   report: (key: string, message: string) => void,
-): RegionTls | undefined {
-  if (tls === undefined) return undefined;
-  const listen =
-    tls.listen?.map(({ address, port }) => ({ host: formatIpv4(address), port })) ??
-    [...new Set(plain.map(({ host }) => host))].map((host) => ({ host, port: REGION_TLS_PORT }));
-  for (const { host, port } of listen) {
-    if (plain.some((one) => one.host === host && one.port === port))
-      report('tls', `listens at ${host}:${port}, as region.listen does: give one of them another port`);
+): Pick<RegionPlace, 'listen' | 'tls'> {
+  const plain = listen ?? listenersAt(own, REGION_PORT);
+  if (plain.length === 0) report('listen', 'is empty: the region needs an address, such as 127.0.0.1:5240');
+  const addresses = plain.map(({ address }) => address);
+  const secure = tls?.listen ?? listenersAt(addresses, REGION_TLS_PORT);
+  if (tls !== undefined) checkSecure('region', secure, plain, report);
+  return { listen: plain.map(toHost), tls: tls && { ...tls, listen: secure.map(toHost) } };
+}
+
+/** One at each of these addresses. */
+export const listenersAt = (addresses: readonly Ipv4[], port: number): readonly Listener[] =>
+  [...new Set(addresses)].map((address) => ({ address, port }));
+
+const toHost = ({ address, port }: Listener) => ({ host: formatIpv4(address), port });
+
+/** Reports each listener of a section's `tls` that is one of those without TLS, too. */
+export function checkSecure(
+  section: string,
+  secure: readonly Listener[],
+  plain: readonly Listener[],
+  report: (key: string, message: string) => void,
+): void {
+  for (const { address, port } of secure) {
+    if (!plain.some((one) => one.address === address && one.port === port)) continue;
+    const place = `${formatIpv4(address)}:${port}`;
+    report('tls', `listens at ${place}, as ${section}.listen does: give one of them another port`);
   }
-  return { cert: tls.cert, key: tls.key, listen };
 }
 
 function resolveRemote(written: WrittenConfig, report: (key: string, message: string) => void): RegionPlace {

@@ -19,7 +19,7 @@ import { type ResolvedInterface, resolveInterface, toSubnet } from './cluster-in
 import { type NetworkTerms, resolveGeneralTerms, resolveNetworkTerms } from './dhcp-terms.ts';
 import { type AddressesOf, SERVER_NAMES_MAX } from './option-list.ts';
 import type { ClusterInterface, RackConfig } from './rack-config.ts';
-import { resolveRegionPlace } from './region-place.ts';
+import { checkSecure, listenersAt, resolveRegionPlace } from './region-place.ts';
 import { resolveSharedNetworks, type SharedNetworkOf } from './shared-networks.ts';
 import { proxyOf, type WrittenClusterInterface, type WrittenConfig } from './written.ts';
 import { isHostLabel } from './written-values.ts';
@@ -70,8 +70,14 @@ export function resolveConfig(
   checkRecords(dns, report);
   checkUpstreams(dns, report);
   return {
-    name: written.name ?? defaultName(),
-    stateDir: written.state_dir,
+    ...resolveProcess(written, METRICS_PORT, {
+      listen: place.listen,
+      tls: place.tls,
+      // All configured networks, even with management 0: machines that boot there with another DHCP server get the loader and the script
+      // from this rack, and should enlist.
+      managedNetworks: managed.map(({ resolved }) => resolved.network),
+      imageTree: boot.tree ?? join(written.state_dir, 'boot'),
+    }),
     clusterInterfaces: managed.map(toClusterInterface),
     dhcp: {
       subnets: served.map((entry) => resolveSubnet(entry, written, { dns, addressesOf }, sharedNetworkOf, report)),
@@ -86,32 +92,7 @@ export function resolveConfig(
     boot: resolveBoot(written, http, https),
     http: { listen: [...http, ...https], tls: boot.http.tls, region: place.door },
     uplink: place.uplink,
-    region: {
-      listen: place.listen,
-      tls: place.tls,
-      stateDir: written.state_dir,
-      publicUrl: written.region.public_url,
-      proxies: written.region.proxies,
-      // All configured networks, even with management 0: machines that boot there with another DHCP server get the loader and the script
-      // from this rack, and should enlist.
-      managedNetworks: managed.map(({ resolved }) => resolved.network),
-      domain: written.dns.domain,
-      newMachinesMax: written.region.new_machines_max,
-      retries: written.region.retries,
-      importEverySeconds: written.region.import_every,
-      importBytesPerSecondMax: written.region.import_limit,
-      importKeptVersions: written.region.import_keep,
-      imageTree: boot.tree ?? join(written.state_dir, 'boot'),
-      nameFrom: written.enlistment.name,
-      install: {
-        preseeds: resolvePreseeds(written),
-        httpProxy: proxyOf(written),
-        kernelParams: boot.kernel_params,
-      },
-    },
     preseeds: resolvePreseeds(written),
-    metrics: { listen: written.metrics.listen ?? [{ address: LOOPBACK, port: METRICS_PORT }] },
-    log: { ...written.log, levels: roomLevels(written) },
     serverNames: [...serverNames],
   };
 }
@@ -134,15 +115,9 @@ function secureListeners(
   report: ReportProblem,
 ): RackConfig['boot']['http'] {
   if (tls === undefined) return [];
-  const addresses = unique(plain.map(({ address }) => address)).filter((address) => !isLoopback(address));
-  const listen = tls.listen ?? addresses.map((address) => ({ address, port: HTTPS_PORT }));
-  for (const { address, port } of listen) {
-    if (plain.some((one) => one.address === address && one.port === port))
-      report(
-        ['boot', 'http', 'tls'],
-        `listens at ${formatIpv4(address)}:${port}, as boot.http.listen does: give one of them another port`,
-      );
-  }
+  const addresses = plain.map(({ address }) => address).filter((address) => !isLoopback(address));
+  const listen = tls.listen ?? listenersAt(addresses, HTTPS_PORT);
+  checkSecure('boot.http', listen, plain, (key, message) => report(['boot', 'http', key], message));
   return listen.map((place) => ({ ...place, secure: true }));
 }
 
@@ -358,7 +333,49 @@ function keysOf(key: string): (string | number)[] {
     .map((part) => (/^\d+$/.test(part) ? Number(part) : part));
 }
 
-export function resolvePreseeds({ preseeds }: Pick<WrittenConfig, 'preseeds'>): PreseedConfig {
+/** What the file of a region apart from its racks says, too. */
+interface WrittenProcess
+  extends Pick<
+    WrittenConfig,
+    'name' | 'state_dir' | 'preseeds' | 'http_proxy' | 'enable_http_proxy' | 'metrics' | 'log'
+  > {
+  readonly region: Omit<WrittenConfig['region'], 'mode' | 'url' | 'api_key_file' | 'ca_file'>;
+  readonly dns: Pick<WrittenConfig['dns'], 'domain'>;
+  readonly boot: Pick<WrittenConfig['boot'], 'kernel_params'>;
+  readonly enlistment: Pick<WrittenConfig['enlistment'], 'name'>;
+}
+
+/** The part of a configuration that a rack's file and that of a region apart have alike. */
+export const resolveProcess = (
+  written: WrittenProcess,
+  metricsPort: number,
+  region: Pick<RackConfig['region'], 'listen' | 'tls' | 'managedNetworks' | 'imageTree' | 'imageStore'>,
+): Pick<RackConfig, 'name' | 'stateDir' | 'region' | 'metrics' | 'log'> => ({
+  name: written.name ?? defaultName(),
+  stateDir: written.state_dir,
+  region: {
+    ...region,
+    stateDir: written.state_dir,
+    publicUrl: written.region.public_url,
+    proxies: written.region.proxies,
+    domain: written.dns.domain,
+    newMachinesMax: written.region.new_machines_max,
+    retries: written.region.retries,
+    importEverySeconds: written.region.import_every,
+    importBytesPerSecondMax: written.region.import_limit,
+    importKeptVersions: written.region.import_keep,
+    nameFrom: written.enlistment.name,
+    install: {
+      preseeds: resolvePreseeds(written),
+      httpProxy: proxyOf(written),
+      kernelParams: written.boot.kernel_params,
+    },
+  },
+  metrics: { listen: written.metrics.listen ?? [{ address: LOOPBACK, port: metricsPort }] },
+  log: { ...written.log, levels: roomLevels(written) },
+});
+
+function resolvePreseeds({ preseeds }: Pick<WrittenConfig, 'preseeds'>): PreseedConfig {
   const [debian = '', ubuntu = '', ubuntuPorts = ''] = [
     preseeds.debian_mirror,
     preseeds.ubuntu_mirror,
@@ -367,7 +384,7 @@ export function resolvePreseeds({ preseeds }: Pick<WrittenConfig, 'preseeds'>): 
   return { directory: preseeds.directory, mirrors: { debian, ubuntu, ubuntuPorts } };
 }
 
-export function roomLevels(written: Pick<WrittenConfig, 'log'>): RackConfig['log']['levels'] {
+function roomLevels(written: Pick<WrittenConfig, 'log'>): RackConfig['log']['levels'] {
   const { levels } = written.log;
   return new Map(
     LOG_ROOMS.flatMap((room) => {

@@ -4,6 +4,7 @@
 // 2. A removed value, and every value that contains it, causes no second problem.
 
 import type { z } from 'zod';
+import { valueIn } from '../fields.ts';
 
 /** The most rounds of removal; each goes one level up from the values that are still invalid. */
 const ROUNDS_MAX = 6;
@@ -39,7 +40,7 @@ export function salvage<Written>(schema: z.ZodType<Written>, raw: unknown): Salv
 /** Removes the value at `path`. If it is missing or an element of a list, removes its nearest ancestor that is a key of an object. */
 function remove(raw: unknown, path: Path, removed: Path[]): void {
   for (let depth = path.length; depth > 0; depth -= 1) {
-    const parent = valueAt(raw, path.slice(0, depth - 1));
+    const parent = valueIn(raw, path.slice(0, depth - 1));
     const key = path[depth - 1];
     if (
       typeof parent !== 'object' ||
@@ -53,13 +54,6 @@ function remove(raw: unknown, path: Path, removed: Path[]): void {
     removed.push(path.slice(0, depth));
     return;
   }
-}
-
-function valueAt(raw: unknown, path: Path): unknown {
-  return path.reduce<unknown>(
-    (value, key) => (typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined),
-    raw,
-  );
 }
 
 const startsWith = (path: Path, start: Path): boolean => start.every((part, index) => path[index] === part);

@@ -2,6 +2,7 @@
 
 import { NAMED_OPTIONS } from '../dhcp/wire/option-table.ts';
 import { OPTION_TYPE_NAMES } from '../dhcp/wire/option-value.ts';
+import { valueIn } from '../fields.ts';
 import { interfacesOf, isSettings, type Settings, type SettingValue, valueAt } from '../machines/settings.ts';
 import type { SettingsRules } from '../region/settings.ts';
 import { findBootStops } from './boot-stops.ts';
@@ -65,9 +66,7 @@ const DEFAULTS: unknown = writtenConfigSchema.parse({}, { jitless: true });
 
 /** The default of a key. Defaults are scalars and empty lists, which look the same as written and as used. */
 function defaultOf(key: string): SettingValue | undefined {
-  let value: unknown = DEFAULTS;
-  for (const part of key.split('.'))
-    value = typeof value === 'object' && value !== null ? Reflect.get(value, part) : undefined;
+  const value = valueIn(DEFAULTS, key.split('.'));
   if (Array.isArray(value)) return value.length === 0 ? [] : undefined;
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : undefined;
 }
