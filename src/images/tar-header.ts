@@ -1,4 +1,4 @@
-// The headers of tar archives: bundles and boot loaders.
+// The headers of tar archives: bundles, boot loaders and backups.
 //
 // Source: POSIX.1-2017, pax, "ustar Interchange Format"; the size in base 256 is GNU tar's, for files of 8 GiB and more.
 //
@@ -13,7 +13,8 @@ import { viewBytes } from '../net/borrowed-bytes.ts';
 const BASE_256 = 0x80_00_00_00;
 /** The size of a block; each file is padded to a multiple of it. */
 export const TAR_BLOCK_BYTES = 512;
-const NAME_BYTES_MAX = 100;
+/** Longer names have no place in a header. */
+export const NAME_BYTES_MAX = 100;
 const OCTAL_SIZE_MAX = 0o77_777_777_777;
 
 interface TarFile {
@@ -28,23 +29,30 @@ type TarHeader =
 
 export const paddedBytes = (bytes: number): number => Math.ceil(bytes / TAR_BLOCK_BYTES) * TAR_BLOCK_BYTES;
 
-/** The same file gives the same bytes. @throws Error for a name that is too long */
-export function encodeTarHeader({ name, bytes }: TarFile): Uint8Array {
+/**
+ * The same file gives the same bytes.
+ * @param seconds its time, since 1970
+ * @throws Error for a name that is too long
+ */
+export function encodeTarHeader({ name, bytes }: TarFile, mode = 0o644, seconds = 0): Uint8Array {
   if (Buffer.byteLength(name) > NAME_BYTES_MAX) throw new Error(`${name} is too long for a tar header`);
   const header = Buffer.alloc(TAR_BLOCK_BYTES);
-  header.write(name, 0, 'latin1');
-  header.write('0000644\0', 100, 'latin1');
-  header.write('0000000\0', 108, 'latin1');
-  header.write('0000000\0', 116, 'latin1');
-  if (bytes <= OCTAL_SIZE_MAX) header.write(`${bytes.toString(8).padStart(11, '0')}\0`, 124, 'latin1');
+  header.write(name, 0);
+  const putOctal = (value: number, at: number, digits: number): void =>
+    void header.write(value.toString(8).padStart(digits, '0'), at, 'latin1');
+  putOctal(mode, 100, 7);
+  putOctal(0, 108, 7);
+  putOctal(0, 116, 7);
+  if (bytes <= OCTAL_SIZE_MAX) putOctal(bytes, 124, 11);
   else {
     header.writeUInt32BE(BASE_256, 124);
     header.writeBigUInt64BE(BigInt(bytes), 128);
   }
-  header.write('00000000000\0', 136, 'latin1');
-  header.write('0', 156, 'latin1');
+  putOctal(seconds, 136, 11);
+  // Two spaces after the checksum, and the type of a plain file.
+  header.write('        0', 148, 'latin1');
   header.write('ustar\u000000', 257, 'latin1');
-  header.write(`${sumOf(header).toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  putOctal(sumOf(header), 148, 6);
   return header;
 }
 

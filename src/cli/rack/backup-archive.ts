@@ -6,14 +6,12 @@
 
 import { createHash } from 'node:crypto';
 import { readSync, writeFileSync } from 'node:fs';
+import { encodeTarHeader, paddedBytes, TAR_BLOCK_BYTES } from '../../images/tar-header.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 
-const BLOCK_BYTES = 512;
 const PIECE_BYTES_MAX = 1024 * 1024;
 const SIZE_OFFSET = 124;
 const SIZE_END = 135;
-/** Longer paths have no place in the header. */
-export const PATH_LENGTH_MAX = 100;
 
 interface ArchivedFile {
   readonly path: string;
@@ -49,12 +47,12 @@ export function writeArchive(
     if (left !== 0) throw new Error(`${path} changed meanwhile`);
     writeFileSync(archive, Buffer.alloc(paddingOf(bytes)));
   }
-  writeFileSync(archive, Buffer.alloc(2 * BLOCK_BYTES));
+  writeFileSync(archive, Buffer.alloc(2 * TAR_BLOCK_BYTES));
 }
 
 /** The content of the first file. @throws Error if it is longer than `bytesMax`, or there is none */
 export function readFirst(archive: number, bytesMax: number): Buffer {
-  const bytes = Number.parseInt(take(archive, BLOCK_BYTES).toString('latin1', SIZE_OFFSET, SIZE_END), 8);
+  const bytes = Number.parseInt(take(archive, TAR_BLOCK_BYTES).toString('latin1', SIZE_OFFSET, SIZE_END), 8);
   if (!(bytes <= bytesMax)) throw new Error('its first file is no manifest');
   const content = take(archive, bytes);
   take(archive, paddingOf(bytes));
@@ -68,7 +66,7 @@ export function readArchived(
   seconds: number,
   write: (piece: Buffer) => void,
 ): string {
-  if (!take(archive, BLOCK_BYTES).equals(encodeHeader(path, bytes, seconds))) throw new Error(path);
+  if (!take(archive, TAR_BLOCK_BYTES).equals(encodeHeader(path, bytes, seconds))) throw new Error(path);
   const hash = createHash('sha256');
   for (let left = bytes; left > 0; left -= PIECE_BYTES_MAX) {
     const piece = take(archive, Math.min(left, PIECE_BYTES_MAX));
@@ -79,32 +77,10 @@ export function readArchived(
   return hash.digest('hex');
 }
 
-const paddingOf = (bytes: number): number => (BLOCK_BYTES - (bytes % BLOCK_BYTES)) % BLOCK_BYTES;
+const paddingOf = (bytes: number): number => paddedBytes(bytes) - bytes;
 
-function encodeHeader(path: string, bytes: number, seconds: number): Buffer {
-  const header = Buffer.alloc(BLOCK_BYTES);
-  const putOctal = (value: number, offset: number, digits: number): void =>
-    void header.write(value.toString(8).padStart(digits, '0'), offset);
-  header.write(path, 0, PATH_LENGTH_MAX);
-  putOctal(0o600, 100, 7);
-  putOctal(0, 108, 7);
-  putOctal(0, 116, 7);
-  if (bytes < 8 ** 11) putOctal(bytes, SIZE_OFFSET, 11);
-  else {
-    header[SIZE_OFFSET] = 0x80;
-    header.writeBigUInt64BE(BigInt(bytes), SIZE_OFFSET + 4);
-  }
-  putOctal(seconds, 136, 11);
-  // The checksum counts as spaces while it is computed; then the type of a plain file.
-  header.write('        0', 148);
-  header.write('ustar\x0000', 257);
-  putOctal(
-    header.reduce((sum, byte) => sum + byte, 0),
-    148,
-    6,
-  );
-  return header;
-}
+const encodeHeader = (path: string, bytes: number, seconds: number): Uint8Array =>
+  encodeTarHeader({ name: path, bytes }, 0o600, seconds);
 
 function* readPieces(content: Content): Generator<Uint8Array> {
   if (typeof content !== 'number') {

@@ -44,6 +44,7 @@ import { errorText, RackError } from '../../errors.ts';
 import { readVersion } from '../../files/program-version.ts';
 import { fileFault } from '../../files/read-fault.ts';
 import { readRegularBytes } from '../../files/regular-file.ts';
+import { NAME_BYTES_MAX } from '../../images/tar-header.ts';
 import { type JsonBounds, jsonFaultText, readBoundedJson } from '../../json-excess.ts';
 import type { Settings } from '../../machines/settings.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
@@ -65,14 +66,7 @@ import { withStoredSettings } from '../config/settings-store.ts';
 import { formatBytes, print, printAside, printError, printJson } from '../terminal/output.ts';
 import { confirmOnTerminal } from '../terminal/prompt.ts';
 import { asOwnerOf, makeForService, type Owner } from '../terminal/state-owner.ts';
-import {
-  type Content,
-  digestContent,
-  PATH_LENGTH_MAX,
-  readArchived,
-  readFirst,
-  writeArchive,
-} from './backup-archive.ts';
+import { type Content, digestContent, readArchived, readFirst, writeArchive } from './backup-archive.ts';
 
 const FORMAT = 1;
 const KEPT_MAX = 1000;
@@ -100,7 +94,7 @@ const CONFIG_PATH = /^config(?:\/(?!\.{1,2}(?:\/|$))[^/\p{Cc}]+)+$/u;
 const entryShape = z.object({
   path: z
     .string()
-    .max(PATH_LENGTH_MAX)
+    .max(NAME_BYTES_MAX)
     .refine((path) => STATE.has(path) || CONFIG_PATH.test(path)),
   bytes: z.number().int().min(0),
   sha256: z.string(),
