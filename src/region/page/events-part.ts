@@ -38,11 +38,14 @@ function subjectOf(
   if (systemId !== undefined) return { who: linkTo(systemId, hostname ?? systemId), what: `${eventText(event)}${by}` };
   if (event.stranger !== undefined) {
     const mac = formatMac(event.stranger);
-    return { who: linkTo(mac, mac), what: `${eventSentence(event)}${from}` };
+    return { who: linkTo(mac, mac), what: `${eventSentence(event, words.happenings)}${from}` };
   }
   if (event.code === 'enlistment-refused' && event.params.mac !== undefined) {
     const { mac, ...rest } = event.params;
-    return { who: linkTo(mac, mac), what: `${eventSentence({ code: event.code, params: rest })}${from}` };
+    return {
+      who: linkTo(mac, mac),
+      what: `${eventSentence({ code: event.code, params: rest }, words.happenings)}${from}`,
+    };
   }
   const subject: unknown = username === '' ? (rack ?? rackOf(event, ownRack)) : username;
   return { who: typeof subject === 'string' ? html`${subject}` : none, what: eventText(event) };

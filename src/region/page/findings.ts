@@ -14,7 +14,6 @@ import { certificateProblem, readCertificatePair } from '../../files/certificate
 import { type Html, html, nothing, type Part } from '../../html.ts';
 import { formatSize, formatSpan } from '../../quantity.ts';
 import { findDoubt, findSharedRange, rangeSharedText } from '../racks/rack-networks.ts';
-import { doubtWords } from '../records/events.ts';
 import { isAway, type Rack } from '../records/rack.ts';
 import { BOOT_FILES_CHECK, type HostFinding } from '../records/rack-measures.ts';
 import type { Region } from '../region.ts';
@@ -24,7 +23,7 @@ import { IMAGES_PATH } from './image-page.ts';
 import { interfacePath, NETWORKS_PATH } from './networks-page.ts';
 import { rackPath } from './racks-part.ts';
 import { upstreamsOf } from './upstreams.ts';
-import { codeIn, timeAgo } from './values.ts';
+import { codeIn, doubtText, timeAgo } from './values.ts';
 import { CHANGE_SETTINGS, mayCall, type View } from './view.ts';
 import { words } from './words.ts';
 
@@ -95,7 +94,7 @@ export function remarksOf(view: View, rack: Rack): readonly Finding[] {
   const { checks, silent, silentFix } = words.health;
   const racks = region.racks.list();
   const doubt = findDoubt(rack, racks);
-  const overlap = doubt === undefined ? undefined : doubtWords(doubt);
+  const overlap = doubt === undefined ? undefined : doubtText(doubt);
   if (rack.state === 'pending') return [pendingRemark(view, rack, overlap)];
   if (rack.state !== 'accepted') return [];
   if (isAway(rack, nowMs)) {

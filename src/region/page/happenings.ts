@@ -1,12 +1,33 @@
 // Sentences of events and of remarks about machines in Japanese and Traditional Chinese that are computed, by code; the others are in
-// `lang/*.json`. The English ones, which others read too,
-// are those of the records (`records/events.ts`); a code that is missing here is English.
+// `lang/*.json`. The English ones, which others read too, are those of the records (`records/events.ts`).
 //
-// 1. What a power controller, an image source or a rack says stays as it is.
+// 1. What a machine, a power controller or a rack says stays as it is; so do the reasons of imports and the mistakes in preseeds.
 
+import { type Writers, write } from '../../event.ts';
+import { formatBytes } from '../../quantity.ts';
 import { type Difference, differencesText } from '../records/difference.ts';
-import { after, besidesTrust, eventSentence, type HappeningWords, nameOf } from '../records/events.ts';
+import {
+  after,
+  besidesTrust,
+  type DoubtWords,
+  eventSentence,
+  type FailedScript,
+  type Happening,
+  type HappeningWords,
+  type IdentityKind,
+  type MachineName,
+  type NetworkDoubt,
+  nameOf,
+  type ReportIgnored,
+  type SignalWords,
+  type StageReport,
+  signalText,
+  unaskedText,
+} from '../records/events.ts';
+import { importText } from '../records/import-reason.ts';
 import { powerText } from '../records/power-words.ts';
+import { mistakeText } from '../records/preseed-mistake.ts';
+import { named, type ReportRefusals, type ReportRefused } from '../records/report-refusal.ts';
 import { labelOf } from './operation-form.ts';
 import { momentText } from './values.ts';
 import { words } from './words.ts';
@@ -18,6 +39,9 @@ const buttonOf = (command: string): string =>
 /** What differs, with the labels of the page's forms. */
 const differsWords = (differs: readonly Difference[] = []) =>
   after(differencesText(differs, labelOf, words.settings.none));
+
+/** A sentence within a sentence. */
+const quoted = (happening: Happening): string => eventSentence(happening, words.happenings);
 
 const SWITCHED_JA = {
   on: '電源オン',
@@ -49,7 +73,107 @@ const NOUNS_JA = {
 const leftOutJa = (leftOut: readonly unknown[]) =>
   leftOut.length === 0 ? '' : ' (大きすぎるため、一部は保存されていません)';
 
+const KINDS_JA: Readonly<Record<IdentityKind, string>> = {
+  uuid: 'UUID',
+  serial: 'シリアル番号',
+  'board-serial': '基板のシリアル番号',
+  'asset-tag': '資産タグ',
+  'bmc-mac': 'BMCのMACアドレス',
+  'bmc-address': 'BMCのアドレス',
+};
+const kindsJa = (kinds: readonly IdentityKind[]) => kinds.map((kind) => KINDS_JA[kind]).join('、');
+const otherJa = (differs: readonly IdentityKind[]) =>
+  differs.length === 0 ? '別のマシンです' : `${kindsJa(differs)}が異なります`;
+const oneOrTwoJa = (own: string, { systemId }: MachineName) =>
+  `同じマシンの場合: rackboot machines merge ${systemId} ${own}。別のマシンの場合: rackboot machines keep-apart ${systemId} ${own}`;
+const stageJa = ({ name, isEnd, result, said }: StageReport) =>
+  `${name}${isEnd ? `が終了しました${result === '' ? '' : ` (${result})`}` : 'を開始しました'}${said === name ? '' : after(said)}`;
+const failedJa = ({ name, end, exitStatus, timeoutSeconds, said }: FailedScript) => {
+  const ends = {
+    exited: `が終了ステータス${exitStatus ?? '不明'}で終わりました`,
+    'timed-out': `が${timeoutSeconds}秒以内に終わりませんでした`,
+    unfinished: 'は最後まで実行されませんでした',
+  };
+  return `スクリプト${name}${ends[end]}${after(said)}`;
+};
+const SIGNAL_JA: SignalWords = {
+  quote: quoted,
+  stage: stageJa,
+  running: (script) => `スクリプト${script}を実行しています`,
+  ended: (script, exitStatus) => `スクリプト${script}が終了ステータス${exitStatus}で終わりました`,
+  passed: (script) => `スクリプト${script}は合格しました`,
+  output: (output) => `出力: ${output}`,
+};
+function ignoredJa(ignored: ReportIgnored): string {
+  switch (ignored.why) {
+    case 'in-use': {
+      const token = ignored.isWithoutToken ? '、ブートトークンなしで' : '';
+      return `状態が${words.values.state(ignored.status)}のときに${token}報告しました`;
+    }
+    case 'of-another-card': {
+      const shown = ignored.macs.join(' ');
+      return `${ignored.booted}が${shown}を示してこのマシンとして報告しましたが、ほかの証拠はすべて別のマシンであることを示しています。そのカードが今そちらにある場合は、\`rackboot machines split ${ignored.systemId} --mac ${shown}\`を実行するか、このマシンを削除してください`;
+    }
+    case 'without-token': {
+      const made = ignored.isOfPerson ? '人が作成した' : '';
+      return `あるホストが、ラックのブートトークンなしで、${made}このマシンとして報告しました`;
+    }
+    case 'from-elsewhere':
+      return `${ignored.address ?? '不明なアドレス'}がこのマシンとして報告しましたが、最初に報告したのは${ignored.first}で、どちらもラックから起動していません。マシンをネットワークから起動すると、本物であることを証明できます`;
+  }
+}
+const REFUSED_JA: Writers<ReportRefusals> = {
+  'new-machines-limit': ({ count, max }) =>
+    `新規のマシンが${count}台あり (最大${max}台、region.new_machines_max)、入れ替えられるものがありません。いくつか承認または削除してから、このマシンを起動し直してください`,
+  'added-machines-limit': ({ count, max }) =>
+    `ラックから起動したことのないマシンを${count}台追加していて、上限は${max}台です。いくつか起動するか、管理者に削除または追加を依頼してください`,
+  'machines-limit.enlistment': ({ count }) =>
+    `リージョンのマシンは最大${count}台です。もう存在しないものを削除してください`,
+  'field.hostname-taken': ({ hostname }) => `ホスト名${hostname}は使用されています。別の名前を選んでください`,
+  'field.machine-exists': (machine) =>
+    `このマシンは${named(machine)}としてすでに存在します。それを編集または削除してください`,
+  'field.machines-mixed': ({ holders }) =>
+    `UUIDまたはシリアル番号とMACアドレスが、別々のマシンのものです。カードを移した場合: ${holders
+      .map((holder) => {
+        const macs = holder.macs.join(' ');
+        return `${named(holder)}に${macs}があります: \`rackboot machines split ${holder.systemId} --mac ${macs}\``;
+      })
+      .join('; ')}`,
+};
+function networkDoubtJa(doubt: NetworkDoubt) {
+  switch (doubt.kind) {
+    case 'overlap':
+      return { why: `${doubt.owner}の${doubt.other}と重なる`, agreement: '両方のラックが担当している場合' };
+    case 'wide':
+      return { why: `/${doubt.prefix}より広い`, agreement: 'ラックがその全体を担当している場合' };
+    case 'many': {
+      const why = `合意なしにラックが持てるアドレスの数 (${doubt.addressesMax}) を超える`;
+      return { why, agreement: 'ラックがこのネットワークも担当している場合' };
+    }
+  }
+}
+
+export const DOUBTS_JA: Required<DoubtWords> = {
+  'maybe-one': ({ machine, macs, same }) => {
+    const kinds = same.length === 0 ? '' : `同じ${kindsJa(same)}`;
+    const both = [macs.join(', '), kinds].filter((text) => text !== '').join('と');
+    return `${nameOf(machine)}と同じマシンの可能性があります: どちらも${both}を示しています`;
+  },
+  'maybe-two': ({ booted, isBack, macs, systemId }) => {
+    const without = `${isBack ? 'その代わりとなっていた' : '直前に報告した'}${macs.join(', ')}`;
+    return `UUIDとシリアル番号が同じ2台のマシンの可能性があります: ${booted}が、${without}なしで${isBack ? '再び' : ''}起動しました。2台の場合: rackboot machines split ${systemId} --mac ${macs.join(' ')}。カードを交換した場合は、マシンを承認してください`;
+  },
+  'interface-claimed': ({ machine, macs }) =>
+    `${nameOf(machine)}と同じマシンの可能性があります: このマシンが起動に使った${macs.join(', ')}は、そちらが自分のものとしていました`,
+  'networks-doubted': ({ rack, first, more }) => {
+    const { why, agreement } = networkDoubtJa(first);
+    const others = more === 0 ? '' : ` (ほか${more}件) `;
+    return `${first.network}${others}は${why}ため、信用されません。${agreement}: rackboot racks accept ${rack} --share ${first.network}`;
+  },
+};
+
 export const HAPPENINGS_JA: HappeningWords = {
+  'status-changed': ({ from, to }) => `${words.values.state(from)}から${words.values.state(to)}に変わりました`,
   command: ({ command, comment }) => `${buttonOf(command)}${after(comment)}`,
   'power-ordered': ({ task, comment }) => `${SWITCHED_JA[task]}を指示${after(comment)}`,
   'power-switched': ({ task, detail }) => `${SWITCHED_JA[task]}を行いました${after(powerText(detail))}`,
@@ -66,12 +190,11 @@ export const HAPPENINGS_JA: HappeningWords = {
   'work-overran': ({ status, minutes, isRestarted, isWritten, seen }) => {
     const again = isRestarted ? '再起動しても' : '';
     const written = isWritten ? 'ディスクは書き込まれましたが、システムは確認されていません。' : '';
-    const heard = seen === undefined ? '応答がありません' : `最後の記録: ${eventSentence(seen, words.happenings)}`;
+    const heard = seen === undefined ? '応答がありません' : `最後の記録: ${quoted(seen)}`;
     return `${again}${minutes}分以内に終わりませんでした (${words.values.state(status)})。${written}${heard}`;
   },
-  'power-doubted': ({ doubt, minutes }) =>
-    `${eventSentence(doubt, words.happenings)}。その後${minutes}分間、応答がありません`,
-  'work-restarted': ({ why }) => `${eventSentence(why, words.happenings)}。やり直します`,
+  'power-doubted': ({ doubt, minutes }) => `${quoted(doubt)}。その後${minutes}分間、応答がありません`,
+  'work-restarted': ({ why }) => `${quoted(why)}。やり直します`,
   enlisted: ({ isUnvouched, leftOut, isAdded }) =>
     `${isAdded === true ? '手動で追加されました' : '初めて報告しました'}${isUnvouched ? ' (起動したインターフェイスからではありません)' : ''}${leftOutJa(leftOut)}`,
   'hardware-reported': ({ leftOut }) => `ハードウェアを報告しました${leftOutJa(leftOut)}`,
@@ -130,6 +253,40 @@ export const HAPPENINGS_JA: HappeningWords = {
   },
   'image-wished': ({ image, wish }) => `${image}: ${WISHES_JA[wish]}`,
   'image-upload': ({ image, step }) => `${image}${UPLOADS_JA[step]}`,
+  'image-upload-failed': ({ image, reason }) => `${image}のアップロードに失敗しました: ${importText(reason)}`,
+  'image-downloading': ({ image, percent, total }) => `${image}をダウンロード中: ${percent} % (${formatBytes(total)})`,
+  'download-reported': ({ rack, file, bytes, size, error }) =>
+    `ラック${rack}の${file}: ${size === 0 ? '' : `${formatBytes(size)}のうち`}${formatBytes(bytes)}${after(error)}`,
+  'image-import-waits': ({ image, reason }) => `${image}の待機中: ${importText(reason)}`,
+  'image-import-failed': ({ image, reason }) => `${image}はインポートされませんでした: ${importText(reason)}`,
+  'image-left-out': ({ name, reason }) =>
+    `${name === '' ? '何も' : `${name}は`}インポートされませんでした: ${importText(reason)}`,
+  signal: (params) => signalText(params, SIGNAL_JA),
+  'signal-unasked': (params) => unaskedText(params, SIGNAL_JA),
+  'stage-reported': stageJa,
+  'scripts-failed': ({ failed, more }) =>
+    `${failed.map(failedJa).join('; ')}${more === 0 ? '' : `; ほか${more}件も失敗しました`}`,
+  'preseed-faulty': ({ file, line, mistake }) => `${file}${line === 0 ? '' : `の${line}行目`}: ${mistakeText(mistake)}`,
+  'report-ignored': ({ times = 1, ...ignored }) =>
+    `${ignoredJa(ignored)}。何も変更していません${times < 2 ? '' : ` (前回のイベント以降${times}回)`}`,
+  'enlistment-refused': ({ mac, why }) =>
+    `${mac === undefined ? '' : `${mac}: `}${write<ReportRefusals, ReportRefused['code']>(REFUSED_JA, why)}`,
+  'shown-of-another': ({ machine, same, differs }) =>
+    `${nameOf(machine)}の${kindsJa(same)}を示しましたが、${otherJa(differs)}: 別のマシンとして扱います`,
+  'interface-claimed': ({ macs, machine, own }) =>
+    `${macs.join(', ')}から起動しました。${nameOf(machine)}が自分のものとして報告していましたが、このマシンに移りました。${oneOrTwoJa(own, machine)}`,
+  'interfaces-moved': ({ macs, machine, differs }) =>
+    `${macs.join(', ')}が${nameOf(machine)}から移りました (${otherJa(differs)})`,
+  'interfaces-kept': ({ macs, machine, differs }) =>
+    `${macs.join(', ')}を示しましたが、${nameOf(machine)}のままです (${otherJa(differs)})`,
+  'maybe-one': (params) => `${DOUBTS_JA['maybe-one'](params)}。${oneOrTwoJa(params.own, params.machine)}`,
+  'maybe-two': DOUBTS_JA['maybe-two'],
+  'networks-doubted': (params) =>
+    `ラック${params.rack}が、人の同意が必要なネットワークを報告しました: ${DOUBTS_JA['networks-doubted'](params)}`,
+  'machine-displaced': ({ from, isProven, newFrom, max, ...machine }) =>
+    `${newFrom === undefined ? '' : `${newFrom}から`}新しく報告されたマシンのために${nameOf(machine)}を削除しました (${from === undefined ? '' : `${from}から報告、`}${isProven ? '編集されたことなし' : 'ラックから起動したことなし'})。新規のマシンは最大${max}台です (region.new_machines_max)`,
+  'rack-displaced': ({ rack, uuid, address, newAddress, isSilent, max }) =>
+    `${newAddress}の新しいラックのために、${address}の承認待ちのラック${rack} (${uuid}) を削除しました: ${isSilent ? '応答がなく' : 'そのホストまたはネットワークに承認待ちのラックが最も多く'}、承認待ちは最大${max}台です`,
 };
 
 const SWITCHED_ZH = { on: '開機', off: '關機', 'soft-off': '要求關機', cycle: '關機後再開機' } as const;
@@ -152,7 +309,105 @@ const NOUNS_ZH = {
 } as const;
 const leftOutZh = (leftOut: readonly unknown[]) => (leftOut.length === 0 ? '' : ' (資料過大，部分未儲存)');
 
+const KINDS_ZH: Readonly<Record<IdentityKind, string>> = {
+  uuid: 'UUID',
+  serial: '序號',
+  'board-serial': '主機板序號',
+  'asset-tag': '資產標籤',
+  'bmc-mac': 'BMC 的 MAC 位址',
+  'bmc-address': 'BMC 的位址',
+};
+const kindsZh = (kinds: readonly IdentityKind[]) => kinds.map((kind) => KINDS_ZH[kind]).join('、');
+const otherZh = (differs: readonly IdentityKind[]) =>
+  differs.length === 0 ? '那是另一台機器' : `其 ${kindsZh(differs)} 不同`;
+const oneOrTwoZh = (own: string, { systemId }: MachineName) =>
+  `若為同一台：rackboot machines merge ${systemId} ${own}；若為兩台：rackboot machines keep-apart ${systemId} ${own}`;
+const stageZh = ({ name, isEnd, result, said }: StageReport) =>
+  `${name} ${isEnd ? `已結束${result === '' ? '' : ` (${result})`}` : '已開始'}${said === name ? '' : after(said)}`;
+const failedZh = ({ name, end, exitStatus, timeoutSeconds, said }: FailedScript) => {
+  const ends = {
+    exited: `以狀態 ${exitStatus ?? '不明'} 結束`,
+    'timed-out': `未在 ${timeoutSeconds} 秒內結束`,
+    unfinished: '未執行完畢',
+  };
+  return `指令碼 ${name} ${ends[end]}${after(said)}`;
+};
+const SIGNAL_ZH: SignalWords = {
+  quote: quoted,
+  stage: stageZh,
+  running: (script) => `正在執行指令碼 ${script}`,
+  ended: (script, exitStatus) => `指令碼 ${script} 以狀態 ${exitStatus} 結束`,
+  passed: (script) => `指令碼 ${script} 通過`,
+  output: (output) => `輸出：${output}`,
+};
+function ignoredZh(ignored: ReportIgnored): string {
+  switch (ignored.why) {
+    case 'in-use': {
+      const token = ignored.isWithoutToken ? '，且沒有開機權杖' : '';
+      return `在「${words.values.state(ignored.status)}」狀態下回報了自己${token}`;
+    }
+    case 'of-another-card': {
+      const shown = ignored.macs.join(' ');
+      return `${ignored.booted} 出示 ${shown}，以這台機器的身分回報，但其他證據都顯示它是另一台。若該網路卡現在在那一台，請執行 \`rackboot machines split ${ignored.systemId} --mac ${shown}\`，或刪除這台機器`;
+    }
+    case 'without-token': {
+      const made = ignored.isOfPerson ? '由人建立的' : '';
+      return `有主機以${made}這台機器的身分回報，但沒有機架控制器給的開機權杖`;
+    }
+    case 'from-elsewhere':
+      return `${ignored.address ?? '不明位址'} 以這台機器的身分回報，但 ${ignored.first} 先回報過，而兩者都未曾由機架控制器開機。請讓機器從網路開機，以證明其身分`;
+  }
+}
+const REFUSED_ZH: Writers<ReportRefusals> = {
+  'new-machines-limit': ({ count, max }) =>
+    `已有 ${count} 台新機器，上限為 ${max} 台 (region.new_machines_max)，且沒有可取代的：請接受或刪除一些，再重新啟動這台機器`,
+  'added-machines-limit': ({ count, max }) =>
+    `您新增了 ${count} 台未曾由機架控制器開機的機器，上限為 ${max} 台：請讓其中一些開機，或請管理員刪除一些或代為新增`,
+  'machines-limit.enlistment': ({ count }) => `一個區域控制器最多有 ${count} 台機器：請刪除已不存在的機器`,
+  'field.hostname-taken': ({ hostname }) => `主機名稱 ${hostname} 已被使用：請選擇其他名稱`,
+  'field.machine-exists': (machine) => `這台機器已存在，即 ${named(machine)}：請編輯或刪除那一台`,
+  'field.machines-mixed': ({ holders }) =>
+    `其 UUID 或序號與 MAC 位址屬於不同的機器。若移動過網路卡：${holders
+      .map((holder) => {
+        const macs = holder.macs.join(' ');
+        return `${named(holder)} 有 ${macs}：\`rackboot machines split ${holder.systemId} --mac ${macs}\``;
+      })
+      .join('；')}`,
+};
+function networkDoubtZh(doubt: NetworkDoubt) {
+  switch (doubt.kind) {
+    case 'overlap':
+      return { why: `與 ${doubt.owner} 的 ${doubt.other} 重疊`, agreement: '兩台機架控制器都服務它' };
+    case 'wide':
+      return { why: `大於 /${doubt.prefix}`, agreement: '機架控制器服務整個網路' };
+    case 'many': {
+      const why = `超過機架控制器未經同意可擁有的 ${doubt.addressesMax} 個位址`;
+      return { why, agreement: '機架控制器也服務此網路' };
+    }
+  }
+}
+
+export const DOUBTS_ZH: Required<DoubtWords> = {
+  'maybe-one': ({ machine, macs, same }) => {
+    const kinds = same.length === 0 ? '' : `相同的 ${kindsZh(same)}`;
+    const both = [macs.join(', '), kinds].filter((text) => text !== '').join(' 與');
+    return `可能與 ${nameOf(machine)} 是同一台機器：兩者都出示 ${both}`;
+  },
+  'maybe-two': ({ booted, isBack, macs, systemId }) => {
+    const without = `${isBack ? '先前取代它的' : '剛才回報的'} ${macs.join(', ')}`;
+    return `可能是 UUID 與序號相同的兩台機器：${booted} ${isBack ? '再次' : ''}開機，但沒有${without}。若為兩台：rackboot machines split ${systemId} --mac ${macs.join(' ')}；若是更換了網路卡，請接受這台機器`;
+  },
+  'interface-claimed': ({ machine, macs }) =>
+    `可能與 ${nameOf(machine)} 是同一台機器：這台從 ${macs.join(', ')} 開機，而那一台曾聲稱擁有`,
+  'networks-doubted': ({ rack, first, more }) => {
+    const { why, agreement } = networkDoubtZh(first);
+    const others = more === 0 ? '' : ` (及另外 ${more} 個)`;
+    return `${first.network}${others} ${why}，因此不予採信；若${agreement}：rackboot racks accept ${rack} --share ${first.network}`;
+  },
+};
+
 export const HAPPENINGS_ZH: HappeningWords = {
+  'status-changed': ({ from, to }) => `由${words.values.state(from)}變為${words.values.state(to)}`,
   command: ({ command, comment }) => `${buttonOf(command)}${after(comment)}`,
   'power-ordered': ({ task, comment }) => `下令${SWITCHED_ZH[task]}${after(comment)}`,
   'power-switched': ({ task, detail }) => `已${SWITCHED_ZH[task]}${after(powerText(detail))}`,
@@ -169,12 +424,11 @@ export const HAPPENINGS_ZH: HappeningWords = {
   'work-overran': ({ status, minutes, isRestarted, isWritten, seen }) => {
     const again = isRestarted ? '，重新啟動後也一樣' : '';
     const written = isWritten ? '磁碟已寫入，但沒有看到其系統；' : '';
-    const heard = seen === undefined ? '沒有任何動靜' : `最近一次：${eventSentence(seen, words.happenings)}`;
+    const heard = seen === undefined ? '沒有任何動靜' : `最近一次：${quoted(seen)}`;
     return `${words.values.state(status)}未在 ${minutes} 分鐘內結束${again}；${written}${heard}`;
   },
-  'power-doubted': ({ doubt, minutes }) =>
-    `${eventSentence(doubt, words.happenings)}；之後 ${minutes} 分鐘沒有任何動靜`,
-  'work-restarted': ({ why }) => `${eventSentence(why, words.happenings)}；重新開始`,
+  'power-doubted': ({ doubt, minutes }) => `${quoted(doubt)}；之後 ${minutes} 分鐘沒有任何動靜`,
+  'work-restarted': ({ why }) => `${quoted(why)}；重新開始`,
   enlisted: ({ isUnvouched, leftOut, isAdded }) =>
     `${isAdded === true ? '手動新增' : '首次回報'}${isUnvouched ? '，但不是從開機的介面' : ''}${leftOutZh(leftOut)}`,
   'hardware-reported': ({ leftOut }) => `回報了硬體${leftOutZh(leftOut)}`,
@@ -227,4 +481,38 @@ export const HAPPENINGS_ZH: HappeningWords = {
   },
   'image-wished': ({ image, wish }) => `${WISHES_ZH[wish]} ${image}`,
   'image-upload': ({ image, step }) => `${UPLOADS_ZH[step]} ${image}`,
+  'image-upload-failed': ({ image, reason }) => `${image} 上傳失敗：${importText(reason)}`,
+  'image-downloading': ({ image, percent, total }) => `正在下載 ${image}：${percent} % (${formatBytes(total)})`,
+  'download-reported': ({ rack, file, bytes, size, error }) =>
+    `機架控制器 ${rack} 已有 ${file} 的 ${formatBytes(bytes)}${size === 0 ? '' : ` (共 ${formatBytes(size)})`}${after(error)}`,
+  'image-import-waits': ({ image, reason }) => `${image} 等待中：${importText(reason)}`,
+  'image-import-failed': ({ image, reason }) => `未匯入 ${image}：${importText(reason)}`,
+  'image-left-out': ({ name, reason }) => `未匯入${name === '' ? '任何項目' : ` ${name}`}：${importText(reason)}`,
+  signal: (params) => signalText(params, SIGNAL_ZH),
+  'signal-unasked': (params) => unaskedText(params, SIGNAL_ZH),
+  'stage-reported': stageZh,
+  'scripts-failed': ({ failed, more }) =>
+    `${failed.map(failedZh).join('；')}${more === 0 ? '' : `；另有 ${more} 個失敗`}`,
+  'preseed-faulty': ({ file, line, mistake }) =>
+    `${file}${line === 0 ? '' : ` 第 ${line} 行`}：${mistakeText(mistake)}`,
+  'report-ignored': ({ times = 1, ...ignored }) =>
+    `${ignoredZh(ignored)}；未做任何變更${times < 2 ? '' : ` (自上次此類事件起 ${times} 次)`}`,
+  'enlistment-refused': ({ mac, why }) =>
+    `${mac === undefined ? '' : `${mac}：`}${write<ReportRefusals, ReportRefused['code']>(REFUSED_ZH, why)}`,
+  'shown-of-another': ({ machine, same, differs }) =>
+    `出示了 ${nameOf(machine)} 的 ${kindsZh(same)}，但${otherZh(differs)}：視為另一台機器`,
+  'interface-claimed': ({ macs, machine, own }) =>
+    `從 ${macs.join(', ')} 開機；${nameOf(machine)} 曾回報它為自己的介面，現已改屬這台。${oneOrTwoZh(own, machine)}`,
+  'interfaces-moved': ({ macs, machine, differs }) =>
+    `${macs.join(', ')} 從 ${nameOf(machine)} 移到這台 (${otherZh(differs)})`,
+  'interfaces-kept': ({ macs, machine, differs }) =>
+    `出示了 ${macs.join(', ')}，但它仍屬於 ${nameOf(machine)} (${otherZh(differs)})`,
+  'maybe-one': (params) => `${DOUBTS_ZH['maybe-one'](params)}。${oneOrTwoZh(params.own, params.machine)}`,
+  'maybe-two': DOUBTS_ZH['maybe-two'],
+  'networks-doubted': (params) =>
+    `機架控制器 ${params.rack} 回報了需要有人同意的網路：${DOUBTS_ZH['networks-doubted'](params)}`,
+  'machine-displaced': ({ from, isProven, newFrom, max, ...machine }) =>
+    `為了${newFrom === undefined ? '' : `從 ${newFrom} `}新回報的機器，移除了 ${nameOf(machine)} (${from === undefined ? '' : `從 ${from} 回報，`}${isProven ? '從未編輯' : '未曾由機架控制器開機'})：新機器最多 ${max} 台 (region.new_machines_max)`,
+  'rack-displaced': ({ rack, uuid, address, newAddress, isSilent, max }) =>
+    `為了 ${newAddress} 的新機架控制器，移除了 ${address} 的待接受機架控制器 ${rack} (${uuid})：${isSilent ? '它沒有消息' : '其主機或網路的待接受機架控制器最多'}，而待接受的上限為 ${max} 台`,
 };

@@ -6,14 +6,13 @@
 import { asSentence } from '../../counted.ts';
 import { type Html, html } from '../../html.ts';
 import { formatMac } from '../../net/address.ts';
-import { doubtWords } from '../records/events.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Conflict } from '../records/store.ts';
 import { type Choice, formOf, hiddenField } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
 import { controlsOf, type FormOptions, valuesOf } from './operation-form.ts';
 import { cell, pageOf } from './parts.ts';
-import { orNone, statusPill } from './values.ts';
+import { doubtText, orNone, statusPill } from './values.ts';
 import { findMachine, given, type Outcome, ofForm, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
 
@@ -56,7 +55,7 @@ function comparedRow(view: View, machine: Machine, other: Machine): Html {
 
 async function conflictPart(view: View, machine: Machine, { systemId, otherId, why }: Conflict): Promise<Html> {
   const { columns, keepApart } = words.identity;
-  const reason = html`<p class="lead">${asSentence(doubtWords(why))}</p>`;
+  const reason = html`<p class="lead">${asSentence(doubtText(why))}</p>`;
   const second = systemId === machine.systemId ? otherId : systemId;
   const other = second === machine.systemId ? undefined : await view.region.store.findMachine(second);
   if (other === undefined) return html`<div class="sheet stacked">${reason}<p></p></div>`;

@@ -10,7 +10,6 @@ import { type Html, html, nothing, type Part } from '../../html.ts';
 import { formatNetwork } from '../../net/address.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import type { ImportRun } from '../records/boot-store.ts';
-import { doubtWords } from '../records/events.ts';
 import { importText } from '../records/import-reason.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Conflict } from '../records/store.ts';
@@ -25,7 +24,7 @@ import { ACCEPT_ALL } from './machines-page.ts';
 import { findNearlyFull, subnetPath } from './networks-page.ts';
 import { mayOpen } from './parts.ts';
 import { RACKS_PATH, rackPath } from './racks-part.ts';
-import { codeIn, pathBelow, remarkText, statusPill } from './values.ts';
+import { codeIn, doubtText, pathBelow, remarkText, statusPill } from './values.ts';
 import { EDIT_MACHINE, mayCall, type View } from './view.ts';
 import type { BootVerdict } from './waterfall.ts';
 import { words } from './words.ts';
@@ -158,7 +157,7 @@ function imageNeeds({ failedImages, skipped }: Findings): readonly Need[] {
 type Reader = Pick<View, 'region' | 'viewer'>;
 
 function conflictNeed({ viewer }: Reader, name: string, { systemId, otherId, why }: Conflict): Need {
-  const text = doubtWords(why);
+  const text = doubtText(why);
   const isOne = systemId !== otherId;
   const what = isOne ? words.notices.maybeOne(systemId, text) : words.notices.maybeTwo(systemId, text);
   const who = nameOf(machinePath(systemId), name);

@@ -3,7 +3,14 @@
 import { asSentence } from '../../counted.ts';
 import { type Html, html, nothing, type Part } from '../../html.ts';
 import { formatSize } from '../../quantity.ts';
-import { type Happening, loggedSentence, type Remark, remarkSentence } from '../records/events.ts';
+import {
+  type Doubt,
+  doubtWords,
+  type Happening,
+  loggedSentence,
+  type Remark,
+  remarkSentence,
+} from '../records/events.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
@@ -43,8 +50,6 @@ function colourOf(status: MachineStatus) {
 
 /** An event's text. The region's own texts are capitalised here; those of racks already are, unless they begin with a name. */
 export function eventText(event: Happening & Pick<MachineEvent, 'stranger'>): string {
-  // MAAS's words for it, which clients know, have another voice.
-  if (event.code === 'status-changed') return words.values.changed(event.params);
   const sentence = loggedSentence(event, words.happenings);
   const isReady = event.code === 'rack' || isReported(event);
   return isReady ? sentence : asSentence(sentence);
@@ -52,6 +57,10 @@ export function eventText(event: Happening & Pick<MachineEvent, 'stranger'>): st
 
 /** Why a machine is in its state, or what it does; empty: none. */
 export const remarkText = (remark: Remark | undefined): string => remarkSentence(remark, words.happenings);
+
+/** What a person must decide. */
+export const doubtText = (doubt: Doubt | Happening): string =>
+  doubtWords(doubt, { ...words.happenings, ...words.doubts });
 
 /** A successful HTTP status without a body. The page does not show it. */
 const BARE_ANSWER = /: HTTP 2\d\d(?:: OK)?$/;

@@ -6,8 +6,8 @@
 
 import { html } from '../../html.ts';
 import { formatAge, formatDuration, formatSize } from '../../quantity.ts';
-import { HAPPENINGS_JA } from './happenings.ts';
-import { type Translation, words } from './words.ts';
+import { DOUBTS_JA, HAPPENINGS_JA } from './happenings.ts';
+import type { Translation } from './words.ts';
 
 const UNITS: Readonly<Record<string, string>> = { s: '秒', min: '分', h: '時間', d: '日' };
 
@@ -19,6 +19,7 @@ const lasting = (ms: number): string => inUnits(formatDuration(ms));
 
 export const JAPANESE: Translation = {
   happenings: HAPPENINGS_JA,
+  doubts: DOUBTS_JA,
   away: {
     next: (isRepeated) =>
       html`${isRepeated ? 'このページは5秒ごとに再試行します。' : ''}再起動は不要です。詳細は、リージョンのホストで<code>sudo rackboot status</code>とログを確認してください。`,
@@ -40,7 +41,6 @@ export const JAPANESE: Translation = {
   },
   values: {
     ago: (ms) => inUnits(formatAge(ms).replace('just now', 'たった今')).replace(/ago$/, '前'),
-    changed: ({ from, to }) => `${words.values.state(from)}から${words.values.state(to)}に変わりました`,
   },
   effects: {
     starts({ isSwitched, isOff }) {

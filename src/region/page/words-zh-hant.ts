@@ -5,8 +5,8 @@
 
 import { html } from '../../html.ts';
 import { formatAge, formatDuration, formatSize } from '../../quantity.ts';
-import { HAPPENINGS_ZH } from './happenings.ts';
-import { type Translation, words } from './words.ts';
+import { DOUBTS_ZH, HAPPENINGS_ZH } from './happenings.ts';
+import type { Translation } from './words.ts';
 
 /** The units of a duration; the rest of it is a number. */
 const UNITS: Readonly<Record<string, string>> = { s: '秒', min: '分鐘', h: '小時', d: '天' };
@@ -20,6 +20,7 @@ const machinesText = (count: number) => `${count} 台機器`;
 
 export const TRADITIONAL_CHINESE: Translation = {
   happenings: HAPPENINGS_ZH,
+  doubts: DOUBTS_ZH,
   away: {
     next: (isRepeated) =>
       html`${isRepeated ? '本頁每 5 秒自動重試。' : ''}不需要重新啟動。請在區域控制器的主機上執行 <code>sudo rackboot status</code> 並查看日誌，以了解詳情。`,
@@ -41,7 +42,6 @@ export const TRADITIONAL_CHINESE: Translation = {
   },
   values: {
     ago: (ms) => spanText(formatAge(ms)).replace('just now', '剛剛').replace(' ago', '前'),
-    changed: ({ from, to }) => `由${words.values.state(from)}變為${words.values.state(to)}`,
   },
   machines: {
     pager: {

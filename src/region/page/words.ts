@@ -8,7 +8,7 @@ import { asSentence, counted, noneFitsText } from '../../counted.ts';
 import { type Html, html } from '../../html.ts';
 import { formatAge, formatDuration, formatSize } from '../../quantity.ts';
 import type { FilesInForce } from '../records/boot-store.ts';
-import type { HappeningWords } from '../records/events.ts';
+import type { DoubtWords, HappeningWords } from '../records/events.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import { COMMANDS, commandLabel, type EffectName, forEachCommand } from '../records/machine-commands.ts';
 import { EVENT_TYPES, type MachineEventType } from '../records/machine-event.ts';
@@ -151,8 +151,6 @@ const VALUES = {
   state: (status: MachineStatus): string => words.values.states[status] ?? statusRow(status).name,
   eventTypes: NO_WORDS,
   eventType: (type: MachineEventType): string => words.values.eventTypes[type] ?? EVENT_TYPES[type].title,
-  changed: ({ from, to }: { readonly from: MachineStatus; readonly to: MachineStatus }) =>
-    `Changed from ${statusRow(from).name} to ${statusRow(to).name}`,
   administrator: 'administrator',
   user: 'user',
   andMore: text('and {count} more'),
@@ -2316,11 +2314,16 @@ const PEOPLE = {
   changed: (username: string, isAdmin: boolean) => `${username} is now ${isAdmin ? 'an administrator' : 'a user'}.`,
 };
 
-/** The sentences of events and remarks are those of the records. */
-const HAPPENINGS: HappeningWords = {};
+/** The other sentences of events and remarks are those of the records. */
+const HAPPENINGS: HappeningWords = {
+  // MAAS's words for it, which clients know, have another voice.
+  'status-changed': ({ from, to }) => `changed from ${statusRow(from).name} to ${statusRow(to).name}`,
+};
+const DOUBTS: DoubtWords = {};
 
 const ENGLISH = {
   happenings: HAPPENINGS,
+  doubts: DOUBTS,
   frame: FRAME,
   away: AWAY,
   signIn: SIGN_IN,

@@ -277,10 +277,23 @@ const stageWords = ({ name, isEnd, result, said }: StageReport): string => {
   return `${name}${end}${said === name ? '' : after(said)}`;
 };
 
-function signalWords({ stage, message, report, fault, script, exitStatus, output }: SignalParams): string {
-  const own = report === undefined ? message : stageWords(report);
-  const said = fault === undefined ? own : happeningWords(fault);
-  const parts = [said, scriptWords(script, exitStatus, said), output === '' ? '' : `output: ${output}`];
+/** The words of a signal, in one language. */
+export interface SignalWords {
+  readonly quote: (happening: Happening) => string;
+  readonly stage: (report: StageReport) => string;
+  readonly running: (script: string) => string;
+  readonly ended: (script: string, exitStatus: number) => string;
+  readonly passed: (script: string) => string;
+  readonly output: (output: string) => string;
+}
+
+export function signalText(
+  { stage, message, report, fault, script, exitStatus, output }: SignalParams,
+  words: SignalWords,
+): string {
+  const own = report === undefined ? message : words.stage(report);
+  const said = fault === undefined ? own : words.quote(fault);
+  const parts = [said, scriptText(words, script, exitStatus, said), output === '' ? '' : words.output(output)];
   const rest = parts.filter((part) => part !== '').join('; ');
   // Omit the stage if the text repeats it, or if it is `testing`, which commissioning uses for its scripts.
   const isSaid = ['test', 'testing', 'tested'].includes(stage) || rest.toLowerCase().includes(stage.toLowerCase());
@@ -297,12 +310,25 @@ function failedWords({ name, end, exitStatus, timeoutSeconds, said }: FailedScri
 }
 
 /** A script's state, unless the machine's message contains it. */
-function scriptWords(script: string | undefined, exitStatus: number | undefined, said: string): string {
+function scriptText(
+  { running, ended, passed }: SignalWords,
+  script: string | undefined,
+  exitStatus: number | undefined,
+  said: string,
+): string {
   if (script === undefined) return '';
-  if (exitStatus === undefined) return said === '' ? `running script ${script}` : '';
-  if (exitStatus !== 0) return `script ${script} ended with status ${exitStatus}`;
-  return said.startsWith(script) ? '' : `script ${script} passed`;
+  if (exitStatus === undefined) return said === '' ? running(script) : '';
+  if (exitStatus !== 0) return ended(script, exitStatus);
+  return said.startsWith(script) ? '' : passed(script);
 }
+
+export const unaskedText = (
+  { status, stage, message, fault }: QuotingParams['signal-unasked'],
+  { quote }: Pick<SignalWords, 'quote'>,
+): string => {
+  const said = fault === undefined ? message : quote(fault);
+  return `${status}${after([stage, said].filter((part) => part !== '').join(': '))}`;
+};
 
 function overranWords({ status, minutes, isRestarted, isWritten, seen }: QuotingParams['work-overran']): string {
   const again = isRestarted ? ', even after a restart' : '';
@@ -657,12 +683,18 @@ const OWN_EVENTS = {
     `the upload of ${image} failed: ${importText(reason)}`,
 };
 
+const SIGNAL_WORDS: SignalWords = {
+  quote: (happening) => happeningWords(happening),
+  stage: stageWords,
+  running: (script) => `running script ${script}`,
+  ended: (script, exitStatus) => `script ${script} ended with status ${exitStatus}`,
+  passed: (script) => `script ${script} passed`,
+  output: (output) => `output: ${output}`,
+};
+
 const QUOTING_EVENTS: Writers<QuotingParams> = {
-  signal: signalWords,
-  'signal-unasked': ({ status, stage, message, fault }) => {
-    const said = fault === undefined ? message : happeningWords(fault);
-    return `${status}${after([stage, said].filter((part) => part !== '').join(': '))}`;
-  },
+  signal: (params) => signalText(params, SIGNAL_WORDS),
+  'signal-unasked': (params) => unaskedText(params, SIGNAL_WORDS),
   'work-overran': overranWords,
   'power-doubted': ({ doubt, minutes }) =>
     `${happeningWords(doubt)}; no sign of life in the ${counted(minutes, 'minute')} since`,
@@ -672,7 +704,7 @@ const QUOTING_EVENTS: Writers<QuotingParams> = {
 const EVENTS: Writers<OwnParams> = { ...OWN_EVENTS, ...QUOTING_EVENTS };
 
 /** Words that continue a sentence about the machine or rack in doubt, by code. */
-const DOUBTS: Pick<Writers<OwnParams>, Doubt['code']> = {
+export const DOUBTS: Writers<Pick<OwnParams, Doubt['code']>> = {
   'maybe-one': maybeOneWords,
   'maybe-two': maybeTwoWords,
   'interface-claimed': ({ machine, macs }) =>
@@ -712,7 +744,7 @@ const REMARKS = {
 
 const SENTENCE_CHARACTERS_MAX = 500;
 
-const WRITERS: Writers<OwnRemarks> = { ...EVENTS, ...REMARKS };
+export const WRITERS: Writers<OwnRemarks> = { ...EVENTS, ...REMARKS };
 /** For doubts that are still open. */
 const DOUBT_WRITERS: Writers<OwnRemarks> = { ...WRITERS, ...DOUBTS };
 
@@ -725,6 +757,8 @@ export const isRemark = (kept: { readonly code: string; readonly params: unknown
 
 /** Sentences in another language, by code. */
 export type HappeningWords = Partial<Writers<OwnRemarks>>;
+/** The same of doubts that are still open. */
+export type DoubtWords = Partial<typeof DOUBTS>;
 
 const ready = <Code extends keyof OwnRemarks>(
   words: Writers<OwnRemarks>,
@@ -750,7 +784,8 @@ export const remarkSentence = (remark: Remark | undefined, own: HappeningWords =
   remark === undefined ? '' : written(WRITERS, own, withoutPrivate(remark));
 
 /** @param doubt another version's may be an event without such words */
-export const doubtWords = (doubt: Doubt | Happening): string => written(DOUBT_WRITERS, {}, doubt);
+export const doubtWords = (doubt: Doubt | Happening, own: HappeningWords = {}): string =>
+  written(DOUBT_WRITERS, own, doubt);
 
 /** Begins with the hardware address of an unknown machine. */
 export const loggedSentence = (

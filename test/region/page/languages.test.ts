@@ -16,7 +16,9 @@ import { languageForm, pageOf } from '../../../src/region/page/parts.ts';
 import { namesIn, valueNames } from '../../../src/region/page/template.ts';
 import { eventText, remarkText } from '../../../src/region/page/values.ts';
 import { completed, withWords, words } from '../../../src/region/page/words.ts';
-import { eventSentence } from '../../../src/region/records/events.ts';
+import { JAPANESE as JAPANESE_WORDS } from '../../../src/region/page/words-ja.ts';
+import { TRADITIONAL_CHINESE } from '../../../src/region/page/words-zh-hant.ts';
+import { DOUBTS, eventSentence, WRITERS } from '../../../src/region/records/events.ts';
 import { withRegion } from '../place.ts';
 import { viewOf } from './view.ts';
 
@@ -98,7 +100,7 @@ test('a form of languages has a button for each, in its own name, and marks the 
   );
 });
 
-test('events and remarks are sentences of the language of the page; what it lacks is English', () => {
+test('events and remarks are sentences of the language of the page; those of racks are English', () => {
   const CHINESE = wordsFor({ accepted: 'zh-TW' });
   const created = { code: 'tag-created', params: { tag: 'gpu' } } as const;
   const overran = {
@@ -106,7 +108,7 @@ test('events and remarks are sentences of the language of the page; what it lack
     params: { status: 'deploying', minutes: 40, isRestarted: false, isWritten: false, seen: created },
   } as const;
   const split = { code: 'machine-split-off', params: { machine: { hostname: 'web1', systemId: 'abc' } } } as const;
-  const untranslated = { code: 'image-downloading', params: { image: 'x', percent: 1, total: 1 } } as const;
+  const reported = { code: 'tftp.listening', params: { address: '10.0.0.1', port: 69 } } as const;
   const spoken = (own: typeof JAPANESE) =>
     withWords(own, () => [
       remarkText({ code: 'waits-for-hand', params: {} }),
@@ -127,8 +129,8 @@ test('events and remarks are sentences of the language of the page; what it lack
     assert.match(sentences[3] ?? '', /^00:00:00:00:00:01: .*gpu/);
     assert.match(sentences[4] ?? '', /web1 \(abc\)/);
     assert.equal(
-      withWords(own, () => eventText(untranslated)),
-      eventText(untranslated),
+      withWords(own, () => eventText(reported)),
+      eventText(reported),
     );
   }
 });
@@ -209,6 +211,50 @@ for (const file of ['ja', 'zh-Hant'])
     assert.deepEqual(faults, []);
   });
 
+/** Words made of others, commands, and the name of the program. */
+const WITHOUT_ENTRY = /^(?:values\.(?:state|eventType)|power\.(?:driver|parameter)|health\.\w+Fix|frame\.title)$/;
+
+/** All words, with their paths: texts, markup and functions. */
+const wordsIn = (section: object, path: readonly string[] = []): readonly (readonly [readonly string[], unknown])[] =>
+  Object.entries(section).flatMap(([name, word]) =>
+    isSection(word) ? wordsIn(word, [...path, name]) : [[[...path, name], word] as const],
+  );
+
+const isSection = (word: unknown): word is object =>
+  typeof word === 'object' && word !== null && Object.getPrototypeOf(word) === Object.prototype;
+
+const isWritten = (word: unknown): boolean =>
+  /[a-z]{2}/.test(
+    String(
+      isFunction(word)
+        ? Reflect.apply(
+            word,
+            undefined,
+            valueNames(word).map(() => ''),
+          )
+        : word,
+    ),
+  );
+
+for (const [file, computed] of [
+  ['ja', JAPANESE_WORDS],
+  ['zh-Hant', TRADITIONAL_CHINESE],
+] as const)
+  test(`every word of the pages has an entry (${file})`, () => {
+    const texts = JSON.parse(readFileSync(join(ROOT, `src/region/page/lang/${file}.json`), 'utf8'));
+    const missing = wordsIn(LANGUAGES[0].words).filter(
+      ([path, word]) =>
+        !WITHOUT_ENTRY.test(path.join('.')) &&
+        at(texts, path) === undefined &&
+        at(computed, path) === undefined &&
+        isWritten(word),
+    );
+    assert.deepEqual(
+      missing.map(([path]) => path.join('.')),
+      [],
+    );
+  });
+
 /** Terms that are the same in every language. */
 const TERMS = /^(?:MTU|TTL|URL|VLAN)$/;
 
@@ -228,7 +274,21 @@ test('every label, hint and button of the forms is translated (fixtures/golden/f
   assert.deepEqual([...new Set(english)], []);
 });
 
+/** Their sentences are the words of a rack, of a person or of a machine. */
+const OF_OTHERS: ReadonlySet<string> = new Set(['rack', 'said']);
+
 for (const { name, words: own } of LANGUAGES.slice(1)) {
+  test(`every event, remark and open doubt of the region has a sentence (${name})`, () => {
+    const codes = Object.keys(WRITERS).filter((code) => !OF_OTHERS.has(code));
+    assert.deepEqual(
+      [
+        codes.filter((code) => !Object.hasOwn(own.happenings, code)),
+        Object.keys(DOUBTS).filter((code) => !Object.hasOwn(own.doubts, code)),
+      ],
+      [[], []],
+    );
+  });
+
   test(`every text that an operation declares for its controls is translated (${name})`, () => {
     const { fields, forms } = own;
     const missing = OPERATIONS.flatMap(({ parameters }) => Object.values(parameters)).flatMap((type) => {
