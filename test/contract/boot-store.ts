@@ -1,6 +1,7 @@
 // The contract of every region store for boot images: sources, selections, resources and the run. Called by the test of each implementation.
 
 import assert from 'node:assert/strict';
+import type { Selection } from '../../src/images/sources/offer.ts';
 import {
   type ImportProgress,
   type ImportRun,
@@ -9,7 +10,6 @@ import {
   RESOURCES_MAX,
   SELECTIONS_MAX,
   SOURCES_MAX,
-  type WrittenBootSelection,
   type WrittenBootSource,
 } from '../../src/region/records/boot-store.ts';
 import { REPORTED_OF_RACK_MAX } from '../../src/region/records/reported-download.ts';
@@ -25,7 +25,7 @@ const SOURCE: WrittenBootSource = {
   keyring: Uint8Array.of(0x99, 0, 0xff),
   updatedMs: 7,
 };
-const SELECTION: WrittenBootSelection = {
+const SELECTION: Selection = {
   os: 'ubuntu',
   release: 'noble',
   arches: ['amd64', 'arm64'],

@@ -3,9 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RackError } from '../../src/errors.ts';
-import type { ImageOffer, InstallerOffer, LoaderOffer } from '../../src/images/sources/offer.ts';
+import type { ImageOffer, InstallerOffer, LoaderOffer, Selection } from '../../src/images/sources/offer.ts';
 import type { ImageSource } from '../../src/images/sources/source.ts';
-import type { WrittenBootSelection } from '../../src/region/records/boot-store.ts';
 import { importText as importReasonText } from '../../src/region/records/import-reason.ts';
 import { planImports } from '../../src/region-thread/imports/plan.ts';
 import { imageOffer, installerOffer, loaderOffer, offeredFile, unsignedStream } from '../support/offers.ts';
@@ -14,7 +13,7 @@ const source = (name: string): ImageSource => unsignedStream({ name, url: `http:
 const fileOf = (from: string, name: string) => offeredFile('x', `http://${from}/${name}`);
 const offer = (from: string, release: string, more: Partial<ImageOffer> = {}): ImageOffer =>
   imageOffer([fileOf(from, release)], { source: from, os: 'ubuntu', release, title: release, ...more });
-const selection = (more: Partial<WrittenBootSelection> = {}): WrittenBootSelection => ({
+const selection = (more: Partial<Selection> = {}): Selection => ({
   os: '*',
   release: '*',
   arches: ['*'],
@@ -24,12 +23,7 @@ const selection = (more: Partial<WrittenBootSelection> = {}): WrittenBootSelecti
 });
 
 const plan = (
-  ...sources: readonly (readonly [
-    string,
-    readonly WrittenBootSelection[],
-    readonly ImageOffer[],
-    (readonly RackError[])?,
-  ])[]
+  ...sources: readonly (readonly [string, readonly Selection[], readonly ImageOffer[], (readonly RackError[])?])[]
 ) =>
   planImports(
     sources.map(([name, selections, offers, problems = []]) => [
@@ -47,11 +41,7 @@ const OFFERS = [
   offer('a', 'bookworm', { os: 'debian', subarchitecture: 'cloud', subarches: ['cloud', 'cloud-old'] }),
 ];
 
-const CASES: readonly (readonly [
-  what: string,
-  selection: Partial<WrittenBootSelection>,
-  expected: readonly string[],
-])[] = [
+const CASES: readonly (readonly [what: string, selection: Partial<Selection>, expected: readonly string[]])[] = [
   ['everything', {}, ['noble/amd64', 'noble/arm64', 'jammy/amd64', 'bookworm/amd64']],
   ['a system', { os: 'debian' }, ['bookworm/amd64']],
   ['a release', { release: 'noble' }, ['noble/amd64', 'noble/arm64']],
@@ -187,7 +177,7 @@ test('a problem of one image hides neither the images of the source nor the sele
 
 const loader = (type: string, architecture: string, label = 'stable', from = 'a'): LoaderOffer =>
   loaderOffer([fileOf(from, type)], { source: from, release: type, architecture, label });
-const planLoaders = (...sources: readonly (readonly [string, WrittenBootSelection, readonly LoaderOffer[]])[]) =>
+const planLoaders = (...sources: readonly (readonly [string, Selection, readonly LoaderOffer[]])[]) =>
   sources.map(
     ([name, wanted, loaders]) =>
       [
@@ -198,7 +188,7 @@ const planLoaders = (...sources: readonly (readonly [string, WrittenBootSelectio
 
 test('each selected boot loader is imported, and no other one', () => {
   const loaders = [loader('uefi', 'amd64'), loader('uefi', 'arm64'), loader('pxe', 'amd64')];
-  const chosen = (wanted: WrittenBootSelection): readonly string[] =>
+  const chosen = (wanted: Selection): readonly string[] =>
     [...planImports(planLoaders(['a', wanted, loaders])).offers.keys()].filter((name) => name.startsWith('boot'));
   const uefi = ['bootloader/uefi/amd64/generic/stable', 'bootloader/uefi/arm64/generic/stable'];
   assert.deepEqual(chosen(selection({ os: 'bootloader', release: 'uefi' })), uefi);
@@ -244,7 +234,7 @@ type Asked = Parameters<typeof planImports>[0][number];
 const asked = (
   of: ImageSource,
   installers: readonly InstallerOffer[] | 'open',
-  wanted: Partial<WrittenBootSelection> = {},
+  wanted: Partial<Selection> = {},
 ): Asked => [
   { source: of, selections: [selection(wanted)] },
   installers === 'open' ? installers : { source: of.name, offers: installers, problems: [] },
@@ -255,7 +245,7 @@ const TAKEN = (holder: string) => ({
   code: 'release-taken',
   params: { place: 'amd64/generic/bookworm/install', holder },
 });
-const failed = (of: ImageSource, wanted: Partial<WrittenBootSelection> = {}): Asked => [
+const failed = (of: ImageSource, wanted: Partial<Selection> = {}): Asked => [
   { source: of, selections: [selection(wanted)] },
   {
     source: of.name,

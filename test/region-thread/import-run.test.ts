@@ -17,8 +17,9 @@ import { DEFAULT_SETTINGS } from '../../src/images/download/settings.ts';
 import { holdFiles } from '../../src/images/held-files.ts';
 import { readImages } from '../../src/images/image-store.ts';
 import { sweepDownloads } from '../../src/images/run/left-downloads.ts';
+import { EVERYTHING, type Selection } from '../../src/images/sources/offer.ts';
 import type { ImageSource } from '../../src/images/sources/source.ts';
-import type { ImportProgress, WrittenBootSelection } from '../../src/region/records/boot-store.ts';
+import type { ImportProgress } from '../../src/region/records/boot-store.ts';
 import { ImportRun } from '../../src/region-thread/imports/import-run.ts';
 import type { SkippedList } from '../../src/region-thread/imports/message.ts';
 import { AWAITED_MS, type SelectedSource } from '../../src/region-thread/imports/plan.ts';
@@ -31,7 +32,6 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 
 const MIB = 1024 * 1024;
 const SERIAL = '20261015';
-const ALL: WrittenBootSelection = { os: '*', release: '*', arches: ['*'], subarches: ['*'], labels: ['*'] };
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 const product = (release: string, label: string, files: Readonly<Record<string, SiteFile>>): SiteProduct => ({
@@ -41,7 +41,7 @@ const product = (release: string, label: string, files: Readonly<Record<string, 
 const disk = (release: string, content: Uint8Array, label = 'release'): SiteProduct =>
   product(release, label, { 'disk1.img': { ftype: 'disk1.img', path: `${release}-${label}.img`, content } });
 
-function selected(name: string, url: string, selections: readonly WrittenBootSelection[] = [ALL]): SelectedSource {
+function selected(name: string, url: string, selections: readonly Selection[] = [EVERYTHING]): SelectedSource {
   const source: ImageSource = unsignedStream({ name, url });
   return { source, selections };
 }
@@ -115,7 +115,10 @@ describe('a run of imports', () => {
   test('a source that accepts and sends nothing delays no image of the others', async () => {
     const silent = await serveSilence();
     const { url } = await serve([disk('noble', makeSystemDisk(MIB)), disk('jammy', makeSystemDisk(MIB, 2))]);
-    const { ended } = begin([selected('silent', silent.url, [{ ...ALL, release: 'jammy' }]), selected('site', url)]);
+    const { ended } = begin([
+      selected('silent', silent.url, [{ ...EVERYTHING, release: 'jammy' }]),
+      selected('site', url),
+    ]);
     await isIn('ubuntu/noble/amd64/generic/release', 'done');
     assert.equal(stateOf('ubuntu/jammy/amd64/generic/release'), undefined, 'the first source may have it');
     silent.answer();
@@ -131,7 +134,7 @@ describe('a run of imports', () => {
   test('a run for one image imports no other, which waits for no source, until it is renewed for all', async () => {
     const silent = await serveSilence();
     const { url } = await serve([disk('noble', makeSystemDisk(MIB)), disk('jammy', makeSystemDisk(MIB, 2))]);
-    const sources = [selected('silent', silent.url, [{ ...ALL, release: 'jammy' }]), selected('site', url)];
+    const sources = [selected('silent', silent.url, [{ ...EVERYTHING, release: 'jammy' }]), selected('site', url)];
     const noble = 'ubuntu/noble/amd64/generic/release';
     const { run, ended, order } = begin(sources, systemClock, [noble]);
     await isIn(noble, 'done');
@@ -263,7 +266,7 @@ describe('a run of imports', () => {
 
   test('the images that were left out are known while a slow one continues', async () => {
     const slow = await serveFiles(disks([1]), sendLittle);
-    begin([selected('slow', slow.url, [ALL, { ...ALL, release: 'nobel' }])]);
+    begin([selected('slow', slow.url, [EVERYTHING, { ...EVERYTHING, release: 'nobel' }])]);
     await isIn('ubuntu/s1/amd64/generic/release', 'downloading');
     const [left] = await eventually('the list is there', () => (lefts.length > 0 ? lefts : undefined));
     assert.deepEqual(
@@ -451,7 +454,7 @@ describe('a run of imports', () => {
 
   test('an image that is there, or failed is not listed as left out: its progress says it', async () => {
     const { url } = await serve([disk('noble', makeSystemDisk(MIB)), disk('jammy', makeDisk(MIB, 'mbr'))]);
-    const sources = [selected('site', url, [ALL, { ...ALL, release: 'nobel' }])];
+    const sources = [selected('site', url, [EVERYTHING, { ...EVERYTHING, release: 'nobel' }])];
     for (const state of ['first', 'second']) {
       const { skipped } = await begin(sources).ended;
       assert.deepEqual(

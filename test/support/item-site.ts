@@ -10,8 +10,9 @@ import { systemClock } from '../../src/clock.ts';
 import type { Downloads } from '../../src/images/download/queue.ts';
 import { DownloadQueue } from '../../src/images/download/queue.ts';
 import { DEFAULT_SETTINGS } from '../../src/images/download/settings.ts';
+import { EVERYTHING } from '../../src/images/sources/offer.ts';
 import type { ImageSource } from '../../src/images/sources/source.ts';
-import type { ImportProgress, WrittenBootSelection } from '../../src/region/records/boot-store.ts';
+import type { ImportProgress } from '../../src/region/records/boot-store.ts';
 import type { OwnBug } from '../../src/region-thread/imports/import-failure.ts';
 import { ImportRun } from '../../src/region-thread/imports/import-run.ts';
 import type { SkippedList } from '../../src/region-thread/imports/message.ts';
@@ -23,7 +24,6 @@ import { type SiteProduct, writeStreamSite } from './stream-site.ts';
 
 const MIB = 1024 * 1024;
 const SERIAL = '20261015';
-const ALL: WrittenBootSelection = { os: '*', release: '*', arches: ['*'], subarches: ['*'], labels: ['*'] };
 
 export const digestOf = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
 
@@ -102,7 +102,7 @@ export class ItemSites {
     });
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
     const source: ImageSource = unsignedStream({ name, url });
-    return { source, selections: [ALL] };
+    return { source, selections: [EVERYTHING] };
   }
 
   /** Begins a run. @param spoil returns the downloads that the run uses */

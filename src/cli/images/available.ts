@@ -49,7 +49,7 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
   const asking = askingOf(config);
   const known = await knownSources(ofFiles, config);
   const all = flags.source === undefined ? known : sourceNamed(known, flags.source);
-  const wish = { os, release, architectures: flags.arch === undefined ? [] : [flags.arch], choices: [isWanted] };
+  const wish = { os, release, architectures: flags.arch === undefined ? [] : [flags.arch], isWanted };
   const answers = await asking.ask(os === ANY ? all : sourcesOf(all, os), wish);
   const today = new Date(systemClock.wallTimeMs()).toISOString().slice(0, 10);
   const offers = answers.flatMap((answer) => answer.offers).filter(isWanted);

@@ -6,7 +6,7 @@ import { askDaemon } from '../../control/ask-daemon.ts';
 import { listed } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
 import type { ImageName } from '../../images/image-store.ts';
-import { INSTALLER } from '../../images/sources/offer.ts';
+import { ANY, INSTALLER, matches } from '../../images/sources/offer.ts';
 import { nearestHint } from '../../nearest-name.ts';
 import { ask, type Fields, requireChange, tell, type Where } from '../terminal/asking.ts';
 import { printTable } from '../terminal/output.ts';
@@ -23,7 +23,7 @@ import {
 } from './boot-sources.ts';
 import type { ListFlags } from './options.ts';
 
-const selectionShape = z.looseObject({
+export const selectionShape = z.looseObject({
   id: z.number(),
   boot_source_id: z.number(),
   os: z.string(),
@@ -43,8 +43,7 @@ const selectionsOf = async (stateDir: string, source: Source) =>
 
 const NAMED_MAX = 3;
 
-/** The label says whether it is an installer. */
-type Removed = Pick<ImageName, 'os' | 'release' | 'architecture' | 'label'>;
+type Removed = Omit<ImageName, 'serial'>;
 
 /** Mirrors of packages have only installers, sites of plain files only images. */
 const mayHave = (kind: string, { label }: Removed): boolean =>
@@ -54,19 +53,13 @@ const mayHave = (kind: string, { label }: Removed): boolean =>
  * A note if the next import may fetch removed images again; undefined: it will not. @throws RackError as `askDaemon`
  */
 export async function fetchedAgainNote(stateDir: string, removed: readonly Removed[]): Promise<string | undefined> {
-  const isAmong = (text: string, wanted: readonly string[]): boolean =>
-    wanted.length === 0 || wanted.includes('*') || wanted.includes(text);
   const names: string[] = [];
   for (const source of await listOf(stateDir))
-    for (const { os, release, arches } of await selectionsOf(stateDir, source)) {
-      const isMatch = removed.some(
-        (one) =>
-          mayHave(source.kind, one) &&
-          isAmong(one.os, [os]) &&
-          isAmong(one.release, [release]) &&
-          isAmong(one.architecture, arches),
-      );
-      if (isMatch) names.push(`${os}/${release} of ${source.name}`);
+    for (const selection of await selectionsOf(stateDir, source)) {
+      // An image may be for further subarchitectures, which only its source knows.
+      const wanted = { ...selection, subarches: [ANY] };
+      const isMatch = removed.some((one) => mayHave(source.kind, one) && matches(wanted, one));
+      if (isMatch) names.push(`${selection.os}/${selection.release} of ${source.name}`);
     }
   if (names.length === 0) return undefined;
   const remedy = 'remove the selection, too, if you do not want that: `sudo rackboot images selections list`';

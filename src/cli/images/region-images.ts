@@ -105,8 +105,8 @@ export async function removeRegionImages({ config, image, all, json }: RemoveFla
     for (const { name, versions: serials } of doomed) print(`Deleted ${name}, ${counted(serials.length, 'version')}`);
     print('Every host of the region removes it; a host that is down does so when its process is back.');
     const names = doomed.map(({ name }) => {
-      const [os = '', release = '', architecture = '', , label = ''] = name.split('/');
-      return { os, release, architecture, label };
+      const [os = '', release = '', architecture = '', subarchitecture = '', label = ''] = name.split('/');
+      return { os, release, architecture, subarchitecture, label };
     });
     const note = await fetchedAgainNote(stateDir, names);
     if (note !== undefined) printError(note);

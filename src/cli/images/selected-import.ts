@@ -6,8 +6,10 @@ import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { counted } from '../../counted.ts';
 import { RackError } from '../../errors.ts';
+import { ANY, matches, type Selection } from '../../images/sources/offer.ts';
 import { followTenths } from '../../images/tenths.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
+import { selectionShape } from './boot-selections.ts';
 import { StopSignals } from './stop-signals.ts';
 
 const PATH = '/MAAS/api/2.0/boot-resources/';
@@ -29,20 +31,17 @@ const leftOutShape = z.looseObject({
   more: z.number(),
 });
 type Resource = z.output<typeof resourcesShape>[number];
-const selectionsShape = z.array(
-  z.looseObject({ os: z.string(), arches: z.array(z.string()), labels: z.array(z.string()) }),
-);
-type Selection = z.output<typeof selectionsShape>[number];
 
-/** True if a selection may import the image; the release may be a version or an alias. */
-const isSelectable = ({ name, architecture, label, import: progress }: Resource, selections: readonly Selection[]) =>
-  progress?.source !== '' &&
-  selections.some(
-    ({ os, arches, labels }) =>
-      has([os], name.split('/')[0]) && has(arches, architecture.split('/')[0]) && has(labels, label),
-  );
-
-const has = (wanted: readonly string[], text = ''): boolean => wanted.includes('*') || wanted.includes(text);
+/** True if a selection may import the image; its further names and subarchitectures are unknown here. */
+function isSelectable(
+  { name, architecture: kind, label, import: progress }: Resource,
+  selections: readonly Selection[],
+) {
+  const [os = '', release = '', architecture = '', subarchitecture = ''] = `${name}/${kind}`.split('/');
+  const image = { os, release, architecture, subarchitecture, label };
+  const isMatch = (one: Selection): boolean => matches({ ...one, release: ANY, subarches: [ANY] }, image);
+  return progress?.source !== '' && selections.some(isMatch);
+}
 
 /** `ubuntu/noble/amd64/generic`, with an unusual label. */
 const nameOf = ({ name, architecture, label }: Resource): string =>
@@ -66,7 +65,7 @@ export async function importSelected({
       .parse(await askDaemon(stateDir, '/MAAS/api/2.0/boot-sources/'))
       .map(({ id }) => askDaemon(stateDir, `/MAAS/api/2.0/boot-sources/${id}/selections/`)),
   );
-  const selections = z.array(selectionsShape).parse(selected).flat();
+  const selections = z.array(z.array(selectionShape)).parse(selected).flat();
   if (selections.length === 0)
     throw new RackError('bad-argument', 'nothing is selected: rackboot images selections add ubuntu ubuntu/noble');
   const read = async (): Promise<readonly Resource[]> =>

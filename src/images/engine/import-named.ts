@@ -18,14 +18,13 @@ import { readHostMirrors } from '../sources/apt-sources.ts';
 import {
   bytesOf,
   contentOf,
-  hasSubarchitecture,
+  EVERYTHING,
   type ImageOffer,
   type InstallerOffer,
   joinOffers,
   type LoaderOffer,
   leftOutNote,
   type Offer,
-  type OfferNames,
   type OfferWish,
   offersOf,
   type Preferred,
@@ -227,9 +226,11 @@ function choiceOf(wanted: Wanted): Choice {
   if ('lost' in wanted) {
     const { lost } = wanted;
     const { kind, os, release, architecture, subarchitecture, label } = lost;
-    const isSame = (names: OfferNames): boolean => names.label === label && names.subarchitecture === subarchitecture;
     const wish = { os, architectures: [architecture], isEveryVersion: true };
-    const named = kind === 'image' ? { release, subarchitecture, choices: [isSame] } : { release: undefined };
+    const named =
+      kind === 'image'
+        ? { release, subarchitecture, selections: [{ ...EVERYTHING, labels: [label] }] }
+        : { release: undefined };
     return {
       wish: { ...wish, ...(kind === 'installer' ? { release } : named) },
       choose: (answers) => offersAgain(answers, lost),
@@ -237,9 +238,7 @@ function choiceOf(wanted: Wanted): Choice {
     };
   }
   const { kind, os, release, architecture, subarchitecture } = wanted;
-  const isOfKernel = (names: OfferNames): boolean => hasSubarchitecture(names, subarchitecture ?? '');
-  const choices = subarchitecture === undefined ? undefined : [isOfKernel];
-  const wish: OfferWish = { os, release, architectures: [architecture], subarchitecture, choices };
+  const wish: OfferWish = { os, release, architectures: [architecture], subarchitecture };
   return {
     // The name of a loader has its type in place of a release.
     wish: kind === 'loader' ? { ...wish, release: undefined } : wish,

@@ -27,6 +27,7 @@ import {
   type OfferedFile,
   type OfferWish,
   type SourceAnswer,
+  wishConditions,
 } from './offer.ts';
 import { type ConfiguredMirrors, findMirror, mirrorKeyOf } from './package-mirrors.ts';
 import { decodeReleaseFile, type ReleaseFile } from './release-file.ts';
@@ -47,10 +48,11 @@ interface InstallerOfferTerms {
 /** An unusable installer becomes a problem; the others are still offered. */
 export async function readInstallerOffers(
   source: InstallerSource,
-  { release, architectures, choices }: OfferWish,
+  wish: OfferWish,
   documents: SourceDocuments,
   terms: InstallerOfferTerms,
 ): Promise<SourceAnswer> {
+  const { release, architectures } = wish;
   const sites = new Map<string, Mirror>();
   const siteFor = (architecture: string): Mirror => {
     const url = findMirror(source, architecture, terms.configured, terms.mirrors);
@@ -66,7 +68,7 @@ export async function readInstallerOffers(
   };
   const isChosen = (name: string, architecture: string): boolean => {
     const names = installerNames({ source: source.name, os: source.os, release: name, architecture });
-    return choices?.some((matches) => matches(names)) ?? true;
+    return wishConditions(wish).some((matches) => matches(names));
   };
   const answers = await Promise.all(
     source.releases

@@ -74,6 +74,30 @@ export type OfferNames = Pick<
   'source' | 'os' | 'release' | 'architecture' | 'subarchitecture' | 'subarches' | 'label' | 'aliases'
 >;
 
+/** Images that are selected; `*` stands for all. */
+export interface Selection {
+  readonly os: string;
+  /** Its name, version or alias. */
+  readonly release: string;
+  readonly arches: readonly string[];
+  readonly subarches: readonly string[];
+  readonly labels: readonly string[];
+}
+
+export const isAmong = (texts: readonly string[], wanted: readonly string[]): boolean =>
+  wanted.includes(ANY) || texts.some((text) => wanted.includes(text));
+
+/** @param image an offer, or an image that is there, of which only the store's names are known */
+export const matches = (
+  { os, release, arches, subarches, labels }: Selection,
+  image: Omit<ImageName, 'serial'> & Partial<OfferNames>,
+): boolean =>
+  isAmong([image.os], [os]) &&
+  isAmong([image.release, ...(image.aliases ?? [])], [release]) &&
+  isAmong([image.architecture], arches) &&
+  isAmong([image.subarchitecture, ...(image.subarches ?? [])], subarches) &&
+  isAmong([image.label], labels);
+
 /** True if a person may mean the offer by this name of the store's or the source's. */
 export const hasSubarchitecture = ({ subarchitecture, subarches }: OfferNames, wanted: string): boolean =>
   [subarchitecture, subarches?.[0]].includes(wanted);
@@ -90,11 +114,28 @@ export interface OfferWish {
   readonly architectures: readonly string[];
   /** By the store's name or the source's; undefined: the generic one if there is a choice. */
   readonly subarchitecture?: string | undefined;
-  /** The newest version of each product that matches each of them is offered. Default: the newest of all. */
-  readonly choices?: readonly ((names: OfferNames) => boolean)[] | undefined;
+  /** The newest version of each product that each of them matches is offered. Default: the newest of all. */
+  readonly selections?: readonly Selection[] | undefined;
+  /** A further condition. */
+  readonly isWanted?: ((names: OfferNames) => boolean) | undefined;
   /** Every matching version is offered, newest first. */
   readonly isEveryVersion?: boolean | undefined;
 }
+
+export const EVERYTHING: Selection = { os: ANY, release: ANY, arches: [ANY], subarches: [ANY], labels: [ANY] };
+
+/** What an offer must match to be wished: one of these. */
+export const wishConditions = ({
+  subarchitecture,
+  selections = [EVERYTHING],
+  isWanted,
+}: OfferWish): readonly ((names: OfferNames) => boolean)[] =>
+  selections.map(
+    (selection) => (names) =>
+      matches(selection, names) &&
+      (subarchitecture === undefined || hasSubarchitecture(names, subarchitecture)) &&
+      isWanted?.(names) !== false,
+  );
 
 /** The offers of a source, and the reasons why others are missing. */
 export interface SourceAnswer {

@@ -6,6 +6,7 @@
 // 2. The newest versions are chosen among the matching ones of a product, and for each choice of the caller on its own.
 // 3. A version without chosen files is not chosen.
 
+import { isAmong } from './offer.ts';
 import type { StreamFile, StreamImage, StreamProduct } from './stream-products.ts';
 import type { TagFilter } from './tag-filter.ts';
 
@@ -52,6 +53,3 @@ function isFileWanted(file: StreamFile, { ftypes = [], filters = [] }: ImageWish
 
 const isWanted = (image: StreamImage, { release = '*', arches = ['*'] }: ImageWishes): boolean =>
   isAmong([image.release, ...image.aliases], [release]) && isAmong([image.arch], arches);
-
-const isAmong = (texts: readonly string[], wanted: readonly string[]): boolean =>
-  wanted.includes('*') || texts.some((text) => wanted.includes(text));

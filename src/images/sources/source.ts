@@ -4,6 +4,8 @@
 // 2. A key from the network is accepted only by its fingerprint.
 // 3. An unsigned source is fetched by HTTPS, its only protection.
 
+import type { Selection } from './offer.ts';
+
 /** How a source's files are protected against changes in transit. */
 export type SourceTrust =
   | {
@@ -117,14 +119,9 @@ export interface AddedRelease extends InstallerRelease {
   readonly source: string;
 }
 
-/** Images that a file selects for the region; `*` stands for all. */
-export interface AddedSelection {
+/** A selection of a file for the region. */
+export interface AddedSelection extends Selection {
   readonly source: string;
-  readonly os: string;
-  readonly release: string;
-  readonly arches: readonly string[];
-  readonly subarches: readonly string[];
-  readonly labels: readonly string[];
 }
 
 export type ImageSource = StreamSource | FilesSource | InstallerSource;

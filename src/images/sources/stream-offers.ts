@@ -5,7 +5,16 @@
 // 1. Offers stay in memory until the caller has chosen: OFFERS_BYTES_MAX bounds them together.
 
 import { RackError } from '../../errors.ts';
-import { ANY, knownReleases, type Offer, type OfferWish, offersOf, type SourceAnswer } from './offer.ts';
+import {
+  ANY,
+  isAmong,
+  knownReleases,
+  type Offer,
+  type OfferWish,
+  offersOf,
+  type SourceAnswer,
+  wishConditions,
+} from './offer.ts';
 import { chooseImages, type ImageWishes } from './selection.ts';
 import type { StreamSource } from './source.ts';
 import type { SourceDocuments } from './source-documents.ts';
@@ -72,12 +81,6 @@ function sizeOf(offer: Offer | string): number {
   return JSON.stringify(offer).length + (aliases.length + subarches.length) * TEXT_BYTES;
 }
 
-/** A source of any systems offers only the requested one. */
-function choicesOf(source: StreamSource, { os, choices }: OfferWish): OfferWish['choices'] {
-  if (source.os !== ANY || os === ANY) return choices;
-  return (choices ?? [() => true]).map((matches) => (names) => names.os === os && matches(names));
-}
-
 const wishesOf = (source: StreamSource, wish: OfferWish): ImageWishes => ({
   release: wish.release,
   arches: [...source.arches].flatMap(([ours, theirs]) =>
@@ -85,5 +88,9 @@ const wishesOf = (source: StreamSource, wish: OfferWish): ImageWishes => ({
   ),
   ftypes: source.ftypes,
   versions: wish.isEveryVersion === true ? IMAGES_MAX : 1,
-  choices: choicesOf(source, wish)?.map((matches) => (image) => matches(namesOf(source, image))),
+  choices: wishConditions(wish).map((matches) => (image) => {
+    const names = namesOf(source, image);
+    // A source of any systems offers only the requested one.
+    return (source.os !== ANY || isAmong([names.os], [wish.os])) && matches(names);
+  }),
 });

@@ -11,20 +11,21 @@
 
 import { installerDirectory } from '../../images/run/tree-parts.ts';
 import {
+  ANY,
   INSTALLER,
   installerNames,
   LOADER,
+  matches,
   nearestRelease,
   type Offer,
-  type OfferNames,
   type OfferWish,
   type Preferred,
+  type Selection,
   type SourceAnswer,
 } from '../../images/sources/offer.ts';
 import type { Questions } from '../../images/sources/questions.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { resourceName } from '../../region/images/region-source.ts';
-import type { WrittenBootSelection } from '../../region/records/boot-store.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
 import { failureReason } from './import-failure.ts';
 
@@ -36,7 +37,7 @@ const IMAGES_OF_RUN_MAX = 500;
 /** A source and its selections. */
 export interface SelectedSource {
   readonly source: ImageSource;
-  readonly selections: readonly WrittenBootSelection[];
+  readonly selections: readonly Selection[];
 }
 
 /** An item or source that is left out, and why. */
@@ -60,17 +61,6 @@ const waitReason = ({ source }: SelectedSource): ImportReason => ({
   params: { source: source.name, minutes: AWAITED_MS / 60_000 },
 });
 
-const has = (wanted: readonly string[], texts: readonly string[] = []): boolean =>
-  wanted.includes('*') || texts.some((text) => wanted.includes(text));
-
-/** True if a selection matches an offer. */
-export const matches = ({ os, release, arches, subarches, labels }: WrittenBootSelection, offer: OfferNames): boolean =>
-  has([os], [offer.os]) &&
-  has([release], [offer.release, ...offer.aliases]) &&
-  has(arches, [offer.architecture]) &&
-  has(subarches, [offer.subarchitecture, ...(offer.subarches ?? [])]) &&
-  has(labels, [offer.label]);
-
 /** The state of the run and of the boot tree. */
 interface PlanFacts {
   /** By the name of an item that is under way or done: the source that delivers it. */
@@ -82,13 +72,13 @@ interface PlanFacts {
 }
 
 /** Why a selection matches nothing of an answer. */
-function missingReason(answer: SourceAnswer, selection: WrittenBootSelection): ImportReason {
+function missingReason(answer: SourceAnswer, selection: Selection): ImportReason {
   const { os, arches, labels, subarches } = selection;
   const params = {
     source: answer.source,
-    arches: has(arches) ? [] : arches,
-    ...(has(labels) ? {} : { labels }),
-    ...(has(subarches) ? {} : { subarches }),
+    arches: arches.includes(ANY) ? [] : arches,
+    ...(labels.includes(ANY) ? {} : { labels }),
+    ...(subarches.includes(ANY) ? {} : { subarches }),
   };
   if (answer.problems.length > 0) return { code: 'not-in-part', params };
   const nearest = nearestRelease([answer], selection);
@@ -127,7 +117,7 @@ export function planImports(
         skipped.push({ name: `${selection.os}/${selection.release}`, reason: missingReason(answer, selection) });
       for (const item of wanted) {
         const name = resourceName(item);
-        const isSimilar = item.kind === 'installer' ? { os: '*' } : {};
+        const isSimilar = item.kind === 'installer' ? { os: ANY } : {};
         const earlier = awaited.find((one) =>
           one.selections.some((chosen) => matches({ ...chosen, ...isSimilar }, item)),
         );
@@ -173,7 +163,7 @@ function placesOf(name: string): readonly string[] {
 }
 
 /** The names of the installers that a mirror of packages has by its description, if they are selected. */
-const claimedBy = (source: ImageSource, selections: readonly WrittenBootSelection[]): readonly string[] =>
+const claimedBy = (source: ImageSource, selections: readonly Selection[]): readonly string[] =>
   source.kind !== 'installer'
     ? []
     : source.releases
@@ -191,11 +181,11 @@ export function wishOf({ selections }: SelectedSource): OfferWish {
   const arches = new Set(selections.flatMap((selection) => selection.arches));
   const [release] = releases;
   return {
-    os: '*',
+    os: ANY,
     // Boot loaders have no release.
     release:
-      releases.size === 1 && release !== '*' && selections.every(({ os }) => os !== LOADER) ? release : undefined,
-    architectures: arches.has('*') ? [] : [...arches],
-    choices: selections.map((selection) => (names) => matches(selection, names)),
+      releases.size === 1 && release !== ANY && selections.every(({ os }) => os !== LOADER) ? release : undefined,
+    architectures: arches.has(ANY) ? [] : [...arches],
+    selections,
   };
 }

@@ -5,14 +5,9 @@ import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
 import { isPrintable } from '../../clean-text.ts';
 import { unreachable } from '../../errors.ts';
 import type { ImageName } from '../../images/image-store.ts';
+import type { Selection } from '../../images/sources/offer.ts';
 import type { ImageSource, StreamSource } from '../../images/sources/source.ts';
-import {
-  type BootSelection,
-  type BootSource,
-  type FilesInForce,
-  KEYRING_BYTES_MAX,
-  type WrittenBootSelection,
-} from '../records/boot-store.ts';
+import { type BootSelection, type BootSource, type FilesInForce, KEYRING_BYTES_MAX } from '../records/boot-store.ts';
 import { numberOf } from '../records/digest.ts';
 
 /** The name of an image without its serial: `ubuntu/noble/amd64/generic/release`. */
@@ -35,7 +30,7 @@ export interface FileSource {
 interface FileSelection {
   /** The name of its source. */
   readonly source: string;
-  readonly selection: WrittenBootSelection;
+  readonly selection: Selection;
   /** The path of the file, and the key of the selection in it. */
   readonly file: string;
   readonly key: string;

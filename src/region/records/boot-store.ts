@@ -10,6 +10,7 @@
 // 3. Requests (`wish`, `askedMs`) survive a restart of the importing process, which reads them and stores its progress.
 
 import { z } from 'zod';
+import type { Selection } from '../../images/sources/offer.ts';
 import { importReason } from './import-reason.ts';
 import type { NewMachineEvent } from './machine-event.ts';
 import { REPORTED_DOWNLOADS_MAX, type ReportedDownload, reportedDownload } from './reported-download.ts';
@@ -70,18 +71,9 @@ export interface BootSource {
 /** The fields of a source that the API sets. */
 export type WrittenBootSource = Omit<BootSource, 'id' | 'name' | 'createdMs'>;
 
-/** `*` stands for all. */
-export interface BootSelection extends WrittenBootSelection {
+export interface BootSelection extends Selection {
   readonly id: number;
   readonly sourceId: number;
-}
-
-export interface WrittenBootSelection {
-  readonly os: string;
-  readonly release: string;
-  readonly arches: readonly string[];
-  readonly subarches: readonly string[];
-  readonly labels: readonly string[];
 }
 
 /** Machines that have a system or are about to get it. */
@@ -215,13 +207,13 @@ export interface BootStore {
   /** `exists`: the source has a selection of this os and release. `limit`: it has SELECTIONS_MAX. */
   addSelection(
     sourceId: number,
-    selection: WrittenBootSelection,
+    selection: Selection,
     event: NewMachineEvent,
   ): Promise<BootSelection | 'exists' | 'limit' | 'not-found'>;
   changeSelection(
     sourceId: number,
     id: number,
-    selection: WrittenBootSelection,
+    selection: Selection,
     event: NewMachineEvent,
   ): Promise<BootSelection | 'exists' | 'not-found'>;
   removeSelection(sourceId: number, id: number, event: NewMachineEvent): Promise<boolean>;

@@ -1,5 +1,6 @@
 // Operations on boot images in region.db: sources, selections, resources, the run (`region-steps.ts`).
 
+import type { Selection } from '../../images/sources/offer.ts';
 import {
   type BootResource,
   type BootSelection,
@@ -12,7 +13,6 @@ import {
   RESOURCES_MAX,
   SELECTIONS_MAX,
   SOURCES_MAX,
-  type WrittenBootSelection,
   type WrittenBootSource,
 } from '../../region/records/boot-store.ts';
 import { statusRow } from '../../region/records/lifecycle.ts';
@@ -88,7 +88,7 @@ export class BootTables extends LoggedTable {
 
   *addSelection(
     sourceId: number,
-    selection: WrittenBootSelection,
+    selection: Selection,
     event: NewMachineEvent,
   ): Steps<BootSelection | 'exists' | 'limit' | 'not-found'> {
     if (numberIn(yield one('SELECT id FROM boot_source WHERE id = ?', sourceId)) === 0) return 'not-found';
@@ -107,7 +107,7 @@ export class BootTables extends LoggedTable {
   *changeSelection(
     sourceId: number,
     id: number,
-    selection: WrittenBootSelection,
+    selection: Selection,
     event: NewMachineEvent,
   ): Steps<BootSelection | 'exists' | 'not-found'> {
     if (yield* this.#isSelected(sourceId, selection, id)) return 'exists';
@@ -205,7 +205,7 @@ export class BootTables extends LoggedTable {
     return numberIn(yield one(sql, url, otherThan)) > 0;
   }
 
-  *#isSelected(sourceId: number, { os, release }: WrittenBootSelection, otherThan: number): Steps<boolean> {
+  *#isSelected(sourceId: number, { os, release }: Selection, otherThan: number): Steps<boolean> {
     const sql = 'SELECT id FROM boot_selection WHERE source_id = ? AND os = ? AND release = ? AND id <> ?';
     return numberIn(yield one(sql, sourceId, os, release, otherThan)) > 0;
   }
@@ -234,7 +234,7 @@ const writtenSelection = {
   subarches: json<readonly string[]>('subarches'),
   labels: json<readonly string[]>('labels'),
 };
-const WRITTEN_SELECTION = codec<WrittenBootSelection>(writtenSelection);
+const WRITTEN_SELECTION = codec<Selection>(writtenSelection);
 const readSelection = codec<BootSelection>({
   id: number('id'),
   sourceId: number('source_id'),

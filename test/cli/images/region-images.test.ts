@@ -46,14 +46,14 @@ const VERSIONS = [
 ];
 
 const source = { id: 7, name: 'debian', url: 'http://site.example/', pinned_by: null };
-const selection = (os: string, release: string, arches: readonly string[]) => ({
+const selection = (os: string, release: string, arches: readonly string[], labels: readonly string[] = ['*']) => ({
   id: 1,
   boot_source_id: 7,
   os,
   release,
   arches,
-  subarches: ['*'],
-  labels: ['*'],
+  subarches: ['ga-6.1'],
+  labels,
   pinned_by: null,
 });
 
@@ -66,6 +66,7 @@ async function images(t: TestContext) {
     '/MAAS/api/2.0/boot-sources/7/selections/?details=true': [
       selection('debian', 'bookworm', ['arm64', 'amd64']),
       selection('custom', '*', ['arm64']),
+      selection('custom', 'small', ['*'], ['daily']),
     ],
   };
   const { config, deleted } = await answerControl(t, answers, '{ store: { kind: sqlite } }');
@@ -149,7 +150,7 @@ for (const [wanted, complaint] of [
   });
 }
 
-test('a removal says if a selection fetches the image again', async (t) => {
+test('a removal says if a selection fetches the image again, whose further subarchitectures only its source knows', async (t) => {
   const { run } = await images(t);
   const { complaint } = await run('remove', 'debian/bookworm');
   assert.match(

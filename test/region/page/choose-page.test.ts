@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { OfferedImage, SourceOffers } from '../../../src/images/engine/asking.ts';
+import type { Selection } from '../../../src/images/sources/offer.ts';
 import type { ImageSource } from '../../../src/images/sources/source.ts';
 import { CHOOSE_PAGE } from '../../../src/region/page/choose-page.ts';
 import { CHOOSE_PATH, IMAGES_PAGE } from '../../../src/region/page/images-page.ts';
 import { SOURCE_PAGES } from '../../../src/region/page/sources-page.ts';
 import type { View } from '../../../src/region/page/view.ts';
-import type { WrittenBootSelection } from '../../../src/region/records/boot-store.ts';
 import { countStatements, sumOf, takeTexts } from '../../support/counted-statements.ts';
 import { makeRegion, type RegionPlace } from '../place.ts';
 import { ADMIN, addViewer, viewOf } from './view.ts';
@@ -37,7 +37,7 @@ const IMAGES = [
 const EVENT = { type: 'SETTINGS', code: 'rack', params: { text: '' }, atMs: 1, username: '' } as const;
 
 interface Place extends RegionPlace {
-  readonly select: (more: Partial<WrittenBootSelection>) => Promise<void>;
+  readonly select: (more: Partial<Selection>) => Promise<void>;
   readonly selected: () => Promise<readonly string[]>;
   readonly shown: (query?: Readonly<Record<string, string>>) => Promise<string>;
   readonly send: (

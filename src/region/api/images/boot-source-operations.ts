@@ -6,6 +6,7 @@
 // 2. Only administrators may use these operations.
 
 import { z } from 'zod';
+import type { Selection } from '../../../images/sources/offer.ts';
 import { mayHave, type RegionSelection, type RegionSource, sourceTitle } from '../../images/region-source.ts';
 import {
   KEYRING_BYTES_MAX,
@@ -15,7 +16,6 @@ import {
   SELECTIONS_MAX,
   SOURCES_MAX,
   WHY_CHARACTERS_MAX,
-  type WrittenBootSelection,
   type WrittenBootSource,
 } from '../../records/boot-store.ts';
 import type { BootChange } from '../../records/events.ts';
@@ -249,7 +249,7 @@ const selectionFields = z.object({
 });
 type GivenSelection = z.output<typeof selectionFields>;
 
-function selectionOf(given: GivenSelection, before: WrittenBootSelection | undefined): WrittenBootSelection {
+function selectionOf(given: GivenSelection, before: Selection | undefined): Selection {
   const list = (entries: readonly string[] | undefined, kept: readonly string[] | undefined) =>
     entries === undefined ? (kept ?? ['*']) : entries.length === 0 || entries.includes('*') ? ['*'] : entries;
   return {
@@ -261,12 +261,7 @@ function selectionOf(given: GivenSelection, before: WrittenBootSelection | undef
   };
 }
 
-const selectionEvent = (
-  call: ApiCall,
-  change: BootChange,
-  { os, release }: WrittenBootSelection,
-  source: RegionSource,
-) =>
+const selectionEvent = (call: ApiCall, change: BootChange, { os, release }: Selection, source: RegionSource) =>
   call.region.bootImages.event(usernameOf(call), {
     code: 'boot-selection-changed',
     params: { change, image: `${os}/${release}`, source: sourceTitle(source) },
@@ -275,10 +270,10 @@ const selectionEvent = (
 const noSelection = (call: ApiCall): Answer =>
   refuse('not-found', `This source has no selection ${(call.path.id ?? '').slice(0, 64)}.`);
 
-const twinOf = async ({ region }: ApiCall, source: RegionSource, { os, release }: WrittenBootSelection) =>
+const twinOf = async ({ region }: ApiCall, source: RegionSource, { os, release }: Selection) =>
   (await region.bootImages.listSelections(source)).find((one) => one.os === os && one.release === release);
 
-async function taken(call: ApiCall, source: RegionSource, wanted: WrittenBootSelection): Promise<Answer> {
+async function taken(call: ApiCall, source: RegionSource, wanted: Selection): Promise<Answer> {
   const { os, release } = wanted;
   const { id = 0, pin } = (await twinOf(call, source, wanted)) ?? {};
   const image = `${os}/${release}`;
