@@ -17,8 +17,8 @@ import {
   type UnusableManifest,
 } from '../../images/image-store.ts';
 import { listAllInstallers } from '../../images/installer-tree.ts';
-import { damagedParts, type KnownPart, listKnownParts, originOf, partName } from '../../images/run/part-check.ts';
-import { installerDirectory, listTreeParts, nameOfPart, type TreePart } from '../../images/run/tree-parts.ts';
+import { damagedParts, type KnownPart, listKnownParts, partName } from '../../images/run/part-check.ts';
+import { installerDirectory, listTreeParts, nameOfPart, originOf, type TreePart } from '../../images/run/tree-parts.ts';
 import { leftOutNote } from '../terminal/config-in-force.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
 import { fetchedAgainNote } from './boot-selections.ts';

@@ -22,20 +22,24 @@ import { isPlainName } from '../../boot/images.ts';
 import { newUuid } from '../../clock.ts';
 import { osErrorCode, RackError } from '../../errors.ts';
 import { seenEntry, seenIdentity } from '../../files/seen-stats.ts';
-import { INSTALLER, LOADER } from '../sources/offer.ts';
+import { INSTALLER } from '../sources/offer.ts';
 import { type ContentState, judgeBlob } from '../stored-blob.ts';
 import { assertNotLinked } from '../tree-place.ts';
-import { asideRemedy, hasFiles, MANIFEST, partShape, readOwn } from './tree-parts.ts';
+import {
+  asideRemedy,
+  hasFiles,
+  MANIFEST,
+  originOf,
+  type PartPlace,
+  partPlaces,
+  partShape,
+  readOwn,
+} from './tree-parts.ts';
 
-/** A group of files with a manifest. */
-export interface KnownPart {
+/** A group of files with a manifest; directory and release are empty in the top directory. */
+export interface KnownPart extends Omit<PartPlace, 'kind'> {
   /** `built-in`: the boot loaders of the top directory. */
-  readonly kind: 'loader' | 'installer' | 'environment' | 'built-in';
-  /** Relative to the tree; empty: the top directory. */
-  readonly directory: string;
-  readonly architecture: string;
-  /** Of a boot loader: its type; empty in the top directory. */
-  readonly release: string;
+  readonly kind: PartPlace['kind'] | 'built-in';
   readonly manifest: PartFacts;
 }
 
@@ -70,20 +74,11 @@ interface CheckTerms {
 
 /** Bound on the parts of a tree; further ones are a problem. */
 export const PARTS_MAX = 1000;
-const GENERIC = 'generic';
-const KINDS = { install: 'installer', commissioning: 'environment' } as const;
 const KERNEL = 'linux';
 const DISC = 'installer.iso';
 
 /** Environments and the top directory have no title. */
 const manifestShape = partShape.omit({ title: true }).extend({ schema: z.literal(1) });
-
-/** The source of a download; undefined: it was made from packages or from files of a host. */
-export function originOf({ kind, manifest }: KnownPart): string | undefined {
-  const { fetched, kernel_url: kernel, isBundled, source } = manifest;
-  const isFetched = kind === 'loader' || fetched !== undefined || kernel !== undefined;
-  return isFetched && !isBundled ? source : undefined;
-}
 
 /** The name for people: `bootloader/uefi/amd64`, `installer/ubuntu/noble/amd64`, else the directory. */
 export function partName({ kind, directory, architecture, release, manifest: { os } }: KnownPart): string {
@@ -198,7 +193,9 @@ export function listKnownParts(tree: string): TreeContent {
     onProblem: (problem: string): void => void problems.push(problem),
     onOther: (path: string): void => void others.push(path),
   };
-  const places = placesIn(listing);
+  const places = partPlaces(tree, (_, directory) => namesUnder(listing, directory)).filter(
+    ({ directory }) => namesUnder(listing, directory, 'all').length > 0,
+  );
   if (places.length > PARTS_MAX)
     problems.push(`${tree} has ${places.length} boot loaders and installers, and only ${PARTS_MAX} are checked.`);
   const builtIn = CPUS.map((architecture) => ({ kind: 'built-in', release: '', architecture, directory: '' }) as const);
@@ -223,26 +220,6 @@ interface Listing {
   readonly tree: string;
   readonly onProblem: (problem: string) => void;
   readonly onOther: (path: string) => void;
-}
-
-function placesIn(listing: Listing): readonly Omit<KnownPart, 'manifest'>[] {
-  const under = (...names: readonly string[]): readonly string[] => namesUnder(listing, join(...names));
-  const loaders = under(LOADER).flatMap((release) =>
-    under(LOADER, release).map((architecture) => {
-      const directory = join(LOADER, release, architecture);
-      return { kind: 'loader', release, architecture, directory } as const;
-    }),
-  );
-  const kernels = CPUS.flatMap((architecture) =>
-    under(architecture, GENERIC).flatMap((release) =>
-      under(architecture, GENERIC, release).flatMap((name) => {
-        if (name !== 'install' && name !== 'commissioning') return [];
-        const directory = join(architecture, GENERIC, release, name);
-        return [{ kind: KINDS[name], release, architecture, directory } as const];
-      }),
-    ),
-  );
-  return [...loaders, ...kernels].filter(({ directory }) => namesUnder(listing, directory, 'all').length > 0);
 }
 
 /** The names in a directory; empty for a link. @param which `directories`: also links, which may lead to one */

@@ -79,19 +79,42 @@ type PartManifest = z.output<typeof partShape>;
 const ownShape = partShape.pick({ os: true, files: true });
 
 /** The boot loaders and installers of a boot tree, each sorted by their directories. @throws RackError `tree-unreadable` */
-export const listTreeParts = (tree: string): readonly TreePart[] => [...listLoaders(tree), ...listInstallers(tree)];
+export const listTreeParts = (tree: string): readonly TreePart[] =>
+  partPlaces(tree).flatMap(({ kind, release, architecture, directory }) => {
+    const manifest = kind === 'environment' ? undefined : readManifest(join(tree, directory));
+    const os = kind === 'loader' ? LOADER : manifest?.os;
+    if (kind === 'environment' || manifest === undefined || os === undefined) return [];
+    const label = kind === 'loader' ? manifest.label : INSTALLER;
+    const names = { os, release, architecture, subarchitecture: GENERIC, label };
+    return [{ kind, ...names, ...factsOf(join(tree, directory), manifest), directory }];
+  });
 
-function listInstallers(tree: string): readonly TreePart[] {
-  return CPUS.flatMap((architecture) =>
-    namesIn(tree, architecture, GENERIC).flatMap((release): readonly TreePart[] => {
-      const directory = installerDirectory({ architecture, release });
-      const manifest = readManifest(join(tree, directory));
-      if (manifest?.os === undefined) return [];
-      const names = { os: manifest.os, release, architecture, subarchitecture: GENERIC, label: INSTALLER };
-      return [{ kind: 'installer', ...names, ...factsOf(join(tree, directory), manifest), directory }];
+/** Where a boot loader, an installer or an environment is published. */
+export interface PartPlace {
+  readonly kind: TreePart['kind'] | 'environment';
+  /** Of a boot loader: its type. */
+  readonly release: string;
+  readonly architecture: string;
+  /** Relative to the tree. */
+  readonly directory: string;
+}
+
+const KINDS = new Map<string, PartPlace['kind']>([
+  ['install', 'installer'],
+  ['commissioning', 'environment'],
+]);
+
+/** The places of a tree that exist, sorted by their directories. @param list gives the names in a directory of the tree */
+export const partPlaces = (tree: string, list = namesIn): readonly PartPlace[] =>
+  partParents(tree, list).flatMap((parent) =>
+    list(tree, parent).flatMap((name): readonly PartPlace[] => {
+      const [top = '', second = '', release = ''] = parent.split('/');
+      const directory = join(parent, name);
+      if (top === LOADER) return [{ kind: 'loader', release: second, architecture: name, directory }];
+      const kind = KINDS.get(name);
+      return kind === undefined ? [] : [{ kind, release, architecture: top, directory }];
     }),
   );
-}
 
 /** The directory of an installer, relative to the tree. */
 export const installerDirectory = ({ architecture, release }: Pick<ImageName, 'architecture' | 'release'>): string =>
@@ -105,24 +128,9 @@ export const partDirectory = ({
 }: Pick<TreePart, 'kind' | 'release' | 'architecture'>): string =>
   kind === 'loader' ? join(LOADER, release, architecture) : installerDirectory({ architecture, release });
 
-function listLoaders(tree: string): readonly TreePart[] {
-  return namesIn(tree, LOADER).flatMap((type) =>
-    namesIn(tree, LOADER, type).flatMap((architecture): readonly TreePart[] => {
-      const directory = partDirectory({ kind: 'loader', release: type, architecture });
-      const manifest = readManifest(join(tree, directory));
-      if (manifest === undefined) return [];
-      const { label } = manifest;
-      const names = { os: LOADER, release: type, architecture, subarchitecture: GENERIC, label };
-      return [{ kind: 'loader', ...names, ...factsOf(join(tree, directory), manifest), directory }];
-    }),
-  );
-}
-
 /** The directories in which boot loaders, installers and environments are published, relative to the tree. @throws RackError `tree-unreadable` */
-export const partParents = (tree: string): readonly string[] => [
-  ...namesIn(tree, LOADER).map((type) => join(LOADER, type)),
-  ...CPUS.flatMap((cpu) => namesIn(tree, cpu, GENERIC).map((release) => join(cpu, GENERIC, release))),
-];
+export const partParents = (tree: string, list = namesIn): readonly string[] =>
+  [LOADER, ...CPUS.map((cpu) => join(cpu, GENERIC))].flatMap((top) => list(tree, top).map((name) => join(top, name)));
 
 /** Changes with each boot loader or installer that is imported or removed. */
 export const markOfParts = (tree: string): string =>
@@ -286,13 +294,20 @@ interface PresentPart {
 export function presentPart(directory: string, kind: TreePart['kind']): PresentPart | undefined {
   const found = readManifest(directory);
   if (found === undefined) return undefined;
-  const { isBundled, source, fetched, kernel_url: kernel } = found;
-  const isFetched = !isBundled && (kind === 'loader' || fetched !== undefined || kernel !== undefined);
-  return {
-    serial: serialOf(directory, found),
-    isBundled,
-    source: isFetched ? source : undefined,
-  };
+  const { isBundled } = found;
+  return { serial: serialOf(directory, found), isBundled, source: originOf({ kind, manifest: found }) };
+}
+
+/** The source of a download; undefined: it came with a bundle, or from packages or files of a host. */
+export function originOf({
+  kind,
+  manifest: { fetched, kernel_url: kernel, isBundled, source },
+}: {
+  readonly kind: string;
+  readonly manifest: Omit<PartManifest, 'title'>;
+}): string | undefined {
+  const isFetched = kind === 'loader' || fetched !== undefined || kernel !== undefined;
+  return isFetched && !isBundled ? source : undefined;
 }
 
 /** The serial of a directory; without one, the day on which its manifest was written. */
@@ -369,13 +384,12 @@ function assertHidden(path: string, cause: unknown): void {
 }
 
 /** The names in a directory; empty if there is none, or this user may not read it. */
-function namesIn(tree: string, ...parts: readonly string[]): readonly string[] {
+function namesIn(tree: string, directory: string): readonly string[] {
+  const path = join(tree, directory);
   try {
-    return readdirSync(join(tree, ...parts))
-      .filter(isPlainName)
-      .toSorted();
+    return readdirSync(path).filter(isPlainName).toSorted();
   } catch (error) {
-    assertHidden(join(tree, ...parts), error);
+    assertHidden(path, error);
     return [];
   }
 }
