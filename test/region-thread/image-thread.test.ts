@@ -8,10 +8,12 @@ import { join } from 'node:path';
 import { after, beforeEach, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { askEngine } from '../../src/control/ask-engine.ts';
+import { NO_PROXY } from '../../src/images/download/settings.ts';
 import type { EngineDoor } from '../../src/images/engine/door.ts';
 import { holdTree } from '../../src/images/engine/tree-lock.ts';
 import type { GivenContent } from '../../src/images/engine/works.ts';
 import { ImageThread } from '../../src/region-thread/imports/image-thread.ts';
+import { unsignedStream } from '../support/offers.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'rackboot-image-thread-'));
@@ -109,6 +111,19 @@ test('a large file is sent without a warning', async () => {
   });
   process.off('warning', onWarning);
   assert.deepEqual(warnings, []);
+});
+
+test('a source is asked while another process holds the tree, which nothing may change then', async () => {
+  // Another thread is as another process: it has a lock of its own.
+  const hold = await holdTree(tree);
+  try {
+    await assert.rejects(thread.do('sweep', tree, {}), { code: 'already-running' });
+    const source = unsignedStream({ name: 'silent', url: 'http://127.0.0.1:1/' });
+    const { images, problems } = await thread.do('list-offers', tree, { source, configured: {}, proxy: NO_PROXY });
+    assert.deepEqual([images, problems.length], [[], 1]);
+  } finally {
+    hold.release();
+  }
 });
 
 test('works of one process on a tree and on a link to it do not refuse each other', async () => {

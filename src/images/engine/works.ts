@@ -201,11 +201,13 @@ const WORKS = {
 } as const;
 
 export type WorkName = keyof typeof WORKS;
+/** These change nothing in the tree, and are done whoever has it. */
+const READING: ReadonlySet<WorkName> = new Set(['list-offers']);
 export type WorkTerms<N extends WorkName> = Parameters<(typeof WORKS)[N]>[1];
 export type WorkResult<N extends WorkName> = Awaited<ReturnType<(typeof WORKS)[N]>>;
 
 /**
- * Does a work, while this process has the tree.
+ * Does a work. Of those that change the tree, this process then has it.
  * @throws RackError `already-running` if another process has it, `store-unwritable`, and as the work
  */
 export async function doWork<N extends WorkName>(
@@ -217,13 +219,13 @@ export async function doWork<N extends WorkName>(
   const works: {
     readonly [K in WorkName]: (tree: string, terms: WorkTerms<K>, io: WorkIo) => Promise<WorkResult<K>>;
   } = WORKS;
-  const hold = await holdTree(tree);
+  const hold = READING.has(name) ? undefined : await holdTree(tree);
   try {
     return await works[name](tree, terms, io);
   } catch (error) {
     throw asStoreError(error, tree);
   } finally {
-    hold.release();
+    hold?.release();
   }
 }
 
