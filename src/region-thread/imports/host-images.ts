@@ -35,6 +35,7 @@ import {
 import type { Region } from '../../region/region.ts';
 import type { ImageThread } from './image-thread.ts';
 import { NAME_MAX } from './import-control.ts';
+import { noteDeletion } from './import-events.ts';
 import { deletionReason, FailureReports } from './import-failure.ts';
 import { removal, removeNamed } from './removal.ts';
 
@@ -171,7 +172,6 @@ export class HostImages {
     this.#removeAt = undefined;
     const present = [...readImages(tree).images.map(reported), ...partsIn(tree, () => true)].map(identityOf);
     const removed: CondemnedImage[] = [];
-    const { noteDeletion } = await import('./import-events.ts');
     for (const image of condemned) {
       const name = `${image.resource}/${image.serial}`;
       const shown = name.slice(0, NAME_MAX);

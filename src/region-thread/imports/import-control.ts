@@ -11,14 +11,27 @@
 
 import type { Clock, Timer } from '../../clock.ts';
 import { assertOutside, errorText } from '../../errors.ts';
+import { workDirectory } from '../../images/engine/door.ts';
 import { type FileProblem, resourceName } from '../../region/images/region-source.ts';
+import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
 import { type BootResource, type ImportProgress, type ImportRun, nextRunOf } from '../../region/records/boot-store.ts';
 import { type ImportReason, importText, isUncertain } from '../../region/records/import-reason.ts';
 import type { Region } from '../../region/region.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 import { type ImageThread, ThreadEnded } from './image-thread.ts';
+import {
+  endedFailures,
+  endedWith,
+  eventsOf,
+  filesComing,
+  leftOutEvents,
+  noteDeletion,
+  UNDER_WAY,
+  withLast,
+} from './import-events.ts';
 import { deletionReason, FailureReports, threadReason } from './import-failure.ts';
 import type { RunEnd, RunOrder, RunReport, SkippedList } from './message.ts';
+import { beginRun, emptyReason, selectedSources, stillSkipped } from './run-request.ts';
 
 /** How often the requests of other processes are checked, in milliseconds. */
 const LOOK_MS = 2000;
@@ -177,23 +190,22 @@ export class ImportControl {
 
   async #startRun(run: ImportRun, resources: readonly BootResource[], tree: string, dueMs: number): Promise<void> {
     const { region, clock } = this.#parts;
-    const { UNDER_WAY, withLast } = await import('./import-events.ts');
-    const request = await import('./run-request.ts');
-    const sources = await request.selectedSources(region);
+    const sources = await selectedSources(region);
     if (!this.#isActive) return;
     const isRunning = this.#run !== undefined;
     for (const [name, { state }] of this.#shown) if (!isRunning || !UNDER_WAY.has(state)) this.#shown.delete(name);
     const isEmpty = sources.length === 0 && !isRunning;
     const skipped = isEmpty
-      ? withLast([{ name: '', reason: request.emptyReason(await this.#reportFileProblem()) }], run.skipped)
-      : request.stillSkipped(run.skipped, sources, resources);
-    const images = await request.beginRun(region.store, skipped, { nowMs: clock.wallTimeMs(), dueMs, isEmpty });
+      ? withLast([{ name: '', reason: emptyReason(await this.#reportFileProblem()) }], run.skipped)
+      : stillSkipped(run.skipped, sources, resources);
+    const images = await beginRun(region.store, skipped, { nowMs: clock.wallTimeMs(), dueMs, isEmpty });
     if (isEmpty) this.look();
     if (isEmpty || !this.#isActive) return;
     this.#images = images;
+    const { stateDir, install } = region.config();
+    const place = { tree, workDir: workDirectory(stateDir), configured: configuredMirrors(install) };
     const { bytesPerSecondMax, httpProxy } = this.#terms();
-    const terms = { tree, ...request.placeOf(region.config()), bytesPerSecondMax, httpProxy };
-    this.#order({ ...terms, sources, images });
+    this.#order({ ...place, bytesPerSecondMax, httpProxy, sources, images });
   }
 
   /** Begins a run, or gives the one under way another order. */
@@ -267,7 +279,6 @@ export class ImportControl {
     await this.#writing;
     const { region, place, images } = this.#parts;
     const { store } = region;
-    const { filesComing, noteDeletion } = await import('./import-events.ts');
     const files = new Map((await store.boot.listResources()).map((one) => [one.name, filesComing(one)]));
     try {
       await (await import('./removal.ts')).removeResource({ region, tree, images }, name);
@@ -303,7 +314,6 @@ export class ImportControl {
       .filter(({ progress }) => progress === undefined || !leftOut.has(progress.source));
     const isHere = ({ name }: BootResource): boolean => elsewhere.has(name) || present.has(name);
     await boot.forget(unoffered.filter((one) => !isHere(one)).map(({ name }) => name));
-    const { endedFailures } = await import('./import-events.ts');
     const ended = endedFailures(unoffered.filter((one) => isHere(one) && !leftOut.has(one.name)));
     await boot.noteProgress(ended, this.#parts.clock.wallTimeMs());
   }
@@ -334,7 +344,6 @@ export class ImportControl {
     if (!this.#isActive) return;
     const { store } = this.#parts.region;
     const atMs = this.#parts.clock.wallTimeMs();
-    const { eventsOf } = await import('./import-events.ts');
     const events = [...entries].flatMap(([name, progress]) => {
       const before = this.#shown.get(name);
       this.#shown.set(name, progress);
@@ -366,7 +375,6 @@ export class ImportControl {
   async #noteLeft({ skipped, more }: SkippedList): Promise<void> {
     if (!this.#isActive) return;
     const { store } = this.#parts.region;
-    const { leftOutEvents, withLast } = await import('./import-events.ts');
     const run = await store.boot.findRun();
     const shown = withLast(skipped, run.skipped).map((one) => ({ ...one, name: one.name.slice(0, NAME_MAX) }));
     await store.transact(async () => {
@@ -392,7 +400,6 @@ export class ImportControl {
   /** Notes the imports that ended with the thread. */
   async #noteEnded(reason: ImportReason): Promise<void> {
     if (!this.#isActive) return;
-    const { endedWith } = await import('./import-events.ts');
     await this.#note(endedWith(reason, this.#shown));
     this.#parts.onProblem(importText(reason));
   }

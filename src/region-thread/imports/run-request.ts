@@ -1,14 +1,10 @@
-// The parts of a run's order: the selected sources, and the place of work.
+// What the control of imports reads and writes when a run begins: the selected sources, the request, and what earlier runs left out.
 
-import { workDirectory } from '../../images/engine/door.ts';
-import type { RegionConfig } from '../../region/config.ts';
 import type { FileProblem } from '../../region/images/region-source.ts';
-import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
 import type { BootResource, ImportRun } from '../../region/records/boot-store.ts';
 import { type ImportReason, isUncertain } from '../../region/records/import-reason.ts';
 import type { RegionStore } from '../../region/records/store.ts';
 import type { Region } from '../../region/region.ts';
-import type { RunOrder } from './message.ts';
 import type { SelectedSource } from './plan.ts';
 
 /** The sources of which something is selected, with their selections. */
@@ -20,12 +16,6 @@ export async function selectedSources({ bootImages }: Region): Promise<readonly 
     return own.length === 0 ? [] : [{ source: images, selections: own }];
   });
 }
-
-/** The source of the packages for installers, and the directory in which they are unpacked. */
-export const placeOf = ({ stateDir, install }: RegionConfig): Pick<RunOrder, 'workDir' | 'configured'> => ({
-  workDir: workDirectory(stateDir),
-  configured: configuredMirrors(install),
-});
 
 /**
  * Begins the run that the last request asks for, or the schedule, which asks for all images. Requests until now belong to it.
