@@ -5,9 +5,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from './clock.ts';
 import { keepCompiledCode } from './compiled-code.ts';
 import { errorText, isStoreUnavailable, RackError } from './errors.ts';
-import type { RegionCopies } from './images/carry/region-copies.ts';
+import { RegionCopies } from './images/carry/region-copies.ts';
 import type { Report } from './images/engine/reports.ts';
-import type { ImageThread } from './region-thread/imports/image-thread.ts';
+import { ImageThread } from './region-thread/imports/image-thread.ts';
 import { openOutboxStore } from './store/outbox/outbox-database.ts';
 import { type CacheProblem, writeDesiredState } from './uplink/desired-state-cache.ts';
 import { DesiredStateKeeper } from './uplink/desired-state-keeper.ts';
@@ -39,7 +39,6 @@ function send(message: RegionMessage): void {
 
 /** Loaded when the rack is linked. */
 async function copyImages(): Promise<void> {
-  const { RegionCopies } = await import('./images/carry/region-copies.ts');
   await imageThread();
   copies ??= new RegionCopies({
     clock: systemClock,
@@ -55,7 +54,6 @@ async function copyImages(): Promise<void> {
 
 /** Loaded when images are first changed. */
 async function imageThread(): Promise<ImageThread> {
-  const { ImageThread } = await import('./region-thread/imports/image-thread.ts');
   images ??= new ImageThread();
   return images;
 }

@@ -13,6 +13,7 @@ import { assertOwnStore, blobsOf, manifestPath, readImages, type StoredImage } f
 import { removeEmpty } from './publication.ts';
 import { asStoreError } from './store-error.ts';
 import { inStoreTurn } from './stored-blob.ts';
+import { keepSystem, refreshTree, sweepSystems } from './system-tree.ts';
 
 /** A blob, or a manifest that is being written, relative to the tree. */
 const BLOB =
@@ -46,7 +47,6 @@ export async function removeImages(
   try {
     for (const image of images) await rm(manifestPath(tree, image), { force: true });
     if (images.some(({ system }) => system !== undefined)) {
-      const { refreshTree } = await import('./system-tree.ts');
       await refreshTree(tree, images);
     }
     const doomed = new Set(pathsOf(images));
@@ -70,7 +70,6 @@ export async function sweepBlobs(tree: string, nowMs: number, doomed: ReadonlySe
     return problems.length > 0 ? undefined : await deleteUnneeded(tree, nowMs, doomed, new Set(pathsOf(images)));
   });
   if (freed === undefined) return 0;
-  const { sweepSystems } = await import('./system-tree.ts');
   await sweepSystems(tree, nowMs);
   return freed;
 }
@@ -113,7 +112,6 @@ async function entriesIn(images: string): Promise<readonly Dirent[]> {
 export async function keepForMachines(tree: string, image: StoredImage): Promise<void> {
   for (const path of pathsOf([image])) await keepBlobRecent(join(tree, path)).catch(() => undefined);
   if (image.system === undefined) return;
-  const { keepSystem } = await import('./system-tree.ts');
   await keepSystem(tree, image);
 }
 

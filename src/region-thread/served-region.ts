@@ -7,8 +7,10 @@ import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Clock, newUuid, systemClock } from '../clock.ts';
 import { hostAddresses } from '../config/host-check.ts';
+import { fileSourcesReader } from '../config/image-sources.ts';
 import { settingsRules } from '../config/settings-rules.ts';
 import { RackError } from '../errors.ts';
+import { proxyOf } from '../images/download/settings.ts';
 import type { SourceOffers } from '../images/engine/asking.ts';
 import type { EngineDoor } from '../images/engine/door.ts';
 import {
@@ -21,6 +23,10 @@ import {
   readImages,
 } from '../images/image-store.ts';
 import { listTreeInstallers, treeHasInstaller } from '../images/installer-tree.ts';
+import { hasFiles, listTreeParts } from '../images/run/tree-parts.ts';
+import { readHostMirrors } from '../images/sources/apt-sources.ts';
+import { judgeKeyring } from '../images/sources/keyring.ts';
+import { findMirror } from '../images/sources/package-mirrors.ts';
 import type { ImageSource, InstallerSource } from '../images/sources/source.ts';
 import { isRootFormat } from '../images/stored-system.ts';
 import type { DesiredState } from '../machines/machine.ts';
@@ -33,6 +39,7 @@ import type { ImageStream } from '../region/images/boot-images.ts';
 import { NO_STORE } from '../region/images/offered-images.ts';
 import { type FileSources, SITE_SOURCES } from '../region/images/region-source.ts';
 import type { DeployableImage, ListedImage } from '../region/life/deployment.ts';
+import { configuredMirrors } from '../region/preseed/configured-mirrors.ts';
 import type { DutyHolder } from '../region/records/duty-store.ts';
 import type { NetworkScan, ScanOutcome } from '../region/records/network-scan.ts';
 import type { RackImage } from '../region/records/rack.ts';
@@ -40,7 +47,8 @@ import type { RegionStore } from '../region/records/store.ts';
 import { openRegion, type Region, type RegionOptions } from '../region/region.ts';
 import type { RackNote } from '../region/reports/notes.ts';
 import { Duties, type DutiesParts } from './duties.ts';
-import type { HostImages } from './imports/host-images.ts';
+import { OwnImageStream } from './image-stream.ts';
+import { HostImages } from './imports/host-images.ts';
 import { ImageThread } from './imports/image-thread.ts';
 import { ImportControl } from './imports/import-control.ts';
 import { PowerSide } from './power-side.ts';
@@ -167,7 +175,6 @@ async function hostImagesOf(
 ): Promise<HostImages | undefined> {
   const { hostImages: store } = region.store;
   if (store === undefined) return undefined;
-  const { HostImages } = await import('./imports/host-images.ts');
   return await HostImages.open({ region, store, clock, images, tree: () => storeTree(region.config()), onProblem });
 }
 
@@ -204,8 +211,7 @@ async function openOn(
     hasFile: async (path) => existsSync(path),
     freeBytes: () => freeBytesOf(storeTree(region.config())),
     packageMirror: (source) => packageMirror(source, region.config()),
-    judgeKeyring: async (keys) =>
-      await (await import('../images/sources/keyring.ts')).judgeKeyring(keys, systemClock.wallTimeMs()),
+    judgeKeyring: async (keys) => await judgeKeyring(keys, systemClock.wallTimeMs()),
     fetchKeys: lazyKeys(clock),
     openImageStream: lazyStream(config.stateDir, clock, () => region.config()),
     ...images,
@@ -222,10 +228,6 @@ const storeTree = ({ imageStore, imageTree }: RegionConfig): string | undefined 
 async function askOffers(source: ImageSource, thread: ImageThread, config: RegionConfig): Promise<SourceOffers> {
   const tree = storeTree(config);
   if (tree === undefined) throw new RackError('not-found', NO_STORE);
-  const [{ configuredMirrors }, { proxyOf }] = await Promise.all([
-    import('../region/preseed/configured-mirrors.ts'),
-    import('../images/download/settings.ts'),
-  ]);
   const proxy = proxyOf(config.install?.httpProxy ?? '', process.env);
   return await thread.do('list-offers', tree, { source, configured: configuredMirrors(config.install), proxy });
 }
@@ -244,7 +246,6 @@ async function freeBytesOf(tree: string | undefined): Promise<number | undefined
 function lazyStream(stateDir: string, clock: Clock, config: () => RegionConfig): () => Promise<ImageStream> {
   let opened: Promise<ImageStream> | undefined;
   const open = async (): Promise<ImageStream> => {
-    const { OwnImageStream } = await import('./image-stream.ts');
     return new OwnImageStream({ stateDir, clock, tree: () => storeTree(config()) });
   };
   return () => {
@@ -264,17 +265,12 @@ function lazyKeys(clock: Clock): FetchKeys {
 function lazySources(file: string | undefined): () => Promise<FileSources> {
   let read: (() => Promise<FileSources>) | undefined;
   return async () => {
-    read ??= (await import('../config/image-sources.ts')).fileSourcesReader(file);
+    read ??= fileSourcesReader(file);
     return await read();
   };
 }
 
 async function packageMirror(source: InstallerSource, { install }: RegionConfig): Promise<string | undefined> {
-  const [{ findMirror }, { readHostMirrors }, { configuredMirrors }] = await Promise.all([
-    import('../images/sources/package-mirrors.ts'),
-    import('../images/sources/apt-sources.ts'),
-    import('../region/preseed/configured-mirrors.ts'),
-  ]);
   const [architecture = ''] = source.arches.keys();
   return findMirror(source, architecture, configuredMirrors(install), readHostMirrors());
 }
@@ -307,7 +303,6 @@ async function listStoredImages(region: Region, all: HostImages | undefined): Pr
 
 async function contentOf(tree: string | undefined): Promise<readonly ListedImage[]> {
   if (tree === undefined) return [];
-  const { hasFiles, listTreeParts } = await import('../images/run/tree-parts.ts');
   return [...imagesIn(tree), ...listTreeParts(tree).filter((part) => hasFiles(tree, part))];
 }
 
@@ -321,7 +316,6 @@ const imagesIn = (tree: string | undefined): readonly ListedImage[] =>
 /** Those of a tree of this host whose bytes are damaged or missing. */
 async function damagedIn(tree: string | undefined): Promise<readonly ListedImage[]> {
   if (tree === undefined) return [];
-  const { hasFiles, listTreeParts } = await import('../images/run/tree-parts.ts');
   const images = readImages(tree).images.filter((image) => !hasBlob(tree, image));
   return [...images, ...listTreeParts(tree).filter((part) => !hasFiles(tree, part))];
 }

@@ -15,7 +15,19 @@ import { type Clock, systemClock, type Timer } from '../../clock.ts';
 import { RackError } from '../../errors.ts';
 import { nameExcess } from '../../images/image-store.ts';
 import { FILE_TYPES, fileKindOf } from '../../images/make/upload-kind.ts';
-import type { PieceCount, PieceResult, WholeFile } from '../../images/make/upload-part.ts';
+import {
+  adoptWhole,
+  checkUploadRoom,
+  discardWhole,
+  type PieceCount,
+  type PieceResult,
+  partBytes,
+  receiveWhole,
+  removePart,
+  sweepParts,
+  type WholeFile,
+  writePart,
+} from '../../images/make/upload-part.ts';
 import { judgeSystemName } from '../../images/stored-system.ts';
 import { isPlacedHere, type UploadFiles, type UploadPiece } from '../../region/images/uploads.ts';
 import type { Happening } from '../../region/records/events.ts';
@@ -25,15 +37,13 @@ import type { ImageUpload } from '../../region/records/upload-store.ts';
 import type { Region } from '../../region/region.ts';
 import type { ImageThread } from '../imports/image-thread.ts';
 import { FailureReports, failureReason, threadReason } from '../imports/import-failure.ts';
+import { removeNamed } from '../imports/removal.ts';
 
 const LOOK_MS = 60_000;
 /** How long an upload may be left alone, in milliseconds; then it is removed. */
 const ABANDONED_MS = 24 * 3_600_000;
 /** How many uploads become images at the same time: a long one does not hold up the others. */
 export const FINISHED_AT_ONCE_MAX = 2;
-
-/** Loaded with the first upload. */
-const loadParts = () => import('../../images/make/upload-part.ts');
 
 /** The outcome of an upload: its image, or why there is none; after `later`, another attempt may succeed. */
 type UploadResult =
@@ -87,13 +97,11 @@ export class UploadWork implements UploadFiles {
   }
 
   async checkRoom(bytes: number): Promise<void> {
-    const { checkUploadRoom } = await loadParts();
     await checkUploadRoom(this.#tree, bytes);
   }
 
   async holds(upload: ImageUpload): Promise<boolean> {
     if (this.#finishing.has(upload.id)) return true;
-    const { partBytes } = await loadParts();
     return (await partBytes(this.#tree, upload)) >= upload.received;
   }
 
@@ -106,22 +114,18 @@ export class UploadWork implements UploadFiles {
   }
 
   async write(upload: ImageUpload, piece: UploadPiece & PieceCount & { readonly at: number }): Promise<PieceResult> {
-    const { writePart } = await loadParts();
     return await writePart(this.#tree, upload, piece);
   }
 
   async receive(content: AsyncIterable<Uint8Array>, bytesMax: number): Promise<WholeFile> {
-    const { receiveWhole } = await loadParts();
     return await receiveWhole(this.#tree, content, bytesMax);
   }
 
   async discard(file: WholeFile): Promise<void> {
-    const { discardWhole } = await loadParts();
     await discardWhole(file);
   }
 
   async adopt(file: WholeFile, upload: ImageUpload): Promise<void> {
-    const { adoptWhole } = await loadParts();
     await adoptWhole(this.#tree, file, upload);
   }
 
@@ -187,7 +191,6 @@ export class UploadWork implements UploadFiles {
       for (const upload of all) await this.#lookAt(upload, tree, nowMs);
       // Most hosts never get an upload.
       if (!existsSync(join(tree, 'images', '.uploads'))) return;
-      const { sweepParts } = await loadParts();
       // The times of files are those of this host.
       const now = systemClock.wallTimeMs();
       const placed = async () => (await uploads.list()).map((one) => ({ ...one, isHere: isPlacedHere(one, this) }));
@@ -202,7 +205,6 @@ export class UploadWork implements UploadFiles {
   async #lookAt(upload: ImageUpload, tree: string, nowMs: number): Promise<void> {
     const { id, name, bytes, received, reason, changedMs } = upload;
     const isWhole = reason === undefined && received === bytes && isPlacedHere(upload, this);
-    const { partBytes } = await loadParts();
     if (isWhole && (await partBytes(tree, upload)) >= bytes) {
       void this.finish(upload);
       return;
@@ -252,10 +254,8 @@ export class UploadWork implements UploadFiles {
     await onImages?.();
     const params = { image: `${upload.name}/${serial}`, step: 'added' } as const;
     const isWanted = await region.store.uploads.remove(upload.id, this.#event({ code: 'image-upload', params }));
-    const { removePart } = await loadParts();
     await removePart(tree, upload);
     if (isWanted || !isNew) return isWanted;
-    const { removeNamed } = await import('../imports/removal.ts');
     await removeNamed({ region, tree, images }, params.image);
     await onImages?.();
     return false;

@@ -54,6 +54,7 @@ import { addImageStreamRoutes, type StreamShares } from './image-stream-routes.t
 import { mergeFields } from './link.ts';
 import { addLinkRoutes } from './link-routes.ts';
 import { addMetadataRoutes } from './metadata-routes.ts';
+import { openApiDescription } from './openapi.ts';
 import { type FoundOperations, findOperations } from './operation-paths.ts';
 import { addPreseedRoutes } from './preseed-routes.ts';
 import { formOf } from './request-form.ts';
@@ -193,7 +194,6 @@ function addApiRoutes(app: FastifyInstance, context: ApiContext, version: ApiVer
   }
   app.get(`${base}/describe/`, (request, reply) => describe(context, version, request, reply));
   app.get(`${base}/openapi.json`, async (request, reply) => {
-    const { openApiDescription } = await import('./openapi.ts');
     return describe(context, version, request, reply, openApiDescription);
   });
 }

@@ -16,6 +16,7 @@ import type { ImageUpload } from '../../records/upload-store.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
 import { type Answer, EMPTY, json, noRackText, plainText, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, nothing, type Operation, operation, optionalText, usernameOf } from '../call/operation.ts';
+import { listGroupImages, readGroupImage } from '../racks/group-calls.ts';
 
 const KINDS: Readonly<Record<string, 'Synced' | 'Uploaded'>> = { synced: 'Synced', uploaded: 'Uploaded' };
 
@@ -230,9 +231,6 @@ const group = { ...groups, path: 'nodegroups/{uuid}', handler: 'NodeGroupHandler
 const groupImages = { ...group, path: 'nodegroups/{uuid}/boot-images', handler: 'BootImagesHandler' } as const;
 const groupImage = { ...group, path: 'nodegroups/{uuid}/boot-images/{id}', handler: 'BootImageHandler' } as const;
 
-/** Code for the images of a rack, loaded when it is needed. */
-const groupCalls = () => import('../racks/group-calls.ts');
-
 /** Operations on boot images. */
 export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
   operation(
@@ -343,10 +341,6 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     nothing,
     (call) => (uuidIn(call) === undefined ? noRack(call) : startImport(call)),
   ),
-  operation(groupImages, 'GET', 'user', ['bootImage'], 'List the boot images of a rack.', nothing, async (call) =>
-    (await groupCalls()).listGroupImages(call),
-  ),
-  operation(groupImage, 'GET', 'user', 'bootImage', 'Read a boot image of a rack.', nothing, async (call) =>
-    (await groupCalls()).readGroupImage(call),
-  ),
+  operation(groupImages, 'GET', 'user', ['bootImage'], 'List the boot images of a rack.', nothing, listGroupImages),
+  operation(groupImage, 'GET', 'user', 'bootImage', 'Read a boot image of a rack.', nothing, readGroupImage),
 ];

@@ -37,7 +37,7 @@ import {
   value,
   values,
 } from '../call/operation.ts';
-import type { GivenSource, MakeSource, SourceChange } from './given-source.ts';
+import { changeChecked, type GivenSource, type MakeSource, type SourceChange } from './given-source.ts';
 
 const URL_MAX = 1024;
 const FILE_MAX = 1024;
@@ -165,7 +165,7 @@ const changedSource = sourceFields.extend({ url: sourceFields.shape.url.optional
 
 /** Changes a source in a transaction, before which the given keys are checked. */
 const checkingKeys = (run: SourceChange) => async (call: ApiCall, given: GivenSource) =>
-  (await import('./given-source.ts')).changeChecked(call, given, run);
+  changeChecked(call, given, run);
 
 async function listSources(call: ApiCall, given: Detail): Promise<Answer> {
   const refused = checkRack(call);

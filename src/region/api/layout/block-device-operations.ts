@@ -9,6 +9,7 @@ import { defineOperation, nothing, type Operation } from '../call/operation.ts';
 import { blockDevicesJson } from '../json/disk-json.ts';
 import { ofMachine } from '../machines/machine-calls.ts';
 import { shownName } from './layout-calls.ts';
+import { changeDevice, createDisk, deleteDevice } from './storage-calls.ts';
 import { bytesOf, diskParameters, kernelNameOf, uuid } from './storage-parameters.ts';
 
 /** Reads the device in the path. */
@@ -21,8 +22,6 @@ const reading = (segment: 'id' | 'device_id', show: (device: ReturnType<typeof b
       ? refuse('not-found', noBlockDeviceText(machine.hostname, shownName(named)))
       : json(show(found));
   });
-
-export const diskCalls = () => import('./storage-calls.ts');
 
 const changeParameters = diskParameters.partial().extend({
   block_size: diskParameters.shape.block_size.describe('The bytes of a block.'),
@@ -76,8 +75,7 @@ export const BLOCK_DEVICE_OPERATIONS: readonly Operation[] = [
     answers: 'blockDevice',
     doc: 'Add a disk that the machine has not reported. Its next report does not remove it.',
     parameters: diskParameters,
-    run: async (call, given) =>
-      (await diskCalls()).createDisk(call, { ...wishOf(given), bytes: bytesOf(given.size) ?? 0 }),
+    run: async (call, given) => createDisk(call, { ...wishOf(given), bytes: bytesOf(given.size) ?? 0 }),
   }),
   defineOperation({
     ...admin,
@@ -87,8 +85,7 @@ export const BLOCK_DEVICE_OPERATIONS: readonly Operation[] = [
     answers: 'blockDevice',
     doc: 'Change a block device: a disk, a RAID or a volume. What is left out stays as it is.',
     parameters: changeParameters,
-    run: async (call, given) =>
-      (await diskCalls()).changeDevice(call, given, { disk: wishOf(given), uuid: given.uuid }),
+    run: async (call, given) => changeDevice(call, given, { disk: wishOf(given), uuid: given.uuid }),
   }),
   defineOperation({
     ...admin,
@@ -98,6 +95,6 @@ export const BLOCK_DEVICE_OPERATIONS: readonly Operation[] = [
     answers: 'nothing',
     doc: 'Delete a disk with its partitions, a RAID or a volume. A disk that the machine has comes back with its next report.',
     parameters: nothing,
-    run: async (call) => (await diskCalls()).deleteDevice(call),
+    run: deleteDevice,
   }),
 ];

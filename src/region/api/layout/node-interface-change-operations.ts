@@ -62,6 +62,7 @@ import {
 import { nodeOf } from '../machines/machine-calls.ts';
 import { type HostPlace, hostPlaces } from '../networks/host-places.ts';
 import { findSubnet, isAdmin, look, refusalIn, refuseSubnet } from '../networks/network-calls.ts';
+import { changeMac, removeOne } from './device-interface-calls.ts';
 import {
   addPhysical,
   changeNetwork,
@@ -82,7 +83,7 @@ const ofOne = {
   parent: value(whole).optional().describe('The id of the interface.'),
   parents: parents.optional().describe('The same as `parent`.'),
 };
-const idsOf = (texts: readonly string[]): readonly number[] => texts.map((text) => idIn(text));
+const idsOf = (texts: readonly string[]): readonly number[] => texts.map(idIn);
 
 const subnetText = z.string().trim().max(256);
 
@@ -137,9 +138,6 @@ const speedsIn = (
   isConnected: given.link_connected === undefined ? undefined : isTrue(given.link_connected),
 });
 
-/** Code for interfaces of devices, loaded when it is needed. */
-const deviceCalls = () => import('./device-interface-calls.ts');
-
 async function update(call: ApiCall, given: z.output<typeof updateParameters>): Promise<Answer> {
   const wish = wishOf(given);
   const { mac } = wish;
@@ -151,9 +149,7 @@ async function update(call: ApiCall, given: z.output<typeof updateParameters>): 
   if (node === undefined || mac === undefined || own?.nic === undefined || own.mac === mac)
     return await changeGiven(call, given, wish);
   if (!isHostMac(mac)) return refuseField('mac_address', MACS);
-  return await (await deviceCalls()).changeMac(call, node, own, mac, () =>
-    changeGiven(call, given, { ...wish, mac: undefined }),
-  );
+  return await changeMac(call, node, own, mac, () => changeGiven(call, given, { ...wish, mac: undefined }));
 }
 
 async function changeGiven(
@@ -389,7 +385,7 @@ const CHANGING: readonly Operation[] = [
     answers: 'nothing',
     doc: 'Delete an interface. One that a machine has comes back with its next report.',
     parameters: nothing,
-    run: async (call) => await (await deviceCalls()).removeOne(call),
+    run: removeOne,
   }),
   defineOperation({
     ...one,

@@ -9,11 +9,10 @@ import { type Answer, json, refuse } from '../call/answer.ts';
 import { type ApiCall, defineOperation, ipv4Field, macField, nothing, type Operation } from '../call/operation.ts';
 import { interfaceJson, interfacesJson } from '../json/node-interface-json.ts';
 import { nodeOf, ofMachine } from '../machines/machine-calls.ts';
+import { findRackInterface, rackInterfacesJson } from '../racks/rack-interfaces.ts';
 import { rackOf } from './interface-calls.ts';
 import { shownName } from './layout-calls.ts';
-
-/** Code for the interfaces of racks, loaded when it is needed. */
-const rackCalls = () => import('../racks/rack-interfaces.ts');
+import { addMac, claimAddress, listMacs, readMac, removeMac } from './old-interface-calls.ts';
 
 const noInterface = ({ path }: ApiCall, machine: string): Answer =>
   refuse('not-found', noNodeInterfaceText(machine, shownName(path.id)));
@@ -30,13 +29,12 @@ const read = ofMachine((call, machine) => {
 async function listOfNode(call: ApiCall, none: object): Promise<Answer> {
   const rack = rackOf(call);
   if (rack === undefined) return await list(call, none);
-  return json((await rackCalls()).rackInterfacesJson(rack, call.region.networks.known));
+  return json(rackInterfacesJson(rack, call.region.networks.known));
 }
 
 async function readOfNode(call: ApiCall, none: object): Promise<Answer> {
   const rack = rackOf(call);
   if (rack === undefined) return await read(call, none);
-  const { findRackInterface } = await rackCalls();
   const shown = findRackInterface(rack, call.region.networks.known, call.path.id ?? '');
   return shown === undefined ? noInterface(call, rack.name) : json(shown);
 }
@@ -78,9 +76,6 @@ const READING: readonly Operation[] = [
   }),
 ];
 
-/** Code for clients of API 1.0, loaded when it is needed. */
-const oldCalls = () => import('./old-interface-calls.ts');
-
 const newMac = z.object({ mac_address: macField.describe('The hardware address.') });
 const claim = z.object({
   mac_address: macField
@@ -101,7 +96,7 @@ const MACS: readonly Operation[] = [
     parameters: nothing,
     answers: ['macAddress'],
     doc: 'List the hardware addresses of a node.',
-    run: async (call, none) => (await oldCalls()).listMacs(call, none),
+    run: listMacs,
   }),
   defineOperation({
     ...macs,
@@ -109,7 +104,7 @@ const MACS: readonly Operation[] = [
     parameters: newMac,
     answers: 'macAddress',
     doc: 'Add an interface to a node by its hardware address.',
-    run: async (call, given) => (await oldCalls()).addMac(call, given.mac_address),
+    run: async (call, given) => addMac(call, given.mac_address),
   }),
   defineOperation({
     ...oneMac,
@@ -117,7 +112,7 @@ const MACS: readonly Operation[] = [
     parameters: nothing,
     answers: 'macAddress',
     doc: 'Read a hardware address of a node.',
-    run: async (call, none) => (await oldCalls()).readMac(call, none),
+    run: readMac,
   }),
   defineOperation({
     ...oneMac,
@@ -125,7 +120,7 @@ const MACS: readonly Operation[] = [
     parameters: nothing,
     answers: 'nothing',
     doc: 'Delete an interface of a node. If the machine has it, its next report brings it back.',
-    run: async (call) => (await oldCalls()).removeMac(call),
+    run: removeMac,
   }),
   defineOperation({
     ...old,
@@ -136,7 +131,7 @@ const MACS: readonly Operation[] = [
     answers: ['ipAddress'],
     doc: 'Give an interface of a node an address that it keeps after a release of the node. Sent again, it changes nothing.',
     parameters: claim,
-    run: async (call, given) => (await oldCalls()).claimAddress(call, given),
+    run: claimAddress,
   }),
 ];
 

@@ -12,14 +12,22 @@ import type { Machine } from '../../records/machine.ts';
 import { FILE_SYSTEM_KINDS, FILE_SYSTEMS, PART_TAG_MAX, WHOLE_LAYOUTS } from '../../records/machine-layout.ts';
 import { REQUIRED } from '../../records/refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
-import type { Answer } from '../call/answer.ts';
-import { json, refuse } from '../call/answer.ts';
+import { type Answer, json, refuse } from '../call/answer.ts';
 import { type ApiCall, controls, defineOperation, flag, isTrue, type Operation, value } from '../call/operation.ts';
 import { partitionNamed, partitionsJson } from '../json/disk-json.ts';
 import { machinePaths, ofMachine } from '../machines/machine-calls.ts';
-import { diskCalls } from './block-device-operations.ts';
 import { shownName } from './layout-calls.ts';
-import type { Aim } from './storage-calls.ts';
+import {
+  type Aim,
+  addPartition,
+  chooseBootDisk,
+  deletePartition,
+  formatPart,
+  layOutDisks,
+  mount,
+  tag,
+  unformatPart,
+} from './storage-calls.ts';
 import { bytesOf, mountParameters, size, uuid } from './storage-parameters.ts';
 
 const LABELS = FILE_SYSTEM_KINDS.map((kind) => `${FILE_SYSTEMS[kind].labelMax} for ${kind}`).join(', ');
@@ -59,7 +67,7 @@ function partOperations(
       answers,
       doc,
       parameters: tagParameters,
-      run: async (call, { tag }) => (await diskCalls()).tag(call, aim, cleanWords(tag, PART_TAG_MAX), op === 'add_tag'),
+      run: async (call, given) => tag(call, aim, cleanWords(given.tag, PART_TAG_MAX), op === 'add_tag'),
     });
   }
   return [
@@ -69,7 +77,7 @@ function partOperations(
       answers,
       doc: 'Put a file system on a partition or a block device.',
       parameters: formatParameters,
-      run: async (call, given) => (await diskCalls()).formatPart(call, aim, given),
+      run: async (call, given) => formatPart(call, aim, given),
     }),
     defineOperation({
       ...common,
@@ -77,7 +85,7 @@ function partOperations(
       answers,
       doc: 'Remove the file system of a partition or a block device.',
       parameters: z.object({}),
-      run: async (call) => (await diskCalls()).unformatPart(call, aim),
+      run: async (call) => unformatPart(call, aim),
     }),
     defineOperation({
       ...common,
@@ -85,8 +93,7 @@ function partOperations(
       answers,
       doc: 'Let the deployed system mount the file system.',
       parameters: mountParameters,
-      run: async (call, { mount_point: at, mount_options: options = '' }) =>
-        (await diskCalls()).mount(call, aim, { at, options }),
+      run: async (call, { mount_point: at, mount_options: options = '' }) => mount(call, aim, { at, options }),
     }),
     defineOperation({
       ...common,
@@ -94,7 +101,7 @@ function partOperations(
       answers,
       doc: 'Let the deployed system no longer mount the file system.',
       parameters: z.object({}),
-      run: async (call) => (await diskCalls()).mount(call, aim, undefined),
+      run: async (call) => mount(call, aim, undefined),
     }),
     tagging('add_tag', 'Add a tag to a partition or a block device. Adding it again changes nothing.'),
     tagging('remove_tag', 'Remove a tag from a partition or a block device.'),
@@ -135,7 +142,7 @@ const PARTITIONS: readonly Operation[] = [
     doc: 'Make a partition on a block device. Not idempotent: each call makes another one.',
     parameters: partitionParameters,
     run: async (call, given) =>
-      (await diskCalls()).addPartition(call, {
+      addPartition(call, {
         bytes: bytesOf(given.size),
         isBootable: isTrue(given.bootable),
         uuid: given.uuid,
@@ -154,7 +161,7 @@ const PARTITIONS: readonly Operation[] = [
     answers: 'nothing',
     doc: 'Delete a partition.',
     parameters: z.object({}),
-    run: async (call) => (await diskCalls()).deletePartition(call),
+    run: deletePartition,
   }),
   ...partOperations({ ...partition, method: 'POST' }, 'partition'),
   ...partOperations(device, 'device'),
@@ -164,7 +171,7 @@ const PARTITIONS: readonly Operation[] = [
     answers: 'machine',
     doc: 'Deploy to this disk, from which the machine then starts.',
     parameters: z.object({}),
-    run: async (call) => (await diskCalls()).chooseBootDisk(call),
+    run: chooseBootDisk,
   }),
 ];
 
@@ -201,6 +208,6 @@ export const STORAGE_OPERATIONS: readonly Operation[] = [
     answers: 'machine',
     doc: 'Lay out the boot disk of a machine. This replaces the previous layout of its disks. Not idempotent: each call makes new parts with other ids.',
     parameters: layoutParameters,
-    run: async (call, given) => (await diskCalls()).layOutDisks(call, given),
+    run: layOutDisks,
   }),
 ];

@@ -19,9 +19,16 @@ import { raidJson, volumeGroupJson } from '../json/disk-json.ts';
 import { ofMachine } from '../machines/machine-calls.ts';
 import { shownName } from './layout-calls.ts';
 import { bytesOf, partWords, size, uuid } from './storage-parameters.ts';
-
-/** Code that changes RAIDs and volume groups, loaded when it is needed. */
-const volumeCalls = () => import('./volume-calls.ts');
+import {
+  addGroup,
+  addRaid,
+  addVolume,
+  deleteGroup,
+  deleteRaid,
+  deleteVolume,
+  updateGroup,
+  updateRaid,
+} from './volume-calls.ts';
 
 const versions = ['2.0'] as const;
 const admin = { versions, access: 'admin' } as const;
@@ -120,20 +127,15 @@ const RAIDS: readonly Operation[] = resource({
   add: [
     'Make a RAID 1 of disks and partitions.',
     newRaid,
-    async (call, given) =>
-      (await volumeCalls()).addRaid(call, { name: given.name, uuid: given.uuid, ...membersIn(given) }),
+    async (call, given) => addRaid(call, { name: given.name, uuid: given.uuid, ...membersIn(given) }),
   ],
   read: ['Read one RAID.', nothing, reading(inPath(raidsIn))],
   change: [
     'Change a RAID. What is left out stays as it is.',
     changedRaid,
-    async (call, given) => (await volumeCalls()).updateRaid(call, changeIn(given)),
+    async (call, given) => updateRaid(call, changeIn(given)),
   ],
-  remove: [
-    'Delete a RAID; its disks and partitions stay.',
-    nothing,
-    async (call) => (await volumeCalls()).deleteRaid(call),
-  ],
+  remove: ['Delete a RAID; its disks and partitions stay.', nothing, deleteRaid],
 });
 
 const GROUPS: readonly Operation[] = [
@@ -145,20 +147,15 @@ const GROUPS: readonly Operation[] = [
     add: [
       'Make a volume group of disks, partitions and RAIDs.',
       newGroup,
-      async (call, given) =>
-        (await volumeCalls()).addGroup(call, { name: given.name, uuid: given.uuid, ...membersIn(given) }),
+      async (call, given) => addGroup(call, { name: given.name, uuid: given.uuid, ...membersIn(given) }),
     ],
     read: ['Read one volume group.', nothing, reading(inPath(groupsIn), noVolumeGroupText)],
     change: [
       'Change a volume group. What is left out stays as it is.',
       changedGroup,
-      async (call, given) => (await volumeCalls()).updateGroup(call, changeIn(given)),
+      async (call, given) => updateGroup(call, changeIn(given)),
     ],
-    remove: [
-      'Delete a volume group without volumes; its disks and partitions stay.',
-      nothing,
-      async (call) => (await volumeCalls()).deleteGroup(call),
-    ],
+    remove: ['Delete a volume group without volumes; its disks and partitions stay.', nothing, deleteGroup],
   }),
   defineOperation({
     ...group,
@@ -168,8 +165,7 @@ const GROUPS: readonly Operation[] = [
     answers: 'blockDevice',
     doc: 'Make a volume in a volume group.',
     parameters: newVolume,
-    run: async (call, given) =>
-      (await volumeCalls()).addVolume(call, { name: given.name, uuid: given.uuid, bytes: bytesOf(given.size) }),
+    run: async (call, given) => addVolume(call, { name: given.name, uuid: given.uuid, bytes: bytesOf(given.size) }),
   }),
   defineOperation({
     ...group,
@@ -181,7 +177,7 @@ const GROUPS: readonly Operation[] = [
     parameters: z.object({
       id: value(z.string().regex(/^\d{1,15}$/, NOT_A_NUMBER)).describe('The id of the volume.'),
     }),
-    run: async (call, given) => (await volumeCalls()).deleteVolume(call, idIn(given.id)),
+    run: async (call, given) => deleteVolume(call, idIn(given.id)),
   }),
 ];
 

@@ -8,7 +8,15 @@ import { z } from 'zod';
 import { nearestName } from '../../../nearest-name.ts';
 import { type Constraints, matchStorage, meets, parseStorage } from '../../life/allocation.ts';
 import { refuseMachine } from '../../life/commands.ts';
-import type { UnusableCondition } from '../../life/network-conditions.ts';
+import {
+  isUnusable,
+  matchInterfaces,
+  meetsNetwork,
+  parseLabels,
+  parseNames,
+  parseNetworks,
+  type UnusableCondition,
+} from '../../life/network-conditions.ts';
 import { currentProfiles, profileOf } from '../../racks/profiles.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import type { Machine } from '../../records/machine.ts';
@@ -171,18 +179,15 @@ interface AskedNetwork {
   readonly match: (machine: Machine) => Readonly<Record<string, readonly number[]>>;
 }
 
-/** The conditions on the network of the machine; `undefined`: none are given. Their code is loaded when it is needed. */
-async function networkOf(
+/** The conditions on the network of the machine; `undefined`: none are given. */
+function networkOf(
   { region }: ApiCall,
   { subnets, not_subnets, vlans, not_vlans, fabrics, not_fabrics, interfaces, ...given }: Given,
-): Promise<AskedNetwork | Refusal | undefined> {
+): AskedNetwork | Refusal | undefined {
   const { fabric_classes, not_fabric_classes, networks, not_networks } = given;
   const ofClasses = [fabric_classes, not_fabric_classes, networks, not_networks];
   const ofObjects = [subnets, not_subnets, vlans, not_vlans, fabrics, not_fabrics, interfaces];
   if ([...ofObjects, ...ofClasses].every((one) => one === undefined)) return undefined;
-  const { isUnusable, matchInterfaces, meetsNetwork, parseLabels, parseNames, parseNetworks } = await import(
-    '../../life/network-conditions.ts'
-  );
   const usable = <T extends object>(field: string, parsed: T | UnusableCondition) =>
     isUnusable(parsed) ? refuseCondition(field, parsed) : parsed;
   const view = region.networks.known;
@@ -264,7 +269,7 @@ const judged = async (call: ApiCall, given: Given) =>
     parseStorage(given.storage ?? '') ??
       refuseField('storage', 'Give sizes in GB, and tags of the disk in parentheses: root:50(ssd),100.'),
     await areasOf(call, given),
-    await networkOf(call, given),
+    networkOf(call, given),
     refuseUnknown(given),
   ] as const;
 

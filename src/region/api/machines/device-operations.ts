@@ -48,6 +48,7 @@ import {
 } from '../call/operation.ts';
 import { deviceJson } from '../json/device-json.ts';
 import { currentDomains } from '../names/dns-records.ts';
+import { removeController } from '../racks/controller-calls.ts';
 import { areaParameters, description, nodeOf, readDescription, readNames, systemIdOf } from './machine-calls.ts';
 import { filterParameters, removeMachine, removeParameters } from './machine-operations.ts';
 
@@ -259,7 +260,7 @@ async function read(call: ApiCall): Promise<Answer> {
 
 async function removeNode(call: ApiCall, given: z.output<typeof removeParameters>) {
   const found = await nodeOf(call);
-  if (found === undefined) return (await import('../racks/controller-calls.ts')).removeController(call);
+  if (found === undefined) return removeController(call);
   const remove = () => (found.device === undefined ? removeMachine(call, given) : removeDevice(call));
   return call.region.transact(remove);
 }

@@ -41,6 +41,7 @@ import {
 import { introductionJson } from '../json/machine-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { currentDomains, isOperatorsName } from '../names/dns-records.ts';
+import { chosenRacks } from '../racks/controller-calls.ts';
 import { commissioningFields, commissioningOf, openSsh } from './commissioning-calls.ts';
 import { answerCommand } from './life-operations.ts';
 import {
@@ -259,7 +260,6 @@ const registration = z.object({
 async function isRegistered(call: ApiCall, given: z.output<typeof registration>): Promise<Answer> {
   const { mac_address: macs } = given;
   if ((await call.region.store.countMachines({ macs, isDevice: 'either' })) > 0) return json(true);
-  const { chosenRacks } = await import('../racks/controller-calls.ts');
   return json(chosenRacks(call, { macs }).length > 0);
 }
 

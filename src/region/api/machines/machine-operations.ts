@@ -64,6 +64,7 @@ import {
   systemIdOf,
 } from './machine-calls.ts';
 import { listMachines } from './machine-list.ts';
+import { listNodes, readDetails, readNode, readPowerParameters } from './node-calls.ts';
 import { powerFields, readPower, refusePower } from './power-fields.ts';
 
 const FILTER_VALUES_MAX = 500;
@@ -310,24 +311,27 @@ function changingOf(version: ApiVersion): readonly Operation[] {
   ];
 }
 
-/** Code for nodes of all kinds, loaded when it is needed. */
-const nodeCalls = () => import('./node-calls.ts');
-
 const allNodes = { versions: ['2.0'], path: 'nodes', handler: 'NodesHandler' } as const;
 const oneNode = { versions: ['2.0'], path: 'nodes/{system_id}', handler: 'NodeHandler' } as const;
 
-async function listNodes(call: ApiCall, given: z.output<typeof filterParameters>): Promise<Answer> {
+async function listMatchingNodes(call: ApiCall, given: z.output<typeof filterParameters>): Promise<Answer> {
   const filter = await machineFilter(call, given);
-  return 'kind' in filter ? filter : (await nodeCalls()).listNodes(call, filter);
+  return 'kind' in filter ? filter : listNodes(call, filter);
 }
 
 /** The operations on machines, in both versions, and on nodes of all kinds in 2.0. */
 export const MACHINE_OPERATIONS: readonly Operation[] = [
   ...(['2.0', '1.0'] as const).flatMap((version) => [...readingOf(version), ...changingOf(version)]),
-  operation(allNodes, 'GET', 'user', ['node'], 'List machines, devices and racks.', filterParameters, listNodes),
-  operation(oneNode, 'GET', 'user', 'node', 'Read a machine, a device or a rack.', nothing, async (call) =>
-    (await nodeCalls()).readNode(call),
+  operation(
+    allNodes,
+    'GET',
+    'user',
+    ['node'],
+    'List machines, devices and racks.',
+    filterParameters,
+    listMatchingNodes,
   ),
+  operation(oneNode, 'GET', 'user', 'node', 'Read a machine, a device or a rack.', nothing, readNode),
   operation(
     oneNode,
     'GET details',
@@ -335,7 +339,7 @@ export const MACHINE_OPERATIONS: readonly Operation[] = [
     'bson',
     'Read the hardware of a machine as `details` of `machines/` does; null for devices and racks.',
     nothing,
-    async (call) => (await nodeCalls()).readDetails(call),
+    readDetails,
   ),
   operation(
     oneNode,
@@ -344,6 +348,6 @@ export const MACHINE_OPERATIONS: readonly Operation[] = [
     'map',
     'Read the parameters of the power driver of a machine, with their secrets; devices and racks have none.',
     nothing,
-    async (call) => (await nodeCalls()).readPowerParameters(call),
+    readPowerParameters,
   ),
 ];

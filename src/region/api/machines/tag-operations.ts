@@ -31,6 +31,7 @@ import {
 } from '../call/operation.ts';
 import { deviceJson } from '../json/device-json.ts';
 import { listMachines } from './machine-list.ts';
+import { rebuildTag } from './tag-rebuild.ts';
 
 const COMMENT_MAX = 1000;
 
@@ -143,7 +144,6 @@ async function storeChange(
 }
 
 async function assign(call: ApiCall, tag: Tag, done: () => Answer) {
-  const { rebuildTag } = await import('./tag-rebuild.ts');
   return await rebuildTag(call, tag, eventBy(call, 'TAG', { code: 'tag-assigned', params: { tag: tag.name } }), done);
 }
 

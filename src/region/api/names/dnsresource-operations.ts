@@ -65,6 +65,7 @@ import {
   reservedRecords,
   typeIn,
 } from './dns-records.ts';
+import { listWithNodes } from './node-names.ts';
 
 type Revise = Parameters<typeof changeRecords>[1];
 const ADDRESSES_MAX = 64;
@@ -353,7 +354,7 @@ export const DNSRESOURCE_OPERATIONS: readonly Operation[] = [
         const shown = byName(found).map((one) => resourceJson(call, one));
         if (given.all !== true) return json(shown);
         const domain = given.domain === undefined ? undefined : namedDomain(currentDomainIds(call), given.domain);
-        return (await import('./node-names.ts')).listWithNodes(call, shown, { ...given, domain });
+        return listWithNodes(call, shown, { ...given, domain });
       },
     ],
     add: ['Add a name. An address that nobody has is reserved for the caller until it is released.', newName, addName],

@@ -29,6 +29,7 @@ import {
 } from '../call/operation.ts';
 import { subnetJson } from '../json/subnet-json.ts';
 import { countField } from './network-calls.ts';
+import { scan } from './network-scan.ts';
 
 /** The most hosts in one list: the ones heard last. */
 const LISTED_MAX = 1000;
@@ -211,7 +212,7 @@ export const DISCOVERY_OPERATIONS: readonly Operation[] = [
     doc:
       'Ask for the hosts in networks of the rack in the process of the region, by ARP. The answer comes at the start; discovery lists the ' +
       'hosts once they have answered. Not idempotent: each call starts a scan, unless one runs.',
-    run: async (call, given) => (await import('./network-scan.ts')).scan(call, given),
+    run: scan,
   }),
   defineOperation({
     ...common,

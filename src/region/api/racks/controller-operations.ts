@@ -16,12 +16,23 @@ import {
   value,
   values,
 } from '../call/operation.ts';
+import {
+  changeController,
+  describePowerTypes,
+  importImages,
+  listControllers,
+  listImages,
+  listRegions,
+  powerParameters,
+  powerParametersOf,
+  readController,
+  readRackDetails,
+  readRegion,
+  removeController,
+} from './controller-calls.ts';
 
 const NAMED_MAX = 500;
 const DESCRIPTION_MAX = 1000;
-
-/** Code for controllers, loaded when it is needed. */
-const calls = () => import('./controller-calls.ts');
 
 const racks = { versions: ['2.0'], path: 'rackcontrollers', handler: 'RackControllersHandler' } as const;
 const rack = { versions: ['2.0'], path: 'rackcontrollers/{system_id}', handler: 'RackControllerHandler' } as const;
@@ -70,14 +81,14 @@ const RACKS: readonly Operation[] = [
     ...listing,
     answers: ['rackController'],
     doc: 'List the accepted racks.',
-    run: async (call, given) => (await calls()).listControllers(call, given),
+    run: listControllers,
   }),
   defineOperation({
     ...rack,
     ...reader,
     answers: 'rackController',
     doc: 'Read an accepted rack.',
-    run: async (call) => (await calls()).readController(call),
+    run: readController,
   }),
   defineOperation({
     ...rack,
@@ -86,7 +97,7 @@ const RACKS: readonly Operation[] = [
     parameters: controllerChange,
     answers: 'rackController',
     doc: 'Move an accepted rack to a zone, or note something about it.',
-    run: async (call, given) => (await calls()).changeController(call, given),
+    run: changeController,
   }),
   defineOperation({
     ...rack,
@@ -96,7 +107,7 @@ const RACKS: readonly Operation[] = [
     answers: 'nothing',
     doc: 'Forget a rack. Its machines stay; it may register again.',
     parameters: nothing,
-    run: async (call) => (await calls()).removeController(call),
+    run: removeController,
   }),
   ...[racks, rack].map((place) =>
     defineOperation({
@@ -105,7 +116,7 @@ const RACKS: readonly Operation[] = [
       op: 'import_boot_images',
       answers: 'text',
       doc: 'Import the selected images of all sources now. The region imports, for all racks.',
-      run: async (call) => (await calls()).importImages(call),
+      run: importImages,
     }),
   ),
   defineOperation({
@@ -114,7 +125,7 @@ const RACKS: readonly Operation[] = [
     op: 'list_boot_images',
     answers: 'rackImages',
     doc: 'List the boot images of a rack, and whether it has them.',
-    run: async (call) => (await calls()).listImages(call),
+    run: listImages,
   }),
   defineOperation({
     ...rack,
@@ -122,7 +133,7 @@ const RACKS: readonly Operation[] = [
     op: 'details',
     answers: 'bson',
     doc: 'Read the hardware of a rack: a BSON document in which `lshw` and `lldp` are null, because racks report none.',
-    run: async (call) => (await calls()).readRackDetails(call),
+    run: readRackDetails,
   }),
   defineOperation({
     ...racks,
@@ -130,7 +141,7 @@ const RACKS: readonly Operation[] = [
     op: 'describe_power_types',
     answers: ['powerType'],
     doc: 'List the power drivers with their parameters.',
-    run: async (call) => (await calls()).describePowerTypes(call),
+    run: describePowerTypes,
   }),
   defineOperation({
     ...racks,
@@ -142,7 +153,7 @@ const RACKS: readonly Operation[] = [
     parameters: z.object({
       id: values(NAMED_MAX).optional().describe('The racks, by their system ids. Default: all.'),
     }),
-    run: async (call, given) => (await calls()).powerParametersOf(call, given.id),
+    run: async (call, given) => powerParametersOf(call, given.id),
   }),
   defineOperation({
     ...rack,
@@ -151,7 +162,7 @@ const RACKS: readonly Operation[] = [
     op: 'power_parameters',
     answers: 'map',
     doc: 'Read the power parameters of a rack: none, because racks are not switched.',
-    run: async (call) => (await calls()).powerParameters(call),
+    run: powerParameters,
   }),
 ];
 
@@ -162,13 +173,13 @@ export const CONTROLLER_OPERATIONS: readonly Operation[] = [
     ...listing,
     answers: ['regionController'],
     doc: 'List the region, as the only one of its kind.',
-    run: async (call, given) => (await calls()).listRegions(call, given),
+    run: listRegions,
   }),
   defineOperation({
     ...region,
     ...reader,
     answers: 'regionController',
     doc: 'Read the region.',
-    run: async (call) => (await calls()).readRegion(call),
+    run: readRegion,
   }),
 ];

@@ -28,6 +28,7 @@ import {
   value,
   values,
 } from '../call/operation.ts';
+import { listNodes, updateGroup } from './group-calls.ts';
 
 const isoTime = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString());
 
@@ -203,9 +204,6 @@ const groupChange = z.object({
     .optional()
     .describe('1: accept it; 2: reject it.'),
 });
-/** Code for clients of API 1.0, loaded when it is needed. */
-const groupCalls = () => import('./group-calls.ts');
-
 const both = ['1.0', '2.0'] as const;
 const groups = { versions: both, path: 'nodegroups', handler: 'NodeGroupsHandler' } as const;
 const group = { versions: both, path: 'nodegroups/{uuid}', handler: 'NodeGroupHandler' } as const;
@@ -285,8 +283,7 @@ export const RACK_OPERATIONS: readonly Operation[] = [
     answers: 'rack',
     doc: 'Accept or reject a rack by its state.',
     parameters: groupChange,
-    run: async (call, given) =>
-      (await groupCalls()).updateGroup(call, given, (rack) => rackJson(call, rack, undefined)),
+    run: async (call, given) => updateGroup(call, given, (rack) => rackJson(call, rack, undefined)),
   }),
   defineOperation({
     ...oldGroup,
@@ -296,7 +293,7 @@ export const RACK_OPERATIONS: readonly Operation[] = [
     parameters: nothing,
     answers: ['string'],
     doc: 'List the system ids of the machines of a rack.',
-    run: async (call) => (await groupCalls()).listNodes(call),
+    run: listNodes,
   }),
   defineOperation({
     ...group,

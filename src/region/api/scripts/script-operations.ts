@@ -39,6 +39,7 @@ import {
 import { refusalIn } from '../networks/network-calls.ts';
 import { formatEventTime } from '../site/event-operations.ts';
 import { hardwareOf } from './result-operations.ts';
+import { scriptOf } from './script-fields.ts';
 
 const KIND_NUMBERS = { commissioning: 0, testing: 2 } as const;
 const HARDWARE_TITLES = {
@@ -223,11 +224,8 @@ async function list(call: ApiCall, given: z.output<typeof listParameters>): Prom
 
 type Given = z.output<typeof changedScript>;
 
-/** The code that reads a script's parameters; it is loaded by the first script that is stored. */
-const scriptFields = async () => await import('./script-fields.ts');
-
 async function add(call: ApiCall, given: Given): Promise<Answer> {
-  const script = (await scriptFields()).scriptOf(call, given, undefined);
+  const script = scriptOf(call, given, undefined);
   if (script.kind === 'refusal') return script;
   const added = await call.region.store.scripts.addScript(
     script,
@@ -248,7 +246,6 @@ async function add(call: ApiCall, given: Given): Promise<Answer> {
 async function change(call: ApiCall, given: Given, isKindKept = false): Promise<Answer> {
   const before = await findScript(call);
   if (before === undefined) return noScript();
-  const { scriptOf } = await scriptFields();
   const script = scriptOf(call, isKindKept ? { ...given, type: before.kind } : given, before);
   if (script.kind === 'refusal') return script;
   const event = eventBy(call, 'SCRIPT', { code: 'script-changed', params: { script: before.name } });
@@ -321,7 +318,7 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
   operation(many, 'POST', 'admin', 'script', 'Add a script.', newScript, add),
   operation(one, 'GET', 'user', 'script', 'Read one script.', listParameters.pick({ include_script: true }), read),
   operation(one, 'GET download', 'user', 'text', 'Read the text of a script.', nothing, (call) => download(call)),
-  operation(one, 'PUT', 'admin', 'script', 'Change a script.', changedScript, (call, given) => change(call, given)),
+  operation(one, 'PUT', 'admin', 'script', 'Change a script.', changedScript, change),
   operation(one, 'DELETE', 'admin', 'nothing', 'Remove a script. Its results stay.', nothing, remove),
   operation(
     one,
