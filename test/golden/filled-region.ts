@@ -14,7 +14,7 @@ import { buildApp, makeContext } from '../../src/region/http/server.ts';
 import { keyOfMachine } from '../../src/region/metadata/machine-keys.ts';
 import { LANGUAGES } from '../../src/region/page/languages.ts';
 import { cookieName } from '../../src/region/page/login.ts';
-import { MANY_PATH, offeredActions } from '../../src/region/page/many-actions.ts';
+import { MANY_PATH, offeredActions } from '../../src/region/page/machine-actions.ts';
 import { PAGES } from '../../src/region/page/routes.ts';
 import { STATUSES } from '../../src/region/records/lifecycle.ts';
 import { FURNISHED, furnish, walkPages } from '../page/furnished-region.ts';
@@ -260,8 +260,7 @@ async function controls({ place, systemId }: FilledSite): Promise<string> {
   };
   for await (const { path, name } of walkPages({ region, systemId })) await visit(path, name);
   for (const { name } of POWER_DRIVERS) await visit(`/MAAS/machines/${systemId}/power/?driver=${name}`);
-  for (const { name } of offeredActions({ viewer: ADMIN }, false))
-    await visit(`${MANY_PATH}?which=all&action=${name}&query=`);
+  for (const { name } of offeredActions(ADMIN, false)) await visit(`${MANY_PATH}?which=all&action=${name}&query=`);
   for (const link of links) {
     const page = pageAt(link);
     if (page !== undefined && left.has(page)) await visit(link);

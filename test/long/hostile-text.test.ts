@@ -125,7 +125,7 @@ const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA8bW2X0aH3kQf7tqS8lB2oHnq1cQm8
 
 /** The words for a part of a page's path. */
 const PARTS: Readonly<Record<string, readonly string[]>> = {
-  action: MACHINE_ACTIONS.map(({ name }) => name),
+  action: MACHINE_ACTIONS.flatMap(({ name, where }) => (where === undefined ? [] : [name])),
   task: ['on', 'off', 'cycle', 'query'],
   tag: ['marked'],
   script: ['lies'],

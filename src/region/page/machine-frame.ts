@@ -43,7 +43,7 @@ interface SectionParts {
 
 export const linkOf = (machine: Machine, action: MachineAction): Html => {
   const tone = toneOf(action, machine);
-  return html`<a class="button ${tone === 'danger' ? 'warn' : tone}" href="${actionPath(machine, action.name)}">${words.actions[action.name].label}</a>`;
+  return html`<a class="button ${tone === 'danger' ? 'warn' : tone}" href="${actionPath(machine, action.name)}">${action.texts().label}</a>`;
 };
 
 const weightOf = (action: MachineAction, machine: Machine) =>

@@ -8,6 +8,7 @@ import { whereabouts } from '../life/whereabouts.ts';
 import type { Machine } from '../records/machine.ts';
 import { hiddenField } from './forms.ts';
 import { findFailedBoots, isBooting } from './last-boot.ts';
+import { MANY_PATH, offeredActions } from './machine-actions.ts';
 import { columnsForm, countsOf, filtersOf, pagerOf } from './machine-filters.ts';
 import { indexOf } from './machine-index.ts';
 import {
@@ -23,7 +24,6 @@ import {
   type Sort,
 } from './machine-query.ts';
 import { deviceRow, MANY_FORM, machineRow, type Shown } from './machine-row.ts';
-import { MANY_PATH, offeredActions } from './many-actions.ts';
 import type { View } from './view.ts';
 import { words } from './words.ts';
 
@@ -101,7 +101,7 @@ async function tableOf(view: View, query: MachineQuery, { machines }: Chosen, sh
 
 /** The form to which the ticks belong. What it asks for is shown before anything happens. */
 function manyForm(view: View, query: MachineQuery, { machines }: Chosen) {
-  const actions = offeredActions(view, query.isDevices);
+  const actions = offeredActions(view.viewer, query.isDevices);
   if (view.viewer.csrf === '' || actions.length === 0 || machines.length === 0) return nothing;
   const { fold, which, action, chooseAction, proceed } = words.many;
   const onPage = Math.min(query.size, machines.length - (query.page - 1) * query.size);
@@ -115,7 +115,7 @@ function manyForm(view: View, query: MachineQuery, { machines }: Chosen) {
     <details class="fold" id="many-fold"><summary class="button plain">${fold}</summary></details>
     <form class="many folded" id="${MANY_FORM}" method="get" action="${MANY_PATH}">${hiddenField('query', queryText(query))}
     <select name="which" aria-label="${which.label}">${scopes.map(option)}</select>
-    <select name="action" aria-label="${action}" required><option value="">${chooseAction}</option>${actions.map(({ name, label }) => option([name, label]))}</select>
+    <select name="action" aria-label="${action}" required><option value="">${chooseAction}</option>${actions.map(({ name, texts }) => option([name, texts().label]))}</select>
     <button class="button plain">${proceed}</button></form>`;
 }
 

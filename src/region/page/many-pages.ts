@@ -3,24 +3,29 @@
 //   the list's form ── GET ──► preview ── POST ──► run (`many-runs.ts`) ──► its page, live
 //
 // 1. The preview's form names each machine: what comes to match the filters afterwards is not touched.
-// 2. Fields and parameters are those of the action on one machine; nothing is decided here.
+// 2. Whether a machine is left out is foreseen with what the index knows; the operation itself decides.
 
 import { type Html, html, nothing } from '../../html.ts';
 import { refuse } from '../api/call/answer.ts';
 import { queryOf } from '../api/call/form-body.ts';
 import { noUserText } from '../api/people/sshkey-operations.ts';
 import type { Machine } from '../records/machine.ts';
-import { actionFields, actionValues, reasonField } from './action-pages.ts';
+import type { FormFields } from './action-forms.ts';
 import { formOf, hiddenField } from './forms.ts';
-import { devicePath, effectTexts, isSwitched, machinePath } from './machine-actions.ts';
+import {
+  devicePath,
+  formTone,
+  isSwitched,
+  MANY_OPERATIONS,
+  MANY_PATH,
+  type MachineAction,
+  machinePath,
+  offeredActions,
+} from './machine-actions.ts';
 import { type IndexedMachine, indexOf } from './machine-index.ts';
 import { choose, LIST_PATH, parseQuery, queryText } from './machine-query.ts';
-import { MANY_OPERATIONS, MANY_PATH, type ManyAction, offeredActions } from './many-actions.ts';
 import { REFUSALS_MAX, runsOf } from './many-runs.ts';
-import { controlsOf, valuesOf } from './operation-form.ts';
 import { pageOf, renderRefused } from './parts.ts';
-import { placeChoices } from './place-choices.ts';
-import { mannerField, mannerValues } from './power-pages.ts';
 import { powerOf } from './power-part.ts';
 import { codeIn } from './values.ts';
 import { given, type Outcome, operate, type PageDefinition, queryValue, type View } from './view.ts';
@@ -32,7 +37,7 @@ const NAMES_SHOWN = 12;
 const SPECIMENS_MAX = 20;
 
 interface Preview {
-  readonly action: ManyAction;
+  readonly action: MachineAction;
   /** The query of the list, to which the person returns. */
   readonly query: string;
   readonly isDevices: boolean;
@@ -62,12 +67,12 @@ function targetsIn(view: View, all: readonly IndexedMachine[], listQuery: string
 async function previewOf(view: View): Promise<Preview | undefined> {
   const query = valueIn(view, 'query');
   const { isDevices } = parseQuery(queryOf(query));
-  const action = offeredActions(view, isDevices).find(({ name }) => name === valueIn(view, 'action'));
+  const action = offeredActions(view.viewer, isDevices).find(({ name }) => name === valueIn(view, 'action'));
   if (action === undefined) return undefined;
   const index = indexOf(view.region);
   index.expire();
   const targets = targetsIn(view, await index.list(), query);
-  const judged = targets.map((machine) => ({ machine, why: action.leavesOut(machine, view.viewer) }));
+  const judged = targets.map((machine) => ({ machine, why: action.leavesOut?.(machine, view.viewer) }));
   const leftOut = new Map<string, IndexedMachine[]>();
   for (const { machine, why } of judged)
     if (why !== undefined) leftOut.set(why, [...(leftOut.get(why) ?? []), machine]);
@@ -85,41 +90,21 @@ async function specimensOf(view: View, { able, isDevices }: Preview): Promise<re
 }
 
 function effectsOf(view: View, { action, able }: Preview, specimens: readonly Machine[]) {
-  const { single, name, field } = action;
-  if (field !== undefined) return [words.many.places[field].effect];
-  if (name === 'lock' || name === 'unlock') return [words.many.lockEffects[name]];
   const isOne = able.length === 1;
   const texts = specimens.flatMap((machine) => {
     const power = { isSwitched: isSwitched(view.region, machine), isOff: powerOf(view, machine).state === 'off' };
-    if (single !== undefined)
-      return effectTexts(single, isOne ? machine : { ...machine, hostname: '', domain: '' }, power);
-    const task = name === 'power-on' ? 'on' : name === 'power-off' ? 'off' : 'cycle';
-    const { effect, effectWhenOff } = words.power.tasks[task];
-    return [power.isOff ? effectWhenOff : effect];
+    return action.effects(isOne ? machine : { ...machine, hostname: '', domain: '' }, power);
   });
   return [...new Set(texts)];
 }
 
-async function fieldsOf(
-  view: View,
-  { action, able }: Preview,
-  specimens: readonly Machine[],
-): Promise<readonly Html[]> {
-  const { single, name, field, operation } = action;
-  if (field !== undefined) {
-    const choices = await placeChoices(view);
-    return controlsOf(view, operation, { only: [field], required: [field], hints: { [field]: '' }, choices });
-  }
-  if (name === 'power-off') return [mannerField(view)];
-  if (single === undefined) return name === 'lock' || name === 'unlock' ? [reasonField(view)] : [];
+async function fieldsOf(view: View, { action, able }: Preview, specimens: readonly Machine[]): Promise<FormFields> {
   // Deleting asks more about a machine that belongs to somebody.
   const used = specimens.find(({ owner }) => owner !== undefined);
   const specimen = used ?? specimens[0];
-  if (specimen === undefined) return [];
+  if (specimen === undefined) return nothing;
   const isOfMany = able.length > 1;
-  const stand = isOfMany ? { ...specimen, facts: undefined } : specimen;
-  const fields = await actionFields(view, stand, single, isOfMany);
-  return name === 'delete' ? [fields] : [fields, reasonField(view)];
+  return await action.form.fields(view, isOfMany ? { ...specimen, facts: undefined } : specimen, isOfMany);
 }
 
 function namesOf(machines: readonly IndexedMachine[], id: string, isDevices: boolean) {
@@ -149,21 +134,21 @@ async function renderPreview(view: View): Promise<Html> {
   const { action, able, query, isDevices, total } = preview;
   if (total === 0) return renderRefused(view, words.many.nothingTicked, back);
   const heading = isDevices ? words.many.headingOfDevices : words.many.heading;
-  const title = heading(action.label, able.length);
+  const { label } = action.texts();
+  const title = heading(label, able.length);
   const specimens = await specimensOf(view, preview);
-  const body = [
+  const body = html`${[
     hiddenField('action', action.name),
     hiddenField('query', query),
     hiddenField('machines', able.map(({ systemId }) => systemId).join(' ')),
-    ...(await fieldsOf(view, preview, specimens)),
-  ];
+  ]}${await fieldsOf(view, preview, specimens)}`;
   const effects = effectsOf(view, preview, specimens).map((text) => html`<li>${text}</li>`);
   const some = able.length === total ? nothing : html`<p class="lead">${words.many.some(able.length, total)}</p>`;
-  const submit = words.many.submit(action.label, able.length);
+  const submit = words.many.submit(label, able.length);
   const form =
     able.length === 0
       ? html`<p class="lead">${words.many.noneLeft}</p><div class="card-foot"><a class="button plain" href="${back}">${words.many.run.back}</a></div>`
-      : html`${some}<h2 class="lead">${words.many.each}</h2><ul class="effects" aria-label="${words.many.each}">${effects}</ul>${formOf(view, { to: MANY_PATH, body, submit, tone: action.tone, back })}`;
+      : html`${some}<h2 class="lead">${words.many.each}</h2><ul class="effects" aria-label="${words.many.each}">${effects}</ul>${formOf(view, { to: MANY_PATH, body, submit, tone: formTone(action), back })}`;
   const included =
     able.length === 0
       ? nothing
@@ -181,9 +166,9 @@ async function act(view: View): Promise<Outcome> {
   const { action, able, query } = preview;
   const [first] = able;
   if (first === undefined) return refuse('bad-request', words.many.noneLeft);
-  const values = await sentValues(view, action, first);
+  const values = await action.form.values(view, first);
   const run = runsOf(view.region).start(
-    { username: view.viewer.username, label: action.label, query },
+    { username: view.viewer.username, label: action.texts().label, query },
     able,
     async ({ systemId }) => {
       // A long run must not keep rights that its user lost meanwhile.
@@ -197,12 +182,6 @@ async function act(view: View): Promise<Outcome> {
   );
   if (run === undefined) return refuse('rate-limit', words.many.tooMany);
   return { kind: 'done', to: `${MANY_PATH}${run.id}/`, text: '' };
-}
-
-async function sentValues(view: View, { single, name, field, operation }: ManyAction, first: IndexedMachine) {
-  if (field !== undefined) return valuesOf(view, operation, { only: [field] });
-  if (single !== undefined) return await actionValues(view, first, single);
-  return name === 'power-off' ? mannerValues(view) : { comment: given(view, 'comment') || undefined };
 }
 
 function renderRun(view: View): Html {

@@ -69,7 +69,7 @@ const ofMachine = (machine: Machine) =>
 /** The usual next action of a machine, if the viewer may take it. */
 function nextAction(machine: Machine, { viewer }: View) {
   const action = actionsFor(machine, viewer).find((one) => toneOf(one, machine) === 'primary');
-  return action === undefined ? nothing : buttonTo(actionPath(machine, action.name), words.actions[action.name].label);
+  return action === undefined ? nothing : buttonTo(actionPath(machine, action.name), action.texts().label);
 }
 
 const problemNeed = (view: View, machine: Machine): Need => ({

@@ -34,6 +34,7 @@ import { BOOT_PAGE } from './boot-page.ts';
 import { CHOOSE_PAGE } from './choose-page.ts';
 import { DEVICE_PAGE } from './device-page.ts';
 import { DNS_PAGES } from './dns-pages.ts';
+import { DRIVER_PAGE } from './driver-page.ts';
 import { EDIT_PAGE } from './edit-page.ts';
 import { EVENTS_EXPORT, EVENTS_PAGE } from './events-page.ts';
 import { FIRST_RUN_PAGES } from './first-run.ts';
@@ -82,7 +83,6 @@ import {
 } from './parts.ts';
 import { findMoved, listAbove } from './paths.ts';
 import { PEOPLE_PAGE } from './people-page.ts';
-import { POWER_PAGES } from './power-pages.ts';
 import { PRESEED_PAGE } from './preseed-page.ts';
 import { PROFILE_PAGES } from './profile-pages.ts';
 import { RACK_PAGES } from './rack-page.ts';
@@ -116,7 +116,7 @@ export const PAGES: readonly PageDefinition[] = [
   PRESEED_PAGE,
   MACHINE_EVENTS_PAGE,
   ...ACTION_PAGES,
-  ...POWER_PAGES,
+  DRIVER_PAGE,
   EDIT_PAGE,
   DEBUG_PAGE,
   EVENTS_PAGE,

@@ -346,7 +346,7 @@ const POWER = {
   method: 'Method',
   shutDown: { text: 'Shut down', meaning: 'Like pressing its power button. A hung system stays on.' },
   cut: { text: 'Cut the power', meaning: 'At once, whatever it is doing.' },
-  follows: text(' It is {state} with nothing to do: when it boots from the network, it is told to power off.'),
+  follows: text('It is {state} with nothing to do: when it boots from the network, it is told to power off.'),
 };
 
 const NETWORKS = {

@@ -8,7 +8,6 @@ import { MACHINE_ACTIONS } from '../../../src/region/page/machine-actions.ts';
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { PAGES } from '../../../src/region/page/routes.ts';
 import { refusalText } from '../../../src/region/page/view.ts';
-import { words } from '../../../src/region/page/words.ts';
 import type { Machine, MachineFields } from '../../../src/region/records/machine.ts';
 import { NO_MARKS } from '../../../src/region/records/script-store.ts';
 import { openRegion, type Region, type RegionOptions } from '../../../src/region/region.ts';
@@ -123,10 +122,13 @@ const headingIn = (page: string) => /<h1>([^<]*)<\/h1>/.exec(page)?.[1] ?? '';
 
 test('every form about a machine is headed by a command that names it, and its title is the same', () =>
   withMachine('on', { status: 'ready' }, async (region, machine) => {
-    const heads = MACHINE_ACTIONS.map(({ name }) => words.actions[name].heading('web1'));
+    const heads = MACHINE_ACTIONS.flatMap(({ where, texts }) =>
+      where === undefined ? [] : (texts().heading?.('web1') ?? []),
+    );
     for (const { path, act } of PAGES.filter((page) => /^\/MAAS\/machines\/:machine\/./.test(page.path))) {
-      for (const task of path.endsWith('/:task/') ? ['on', 'off', 'cycle', 'query'] : ['']) {
-        const page = await formOf(region, machine, path, { task, action: 'deploy' });
+      const tasks = ['on', 'off', 'cycle', 'query'].map((task) => ({ task }));
+      for (const more of path.endsWith('/:task/') ? tasks : [{ action: 'deploy' }]) {
+        const page = await formOf(region, machine, path, more);
         if (act === undefined || path.includes('/layout/')) continue;
         heads.push(headingIn(page));
         assert.ok(page.includes(`<title>${headingIn(page)} · Rackboot</title>`), page.slice(0, 300));

@@ -83,7 +83,8 @@ test("no page contains a secret of the power driver, and the driver's message is
   withPower(async (region, _place, machine) => {
     for (const viewer of [ADMIN, USER]) {
       for (const page of PAGES) {
-        const path = { machine, action: 'accept', task: 'off', tag: 'x', script: 'x' };
+        const all = { machine, action: 'accept', task: 'off', tag: 'x', script: 'x' };
+        const path = Object.fromEntries(Object.entries(all).filter(([name]) => page.path.includes(`:${name}`)));
         const text = `${await page.render(viewOf(region, { viewer, path }))}`;
         assert.ok(!text.includes(SECRET) && !text.includes('<img'), page.path);
       }

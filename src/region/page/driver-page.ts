@@ -1,19 +1,16 @@
-// Forms for a machine's power tasks, and for its power driver: one form per driver, built from the driver's parameter table.
+// The form of a machine's power driver: one per driver, built from the driver's parameter table.
 //
 // 1. A secret parameter is never sent to a browser. An empty field keeps the stored secret.
-// 2. A task that may cut the power is confirmed in a form.
 
-import { z } from 'zod';
-import { type Html, html, nothing } from '../../html.ts';
+import { html, nothing } from '../../html.ts';
 import type { PowerParameter } from '../../power/parameters.ts';
-import { type PowerDriverTable, switchesItselfOff } from '../life/power-life.ts';
+import type { PowerDriverTable } from '../life/power-life.ts';
 import type { Machine } from '../records/machine.ts';
 import type { PowerParameters, PowerValue } from '../records/power-parameters.ts';
 import type { RefusalWord } from '../records/refusal.ts';
-import { changing, choiceField, choiceOf, formOf, hiddenField, radioField, textField } from './forms.ts';
+import { changing, choiceField, formOf, hiddenField, textField } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
 import { pageOf } from './parts.ts';
-import { powerOf } from './power-part.ts';
 import {
   EDIT_MACHINE,
   findMachine,
@@ -142,80 +139,10 @@ async function saveDriver(view: View): Promise<Outcome> {
   return byParameter(outcomeOf(answer, machinePath(systemId), text));
 }
 
-const taskOf = (view: View) => {
-  const task = view.path.task ?? '';
-  return task === 'on' || task === 'off' || task === 'cycle' || task === 'query' ? task : undefined;
+export const DRIVER_PAGE: PageDefinition = {
+  path: '/MAAS/machines/:machine/power/',
+  access: 'admin',
+  render: renderDriver,
+  act: saveDriver,
+  operations: [EDIT_MACHINE],
 };
-
-/** How machines are switched off. */
-export const mannerField = (view: View): Html =>
-  radioField(view, {
-    name: 'manner',
-    label: words.power.method,
-    value: 'soft-off',
-    choices: [choiceOf('soft-off', words.power.shutDown), choiceOf('off', words.power.cut)],
-  });
-
-/** The same as a parameter of the operation. */
-export const mannerValues = (view: View) => ({ stop_mode: given(view, 'manner') === 'soft-off' ? 'soft' : 'hard' });
-
-async function renderTask(view: View) {
-  const machine = await findMachine(view);
-  const task = taskOf(view);
-  if (machine === undefined || task === undefined) return undefined;
-  const back = machinePath(machine.systemId);
-  const { label, heading, effect, effectWhenOff } = words.power.tasks[task];
-  const title = heading(machine.hostname);
-  const what = powerOf(view, machine).state === 'off' ? effectWhenOff : effect;
-  const manner = task === 'off' ? mannerField(view) : nothing;
-  return pageOf(view, {
-    title,
-    place: 'machines',
-    main: html`
-      <div class="bar"><h1>${title}</h1></div>
-      <div class="sheet narrow"><p class="lead">${what}${task === 'on' || task === 'cycle' ? followText(machine) : nothing}</p>
-      ${formOf(view, { body: manner, submit: label, tone: task === 'on' || task === 'query' ? 'primary' : 'danger', back })}</div>`,
-  });
-}
-
-const followText = (machine: Machine) =>
-  switchesItselfOff(machine) ? html`${words.power.follows(words.values.state(machine.status))}` : nothing;
-
-export const POWER_OPERATIONS = {
-  on: 'POST machines/{system_id} power_on',
-  off: 'POST machines/{system_id} power_off',
-  cycle: 'POST machines/{system_id} power_cycle',
-  query: 'GET machines/{system_id} query_power_state',
-} as const;
-
-const stateShape = z.object({ state: z.string(), text: z.string() });
-
-async function switchPower(view: View) {
-  const machine = await findMachine(view);
-  const task = taskOf(view);
-  if (machine === undefined || task === undefined) return undefined;
-  const { systemId, hostname } = machine;
-  const values = task === 'off' ? mannerValues(view) : {};
-  const answer = await operate(view, POWER_OPERATIONS[task], { system_id: systemId }, values);
-  const to = machinePath(systemId);
-  if (task !== 'query') return outcomeOf(answer, to, words.power.tasks[task].done(hostname));
-  const seen = stateShape.safeParse(answer.kind === 'json' ? answer.value : undefined).data;
-  return outcomeOf(answer, to, words.power.tasks.query.done(hostname, seen?.state, seen?.text));
-}
-
-export const POWER_PAGES: readonly PageDefinition[] = [
-  {
-    path: '/MAAS/machines/:machine/power/',
-    access: 'admin',
-    render: renderDriver,
-    act: saveDriver,
-    operations: [EDIT_MACHINE],
-  },
-  {
-    path: '/MAAS/machines/:machine/power/:task/',
-    access: 'user',
-    render: renderTask,
-    act: switchPower,
-    operations: Object.values(POWER_OPERATIONS),
-  },
-];
