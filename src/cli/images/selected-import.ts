@@ -39,8 +39,8 @@ function isSelectable(
 ) {
   const [os = '', release = '', architecture = '', subarchitecture = ''] = `${name}/${kind}`.split('/');
   const image = { os, release, architecture, subarchitecture, label };
-  const isMatch = (one: Selection): boolean => matches({ ...one, release: ANY, subarches: [ANY] }, image);
-  return progress?.source !== '' && selections.some(isMatch);
+  const wanted = selections.map((selection) => ({ ...selection, release: ANY, subarches: [ANY] }));
+  return progress?.source !== '' && wanted.some((selection) => matches(selection, image));
 }
 
 /** `ubuntu/noble/amd64/generic`, with an unusual label. */

@@ -85,8 +85,27 @@ export const listTreeParts = (tree: string): readonly TreePart[] =>
     const os = kind === 'loader' ? LOADER : manifest?.os;
     if (kind === 'environment' || manifest === undefined || os === undefined) return [];
     const label = kind === 'loader' ? manifest.label : INSTALLER;
-    const names = { os, release, architecture, subarchitecture: GENERIC, label };
-    return [{ kind, ...names, ...factsOf(join(tree, directory), manifest), directory }];
+    const { title, files, source, fetched, isBundled } = manifest;
+    const listed = files.filter((file) => file.name.length <= NAME_CHARACTERS_MAX);
+    const [first = { name: '', bytes: 0, sha256: '' }, ...others] = listed;
+    return [
+      {
+        kind,
+        os,
+        release,
+        architecture,
+        subarchitecture: GENERIC,
+        label,
+        serial: serialOf(join(tree, directory), manifest),
+        title,
+        bytes: first.bytes,
+        sha256: first.sha256,
+        files,
+        system: { rootName: first.name, files: others.slice(0, FILES_MAX) },
+        ...(source === undefined || fetched === undefined || isBundled ? {} : { origin: { source, digests: fetched } }),
+        directory,
+      },
+    ];
   });
 
 /** Where a boot loader, an installer or an environment is published. */
@@ -104,7 +123,7 @@ const KINDS = new Map<string, PartPlace['kind']>([
   ['commissioning', 'environment'],
 ]);
 
-/** The places of a tree that exist, sorted by their directories. @param list gives the names in a directory of the tree */
+/** The places of a tree, sorted by their directories. @param list gives the names in a directory of the tree */
 export const partPlaces = (tree: string, list = namesIn): readonly PartPlace[] =>
   partParents(tree, list).flatMap((parent) =>
     list(tree, parent).flatMap((name): readonly PartPlace[] => {
@@ -313,24 +332,6 @@ export function originOf({
 /** The serial of a directory; without one, the day on which its manifest was written. */
 const serialOf = (directory: string, { serial }: PartManifest): string =>
   serial ?? (timeOf(join(directory, MANIFEST)) ?? new Date(0)).toISOString().slice(0, 10).replaceAll('-', '');
-
-function factsOf(
-  directory: string,
-  manifest: PartManifest,
-): Pick<TreePart, 'serial' | 'title' | 'bytes' | 'sha256' | 'files' | 'system' | 'origin'> {
-  const { title, files, source, fetched, isBundled } = manifest;
-  const listed = files.filter((file) => file.name.length <= NAME_CHARACTERS_MAX);
-  const [first = { name: '', bytes: 0, sha256: '' }, ...others] = listed;
-  return {
-    serial: serialOf(directory, manifest),
-    title,
-    bytes: first.bytes,
-    sha256: first.sha256,
-    files,
-    system: { rootName: first.name, files: others.slice(0, FILES_MAX) },
-    ...(source === undefined || fetched === undefined || isBundled ? {} : { origin: { source, digests: fetched } }),
-  };
-}
 
 const timeOf = (path: string): Date | undefined => statSync(path, { throwIfNoEntry: false })?.mtime;
 

@@ -1,4 +1,4 @@
-// What the control of imports reads and writes when a run begins: the selected sources, the request, and what earlier runs left out.
+// What is read and written when a run begins: the selected sources, the request, what earlier runs left out.
 
 import type { FileProblem } from '../../region/images/region-source.ts';
 import type { BootResource, ImportRun } from '../../region/records/boot-store.ts';
