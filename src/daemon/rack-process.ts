@@ -11,7 +11,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
-import type { Clock, Instant } from '../clock.ts';
+import { type Clock, type Instant, within } from '../clock.ts';
 import { keepCompiledCode } from '../compiled-code.ts';
 import { formatProblems } from '../config/config-file.ts';
 import { findHostOverlaps } from '../config/host-check.ts';
@@ -58,6 +58,9 @@ import type { DamagedLeases } from './start/damaged-leases.ts';
 import { namePortOwners } from './start/name-port-owners.ts';
 import { openServiceNotices, type ServiceNotices } from './start/service-notices.ts';
 import { closeAll, finishWork, startWhole } from './start/shutdown.ts';
+
+/** How long the rehearsal waits for the start of an embedded region, which needs the processor as much, in milliseconds. */
+const REGION_AWAITED_MS = 10_000;
 
 type TreePorts = Parameters<typeof LiveTree.open>[1];
 
@@ -290,9 +293,11 @@ class RackProcess implements Daemon {
   }
 
   async #rehearse(): Promise<void> {
+    const { clock } = this.#options;
+    await within(clock, REGION_AWAITED_MS, this.#region.begun, () => undefined);
     const { rehearseDhcp } = await import('./rehearsal.ts');
     await rehearseDhcp({
-      clock: this.#options.clock,
+      clock,
       config: this.#config,
       asked: () =>
         Object.values(this.#rack?.dhcp.counters().messages ?? {}).reduce((sum, count) => sum + count, 0) +

@@ -1,8 +1,8 @@
 // A rack that is ready and that nobody asks yet rehearses its own DHCP, so that V8 has compiled it when the power comes back and a whole hall
 // boots in one second. Measured: a process just started needs twice the processor time for its first thousands of exchanges.
 //
-//   ready ─ slice ─ a turn of the event loop ─ slice ─ … ─ REHEARSED clients have an address and renewed it ─ over
-//                    └ a machine has asked, or loads ─ QUIET_MS without another one ┘
+//   ready, the region up ─ slice ─ a turn of the event loop ─ slice ─ … ─ REHEARSED clients have an address and renewed it ─ over
+//                                   └ a machine has asked, or loads ─ QUIET_MS without another one ┘
 //
 // 1. It has a responder, a table and names of its own: nothing is counted, published, stored or sent.
 // 2. A slice lasts SLICE_MS, and the sockets are read between two of them: a real datagram waits no longer.

@@ -148,6 +148,9 @@ export class RegionSide {
   #access: Access | undefined;
   #uplink: RackUplink | undefined;
   #wasUp = false;
+  readonly #begun = Promise.withResolvers<void>();
+  /** Resolves when an embedded region is up or in trouble, and when the thread for a remote one starts. */
+  readonly begun: Promise<void> = this.#begun.promise;
 
   constructor(parts: RegionSideParts) {
     this.#parts = parts;
@@ -283,6 +286,7 @@ export class RegionSide {
       onTask: doTask,
       onListening: (addresses) => {
         this.#wasUp = true;
+        this.#begun.resolve();
         // The uplink publishes its own event for a remote region.
         if (config().uplink.mode === 'embedded')
           this.#publish({
@@ -299,6 +303,7 @@ export class RegionSide {
 
   start(): void {
     this.#uplink?.start();
+    if (this.#parts.config().uplink.mode === 'remote') this.#begun.resolve();
   }
 
   async close(): Promise<void> {
@@ -321,6 +326,7 @@ export class RegionSide {
   }
 
   #trouble(note: RackNote, retryMs: number | undefined, code?: RackErrorCode): void {
+    this.#begun.resolve();
     if (retryMs !== undefined) {
       this.#publish({ kind: 'region.down', at: this.#parts.clock.now(), ...spoken(note), retryMs });
       return;
