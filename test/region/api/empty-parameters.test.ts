@@ -10,12 +10,15 @@ import { requestOf, titlesOf, withSite } from './sent/trial.ts';
 for (const [group, trials] of Object.entries(GROUPS))
   test(`no operation refuses a parameter because it is empty: ${group}`, async () => {
     const first = new Map(trials.filter(({ isAgain }) => isAgain !== true).map((trial) => [trial.of, trial]));
-    for (const trial of first.values())
+    for (const trial of first.values()) {
+      const { send } = trial;
+      const parameters = Object.keys(OPERATIONS.find((one) => titlesOf(one).includes(trial.of))?.parameters ?? {});
+      // `sent-parameters.test.ts` sends the same request.
+      if (typeof send !== 'function' && parameters.every((name) => name in send)) continue;
       await withSite(async (site) => {
-        const operation = OPERATIONS.find((one) => titlesOf(one).includes(trial.of));
         const { given, method, url, sent } = await requestOf(trial, site);
         const fields = { ...given.fields, ...sent };
-        const empty = Object.keys(operation?.parameters ?? {}).filter((name) => !(name in fields));
+        const empty = parameters.filter((name) => !(name in fields));
         const all = { ...Object.fromEntries(empty.map((name) => [name, ''])), ...fields };
         const { status, json, text } = await site.ask(method, url, all, trial.by);
         if (status !== 400) return;
@@ -26,4 +29,5 @@ for (const [group, trials] of Object.entries(GROUPS))
           `${trial.of}: ${text}`,
         );
       }, trial.options);
+    }
   });
