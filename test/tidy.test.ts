@@ -336,13 +336,6 @@ test('no thread of a rack loads the modules for encryption, the texts of the reg
   report(problems, 'load it where it is needed: each start would take longer, and each rack more memory');
 });
 
-test('no file imports node:http for more than types, which would load the HTTP client among its exports', () => {
-  report(
-    sources.filter(({ text }) => /^import (?!type\b)[^;]*?from 'node:http';/m.test(text)).map(({ path }) => path),
-    "use process.getBuiltinModule('node:http'): 45 ms of processor time and 13 MB less for each thread",
-  );
-});
-
 test('only clock.ts reads a clock, sets a timer or draws a random number', () => {
   const problems: string[] = [];
   for (const source of sources) {

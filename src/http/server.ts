@@ -4,7 +4,7 @@
 // 2. A change of settings opens and closes only what changed; downloads under way run to their end.
 // 3. HTTP/1.1 without a Host field is served (RFC 9112 §3.2 would refuse it), because loaders omit it. Two Host fields are refused.
 
-import type { RequestListener, Server } from 'node:http';
+import { createServer, request as openRequest, type RequestListener, type Server } from 'node:http';
 import { isIP, Socket } from 'node:net';
 import { Counters } from '../counters.ts';
 import { osErrorCode, RackError } from '../errors.ts';
@@ -19,10 +19,6 @@ import { BootRequests, type BootRequestsDeps } from './boot-requests.ts';
 import { formatListenSetting, type HttpConfig } from './config.ts';
 import { HTTP_COUNTERS, type HttpCounter, type HttpEvent, statusCounter } from './events.ts';
 import { type OpenRequest, type RegionEndpoint, RegionProxy } from './proxy.ts';
-
-// An `import` would read each export, WebSocket among them, and so load a whole unused HTTP client: 35 ms of processor time at the start,
-// and its memory.
-const { createServer, request: openRequest } = process.getBuiltinModule('node:http');
 
 /**
  * Served connections of all boot listeners together. Any host can fill it; clients above their fair share then lose one to each newcomer,

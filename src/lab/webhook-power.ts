@@ -7,11 +7,8 @@
 // 3. With a token, requests without it are refused, because any user can reach the port; it is never shown.
 
 import { once } from 'node:events';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { equalSecrets } from '../region/accounts/accounts.ts';
-
-// `import` would load an unused HTTP client: see `http/server.ts`.
-const { createServer } = process.getBuiltinModule('node:http');
 
 /** Each method is called once per change. */
 export interface Switched {

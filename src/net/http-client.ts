@@ -7,16 +7,13 @@
 //    of a signal. An error after the head ends the answer: whoever reads that, gets the error.
 // 2. Redirections are not followed, only returned as answers: a key goes to the host of the request and nowhere else.
 
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, request as requestHttp } from 'node:http';
 import type { RequestOptions } from 'node:https';
 import { pipeline, Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import type { Clock } from '../clock.ts';
 import { osErrorCode } from '../errors.ts';
 import { INTERIM_MAX } from './region-http.ts';
-
-// An `import` of these modules reads each of their exports, and so loads an unused HTTP client: see `http/server.ts`.
-const http = process.getBuiltinModule('node:http');
 
 /** The minimum that a piece of an answer counts against its bound, in bytes: even a short piece takes this much memory. */
 const PIECE_BYTES_MIN = 128;
@@ -82,7 +79,7 @@ export function openHttp({
 }: HttpRequest): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const isTls = url.protocol === 'https:';
-  const { request } = isTls ? process.getBuiltinModule('node:https') : http;
+  const request = isTls ? process.getBuiltinModule('node:https').request : requestHttp;
   const asking = request(url, { agent: false, timeout: silenceMs, ...options });
   let answer: IncomingMessage | undefined;
   const end = (error: Error): void => void (answer ?? asking).destroy(error);

@@ -5,7 +5,7 @@
 // 3. Requests beyond the rate of an address are answered late, so that a client in a tight loop costs nothing.
 // 4. A port that cannot be opened affects nothing else: it is reported, and retried every LISTEN_RETRY_MS.
 
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Clock, Timer } from '../clock.ts';
 import { errorText, osErrorCode } from '../errors.ts';
 import { formatIpv4, type Ipv4 } from '../net/address.ts';
@@ -14,9 +14,6 @@ import { JOINED } from '../net/shares/joined-request.ts';
 import { socketError } from '../net/socket-error.ts';
 import { type Rate, RateLimit, RateLimits } from '../rate-limit.ts';
 import { EXPOSITION_TYPE } from './exposition.ts';
-
-// As in the boot listener: `import` would load an HTTP client that is not used here.
-const { createServer } = process.getBuiltinModule('node:http');
 
 /** How soon a port that could not be opened is retried, in milliseconds. */
 const LISTEN_RETRY_MS = 30_000;

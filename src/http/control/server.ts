@@ -3,7 +3,7 @@
 // 1. The socket's file has mode 0600, and a stale one is removed only if no process answers on it.
 
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
-import type { Server } from 'node:http';
+import { request, type Server } from 'node:http';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { systemClock } from '../../clock.ts';
@@ -51,7 +51,7 @@ export class ControlServer {
     } catch (cause) {
       throw socketRefusal('the control socket', cause, this.#path, this.#deps.stateDir);
     }
-    const proxy = new RegionProxy(process.getBuiltinModule('node:http').request, systemClock);
+    const proxy = new RegionProxy(request, systemClock);
     const server = makeServer((request, response) => {
       if (this.#deps.isServing?.() === false)
         sendText(

@@ -17,7 +17,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { type FileHandle, lstat } from 'node:fs/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { basename, dirname, join } from 'node:path';
 import { cleanText } from '../../clean-text.ts';
 import type { Clock } from '../../clock.ts';
@@ -300,9 +300,7 @@ async function serve(
         await Promise.race([once(response, 'drain'), once(response, 'close')]);
     response.end();
   };
-  const server = process
-    .getBuiltinModule('node:http')
-    .createServer((request, response) => void answer(request, response).catch(() => response.destroy()));
+  const server = createServer((request, response) => void answer(request, response).catch(() => response.destroy()));
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const address = server.address();
   const port = typeof address === 'object' ? address?.port : undefined;

@@ -9,7 +9,7 @@
 
 import { once } from 'node:events';
 import { chmod, rm } from 'node:fs/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { dirname, isAbsolute } from 'node:path';
 import { deserialize } from 'node:v8';
 import { RackError } from '../../errors.ts';
@@ -27,7 +27,7 @@ export async function openEngineSocket(path: string, onBusy: (isBusy: boolean) =
     works += change;
     onBusy(works > 0);
   };
-  const server = process.getBuiltinModule('node:http').createServer((request, response) => {
+  const server = createServer((request, response) => {
     count(1);
     void answer(request, response, dirname(path)).finally(() => count(-1));
   });

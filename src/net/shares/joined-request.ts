@@ -6,11 +6,8 @@
 // 2. Each piece costs a microsecond: a body in tiny pieces is cut off (TINY).
 // 3. The slab has the pieces of one request at a time, until the turn ends or another's come.
 
-import type { ServerOptions } from 'node:http';
+import { IncomingMessage, type ServerOptions } from 'node:http';
 import { copyBytes } from '../borrowed-bytes.ts';
-
-// `import` would load the HTTP client among the exports, too.
-const { IncomingMessage } = process.getBuiltinModule('node:http');
 
 /** The least average octets per piece, from PIECES_JUDGED pieces on. */
 const PIECE_OCTETS_MIN = 32;
