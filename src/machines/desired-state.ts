@@ -37,18 +37,21 @@ const BOUNDS = {
   membersMax: 2.5 * MACHINES_MAX,
 } as const;
 
-const stateMessage = z.object(
-  {
-    schema: z.literal(SCHEMA, `${SCHEMA}; rack and region must have the same version`),
-    version: wholeNumber(Number.MAX_SAFE_INTEGER),
-    /** Read one by one: only the first fault counts. */
-    machines: boundedList(z.unknown(), MACHINES_MAX),
-    settings: z.unknown().optional(),
-    reserved: boundedList(reservedHost, RESERVED_HOSTS_MAX).optional(),
-  },
-  'an object',
+/** Read one by one: only the first fault counts. */
+const machineList = boundedList(z.unknown(), MACHINES_MAX);
+const stateMessage = z.lazy(() =>
+  z.object(
+    {
+      schema: z.literal(SCHEMA, `${SCHEMA}; rack and region must have the same version`),
+      version: wholeNumber(Number.MAX_SAFE_INTEGER),
+      machines: machineList,
+      settings: z.unknown().optional(),
+      reserved: boundedList(reservedHost, RESERVED_HOSTS_MAX).optional(),
+    },
+    'an object',
+  ),
 );
-const changesMessage = stateMessage.extend({ gone: boundedList(boundedText, MACHINES_MAX) });
+const changesMessage = z.lazy(() => stateMessage.unwrap().extend({ gone: boundedList(boundedText, MACHINES_MAX) }));
 
 /** Thrown by the readers below and caught by `parseDesiredState`. */
 class Mismatch extends Error {}
@@ -93,7 +96,7 @@ function changed(before: DesiredState, changes: DesiredState, gone: readonly str
   for (const systemId of gone) machines.delete(systemId);
   for (const machine of changes.machines) machines.set(machine.systemId, machine);
   const whole = [...machines.values()];
-  read(stateMessage.shape.machines, whole, 'machines');
+  read(machineList, whole, 'machines');
   return { ...changes, machines: whole };
 }
 

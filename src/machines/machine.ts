@@ -60,50 +60,53 @@ export const DEVICE_STATE = 'a device';
 const machineAddress = z.object({ mac: macNumber, address: ipv4Number }, OBJECT);
 export type MachineAddress = Frozen<z.output<typeof machineAddress>>;
 
-export const rackMachine = z.object(
-  {
-    /** The region's permanent name for it, six characters. */
-    systemId: boundedText,
-    hostname: boundedText,
-    domain: boundedText,
-    /** The life-cycle state's name as people read it: `New`, `Ready`, `Deployed`; `DEVICE_STATE` for a device. */
-    statusName: boundedText.transform((name) => cleanText(name)),
-    purpose: bootPurpose,
-    architecture: boundedText,
-    subarchitecture: boundedText,
-    /** The release it boots or installs; `undefined` for the rack's default environment. */
-    release: boundedText.optional(),
-    /** All its network interfaces, the boot interface first. */
-    macs: boundedList(macNumber, MACHINE_MACS_MAX),
-    /** SMBIOS UUID, lower case; undefined when unknown or known to be shared by several machines. */
-    uuid: z
-      .string(UUID)
-      .regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, UUID)
-      .optional(),
-    /** Addresses the region gave it (allocations). */
-    addresses: boundedList(machineAddress, MACHINE_ADDRESSES_MAX),
-    kernelParams: boundedText.optional(),
-    /** By name; `undefined`: it has none. */
-    tags: boundedList(boundedText, MACHINE_TAGS_MAX).optional(),
-    /** By name; `undefined`: the default one. */
-    pool: boundedText.optional(),
-    /** True if only its own report names it; the name then counts no more than one that a DHCP client gives itself. */
-    isSelfNamed: z.boolean('true or false').optional(),
-    /**
-     * An address in its home network: only on its wire has it its token and its name. `undefined` if that is unknown, no longer served, or
-     * another rack's.
-     */
-    home: ipv4Number.optional(),
-    /**
-     * The secret of its current boot, which needs no quoting on any kernel line; `undefined` if no work is under way. Never appears in a log,
-     * event, URL or page.
-     */
-    bootToken: z
-      .string(TOKEN)
-      .regex(/^[A-Za-z0-9_-]{22,64}$/, TOKEN)
-      .optional(),
-  },
-  OBJECT,
+/** Schemas of messages are made when the first one is read: the start of a rack reads none. */
+export const rackMachine = z.lazy(() =>
+  z.object(
+    {
+      /** The region's permanent name for it, six characters. */
+      systemId: boundedText,
+      hostname: boundedText,
+      domain: boundedText,
+      /** The life-cycle state's name as people read it: `New`, `Ready`, `Deployed`; `DEVICE_STATE` for a device. */
+      statusName: boundedText.transform((name) => cleanText(name)),
+      purpose: bootPurpose,
+      architecture: boundedText,
+      subarchitecture: boundedText,
+      /** The release it boots or installs; `undefined` for the rack's default environment. */
+      release: boundedText.optional(),
+      /** All its network interfaces, the boot interface first. */
+      macs: boundedList(macNumber, MACHINE_MACS_MAX),
+      /** SMBIOS UUID, lower case; undefined when unknown or known to be shared by several machines. */
+      uuid: z
+        .string(UUID)
+        .regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, UUID)
+        .optional(),
+      /** Addresses the region gave it (allocations). */
+      addresses: boundedList(machineAddress, MACHINE_ADDRESSES_MAX),
+      kernelParams: boundedText.optional(),
+      /** By name; `undefined`: it has none. */
+      tags: boundedList(boundedText, MACHINE_TAGS_MAX).optional(),
+      /** By name; `undefined`: the default one. */
+      pool: boundedText.optional(),
+      /** True if only its own report names it; the name then counts no more than one that a DHCP client gives itself. */
+      isSelfNamed: z.boolean('true or false').optional(),
+      /**
+       * An address in its home network: only on its wire has it its token and its name. `undefined` if that is unknown, no longer served, or
+       * another rack's.
+       */
+      home: ipv4Number.optional(),
+      /**
+       * The secret of its current boot, which needs no quoting on any kernel line; `undefined` if no work is under way. Never appears in a log,
+       * event, URL or page.
+       */
+      bootToken: z
+        .string(TOKEN)
+        .regex(/^[A-Za-z0-9_-]{22,64}$/, TOKEN)
+        .optional(),
+    },
+    OBJECT,
+  ),
 );
 export type RackMachine = Frozen<z.output<typeof rackMachine>>;
 
@@ -117,16 +120,18 @@ export interface Away {
 }
 
 /** An address that a user reserved for a host that need not be a machine, with the host or the name that it is for. */
-export const reservedHost = z.object(
-  {
-    address: ipv4Number,
-    /** The host that gets the address by DHCP; `undefined`: no host gets it. */
-    mac: macNumber.optional(),
-    /** The name of the address, and its domain; both are `undefined` if it has no name. */
-    hostname: boundedText.optional(),
-    domain: boundedText.optional(),
-  },
-  OBJECT,
+export const reservedHost = z.lazy(() =>
+  z.object(
+    {
+      address: ipv4Number,
+      /** The host that gets the address by DHCP; `undefined`: no host gets it. */
+      mac: macNumber.optional(),
+      /** The name of the address, and its domain; both are `undefined` if it has no name. */
+      hostname: boundedText.optional(),
+      domain: boundedText.optional(),
+    },
+    OBJECT,
+  ),
 );
 export type ReservedHost = Frozen<z.output<typeof reservedHost>>;
 
