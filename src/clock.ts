@@ -78,6 +78,33 @@ export async function within<T, L>(clock: Clock, ms: number, work: Promise<T>, l
   }
 }
 
+/** Settles after `ms` milliseconds. */
+export const pause = (clock: Clock, ms: number): Promise<void> =>
+  new Promise((resolve) => void clock.schedule(ms, resolve));
+
+/**
+ * Does `work` every `ms` milliseconds, until the timer is cancelled. A promise that it returns is waited for first.
+ * @param firstMs before the first time
+ */
+export function repeat(clock: Clock, ms: number, work: () => unknown, firstMs = ms): Timer {
+  let isOver = false;
+  const again = (): void => {
+    if (!isOver) timer = clock.schedule(ms, run);
+  };
+  const run = (): void => {
+    const done = work();
+    if (done instanceof Promise) void done.finally(again);
+    else again();
+  };
+  let timer = clock.schedule(firstMs, run);
+  return {
+    cancel() {
+      isOver = true;
+      timer.cancel();
+    },
+  };
+}
+
 /** Waits in real time, keeping the process alive: for the command line and the edges of the process. */
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

@@ -7,7 +7,7 @@
 import { statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { watch } from 'chokidar';
-import type { Clock, Timer } from '../clock.ts';
+import { type Clock, repeat, type Timer } from '../clock.ts';
 import { errorText } from '../errors.ts';
 import type { RackNote } from '../region/reports/notes.ts';
 
@@ -42,12 +42,9 @@ export function watchConfig(path: string, clock: Clock, { onChange, onProblem }:
     timer?.cancel();
     timer = clock.schedule(SETTLE_MS, reload);
   };
-  let pollTimer: Timer;
-  const poll = (): void => {
+  const pollTimer = repeat(clock, POLL_MS, () => {
     if (timer === undefined && identify(file) !== known) settle();
-    pollTimer = clock.schedule(POLL_MS, poll);
-  };
-  pollTimer = clock.schedule(POLL_MS, poll);
+  });
   const watcher = watch(dirname(file), {
     ignoreInitial: true,
     depth: 0,

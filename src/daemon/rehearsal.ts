@@ -11,7 +11,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { identifyBootClient } from '../boot/client.ts';
 import { planBoot } from '../boot/plan.ts';
-import { type Clock, seconds } from '../clock.ts';
+import { type Clock, pause, seconds } from '../clock.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
 import { storeLease } from '../dhcp/leases/lease-clock.ts';
@@ -94,7 +94,7 @@ export async function rehearseDhcp({ clock, config, asked, isLoading, isEnding }
     await nextTurn();
     while (asked() > before || isLoading()) {
       before = asked();
-      await new Promise<void>((resolve) => clock.schedule(QUIET_MS, resolve));
+      await pause(clock, QUIET_MS);
     }
   }
   return renewed;

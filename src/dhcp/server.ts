@@ -8,7 +8,7 @@
 // 3. Broadcasts and frames leave by the device of the client's network, from the rack's address there. Unicasts leave by the socket of
 //    the request: the client knows its address.
 
-import type { Instant, Timer } from '../clock.ts';
+import { type Instant, pause, type Timer } from '../clock.ts';
 import { Alarm } from '../deadline-queue.ts';
 import { errorText, RackError } from '../errors.ts';
 import type { Ipv4, MacAddress } from '../net/address.ts';
@@ -165,7 +165,7 @@ export class DhcpServer {
     const { clock } = this.#ports;
     const end = clock.now() + graceMs;
     while (this.#responder.waiting > 0 && clock.now() < end) {
-      await new Promise<void>((resolve) => clock.schedule(DRAIN_LOOK_MS, resolve));
+      await pause(clock, DRAIN_LOOK_MS);
     }
   }
 

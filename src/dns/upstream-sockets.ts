@@ -4,7 +4,7 @@
 // 1. All UPSTREAM_SOCKETS are open, or none.
 // 2. A replaced socket receives for EXCHANGE_MS, unless closed. `close` leaves no timer.
 
-import type { Clock, Timer } from '../clock.ts';
+import { type Clock, repeat, type Timer } from '../clock.ts';
 import { ANY, type Ipv4 } from '../net/address.ts';
 import type { BorrowedBytes } from '../net/borrowed-bytes.ts';
 import type { DatagramNetwork, DatagramSocket } from '../net/datagrams/datagram.ts';
@@ -53,7 +53,11 @@ export class UpstreamSockets {
       throw error;
     }
     this.#sockets = sockets;
-    this.#rotate(0);
+    let next = 0;
+    this.#rotation = repeat(this.#clock, ROTATE_MS, async () => {
+      await this.#replace(next);
+      next = (next + 1) % UPSTREAM_SOCKETS;
+    });
   }
 
   close(): void {
@@ -83,10 +87,6 @@ export class UpstreamSockets {
     });
   }
 
-  #rotate(index: number): void {
-    this.#rotation = this.#clock.schedule(ROTATE_MS, () => void this.#replace(index));
-  }
-
   async #replace(index: number): Promise<void> {
     const generation = this.#generation;
     try {
@@ -101,7 +101,6 @@ export class UpstreamSockets {
     } catch {
       // A later rotation tries again.
     }
-    if (generation === this.#generation) this.#rotate((index + 1) % UPSTREAM_SOCKETS);
   }
 
   /** Kept open for late answers. */

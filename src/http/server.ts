@@ -6,6 +6,7 @@
 
 import { createServer, request as openRequest, type RequestListener, type Server } from 'node:http';
 import { isIP, Socket } from 'node:net';
+import { repeat } from '../clock.ts';
 import { Counters } from '../counters.ts';
 import { osErrorCode, RackError } from '../errors.ts';
 import { type CertificatePair, readCertificatePair, renewCertificate, secureContextOf } from '../files/certificate.ts';
@@ -205,9 +206,8 @@ export class BootHttpServer {
       }
       // `closeIdleConnections` leaves those that have had no request.
       this.#connections.endResting();
-      checking = clock.schedule(CLOSE_CHECK_MS, check);
     };
-    let checking = clock.schedule(0, check);
+    const checking = repeat(clock, CLOSE_CHECK_MS, check, 0);
     await Promise.all(closing.map((server) => new Promise<void>((resolve) => this.#whenClosed(server, resolve))));
     checking.cancel();
   }

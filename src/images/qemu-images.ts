@@ -10,7 +10,7 @@
 // 4. Holes of the disk are neither read nor written. RESERVE_BYTES of the store's disk stay free.
 
 import { type FileHandle, open, rm } from 'node:fs/promises';
-import { systemClock, type Timer } from '../clock.ts';
+import { repeat, systemClock } from '../clock.ts';
 import { RackError } from '../errors.ts';
 import { isFields, parseJson } from '../fields.ts';
 import { checkRoom, ROOM_CHECK_BYTES } from './blob-writing.ts';
@@ -131,26 +131,19 @@ async function whileRoom(
   work: (stop: AbortSignal) => Promise<unknown>,
 ): Promise<void> {
   const full = new AbortController();
-  let isOver = false;
   let shortage: unknown;
-  let timer: Timer | undefined;
-  const check = (): void => {
-    checkRoom(part, 0).then(watch, (error: unknown) => {
+  const watch = repeat(systemClock, ROOM_CHECK_MS, () =>
+    checkRoom(part, 0).catch((error: unknown) => {
       shortage = error;
       full.abort();
-    });
-  };
-  const watch = (): void => {
-    if (!isOver) timer = systemClock.schedule(ROOM_CHECK_MS, check);
-  };
-  watch();
+    }),
+  );
   try {
     await work(AbortSignal.any([full.signal, ...(signal === undefined ? [] : [signal])]));
   } catch (error) {
     throw shortage ?? error;
   } finally {
-    isOver = true;
-    timer?.cancel();
+    watch.cancel();
   }
 }
 

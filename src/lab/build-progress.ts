@@ -3,7 +3,7 @@
 
 import { globSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { systemClock, type Timer } from '../clock.ts';
+import { repeat, systemClock, type Timer } from '../clock.ts';
 
 const REPORT_EVERY_MS = 3000;
 const MEGABYTE = 1_000_000;
@@ -41,7 +41,7 @@ export class BuildProgress {
     this.#beforeBytes = this.#arrived();
     const more = total === undefined ? '' : `, ${total} MB`;
     this.#say(`Step ${next + 1} of ${STEPS.length}: ${STEPS[next]?.[1]}${more}`);
-    if (this.#totalBytes > 0) this.#reportLater();
+    if (this.#totalBytes > 0) this.#report();
   }
 
   /** Ends the reports. */
@@ -50,14 +50,13 @@ export class BuildProgress {
     this.#timer = undefined;
   }
 
-  #reportLater(): void {
-    this.#timer = systemClock.schedule(REPORT_EVERY_MS, () => {
+  #report(): void {
+    this.#timer = repeat(systemClock, REPORT_EVERY_MS, () => {
       const bytes = Math.min(this.#totalBytes, this.#arrived() - this.#beforeBytes);
       if (bytes > 0)
         this.#say(
           `Step ${this.#step + 1} of ${STEPS.length}: ${megabytes(bytes)} of ${megabytes(this.#totalBytes)} MB`,
         );
-      this.#reportLater();
     });
   }
 

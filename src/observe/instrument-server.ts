@@ -6,7 +6,7 @@
 // 4. A port that cannot be opened affects nothing else: it is reported, and retried every LISTEN_RETRY_MS.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Clock, Timer } from '../clock.ts';
+import { type Clock, pause, type Timer } from '../clock.ts';
 import { errorText, osErrorCode } from '../errors.ts';
 import { formatIpv4, type Ipv4 } from '../net/address.ts';
 import { ConnectionShares } from '../net/shares/connection-shares.ts';
@@ -186,9 +186,7 @@ export class InstrumentServer {
     try {
       const { clock } = this.#deps;
       if (!this.#rates.allows(request.socket.remoteAddress ?? '', clock.now())) {
-        const { promise, resolve } = Promise.withResolvers<void>();
-        clock.schedule(LATE_MS, resolve);
-        await promise;
+        await pause(clock, LATE_MS);
         response.setHeader('Retry-After', '1');
         send(request, response, 429, 'text/plain; charset=utf-8', 'too many requests from this address\n');
         return;

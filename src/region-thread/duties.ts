@@ -12,7 +12,7 @@
 //    one under way waits before its next step (`areSure`).
 // 2. Wall time is the store's, so that the processes of several hosts agree on deadlines.
 
-import type { Clock, Timer } from '../clock.ts';
+import { type Clock, pause, type Timer } from '../clock.ts';
 import { reachesStore } from '../errors.ts';
 import type { DutyHolder, DutyStore } from '../region/records/duty-store.ts';
 
@@ -80,7 +80,7 @@ export class Duties {
     const { clock } = this.#parts;
     while (!signal.aborted && this.areHeld && !this.#isClosed) {
       if (clock.now() + STEP_MS_MAX < this.#heldUntil) return true;
-      await new Promise<void>((resolve) => void clock.schedule(SURE_EVERY_MS, resolve));
+      await pause(clock, SURE_EVERY_MS);
     }
     return false;
   }

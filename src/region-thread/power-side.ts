@@ -11,7 +11,7 @@
 // 4. For `settleMs` after `begin`, a machine with an unfinished command of the last process gets no other command.
 // 5. A machine is started once its racks know its state, or HOLD_MS_MAX later (`power-hold.ts`).
 
-import { type Clock, type Timer, within } from '../clock.ts';
+import { type Clock, repeat, type Timer, within } from '../clock.ts';
 import { reachesStore } from '../errors.ts';
 import type { PowerDetail } from '../power/detail.ts';
 import type { PowerDriver } from '../power/driver.ts';
@@ -253,7 +253,7 @@ export class PowerSide implements PowerControl {
     this.#isBegun = true;
     this.#key.keep();
     await this.#inOrder(() => this.#lookAtAll(0, term));
-    if (this.#isOf(term)) this.#sweepLater();
+    if (this.#isOf(term)) this.#sweep = repeat(clock, RETRY_MS, () => void this.#sweepNow());
   }
 
   /** Ends all work: another process has the duties now. Running commands may end within CLOSE_GRACE_MS, then they are stopped. */
@@ -333,13 +333,6 @@ export class PowerSide implements PowerControl {
     // The caller handles a fault; the looks after it continue.
     this.#looks = looked.catch(() => undefined);
     return looked;
-  }
-
-  #sweepLater(): void {
-    this.#sweep = this.#parts.clock.schedule(RETRY_MS, () => {
-      this.#sweepLater();
-      void this.#sweepNow();
-    });
   }
 
   async #sweepNow(): Promise<void> {

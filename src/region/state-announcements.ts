@@ -4,7 +4,7 @@
 // 2. Changes by another process (the command line, or another of the region) are noticed when that process announces
 //    them, at the latest after FOREIGN_CHANGE_MS.
 
-import type { Clock } from '../clock.ts';
+import { type Clock, repeat } from '../clock.ts';
 import { reachesStore } from '../errors.ts';
 import type { DesiredState } from '../machines/machine.ts';
 
@@ -49,10 +49,15 @@ export class StateAnnouncements {
     this.#pollMs = options.isShared ? SHARED_CHANGE_MS : FOREIGN_CHANGE_MS;
   }
 
-  /** Begins to poll. @param version the version that was read at the start, which is not announced */
+  /** Begins to poll for changes by other processes. @param version the version that was read at the start, which is not announced */
   begin(version: number): void {
     this.#announced = version;
-    this.#watchOthers();
+    this.#watch = repeat(this.#options.clock, this.#pollMs, () =>
+      this.#unlessUnavailable(async () => {
+        await this.#lookAtOthers();
+        await this.#options.poll();
+      }),
+    );
   }
 
   /** The version that was announced last. */
@@ -105,18 +110,6 @@ export class StateAnnouncements {
     this.#rewinds = rewinds;
     this.#options.onState(state);
     for (const listener of this.#listeners) listener(state.version);
-  }
-
-  /** Polls for changes by other processes and announces them. */
-  #watchOthers(): void {
-    this.#watch = this.#options.clock.schedule(this.#pollMs, () => {
-      void this.#unlessUnavailable(async () => {
-        await this.#lookAtOthers();
-        await this.#options.poll();
-      }).finally(() => {
-        if (!this.#isClosed) this.#watchOthers();
-      });
-    });
   }
 
   /** Runs what is tried again later anyway: an unavailable store is not a failure of it. */

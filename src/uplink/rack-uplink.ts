@@ -5,7 +5,7 @@
 //   starting ──listening──▶ up ──exit──▶ waiting ──back-off──▶ starting
 //   (start)                 (#receive)   (#ended)              (start)
 
-import { type Clock, type Instant, later, type Timer } from '../clock.ts';
+import { type Clock, type Instant, later, pause, type Timer } from '../clock.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
 import { errorText, type RackErrorCode, unreachable } from '../errors.ts';
 import type { Publish, RackEvent } from '../event.ts';
@@ -289,7 +289,7 @@ export class RackUplink {
     this.#collect();
     this.#send();
     while (this.#worker !== undefined && this.#outbox.length > 0 && clock.now() < end) {
-      await new Promise<void>((resolve) => clock.schedule(HAND_OVER_CHECK_MS, resolve));
+      await pause(clock, HAND_OVER_CHECK_MS);
     }
   }
 

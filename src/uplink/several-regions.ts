@@ -10,7 +10,7 @@
 // 6. A ping does not end the fault of an address that said "not now": only a served request does.
 // 7. The other addresses are pinged less often, so that a wrong one is known before it is needed.
 
-import type { Clock, Timer } from '../clock.ts';
+import { type Clock, repeat, type Timer } from '../clock.ts';
 import { answersWithin } from '../net/answers-within.ts';
 import { noteText, type RackNote } from '../region/reports/notes.ts';
 import { textOf } from './link-answers.ts';
@@ -66,8 +66,7 @@ export class SeveralRegions implements LinkTransport {
   #first = 0;
   #others = 0;
   #answeredUrl: string;
-  #nextPing: Timer | undefined;
-  #nextOtherPing: Timer | undefined;
+  #pings: readonly Timer[] = [];
   /** Ends the pings under way. */
   readonly #closing = new AbortController();
   #isClosed = false;
@@ -78,8 +77,11 @@ export class SeveralRegions implements LinkTransport {
     this.#clock = options.clock;
     this.#answeredUrl = this.url;
     if (this.#regions.length === 1) return;
-    this.#pingLater();
-    this.#pingOtherLater();
+    this.#pings = [
+      repeat(this.#clock, PING_EVERY_MS, () => this.#leaveIfHanging()),
+      // A hanging address takes the whole time of its ping, for which the address in use must not wait.
+      repeat(this.#clock, OTHER_PING_EVERY_MS, () => this.#pingOther()),
+    ];
   }
 
   get url(): string {
@@ -137,8 +139,7 @@ export class SeveralRegions implements LinkTransport {
   close(): void {
     this.#isClosed = true;
     this.#closing.abort();
-    this.#nextPing?.cancel();
-    this.#nextOtherPing?.cancel();
+    for (const ping of this.#pings) ping.cancel();
     for (const region of this.#regions) region.close();
   }
 
@@ -146,12 +147,6 @@ export class SeveralRegions implements LinkTransport {
     const region = this.#regions[this.#first];
     if (region === undefined) throw new Error('a link has no region');
     return region;
-  }
-
-  #pingLater(): void {
-    this.#nextPing = this.#clock.schedule(PING_EVERY_MS, () => {
-      void this.#leaveIfHanging().finally(() => this.#isClosed || this.#pingLater());
-    });
   }
 
   /**
@@ -172,14 +167,11 @@ export class SeveralRegions implements LinkTransport {
     }
   }
 
-  /** A hanging address takes the whole time of its ping, for which the address in use must not wait. */
-  #pingOtherLater(): void {
-    this.#nextOtherPing = this.#clock.schedule(OTHER_PING_EVERY_MS, () => {
-      const others = this.#regions.filter((region) => region !== this.#current);
-      const next = others[this.#others % others.length] ?? this.#current;
-      this.#others += 1;
-      void this.#answers(next).finally(() => this.#isClosed || this.#pingOtherLater());
-    });
+  #pingOther(): Promise<boolean> {
+    const others = this.#regions.filter((region) => region !== this.#current);
+    const next = others[this.#others % others.length] ?? this.#current;
+    this.#others += 1;
+    return this.#answers(next);
   }
 
   async #answers(region: RegionAddress): Promise<boolean> {

@@ -3,7 +3,7 @@
 //
 // 1. Slewing moves wall and monotonic time alike; only a difference of at least STEP_MS_MIN is a step.
 
-import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
+import { type Clock, type Instant, later, repeat } from '../../clock.ts';
 import type { HostMoment } from '../../dhcp/leases/lease-clock.ts';
 import type { Publish } from '../../event.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
@@ -27,9 +27,7 @@ export function watchClock({ clock, publish, moment, dhcp }: ClockWatchParts): {
   const restamp = (): boolean => dhcp.restamp(bootedAt);
   let known = difference();
   let isStampDue = !restamp();
-  let timer: Timer | undefined;
-  const look = (): void => {
-    timer = clock.schedule(LOOK_MS, look);
+  const timer = repeat(clock, LOOK_MS, () => {
     const present = difference();
     if (Math.abs(present - known) >= STEP_MS_MIN) {
       const event: DaemonEvent = { kind: 'clock.stepped', at: clock.now(), byMs: Math.round(present - known) };
@@ -38,7 +36,6 @@ export function watchClock({ clock, publish, moment, dhcp }: ClockWatchParts): {
       publish(event);
     }
     if (isStampDue) isStampDue = !restamp();
-  };
-  timer = clock.schedule(LOOK_MS, look);
-  return { close: () => timer?.cancel() };
+  });
+  return { close: () => timer.cancel() };
 }

@@ -6,7 +6,7 @@
 // 1. Steps that can fail precede steps that cannot be undone; after a failure everything is as before.
 // 2. The region's listener for machines' requests is open before the rack uses it, and stays open until the rack no longer does.
 
-import type { Clock } from '../../clock.ts';
+import { type Clock, pause } from '../../clock.ts';
 import type { RunningLease } from '../../config/difference.ts';
 import { configRemarks } from '../../config/notes.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
@@ -100,7 +100,7 @@ async function openDoor(parts: RunningParts, next: RackConfig, before: RackConfi
   const name = `${door.host}:${door.port}`;
   for (let waited = 0; waited < DOOR_MS_MAX; waited += DOOR_LOOK_MS) {
     if (uplink.status().addresses.includes(name)) return;
-    await new Promise<void>((resolve) => parts.clock.schedule(DOOR_LOOK_MS, resolve));
+    await pause(parts.clock, DOOR_LOOK_MS);
   }
   uplink.configure(parts.regionConfig(before));
   throw new RackError(

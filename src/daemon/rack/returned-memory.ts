@@ -5,7 +5,7 @@
 // 2. Trimming costs 7 to 70 ms in libuv's pool, so it needs a reason: released slices, or growth since the last time, as by a thread for images
 //    that has ended, whose part of the heap the C library keeps.
 
-import type { Clock, Timer } from '../../clock.ts';
+import { type Clock, repeat, type Timer } from '../../clock.ts';
 import { returnFreedMemory } from '../../net/linux/libc.ts';
 import type { LiveTree } from './live-tree.ts';
 
@@ -21,7 +21,6 @@ export function returnMemory(tree: Pick<LiveTree, 'counters' | 'releaseSlices'>,
   /** Resident memory at the first look after the last trim; 0: there was no look since. */
   let trimmedBytes = 0;
   const look = (): void => {
-    timer = clock.schedule(LOOK_MS, look);
     const { slicesRead, sliceHits } = tree.counters();
     const isQuiet = slicesRead + sliceHits === usesBefore;
     usesBefore = slicesRead + sliceHits;
@@ -34,7 +33,7 @@ export function returnMemory(tree: Pick<LiveTree, 'counters' | 'releaseSlices'>,
     returnFreedMemory();
   };
   timer = clock.schedule(FIRST_LOOK_MS, () => {
-    timer = clock.schedule(LOOK_MS, look);
+    timer = repeat(clock, LOOK_MS, look);
     returnFreedMemory();
   });
   return { close: () => timer.cancel() };

@@ -8,7 +8,7 @@
 // 2. Every RELOADING is followed by a READY, whether or not the reload succeeded.
 // 3. Only a running loop asks for more time, for at most START_MS_MAX and STOP_MS_MAX in all.
 
-import { type Clock, type Instant, monotonicMicroseconds, type Timer } from '../../clock.ts';
+import { type Clock, type Instant, monotonicMicroseconds, repeat, type Timer } from '../../clock.ts';
 import type { Publish } from '../../event.ts';
 import { type NotifySocket, type NotifyTerms, openNotifySocket } from '../../net/linux/notify-socket.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
@@ -48,7 +48,7 @@ export class ServiceNotices {
   #progress = 'starting';
   #sentLine = '';
   #isStarved = false;
-  readonly #timers: { current: Timer | undefined }[] = [];
+  readonly #timers: Timer[] = [];
 
   constructor(parts: ServiceNoticesParts) {
     this.#parts = parts;
@@ -57,9 +57,9 @@ export class ServiceNotices {
     this.#stoppingAt = clock.now();
     if (terms === undefined) return;
     this.#socket = parts.socket ?? openNotifySocket(terms.socket, parts.onTrouble);
-    this.#every(STATUS_MS, () => this.#check());
+    this.#timers.push(repeat(clock, STATUS_MS, () => this.#check()));
     const { watchdogMs } = terms;
-    if (watchdogMs !== undefined) this.#every(watchdogMs / 2, () => this.#feed(watchdogMs));
+    if (watchdogMs !== undefined) this.#timers.push(repeat(clock, watchdogMs / 2, () => this.#feed(watchdogMs)));
     this.#check();
   }
 
@@ -99,7 +99,7 @@ export class ServiceNotices {
 
   close(): void {
     this.#state = 'silent';
-    for (const { current } of this.#timers) current?.cancel();
+    for (const timer of this.#timers) timer.cancel();
     this.#socket?.close();
   }
 
@@ -108,18 +108,6 @@ export class ServiceNotices {
     const line = this.#parts.statusLine();
     this.#readyOwed = !this.#send({ READY: '1', STATUS: line });
     if (!this.#readyOwed) this.#sentLine = line;
-  }
-
-  #every(delayMs: number, action: () => void): void {
-    const timer: { current: Timer | undefined } = { current: undefined };
-    const again = (): void => {
-      timer.current = this.#parts.clock.schedule(delayMs, () => {
-        again();
-        action();
-      });
-    };
-    again();
-    this.#timers.push(timer);
   }
 
   /** Sends a changed status line, and asks for more time during a long start or stop. */

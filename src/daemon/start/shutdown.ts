@@ -6,7 +6,7 @@
 // 2. Safety does not depend on this: every acknowledged lease is already on disk.
 
 import type { Logger } from 'pino';
-import type { Clock, Instant, Timer } from '../../clock.ts';
+import { type Clock, type Instant, repeat } from '../../clock.ts';
 import { counted } from '../../counted.ts';
 import { errorText } from '../../errors.ts';
 import type { Publish } from '../../event.ts';
@@ -39,19 +39,18 @@ export async function finishWork(
     parts.publish(event);
   }
   let unfinished = first.transfers;
-  let looking: Timer | undefined;
   const tell = (): void => {
     const { replies, transfers } = left();
     unfinished = transfers;
     notices.stopping(
       `stopping: finishing ${counted(replies, 'reply', 'replies')} and ${counted(transfers, 'transfer')}`,
     );
-    looking = clock.schedule(PROGRESS_MS, tell);
   };
   tell();
+  const telling = repeat(clock, PROGRESS_MS, tell);
   const startedAt = clock.now();
   await rack.drain(STOP_GRACE_MS);
-  looking?.cancel();
+  telling.cancel();
   notices.stopping('stopping: delivering events and closing databases');
   // The transfers that were unfinished when the time was up have been cut.
   return clock.now() - startedAt >= STOP_GRACE_MS ? unfinished : 0;

@@ -6,7 +6,7 @@
 // 2. A reader that takes nothing for STALLED_MS_MAX is disconnected.
 // 3. A comment every COMMENT_MS shows each side that the other is alive.
 
-import type { Clock, Timer } from '../../clock.ts';
+import { type Clock, repeat, type Timer } from '../../clock.ts';
 
 export const COMMENT_MS = 15_000;
 const STALLED_MS_MAX = 60_000;
@@ -40,8 +40,7 @@ export class EventAnswer {
   readonly #response: StreamResponse;
   readonly #clock: Clock;
   readonly #onReady: () => void;
-  readonly #onComment: (() => void) | undefined;
-  #comment: Timer | undefined;
+  readonly #comment: Timer;
   #stalled: Timer | undefined;
   #isOpen = true;
 
@@ -63,7 +62,6 @@ export class EventAnswer {
     this.#response = response;
     this.#clock = options.clock;
     this.#onReady = options.onReady;
-    this.#onComment = options.onComment;
     response.writeHead(200, {
       'Content-Type': 'text/event-stream; charset=utf-8',
       'Cache-Control': 'no-store',
@@ -75,12 +73,15 @@ export class EventAnswer {
     response.on('error', () => {});
     response.once('close', () => {
       this.#isOpen = false;
-      this.#comment?.cancel();
+      this.#comment.cancel();
       this.#stalled?.cancel();
       options.onEnd();
     });
     this.#write(': here\n\n');
-    this.#commentLater();
+    this.#comment = repeat(options.clock, COMMENT_MS, () => {
+      if (this.isReady) this.#write(': here\n\n');
+      options.onComment?.();
+    });
   }
 
   get isReady(): boolean {
@@ -104,13 +105,5 @@ export class EventAnswer {
     this.#stalled?.cancel();
     this.#stalled = undefined;
     if (this.#isOpen) this.#onReady();
-  }
-
-  #commentLater() {
-    this.#comment = this.#clock.schedule(COMMENT_MS, () => {
-      if (this.isReady) this.#write(': here\n\n');
-      this.#commentLater();
-      this.#onComment?.();
-    });
   }
 }

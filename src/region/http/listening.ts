@@ -11,7 +11,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import { newUuid, type Timer } from '../../clock.ts';
+import { newUuid, repeat, type Timer } from '../../clock.ts';
 import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import {
   type CertificateFiles,
@@ -325,11 +325,7 @@ export class ListeningApi implements RegionApi {
     const { connections } = this.#context.doors;
     const { clock } = this.#context.region;
     await acceptQueued(app.server);
-    const endIdle = () => {
-      connections.endResting(app.server);
-      look = clock.schedule(CLOSE_LOOK_MS, endIdle);
-    };
-    let look = clock.schedule(0, endIdle);
+    const look = repeat(clock, CLOSE_LOOK_MS, () => connections.endResting(app.server), 0);
     const cut = clock.schedule(CLOSE_MS, () => app.server.closeAllConnections());
     await app.close();
     look.cancel();

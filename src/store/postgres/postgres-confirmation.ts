@@ -13,7 +13,7 @@
 // 3. While unconfirmed, a transaction fails at its first change, before it waits for such a lock.
 // 4. Only an answer of the database ends the unconfirmed state.
 
-import { type Instant, systemClock, type Timer } from '../../clock.ts';
+import { type Instant, repeat, systemClock, type Timer } from '../../clock.ts';
 import type { RefusedChange, StoreConfirmation } from '../../region/records/store-state.ts';
 import { type Outage, StoreOutage } from '../../region/reports/notes.ts';
 import { Unconfirmed } from './postgres-faults.ts';
@@ -87,18 +87,14 @@ export class PostgresConfirmation implements StoreConfirmation {
   /** @throws Unconfirmed if the COMMIT waits for a missing standby */
   async of<T>(commit: Promise<T>): Promise<T> {
     const given = Promise.withResolvers<never>();
-    let isOver = false;
-    let timer: Timer | undefined;
     const look = async (): Promise<void> => {
       if (await this.isMissing()) given.reject(this.unknown());
-      else if (!isOver) timer = systemClock.schedule(ASK_MS, () => void look());
     };
-    timer = systemClock.schedule(CONFIRMED_MS_MAX, () => void look());
+    const looks = repeat(systemClock, ASK_MS, look, CONFIRMED_MS_MAX);
     try {
       return await Promise.race([commit, given.promise]);
     } finally {
-      isOver = true;
-      timer.cancel();
+      looks.cancel();
     }
   }
 
