@@ -89,6 +89,8 @@ export function openHttp({
   asking.on('close', () => {
     late?.cancel();
     for (const signal of signals) signal.removeEventListener('abort', abort);
+    // Without an answer or an error: node:http leaves a connection that is switched to another protocol (101).
+    reject(new HttpFailure('cut'));
   });
   asking.on('timeout', () => end(new HttpFailure('silent', silenceMs / 1000)));
   let interim = 0;

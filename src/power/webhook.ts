@@ -17,6 +17,11 @@ const REQUEST_MS_MAX = 20_000;
 const REDIRECTS_MAX = 3;
 /** The searched beginning of an answer, in characters. The server can fill it; a state after it is not found. */
 const SEARCHED_CHARACTERS_MAX = 4096;
+/**
+ * Instructions of an expression. More than these only repeat a group: each takes time with each character of the answer, in the region's
+ * thread. At the bound, a search takes some 0.15 s.
+ */
+const INSTRUCTIONS_MAX = 600;
 /** Characters of an answer that are shown, for administrators. */
 const SHOWN_CHARACTERS_MAX = 160;
 
@@ -31,8 +36,7 @@ const compile = (text: string) => {
 };
 const isExpression = (text: string): boolean => {
   try {
-    compile(text);
-    return true;
+    return compile(text).programSize() <= INSTRUCTIONS_MAX;
   } catch {
     return false;
   }

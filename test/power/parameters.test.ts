@@ -217,6 +217,7 @@ const REFUSED: readonly (readonly [name: string, driver: string, values: PowerVa
   ],
   ['a password with a newline', 'virsh', { ...VIRSH, power_pass: 'hunter2\nx' }, /^power_pass: /],
   ['another scheme', 'webhook', { ...WEBHOOK, power_on_uri: 'file:///etc/passwd' }, /^power_on_uri: is invalid/],
+  ['a long repetition', 'webhook', { ...WEBHOOK, power_on_regex: '(.*){1000}' }, /^power_on_regex: is invalid/],
   ['a user in a URL', 'webhook', { ...WEBHOOK, power_on_uri: 'http://u:hunter2@h/' }, /^power_on_uri: is invalid/],
   ['a broken expression', 'webhook', { ...WEBHOOK, power_on_regex: '(' }, /^power_on_regex: is invalid/],
   ['an expression that is too long', 'webhook', { ...WEBHOOK, power_on_regex: 'a'.repeat(513) }, /^power_on_regex/],

@@ -67,8 +67,8 @@ const hostInterface = z
   .transform((text) => cleanText(text));
 
 const hostAddress = z.string().refine((text) => {
-  const [address = '', prefix = ''] = text.split('/');
-  return parseIpv4(address) !== undefined && /^\d{1,2}$/.test(prefix) && Number(prefix) <= 32;
+  const [address = '', prefix = '', ...rest] = text.split('/');
+  return rest.length === 0 && parseIpv4(address) !== undefined && /^\d{1,2}$/.test(prefix) && Number(prefix) <= 32;
 }, RACK_ADDRESS);
 
 const hardwareAddress = z.string().refine((text) => parseMac(text) !== undefined, 'is not a MAC address');

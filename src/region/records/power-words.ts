@@ -70,7 +70,8 @@ const VIRSH: DriverWords<VirshParameter> = {
 };
 
 const WEB_URL = 'an http or https URL without a user name';
-const EXPRESSION = 'a regular expression of at most 512 characters';
+const EXPRESSION =
+  'a regular expression of RE2, without look-around, back references and long repetitions, of at most 512 characters';
 const ASCII = 'printable ASCII characters';
 
 const WEBHOOK: DriverWords<WebhookParameter> = {
