@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { nothing } from '../../../src/html.ts';
 import { mac } from '../../../src/net/address.ts';
+import { POWER_DRIVERS } from '../../../src/power/drivers.ts';
 import { controlOf } from '../../../src/region/api/call/operation.ts';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
 import { LANGUAGES, wordsFor } from '../../../src/region/page/languages.ts';
@@ -19,6 +20,9 @@ import { completed, withWords, words } from '../../../src/region/page/words.ts';
 import { JAPANESE as JAPANESE_WORDS } from '../../../src/region/page/words-ja.ts';
 import { TRADITIONAL_CHINESE } from '../../../src/region/page/words-zh-hant.ts';
 import { DOUBTS, eventSentence, WRITERS } from '../../../src/region/records/events.ts';
+import { STATUSES } from '../../../src/region/records/lifecycle.ts';
+import { EVENT_TYPES } from '../../../src/region/records/machine-event.ts';
+import { driverLabel, parameterWords } from '../../../src/region/records/power-words.ts';
 import { withRegion } from '../place.ts';
 import { viewOf } from './view.ts';
 
@@ -157,7 +161,41 @@ test('pages rendered at once are each in their own language, and the page names 
 
 const ROOT = join(import.meta.dirname, '../../..');
 
-const BY_ENGLISH = /^(?:fields|forms\.hints|values\.(?:states|eventTypes)|power\.(?:driverLabels|parameters))\./;
+/** Their sentences are the words of a rack, of a person or of a machine. */
+const OF_OTHERS: ReadonlySet<string> = new Set(['rack', 'said']);
+
+/** The texts that operations declare for their controls, of which each language has its own. */
+const CONTROLS = OPERATIONS.flatMap(({ parameters }) => Object.values(parameters)).map((type) => {
+  const { label = '', hint = '', choices = {}, group = { label: '', hint: '' } } = controlOf(type);
+  // A choice without words of its own is a term.
+  const texts = Object.entries(choices).flatMap(([value, text]) => (value === text ? [] : [text]));
+  return { labels: [label, group.label, ...texts], hints: [hint, group.hint] };
+});
+
+const byText = (texts: readonly string[]) =>
+  Object.fromEntries(texts.flatMap((text) => (text === '' ? [] : [[text, text]])));
+
+/** The English words that other tables have, where a language has its entry. */
+const OF_TABLES = {
+  happenings: Object.fromEntries(Object.entries(WRITERS).filter(([code]) => !OF_OTHERS.has(code))),
+  doubts: DOUBTS,
+  fields: byText(CONTROLS.flatMap(({ labels }) => labels)),
+  forms: { hints: byText(CONTROLS.flatMap(({ hints }) => hints)) },
+  values: {
+    states: Object.fromEntries(STATUSES.map(({ status, name }) => [status, name])),
+    eventTypes: Object.fromEntries(Object.entries(EVENT_TYPES).map(([type, { title }]) => [type, title])),
+  },
+  power: {
+    driverLabels: Object.fromEntries(POWER_DRIVERS.map(({ name }) => [name, driverLabel(name)])),
+    parameters: Object.fromEntries(
+      POWER_DRIVERS.flatMap(({ name, parameters }) =>
+        parameters.map((parameter) => [`${name} ${parameter.name}`, parameterWords(name, parameter.name)]),
+      ),
+    ),
+  },
+};
+
+const BY_ENGLISH = /^(?:fields|forms\.hints)\./;
 
 const at = (words: unknown, path: readonly string[]): unknown =>
   path.reduce((found: unknown, name) => Reflect.get(Object(found), name), words);
@@ -196,7 +234,7 @@ for (const file of ['ja', 'zh-Hant'])
     const directory = join(ROOT, 'src/region/page/lang');
     const faults = textsIn(JSON.parse(readFileSync(join(directory, `${file}.json`), 'utf8'))).flatMap(
       ([path, text]) => {
-        const english = at(LANGUAGES[0].words, path);
+        const english = at(LANGUAGES[0].words, path) ?? at(OF_TABLES, path);
         if (path[0] === 'happenings') return namesIn(text).every((name) => takes(path[1] ?? '', name)) ? [] : [text];
         // Labels and hints by what they translate: the name of a parameter, its description.
         if (english === undefined && BY_ENGLISH.test(path.join('.'))) return [];
@@ -242,13 +280,14 @@ for (const [file, computed] of [
 ] as const)
   test(`every word of the pages has an entry (${file})`, () => {
     const texts = JSON.parse(readFileSync(join(ROOT, `src/region/page/lang/${file}.json`), 'utf8'));
-    const missing = wordsIn(LANGUAGES[0].words).filter(
-      ([path, word]) =>
-        !WITHOUT_ENTRY.test(path.join('.')) &&
-        at(texts, path) === undefined &&
-        at(computed, path) === undefined &&
-        isWritten(word),
-    );
+    const hasNone = ([path]: readonly [readonly string[], unknown]) =>
+      at(texts, path) === undefined && at(computed, path) === undefined;
+    const missing = [
+      ...wordsIn(LANGUAGES[0].words)
+        .filter(hasNone)
+        .filter(([path, word]) => !WITHOUT_ENTRY.test(path.join('.')) && isWritten(word)),
+      ...wordsIn(OF_TABLES).filter(hasNone),
+    ];
     assert.deepEqual(
       missing.map(([path]) => path.join('.')),
       [],
@@ -274,33 +313,7 @@ test('every label, hint and button of the forms is translated (fixtures/golden/f
   assert.deepEqual([...new Set(english)], []);
 });
 
-/** Their sentences are the words of a rack, of a person or of a machine. */
-const OF_OTHERS: ReadonlySet<string> = new Set(['rack', 'said']);
-
-for (const { name, words: own } of LANGUAGES.slice(1)) {
-  test(`every event, remark and open doubt of the region has a sentence (${name})`, () => {
-    const codes = Object.keys(WRITERS).filter((code) => !OF_OTHERS.has(code));
-    assert.deepEqual(
-      [
-        codes.filter((code) => !Object.hasOwn(own.happenings, code)),
-        Object.keys(DOUBTS).filter((code) => !Object.hasOwn(own.doubts, code)),
-      ],
-      [[], []],
-    );
-  });
-
-  test(`every text that an operation declares for its controls is translated (${name})`, () => {
-    const { fields, forms } = own;
-    const missing = OPERATIONS.flatMap(({ parameters }) => Object.values(parameters)).flatMap((type) => {
-      const { label = '', hint = '', choices = {}, group = { label: '', hint: '' } } = controlOf(type);
-      // A choice without words of its own is a term.
-      const texts = Object.entries(choices).flatMap(([value, text]) => (value === text ? [] : [text]));
-      const labels = [label, group.label, ...texts].filter((text) => text !== '' && fields[text] === undefined);
-      return [...labels, ...[hint, group.hint].filter((text) => text !== '' && forms.hints[text] === undefined)];
-    });
-    assert.deepEqual([...new Set(missing)], []);
-  });
-
+for (const { name, words: own } of LANGUAGES.slice(1))
   test(`the forms of layouts have no English label or hint (${name})`, () =>
     withRegion(({ region }) => {
       const textsOf = () =>
@@ -315,4 +328,3 @@ for (const { name, words: own } of LANGUAGES.slice(1)) {
         [],
       );
     }));
-}
