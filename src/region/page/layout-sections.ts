@@ -7,7 +7,7 @@ import { type Html, html, nothing } from '../../html.ts';
 import { formatIpv4, formatMac } from '../../net/address.ts';
 import { formatSize } from '../../quantity.ts';
 import { blockDevicesJson, bootDiskIndex, storageFields } from '../api/json/disk-json.ts';
-import { refuseState } from '../api/layout/layout-calls.ts';
+import { CHANGEABLE, refuseState } from '../api/layout/layout-calls.ts';
 import { interfacesOf, type NetInterface, type NetLink } from '../layout/interfaces.ts';
 import type { Machine } from '../records/machine.ts';
 import { objectsOf, sizeText, type TaskName, taskLink } from './layout-forms.ts';
@@ -21,7 +21,13 @@ import { words } from './words.ts';
 
 /** Why the layout cannot be changed now; undefined if it can; empty for a person who may not change it. */
 function barrier({ viewer }: View, machine: Machine, part: 'network' | 'disks'): string | undefined {
-  return viewer.isAdmin ? refuseState(machine, part)?.refusal.text : '';
+  if (!viewer.isAdmin) return '';
+  if (refuseState(machine, part) === undefined) return undefined;
+  const { hostname, systemId, status, isLocked } = machine;
+  const { state } = words.values;
+  return isLocked === true
+    ? words.layout.locked(hostname, systemId)
+    : words.layout.inUse(hostname, state(status), CHANGEABLE.map(state));
 }
 
 const note = (text: string | undefined) =>

@@ -62,7 +62,7 @@ async function renderSection(view: View): Promise<Html | undefined> {
   );
   const file = view.viewer.isAdmin
     ? html`
-        <nav class="tabs" aria-label="${words.preseed.purposes}">${links}</nav><p>${codeIn(PURPOSES[purpose].meaning)}</p>
+        <nav class="tabs" aria-label="${words.preseed.purposes}">${links}</nav><p>${codeIn(words.preseed.meaning(purpose))}</p>
         ${await renderFile(view, machine, purpose)}`
     : html`<div class="sheet note">${words.preseed.onlyAdministrators}</div>`;
   return sectionOf(view, machine, {

@@ -193,6 +193,8 @@ export const JAPANESE: Translation = {
     told: (purpose, state) => (state === undefined ? `指示: ${purpose}` : `指示: ${purpose} (状態: ${state})`),
   },
   layout: {
+    inUse: (machine, state, states) =>
+      `${machine}は「${state}」です。ネットワークとディスクを変更できる状態: ${states.join('、')}。`,
     heading: (task, object, machine) => (object === '' ? `${machine}: ${task}` : `${machine}の${object}: ${task}`),
     storage: {
       raid: (members, spares) => `RAID 1: ${members}${spares === '' ? '' : ` (予備: ${spares})`}`,

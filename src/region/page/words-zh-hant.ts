@@ -122,6 +122,8 @@ export const TRADITIONAL_CHINESE: Translation = {
     told: (purpose, state) => (state === undefined ? `指示：${purpose}` : `指示：${purpose}，因為狀態是 ${state}`),
   },
   layout: {
+    inUse: (machine, state, states) =>
+      `${machine} 目前是「${state}」，處於下列狀態時才能變更網路與磁碟：${states.join('、')}。`,
     heading: (task, object, machine) => (object === '' ? `${machine}：${task}` : `${machine}：${task} ${object}`),
     storage: {
       raid: (members, spares) => `RAID 1：${members}${spares === '' ? '' : `，備援 ${spares}`}`,

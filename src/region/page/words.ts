@@ -7,6 +7,9 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { asSentence, counted, noneFitsText } from '../../counted.ts';
 import { type Html, html } from '../../html.ts';
 import { formatAge, formatDuration, formatSize } from '../../quantity.ts';
+import { layoutInUseText } from '../api/layout/layout-calls.ts';
+import { lockedText } from '../life/commands.ts';
+import { PURPOSES, type Purpose } from '../preseed/request.ts';
 import type { FilesInForce } from '../records/boot-store.ts';
 import type { DoubtWords, HappeningWords } from '../records/events.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
@@ -1492,6 +1495,8 @@ const LAYOUT = {
   heading: (task: string, object: string, machine: string) =>
     object === '' ? `${task} on ${machine}` : `${task} ${object} on ${machine}`,
   changed: text('The layout of {machine} is changed: its next deployment uses it.'),
+  locked: lockedText,
+  inUse: layoutInUseText,
   disconnected: 'disconnected',
   asCommissioned: 'as commissioned',
   chosen: 'as a person laid it out',
@@ -1524,6 +1529,8 @@ const LAYOUT = {
 
 const PRESEED = {
   purposes: 'Files',
+  meanings: NO_WORDS,
+  meaning: (purpose: Purpose): string => words.preseed.meanings[purpose] ?? PURPOSES[purpose].meaning,
   label: text('The file for {purpose}'),
   from: text("Rendered from {templates}. Capitals stand for the machine's key and for the address of its rack."),
   noSystem: 'No system is chosen yet: this is the file for Debian.',

@@ -19,6 +19,7 @@ import { eventText, remarkText } from '../../../src/region/page/values.ts';
 import { completed, withWords, words } from '../../../src/region/page/words.ts';
 import { JAPANESE as JAPANESE_WORDS } from '../../../src/region/page/words-ja.ts';
 import { TRADITIONAL_CHINESE } from '../../../src/region/page/words-zh-hant.ts';
+import { PURPOSES } from '../../../src/region/preseed/request.ts';
 import { DOUBTS, eventSentence, WRITERS } from '../../../src/region/records/events.ts';
 import { STATUSES } from '../../../src/region/records/lifecycle.ts';
 import { EVENT_TYPES } from '../../../src/region/records/machine-event.ts';
@@ -193,6 +194,9 @@ const OF_TABLES = {
       ),
     ),
   },
+  preseed: {
+    meanings: Object.fromEntries(Object.entries(PURPOSES).map(([purpose, { meaning }]) => [purpose, meaning])),
+  },
 };
 
 const BY_ENGLISH = /^(?:fields|forms\.hints)\./;
@@ -250,7 +254,8 @@ for (const file of ['ja', 'zh-Hant'])
   });
 
 /** Words made of others, commands, and the name of the program. */
-const WITHOUT_ENTRY = /^(?:values\.(?:state|eventType)|power\.(?:driver|parameter)|health\.\w+Fix|frame\.title)$/;
+const WITHOUT_ENTRY =
+  /^(?:values\.(?:state|eventType)|power\.(?:driver|parameter)|preseed\.meaning|health\.\w+Fix|frame\.title)$/;
 
 /** All words, with their paths: texts, markup and functions. */
 const wordsIn = (section: object, path: readonly string[] = []): readonly (readonly [readonly string[], unknown])[] =>

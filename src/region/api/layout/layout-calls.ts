@@ -17,7 +17,8 @@ import { type Answer, refuseFields, refuseFor } from '../call/answer.ts';
 import { type ApiCall, eventBy } from '../call/operation.ts';
 import { answerOutcome, systemIdOf } from '../machines/machine-calls.ts';
 
-const CHANGEABLE: readonly MachineStatus[] = [
+/** The states of a machine whose layout no system uses. */
+export const CHANGEABLE: readonly MachineStatus[] = [
   'new',
   'ready',
   'reserved',
@@ -48,6 +49,10 @@ export interface LayoutChange {
 /** The part that is changed; `tags` are labels for people and affect nothing. */
 type Part = 'network' | 'disks' | 'tags';
 
+/** @param states the names of those in which a layout can be changed */
+export const layoutInUseText = (machine: string, state: string, states: readonly string[]): string =>
+  `${machine} is ${state}: its network and disks can be changed while it is ${states.join(', ')}.`;
+
 export function refuseState(
   { status, hostname, systemId, isLocked, device, release }: Machine,
   part: Part,
@@ -62,10 +67,7 @@ export function refuseState(
   const states = CHANGEABLE.map((one) => statusRow(one).name);
   return {
     kind: 'refuse',
-    refusal: refusal(
-      'layout-refused',
-      `${hostname} is ${statusRow(status).name}: its network and disks can be changed while it is ${states.join(', ')}.`,
-    ),
+    refusal: refusal('layout-refused', layoutInUseText(hostname, statusRow(status).name, states)),
   };
 }
 
