@@ -270,6 +270,14 @@ async function findSubject(view: View, task: LayoutTask): Promise<Subject | unde
 
 export const objectsOf = (value: unknown): readonly ApiObject[] => (Array.isArray(value) ? value : []);
 
+/** What a task does, in the API's words. */
+export function describeTask({ operation }: LayoutTask): string {
+  const [doc = ''] = findWanted(operation).doc.split('\n');
+  // What follows is for programs that repeat their requests.
+  const [lead = ''] = doc.split(' Not idempotent');
+  return lead;
+}
+
 async function render(view: View) {
   const name = view.path.task ?? '';
   if (!isTask(name)) return undefined;
@@ -282,15 +290,13 @@ async function render(view: View) {
     object === undefined ? '' : textOf(object, 'name'),
     machine.hostname,
   );
-  const [doc = ''] = findWanted(task.operation).doc.split('\n');
-  // What follows is for programs that repeat their requests.
-  const [lead = ''] = doc.split(' Not idempotent');
+  const lead = describeTask(task);
   return pageOf(view, {
     title,
     place: 'machines',
     main: html`
       <div class="bar"><h1>${title}</h1></div>
-      <div class="sheet narrow"><p class="lead">${codeIn(lead)}</p>${formOf(view, {
+      <div class="sheet narrow"><p class="lead">${codeIn(words.layout.leads[lead] ?? lead)}</p>${formOf(view, {
         body: controlsOf(view, task.operation, {
           only: task.only,
           labels: words.layout.labels,

@@ -1495,6 +1495,8 @@ const LAYOUT = {
   heading: (task: string, object: string, machine: string) =>
     object === '' ? `${task} on ${machine}` : `${task} ${object} on ${machine}`,
   changed: text('The layout of {machine} is changed: its next deployment uses it.'),
+  /** What the tasks do, by the API's descriptions of them. */
+  leads: NO_WORDS,
   locked: lockedText,
   inUse: layoutInUseText,
   disconnected: 'disconnected',

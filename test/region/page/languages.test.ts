@@ -11,7 +11,7 @@ import { POWER_DRIVERS } from '../../../src/power/drivers.ts';
 import { controlOf } from '../../../src/region/api/call/operation.ts';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
 import { LANGUAGES, wordsFor } from '../../../src/region/page/languages.ts';
-import { TASK_NAMES, taskOf } from '../../../src/region/page/layout-forms.ts';
+import { describeTask, TASK_NAMES, taskOf } from '../../../src/region/page/layout-forms.ts';
 import { controlsOf } from '../../../src/region/page/operation-form.ts';
 import { languageForm, pageOf } from '../../../src/region/page/parts.ts';
 import { namesIn, valueNames } from '../../../src/region/page/template.ts';
@@ -194,6 +194,7 @@ const OF_TABLES = {
       ),
     ),
   },
+  layout: { leads: byText(TASK_NAMES.map(taskOf).map(describeTask)) },
   preseed: {
     meanings: Object.fromEntries(Object.entries(PURPOSES).map(([purpose, { meaning }]) => [purpose, meaning])),
   },
