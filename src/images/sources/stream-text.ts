@@ -34,12 +34,14 @@ const DOCUMENT_BYTES_MAX = 32 * 1024 * 1024;
 /** Members and elements of one document. */
 const VALUES_MAX = 2_000_000;
 const DEPTH_MAX = 16;
+/** Members of one object, and elements of one list. The decoders accept at most 20 000, of products. */
+const MEMBERS_MAX = 100_000;
 
 /** `format` must match. @param document bytes, or clear-signed text */
 export function decodeStreamText(document: Uint8Array | string, format: string): DocumentDecoded<Fields> {
   const text = typeof document === 'string' ? boundedText(document) : decodeText(document, DOCUMENT_BYTES_MAX);
   if (!text.ok) return text;
-  const json = decodeJson(text.value, { valuesMax: VALUES_MAX, depthMax: DEPTH_MAX });
+  const json = decodeJson(text.value, { valuesMax: VALUES_MAX, membersMax: MEMBERS_MAX, depthMax: DEPTH_MAX });
   if (!json.ok) return json;
   if (!isFields(json.value)) return documentFault('wrong-type', '', 'an object', json.value);
   const found = Object.hasOwn(json.value, 'format') ? json.value.format : undefined;

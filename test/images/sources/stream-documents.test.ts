@@ -139,6 +139,7 @@ describe('a document of products', () => {
 
   const deep = `${'{"a":'.repeat(20)}1${'}'.repeat(20)}`;
   const many = `[${'[],'.repeat(2_000_001)}[]]`;
+  const wide = `{"format":"products:1.0","a":{"b":0${',"b":0'.repeat(200_000)}}}`;
   const rows: readonly (readonly [name: string, document: Uint8Array | string, fault: string])[] = [
     ['33 MiB', new Uint8Array(32 * 1024 * 1024 + 1), 'too-large '],
     ['33 MiB of text', ' '.repeat(32 * 1024 * 1024 + 1), 'too-large '],
@@ -146,6 +147,7 @@ describe('a document of products', () => {
     ['other bytes', new Uint8Array([0xff, 0xfe]), 'not-readable '],
     ['deep nesting', deep, 'too-deep '],
     ['two million lists', many, 'too-large '],
+    ['200 001 members in one object', wide, 'too-large '],
     ['a list', '[]', 'wrong-type '],
     ['another format', '{"format":"index:1.0"}', 'bad-value format'],
     ['no format', '{"__proto__":{"format":"products:1.0"}}', 'missing format'],
