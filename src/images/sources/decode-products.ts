@@ -117,13 +117,15 @@ class ProductsDecoder {
       label: tagOf(tags, 'label'),
       supportEnds: tagOf(tags, 'support_eol'),
     };
-    const sorted = files.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-    const named = new Set(sorted.map(ownSubarch).filter((subarch) => subarch !== undefined));
-    const subarches = named.size > 0 ? [...named].toSorted() : [findTag(tags, 'subarch') ?? 'generic'];
+    const bySubarch = Map.groupBy(files, ownSubarch);
+    const named = [...bySubarch.keys()].filter((subarch) => subarch !== undefined);
+    const subarches = named.length > 0 ? named.toSorted() : [findTag(tags, 'subarch') ?? 'generic'];
     const images: StreamImage[] = [];
     for (const subarch of subarches) {
       if (this.#reader.isFaulty) break;
-      const own = sorted.filter((file) => [undefined, subarch].includes(ownSubarch(file)));
+      const own = [undefined, subarch]
+        .flatMap((one) => bySubarch.get(one) ?? [])
+        .toSorted((a, b) => (a.name < b.name ? -1 : 1));
       this.#files += own.length;
       if (this.#files > FILES_MAX) this.#reader.fail('too-large', path, `at most ${FILES_MAX} files`, this.#files);
       const texts = new Set([tags, ...own.map((file) => file.tags)].map((level) => tagOf(level, 'subarches')));
@@ -136,12 +138,10 @@ class ProductsDecoder {
   /** Splits a comma-separated list; empty after a fault. */
   #list(path: string, text: string): readonly string[] {
     if (this.#reader.isFaulty) return [];
-    const list = text
-      .split(',')
-      .map((entry) => entry.trim())
-      .filter((entry) => entry !== '');
+    const list = text.split(',');
+    // Empty entries count, too: they cost as much to read.
     this.#listed += list.length;
-    if (this.#listed <= LISTED_MAX) return list;
+    if (this.#listed <= LISTED_MAX) return list.map((entry) => entry.trim()).filter((entry) => entry !== '');
     this.#reader.fail('too-large', path, `at most ${LISTED_MAX} names in the lists of all images`, this.#listed);
     return [];
   }

@@ -217,6 +217,14 @@ describe('a document of products', () => {
       'at most 1000000 names in the lists of all images',
     ],
     [
+      'a list of empty names for each of many subarchitectures',
+      version(
+        { subarches: ','.repeat(4000) },
+        several(1000, (at) => ({ path: 'a', subarch: `s${at}` })),
+      ),
+      'at most 1000000 names in the lists of all images',
+    ],
+    [
       'a list of subarchitectures for each of many files',
       version(
         {},
@@ -255,6 +263,23 @@ describe('a document of products', () => {
       const decoded = decodeProducts(document);
       assert.partialDeepStrictEqual(decoded, { ok: false, fault: { code: 'too-large', expected } });
     });
+
+  it('takes hardly longer for many subarchitectures in one version than for as many in several', () => {
+    const decodeMs = (versions: number, items: number): number => {
+      const made = several(items, (at) => ({ path: 'a', subarch: `s${at}` }));
+      const document = bytesOf({
+        ...products(),
+        products: { p: { versions: several(versions, () => ({ items: made })) } },
+      });
+      const before = process.cpuUsage();
+      assert.equal(decodedOf(decodeStreamProducts(document)).products[0]?.images.length, versions * items);
+      return process.cpuUsage(before).user / 1000;
+    };
+    decodeMs(200, 50); // The first run is compiled, and takes longer.
+    const split = decodeMs(200, 50);
+    const whole = decodeMs(5, 2000);
+    assert.ok(whole < 3 * split, `${whole} ms instead of ${split} ms`);
+  });
 
   it('with __proto__ and constructor as names has them as names, and changes no object', () => {
     const text =
