@@ -260,7 +260,7 @@ export const HAPPENINGS_JA: HappeningWords = {
   'image-import-waits': ({ image, reason }) => `${image}の待機中: ${importText(reason)}`,
   'image-import-failed': ({ image, reason }) => `${image}はインポートされませんでした: ${importText(reason)}`,
   'image-left-out': ({ name, reason }) =>
-    `${name === '' ? '何も' : `${name}は`}インポートされませんでした: ${importText(reason)}`,
+    `${name === '' ? 'インポートに失敗しました' : `${name}はインポートされませんでした`}: ${importText(reason)}`,
   signal: (params) => signalText(params, SIGNAL_JA),
   'signal-unasked': (params) => unaskedText(params, SIGNAL_JA),
   'stage-reported': stageJa,
@@ -487,7 +487,7 @@ export const HAPPENINGS_ZH: HappeningWords = {
     `機架控制器 ${rack} 已有 ${file} 的 ${formatBytes(bytes)}${size === 0 ? '' : ` (共 ${formatBytes(size)})`}${after(error)}`,
   'image-import-waits': ({ image, reason }) => `${image} 等待中：${importText(reason)}`,
   'image-import-failed': ({ image, reason }) => `未匯入 ${image}：${importText(reason)}`,
-  'image-left-out': ({ name, reason }) => `未匯入${name === '' ? '任何項目' : ` ${name}`}：${importText(reason)}`,
+  'image-left-out': ({ name, reason }) => `${name === '' ? '匯入失敗' : `未匯入 ${name}`}：${importText(reason)}`,
   signal: (params) => signalText(params, SIGNAL_ZH),
   'signal-unasked': (params) => unaskedText(params, SIGNAL_ZH),
   'stage-reported': stageZh,

@@ -676,7 +676,7 @@ const OWN_EVENTS = {
     `${image} was not imported: ${importText(reason)}`,
   /** @param name that of a source, or of a selection; empty: the whole import */
   'image-left-out': ({ name, reason }: { name: string; reason: ImportReason }) =>
-    `${name === '' ? 'nothing' : name} was not imported: ${importText(reason)}`,
+    `${name === '' ? 'the import failed' : `${name} was not imported`}: ${importText(reason)}`,
   /** @param image without its serial until it is `added` */
   'image-upload': ({ image, step }: { image: string; step: UploadStage }) => UPLOAD_WORDS[step](image),
   'image-upload-failed': ({ image, reason }: { image: string; reason: ImportReason }) =>
