@@ -6,7 +6,7 @@
 
 import { createHash } from 'node:crypto';
 import { readSync, writeFileSync } from 'node:fs';
-import { encodeTarHeader, paddedBytes, TAR_BLOCK_BYTES } from '../../images/tar-header.ts';
+import { encodeTarHeader, NAME_BYTES_MAX, paddedBytes, TAR_BLOCK_BYTES } from '../../images/tar-header.ts';
 import { viewBytes } from '../../net/borrowed-bytes.ts';
 
 const PIECE_BYTES_MAX = 1024 * 1024;
@@ -79,8 +79,11 @@ export function readArchived(
 
 const paddingOf = (bytes: number): number => paddedBytes(bytes) - bytes;
 
-const encodeHeader = (path: string, bytes: number, seconds: number): Uint8Array =>
-  encodeTarHeader({ name: path, bytes }, 0o600, seconds);
+/** With the path cut at a character: the manifest has it whole. */
+function encodeHeader(path: string, bytes: number, seconds: number): Uint8Array {
+  const cut = Buffer.alloc(NAME_BYTES_MAX);
+  return encodeTarHeader({ name: cut.toString('utf8', 0, cut.write(path)), bytes }, 0o600, seconds);
+}
 
 function* readPieces(content: Content): Generator<Uint8Array> {
   if (typeof content !== 'number') {

@@ -83,7 +83,7 @@ const ofOne = {
   parent: value(whole).optional().describe('The id of the interface.'),
   parents: parents.optional().describe('The same as `parent`.'),
 };
-const idsOf = (texts: readonly string[]): readonly number[] => texts.map(idIn);
+const idsOf = (texts: readonly string[]): readonly number[] => texts.map((text) => idIn(text));
 
 const subnetText = z.string().trim().max(256);
 
