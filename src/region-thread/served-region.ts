@@ -37,7 +37,7 @@ import type { RegionApi } from '../region/http/listening.ts';
 import { startApi } from '../region/http/server.ts';
 import type { ImageStream } from '../region/images/boot-images.ts';
 import { NO_STORE } from '../region/images/offered-images.ts';
-import { type FileSources, SITE_SOURCES } from '../region/images/region-source.ts';
+import { SITE_SOURCES } from '../region/images/region-source.ts';
 import type { DeployableImage, ListedImage } from '../region/life/deployment.ts';
 import { configuredMirrors } from '../region/preseed/configured-mirrors.ts';
 import type { DutyHolder } from '../region/records/duty-store.ts';
@@ -206,14 +206,14 @@ async function openOn(
     listInstallers: (machine) => inOwnTree(region, (tree) => listTreeInstallers(tree, machine)),
     listImages: () => listImages(region, region.config().imageTree),
     listDamagedImages: () => damagedIn(storeTree(region.config())),
-    fileSources: lazySources(file),
+    fileSources: fileSourcesReader(file),
     hasSiteFile: () => file !== undefined && existsSync(join(dirname(file), SITE_SOURCES)),
     hasFile: async (path) => existsSync(path),
     freeBytes: () => freeBytesOf(storeTree(region.config())),
     packageMirror: (source) => packageMirror(source, region.config()),
     judgeKeyring: async (keys) => await judgeKeyring(keys, systemClock.wallTimeMs()),
     fetchKeys: lazyKeys(clock),
-    openImageStream: lazyStream(config.stateDir, clock, () => region.config()),
+    openImageStream: imageStream(config.stateDir, clock, () => region.config()),
     ...images,
     scan,
     onDesiredState,
@@ -243,15 +243,9 @@ async function freeBytesOf(tree: string | undefined): Promise<number | undefined
   }
 }
 
-function lazyStream(stateDir: string, clock: Clock, config: () => RegionConfig): () => Promise<ImageStream> {
-  let opened: Promise<ImageStream> | undefined;
-  const open = async (): Promise<ImageStream> => {
-    return new OwnImageStream({ stateDir, clock, tree: () => storeTree(config()) });
-  };
-  return () => {
-    opened ??= open();
-    return opened;
-  };
+function imageStream(stateDir: string, clock: Clock, config: () => RegionConfig): () => Promise<ImageStream> {
+  const stream = new OwnImageStream({ stateDir, clock, tree: () => storeTree(config()) });
+  return async () => stream;
 }
 
 function lazyKeys(clock: Clock): FetchKeys {
@@ -259,14 +253,6 @@ function lazyKeys(clock: Clock): FetchKeys {
   return async (source, proxy) => {
     fetcher ??= import('./published-keys.ts').then(({ keyFetcher }) => keyFetcher(clock));
     return await (await fetcher)(source, proxy);
-  };
-}
-
-function lazySources(file: string | undefined): () => Promise<FileSources> {
-  let read: (() => Promise<FileSources>) | undefined;
-  return async () => {
-    read ??= fileSourcesReader(file);
-    return await read();
   };
 }
 

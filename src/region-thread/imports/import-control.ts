@@ -31,6 +31,7 @@ import {
 } from './import-events.ts';
 import { deletionReason, FailureReports, threadReason } from './import-failure.ts';
 import type { RunEnd, RunOrder, RunReport, SkippedList } from './message.ts';
+import { presentNames, removeOlderOf, removeResource } from './removal.ts';
 import { beginRun, emptyReason, selectedSources, stillSkipped } from './run-request.ts';
 
 /** How often the requests of other processes are checked, in milliseconds. */
@@ -281,7 +282,7 @@ export class ImportControl {
     const { store } = region;
     const files = new Map((await store.boot.listResources()).map((one) => [one.name, filesComing(one)]));
     try {
-      await (await import('./removal.ts')).removeResource({ region, tree, images }, name);
+      await removeResource({ region, tree, images }, name);
       const own = files.get(name) ?? [];
       files.delete(name);
       const names = own.filter((file) => ![...files.values()].flat().includes(file));
@@ -304,7 +305,6 @@ export class ImportControl {
    */
   async #forgetGone(leftOut: ReadonlySet<string>): Promise<void> {
     const { tree } = this.#terms();
-    const { presentNames } = await import('./removal.ts');
     const present = tree === undefined ? undefined : presentNames(tree);
     if (present === undefined) return;
     const { boot, hostImages } = this.#parts.region.store;
@@ -362,7 +362,6 @@ export class ImportControl {
     const { tree } = this.#terms();
     if (tree === undefined) return;
     try {
-      const { removeOlderOf } = await import('./removal.ts');
       const { region, images } = this.#parts;
       await removeOlderOf({ region, tree, images }, image);
       this.#failures.end();

@@ -193,9 +193,7 @@ function addApiRoutes(app: FastifyInstance, context: ApiContext, version: ApiVer
     });
   }
   app.get(`${base}/describe/`, (request, reply) => describe(context, version, request, reply));
-  app.get(`${base}/openapi.json`, async (request, reply) => {
-    return describe(context, version, request, reply, openApiDescription);
-  });
+  app.get(`${base}/openapi.json`, (request, reply) => describe(context, version, request, reply, openApiDescription));
 }
 
 async function identify(context: ApiContext, request: FastifyRequest): Promise<Identified | Answer> {
