@@ -8,15 +8,15 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { instant, later, seconds, systemClock } from '../src/clock.ts';
 import { chooseAddress } from '../src/dhcp/leases/allocate.ts';
 import type { Lease } from '../src/dhcp/leases/lease.ts';
 import { LeaseTable } from '../src/dhcp/leases/lease-table.ts';
 import { Offers } from '../src/dhcp/leases/offers.ts';
 import type { DhcpConfig } from '../src/dhcp/networks/config.ts';
 import { indexSubnets } from '../src/dhcp/networks/subnet.ts';
+import { broadcastOf, type Ipv4, ipv4, mac, networkOf } from '../src/ground/address.ts';
+import { instant, later, seconds, systemClock } from '../src/ground/clock.ts';
 import { MachineDirectory } from '../src/machines/directory.ts';
-import { broadcastOf, type Ipv4, ipv4, mac, networkOf } from '../src/net/address.ts';
 import type { Benchmark } from './benchmark.ts';
 import { Figures, RACKBOOT } from './figure.ts';
 

@@ -9,7 +9,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { WITHOUT_WARNING } from '../bin/daemon-flags.js';
-import { systemClock } from '../src/clock.ts';
+import { systemClock } from '../src/ground/clock.ts';
 import { createApiKey } from '../src/region/accounts/accounts.ts';
 import { openRegionStore } from '../src/store/sqlite/region-sqlite.ts';
 import type { Benchmark } from './benchmark.ts';

@@ -5,7 +5,7 @@
 
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { sleep } from '../src/clock.ts';
+import { sleep } from '../src/ground/clock.ts';
 
 const REMOVE_TRIES_MAX = 40;
 let groups = 0;

@@ -1,7 +1,7 @@
 // Encodes and decodes the DHCP messages of a load's clients, all behind one relay agent. Sources: RFC 2131 §2, §3.1, §4.4.5. Separate from
 // the server's codec, so that the codec does not check itself.
 
-import type { Ipv4 } from '../src/net/address.ts';
+import type { Ipv4 } from '../src/ground/address.ts';
 
 /** The most concurrent exchanges. */
 export const SLOTS_MAX = 256;

@@ -8,8 +8,8 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { WITHOUT_WARNING } from '../bin/daemon-flags.js';
-import { systemClock } from '../src/clock.ts';
-import { formatIpv4, ipv4 } from '../src/net/address.ts';
+import { formatIpv4, ipv4 } from '../src/ground/address.ts';
+import { systemClock } from '../src/ground/clock.ts';
 import {
   type ExistingLeases,
   type LeaseRange,

@@ -8,7 +8,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { sleep } from '../src/clock.ts';
+import { sleep } from '../src/ground/clock.ts';
 import { readSystemCalls, type SystemCall, tracing } from '../test/support/system-calls.ts';
 import { TYPE, typeOfReply } from './dhcp-client.ts';
 import type { DhcpLoad } from './dhcp-load.ts';

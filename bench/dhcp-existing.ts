@@ -8,7 +8,7 @@
 //    their end while reading, takes most of a minute for 100 000 leases in another order.
 
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { formatIpv4, formatMac, ipv4, mac } from '../src/net/address.ts';
+import { formatIpv4, formatMac, ipv4, mac } from '../src/ground/address.ts';
 import { MAC_PREFIX } from './dhcp-client.ts';
 
 /** The range of addresses. */

@@ -4,7 +4,7 @@
 //
 // 1. After each part the load waits until the server is idle: deferred work is charged to the part.
 
-import { sleep, systemClock } from '../src/clock.ts';
+import { sleep, systemClock } from '../src/ground/clock.ts';
 import { openNetwork } from '../src/net/datagrams/udp-linux.ts';
 import { Clients } from './dhcp-clients.ts';
 import type { LeaseRange } from './dhcp-existing.ts';

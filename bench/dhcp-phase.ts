@@ -9,9 +9,9 @@
 // 4. A server answers in the order of the questions: an exchange is lost when others sent LOST_MS later have been answered, or when
 //    nothing has arrived for `silenceMs`. Nothing is sent again.
 
-import { sleep, systemClock } from '../src/clock.ts';
-import type { Ipv4 } from '../src/net/address.ts';
-import { copyBytes } from '../src/net/borrowed-bytes.ts';
+import type { Ipv4 } from '../src/ground/address.ts';
+import { copyBytes } from '../src/ground/borrowed-bytes.ts';
+import { sleep, systemClock } from '../src/ground/clock.ts';
 import type { DatagramSocket, OutgoingDatagram, ReceivedDatagram } from '../src/net/datagrams/datagram.ts';
 import {
   type Answer,

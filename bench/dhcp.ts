@@ -10,9 +10,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../src/clock.ts';
-import { errorText } from '../src/errors.ts';
-import { parseIpv4 } from '../src/net/address.ts';
+import { parseIpv4 } from '../src/ground/address.ts';
+import { systemClock } from '../src/ground/clock.ts';
+import { errorText } from '../src/ground/errors.ts';
 import type { Benchmark } from './benchmark.ts';
 import { CONTENDERS, type ContenderName, contenderOf, type Site } from './dhcp-contenders.ts';
 import { traceDurability } from './dhcp-durability.ts';

@@ -5,9 +5,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMainThread, threadName } from 'node:worker_threads';
-import { systemClock } from '../src/clock.ts';
 import type { DhcpEvent } from '../src/dhcp/events/events.ts';
-import { ipv4, mac } from '../src/net/address.ts';
+import { ipv4, mac } from '../src/ground/address.ts';
+import { systemClock } from '../src/ground/clock.ts';
 import { EventStream } from '../src/observe/event-stream.ts';
 
 /** Leases of hosts that take turns. */

@@ -5,9 +5,9 @@
 // 2. A query without an answer within LOST_MS counts as lost, and its slot continues.
 // 3. A wrong answer ends the load with an error.
 
-import { sleep, systemClock } from '../src/clock.ts';
-import { parseIpv4 } from '../src/net/address.ts';
-import { copyBytes } from '../src/net/borrowed-bytes.ts';
+import { parseIpv4 } from '../src/ground/address.ts';
+import { copyBytes } from '../src/ground/borrowed-bytes.ts';
+import { sleep, systemClock } from '../src/ground/clock.ts';
 import type { OutgoingDatagram, ReceivedDatagram } from '../src/net/datagrams/datagram.ts';
 import { openNetwork } from '../src/net/datagrams/udp-linux.ts';
 import { benchAddress, benchName } from './dns-names.ts';

@@ -1,8 +1,8 @@
 // Reads each URL once over HTTP and compares it with a file, trying until the server answers. The load itself, wrk, does not check the content.
 
 import { readFileSync } from 'node:fs';
-import { sleep } from '../src/clock.ts';
-import { errorText } from '../src/errors.ts';
+import { sleep } from '../src/ground/clock.ts';
+import { errorText } from '../src/ground/errors.ts';
 import { finishLoad, readSettings } from './load.ts';
 
 interface Settings {

@@ -4,8 +4,8 @@
 // 1. A status other than 200 and an answer without its length end the load with an error.
 // 2. A connection that is refused or reset before the answer is tried again after RETRY_MS; such tries are counted.
 
-import { type Instant, later, systemClock } from '../src/clock.ts';
-import { formatIpv4, type Ipv4 } from '../src/net/address.ts';
+import { formatIpv4, type Ipv4 } from '../src/ground/address.ts';
+import { type Instant, later, systemClock } from '../src/ground/clock.ts';
 import { errorName, type Libc } from '../src/net/linux/libc.ts';
 import { AF_INET, SOCK_FLAGS, socketAddress } from '../src/net/linux/wire-structs.ts';
 import type { ArrivingFile } from './arriving-file.ts';

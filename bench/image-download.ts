@@ -3,7 +3,7 @@
 // `writtenMs`: until all bytes are written and hashed; `ms`: until they are on disk under the file's name.
 
 import { readFileSync } from 'node:fs';
-import { systemClock } from '../src/clock.ts';
+import { systemClock } from '../src/ground/clock.ts';
 import { DownloadQueue } from '../src/images/download/queue.ts';
 import type { DownloadRequest } from '../src/images/download/request.ts';
 import { DEFAULT_SETTINGS } from '../src/images/download/settings.ts';

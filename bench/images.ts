@@ -9,7 +9,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../src/clock.ts';
+import { systemClock } from '../src/ground/clock.ts';
 import type { Benchmark } from './benchmark.ts';
 import { type Figure, Figures, RACKBOOT } from './figure.ts';
 import { findProgram } from './peer.ts';

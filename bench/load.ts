@@ -1,7 +1,7 @@
 // The common part of our loads: settings, CPU measurement of both sides, and the output of figures.
 
-import { systemClock } from '../src/clock.ts';
-import { type Ipv4, parseIpv4 } from '../src/net/address.ts';
+import { type Ipv4, parseIpv4 } from '../src/ground/address.ts';
+import { systemClock } from '../src/ground/clock.ts';
 import type { Figure } from './figure.ts';
 import { cpuSecondsOf, idleSecondsOf } from './process-cpu.ts';
 import { readCpuSeconds } from './server-cpu.ts';

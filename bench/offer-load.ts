@@ -4,8 +4,8 @@
 // 1. An answer counts only for the query it belongs to: xid, hardware address and type are checked; one that does not arrive within LOST_MS
 //    is lost.
 
-import { sleep, systemClock } from '../src/clock.ts';
-import { parseIpv4 } from '../src/net/address.ts';
+import { parseIpv4 } from '../src/ground/address.ts';
+import { sleep, systemClock } from '../src/ground/clock.ts';
 import { openNetwork } from '../src/net/datagrams/udp-linux.ts';
 import { quantile } from './figure.ts';
 import { finishLoad, readSettings, Span } from './load.ts';

@@ -1,7 +1,7 @@
 // A person at the list of machines: one change of a filter or of the page after the other, each timed until its last byte; and the stream of
 // events, each timed from the event to its arrival.
 
-import { systemClock } from '../src/clock.ts';
+import { systemClock } from '../src/ground/clock.ts';
 import { authorizationOf } from '../test/support/oauth.ts';
 import { quantile } from './figure.ts';
 

@@ -11,7 +11,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { WITHOUT_WARNING } from '../bin/daemon-flags.js';
-import { sleep, systemClock } from '../src/clock.ts';
+import { sleep, systemClock } from '../src/ground/clock.ts';
 import { cookieName } from '../src/region/page/login.ts';
 import { SIZES } from '../src/region/page/machine-query.ts';
 import { Sessions } from '../src/region/page/sessions.ts';

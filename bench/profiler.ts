@@ -5,7 +5,7 @@ import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { join } from 'node:path';
 import { isMainThread, threadId, threadName } from 'node:worker_threads';
-import { systemClock } from '../src/clock.ts';
+import { systemClock } from '../src/ground/clock.ts';
 
 const LOOK_MS = 50;
 const SAMPLE_US = 250;

@@ -6,7 +6,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sleep } from '../src/clock.ts';
+import { sleep } from '../src/ground/clock.ts';
 import type { Figure } from './figure.ts';
 import { type CpuProfile, selfTimes } from './self-time.ts';
 

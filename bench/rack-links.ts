@@ -7,7 +7,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { newUuid, systemClock } from '../src/clock.ts';
+import { newUuid, systemClock } from '../src/ground/clock.ts';
 import { openOutboxStore } from '../src/store/outbox/outbox-database.ts';
 import { openHttpTransport } from '../src/uplink/http-transport.ts';
 import type { LinkAnswer, LinkTransport } from '../src/uplink/link-transport.ts';

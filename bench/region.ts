@@ -10,7 +10,7 @@ import { fork } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sleep, systemClock } from '../src/clock.ts';
+import { sleep, systemClock } from '../src/ground/clock.ts';
 import type { DaemonProcess } from '../src/lab/daemon-process.ts';
 import { type LabPlace, labPlace } from '../src/lab/safe-lab.ts';
 import { MACHINES_MAX } from '../src/machines/machine.ts';

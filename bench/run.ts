@@ -3,7 +3,7 @@
 // Exit codes: 0 success; 1 a requirement is missing, or an answer was wrong, in one of them; 2 the arguments are invalid.
 
 import { loadavg } from 'node:os';
-import { errorText } from '../src/errors.ts';
+import { errorText } from '../src/ground/errors.ts';
 import { allocationBenchmark } from './allocation.ts';
 import { apiBenchmark } from './api.ts';
 import type { Benchmark } from './benchmark.ts';

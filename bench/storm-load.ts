@@ -9,10 +9,10 @@
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { type Instant, later, sleep, systemClock } from '../src/clock.ts';
+import { ANY, formatMac, type Ipv4, LIMITED_BROADCAST, mac } from '../src/ground/address.ts';
+import { type Instant, later, sleep, systemClock } from '../src/ground/clock.ts';
 import { DhcpClient } from '../src/lab/dhcp-client.ts';
 import { parsePxelinuxConfig } from '../src/lab/loader-config.ts';
-import { ANY, formatMac, type Ipv4, LIMITED_BROADCAST, mac } from '../src/net/address.ts';
 import { errorName, loadLibc } from '../src/net/linux/libc.ts';
 import {
   AF_INET,

@@ -10,8 +10,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { systemClock } from '../src/clock.ts';
-import { formatMac, mac } from '../src/net/address.ts';
+import { formatMac, mac } from '../src/ground/address.ts';
+import { systemClock } from '../src/ground/clock.ts';
 import type { Benchmark } from './benchmark.ts';
 import { DNSMASQ_DHCP } from './dhcp-contenders.ts';
 import { type Figure, Figures, RACKBOOT, type Result } from './figure.ts';

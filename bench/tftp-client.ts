@@ -7,8 +7,8 @@
 // 2. A client without a packet for `silenceMs` repeats its last packet; repetitions are counted.
 // 3. A wrong byte or an ERROR ends the load with an error.
 
-import { systemClock } from '../src/clock.ts';
-import { formatIpv4, type Ipv4 } from '../src/net/address.ts';
+import { formatIpv4, type Ipv4 } from '../src/ground/address.ts';
+import { systemClock } from '../src/ground/clock.ts';
 import { errorName, type Libc } from '../src/net/linux/libc.ts';
 import {
   AF_INET,

@@ -2,8 +2,8 @@
 
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { later, systemClock } from '../src/clock.ts';
-import { formatIpv4, type Ipv4, ipv4 } from '../src/net/address.ts';
+import { formatIpv4, type Ipv4, ipv4 } from '../src/ground/address.ts';
+import { later, systemClock } from '../src/ground/clock.ts';
 import { loadLibc } from '../src/net/linux/libc.ts';
 import { EPOLL_EVENT_BYTES } from '../src/net/linux/wire-structs.ts';
 import { ArrivingFile } from './arriving-file.ts';

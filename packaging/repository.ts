@@ -6,7 +6,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { RackError } from '../src/errors.ts';
+import { RackError } from '../src/ground/errors.ts';
 import type { NeededProgram } from '../src/images/needed-programs.ts';
 import { ARCHITECTURE_NAMES } from './debian-package.ts';
 

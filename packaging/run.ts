@@ -14,7 +14,7 @@ import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFi
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { errorText, RackError } from '../src/errors.ts';
+import { errorText, RackError } from '../src/ground/errors.ts';
 import { type NeededProgram, requirePrograms } from '../src/images/needed-programs.ts';
 import { ARCHITECTURE_NAMES, hostArchitecture, makeDebianPackage, packageTools } from './debian-package.ts';
 import { billOfMaterials, copyrightText } from './licences.ts';

@@ -7,7 +7,7 @@
 // as a shell reports a program that SIGPIPE ended.
 
 import { printError } from './cli/terminal/output.ts';
-import { errorText, osErrorCode } from './errors.ts';
+import { errorText, osErrorCode } from './ground/errors.ts';
 
 /** 128 and the number of SIGPIPE, which Node ignores. */
 const OUTPUT_CLOSED = 141;

@@ -5,8 +5,8 @@
 // 2. All packets of one wake have its time: reading the clock for each would cost as much as parsing it.
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { systemClock } from './clock.ts';
-import { keepCompiledCode } from './compiled-code.ts';
+import { systemClock } from './ground/clock.ts';
+import { keepCompiledCode } from './ground/compiled-code.ts';
 import { EpollSockets } from './net/datagrams/peer-epoll.ts';
 import { CachedReads } from './net/linux/cached-reads.ts';
 import { type Libc, loadLibc } from './net/linux/libc.ts';

@@ -2,9 +2,9 @@
 // the disk nor the network for them.
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { systemClock } from './clock.ts';
-import { keepCompiledCode } from './compiled-code.ts';
-import { errorText, isStoreUnavailable, RackError } from './errors.ts';
+import { systemClock } from './ground/clock.ts';
+import { keepCompiledCode } from './ground/compiled-code.ts';
+import { errorText, isStoreUnavailable, RackError } from './ground/errors.ts';
 import { RegionCopies } from './images/carry/region-copies.ts';
 import type { Report } from './images/engine/reports.ts';
 import { ImageThread } from './region-thread/imports/image-thread.ts';

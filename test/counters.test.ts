@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Counters } from '../src/counters.ts';
+import { Counters } from '../src/ground/counters.ts';
 
 test('each name has its own count, and a reading does not change later', () => {
   const counters = new Counters(['requests', 'bytes', 'failed']);

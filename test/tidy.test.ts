@@ -13,27 +13,7 @@ const ROOT = dirname(import.meta.dirname);
 
 /** A room's level; imports go to a lower level, or stay in the room. */
 const LEVELS: Readonly<Record<string, number>> = {
-  'bounded-map.ts': -1,
-  'clean-text.ts': -1,
-  'counted.ts': -1,
-  'quantity.ts': -1,
-  'clock.ts': -1,
-  'compiled-code.ts': -1,
-  'counters.ts': -1,
-  'deadline-queue.ts': -1,
-  'errors.ts': -1,
-  'event.ts': 0,
-  'fair-sampler.ts': -1,
-  'fields.ts': -1,
-  'html.ts': -1,
-  'json-excess.ts': -1,
-  'named-documents.ts': -1,
-  'nearest-name.ts': -1,
-  'own-probes.ts': 0,
-  'rate-limit.ts': -1,
-  'reserved-labels.ts': -1,
-  'turns.ts': -1,
-  'yaml-parser.ts': -1,
+  ground: -1,
   net: 0,
   boot: 1,
   machines: 1,
@@ -87,7 +67,8 @@ const OPENERS = [
   /^lab\//,
   /^cli\//,
   /^control\//,
-  /^(uplink-thread|tftp-thread|main|clock)\.ts$/,
+  /^(uplink-thread|tftp-thread|main)\.ts$/,
+  /^ground\/clock\.ts$/,
   /^daemon\//,
   /^region-thread\//,
 ];
@@ -340,7 +321,7 @@ test('only clock.ts reads a clock, sets a timer or draws a random number', () =>
   const problems: string[] = [];
   for (const source of sources) {
     // A browser has no clock.ts.
-    if (source.path === 'clock.ts' || source.room === 'web') continue;
+    if (source.path === 'ground/clock.ts' || source.room === 'web') continue;
     source.lines.forEach((line, index) => {
       if (CLOCK_CALLS.test(line) && !/^\s*(\/\/|\*|\/\*)/.test(line))
         problems.push(`${source.path}:${index + 1}: ${line.trim()}`);
@@ -448,7 +429,7 @@ test('.ci/run installs every package that a test needs', () => {
 });
 
 test('every error code is used, and used as written in errors.ts', () => {
-  const text = readFileSync(join(ROOT, 'src/errors.ts'), 'utf8');
+  const text = readFileSync(join(ROOT, 'src/ground/errors.ts'), 'utf8');
   const table = text.slice(text.indexOf('RACK_ERROR_CODES = {'), text.indexOf('} as const'));
   const codes = [...table.matchAll(/^ {2}'([a-z-]+)':/gm)].map((match) => match[1] ?? '');
   const rest = sources
@@ -568,20 +549,20 @@ test('only bounded-map.ts forgets the oldest entry of a map', () => {
   const problems = programs().flatMap(({ file, lines }) =>
     lines.flatMap((line, index) => (FIRST_KEY.test(line) ? [`${file}:${index + 1}: ${line.trim()}`] : [])),
   );
-  report(problems, 'use a BoundedMap of src/bounded-map.ts, which takes constant time');
+  report(problems, 'use a BoundedMap of src/ground/bounded-map.ts, which takes constant time');
 });
 
 test('no code calls slice on bytes, or subarray on a Buffer: copyBytes and viewBytes name the effect', () => {
-  report(findAmbiguousParts(readProduct()), 'use copyBytes or viewBytes of src/net/borrowed-bytes.ts');
+  report(findAmbiguousParts(readProduct()), 'use copyBytes or viewBytes of src/ground/borrowed-bytes.ts');
 });
 
 test('borrowed bytes never pass for owned ones: no code casts or narrows them, or anything but a number', () => {
   report(
     findLaunderers(readProduct()),
-    'copy them (copyBytes of src/net/borrowed-bytes.ts), or give the value its type where it is made',
+    'copy them (copyBytes of src/ground/borrowed-bytes.ts), or give the value its type where it is made',
   );
 });
 
 test('borrowed bytes are kept in no field, and in no variable of a file', () => {
-  report(findKeepers(readProduct()), 'copy them (copyBytes of src/net/borrowed-bytes.ts) before they are kept');
+  report(findKeepers(readProduct()), 'copy them (copyBytes of src/ground/borrowed-bytes.ts) before they are kept');
 });

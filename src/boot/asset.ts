@@ -22,10 +22,10 @@
 // 3. Any client can name a MAC address, so no text contains a secret except the boot's token, which only the lease's holder gets
 //    (`boot-tokens.ts`), and the request tells something about that holder alone (`origin.ts`).
 
-import { unreachable } from '../errors.ts';
+import type { Ipv4, MacAddress } from '../ground/address.ts';
+import { unreachable } from '../ground/errors.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
 import type { RackMachine } from '../machines/machine.ts';
-import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { BootTokenSource } from './boot-tokens.ts';
 import type { AssetRefusal } from './boot-words.ts';
 import type { BootConfig } from './config.ts';

@@ -14,12 +14,12 @@
 // 4. A stranger who asks for machines' configurations adds few events to the timeline of each (OTHERS_RATE), and few to the log.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { BoundedMap } from '../bounded-map.ts';
-import { type Clock, type Instant, later } from '../clock.ts';
-import type { Publish } from '../event.ts';
+import type { Ipv4, MacAddress } from '../ground/address.ts';
+import { BoundedMap } from '../ground/bounded-map.ts';
+import { type Clock, type Instant, later } from '../ground/clock.ts';
+import type { Publish } from '../ground/event.ts';
+import { EventSampler, type Rate } from '../ground/rate-limit.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
-import type { Ipv4, MacAddress } from '../net/address.ts';
-import { EventSampler, type Rate } from '../rate-limit.ts';
 import type { BootEvent } from './events.ts';
 import { judgeOrigin, type NamedMachine, type Origin, type OriginFacts } from './origin.ts';
 

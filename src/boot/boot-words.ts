@@ -1,9 +1,9 @@
 // The words for boots, in events and forecasts: why a file is refused or missing, what a configuration does, why a client gets its loader;
 // with the remedy if there is one.
 
-import { counted } from '../counted.ts';
+import { counted } from '../ground/counted.ts';
+import { formatBytes, formatSpan } from '../ground/quantity.ts';
 import type { Away } from '../machines/machine.ts';
-import { formatBytes, formatSpan } from '../quantity.ts';
 import { findArchitecture } from './architectures.ts';
 import type { QuirkName } from './quirks.ts';
 

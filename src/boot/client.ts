@@ -11,7 +11,7 @@
 //    RFC 4578 §2.1), or a Raspberry Pi's option 97.
 // 4. If the signs contradict each other, 2 still decides, and `contradiction` has them.
 
-import { cleanText } from '../clean-text.ts';
+import { cleanText } from '../ground/clean-text.ts';
 import { bootsFromHttp, type Cpu, findArchitecture } from './architectures.ts';
 
 export interface BootClientFacts {

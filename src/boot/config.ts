@@ -1,6 +1,6 @@
 // The resolved boot settings.
 
-import type { Ipv4 } from '../net/address.ts';
+import type { Ipv4 } from '../ground/address.ts';
 import type { ImportedName } from './imported-images.ts';
 import type { Profile } from './profile.ts';
 import type { QuirkRule } from './quirks.ts';

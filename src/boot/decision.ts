@@ -9,7 +9,7 @@
 // 5. A profile takes the place of a step that is no work (profile.ts). Where a menu is shown, the machine's own step is its first entry, and a
 //    machine nobody knows can register.
 
-import { unreachable } from '../errors.ts';
+import { unreachable } from '../ground/errors.ts';
 import { DEVICE_STATE, type RackMachine } from '../machines/machine.ts';
 import { type BootImage, describeImage, findImage, type ImageQuery, isPlainName, type RealOf } from './images.ts';
 import { findImported, formatImportedName, type ImportedImage, type ImportedName } from './imported-images.ts';

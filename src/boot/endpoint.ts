@@ -2,7 +2,7 @@
 //
 // 1. A machine gets the rack's address in its own network, which it already talks to; another address only if the listener has none there.
 
-import { ANY, formatIpv4, type Ipv4 } from '../net/address.ts';
+import { ANY, formatIpv4, type Ipv4 } from '../ground/address.ts';
 import type { BootConfig, HttpEndpoint } from './config.ts';
 
 const HTTP_PORT = 80;

@@ -1,7 +1,7 @@
 // The boot room's events.
 
-import { counted } from '../counted.ts';
-import { defineEvent, type EventOf } from '../event.ts';
+import { counted } from '../ground/counted.ts';
+import { defineEvent, type EventOf } from '../ground/event.ts';
 import { homeText } from './boot-words.ts';
 
 export const BOOT_EVENTS = {

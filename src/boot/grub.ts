@@ -11,8 +11,8 @@
 //    load the module under Secure Boot; it then reports a missing disk, and TFTP follows.
 // 4. `linux` and `initrd` load silently for many seconds, so a line before each says what is loaded.
 
-import { unreachable } from '../errors.ts';
-import { formatIpv4 } from '../net/address.ts';
+import { formatIpv4 } from '../ground/address.ts';
+import { unreachable } from '../ground/errors.ts';
 import { formatEfiSuffix } from './architectures.ts';
 import { formatBootif, KERNEL_LINE_BYTES_MAX } from './kernel-line.ts';
 import {

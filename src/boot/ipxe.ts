@@ -7,7 +7,7 @@
 //    `#`. Values with these, or with runs of spaces, which it would collapse, are refused.
 // 2. `chain --replace` leaves no script to return to: the command after `||` runs only if the download failed.
 
-import { unreachable } from '../errors.ts';
+import { unreachable } from '../ground/errors.ts';
 import { formatEfiSuffix } from './architectures.ts';
 import { formatBootif, KERNEL_LINE_BYTES_MAX, writeKernelWord } from './kernel-line.ts';
 import { MEMDISK, memdiskWords } from './loader-limits.ts';

@@ -8,7 +8,7 @@
 //    words: some loaders fill it in, so the renderer writes it.
 // 3. A machine's own arguments replace the global ones.
 
-import { formatMac, type MacAddress } from '../net/address.ts';
+import { formatMac, type MacAddress } from '../ground/address.ts';
 
 /** In bytes: COMMAND_LINE_SIZE of x86 and arm64, without its final zero. */
 export const KERNEL_LINE_BYTES_MAX = 2047;

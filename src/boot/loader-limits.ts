@@ -4,7 +4,7 @@
 // Sources: syslinux wiki "PXELINUX" and "MEMDISK"; GRUB manual 2.06 §16; iPXE's command reference; U-Boot's doc/README.pxe; boots of
 // Debian's packages in QEMU.
 
-import { unreachable } from '../errors.ts';
+import { unreachable } from '../ground/errors.ts';
 import { isUrl, type LoaderLanguage } from './paths.ts';
 import type { BootStep, Decision, MenuEntry, RenderPlace } from './step.ts';
 

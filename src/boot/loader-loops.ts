@@ -12,9 +12,9 @@
 //    each. A query without a booting client leaves no trace.
 // 5. Only loads on the shared network where the machine asked count: another network's hosts can load files under its hardware address.
 
-import type { Instant } from '../clock.ts';
-import type { Publish, RackEvent } from '../event.ts';
-import type { MacAddress } from '../net/address.ts';
+import type { MacAddress } from '../ground/address.ts';
+import type { Instant } from '../ground/clock.ts';
+import type { Publish, RackEvent } from '../ground/event.ts';
 import { KeptApart } from '../net/shares/kept-apart.ts';
 import type { BootConfig } from './config.ts';
 import { findEndpointFor, formatBaseUrl } from './endpoint.ts';

@@ -5,8 +5,8 @@
 //   the client's address is leased to a card of the named machine    itself, or away: in another network than the machine's home
 //   anything else                                                    other
 
+import type { Ipv4, MacAddress } from '../ground/address.ts';
 import type { Away, RackMachine } from '../machines/machine.ts';
-import type { Ipv4, MacAddress } from '../net/address.ts';
 
 export interface OriginFacts {
   /** Who holds the lease of an address; with another DHCP server, whom the rack saw take it. `undefined` if unknown here. */

@@ -19,8 +19,8 @@
 // 1. A normalised path is relative, separates names by `/`, and contains no empty name, no `.`, no `..` and no control character.
 // 2. `parseBootPath(formatConfigPath(x))` is x.
 
-import { unreachable } from '../errors.ts';
-import { formatMac, type Ipv4, ipv4, type MacAddress, parseMac } from '../net/address.ts';
+import { formatMac, type Ipv4, ipv4, type MacAddress, parseMac } from '../ground/address.ts';
+import { unreachable } from '../ground/errors.ts';
 import { EFI_SUFFIXES, parseCpu } from './architectures.ts';
 
 /** In bytes of UTF-8. */

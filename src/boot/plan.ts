@@ -17,7 +17,7 @@
 //    directory as prefix, if it has one.
 // 4. The reason names the applied quirk. It is a code with parameters, of which `region/reports/` makes a sentence.
 
-import type { Ipv4, MacAddress } from '../net/address.ts';
+import type { Ipv4, MacAddress } from '../ground/address.ts';
 import type { Owner } from '../net/shares/kept-apart.ts';
 import { bootsFromHttp, findArchitecture } from './architectures.ts';
 import type { BootClient } from './client.ts';

@@ -1,7 +1,7 @@
 // The step of a machine that boots a profile.
 
-import { unreachable } from '../errors.ts';
-import { formatIpv4, formatMac } from '../net/address.ts';
+import { formatIpv4, formatMac } from '../ground/address.ts';
+import { unreachable } from '../ground/errors.ts';
 import type { HasFile } from './images.ts';
 import { parseKernelParams } from './kernel-line.ts';
 import { isUrl } from './paths.ts';

@@ -10,8 +10,8 @@
 //    system id and hardware addresses alone, and a device of a user counts as unknown (`decision.ts`).
 // 5. A machine at work for the region (commissioning, deploying, rescue, …) boots what the work needs. Its profile waits.
 
+import { formatMac, type MacAddress, parseMac } from '../ground/address.ts';
 import { DEVICE_STATE, type RackMachine } from '../machines/machine.ts';
-import { formatMac, type MacAddress, parseMac } from '../net/address.ts';
 import { isPlainName } from './images.ts';
 
 /**

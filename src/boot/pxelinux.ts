@@ -6,7 +6,7 @@
 //    a line is refused.
 // 2. File names are relative: they follow the prefix that lpxelinux came from, HTTP or TFTP.
 
-import { unreachable } from '../errors.ts';
+import { unreachable } from '../ground/errors.ts';
 import type { BootImage } from './images.ts';
 import { KERNEL_LINE_BYTES_MAX, writeKernelWord } from './kernel-line.ts';
 import { MEMDISK, memdiskWords } from './loader-limits.ts';

@@ -9,7 +9,7 @@
 // 2. A machine has at most one quirk.
 // 3. Finding it costs one look-up by address prefix.
 
-import type { MacAddress } from '../net/address.ts';
+import type { MacAddress } from '../ground/address.ts';
 import { type BootClient, isRaspberryPiUuid, RPIBOOT } from './client.ts';
 import { FIRMWARE_PREFIXES } from './firmware-prefixes.ts';
 

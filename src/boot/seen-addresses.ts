@@ -4,9 +4,9 @@
 // 2. At most SEEN_ADDRESSES_MAX are remembered: the oldest is forgotten first.
 // 3. A sighting is not proof: any host there can claim an address.
 
-import { BoundedMap } from '../bounded-map.ts';
-import type { Instant } from '../clock.ts';
-import type { Ipv4, MacAddress } from '../net/address.ts';
+import type { Ipv4, MacAddress } from '../ground/address.ts';
+import { BoundedMap } from '../ground/bounded-map.ts';
+import type { Instant } from '../ground/clock.ts';
 
 export const SEEN_ADDRESSES_MAX = 16_384;
 

@@ -3,7 +3,7 @@
 //
 // 1. Signs of the region's machines, of other known clients and of unknown clients are kept separately (`net/shares/kept-apart.ts`).
 
-import type { MacAddress } from '../net/address.ts';
+import type { MacAddress } from '../ground/address.ts';
 import { KeptApart, type Owner } from '../net/shares/kept-apart.ts';
 import type { Cpu } from './architectures.ts';
 

@@ -3,8 +3,8 @@
 // 1. A step is rendered completely or not at all: a renderer that cannot write a value refuses the whole text.
 // 2. Every text ends on its own: a failure is shown for EXPLAIN_SECONDS, then the machine restarts and asks again.
 
+import type { Ipv4, MacAddress } from '../ground/address.ts';
 import type { RackMachine } from '../machines/machine.ts';
-import type { Ipv4, MacAddress } from '../net/address.ts';
 import type { BootConfig } from './config.ts';
 import type { BootImage, HasFile, RealOf } from './images.ts';
 import type { KernelParamsRefusal } from './kernel-line.ts';

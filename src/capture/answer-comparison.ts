@@ -1,12 +1,12 @@
 // Compares two answers to the same query. Pure.
 
-import { cleanText, isPrintable } from '../clean-text.ts';
 import type { DhcpMessage } from '../dhcp/wire/message.ts';
 import { findOption } from '../dhcp/wire/option-table.ts';
 import { FLAG, type Message, RCODE } from '../dns/message.ts';
 import { type DnsRecord, TYPE } from '../dns/record.ts';
 import { formatRdata } from '../dns/record-text.ts';
-import { formatIpv4, ipv4 } from '../net/address.ts';
+import { formatIpv4, ipv4 } from '../ground/address.ts';
+import { cleanText, isPrintable } from '../ground/clean-text.ts';
 
 /** One difference. */
 export interface Difference {

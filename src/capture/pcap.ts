@@ -4,8 +4,8 @@
 // 1. A file is hostile: every length is checked against the available bytes, and reading ends at the first fault with the datagrams before it.
 // 2. Fragments are not put together, and checksums are ignored: on the sending host they are not computed yet.
 
-import { counted } from '../counted.ts';
-import { type Ipv4, ipv4 } from '../net/address.ts';
+import { type Ipv4, ipv4 } from '../ground/address.ts';
+import { counted } from '../ground/counted.ts';
 import { ByteReader } from '../net/byte-reader.ts';
 import { PROTOCOL_UDP } from '../net/raw-frame.ts';
 

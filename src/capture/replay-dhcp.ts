@@ -7,8 +7,6 @@
 
 import { identifyBootClient } from '../boot/client.ts';
 import { type BootQuery, planBoot } from '../boot/plan.ts';
-import { BoundedMap } from '../bounded-map.ts';
-import { instant } from '../clock.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import { decide } from '../dhcp/answers/decide.ts';
 import type { DhcpDecision } from '../dhcp/answers/decision.ts';
@@ -21,7 +19,6 @@ import { Offers } from '../dhcp/leases/offers.ts';
 import { type Arrival, indexSubnets, type SubnetIndex } from '../dhcp/networks/subnet.ts';
 import { BOOT_REPLY, BOOT_REQUEST, type DhcpMessage, decodeDhcpMessage } from '../dhcp/wire/message.ts';
 import { MESSAGE_TYPE, OPTION, optionAddress, optionU8 } from '../dhcp/wire/options.ts';
-import type { MachineDirectory } from '../machines/directory.ts';
 import {
   ANY,
   formatIpv4,
@@ -30,7 +27,10 @@ import {
   LIMITED_BROADCAST,
   macFromBytes,
   networkContains,
-} from '../net/address.ts';
+} from '../ground/address.ts';
+import { BoundedMap } from '../ground/bounded-map.ts';
+import { instant } from '../ground/clock.ts';
+import type { MachineDirectory } from '../machines/directory.ts';
 import { eventText } from '../observe/event-text.ts';
 import { compareDhcp, judge, type Replayed } from './answer-comparison.ts';
 import type { CapturedDatagram } from './pcap.ts';

@@ -1,16 +1,16 @@
 // Replays captured DNS queries against the names of the present configuration, leases and machines. A query that would be forwarded is
 // reported, not sent.
 
-import { BoundedMap } from '../bounded-map.ts';
-import { type Clock, instant } from '../clock.ts';
 import type { RackConfig } from '../config/rack-config.ts';
 import { nameMachines, nameReservations } from '../daemon/rack/naming.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
 import { decodeMessage, FLAG, HEADER_OCTETS, type Message } from '../dns/message.ts';
 import { Names } from '../dns/names.ts';
 import { DnsService } from '../dns/service.ts';
+import { formatIpv4 } from '../ground/address.ts';
+import { BoundedMap } from '../ground/bounded-map.ts';
+import { type Clock, instant } from '../ground/clock.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
-import { formatIpv4 } from '../net/address.ts';
 import { compareDns, compareForwarded, judge, type Replayed, summariseDns } from './answer-comparison.ts';
 import type { CapturedDatagram } from './pcap.ts';
 import { QUERIES_WAITING_MAX } from './replay-dhcp.ts';

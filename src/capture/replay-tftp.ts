@@ -1,10 +1,10 @@
 // Replays captured TFTP requests: the loader would now get a file of the tree, a rendered configuration, or an error.
 
 import { type AssetContext, resolveBootAsset } from '../boot/asset.ts';
-import { BoundedMap } from '../bounded-map.ts';
-import { cleanText } from '../clean-text.ts';
-import { counted } from '../counted.ts';
-import { formatIpv4 } from '../net/address.ts';
+import { formatIpv4 } from '../ground/address.ts';
+import { BoundedMap } from '../ground/bounded-map.ts';
+import { cleanText } from '../ground/clean-text.ts';
+import { counted } from '../ground/counted.ts';
 import { decodePacket, type TftpPacket } from '../tftp/packet.ts';
 import { type Difference, judge, type Replayed } from './answer-comparison.ts';
 import type { CapturedDatagram } from './pcap.ts';

@@ -4,9 +4,9 @@
 // 1. A TFTP transfer continues on ports that only its request reveals. At most TRANSFERS_MAX requests are kept, the oldest dropped first.
 
 import type { AssetContext } from '../boot/asset.ts';
-import { BoundedMap } from '../bounded-map.ts';
-import { instant } from '../clock.ts';
 import { isActive } from '../dhcp/leases/lease-table.ts';
+import { BoundedMap } from '../ground/bounded-map.ts';
+import { instant } from '../ground/clock.ts';
 import type { Replayed } from './answer-comparison.ts';
 import type { CapturedDatagram } from './pcap.ts';
 import { type DhcpFacts, DhcpReplay } from './replay-dhcp.ts';

@@ -1,6 +1,6 @@
 // The command line, for every command. The calls of the service units have files of their own, which load less (`main.ts`).
 
-import { keepCompiledCode } from '../compiled-code.ts';
+import { keepCompiledCode } from '../ground/compiled-code.ts';
 import { nameHelp } from './help.ts';
 import { reportCall } from './terminal/reported-call.ts';
 

@@ -1,6 +1,6 @@
 // Explains unusable arguments: the mistake, the name that was probably meant, and where to read on.
 
-import { nearestName } from '../nearest-name.ts';
+import { nearestName } from '../ground/nearest-name.ts';
 import { NAMED_COMMANDS } from './terminal/named-commands.ts';
 
 export class UsageError extends Error {

@@ -5,7 +5,7 @@ import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { FIRMWARE_ARCHITECTURES, findArchitecture } from '../boot/architectures.ts';
 import type { BootConfig } from '../boot/config.ts';
-import { osErrorCode } from '../errors.ts';
+import { osErrorCode } from '../ground/errors.ts';
 
 /** True for a loader that `rackboot images build` puts into the tree. */
 export const isBuiltInLoader = (file: string): boolean =>

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import type { BootConfig } from '../boot/config.ts';
 import { findImage, type ImageQuery, isPlainName } from '../boot/images.ts';
 import { findImported, formatImportedName, type ImportedName } from '../boot/imported-images.ts';
-import { unreachable } from '../errors.ts';
 import { seenStats } from '../files/seen-stats.ts';
+import { unreachable } from '../ground/errors.ts';
 
 /** The boot settings that are judged. */
 export type JudgedBoot = Pick<BootConfig, 'tree' | 'commissioningRelease' | 'enlistWith'>;

@@ -7,12 +7,12 @@
 // 2. Every option of a class counts as conditional, so it may replace a boot field.
 
 import { z } from 'zod';
-import type { Seconds } from '../clock.ts';
-import { counted } from '../counted.ts';
 import type { DhcpClass } from '../dhcp/networks/classes.ts';
 import type { ClientCondition } from '../dhcp/networks/conditions.ts';
 import type { ConfiguredOption } from '../dhcp/networks/configured-options.ts';
-import type { Ipv4 } from '../net/address.ts';
+import type { Ipv4 } from '../ground/address.ts';
+import type { Seconds } from '../ground/clock.ts';
+import { counted } from '../ground/counted.ts';
 import { clientCondition, resolveCondition } from './client-condition.ts';
 import { LEASE_SECONDS_MAX, LEASE_SECONDS_MIN } from './lease-times.ts';
 import { type AddressesOf, hostOptions, type OptionLevel, optionList, resolveOptions } from './option-list.ts';

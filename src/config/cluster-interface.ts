@@ -8,7 +8,7 @@
 // 4. In proxy mode another server gives the addresses: a range or a reservation there is a contradiction.
 
 import type { DhcpSubnet } from '../dhcp/networks/config.ts';
-import type { Ipv4, Ipv4Network, Ipv4Range } from '../net/address.ts';
+import type { Ipv4, Ipv4Network, Ipv4Range } from '../ground/address.ts';
 import {
   broadcastOf,
   edgeOf,
@@ -20,7 +20,7 @@ import {
   networkOf,
   rangeContains,
   rangesOverlap,
-} from '../net/address.ts';
+} from '../ground/address.ts';
 import type { NetworkTerms } from './dhcp-terms.ts';
 import { type AddressesOf, serverAddresses } from './option-list.ts';
 import type { WrittenClusterInterface } from './written.ts';

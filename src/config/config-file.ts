@@ -2,10 +2,10 @@
 // module loads none of the schemas of the values.
 
 import { readFileSync } from 'node:fs';
-import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { fileFault } from '../files/read-fault.ts';
+import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
+import { lineOfValue, parseYamlDocument } from '../ground/yaml-parser.ts';
 import { parseSettings, type Settings } from '../machines/settings.ts';
-import { lineOfValue, parseYamlDocument } from '../yaml-parser.ts';
 import { type ConfigProblem, PROBLEMS_MAX } from './rack-config.ts';
 import type { ProblemPath } from './resolve.ts';
 import { stateDirOf } from './state-dir.ts';

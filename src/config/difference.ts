@@ -6,10 +6,11 @@
 
 import { hash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { withoutUsers } from '../clean-text.ts';
-import { counted } from '../counted.ts';
 import { PROXY_PORT } from '../dhcp/networks/config.ts';
-import { isFields, valueIn } from '../fields.ts';
+import { formatIpv4, formatMac, type Ipv4, rangeContains } from '../ground/address.ts';
+import { withoutUsers } from '../ground/clean-text.ts';
+import { counted } from '../ground/counted.ts';
+import { isFields, valueIn } from '../ground/fields.ts';
 import {
   INTERFACES_KEY,
   interfacesOf,
@@ -19,7 +20,6 @@ import {
   type SettingValue,
   valueAt,
 } from '../machines/settings.ts';
-import { formatIpv4, formatMac, type Ipv4, rangeContains } from '../net/address.ts';
 import { findKeyRule, isSecretKey } from './keys.ts';
 import { leafKeys } from './merge.ts';
 import type { RackConfig } from './rack-config.ts';

@@ -2,7 +2,7 @@
 // which name types of its language; a schema with its own message (`error`) keeps it.
 
 import type { z } from 'zod';
-import { withoutUsersIn } from '../clean-text.ts';
+import { withoutUsersIn } from '../ground/clean-text.ts';
 
 const SHOWN_CHARACTERS_MAX = 60;
 

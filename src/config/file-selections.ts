@@ -2,10 +2,10 @@
 // (`region/api/images/boot-source-operations.ts`).
 
 import { z } from 'zod';
+import { nearestHint } from '../ground/nearest-name.ts';
 import { type Report, reportIssue } from '../images/sources/decode-sources.ts';
 import type { AddedSelection, ImageSource, SourceProblem } from '../images/sources/source.ts';
 import { listOf, matching, name } from '../images/sources/written-source.ts';
-import { nearestHint } from '../nearest-name.ts';
 import { SELECTED_ENTRY, SELECTED_NAME, SELECTIONS_MAX } from '../region/records/boot-store.ts';
 
 const ALL = '*';

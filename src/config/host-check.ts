@@ -1,11 +1,11 @@
 // Checks a configuration against its host: if another interface of the host is also in a cluster network, the rack would answer on the
 // wrong wire. It answers on no wire while the named interface is absent, such as after a move to a host where the interface has another name.
 
-import { RackError } from '../errors.ts';
 import { readAuthorities, readCertificatePair } from '../files/certificate.ts';
+import type { Ipv4, Ipv4Network } from '../ground/address.ts';
+import { formatIpv4, formatNetwork, isLoopback, networkOf, networksOverlap } from '../ground/address.ts';
+import { RackError } from '../ground/errors.ts';
 import { INTERFACES_KEY } from '../machines/settings.ts';
-import type { Ipv4, Ipv4Network } from '../net/address.ts';
-import { formatIpv4, formatNetwork, isLoopback, networkOf, networksOverlap } from '../net/address.ts';
 import { readInterfaces } from '../net/present-interfaces.ts';
 import { problemAt } from './file-problems.ts';
 import { mergeSettings } from './merge.ts';

@@ -9,8 +9,8 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { fileFault } from '../files/read-fault.ts';
+import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
 import { decodeSources, type LineOf } from '../images/sources/decode-sources.ts';
 import type { AddedRelease, AddedSelection, ImageSource, SourceProblem } from '../images/sources/source.ts';
 import { type FileSource, type FileSources, SITE_SOURCES } from '../region/images/region-source.ts';

@@ -4,10 +4,10 @@
 //    lease_time.
 // 2. lease_time lies within lease_time_min and lease_time_max, which default to lease_time.
 
-import type { Seconds } from '../clock.ts';
-import { seconds } from '../clock.ts';
-import { counted } from '../counted.ts';
 import type { DhcpSubnet } from '../dhcp/networks/config.ts';
+import type { Seconds } from '../ground/clock.ts';
+import { seconds } from '../ground/clock.ts';
+import { counted } from '../ground/counted.ts';
 
 /** As written, in `dhcp` or a cluster interface. */
 export interface WrittenLeaseTimes {

@@ -1,6 +1,6 @@
 // Reads a configuration: the file's text, with the values of the region's store (`resolve-file.ts`).
 
-import { RackError } from '../errors.ts';
+import { RackError } from '../ground/errors.ts';
 import { NO_SETTINGS, type Settings, withoutStoredUsers } from '../machines/settings.ts';
 import { formatProblems, readConfigFile, readConfigText } from './config-file.ts';
 import { type ParsedConfig, resolveFile, type UsableConfig } from './resolve-file.ts';

@@ -4,7 +4,7 @@
 // 2. The store must hold only keys that it may own. Any other key is a problem, and then nothing from the store is used.
 // 3. Merging changes neither the file's values nor the store's.
 
-import { type Fields, isFields } from '../fields.ts';
+import { type Fields, isFields } from '../ground/fields.ts';
 import {
   INTERFACES_KEY,
   interfacesOf,

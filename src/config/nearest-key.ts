@@ -1,8 +1,8 @@
 // Guesses which configuration key was meant by an unknown one: compares whole names and, for a key without a section, also last parts and
 // MAAS's names.
 
+import { nearestName } from '../ground/nearest-name.ts';
 import { INTERFACES_KEY } from '../machines/settings.ts';
-import { nearestName } from '../nearest-name.ts';
 import { CONFIG_NAMES } from '../region/api/site/maas-config-names.ts';
 import { KEYS } from './keys.ts';
 import { keysAt } from './sibling-keys.ts';

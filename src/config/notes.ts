@@ -2,7 +2,7 @@
 // access. Pure.
 
 import { findNamedOption } from '../dhcp/wire/option-table.ts';
-import { formatNetwork, type Ipv4Network } from '../net/address.ts';
+import { formatNetwork, type Ipv4Network } from '../ground/address.ts';
 import type { RackNote } from '../region/reports/notes.ts';
 import type { RackConfig } from './rack-config.ts';
 

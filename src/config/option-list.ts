@@ -11,7 +11,6 @@
 // 4. Option 42 has addresses only: named NTP servers are those that `AddressesOf` knows; without any, it is not sent.
 
 import { z } from 'zod';
-import { cleanText } from '../clean-text.ts';
 import { type ConfiguredOption, type OptionTable, tableOf } from '../dhcp/networks/configured-options.ts';
 import { judgeOptionValue, judgeUnwritable } from '../dhcp/wire/legal-values.ts';
 import {
@@ -31,7 +30,8 @@ import {
   type ValueProblem,
 } from '../dhcp/wire/option-value.ts';
 import { OPTION } from '../dhcp/wire/options.ts';
-import { ANY, formatIpv4, type Ipv4 } from '../net/address.ts';
+import { ANY, formatIpv4, type Ipv4 } from '../ground/address.ts';
+import { cleanText } from '../ground/clean-text.ts';
 import { clientCondition, resolveCondition } from './client-condition.ts';
 import { faultText, OWN_WORDS } from './fault-words.ts';
 import { parseServer } from './written-values.ts';

@@ -3,8 +3,8 @@
 import type { BootConfig } from '../boot/config.ts';
 import type { DhcpConfig } from '../dhcp/networks/config.ts';
 import type { DnsConfig } from '../dns/config.ts';
+import type { Ipv4, Ipv4Network } from '../ground/address.ts';
 import type { HttpConfig } from '../http/config.ts';
-import type { Ipv4, Ipv4Network } from '../net/address.ts';
 import type { LogLevelSettings, LogPlace } from '../observe/log-levels.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { PreseedConfig } from '../region/preseed/request.ts';

@@ -9,7 +9,7 @@ import { parseName } from '../dns/name.ts';
 import { Names } from '../dns/names.ts';
 import { RECORD_TYPE_NUMBERS } from '../dns/record-text.ts';
 import { Zones } from '../dns/zones.ts';
-import { formatIpv4, type Ipv4, networkContains } from '../net/address.ts';
+import { formatIpv4, type Ipv4, networkContains } from '../ground/address.ts';
 import type { RackConfig } from './rack-config.ts';
 
 type NamedConfig = Pick<RackConfig, 'clusterInterfaces' | 'dhcp' | 'dns'>;

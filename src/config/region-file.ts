@@ -6,9 +6,9 @@
 
 import { join } from 'node:path';
 import { z } from 'zod';
-import { RackError } from '../errors.ts';
+import { LOOPBACK } from '../ground/address.ts';
+import { RackError } from '../ground/errors.ts';
 import { NO_SETTINGS, type Settings, valueAt, withValue } from '../machines/settings.ts';
-import { LOOPBACK } from '../net/address.ts';
 import { type ConfigFile, formatProblems, readConfigFile, readConfigText } from './config-file.ts';
 import { STORE_KEYS } from './keys.ts';
 import type { RackConfig } from './rack-config.ts';

@@ -1,8 +1,8 @@
 // Resolves where a rack's region is: in this process or at a URL.
 
 import { join } from 'node:path';
-import type { Ipv4 } from '../net/address.ts';
-import { formatIpv4, LOOPBACK } from '../net/address.ts';
+import type { Ipv4 } from '../ground/address.ts';
+import { formatIpv4, LOOPBACK } from '../ground/address.ts';
 import { RACK_SOCKET, type RegionTls } from '../region/config.ts';
 import { parseRegionUrl, type RegionUrl } from './region-url.ts';
 import type { WrittenConfig } from './written.ts';

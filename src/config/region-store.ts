@@ -2,8 +2,8 @@
 // that need nothing else from the file.
 
 import { z } from 'zod';
-import { withoutUser } from '../clean-text.ts';
-import { RackError } from '../errors.ts';
+import { withoutUser } from '../ground/clean-text.ts';
+import { RackError } from '../ground/errors.ts';
 import { type Settings, valueAt } from '../machines/settings.ts';
 import { formatProblems, readConfigFile, readConfigText } from './config-file.ts';
 import { faultText, OWN_WORDS } from './fault-words.ts';

@@ -6,8 +6,8 @@
 //                                             └─ refused: the last good one stays, and the problems are reported
 
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock, Instant } from '../clock.ts';
-import { errorText, RackError } from '../errors.ts';
+import type { Clock, Instant } from '../ground/clock.ts';
+import { errorText, RackError } from '../ground/errors.ts';
 import { type Settings, valueAt, withValue } from '../machines/settings.ts';
 import type { DaemonEvent } from '../region/reports/daemon-events.ts';
 import { type ConfigFile, formatProblems, readConfigFile, readConfigText } from './config-file.ts';

@@ -4,7 +4,7 @@
 // 2. A removed value, and every value that contains it, causes no second problem.
 
 import type { z } from 'zod';
-import { valueIn } from '../fields.ts';
+import { valueIn } from '../ground/fields.ts';
 
 /** The most rounds of removal; each goes one level up from the values that are still invalid. */
 const ROUNDS_MAX = 6;

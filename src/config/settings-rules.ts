@@ -2,7 +2,7 @@
 
 import { NAMED_OPTIONS } from '../dhcp/wire/option-table.ts';
 import { OPTION_TYPE_NAMES } from '../dhcp/wire/option-value.ts';
-import { valueIn } from '../fields.ts';
+import { valueIn } from '../ground/fields.ts';
 import { interfacesOf, isSettings, type Settings, type SettingValue, valueAt } from '../machines/settings.ts';
 import type { SettingsRules } from '../region/settings.ts';
 import { findBootStops } from './boot-stops.ts';

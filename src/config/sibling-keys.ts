@@ -1,7 +1,7 @@
 // The valid keys next to a misspelt one, read from the configuration's schema.
 
 import { z } from 'zod';
-import { nearestName } from '../nearest-name.ts';
+import { nearestName } from '../ground/nearest-name.ts';
 
 /** The keys that a schema accepts at a path; empty: it knows none there. */
 export function keysAt(schema: unknown, path: readonly PropertyKey[]): readonly string[] {

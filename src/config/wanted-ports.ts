@@ -1,9 +1,9 @@
 // Every port that a configuration needs on its host: the one list for `init`, `check`, `doctor`, and a start that is refused.
 
 import { planSockets } from '../dhcp/networks/socket-plan.ts';
+import { parseIpv4 } from '../ground/address.ts';
 import { formatListenSetting } from '../http/config.ts';
 import { INTERFACES_KEY } from '../machines/settings.ts';
-import { parseIpv4 } from '../net/address.ts';
 import type { WantedPort } from '../net/ports/taken-ports.ts';
 import type { RackConfig } from './rack-config.ts';
 

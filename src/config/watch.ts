@@ -7,8 +7,8 @@
 import { statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { watch } from 'chokidar';
-import { type Clock, repeat, type Timer } from '../clock.ts';
-import { errorText } from '../errors.ts';
+import { type Clock, repeat, type Timer } from '../ground/clock.ts';
+import { errorText } from '../ground/errors.ts';
 import type { RackNote } from '../region/reports/notes.ts';
 
 /** Writes closer together than this are one change, in milliseconds. */

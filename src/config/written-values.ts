@@ -1,10 +1,10 @@
 // Single values of the configuration file (addresses, names, durations, ports), each with its error message.
 
 import { z } from 'zod';
-import type { Seconds } from '../clock.ts';
+import type { Ipv4, Ipv4Network, MacAddress } from '../ground/address.ts';
+import { parseIpv4, parseMac, parseNetwork, prefixOf } from '../ground/address.ts';
+import type { Seconds } from '../ground/clock.ts';
 import { hasUrlUser } from '../machines/settings.ts';
-import type { Ipv4, Ipv4Network, MacAddress } from '../net/address.ts';
-import { parseIpv4, parseMac, parseNetwork, prefixOf } from '../net/address.ts';
 import { foundShown } from './fault-words.ts';
 
 /** A string that `parse` accepts. The problem of any other string says what was `expected`. */

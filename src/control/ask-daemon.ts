@@ -3,8 +3,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { REGION_CONFIG } from '../config/region-config-place.ts';
-import { isOutside, osErrorCode, RackError } from '../errors.ts';
 import { ownUserName, readerRemedy } from '../files/ownership.ts';
+import { isOutside, osErrorCode, RackError } from '../ground/errors.ts';
 import { CONTROL_SOCKET, ELSEWHERE_START } from '../http/config.ts';
 import { HttpFailure, type HttpRequest, openHttp, readLines, readWhole } from '../net/http-client.ts';
 import { type OptionNames, refusalLines } from './field-refusal.ts';

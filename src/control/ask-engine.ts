@@ -1,8 +1,8 @@
 // Has the store of images and the boot tree changed by the process that owns them, over its socket (images/engine/socket.ts).
 
 import { z } from 'zod';
-import { systemClock } from '../clock.ts';
-import { RackError } from '../errors.ts';
+import { systemClock } from '../ground/clock.ts';
+import { RackError } from '../ground/errors.ts';
 import { type AnswerLine, type EngineDoor, encodeOrder, errorIn } from '../images/engine/door.ts';
 import type { WorkIo, WorkName, WorkResult, WorkTerms } from '../images/engine/works.ts';
 import { openHttp, readLines } from '../net/http-client.ts';

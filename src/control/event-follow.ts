@@ -2,8 +2,8 @@
 //
 // Source: HTML Living Standard §9.2 (server-sent events).
 
-import { sleep } from '../clock.ts';
-import { assertOutside, errorText, RackError } from '../errors.ts';
+import { sleep } from '../ground/clock.ts';
+import { assertOutside, errorText, RackError } from '../ground/errors.ts';
 import { readBeginning, readText } from '../net/http-client.ts';
 import { EventStreamReader, type StreamEvent } from '../uplink/event-stream-reader.ts';
 import { openDaemon } from './ask-daemon.ts';

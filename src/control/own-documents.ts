@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import type { DocumentsPlace } from '../named-documents.ts';
+import type { DocumentsPlace } from '../ground/named-documents.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 /** Of `packaging/debian-package.ts`. */

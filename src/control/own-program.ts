@@ -2,8 +2,8 @@
 
 import { existsSync, realpathSync } from 'node:fs';
 import { delimiter, join, relative } from 'node:path';
-import { shellWord } from '../clean-text.ts';
 import { isExecutable } from '../files/executable.ts';
+import { shellWord } from '../ground/clean-text.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 

@@ -3,9 +3,9 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { shellWord } from '../clean-text.ts';
 import { REGION_CONFIG } from '../config/region-config-place.ts';
 import { isRegionFile } from '../config/region-file-kind.ts';
+import { shellWord } from '../ground/clean-text.ts';
 import { RACK_CONFIG } from '../region/config.ts';
 import { defaultConfig, defaultRackConfig, defaultStoreConfig } from './default-config.ts';
 

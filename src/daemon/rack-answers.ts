@@ -1,7 +1,7 @@
 // The answers of a running rack about itself: to the command line, on its control socket, and to readers of its metrics. The file is loaded when
 // the rack's sockets are open, so that no machine waits for it.
 
-import { RackError } from '../errors.ts';
+import { RackError } from '../ground/errors.ts';
 import type { ControlAnswers } from '../http/control/requests.ts';
 import type { LogLevels } from '../observe/log-levels.ts';
 import type { HostState } from '../region/records/rack-measures.ts';

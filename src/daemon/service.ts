@@ -1,8 +1,8 @@
 // A service as the command line runs it: a rack's daemon, or a region apart from its racks.
 
-import type { Clock } from '../clock.ts';
-import type { RackError } from '../errors.ts';
 import type { GivenFiles } from '../files/file-tree.ts';
+import type { Clock } from '../ground/clock.ts';
+import type { RackError } from '../ground/errors.ts';
 import type { NotifyTerms } from '../net/linux/notify-socket.ts';
 
 export interface DaemonOptions {

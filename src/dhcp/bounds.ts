@@ -1,8 +1,8 @@
 // Limits, and reports, the harm of strangers with well-formed messages: new clients, declines, ranges that fill up. The deciders query it;
 // the responder passes it every decision.
 
-import type { Clock, Instant } from '../clock.ts';
-import { formatIpv4 } from '../net/address.ts';
+import { formatIpv4 } from '../ground/address.ts';
+import type { Clock, Instant } from '../ground/clock.ts';
 import type { DhcpDecision } from './answers/decision.ts';
 import type { DhcpEvent } from './events/events.ts';
 import type { RangeUsage } from './leases/address-pool.ts';

@@ -1,7 +1,7 @@
 // A responder's ports and results.
 
-import type { Clock } from '../clock.ts';
-import type { Publish } from '../event.ts';
+import type { Clock } from '../ground/clock.ts';
+import type { Publish } from '../ground/event.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
 import type { OutgoingDatagram } from '../net/datagrams/datagram.ts';
 import type { AddressClaim } from './answers/decision.ts';

@@ -14,11 +14,11 @@
 // 3. No ACK leaves if its lease was taken back meanwhile, or after REPLY_AGE_MAX_MS.
 // 4. Only the decoded message outlives the turn.
 
-import { type Instant, later } from '../clock.ts';
-import { Counters } from '../counters.ts';
-import { unreachable } from '../errors.ts';
+import { formatMac, type Ipv4 } from '../ground/address.ts';
+import { type Instant, later } from '../ground/clock.ts';
+import { Counters } from '../ground/counters.ts';
+import { unreachable } from '../ground/errors.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
-import { formatMac, type Ipv4 } from '../net/address.ts';
 import type { ReceivedDatagram } from '../net/datagrams/datagram.ts';
 import { decide } from './answers/decide.ts';
 import type { DhcpDecision, OfferedAddress } from './answers/decision.ts';

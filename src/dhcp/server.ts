@@ -8,12 +8,12 @@
 // 3. Broadcasts and frames leave by the device of the client's network, from the rack's address there. Unicasts leave by the socket of
 //    the request: the client knows its address.
 
-import { type Instant, pause, type Timer } from '../clock.ts';
-import { Alarm } from '../deadline-queue.ts';
-import { errorText, RackError } from '../errors.ts';
-import type { Ipv4, MacAddress } from '../net/address.ts';
+import type { Ipv4, MacAddress } from '../ground/address.ts';
+import { type Instant, pause, type Timer } from '../ground/clock.ts';
+import { Alarm } from '../ground/deadline-queue.ts';
+import { errorText, RackError } from '../ground/errors.ts';
+import { EventSampler } from '../ground/rate-limit.ts';
 import type { DatagramSocket, HostNetwork, OutgoingDatagram, SocketCounters } from '../net/datagrams/datagram.ts';
-import { EventSampler } from '../rate-limit.ts';
 import type { DhcpState } from './answers/inquiry.ts';
 import type { RangeState } from './bounds.ts';
 import type { DhcpCounters } from './counters.ts';

@@ -2,12 +2,12 @@
 //
 // 1. If a reply cannot be sent, the outcome becomes a refusal.
 
-import type { Instant } from '../clock.ts';
-import { Counters } from '../counters.ts';
-import type { Ipv4 } from '../net/address.ts';
+import type { Ipv4 } from '../ground/address.ts';
+import type { Instant } from '../ground/clock.ts';
+import { Counters } from '../ground/counters.ts';
+import { isOfProbe } from '../ground/own-probes.ts';
+import { EventSampler } from '../ground/rate-limit.ts';
 import type { WireFault } from '../net/byte-reader.ts';
-import { isOfProbe } from '../own-probes.ts';
-import { EventSampler } from '../rate-limit.ts';
 import { type Heard, malformedEvent, refusedEvent } from './answers/refusal-event.ts';
 import { type DhcpCounters, FAULT_NAMES, faultName } from './counters.ts';
 import { DHCP_EVENT_KINDS, type DhcpEvent } from './events/events.ts';

@@ -13,7 +13,7 @@
 // 2. A client outside the served networks gets REFUSED and learns nothing else.
 // 3. A negative answer carries the zone's SOA, with the negative TTL (RFC 2308 §3).
 
-import { type Ipv4, type Ipv4Network, LOOPBACK, networkContains } from '../net/address.ts';
+import { type Ipv4, type Ipv4Network, LOOPBACK, networkContains } from '../ground/address.ts';
 import type { LocalZones } from './local-zones.ts';
 import { type Query, RCODE } from './message.ts';
 import { isWithin, parentOf } from './name.ts';

@@ -5,8 +5,8 @@
 // 2. TTLs are capped at TTL_SECONDS_MAX, negative ones at NEGATIVE_SECONDS_MAX.
 // 3. At either bound the least recently used entry is evicted.
 
-import { BoundedMap } from '../bounded-map.ts';
-import { type Instant, later } from '../clock.ts';
+import { BoundedMap } from '../ground/bounded-map.ts';
+import { type Instant, later } from '../ground/clock.ts';
 import { RCODE, type UpstreamQuestion } from './message.ts';
 import { type DnsRecord, soaMinimum, TYPE } from './record.ts';
 import type { Reply } from './reply.ts';

@@ -5,7 +5,7 @@
 // 2. A lease names an address only while no rack, machine or reservation does: a client's hostname never appears beside the operator's.
 // 3. The winners follow from the claims alone: removing one promotes the next.
 
-import type { Ipv4, MacAddress } from '../net/address.ts';
+import type { Ipv4, MacAddress } from '../ground/address.ts';
 
 export type ClaimOwner = 'configured' | 'rack' | 'machine' | 'reservation' | 'lease';
 

@@ -1,6 +1,6 @@
 // The resolved DNS settings.
 
-import type { Ipv4, Ipv4Network, Ipv4Range } from '../net/address.ts';
+import type { Ipv4, Ipv4Network, Ipv4Range } from '../ground/address.ts';
 
 export interface DnsUpstream {
   readonly address: Ipv4;

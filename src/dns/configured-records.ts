@@ -1,6 +1,6 @@
 // The names that configuration, region and reservations ask for.
 
-import type { Ipv4 } from '../net/address.ts';
+import type { Ipv4 } from '../ground/address.ts';
 import type { ConfiguredRecord } from './config.ts';
 import type { NameReport } from './events.ts';
 import { parseName } from './name.ts';

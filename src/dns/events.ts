@@ -3,7 +3,7 @@
 // 1. Kinds are stable strings.
 // 2. Events that any host can trigger are sampled, with a `count`.
 
-import { type CommonParams, eventsWith, type Forms, type ParamsOf, type RackEvent } from '../event.ts';
+import { type CommonParams, eventsWith, type Forms, type ParamsOf, type RackEvent } from '../ground/event.ts';
 import type { ClaimOwner } from './claims.ts';
 
 const OWNERS = ['configured', 'rack', 'machine', 'reservation', 'lease'] as const satisfies readonly ClaimOwner[];

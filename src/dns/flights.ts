@@ -10,9 +10,9 @@
 // 3. The same goes for the SUFFIX_FLIGHTS_MAX flights of one domain. So a flood of random names in one domain leaves room for others, and a
 //    flood from a few addresses for the same domain's other names.
 
-import type { Instant } from '../clock.ts';
-import type { Waiting } from '../deadline-queue.ts';
-import type { Ipv4 } from '../net/address.ts';
+import type { Ipv4 } from '../ground/address.ts';
+import type { Instant } from '../ground/clock.ts';
+import type { Waiting } from '../ground/deadline-queue.ts';
 import { FairShares, type Place } from '../net/shares/fair-shares.ts';
 import { type CacheQuestion, questionKey } from './cache.ts';
 import { labelEnd } from './name.ts';

@@ -17,12 +17,12 @@
 // 4. When too many clients wait, the oldest question of the client with the most gets SERVFAIL (`flights.ts`). ATTEMPT_ROUNDS_MAX and
 //    EXCHANGES_MAX bound the datagrams sent.
 
-import { BoundedMap } from '../bounded-map.ts';
-import { type Instant, later } from '../clock.ts';
-import type { Counters } from '../counters.ts';
-import { DeadlineQueue } from '../deadline-queue.ts';
-import type { Ipv4 } from '../net/address.ts';
-import type { BorrowedBytes } from '../net/borrowed-bytes.ts';
+import type { Ipv4 } from '../ground/address.ts';
+import type { BorrowedBytes } from '../ground/borrowed-bytes.ts';
+import { BoundedMap } from '../ground/bounded-map.ts';
+import { type Instant, later } from '../ground/clock.ts';
+import type { Counters } from '../ground/counters.ts';
+import { DeadlineQueue } from '../ground/deadline-queue.ts';
 import { FairShares } from '../net/shares/fair-shares.ts';
 import { type CacheQuestion, questionKey } from './cache.ts';
 import type { DnsCounter, NameReport } from './events.ts';

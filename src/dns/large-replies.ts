@@ -8,7 +8,7 @@
 // 1. Replies are processed in order, one a turn.
 // 2. A reply whose exchange has ended is dropped.
 
-import type { Turns, Worker } from '../turns.ts';
+import type { Turns, Worker } from '../ground/turns.ts';
 
 /** A smaller reply costs about a millisecond. In octets. */
 export const LARGE_REPLY_OCTETS = 4096;

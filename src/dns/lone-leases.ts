@@ -2,7 +2,7 @@
 //
 // 1. A name or address here has no other claim anywhere (`names.ts`).
 
-import type { Ipv4 } from '../net/address.ts';
+import type { Ipv4 } from '../ground/address.ts';
 import type { Claim } from './claims.ts';
 import { makeNode, type NameNode } from './name-node.ts';
 import { addressRdata, CLASS_IN, nameRdata, TYPE } from './record.ts';

@@ -3,7 +3,7 @@
 //
 // Decoding never throws and reads each octet a few times at most. A response is never answered.
 
-import { type BorrowedBytes, copyBytes } from '../net/borrowed-bytes.ts';
+import { type BorrowedBytes, copyBytes } from '../ground/borrowed-bytes.ts';
 import { ByteReader, type Decoded } from '../net/byte-reader.ts';
 import { ByteWriter } from '../net/byte-writer.ts';
 import { NameCompression, readName } from './name.ts';

@@ -6,9 +6,9 @@
 // 3. Text and wire form are one to one except for ASCII case: a dot or backslash inside a label is `\.` or `\\`, any octet outside
 //    printable ASCII is `\DDD`.
 
+import { RESERVED_LABELS } from '../ground/reserved-labels.ts';
 import type { ByteReader } from '../net/byte-reader.ts';
 import type { ByteWriter } from '../net/byte-writer.ts';
-import { RESERVED_LABELS } from '../reserved-labels.ts';
 
 export const NAME_OCTETS_MAX = 255;
 const LABEL_OCTETS_MAX = 63;

@@ -13,7 +13,7 @@
 // 5. A lease alone with its name and address has no node: `lone-leases.ts` computes its records. Once another owner claims either, it
 //    becomes and stays an ordinary claim (`#makeOrdinary`).
 
-import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../net/address.ts';
+import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../ground/address.ts';
 import { type Claim, type ClaimOwner, ClaimTable } from './claims.ts';
 import type { ConfiguredRecord } from './config.ts';
 import { type NamedAddress, readRecords, type WantedName } from './configured-records.ts';

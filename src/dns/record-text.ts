@@ -4,8 +4,8 @@
 // 1. `parseRdata` reads `formatRdata`'s output back to the same octets.
 // 2. Names count as fully qualified: a configured record has no origin.
 
-import { formatIpv4, ipv4, parseIpv4 } from '../net/address.ts';
-import { viewBytes } from '../net/borrowed-bytes.ts';
+import { formatIpv4, ipv4, parseIpv4 } from '../ground/address.ts';
+import { viewBytes } from '../ground/borrowed-bytes.ts';
 import { ByteReader } from '../net/byte-reader.ts';
 import { parseName, readName, textToWire } from './name.ts';
 import { addressRdata, TYPE } from './record.ts';

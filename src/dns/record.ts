@@ -4,8 +4,8 @@
 // 1. Rdata is in wire form with uncompressed names, so a record fits any message.
 // 2. Names in rdata are compressed only for types of RFC 1035 (RFC 3597 §4); rdata of types not listed is opaque.
 
-import { type Ipv4, ipv4 } from '../net/address.ts';
-import { copyBytes, joinBytes } from '../net/borrowed-bytes.ts';
+import { type Ipv4, ipv4 } from '../ground/address.ts';
+import { copyBytes, joinBytes } from '../ground/borrowed-bytes.ts';
 import { ByteReader } from '../net/byte-reader.ts';
 import type { ByteWriter } from '../net/byte-writer.ts';
 import { NAME_OCTETS_MAX, type NameCompression, readName, textToWire, unpackName, wireToText } from './name.ts';

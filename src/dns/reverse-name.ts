@@ -2,7 +2,7 @@
 //
 // 1. Each parser is its formatter's exact inverse: a spelling with leading zeros is no address.
 
-import { formatIpv4, type Ipv4, ipv4 } from '../net/address.ts';
+import { formatIpv4, type Ipv4, ipv4 } from '../ground/address.ts';
 
 const ROOT = '.in-addr.arpa';
 

@@ -1,6 +1,6 @@
 // Recognises an upstream that is this rack. Each outside name would occupy a question in flight for FLIGHT_MS, then fail. Pure.
 
-import { ANY, type Ipv4, isLoopback } from '../net/address.ts';
+import { ANY, type Ipv4, isLoopback } from '../ground/address.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';
 
 /** Where this rack answers. */

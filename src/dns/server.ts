@@ -9,10 +9,11 @@
 // 5. Upstream sockets are open while upstreams are configured or questions in flight.
 
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import type { Clock, Timer } from '../clock.ts';
-import { osErrorCode, RackError } from '../errors.ts';
-import type { Publish } from '../event.ts';
-import { formatIpv4, type Ipv4, parseIpv4 } from '../net/address.ts';
+import { formatIpv4, type Ipv4, parseIpv4 } from '../ground/address.ts';
+import type { Clock, Timer } from '../ground/clock.ts';
+import { osErrorCode, RackError } from '../ground/errors.ts';
+import type { Publish } from '../ground/event.ts';
+import { Turns } from '../ground/turns.ts';
 import type {
   DatagramSocket,
   HostNetwork,
@@ -22,7 +23,6 @@ import type {
 } from '../net/datagrams/datagram.ts';
 import { FairShares, type Place } from '../net/shares/fair-shares.ts';
 import { socketErrorFrom } from '../net/socket-error.ts';
-import { Turns } from '../turns.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';
 import type { DnsCounter, DnsEvent } from './events.ts';
 import { FLIGHT_MS } from './forward.ts';

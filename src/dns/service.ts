@@ -7,14 +7,14 @@
 // 1. Each forwarded Pending is delivered exactly once, within FLIGHT_MS.
 // 2. Every refusal and overload is counted; their events are published at most once every SAMPLE_MS.
 
-import type { Clock, Instant } from '../clock.ts';
-import { Counters } from '../counters.ts';
-import { Alarm } from '../deadline-queue.ts';
-import type { Publish } from '../event.ts';
-import type { Ipv4 } from '../net/address.ts';
-import type { BorrowedBytes } from '../net/borrowed-bytes.ts';
+import type { Ipv4 } from '../ground/address.ts';
+import type { BorrowedBytes } from '../ground/borrowed-bytes.ts';
+import type { Clock, Instant } from '../ground/clock.ts';
+import { Counters } from '../ground/counters.ts';
+import { Alarm } from '../ground/deadline-queue.ts';
+import type { Publish } from '../ground/event.ts';
+import { EventSampler, type Rate } from '../ground/rate-limit.ts';
 import { AddressRates } from '../net/shares/address-rates.ts';
-import { EventSampler, type Rate } from '../rate-limit.ts';
 import { type AnswerFacts, answerQuery } from './answer.ts';
 import { AnswerCache, type CacheQuestion, questionKey } from './cache.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';

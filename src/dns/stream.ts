@@ -9,9 +9,9 @@
 // 4. A message from a FrameReader is a copy.
 
 import type { Socket } from 'node:net';
-import type { Clock, Instant, Timer } from '../clock.ts';
-import type { Ipv4 } from '../net/address.ts';
-import type { TurnBounds, Turns, Worker } from '../turns.ts';
+import type { Ipv4 } from '../ground/address.ts';
+import type { Clock, Instant, Timer } from '../ground/clock.ts';
+import type { TurnBounds, Turns, Worker } from '../ground/turns.ts';
 
 /**
  * The work of all connections in one turn of the loop. A question counts as 1, plus 1 for each WORK_OCTETS of it and its answer. Clients

@@ -4,9 +4,9 @@
 // 1. All UPSTREAM_SOCKETS are open, or none.
 // 2. A replaced socket receives for EXCHANGE_MS, unless closed. `close` leaves no timer.
 
-import { type Clock, repeat, type Timer } from '../clock.ts';
-import { ANY, type Ipv4 } from '../net/address.ts';
-import type { BorrowedBytes } from '../net/borrowed-bytes.ts';
+import { ANY, type Ipv4 } from '../ground/address.ts';
+import type { BorrowedBytes } from '../ground/borrowed-bytes.ts';
+import { type Clock, repeat, type Timer } from '../ground/clock.ts';
 import type { DatagramNetwork, DatagramSocket } from '../net/datagrams/datagram.ts';
 import type { DnsUpstream } from './config.ts';
 import { EXCHANGE_MS } from './forward.ts';

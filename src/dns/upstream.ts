@@ -4,7 +4,7 @@
 //    sent: names with silent authoritative servers do not count.
 // 2. A failed server is asked last. Every PROBE_MS it is also asked together with the first.
 
-import { type Instant, instant, later } from '../clock.ts';
+import { type Instant, instant, later } from '../ground/clock.ts';
 import type { DnsConfig, DnsUpstream } from './config.ts';
 import type { NameReport } from './events.ts';
 import { labelEnd } from './name.ts';

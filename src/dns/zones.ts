@@ -6,7 +6,7 @@
 // 2. SOA, NS and names of dynamic ranges are computed on demand.
 // 3. A Zones object is immutable.
 
-import { broadcastOf, type Ipv4, type Ipv4Network, ipv4, networkContains, rangeContains } from '../net/address.ts';
+import { broadcastOf, type Ipv4, type Ipv4Network, ipv4, networkContains, rangeContains } from '../ground/address.ts';
 import type { DnsConfig } from './config.ts';
 import { labelEnd } from './name.ts';
 import { CLASS_IN, type DnsRecord, nameRdata, soaRdata, TYPE } from './record.ts';

@@ -3,7 +3,7 @@
 // 1. A cause is a path: `tree` also explains `tree/images`. What is told first names it, so checks go from the cause to its effects.
 // 2. A note explains no fault.
 
-import { listed } from '../counted.ts';
+import { listed } from '../ground/counted.ts';
 import type { Finding } from './finding.ts';
 
 /** The most checks that a line names. */

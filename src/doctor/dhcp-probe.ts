@@ -5,9 +5,9 @@
 
 import dhcp from 'dhcp';
 import protocol, { type Message } from 'dhcp/lib/protocol.js';
-import { sleep } from '../clock.ts';
-import { ANY, formatIpv4, formatMac, type Ipv4, type MacAddress } from '../net/address.ts';
-import { viewBytes } from '../net/borrowed-bytes.ts';
+import { ANY, formatIpv4, formatMac, type Ipv4, type MacAddress } from '../ground/address.ts';
+import { viewBytes } from '../ground/borrowed-bytes.ts';
+import { sleep } from '../ground/clock.ts';
 import type { DatagramNetwork } from '../net/datagrams/datagram.ts';
 
 const DISCOVER = 1;

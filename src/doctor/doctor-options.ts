@@ -1,7 +1,7 @@
 // The doctor's input: the configuration, and the reports of the running rack and this host.
 
 import type { RackConfig } from '../config/rack-config.ts';
-import type { Ipv4 } from '../net/address.ts';
+import type { Ipv4 } from '../ground/address.ts';
 import type { Finding } from './finding.ts';
 import type { HostFacts, PortFacts } from './host-facts.ts';
 import type { RangeUse } from './silence.ts';

@@ -8,10 +8,10 @@
 import dns2 from 'dns2';
 import { findEndpointFor, formatBaseUrl } from '../boot/endpoint.ts';
 import { isBuiltInLoader } from '../config/absent-loaders.ts';
-import { counted } from '../counted.ts';
 import { RCODE } from '../dns/message.ts';
-import { errorText } from '../errors.ts';
-import { formatIpv4, type Ipv4 } from '../net/address.ts';
+import { formatIpv4, type Ipv4 } from '../ground/address.ts';
+import { counted } from '../ground/counted.ts';
+import { errorText } from '../ground/errors.ts';
 import { Causes } from './causes.ts';
 import type { DoctorOptions } from './doctor-options.ts';
 import { answerWithin, type Finding, type Tell } from './finding.ts';

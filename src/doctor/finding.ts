@@ -1,6 +1,6 @@
 // The result of a check, and a time limit for other projects' client code.
 
-import { systemClock, within } from '../clock.ts';
+import { systemClock, within } from '../ground/clock.ts';
 
 /** One line of the doctor's report. */
 export interface Finding {

@@ -7,7 +7,7 @@ import { accessSync, constants, statfsSync } from 'node:fs';
 import type { RackConfig } from '../config/rack-config.ts';
 import { type ConfigWithPorts, regionPorts, wantedPorts } from '../config/wanted-ports.ts';
 import { seenStats } from '../files/seen-stats.ts';
-import { ANY, type Ipv4, isLoopback } from '../net/address.ts';
+import { ANY, type Ipv4, isLoopback } from '../ground/address.ts';
 import { readHostText } from '../net/kernel-text.ts';
 import { unitOf } from '../net/port-owner.ts';
 import { findStrangers, type PortStranger, type WantedPort } from '../net/ports/taken-ports.ts';

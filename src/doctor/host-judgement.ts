@@ -4,9 +4,10 @@
 // 2. A fix is only printed for a person, never applied.
 
 import type { RackConfig } from '../config/rack-config.ts';
-import { counted, mebibytes } from '../counted.ts';
 import type { DhcpSubnet } from '../dhcp/networks/config.ts';
-import { formatIpv4, type Ipv4, isLoopback, rangeContains } from '../net/address.ts';
+import { formatIpv4, type Ipv4, isLoopback, rangeContains } from '../ground/address.ts';
+import { counted, mebibytes } from '../ground/counted.ts';
+import { formatBytes } from '../ground/quantity.ts';
 import {
   isHarmless,
   type PortStranger,
@@ -16,7 +17,6 @@ import {
   type WantedPort,
 } from '../net/ports/taken-ports.ts';
 import { installCommand } from '../power/programs.ts';
-import { formatBytes } from '../quantity.ts';
 import type { Finding } from './finding.ts';
 import type { Actor, HostFacts, PortFacts, PowerlessDriver } from './host-facts.ts';
 

@@ -3,10 +3,10 @@
 import { type Cpu, findArchitecture } from '../boot/architectures.ts';
 import { isBuiltInLoader } from '../config/absent-loaders.ts';
 import type { DhcpSubnet } from '../dhcp/networks/config.ts';
-import { errorText, RackError } from '../errors.ts';
-import { formatIpv4, type Ipv4 } from '../net/address.ts';
+import { formatIpv4, type Ipv4 } from '../ground/address.ts';
+import { errorText, RackError } from '../ground/errors.ts';
+import { probeMac } from '../ground/own-probes.ts';
 import { openNetwork } from '../net/datagrams/udp-linux.ts';
-import { probeMac } from '../own-probes.ts';
 import { OFFERS_MS, probeDhcp, type SeenOffer } from './dhcp-probe.ts';
 import type { DoctorOptions } from './doctor-options.ts';
 import type { Tell } from './finding.ts';

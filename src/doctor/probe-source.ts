@@ -1,8 +1,8 @@
 // Chooses the source address for the doctor's downloads, so that the rack recognises them (`own-probes.ts`).
 
-import { formatIpv4, isLoopback, parseIpv4 } from '../net/address.ts';
+import { formatIpv4, isLoopback, parseIpv4 } from '../ground/address.ts';
+import { PROBE_SOURCE } from '../ground/own-probes.ts';
 import { readInterfaces } from '../net/present-interfaces.ts';
-import { PROBE_SOURCE } from '../own-probes.ts';
 
 /** The source address for a download from this host; undefined for another host, which a loopback address cannot reach. */
 export function probeSource(host: string): string | undefined {

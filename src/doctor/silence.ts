@@ -1,6 +1,6 @@
 // Why a probe got no offer of this rack. Pure.
 
-import { counted } from '../counted.ts';
+import { counted } from '../ground/counted.ts';
 
 /** How full the running rack's dynamic ranges are. */
 export interface RangeUse {

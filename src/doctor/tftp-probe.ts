@@ -5,9 +5,9 @@
 
 import Connection from 'tftp2/connection.js';
 import tftpPacket, { type Packet } from 'tftp2/packet.js';
-import { cleanText } from '../clean-text.ts';
-import { systemClock, within } from '../clock.ts';
-import { counted } from '../counted.ts';
+import { cleanText } from '../ground/clean-text.ts';
+import { systemClock, within } from '../ground/clock.ts';
+import { counted } from '../ground/counted.ts';
 import { answerWithin } from './finding.ts';
 import { probeSource } from './probe-source.ts';
 

@@ -3,8 +3,8 @@
 // 1. A missing tree is not a fault: the rack makes it.
 // 2. The rack may be able to read what this user cannot, so an unreadable tree is reported, but is not a fault.
 
-import { errorText, osErrorCode } from '../errors.ts';
 import { BootTree } from '../files/file-tree.ts';
+import { errorText, osErrorCode } from '../ground/errors.ts';
 
 /** The judgement of a tree. */
 export interface TreeJudgement {

@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
-import { errorText, RackError } from '../errors.ts';
+import { errorText, RackError } from '../ground/errors.ts';
 
 const NAME_DIGITS = 12;
 

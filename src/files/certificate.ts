@@ -8,7 +8,7 @@
 import { constants, createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import type { Server as HttpsServer } from 'node:https';
-import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
 import { fileFault } from './read-fault.ts';
 
 /** Reported this long before its end, in milliseconds. */

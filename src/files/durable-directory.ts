@@ -2,7 +2,7 @@
 
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { osErrorCode } from '../errors.ts';
+import { osErrorCode } from '../ground/errors.ts';
 
 /** Creates a directory and its parents with `mode`, durably. Throws the system's error, or an Error if the path is not a directory. */
 export function makeDirectories(path: string, mode: number): void {

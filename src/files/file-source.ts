@@ -5,7 +5,7 @@
 //    not affected.
 
 import { fstatSync } from 'node:fs';
-import { RackError } from '../errors.ts';
+import { RackError } from '../ground/errors.ts';
 
 /** Can be sent to another thread. */
 export interface FileSource {

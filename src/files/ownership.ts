@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { osErrorCode } from '../errors.ts';
+import { osErrorCode } from '../ground/errors.ts';
 import { seenStats } from './seen-stats.ts';
 
 declare global {

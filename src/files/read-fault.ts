@@ -2,8 +2,8 @@
 
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { errorText, osErrorCode, RackError, type RackErrorCode } from '../errors.ts';
-import { nearestName } from '../nearest-name.ts';
+import { errorText, osErrorCode, RackError, type RackErrorCode } from '../ground/errors.ts';
+import { nearestName } from '../ground/nearest-name.ts';
 import { isOfPerson, ownUserName, readUserName } from './ownership.ts';
 import { seenStats } from './seen-stats.ts';
 

@@ -1,6 +1,6 @@
 // Why a socket in the state directory could not be created, with the remedy.
 
-import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
 import { ownershipRemedy } from './ownership.ts';
 
 const ELSEWHERE = 'or set state_dir to another one';

@@ -2,7 +2,7 @@
 
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
-import { osErrorCode, RackError } from '../errors.ts';
+import { osErrorCode, RackError } from '../ground/errors.ts';
 
 /**
  * Makes a directory for large files, in `TMPDIR` or /var/tmp: /tmp is memory on many hosts (Debian since 13; file-hierarchy(7)).

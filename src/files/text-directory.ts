@@ -6,8 +6,8 @@
 
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BoundedMap } from '../bounded-map.ts';
-import { errorText, osErrorCode } from '../errors.ts';
+import { BoundedMap } from '../ground/bounded-map.ts';
+import { errorText, osErrorCode } from '../ground/errors.ts';
 
 /** The longest file that is read, in bytes. */
 export const TEXT_FILE_BYTES_MAX = 256 * 1024;

@@ -12,7 +12,7 @@
 import type { Dirent } from 'node:fs';
 import { opendir, realpath, stat } from 'node:fs/promises';
 import { sep } from 'node:path';
-import { osErrorCode, RackError } from '../errors.ts';
+import { osErrorCode, RackError } from '../ground/errors.ts';
 import { isOwnPath } from './own-names.ts';
 
 /**

@@ -11,8 +11,8 @@
 // 2. A chunk from node:http has its own memory, which nothing overwrites, so it is kept without a copy.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Clock } from '../clock.ts';
-import type { Ipv4 } from '../net/address.ts';
+import type { Ipv4 } from '../ground/address.ts';
+import type { Clock } from '../ground/clock.ts';
 import { BodyPlaces, clientOf } from '../net/shares/body-places.ts';
 import { isGone, onGone } from './send.ts';
 

@@ -1,7 +1,7 @@
 // The resolved settings of the boot HTTP listener.
 
 import type { CertificateFiles } from '../files/certificate.ts';
-import type { Ipv4 } from '../net/address.ts';
+import type { Ipv4 } from '../ground/address.ts';
 
 export interface HttpConfig {
   /** The addresses of the boot listener; empty turns it off. An optional one is left to another program that has it already. */

@@ -14,9 +14,9 @@ import {
   sizeText,
   speedText,
 } from '../boot/boot-words.ts';
-import { cleanText } from '../clean-text.ts';
-import { type CommonParams, eventsWith, type Forms, type ParamsOf, type RackEvent } from '../event.ts';
-import { formatSpan } from '../quantity.ts';
+import { cleanText } from '../ground/clean-text.ts';
+import { type CommonParams, eventsWith, type Forms, type ParamsOf, type RackEvent } from '../ground/event.ts';
+import { formatSpan } from '../ground/quantity.ts';
 
 /** Why a request is refused. */
 export type HttpRefusal =

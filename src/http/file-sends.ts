@@ -9,8 +9,8 @@
 // 2. Sending a piece costs nothing here.
 
 import type { ServerResponse } from 'node:http';
-import { type Clock, type Instant, later, type Timer } from '../clock.ts';
-import type { Ipv4 } from '../net/address.ts';
+import type { Ipv4 } from '../ground/address.ts';
+import { type Clock, type Instant, later, type Timer } from '../ground/clock.ts';
 
 /** A download without progress for this long has stalled, in milliseconds. */
 export const STALLED_MS = 30_000;

@@ -10,10 +10,10 @@
 
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders, RequestOptions, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
-import { cleanText } from '../clean-text.ts';
-import type { Clock } from '../clock.ts';
-import { errorText, osErrorCode } from '../errors.ts';
-import type { Ipv4 } from '../net/address.ts';
+import type { Ipv4 } from '../ground/address.ts';
+import { cleanText } from '../ground/clean-text.ts';
+import type { Clock } from '../ground/clock.ts';
+import { errorText, osErrorCode } from '../ground/errors.ts';
 import { INTERIM_MAX, isForeign } from '../net/region-http.ts';
 import { BodyPlaces, clientOf } from '../net/shares/body-places.ts';
 import { answerText } from './answer.ts';

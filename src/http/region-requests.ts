@@ -6,8 +6,8 @@
 // 1. Only a well-formed boot token is passed on, with the interface for which this rack vouches.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Clock } from '../clock.ts';
-import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../net/address.ts';
+import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../ground/address.ts';
+import type { Clock } from '../ground/clock.ts';
 import { BodyPlaces, clientOf, hasBody } from '../net/shares/body-places.ts';
 import { answerText } from './answer.ts';
 import { unreachedText } from './answer-words.ts';

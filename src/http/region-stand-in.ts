@@ -6,7 +6,7 @@
 // 3. BODIES_MAX bodies in memory are shared out by `net/shares/body-places.ts`; a request without a place is passed on.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Ipv4, MacAddress } from '../net/address.ts';
+import type { Ipv4, MacAddress } from '../ground/address.ts';
 import { splitTarget } from '../net/region-http.ts';
 import { answerText } from './answer.ts';
 import { QUEUED_TEXT } from './answer-words.ts';

@@ -6,11 +6,11 @@
 
 import { createServer, request as openRequest, type RequestListener, type Server } from 'node:http';
 import { isIP, Socket } from 'node:net';
-import { repeat } from '../clock.ts';
-import { Counters } from '../counters.ts';
-import { osErrorCode, RackError } from '../errors.ts';
 import { type CertificatePair, readCertificatePair, renewCertificate, secureContextOf } from '../files/certificate.ts';
-import { formatIpv4, type Ipv4, parseIpv4 } from '../net/address.ts';
+import { formatIpv4, type Ipv4, parseIpv4 } from '../ground/address.ts';
+import { repeat } from '../ground/clock.ts';
+import { Counters } from '../ground/counters.ts';
+import { osErrorCode, RackError } from '../ground/errors.ts';
 import { boundUnsentBytes } from '../net/linux/unsent-bytes.ts';
 import { REQUEST_MS_MAX } from '../net/shares/body-places.ts';
 import { ConnectionShares } from '../net/shares/connection-shares.ts';

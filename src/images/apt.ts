@@ -10,8 +10,8 @@
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { counted } from '../counted.ts';
-import { RackError } from '../errors.ts';
+import { counted } from '../ground/counted.ts';
+import { RackError } from '../ground/errors.ts';
 import type { BuildReports } from './build-reports.ts';
 import { type DebianPackage, openPackage } from './debian-package.ts';
 import { type ProgramOptions, runProgram } from './program.ts';

@@ -13,9 +13,9 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createZstdCompress, constants as zlib } from 'node:zlib';
-import { mebibytes } from '../counted.ts';
-import { RackError } from '../errors.ts';
-import { viewBytes } from '../net/borrowed-bytes.ts';
+import { viewBytes } from '../ground/borrowed-bytes.ts';
+import { mebibytes } from '../ground/counted.ts';
+import { RackError } from '../ground/errors.ts';
 import { Conversion, PIECE_BYTES } from './conversion.ts';
 
 /** Receives the parts of a disk, in order. */

@@ -15,8 +15,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { counted } from '../counted.ts';
-import { RackError } from '../errors.ts';
+import { counted } from '../ground/counted.ts';
+import { RackError } from '../ground/errors.ts';
 import type { DebianPlatform, FileSystemIds } from './debian-root.ts';
 import { isRoot } from './debian-root.ts';
 import { type ProgramOptions, runProgram } from './program.ts';

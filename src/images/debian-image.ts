@@ -9,7 +9,7 @@
 import { createHash } from 'node:crypto';
 import { chmod, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RackError } from '../errors.ts';
+import { RackError } from '../ground/errors.ts';
 import { formatUuid, makeBootDisk } from './boot-disk.ts';
 import { asWorkDirError, buildDebianRoot, checkDebianRequest, type DebianRequest, isRoot } from './debian-root.ts';
 import { type NeededProgram, requirePrograms } from './needed-programs.ts';

@@ -9,8 +9,8 @@ import { createReadStream } from 'node:fs';
 import { mkdir, readdir, readlink, rm, symlink } from 'node:fs/promises';
 import { dirname, join, normalize, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { counted } from '../counted.ts';
-import { RackError } from '../errors.ts';
+import { counted } from '../ground/counted.ts';
+import { RackError } from '../ground/errors.ts';
 import type { BuildReports } from './build-reports.ts';
 import { runProgram } from './program.ts';
 

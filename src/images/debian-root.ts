@@ -8,9 +8,9 @@
 // 3. Only values of known shape reach a shell: names of packages and releases, identifiers, mirror URLs without quotation marks.
 
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
-import { withoutUser } from '../clean-text.ts';
-import { counted } from '../counted.ts';
-import { osErrorCode, RackError } from '../errors.ts';
+import { withoutUser } from '../ground/clean-text.ts';
+import { counted } from '../ground/counted.ts';
+import { osErrorCode, RackError } from '../ground/errors.ts';
 import { listMirrors } from './apt.ts';
 import { type ProgramOptions, runProgram } from './program.ts';
 import { followTenths } from './tenths.ts';

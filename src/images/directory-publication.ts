@@ -14,9 +14,9 @@
 
 import { chmod, link, lstat, mkdir, readdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { newUuid } from '../clock.ts';
-import { osErrorCode } from '../errors.ts';
 import { seenEntry } from '../files/seen-stats.ts';
+import { newUuid } from '../ground/clock.ts';
+import { osErrorCode } from '../ground/errors.ts';
 import { OneAtATime } from './one-at-a-time.ts';
 import { type FileContent, makeDirectories, syncDirectory, writeWhole } from './publication.ts';
 

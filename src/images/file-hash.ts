@@ -2,7 +2,7 @@
 
 import { createHash, type Hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import { viewBytes } from '../net/borrowed-bytes.ts';
+import { viewBytes } from '../ground/borrowed-bytes.ts';
 
 const READ_BYTES = 4 * 1024 * 1024;
 

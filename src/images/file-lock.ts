@@ -5,7 +5,7 @@
 
 import { lstatSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { errorText, RackError } from '../errors.ts';
+import { errorText, RackError } from '../ground/errors.ts';
 
 const SQLITE_BUSY = 5;
 

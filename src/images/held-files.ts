@@ -1,6 +1,6 @@
 // The files that a work needs for itself: one thread does all works on a tree, so names in memory suffice.
 
-import { RackError } from '../errors.ts';
+import { RackError } from '../ground/errors.ts';
 import type { HeldLock } from './file-lock.ts';
 
 const held = new Set<string>();

@@ -11,8 +11,8 @@
 
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { systemClock } from '../clock.ts';
-import { RackError } from '../errors.ts';
+import { systemClock } from '../ground/clock.ts';
+import { RackError } from '../ground/errors.ts';
 import { type Copy, type CopyRequest, copyImage } from './image-copy.ts';
 import { beginCopy, keepForMachines, type StoreCopy, sweepBlobs } from './image-removal.ts';
 import {

@@ -14,9 +14,9 @@
 import { readdirSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { assertOutside } from '../errors.ts';
 import { ownPlace } from '../files/own-names.ts';
 import { seenEntry, seenIdentity } from '../files/seen-stats.ts';
+import { assertOutside } from '../ground/errors.ts';
 import { blobsOf, type ImageBlob, manifestPath, readImages, type StoredImage } from './image-store.ts';
 import { asStoreError } from './store-error.ts';
 import { type ContentState, inStoreTurn, judgeBlob, makeRealDirectory } from './stored-blob.ts';

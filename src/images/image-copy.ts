@@ -11,10 +11,10 @@
 // 4. Only a few pieces of an image are in memory at a time.
 
 import type { FileHandle } from 'node:fs/promises';
-import { shellWord } from '../clean-text.ts';
-import { counted } from '../counted.ts';
-import { errorText, osErrorCode, RackError } from '../errors.ts';
-import { copyBytes, viewBytes } from '../net/borrowed-bytes.ts';
+import { copyBytes, viewBytes } from '../ground/borrowed-bytes.ts';
+import { shellWord } from '../ground/clean-text.ts';
+import { counted } from '../ground/counted.ts';
+import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
 import { BlobFile, checkRoom, DiskPacker, type DiskWriter } from './blob-writing.ts';
 import {
   DISK_BYTES_MAX,

@@ -2,12 +2,12 @@
 
 import { constants, type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { shellWord } from '../clean-text.ts';
-import { counted } from '../counted.ts';
-import { osErrorCode, RackError } from '../errors.ts';
 import { fileFault } from '../files/read-fault.ts';
 import { isSameState } from '../files/seen-stats.ts';
-import { viewBytes } from '../net/borrowed-bytes.ts';
+import { viewBytes } from '../ground/borrowed-bytes.ts';
+import { shellWord } from '../ground/clean-text.ts';
+import { counted } from '../ground/counted.ts';
+import { osErrorCode, RackError } from '../ground/errors.ts';
 import { releaseMemory } from './conversion.ts';
 import type { DiskPiece, ImageBytes } from './disk-image.ts';
 import { openStored } from './stored-blob.ts';

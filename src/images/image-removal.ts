@@ -7,8 +7,8 @@
 import type { Dirent } from 'node:fs';
 import { chmod, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { newUuid } from '../clock.ts';
 import { seenEntry } from '../files/seen-stats.ts';
+import { newUuid } from '../ground/clock.ts';
 import { assertOwnStore, blobsOf, manifestPath, readImages, type StoredImage } from './image-store.ts';
 import { removeEmpty } from './publication.ts';
 import { asStoreError } from './store-error.ts';

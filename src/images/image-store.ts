@@ -14,12 +14,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
-import { cleanText } from '../clean-text.ts';
-import { counted } from '../counted.ts';
-import { osErrorCode, RackError } from '../errors.ts';
-import { parseJson } from '../fields.ts';
 import { ownPlace } from '../files/own-names.ts';
 import { seenEntry } from '../files/seen-stats.ts';
+import { cleanText } from '../ground/clean-text.ts';
+import { counted } from '../ground/counted.ts';
+import { osErrorCode, RackError } from '../ground/errors.ts';
+import { parseJson } from '../ground/fields.ts';
 import {
   bytesShape,
   formatShape,

@@ -12,8 +12,8 @@
 // 2. Names of deleted files may still be found. So an incomplete system may be judged complete, but never the reverse.
 // 3. Logical partitions of an MBR are not inspected.
 
-import { listed } from '../counted.ts';
-import { copyBytes, viewBytes } from '../net/borrowed-bytes.ts';
+import { copyBytes, viewBytes } from '../ground/borrowed-bytes.ts';
+import { listed } from '../ground/counted.ts';
 import type { DiskPiece } from './disk-image.ts';
 import { findPartitionTable } from './disk-image.ts';
 import type { ImageSigns } from './stored-system.ts';

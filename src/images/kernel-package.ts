@@ -4,7 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip, zstdDecompress } from 'node:zlib';
-import { RackError } from '../errors.ts';
+import { RackError } from '../ground/errors.ts';
 import { decodeModuleInfo, type ModuleInfo } from './kernel-module.ts';
 import { runProgram } from './program.ts';
 

@@ -5,8 +5,8 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cleanText } from '../clean-text.ts';
-import { RackError } from '../errors.ts';
+import { cleanText } from '../ground/clean-text.ts';
+import { RackError } from '../ground/errors.ts';
 import { DISK_BYTES_MAX } from './disk-image.ts';
 import { type NeededProgram, requirePrograms, searchPath } from './needed-programs.ts';
 

@@ -6,7 +6,7 @@
 
 import { readdir, readFile, realpath } from 'node:fs/promises';
 import { basename, join, sep } from 'node:path';
-import { RackError } from '../errors.ts';
+import { RackError } from '../ground/errors.ts';
 import { decodeElfNeeds } from './elf.ts';
 
 /** Next to the programs, on every architecture. */

@@ -9,7 +9,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { IPXE_BIOS, IPXE_UEFI, MEMDISK } from '../boot/loader-limits.ts';
-import { RackError } from '../errors.ts';
+import { RackError } from '../ground/errors.ts';
 import { Apt } from './apt.ts';
 import type { BuildReports } from './build-reports.ts';
 import { type DebianPackage, openPackage, unpackPackage } from './debian-package.ts';

@@ -1,8 +1,8 @@
 // Looks for the programs of a long build first, so that a person can install all missing ones at once.
 
 import { delimiter, join } from 'node:path';
-import { RackError } from '../errors.ts';
 import { isExecutable } from '../files/executable.ts';
+import { RackError } from '../ground/errors.ts';
 
 /** A program of the operating system, and its Debian package. */
 export interface NeededProgram {

@@ -1,7 +1,7 @@
 // Does one work at a time that takes much memory, or a program of the host that serves one caller.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { RackError } from '../errors.ts';
+import { RackError } from '../ground/errors.ts';
 
 /** Does works in the order of their arrival. */
 export class OneAtATime {

@@ -10,7 +10,7 @@
 
 import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
-import { copyBytes } from '../net/borrowed-bytes.ts';
+import { copyBytes } from '../ground/borrowed-bytes.ts';
 import type { ImageBytes } from './disk-image.ts';
 import { beginExpansion, compressionOf } from './image-expansion.ts';
 import { piecesOf } from './image-file.ts';

@@ -5,7 +5,7 @@
 
 import { type ChildProcess, execFile } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { osErrorCode, RackError } from '../errors.ts';
+import { osErrorCode, RackError } from '../ground/errors.ts';
 import { installLine, searchPath } from './needed-programs.ts';
 
 const RUN_MINUTES_MAX = 15;

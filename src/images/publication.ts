@@ -4,8 +4,8 @@
 import { createHash } from 'node:crypto';
 import { chmod, constants, type FileHandle, mkdir, open, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { newUuid } from '../clock.ts';
-import { osErrorCode } from '../errors.ts';
+import { newUuid } from '../ground/clock.ts';
+import { osErrorCode } from '../ground/errors.ts';
 import { hashOf } from './file-hash.ts';
 
 /** A file in the tree. */

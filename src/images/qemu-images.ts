@@ -10,9 +10,9 @@
 // 4. Holes of the disk are neither read nor written. RESERVE_BYTES of the store's disk stay free.
 
 import { type FileHandle, open, rm } from 'node:fs/promises';
-import { repeat, systemClock } from '../clock.ts';
-import { RackError } from '../errors.ts';
-import { isFields, parseJson } from '../fields.ts';
+import { repeat, systemClock } from '../ground/clock.ts';
+import { RackError } from '../ground/errors.ts';
+import { isFields, parseJson } from '../ground/fields.ts';
 import { checkRoom, ROOM_CHECK_BYTES } from './blob-writing.ts';
 import { DISK_BYTES_MAX, type DiskPiece, type ImageBytes } from './disk-image.ts';
 import { bytesOfFile, piecesOf } from './image-file.ts';

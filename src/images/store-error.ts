@@ -2,9 +2,9 @@
 
 import { accessSync, constants } from 'node:fs';
 import { dirname } from 'node:path';
-import { osErrorCode, RackError } from '../errors.ts';
 import { ownershipRemedy } from '../files/ownership.ts';
 import { seenStats } from '../files/seen-stats.ts';
+import { osErrorCode, RackError } from '../ground/errors.ts';
 
 const { R_OK, W_OK, X_OK } = constants;
 

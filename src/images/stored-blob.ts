@@ -7,8 +7,8 @@
 
 import { constants, type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { osErrorCode, RackError } from '../errors.ts';
 import { identityOf, seenEntry } from '../files/seen-stats.ts';
+import { osErrorCode, RackError } from '../ground/errors.ts';
 import { hashOf } from './file-hash.ts';
 import type { ImageBlob } from './image-store.ts';
 import { OneAtATime } from './one-at-a-time.ts';

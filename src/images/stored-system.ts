@@ -2,7 +2,7 @@
 // machine sets up the disk for it. The shapes are those of manifests.
 
 import { z } from 'zod';
-import { cleanText } from '../clean-text.ts';
+import { cleanText } from '../ground/clean-text.ts';
 
 /** A root: a squashfs file system, a tar archive in any compression, or another file system compressed with gzip. */
 const ROOT_FORMATS = ['squashfs', 'root.tar', 'root.gz'] as const;

@@ -16,8 +16,8 @@
 import { createHash } from 'node:crypto';
 import { chmod, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { RackError } from '../errors.ts';
 import { seenEntry } from '../files/seen-stats.ts';
+import { RackError } from '../ground/errors.ts';
 import { publishDirectory, publishLink, replacesAll, UNFINISHED_END } from './directory-publication.ts';
 import { blobPath, hasBlob, isSameName, readImages, type StoredImage } from './image-store.ts';
 import { OneAtATime } from './one-at-a-time.ts';

@@ -7,7 +7,7 @@
 // 1. Only regular files are read. Anything else is a fault: nothing in a bundle can point out of it.
 // 2. Names are only compared, and never become paths.
 
-import { viewBytes } from '../net/borrowed-bytes.ts';
+import { viewBytes } from '../ground/borrowed-bytes.ts';
 
 /** The first four of the twelve bytes of a size: the mark, and the highest three, which no file needs. */
 const BASE_256 = 0x80_00_00_00;

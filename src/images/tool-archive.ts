@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RackError } from '../errors.ts';
+import { RackError } from '../ground/errors.ts';
 import type { Apt } from './apt.ts';
 import { compress } from './compression.ts';
 import { type CpioEntry, encodeCpio } from './cpio.ts';

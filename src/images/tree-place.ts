@@ -1,8 +1,8 @@
 // Links and files of a person that stand in the way of a change in the boot tree.
 
 import { dirname, join } from 'node:path';
-import { RackError } from '../errors.ts';
 import { seenEntry } from '../files/seen-stats.ts';
+import { RackError } from '../ground/errors.ts';
 
 /** The first link on the way to a path, or the path itself; undefined: none. @param path relative to the tree */
 export function linkOnWay(tree: string, path: string): string | undefined {

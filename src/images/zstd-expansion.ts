@@ -7,7 +7,7 @@
 // 2. A frame that is damaged, cut short or followed by other bytes is an error.
 
 import { createZstdDecompress, constants as zlib } from 'node:zlib';
-import { viewBytes } from '../net/borrowed-bytes.ts';
+import { viewBytes } from '../ground/borrowed-bytes.ts';
 import { Conversion, PIECE_BYTES } from './conversion.ts';
 
 /** The limit of `zstd -d` on the deployed machine, as a power of two in bytes. */

@@ -3,7 +3,7 @@
 
 import { globSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { repeat, systemClock, type Timer } from '../clock.ts';
+import { repeat, systemClock, type Timer } from '../ground/clock.ts';
 
 const REPORT_EVERY_MS = 3000;
 const MEGABYTE = 1_000_000;

@@ -6,8 +6,8 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { flagsFor } from '../../bin/daemon-flags.js';
-import { sleep, systemClock, within } from '../clock.ts';
-import { RackError } from '../errors.ts';
+import { sleep, systemClock, within } from '../ground/clock.ts';
+import { RackError } from '../ground/errors.ts';
 import { ENDS_WITH_INPUT } from '../net/ends-with-input.ts';
 import type { LabNamespace } from './namespace.ts';
 

@@ -5,7 +5,6 @@
 //    ▲  │ timeout: again     │ timeout: again, then from the start
 //    └──┴──────NAK───────────┘
 
-import { type Instant, later } from '../clock.ts';
 import {
   BOOT_REPLY,
   BROADCAST_FLAG,
@@ -24,7 +23,8 @@ import {
   textBytes,
   u8Bytes,
 } from '../dhcp/wire/options.ts';
-import { ANY, type Ipv4, type MacAddress, macToBytes } from '../net/address.ts';
+import { ANY, type Ipv4, type MacAddress, macToBytes } from '../ground/address.ts';
+import { type Instant, later } from '../ground/clock.ts';
 
 /** The parts of a lease that a ROM uses. */
 export interface BootLease {

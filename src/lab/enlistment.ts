@@ -1,7 +1,7 @@
 // Waits until the terminal has reported that the lab's machine is enlisted. The lab follows the machine and the region's event log
 // separately: the machine may be off before its event arrives, but the closing lines must come last.
 
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../ground/clock.ts';
 import { ENLISTED_WORDS } from './lab-words.ts';
 
 /** How long the closing lines wait, in milliseconds. An interrupted event stream reports late. */

@@ -9,9 +9,9 @@
 
 import { Resolver } from 'node:dns/promises';
 import { rmSync } from 'node:fs';
-import { systemClock } from '../clock.ts';
 import { ownProgram } from '../control/own-program.ts';
-import { RackError } from '../errors.ts';
+import { systemClock } from '../ground/clock.ts';
+import { RackError } from '../ground/errors.ts';
 import { keyPart } from '../region/accounts/accounts.ts';
 import { DaemonProcess, type LogLine } from './daemon-process.ts';
 import { Enlistment } from './enlistment.ts';

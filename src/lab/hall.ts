@@ -4,8 +4,8 @@
 // 1. At most LANES_MAX machines are on the way to their states at a time. If one fails, that is reported and the others continue.
 // 2. Once a machine is in its state, it is slowed down, so that a person can watch what it does next.
 
-import { errorText } from '../errors.ts';
-import { formatMac } from '../net/address.ts';
+import { formatMac } from '../ground/address.ts';
+import { errorText } from '../ground/errors.ts';
 import { ASKED_MAX } from '../region-thread/power-askers.ts';
 import type { HallGoal, HallMachine } from './hall-plan.ts';
 import { LAB_SYSTEM, type LabFiles } from './lab-files.ts';

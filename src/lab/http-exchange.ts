@@ -3,7 +3,7 @@
 //   idle ─begin▶ asked ─fail, or late▶ waiting ─timeout▶ asked        end: an answer came, or the machine gave up
 //     └──beginLater▶ waiting              └─ after HTTP_TRIES_MAX ▶ the machine gives up
 
-import { type Instant, later } from '../clock.ts';
+import { type Instant, later } from '../ground/clock.ts';
 import type { MachineAction } from './machine-actions.ts';
 
 /** How often a request is sent before the machine gives up. */

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { followEvents } from '../control/event-follow.ts';
-import { errorText } from '../errors.ts';
+import { errorText } from '../ground/errors.ts';
 import { eventWords } from './lab-words.ts';
 import type { Narrator } from './narrator.ts';
 

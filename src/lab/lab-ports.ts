@@ -1,9 +1,9 @@
 // Checks that a lab's ports are free before it starts anything. If one is not, the error names the process that holds it.
 
 import { createServer } from 'node:net';
-import { osErrorCode, RackError } from '../errors.ts';
 import { readUserName } from '../files/ownership.ts';
-import { ANY, parseIpv4 } from '../net/address.ts';
+import { ANY, parseIpv4 } from '../ground/address.ts';
+import { osErrorCode, RackError } from '../ground/errors.ts';
 import { findParent, findPortOwners, type PortOwner, type PortProcess } from '../net/port-owner.ts';
 import { LAB_DIRECTORY, type LabRack } from './lab-files.ts';
 

@@ -1,9 +1,9 @@
 // A lab's requests to its region. Like those of the command line, they use the control socket of the rack with the region.
 
 import { z } from 'zod';
-import { sleep } from '../clock.ts';
 import { askDaemon, MACHINES_PATH } from '../control/ask-daemon.ts';
-import { RackError } from '../errors.ts';
+import { sleep } from '../ground/clock.ts';
+import { RackError } from '../ground/errors.ts';
 
 const RACKS = '/MAAS/api/2.0/nodegroups/';
 const CHECK_EVERY_MS = 250;

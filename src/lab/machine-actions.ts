@@ -1,6 +1,6 @@
 // The inputs and actions of a simulated machine: the port between `simulated-machine.ts` and the code that runs it.
 
-import type { Ipv4 } from '../net/address.ts';
+import type { Ipv4 } from '../ground/address.ts';
 
 export type MachineInput =
   | { readonly kind: 'power-on' }

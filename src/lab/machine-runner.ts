@@ -1,10 +1,10 @@
 // Runs a simulated machine with real sockets on this host's loopback. Like a separate machine, it sends its TFTP and HTTP requests from its
 // leased address.
 
-import type { Clock, Timer } from '../clock.ts';
-import { errorText } from '../errors.ts';
-import { ANY, formatIpv4, type Ipv4 } from '../net/address.ts';
-import { copyBytes } from '../net/borrowed-bytes.ts';
+import { ANY, formatIpv4, type Ipv4 } from '../ground/address.ts';
+import { copyBytes } from '../ground/borrowed-bytes.ts';
+import type { Clock, Timer } from '../ground/clock.ts';
+import { errorText } from '../ground/errors.ts';
 import type { DatagramNetwork, DatagramSocket } from '../net/datagrams/datagram.ts';
 import { openHttp, readWhole } from '../net/http-client.ts';
 import type { MachineAction, MachineInput, MachineOutcome, MachineStep } from './machine-actions.ts';

@@ -2,7 +2,7 @@
 // nothing on the host.
 
 import { type ChildProcess, execFileSync, type SpawnOptions, spawn } from 'node:child_process';
-import { errorText, osErrorCode, RackError } from '../errors.ts';
+import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
 
 export const BRIDGE = 'br0';
 /** The beginning of the names of labs' namespaces. */

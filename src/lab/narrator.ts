@@ -1,8 +1,8 @@
 // Prints what happens in a lab to the terminal: one line per step, with the seconds since the start and the speaker.
 
 import { styleText } from 'node:util';
-import { cleanText } from '../clean-text.ts';
-import type { Clock } from '../clock.ts';
+import { cleanText } from '../ground/clean-text.ts';
+import type { Clock } from '../ground/clock.ts';
 
 const STYLES = { rack: 'cyan', region: 'cyan', machine: 'yellow', lab: 'bold', problem: 'red' } as const;
 

@@ -1,6 +1,6 @@
 // Notices when the program that started this one has ended. npm passes SIGTERM only to its shell, which ends without passing it on.
 
-import { systemClock } from '../clock.ts';
+import { systemClock } from '../ground/clock.ts';
 
 /** How often the parent is checked, in milliseconds. */
 const PARENT_MS = 500;

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { REGION_PORT } from '../config/region-place.ts';
-import { type Ipv4, ipv4 } from '../net/address.ts';
+import { type Ipv4, ipv4 } from '../ground/address.ts';
 
 /** The place of a lab: a loopback network, which only this host can reach, and high ports. */
 export interface LabPlace {

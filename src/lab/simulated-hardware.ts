@@ -1,6 +1,6 @@
 // The hardware that a simulated machine reports when it enlists: plausible, and marked as simulated wherever a person reads it.
 
-import { formatMac, type MacAddress, mac as macAddress } from '../net/address.ts';
+import { formatMac, type MacAddress, mac as macAddress } from '../ground/address.ts';
 
 /** The hardware of machines of one kind. */
 export interface HardwareKind {

@@ -1,6 +1,6 @@
 // A simulated machine that a lab can switch on and off. With power, it boots and does its region's jobs.
 
-import { systemClock } from '../clock.ts';
+import { systemClock } from '../ground/clock.ts';
 import type { DatagramNetwork } from '../net/datagrams/datagram.ts';
 import { openNetwork } from '../net/datagrams/udp-linux.ts';
 import type { MachineOutcome, MachineStep } from './machine-actions.ts';

@@ -7,10 +7,10 @@
 //
 // 1. Whatever packets are lost, it ends in `off` with an outcome, after a bounded number of tries.
 
-import { type Instant, later } from '../clock.ts';
-import { counted } from '../counted.ts';
-import { unreachable } from '../errors.ts';
-import { ANY, formatIpv4, formatMac, type Ipv4 } from '../net/address.ts';
+import { ANY, formatIpv4, formatMac, type Ipv4 } from '../ground/address.ts';
+import { type Instant, later } from '../ground/clock.ts';
+import { counted } from '../ground/counted.ts';
+import { unreachable } from '../ground/errors.ts';
 import { type BootLease, DhcpClient, type DhcpClientIdentity } from './dhcp-client.ts';
 import { HttpExchange, type HttpRequest } from './http-exchange.ts';
 import { kernelArgument, type LoaderInstruction, parsePxelinuxConfig } from './loader-config.ts';

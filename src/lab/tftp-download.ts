@@ -1,10 +1,10 @@
 // A TFTP client like a PXE ROM's (RFC 1350, RFC 2347 to 2349). It does not use the server's codec, so the two cannot share mistakes.
 // Sans-IO.
 
-import { type Instant, later } from '../clock.ts';
-import { counted } from '../counted.ts';
-import type { Ipv4 } from '../net/address.ts';
-import { copyBytes } from '../net/borrowed-bytes.ts';
+import type { Ipv4 } from '../ground/address.ts';
+import { copyBytes } from '../ground/borrowed-bytes.ts';
+import { type Instant, later } from '../ground/clock.ts';
+import { counted } from '../ground/counted.ts';
 
 type DownloadResult =
   | { readonly kind: 'done'; readonly bytes: Uint8Array }

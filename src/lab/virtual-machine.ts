@@ -9,7 +9,7 @@
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { RackError } from '../errors.ts';
+import { RackError } from '../ground/errors.ts';
 import type { LabNamespace } from './namespace.ts';
 
 export type Firmware =

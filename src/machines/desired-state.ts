@@ -5,8 +5,8 @@
 // 3. The result contains only known fields.
 
 import { z } from 'zod';
-import { cleanText } from '../clean-text.ts';
-import { readBoundedJson } from '../json-excess.ts';
+import { cleanText } from '../ground/clean-text.ts';
+import { readBoundedJson } from '../ground/json-excess.ts';
 import {
   boundedList,
   boundedText,

@@ -3,7 +3,7 @@
 //
 // 1. An identifier that several machines share finds none of them: a UUID that a vendor gave a whole series must not start the wrong machine.
 
-import type { Ipv4, MacAddress } from '../net/address.ts';
+import type { Ipv4, MacAddress } from '../ground/address.ts';
 import { DEVICE_STATE, type RackMachine } from './machine.ts';
 
 /** Look-ups by MAC, UUID, fixed address and hostname; each finds at most one machine. */

@@ -2,9 +2,9 @@
 // record is replaced whole, never changed. One schema for both ends: what it lacks, the region cannot send.
 
 import { z } from 'zod';
-import { cleanText } from '../clean-text.ts';
-import type { Frozen } from '../fields.ts';
-import { ipv4, mac } from '../net/address.ts';
+import { ipv4, mac } from '../ground/address.ts';
+import { cleanText } from '../ground/clean-text.ts';
+import type { Frozen } from '../ground/fields.ts';
 import type { Settings } from './settings.ts';
 
 /** Bounds of one message. */

@@ -3,7 +3,7 @@
 // 1. Input from the network or a disk is bounded in depth, number of values and length of each text.
 // 2. This file handles plain data only; merging with the rack's file validates it as configuration.
 
-import { isFields } from '../fields.ts';
+import { isFields } from '../ground/fields.ts';
 
 /** The keys whose value is a URL that everybody may see. Those of `boot.loaders` may be URLs, too. */
 const URL_KEYS: readonly string[] = [

@@ -1,7 +1,7 @@
 // Decides whether an answer comes in time, counting only the time in which this process runs. A process that was stopped finds its timers
 // overdue and the answer not yet read, and must not blame the other side.
 
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../ground/clock.ts';
 
 /** The wait is counted in pieces of this length, in milliseconds. A pause of the whole process counts as one of them. */
 const PIECE_MS = 500;

@@ -1,7 +1,13 @@
 // Reads values from bytes, which may be borrowed. Reading never throws: the reader keeps the first fault, and later reads return zero or empty.
 // So decoders need no branches, and malformed datagrams are the cheap case.
 
-import { type BorrowedBytes, borrowedIndexOfZero, borrowedPart, borrowedText, copyBytes } from './borrowed-bytes.ts';
+import {
+  type BorrowedBytes,
+  borrowedIndexOfZero,
+  borrowedPart,
+  borrowedText,
+  copyBytes,
+} from '../ground/borrowed-bytes.ts';
 
 /** Why bytes could not be understood. */
 export type WireFaultCode = 'truncated' | 'bad-length' | 'bad-value' | 'loop' | 'too-long';

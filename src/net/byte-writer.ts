@@ -1,7 +1,7 @@
 // Writes values into a fixed capacity. A value that does not fit sets `overflow` and is not written; the caller decides what follows
 // (truncate a DNS answer, move DHCP options to another field). So writing never throws either.
 
-import type { BorrowedBytes } from './borrowed-bytes.ts';
+import type { BorrowedBytes } from '../ground/borrowed-bytes.ts';
 
 /** Up to this many bytes are written one by one. */
 const LOOPED_BYTES_MAX = 16;

@@ -1,6 +1,6 @@
 // The routes of this host, and the default routers by the interface that leads to each. Source: proc(5) on /proc/net/route.
 
-import { ANY, type Ipv4, prefixOf } from './address.ts';
+import { ANY, type Ipv4, prefixOf } from '../ground/address.ts';
 import type { HostInterface } from './host-interface.ts';
 import { parseHostOrder, readHostText } from './kernel-text.ts';
 

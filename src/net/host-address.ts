@@ -4,7 +4,7 @@
 // 1. The form is the one in which a socket reports the address, without a zone; that of an IPv4-mapped address is IPv4.
 
 import { isIPv6, SocketAddress } from 'node:net';
-import { parseIpv4, withoutIpv4Mapping } from './address.ts';
+import { parseIpv4, withoutIpv4Mapping } from '../ground/address.ts';
 
 /** An IPv4 address, or one in brackets, with a port or without. */
 const WITH_PORT = /^(?:([\d.]+)|\[([^\]]*)\])(?::[\w.-]*)?$/;

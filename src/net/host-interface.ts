@@ -1,6 +1,6 @@
 // A network interface of this host. `interfaces.ts` supplies the list.
 
-import type { Ipv4, MacAddress } from './address.ts';
+import type { Ipv4, MacAddress } from '../ground/address.ts';
 
 /** An IPv4 address of an interface, with the length of its network's prefix in bits (0 to 32). */
 export interface InterfaceAddress {

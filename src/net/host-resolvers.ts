@@ -1,6 +1,6 @@
 // The DNS servers that this host asks. Sources: resolv.conf(5); systemd-resolved(8) on the file with the servers behind its stub.
 
-import { type Ipv4, isLoopback, networkContains, networkOf, parseIpv4 } from './address.ts';
+import { type Ipv4, isLoopback, networkContains, networkOf, parseIpv4 } from '../ground/address.ts';
 import { readDefaultRouters } from './default-route.ts';
 import { readHostText } from './kernel-text.ts';
 import { readInterfaces } from './present-interfaces.ts';

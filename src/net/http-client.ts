@@ -11,8 +11,8 @@ import { type IncomingMessage, request as requestHttp } from 'node:http';
 import type { RequestOptions } from 'node:https';
 import { pipeline, Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
-import type { Clock } from '../clock.ts';
-import { osErrorCode } from '../errors.ts';
+import type { Clock } from '../ground/clock.ts';
+import { osErrorCode } from '../ground/errors.ts';
 import { INTERIM_MAX } from './region-http.ts';
 
 /** The minimum that a piece of an answer counts against its bound, in bytes: even a short piece takes this much memory. */

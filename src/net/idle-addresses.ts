@@ -2,7 +2,7 @@
 // asks for IFF_RUNNING), but an address stays when the cable goes. The kernel's tables show it: a connected route names the interface and the
 // network, the local table names the addresses. Sources: proc(5) on /proc/net/route; /proc/net/fib_trie as Linux prints it.
 
-import { type Ipv4, networkContains, networkOf, parseIpv4 } from './address.ts';
+import { type Ipv4, networkContains, networkOf, parseIpv4 } from '../ground/address.ts';
 import { type HostRoute, readRoutes } from './default-route.ts';
 import type { InterfaceAddress } from './host-interface.ts';
 import { readHostText } from './kernel-text.ts';

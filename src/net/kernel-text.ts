@@ -1,7 +1,7 @@
 // Facts of this host as the kernel prints them. Sources: proc(5), sysfs(5).
 
 import { readFileSync } from 'node:fs';
-import { type Ipv4, ipv4 } from './address.ts';
+import { type Ipv4, ipv4 } from '../ground/address.ts';
 
 /** Undefined: the file is not there, not for this user, or has nothing to say now (`carrier` of a device that is down). */
 export function readHostText(path: string): string | undefined {

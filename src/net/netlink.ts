@@ -4,7 +4,7 @@
 // 1. Decoding never throws and never reads outside the bytes; unknown messages are left out.
 // 2. Messages of the bridge family describe a port, and are left out: otherwise an interface that leaves its bridge would count as deleted.
 
-import { type Ipv4, ipv4, type MacAddress, macFromBytes } from './address.ts';
+import { type Ipv4, ipv4, type MacAddress, macFromBytes } from '../ground/address.ts';
 import {
   type BorrowedBytes,
   type BorrowedView,
@@ -12,7 +12,7 @@ import {
   borrowedPart,
   borrowedText,
   borrowedView,
-} from './borrowed-bytes.ts';
+} from '../ground/borrowed-bytes.ts';
 import { type Decoded, decoded, fault } from './byte-reader.ts';
 
 /** Multicast groups as a bit mask: interfaces, IPv4 addresses, and IPv4 routes. */

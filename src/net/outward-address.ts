@@ -1,6 +1,6 @@
 // The address at which other hosts most likely reach this one.
 
-import { type Ipv4, isLoopback } from './address.ts';
+import { type Ipv4, isLoopback } from '../ground/address.ts';
 import { readDefaultRouters } from './default-route.ts';
 import { readInterfaces } from './present-interfaces.ts';
 

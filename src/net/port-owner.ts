@@ -6,7 +6,7 @@
 
 import { readdirSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
-import { ANY, type Ipv4 } from './address.ts';
+import { ANY, type Ipv4 } from '../ground/address.ts';
 import { parseHostOrder, readHostText } from './kernel-text.ts';
 
 /** The most sockets, processes and descriptors of each that are examined. */

@@ -2,7 +2,7 @@
 
 import { readdirSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import { parseIpv4, parseMac } from './address.ts';
+import { parseIpv4, parseMac } from '../ground/address.ts';
 import { withDefaultRouters } from './default-route.ts';
 import type { HostInterface, InterfaceAddress } from './host-interface.ts';
 import { readIdleAddresses } from './idle-addresses.ts';

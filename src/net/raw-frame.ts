@@ -4,8 +4,8 @@
 // 1. Checksums are complete, because nothing downstream fills them in.
 // 2. The UDP checksum is never 0, which would mean "none" (RFC 768).
 
-import type { Ipv4 } from './address.ts';
-import type { BorrowedBytes } from './borrowed-bytes.ts';
+import type { Ipv4 } from '../ground/address.ts';
+import type { BorrowedBytes } from '../ground/borrowed-bytes.ts';
 
 /** An IPv4 header without options, and the UDP header. */
 export const FRAME_HEADER_BYTES = 28;

@@ -1,8 +1,8 @@
 // Turns the operating system's refusal of a socket into an error that names the address and the remedy. Shared by both implementations of
 // the datagram port and by TCP listeners.
 
-import { osErrorCode, RackError } from '../errors.ts';
-import { formatIpv4, type Ipv4 } from './address.ts';
+import { formatIpv4, type Ipv4 } from '../ground/address.ts';
+import { osErrorCode, RackError } from '../ground/errors.ts';
 import { findPortOwner } from './port-owner.ts';
 
 /** The first port that needs no privilege on an ordinary Linux host. */

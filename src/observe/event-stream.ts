@@ -12,9 +12,9 @@
 // 6. Events that every consumer has taken are released at once: the garbage collector would otherwise copy them again and again (measured:
 //    1 to 1.5 µs per lease, of 27).
 
-import { type Clock, systemClock, type Timer } from '../clock.ts';
 import { isOfBystander } from '../dhcp/events/everyday-events.ts';
-import type { RackEvent } from '../event.ts';
+import { type Clock, systemClock, type Timer } from '../ground/clock.ts';
+import type { RackEvent } from '../ground/event.ts';
 
 /** The most events kept for lagging consumers. */
 export const EVENT_STREAM_MAX = 4096;

@@ -3,9 +3,9 @@
 //
 // 1. The fields of a log line stay structured: addresses become text, text from outside is cleaned, and nothing else changes.
 
-import { cleanLines, cleanText } from '../clean-text.ts';
-import type { RackEvent } from '../event.ts';
-import { formatIpv4, formatMac } from '../net/address.ts';
+import { formatIpv4, formatMac } from '../ground/address.ts';
+import { cleanLines, cleanText } from '../ground/clean-text.ts';
+import type { RackEvent } from '../ground/event.ts';
 import { reportedEvent, reportedSentence } from '../region/reports/reported.ts';
 
 /** The longest text of an event, in characters: a sentence, or the problems of a configuration. */

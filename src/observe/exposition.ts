@@ -5,7 +5,7 @@
 // 1. The samples of one family appear together, once, after their HELP and TYPE.
 // 2. Labels come from closed lists: reasons, kinds, states, names in the configuration. Never a hardware address, IP address or file.
 
-import type { DurationCounts } from '../counters.ts';
+import type { DurationCounts } from '../ground/counters.ts';
 
 /** The content type of the text. */
 export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8';

@@ -11,7 +11,7 @@
 import { PURPOSE_PROBLEMS } from '../boot/boot-words.ts';
 import { baseName, isKernelFile } from '../boot/paths.ts';
 import type { DhcpEvent } from '../dhcp/events/events.ts';
-import type { RackEvent } from '../event.ts';
+import type { RackEvent } from '../ground/event.ts';
 import type { HintName, HintParams } from '../region/reports/hints.ts';
 import type { TftpEvent } from '../tftp/events.ts';
 import { isDhcpEvent, isHttpEvent, isRefusedReport, isTftpEvent } from './protocol-events.ts';

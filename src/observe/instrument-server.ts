@@ -6,13 +6,13 @@
 // 4. A port that cannot be opened affects nothing else: it is reported, and retried every LISTEN_RETRY_MS.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type Clock, pause, type Timer } from '../clock.ts';
-import { errorText, osErrorCode } from '../errors.ts';
-import { formatIpv4, type Ipv4 } from '../net/address.ts';
+import { formatIpv4, type Ipv4 } from '../ground/address.ts';
+import { type Clock, pause, type Timer } from '../ground/clock.ts';
+import { errorText, osErrorCode } from '../ground/errors.ts';
+import { type Rate, RateLimit, RateLimits } from '../ground/rate-limit.ts';
 import { ConnectionShares } from '../net/shares/connection-shares.ts';
 import { JOINED } from '../net/shares/joined-request.ts';
 import { socketError } from '../net/socket-error.ts';
-import { type Rate, RateLimit, RateLimits } from '../rate-limit.ts';
 import { EXPOSITION_TYPE } from './exposition.ts';
 
 /** How soon a port that could not be opened is retried, in milliseconds. */

@@ -4,7 +4,7 @@
 
 import { fstatSync, writeSync } from 'node:fs';
 import { inspect } from 'node:util';
-import type { EventLevel } from '../event.ts';
+import type { EventLevel } from '../ground/event.ts';
 
 /** The priorities of syslog(3). */
 const PRIORITY: Readonly<Record<EventLevel, number>> = { error: 3, warning: 4, info: 6, debug: 7 };

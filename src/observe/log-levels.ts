@@ -5,8 +5,8 @@
 // 1. A temporary change expires: a log made verbose to find a problem is quiet again the next day.
 // 2. Deciding on an event costs one map lookup.
 
-import { type Clock, type Instant, later, type Timer } from '../clock.ts';
-import type { EventLevel, Publish } from '../event.ts';
+import { type Clock, type Instant, later, type Timer } from '../ground/clock.ts';
+import type { EventLevel, Publish } from '../ground/event.ts';
 import type { DaemonEvent } from '../region/reports/daemon-events.ts';
 
 /** The rooms: the part of an event's kind before the dot. */

@@ -9,10 +9,10 @@
 import { close, constants, open, openSync, write } from 'node:fs';
 import { dirname } from 'node:path';
 import { isatty } from 'node:tty';
-import { type Clock, sleep, systemClock } from '../clock.ts';
-import { osErrorCode } from '../errors.ts';
 import { makeDirectories } from '../files/durable-directory.ts';
-import { viewBytes } from '../net/borrowed-bytes.ts';
+import { viewBytes } from '../ground/borrowed-bytes.ts';
+import { type Clock, sleep, systemClock } from '../ground/clock.ts';
+import { osErrorCode } from '../ground/errors.ts';
 
 /** The most bytes that wait for a reader or a disk, including the write in progress. */
 const WAITING_BYTES_MAX = 1024 * 1024;

@@ -1,7 +1,7 @@
 // Measures the lag of the event loop: how late a timer due every LAG_PERIOD_MS fires. A reply to a machine is delayed by this much.
 
-import { type Clock, repeat, type Timer } from '../clock.ts';
-import { type DurationCounts, Durations } from '../counters.ts';
+import { type Clock, repeat, type Timer } from '../ground/clock.ts';
+import { type DurationCounts, Durations } from '../ground/counters.ts';
 
 /** How often the lag is measured, in milliseconds. */
 export const LAG_PERIOD_MS = 100;

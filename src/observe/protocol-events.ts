@@ -1,7 +1,7 @@
 // Recognises the events of the protocols by their kind.
 
 import { DHCP_EVENTS, type DhcpEvent } from '../dhcp/events/events.ts';
-import type { RackEvent } from '../event.ts';
+import type { RackEvent } from '../ground/event.ts';
 import { HTTP_EVENTS, type HttpEvent } from '../http/events.ts';
 import { TFTP_EVENTS, type TftpEvent } from '../tftp/events.ts';
 

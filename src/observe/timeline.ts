@@ -13,14 +13,14 @@
 //    look.
 
 import { isKernelFile } from '../boot/paths.ts';
-import { BoundedMap } from '../bounded-map.ts';
-import { type Instant, later } from '../clock.ts';
 import type { DhcpEventKind } from '../dhcp/events/events.ts';
 import { isOfBystander } from '../dhcp/events/everyday-events.ts';
-import type { Publish, RackEvent } from '../event.ts';
-import type { MacAddress } from '../net/address.ts';
-import { isOfProbe } from '../own-probes.ts';
-import { type Rate, RateLimit } from '../rate-limit.ts';
+import type { MacAddress } from '../ground/address.ts';
+import { BoundedMap } from '../ground/bounded-map.ts';
+import { type Instant, later } from '../ground/clock.ts';
+import type { Publish, RackEvent } from '../ground/event.ts';
+import { isOfProbe } from '../ground/own-probes.ts';
+import { type Rate, RateLimit } from '../ground/rate-limit.ts';
 import type { DaemonEvent } from '../region/reports/daemon-events.ts';
 import { hintText } from '../region/reports/hints.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from './event-stream.ts';

@@ -1,6 +1,6 @@
 // The sentence of what the rack expects next of a machine: the last line of the answer of `rackboot trace`.
 
-import { formatSpan } from '../quantity.ts';
+import { formatSpan } from '../ground/quantity.ts';
 import type { ExpectedStep, PlainStep, Waiting } from './waiting.ts';
 
 const SCREEN = 'check its screen';

@@ -5,8 +5,8 @@
 //    step stays the same, and so does the meaning of its silence.
 
 import { isKernelFile } from '../boot/paths.ts';
-import type { Instant } from '../clock.ts';
-import type { RackEvent } from '../event.ts';
+import type { Instant } from '../ground/clock.ts';
+import type { RackEvent } from '../ground/event.ts';
 import type { HttpEvent } from '../http/events.ts';
 import type { RackMachine } from '../machines/machine.ts';
 import type { TftpEvent } from '../tftp/events.ts';

@@ -10,7 +10,7 @@
 // 3. A process that may no longer switch the machine begins no further step.
 // 4. A cycle is an off and an on: the controller's own cannot be verified, and does nothing to a machine that is off.
 
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../ground/clock.ts';
 import type { PowerDetail } from './detail.ts';
 import type { OffManner, PowerPort } from './driver.ts';
 import { outcome, type PowerOutcome } from './outcome.ts';

@@ -5,7 +5,7 @@
 // 3. It never throws for external failures: these are outcomes.
 
 import type { z } from 'zod';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../ground/clock.ts';
 import type { PowerOutcome } from './outcome.ts';
 import {
   checkParameters,

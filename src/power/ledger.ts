@@ -4,7 +4,7 @@
 // 2. A started command without an end was running when the process died: its end is `unknown`, and it is not repeated.
 // 3. A command has one end, the first: a process that hung and continues does not replace its successor's.
 
-import { RackError } from '../errors.ts';
+import { RackError } from '../ground/errors.ts';
 import type { PowerCommand } from './command.ts';
 import type { PowerOutcome } from './outcome.ts';
 

@@ -3,7 +3,7 @@
 // 1. Only an acknowledged action is `done`. An action that may or may not have happened is `unknown`, and is never retried automatically.
 // 2. Words are cleaned: one bounded line of printable characters, without the machine's secrets.
 
-import { cleanText } from '../clean-text.ts';
+import { cleanText } from '../ground/clean-text.ts';
 import type { Complaint, PowerDetail } from './detail.ts';
 import type { ProgramEnd } from './program.ts';
 import { missingProgram } from './programs.ts';

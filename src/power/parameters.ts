@@ -5,7 +5,7 @@
 // 3. A problem never quotes the value of a secret.
 
 import { z } from 'zod';
-import { nearestName } from '../nearest-name.ts';
+import { nearestName } from '../ground/nearest-name.ts';
 
 /** The stored parameters of one machine. */
 export type PowerValues = Readonly<Record<string, string | number | boolean>>;

@@ -7,9 +7,9 @@
 //    of the region know when no step can be under way.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { Clock } from '../clock.ts';
-import { errorText, osErrorCode } from '../errors.ts';
-import { viewBytes } from '../net/borrowed-bytes.ts';
+import { viewBytes } from '../ground/borrowed-bytes.ts';
+import type { Clock } from '../ground/clock.ts';
+import { errorText, osErrorCode } from '../ground/errors.ts';
 
 /** Stored bytes of each output stream; more is read and discarded. */
 export const OUTPUT_BYTES_MAX = 256 * 1024;

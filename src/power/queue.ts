@@ -8,7 +8,7 @@
 // 3. At most RUNNING_MAX tasks run, QUESTIONS_RUNNING_MAX of them queries; at most COMMANDS_MAX commands and QUESTIONS_MAX queries wait,
 //    each for at most WAITING_MS_MAX.
 
-import { type Instant, later } from '../clock.ts';
+import { type Instant, later } from '../ground/clock.ts';
 
 export const RUNNING_MAX = 16;
 /** The rest of RUNNING_MAX is for commands: queries to absent controllers take long. */

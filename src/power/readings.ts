@@ -5,8 +5,8 @@
 // 2. A machine whose controller does not answer is queried more rarely, at least once in INTERVALS_MAX intervals.
 // 3. If later queries fail, the last state is kept with its true age.
 
-import { type Instant, later } from '../clock.ts';
-import { DeadlineQueue, type Waiting } from '../deadline-queue.ts';
+import { type Instant, later } from '../ground/clock.ts';
+import { DeadlineQueue, type Waiting } from '../ground/deadline-queue.ts';
 import type { PowerOutcome, PowerState } from './outcome.ts';
 
 /** The shortest interval between queries of one machine, in milliseconds. */

@@ -29,12 +29,12 @@ import {
 } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
-import { shellWord } from '../clean-text.ts';
-import type { Clock } from '../clock.ts';
-import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { makeDirectories } from '../files/durable-directory.ts';
 import { writeNewFile } from '../files/new-file.ts';
 import { ownershipRemedy } from '../files/ownership.ts';
+import { shellWord } from '../ground/clean-text.ts';
+import type { Clock } from '../ground/clock.ts';
+import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
 import { cleanWords } from './outcome.ts';
 import { runProgram } from './program.ts';
 import { missingProgram } from './programs.ts';

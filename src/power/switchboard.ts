@@ -8,8 +8,8 @@
 //    is given again with the same id.
 // 3. A driver that does not finish is abandoned at its deadline, with outcome `unknown`.
 
-import { Alarm } from '../deadline-queue.ts';
-import { errorText, isStoreUnavailable } from '../errors.ts';
+import { Alarm } from '../ground/deadline-queue.ts';
+import { errorText, isStoreUnavailable } from '../ground/errors.ts';
 import { COMMAND_MS_MAX, type PowerCommand, performCommand } from './command.ts';
 import type { PowerDetail } from './detail.ts';
 import type { PowerDriver, PowerPort, PowerSurroundings } from './driver.ts';

@@ -7,7 +7,7 @@
 // 4. The boot order is never changed: `virsh define` would rewrite the owner's whole machine.
 
 import { z } from 'zod';
-import { errorText, RackError } from '../errors.ts';
+import { errorText, RackError } from '../ground/errors.ts';
 import { defineDriver, type OffManner, type PowerPort, type PowerSurroundings, STEP_MS_MAX } from './driver.ts';
 import { outcome, type PowerOutcome } from './outcome.ts';
 import { secret } from './parameters.ts';

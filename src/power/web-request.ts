@@ -3,8 +3,8 @@
 // 1. The request ends within its time, and its outcome says whether it may have reached the server.
 // 2. At most BODY_BYTES_MAX of an answer are read; then the connection is closed.
 
-import type { Clock } from '../clock.ts';
-import { errorText, isTlsError, osErrorCode } from '../errors.ts';
+import type { Clock } from '../ground/clock.ts';
+import { errorText, isTlsError, osErrorCode } from '../ground/errors.ts';
 import { HttpFailure, openHttp, readBeginning } from '../net/http-client.ts';
 import type { PowerDetail } from './detail.ts';
 

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type { ConfigFile } from '../config/config-file.ts';
 import type { ConfigProblem } from '../config/rack-config.ts';
-import { RackError } from '../errors.ts';
+import { RackError } from '../ground/errors.ts';
 import { checkNotInterrupted } from '../store/region/interrupted-copy.ts';
 import { REGION_FILE } from '../store/region/region-schema.ts';
 

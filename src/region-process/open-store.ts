@@ -3,8 +3,8 @@
 import type { ConfigFile } from '../config/config-file.ts';
 import type { ConfigProblem } from '../config/rack-config.ts';
 import type { PostgresStorePlace, StorePlace } from '../config/region-store.ts';
-import { RackError, unreachable } from '../errors.ts';
 import { readAuthorities, readNamedFile } from '../files/certificate.ts';
+import { RackError, unreachable } from '../ground/errors.ts';
 import type { RegionStore } from '../region/records/store.ts';
 import { outageOf, StoreOutage } from '../region/reports/notes.ts';
 import type { PostgresPlace } from '../store/postgres/postgres-place.ts';

@@ -10,11 +10,11 @@
 
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { BoundedMap } from '../bounded-map.ts';
-import { cleanText } from '../clean-text.ts';
-import { type Clock, type Instant, later, type Timer } from '../clock.ts';
 import { digestValues } from '../config/difference.ts';
 import { resolveRegionFile } from '../config/region-file.ts';
+import { BoundedMap } from '../ground/bounded-map.ts';
+import { cleanText } from '../ground/clean-text.ts';
+import { type Clock, type Instant, later, type Timer } from '../ground/clock.ts';
 import { NO_SETTINGS } from '../machines/settings.ts';
 import type { StoreNeighbours } from '../region/records/store-state.ts';
 import type { RackNote } from '../region/reports/notes.ts';

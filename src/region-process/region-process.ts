@@ -10,8 +10,6 @@
 
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { type Clock, newUuid, within } from '../clock.ts';
-import { keepCompiledCode } from '../compiled-code.ts';
 import type { RegionFileConfig, UsableRegionFile } from '../config/region-file.ts';
 import { type ConfigWatch, watchConfig } from '../config/watch.ts';
 import { logLevelAnswers } from '../daemon/answers/log-level.ts';
@@ -21,9 +19,11 @@ import { addEvents, addRegion } from '../daemon/observing/shared-metrics.ts';
 import type { Daemon } from '../daemon/service.ts';
 import { ServiceNotices } from '../daemon/start/service-notices.ts';
 import { closeAll, startWhole } from '../daemon/start/shutdown.ts';
+import { isLoopback, parseIpv4 } from '../ground/address.ts';
+import { type Clock, newUuid, within } from '../ground/clock.ts';
+import { keepCompiledCode } from '../ground/compiled-code.ts';
 import { ControlServer } from '../http/control/server.ts';
 import { withValue } from '../machines/settings.ts';
-import { isLoopback, parseIpv4 } from '../net/address.ts';
 import type { NotifyTerms } from '../net/linux/notify-socket.ts';
 import { EventStream } from '../observe/event-stream.ts';
 import { Exposition } from '../observe/exposition.ts';

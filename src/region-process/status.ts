@@ -1,14 +1,14 @@
 // The control socket's report on a region that runs apart from a rack, for `rackboot status`: in the form of a rack's, without the parts
 // that only a rack has. Also its line for the service manager, and its readiness.
 
-import type { Clock } from '../clock.ts';
 import type { RegionFileConfig } from '../config/region-file.ts';
-import { listed } from '../counted.ts';
 import { judgeStatus } from '../daemon/answers/findings.ts';
 import { diskProblem } from '../daemon/answers/full-disk.ts';
 import { notesNow, refusedNow } from '../daemon/answers/rack-status.ts';
 import { NAMED_MAX } from '../daemon/rack/status-line.ts';
-import { RackError } from '../errors.ts';
+import type { Clock } from '../ground/clock.ts';
+import { listed } from '../ground/counted.ts';
+import { RackError } from '../ground/errors.ts';
 import type { ControlAnswers } from '../http/control/requests.ts';
 import { valueAt, withValue } from '../machines/settings.ts';
 import type { Readiness } from '../observe/instrument-server.ts';

@@ -5,8 +5,8 @@
 //    until it ends.
 // 3. The question reads a table, which `PostgresWatch` never does: a lock or a full pool that the watch does not see counts here.
 
-import { type Clock, type Instant, within } from '../clock.ts';
-import { RackError } from '../errors.ts';
+import { type Clock, type Instant, within } from '../ground/clock.ts';
+import { RackError } from '../ground/errors.ts';
 import { type Outage, outageOf } from '../region/reports/notes.ts';
 
 /** How long the store may take to answer, in milliseconds. */

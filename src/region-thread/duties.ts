@@ -12,8 +12,8 @@
 //    one under way waits before its next step (`areSure`).
 // 2. Wall time is the store's, so that the processes of several hosts agree on deadlines.
 
-import { type Clock, pause, type Timer } from '../clock.ts';
-import { reachesStore } from '../errors.ts';
+import { type Clock, pause, type Timer } from '../ground/clock.ts';
+import { reachesStore } from '../ground/errors.ts';
 import type { DutyHolder, DutyStore } from '../region/records/duty-store.ts';
 
 /** The renewal interval, and how long duties last without renewal, in milliseconds. */

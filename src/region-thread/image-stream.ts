@@ -9,7 +9,7 @@
 // 2. Documents are signed once for each state of the store, however many clients request them.
 
 import { join } from 'node:path';
-import { type Clock, type Instant, later } from '../clock.ts';
+import { type Clock, type Instant, later } from '../ground/clock.ts';
 import { readImagePart } from '../images/image-file.ts';
 import { hasBlob, readImages, type StoredImage } from '../images/image-store.ts';
 import { hasFiles, listTreeParts, type TreePart } from '../images/run/tree-parts.ts';

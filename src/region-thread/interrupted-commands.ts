@@ -6,7 +6,7 @@
 // 1. Until then their machines get no other command, so no late step follows a newer one.
 // 2. They stay without an end in the ledger until then. A third process that takes the duties meanwhile finds them again, and waits as long.
 
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock, Timer } from '../ground/clock.ts';
 import type { PowerLedger } from '../power/ledger.ts';
 
 const RETRY_MS = 2000;

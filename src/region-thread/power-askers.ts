@@ -4,8 +4,8 @@
 // 1. At most ASKED_MAX queries of one person run at once. A query counts until it ends, even if its caller has gone.
 // 2. A person may start queries at ASK_RATE.
 
-import type { Instant } from '../clock.ts';
-import { type Rate, RateLimits } from '../rate-limit.ts';
+import type { Instant } from '../ground/clock.ts';
+import { type Rate, RateLimits } from '../ground/rate-limit.ts';
 
 /** Running queries of one person: half of the places for queries (`power/queue.ts`). */
 export const ASKED_MAX = 4;

@@ -1,6 +1,6 @@
 // The power command for each task in a machine's record, the task of a command, and the problems of power parameters.
 
-import { nearestName } from '../nearest-name.ts';
+import { nearestName } from '../ground/nearest-name.ts';
 import type { PowerCommand } from '../power/command.ts';
 import type { PowerDetail } from '../power/detail.ts';
 import type { PowerDriver, PowerSurroundings } from '../power/driver.ts';

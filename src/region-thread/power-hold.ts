@@ -6,7 +6,7 @@
 // 1. A machine has one entry: that of its current task.
 // 2. A released task is never held again.
 
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock, Timer } from '../ground/clock.ts';
 import type { Acknowledgements } from '../region/racks/acknowledgements.ts';
 import type { Machine } from '../region/records/machine.ts';
 import type { RackNote } from '../region/reports/notes.ts';

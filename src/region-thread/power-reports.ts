@@ -6,8 +6,8 @@
 // 3. A process that hung reports nothing that is out of date when it continues: neither the end of a command that has another end by then,
 //    nor anything once another process has the duties. That process finds out what happened, and reports it.
 
-import type { Clock } from '../clock.ts';
-import { reachesStore } from '../errors.ts';
+import type { Clock } from '../ground/clock.ts';
+import { reachesStore } from '../ground/errors.ts';
 import type { PowerLedger } from '../power/ledger.ts';
 import type { EndedCommand } from '../power/switchboard.ts';
 import type { MachineLife } from '../region/life/machine-life.ts';

@@ -11,8 +11,8 @@
 // 4. For `settleMs` after `begin`, a machine with an unfinished command of the last process gets no other command.
 // 5. A machine is started once its racks know its state, or HOLD_MS_MAX later (`power-hold.ts`).
 
-import { type Clock, repeat, type Timer, within } from '../clock.ts';
-import { reachesStore } from '../errors.ts';
+import { type Clock, repeat, type Timer, within } from '../ground/clock.ts';
+import { reachesStore } from '../ground/errors.ts';
 import type { PowerDetail } from '../power/detail.ts';
 import type { PowerDriver } from '../power/driver.ts';
 import { POWER_DRIVERS } from '../power/drivers.ts';

@@ -1,6 +1,6 @@
 // A machine's power as people see it: the last reading, or an answer that somebody asks for now.
 
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../ground/clock.ts';
 import type { PowerOutcome } from '../power/outcome.ts';
 import type { PowerReading } from '../power/readings.ts';
 import type { PowerSwitchboard, PowerTarget } from '../power/switchboard.ts';

@@ -5,7 +5,7 @@
 // 1. A lookup ends after LOOKUP_MS, and reads at most ANSWER_BYTES_MAX. At most LOOKUPS_MAX are under way.
 
 import type { Readable } from 'node:stream';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../ground/clock.ts';
 import { DownloadError } from '../images/download/fault.ts';
 import { WebClient } from '../images/download/web-client.ts';
 import type { FetchedKeys, FetchKeys, KeySite, KeySource } from '../region/accounts/key-sources.ts';

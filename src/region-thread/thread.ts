@@ -3,9 +3,9 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { newUuid, systemClock } from '../clock.ts';
-import { keepCompiledCode } from '../compiled-code.ts';
-import { errorText, RackError, reachesStore, unreachable } from '../errors.ts';
+import { newUuid, systemClock } from '../ground/clock.ts';
+import { keepCompiledCode } from '../ground/compiled-code.ts';
+import { errorText, RackError, reachesStore, unreachable } from '../ground/errors.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RegionApi } from '../region/http/listening.ts';

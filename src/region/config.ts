@@ -1,8 +1,8 @@
 // The region's resolved configuration. Plain data, because it is posted to the region's thread.
 
 import type { CertificateFiles } from '../files/certificate.ts';
+import type { Ipv4Network } from '../ground/address.ts';
 import type { Settings } from '../machines/settings.ts';
-import type { Ipv4Network } from '../net/address.ts';
 import type { NameSource } from './identity/hostname.ts';
 import type { InstallConfig } from './preseed/request.ts';
 

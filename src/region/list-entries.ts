@@ -5,8 +5,8 @@
 //    of that address. A name that fits several different entries is refused: nothing is removed by accident.
 
 import { isDeepStrictEqual } from 'node:util';
+import { parseMac } from '../ground/address.ts';
 import { isSettings, type SettingValue } from '../machines/settings.ts';
-import { parseMac } from '../net/address.ts';
 
 /** Entries to add to a list, or to remove from it. */
 export interface EntriesEdit {

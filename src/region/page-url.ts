@@ -1,6 +1,6 @@
 // The URL of the page, as a command and the log name it.
 
-import { formatIpv4, type Ipv4, LOOPBACK } from '../net/address.ts';
+import { formatIpv4, type Ipv4, LOOPBACK } from '../ground/address.ts';
 import { outwardAddress } from '../net/outward-address.ts';
 import type { RegionConfig } from './config.ts';
 

@@ -6,7 +6,7 @@
 // 4. Work that shows no sign of life for too long is restarted, or fails. The deadline is in the store, so it survives a restart of the
 //    region; every boot of the machine renews it.
 
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../ground/clock.ts';
 import type { DesiredState, RackMachine } from '../machines/machine.ts';
 import type { FetchKeys } from './accounts/key-sources.ts';
 import { Passwords } from './accounts/passwords.ts';

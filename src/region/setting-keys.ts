@@ -3,6 +3,7 @@
 //
 // 1. Names of interfaces may contain dots, names of fields may not: the last part of a key is a field exactly if a field has its name.
 
+import { nearestName } from '../ground/nearest-name.ts';
 import {
   INTERFACES_KEY,
   isSettings,
@@ -12,7 +13,6 @@ import {
   withoutStoredUser,
   withValue,
 } from '../machines/settings.ts';
-import { nearestName } from '../nearest-name.ts';
 import { type RefusalWord, refusal } from './records/refusal.ts';
 import type { SettingChange, StoredSetting } from './records/stored-setting.ts';
 

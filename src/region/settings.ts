@@ -11,7 +11,7 @@
 //    applies to all racks.
 
 import type { Profile } from '../boot/profile.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../ground/clock.ts';
 import {
   findSetting,
   INTERFACES_KEY,

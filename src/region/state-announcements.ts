@@ -4,8 +4,8 @@
 // 2. Changes by another process (the command line, or another of the region) are noticed when that process announces
 //    them, at the latest after FOREIGN_CHANGE_MS.
 
-import { type Clock, repeat } from '../clock.ts';
-import { reachesStore } from '../errors.ts';
+import { type Clock, repeat } from '../ground/clock.ts';
+import { reachesStore } from '../ground/errors.ts';
 import type { DesiredState } from '../machines/machine.ts';
 
 /** Changes within this time reach racks together. */

@@ -19,10 +19,10 @@ import {
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { makeDirectories } from '../files/durable-directory.ts';
 import { ownershipRemedy, ownUserName } from '../files/ownership.ts';
 import { seenStats } from '../files/seen-stats.ts';
+import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
 
 /** How long a statement waits for another process, in milliseconds. */
 const BUSY_TIMEOUT_MS = 5000;

@@ -1,7 +1,7 @@
 // Records in rows of any database, and SQLite's prepared statements. A codec has a record's columns once.
 
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
-import { type Ipv4, ipv4, type MacAddress, mac } from '../net/address.ts';
+import { type Ipv4, ipv4, type MacAddress, mac } from '../ground/address.ts';
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 

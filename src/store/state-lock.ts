@@ -9,8 +9,8 @@
 import { accessSync, chmodSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { RackError } from '../errors.ts';
 import { seenStats } from '../files/seen-stats.ts';
+import { RackError } from '../ground/errors.ts';
 import {
   type DirectoryWords,
   explain,

@@ -4,8 +4,8 @@
 // 1. The carriage writes, the server reads. The server writes only to a slot that it has not handed over yet.
 // 2. The 64-bit values are aligned, so each is read whole.
 
-import { type Instant, instant } from '../clock.ts';
-import { Counters, sharedCounterMemory } from '../counters.ts';
+import { type Instant, instant } from '../ground/clock.ts';
+import { Counters, sharedCounterMemory } from '../ground/counters.ts';
 import { type Progress, TRANSFERS_MAX, UNANSWERED_MAX } from './places.ts';
 
 /**

@@ -12,12 +12,12 @@
 // 4. The last block leaves only if the file is as it was when it was opened, so no client ever gets a mixture of two files.
 // 5. Sending may end the transfer, if the kernel reports that its client is gone. Nothing of it is used after that.
 
-import type { Clock, Instant } from '../clock.ts';
-import { DeadlineQueue, type Waiting } from '../deadline-queue.ts';
-import { errorText, unreachable } from '../errors.ts';
 import { checkUnchanged, type FileSource } from '../files/file-source.ts';
-import type { BorrowedBytes } from '../net/borrowed-bytes.ts';
-import { borrowedPart } from '../net/borrowed-bytes.ts';
+import type { BorrowedBytes } from '../ground/borrowed-bytes.ts';
+import { borrowedPart } from '../ground/borrowed-bytes.ts';
+import type { Clock, Instant } from '../ground/clock.ts';
+import { DeadlineQueue, type Waiting } from '../ground/deadline-queue.ts';
+import { errorText, unreachable } from '../ground/errors.ts';
 import type { PeerRequest, PeerSocket, PeerSockets, SendMemory } from '../net/datagrams/peer-sockets.ts';
 import type { CarriageState } from './carriage-state.ts';
 import {

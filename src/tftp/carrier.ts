@@ -1,6 +1,6 @@
 // Who carries the transfers of a server: a thread of its own, so that a load of files never delays DHCP and DNS.
 
-import { errorText } from '../errors.ts';
+import { errorText } from '../ground/errors.ts';
 import { KernelThread } from '../net/linux/kernel-thread.ts';
 import type { CarriageOrder, CarriageReport } from './carriage.ts';
 import type { CarriageMemory } from './carriage-state.ts';

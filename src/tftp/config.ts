@@ -1,6 +1,6 @@
 // The TFTP settings as used, after the configuration file was resolved.
 
-import type { Ipv4, Ipv4Network } from '../net/address.ts';
+import type { Ipv4, Ipv4Network } from '../ground/address.ts';
 
 export interface TftpConfig {
   /** Local addresses to listen on; empty: no TFTP. */

@@ -14,8 +14,8 @@ import {
   sizeText,
   speedText,
 } from '../boot/boot-words.ts';
-import { counted } from '../counted.ts';
-import { type CommonParams, eventsWith, type Forms, type ParamsOf, type RackEvent } from '../event.ts';
+import { counted } from '../ground/counted.ts';
+import { type CommonParams, eventsWith, type Forms, type ParamsOf, type RackEvent } from '../ground/event.ts';
 import type { TftpPacket } from './packet.ts';
 
 /** Why a request is refused. */

@@ -6,9 +6,9 @@
 // 3. Consecutive transfers of one client port have different ports, so late blocks cannot pass for new ones.
 // 4. The server never answers a packet to the error socket.
 
-import { BoundedMap } from '../bounded-map.ts';
-import { type Instant, later } from '../clock.ts';
-import type { Ipv4 } from '../net/address.ts';
+import type { Ipv4 } from '../ground/address.ts';
+import { BoundedMap } from '../ground/bounded-map.ts';
+import { type Instant, later } from '../ground/clock.ts';
 import type { DatagramSocket, SocketCounters } from '../net/datagrams/datagram.ts';
 
 /** How long an ended transfer's port is not reused for its client port, in milliseconds. */

@@ -5,7 +5,7 @@
 //    option may come twice. Encoding is exact.
 // 3. Decoded values are copies.
 
-import { type BorrowedBytes, borrowedIndexOfZero, viewBytes } from '../net/borrowed-bytes.ts';
+import { type BorrowedBytes, borrowedIndexOfZero, viewBytes } from '../ground/borrowed-bytes.ts';
 import { ByteReader, type Decoded, faulty, type WireFault } from '../net/byte-reader.ts';
 import { ByteWriter } from '../net/byte-writer.ts';
 

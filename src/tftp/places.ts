@@ -11,8 +11,8 @@
 //    idle.
 // 4. No address exceeds its own bound, even while there is room.
 
-import type { Instant } from '../clock.ts';
-import type { Ipv4 } from '../net/address.ts';
+import type { Ipv4 } from '../ground/address.ts';
+import type { Instant } from '../ground/clock.ts';
 import { type Admission, FairShares, type Place } from '../net/shares/fair-shares.ts';
 
 /**

@@ -12,15 +12,15 @@
 //    address, which may be forged: at the bound the oldest gives way, and its client retries.
 
 import type { ResolveAsset } from '../boot/asset.ts';
-import type { Clock, Instant } from '../clock.ts';
-import { Counters } from '../counters.ts';
-import type { Publish } from '../event.ts';
 import type { FileTree } from '../files/opened-file.ts';
-import { type Ipv4, type Ipv4Network, networkContains } from '../net/address.ts';
+import { type Ipv4, type Ipv4Network, networkContains } from '../ground/address.ts';
+import type { Clock, Instant } from '../ground/clock.ts';
+import { Counters } from '../ground/counters.ts';
+import type { Publish } from '../ground/event.ts';
+import { EventSampler, RateLimit } from '../ground/rate-limit.ts';
+import { type TurnBounds, Turns } from '../ground/turns.ts';
 import type { DatagramSocket, HostNetwork, ReceivedDatagram, SocketCounters } from '../net/datagrams/datagram.ts';
 import { TurnQueue } from '../net/shares/turn-queue.ts';
-import { EventSampler, RateLimit } from '../rate-limit.ts';
-import { type TurnBounds, Turns } from '../turns.ts';
 import { CarriageState, carriageMemory } from './carriage-state.ts';
 import type { Carrier, MakeCarrier } from './carrier.ts';
 import type { TftpConfig } from './config.ts';

@@ -3,10 +3,10 @@
 //
 // 1. A session ends once. Its content is closed then, or when its transfer is no longer carried.
 
-import { cleanText } from '../clean-text.ts';
-import type { Instant } from '../clock.ts';
-import type { Waiting } from '../deadline-queue.ts';
-import type { Ipv4, MacAddress } from '../net/address.ts';
+import type { Ipv4, MacAddress } from '../ground/address.ts';
+import { cleanText } from '../ground/clean-text.ts';
+import type { Instant } from '../ground/clock.ts';
+import type { Waiting } from '../ground/deadline-queue.ts';
 import type { Content } from './content.ts';
 import { FILE_CHARACTERS_MAX, type TftpEvent, type TftpEventKind } from './events.ts';
 import type { Listener } from './listener.ts';

@@ -8,7 +8,7 @@
 //    the size: three octets for a file of 20 GB and the shortest request.
 // 3. One window fits one segmented send of the kernel: at most 64 blocks and 65,507 bytes.
 
-import { type Milliseconds, milliseconds } from '../clock.ts';
+import { type Milliseconds, milliseconds } from '../ground/clock.ts';
 import { DATA_HEADER_BYTES, type TftpOption } from './packet.ts';
 
 /** Block size without the option (RFC 1350 §2). */

@@ -21,8 +21,8 @@
 //    beyond that ends its transfer, and meets a closed port: to read the sockets of a thousand transfers takes a whole second of the event
 //    loop.
 
-import { type Instant, instant, later } from '../clock.ts';
-import { unreachable } from '../errors.ts';
+import { type Instant, instant, later } from '../ground/clock.ts';
+import { unreachable } from '../ground/errors.ts';
 import { TFTP_ERROR } from './packet.ts';
 import type { Terms } from './terms.ts';
 

@@ -12,16 +12,16 @@
 //    over once the client acknowledges it.
 
 import { type ResolveAsset, toldBy } from '../boot/asset.ts';
-import { cleanText } from '../clean-text.ts';
-import { type Clock, type Instant, later } from '../clock.ts';
-import type { Counters } from '../counters.ts';
-import { Alarm, DeadlineQueue } from '../deadline-queue.ts';
-import { errorText, unreachable } from '../errors.ts';
-import type { Publish } from '../event.ts';
 import type { FileTree } from '../files/opened-file.ts';
-import type { Ipv4 } from '../net/address.ts';
+import type { Ipv4 } from '../ground/address.ts';
+import { cleanText } from '../ground/clean-text.ts';
+import { type Clock, type Instant, later } from '../ground/clock.ts';
+import type { Counters } from '../ground/counters.ts';
+import { Alarm, DeadlineQueue } from '../ground/deadline-queue.ts';
+import { errorText, unreachable } from '../ground/errors.ts';
+import type { Publish } from '../ground/event.ts';
+import { EventSampler, type Rate } from '../ground/rate-limit.ts';
 import { AddressRates } from '../net/shares/address-rates.ts';
-import { EventSampler, type Rate } from '../rate-limit.ts';
 import {
   CANNOT_READ,
   type CarriageOrder,

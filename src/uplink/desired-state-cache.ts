@@ -2,10 +2,10 @@
 
 import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorText, osErrorCode } from '../errors.ts';
 import { writeNewFile } from '../files/new-file.ts';
 import { readRegularBytes } from '../files/regular-file.ts';
 import { seenStats } from '../files/seen-stats.ts';
+import { errorText, osErrorCode } from '../ground/errors.ts';
 import { parseDesiredState } from '../machines/desired-state.ts';
 import { type DesiredState, EMPTY_DESIRED_STATE } from '../machines/machine.ts';
 import type { RackNote } from '../region/reports/notes.ts';

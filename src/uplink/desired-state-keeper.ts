@@ -6,7 +6,7 @@
 //
 // 1. A pause takes PAUSE_FACTOR times as long as the write before it, and PAUSE_MS_MAX at most. With few machines that is a few milliseconds.
 
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock, Timer } from '../ground/clock.ts';
 import type { DesiredState } from '../machines/machine.ts';
 
 /** Writing takes at most 1/(1 + PAUSE_FACTOR) of the time. */

@@ -6,8 +6,8 @@
 //    buried. Problems of the region, the key or the network (401, 403, 404, 429, 5xx …) never bury anything.
 // 3. A refused entry is buried before the batch counts as stored, so that no power loss loses the reason.
 
-import type { Clock } from '../clock.ts';
-import { errorText, isStoreUnavailable } from '../errors.ts';
+import type { Clock } from '../ground/clock.ts';
+import { errorText, isStoreUnavailable } from '../ground/errors.ts';
 import { parseEventsAnswer, textOf } from './link-answers.ts';
 import type { LinkAnswer, LinkRequest } from './link-transport.ts';
 import type { OutboxEntry, OutboxStore } from './outbox-store.ts';

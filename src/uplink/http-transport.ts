@@ -8,8 +8,8 @@
 //    these (`isForeign`).
 
 import type { Agent, IncomingMessage } from 'node:http';
-import type { Clock } from '../clock.ts';
-import { assertOutside, errorText, isTlsError } from '../errors.ts';
+import type { Clock } from '../ground/clock.ts';
+import { assertOutside, errorText, isTlsError } from '../ground/errors.ts';
 import { STATE_CHANGES_IM } from '../machines/desired-state.ts';
 import { HttpFailure, type HttpRequest, openHttp, readText, readWhole } from '../net/http-client.ts';
 import { isForeign } from '../net/region-http.ts';

@@ -1,9 +1,9 @@
 // Parses a remote region's answers. A missing field, or one of another type, invalidates the whole answer. Texts for people are cleaned.
 
-import { cleanText } from '../clean-text.ts';
-import { type Fields, isFields } from '../fields.ts';
-import { readBoundedJson } from '../json-excess.ts';
-import { parseIpv4 } from '../net/address.ts';
+import { parseIpv4 } from '../ground/address.ts';
+import { cleanText } from '../ground/clean-text.ts';
+import { type Fields, isFields } from '../ground/fields.ts';
+import { readBoundedJson } from '../ground/json-excess.ts';
 import type { RefusedEntry } from '../region/records/rack.ts';
 import type { RackRequest } from '../region/records/rack-request.ts';
 import type { RackNote } from '../region/reports/notes.ts';

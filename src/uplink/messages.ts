@@ -6,8 +6,8 @@
 //    sequence it has stored. Unacknowledged events are sent again: at least once, in order.
 // 3. Desired state is complete and versioned; the rack acknowledges each version it has applied.
 
-import type { RackErrorCode } from '../errors.ts';
-import type { RackEvent } from '../event.ts';
+import type { RackErrorCode } from '../ground/errors.ts';
+import type { RackEvent } from '../ground/event.ts';
 import type { NotKept } from '../http/events.ts';
 import type { EngineDoor } from '../images/engine/door.ts';
 import type { DesiredState } from '../machines/machine.ts';

@@ -4,10 +4,10 @@
 //    machine will try again.
 // 2. Entries dropped at the bounds are reported as a number, at a limited rate.
 
-import type { Clock, Timer } from '../clock.ts';
-import { errorText, isStoreUnavailable, RackError } from '../errors.ts';
+import { parseIpv4 } from '../ground/address.ts';
+import type { Clock, Timer } from '../ground/clock.ts';
+import { errorText, isStoreUnavailable, RackError } from '../ground/errors.ts';
 import type { NotKept } from '../http/events.ts';
-import { parseIpv4 } from '../net/address.ts';
 import { splitTarget } from '../net/region-http.ts';
 import type { NoticeBody } from '../region/reports/uplink-events.ts';
 import type { OutboxAnswer, OutboxRefusal, RackMessage, RegionMessage } from './messages.ts';

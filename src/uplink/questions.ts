@@ -2,7 +2,7 @@
 //
 // 1. At most QUESTIONS_MAX questions are open, abandoned ones included: their messages stay in the thread's queue until it answers or ends.
 
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock, Timer } from '../ground/clock.ts';
 
 /** Open questions to the thread; a further one is refused. */
 export const QUESTIONS_MAX = 64;

@@ -3,12 +3,12 @@
 
 import { closeSync, fsyncSync, openSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { newUuid } from '../clock.ts';
-import { errorText, osErrorCode, RackError } from '../errors.ts';
-import { parseJson } from '../fields.ts';
 import { writeNewFile } from '../files/new-file.ts';
 import { ownershipRemedy } from '../files/ownership.ts';
 import { readStateText } from '../files/regular-file.ts';
+import { newUuid } from '../ground/clock.ts';
+import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
+import { parseJson } from '../ground/fields.ts';
 
 const FILE = 'rack.json';
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

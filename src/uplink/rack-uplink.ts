@@ -5,13 +5,13 @@
 //   starting ──listening──▶ up ──exit──▶ waiting ──back-off──▶ starting
 //   (start)                 (#receive)   (#ended)              (start)
 
-import { type Clock, type Instant, later, pause, type Timer } from '../clock.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
-import { errorText, type RackErrorCode, unreachable } from '../errors.ts';
-import type { Publish, RackEvent } from '../event.ts';
+import { formatIpv4, formatMac } from '../ground/address.ts';
+import { type Clock, type Instant, later, pause, type Timer } from '../ground/clock.ts';
+import { errorText, type RackErrorCode, unreachable } from '../ground/errors.ts';
+import type { Publish, RackEvent } from '../ground/event.ts';
 import type { NotKept } from '../http/events.ts';
 import type { DesiredState } from '../machines/machine.ts';
-import { formatIpv4, formatMac } from '../net/address.ts';
 import { EVENTS_PER_TURN_MAX, type EventStream } from '../observe/event-stream.ts';
 import { eventText } from '../observe/event-text.ts';
 import type { RegionConfig } from '../region/config.ts';

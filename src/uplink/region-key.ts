@@ -8,9 +8,9 @@
 
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
-import type { Clock } from '../clock.ts';
-import { errorText, osErrorCode, RackError } from '../errors.ts';
 import { readStateText } from '../files/regular-file.ts';
+import type { Clock } from '../ground/clock.ts';
+import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
 import { writePrivateFile } from './rack-identity.ts';
 
 const DRAWN = 'rack';

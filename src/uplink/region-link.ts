@@ -10,8 +10,8 @@
 // 1. Events and posts are acknowledged when they are on disk here, not when the region has them.
 // 2. The rack's loop never waits for the link.
 
-import type { Clock, Timer } from '../clock.ts';
-import { errorText, unreachable } from '../errors.ts';
+import type { Clock, Timer } from '../ground/clock.ts';
+import { errorText, unreachable } from '../ground/errors.ts';
 import type { CopyProgress } from '../images/carry/region-copy.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { Heartbeat } from '../region/records/heartbeat.ts';

@@ -8,7 +8,7 @@
 // 3. Pauses grow from BACK_OFF_MS_MIN to BACK_OFF_MS_MAX, each random within its upper half, so that many racks do not retry together.
 // 4. After `stop`, the outcome of a run under way is ignored.
 
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock, Timer } from '../ground/clock.ts';
 
 export const BACK_OFF_MS_MIN = 500;
 export const BACK_OFF_MS_MAX = 60_000;

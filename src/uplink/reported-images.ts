@@ -3,7 +3,7 @@
 // 1. If the store cannot be read, nothing is reported, and the last report stays valid.
 // 2. After REPEAT_BEATS heartbeats, and after each new link, the images are reported even if unchanged: the region may have lost them.
 
-import { errorText } from '../errors.ts';
+import { errorText } from '../ground/errors.ts';
 import { blobPath, COPY_SOURCE, hasBlob, readImages, startsOf } from '../images/image-store.ts';
 import { kernelNames, type StoredSystem } from '../images/stored-system.ts';
 import { RACK_IMAGES_MAX } from '../region/records/heartbeat-bounds.ts';

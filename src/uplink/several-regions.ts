@@ -10,7 +10,7 @@
 // 6. A ping does not end the fault of an address that said "not now": only a served request does.
 // 7. The other addresses are pinged less often, so that a wrong one is known before it is needed.
 
-import { type Clock, repeat, type Timer } from '../clock.ts';
+import { type Clock, repeat, type Timer } from '../ground/clock.ts';
 import { answersWithin } from '../net/answers-within.ts';
 import { noteText, type RackNote } from '../region/reports/notes.ts';
 import { textOf } from './link-answers.ts';

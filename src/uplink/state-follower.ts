@@ -8,7 +8,7 @@
 // 3. One fetch is in flight at a time, so an older state never follows a newer one.
 // 4. A stream that is silent for STREAM_SILENCE_MS_MAX is dead, even if its connection is open.
 
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock, Timer } from '../ground/clock.ts';
 import { parseStateText } from '../machines/desired-state.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { RackRequest } from '../region/records/rack-request.ts';

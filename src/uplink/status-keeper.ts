@@ -1,8 +1,8 @@
 // Keeps the status of a rack's link to its region, and sends it to the rack: at once when the state changes, and within STATUS_PAUSE_MS when only
 // its counts change. Publishes a notice of each change of state.
 
-import type { Clock, Timer } from '../clock.ts';
-import { EventSampler } from '../rate-limit.ts';
+import type { Clock, Timer } from '../ground/clock.ts';
+import { EventSampler } from '../ground/rate-limit.ts';
 import { noteText, type RackNote, spoken } from '../region/reports/notes.ts';
 import type { NoticeBody } from '../region/reports/uplink-events.ts';
 import type { AddressStatus, LinkState, LinkStatus } from './link-status.ts';

@@ -12,15 +12,15 @@
 // 2. When a stranger becomes a known machine, the rack sends its running leases (`leasesOf`), so no address is lost.
 // 3. The region gives no address that a stranger leases outside the dynamic ranges, so it must know all of these (`untold-leases.ts`).
 
-import { BoundedMap } from '../bounded-map.ts';
 import type { DhcpEvent } from '../dhcp/events/events.ts';
 import { isEveryday } from '../dhcp/events/everyday-events.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
-import type { RackEvent } from '../event.ts';
+import type { Ipv4, MacAddress } from '../ground/address.ts';
+import { BoundedMap } from '../ground/bounded-map.ts';
+import type { RackEvent } from '../ground/event.ts';
+import { isOfProbe } from '../ground/own-probes.ts';
+import { EventSampler, type Rate } from '../ground/rate-limit.ts';
 import type { DesiredState } from '../machines/machine.ts';
-import type { Ipv4, MacAddress } from '../net/address.ts';
-import { isOfProbe } from '../own-probes.ts';
-import { EventSampler, type Rate } from '../rate-limit.ts';
 
 /** Remembered hardware addresses of hosts that booted; the one that booted longest ago is forgotten first. */
 export const BOOTERS_MAX = 8192;

@@ -10,12 +10,12 @@
 // 4. A machine that is being deployed is left out: its system shows by taking an address that it runs.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Instant, instant } from '../clock.ts';
-import { DeadlineQueue, type Waiting } from '../deadline-queue.ts';
 import type { DhcpEvent } from '../dhcp/events/events.ts';
 import type { Lease } from '../dhcp/leases/lease.ts';
 import { isActive } from '../dhcp/leases/lease-table.ts';
-import type { Ipv4 } from '../net/address.ts';
+import type { Ipv4 } from '../ground/address.ts';
+import { type Instant, instant } from '../ground/clock.ts';
+import { DeadlineQueue, type Waiting } from '../ground/deadline-queue.ts';
 import { type Acquaintance, ackOf } from './stranger-events.ts';
 
 /** Leases that wait to be sent to the region; it keeps as many of one rack. At the bound those that end first are left out. */

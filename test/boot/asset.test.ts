@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import { type BootAsset, resolveBootAsset } from '../../src/boot/asset.ts';
+import { formatMac, type Ipv4 } from '../../src/ground/address.ts';
 import { DEVICE_STATE } from '../../src/machines/machine.ts';
-import { formatMac, type Ipv4 } from '../../src/net/address.ts';
 import { hw, ip, RACK } from '../support/lab-facts.ts';
 import { assetContext, type Given, images, MACS, machine, PEER } from './rack.ts';
 

@@ -13,7 +13,7 @@ import {
   parseBootPath,
   swapUuid,
 } from '../../src/boot/paths.ts';
-import { ipv4, mac } from '../../src/net/address.ts';
+import { ipv4, mac } from '../../src/ground/address.ts';
 import { codePoint } from '../support/any-text.ts';
 import { hw, ip } from '../support/lab-facts.ts';
 

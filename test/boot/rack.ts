@@ -3,9 +3,9 @@
 import type { Cpu } from '../../src/boot/architectures.ts';
 import type { AssetContext } from '../../src/boot/asset.ts';
 import type { BootConfig, HttpEndpoint } from '../../src/boot/config.ts';
+import type { MacAddress } from '../../src/ground/address.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { BootPurpose, RackMachine } from '../../src/machines/machine.ts';
-import type { MacAddress } from '../../src/net/address.ts';
 import { hw, ip, rackMachine } from '../support/lab-facts.ts';
 
 export const PEER = ip('10.20.0.100');

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { SEEN_ADDRESSES_MAX, SeenAddresses } from '../../src/boot/seen-addresses.ts';
-import { instant } from '../../src/clock.ts';
-import { type Ipv4, ipv4, type MacAddress, mac } from '../../src/net/address.ts';
+import { type Ipv4, ipv4, type MacAddress, mac } from '../../src/ground/address.ts';
+import { instant } from '../../src/ground/clock.ts';
 
 const NOW = instant(1_000_000);
 const A = mac(0x525400000001);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ShownSigns, SIGNS_MAX } from '../../src/boot/shown-signs.ts';
-import { mac } from '../../src/net/address.ts';
+import { mac } from '../../src/ground/address.ts';
 
 const numbers = Array.from({ length: SIGNS_MAX + 1 }, (_, index) => mac(0x0200_0000_0000 + index));
 const KNOWN = mac(0x5254_0000_0001);

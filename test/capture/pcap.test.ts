@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PACKETS_MAX, readCapture } from '../../src/capture/pcap.ts';
-import { formatIpv4 } from '../../src/net/address.ts';
+import { formatIpv4 } from '../../src/ground/address.ts';
 import { printedRandom } from '../support/printed-random.ts';
 import { LINKS, packet, pcap } from './frames.ts';
 

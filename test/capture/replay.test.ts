@@ -6,15 +6,15 @@ import { test } from 'node:test';
 import { readCapture } from '../../src/capture/pcap.ts';
 import { type ReplayFacts, replayDatagrams } from '../../src/capture/replay.ts';
 import { CaptureClock } from '../../src/capture/replay-dns.ts';
-import { instant, seconds } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { nameReservations } from '../../src/daemon/rack/naming.ts';
 import type { Lease } from '../../src/dhcp/leases/lease.ts';
 import { Names } from '../../src/dns/names.ts';
 import { DnsService } from '../../src/dns/service.ts';
+import { mac } from '../../src/ground/address.ts';
+import { borrowedPart } from '../../src/ground/borrowed-bytes.ts';
+import { instant, seconds } from '../../src/ground/clock.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
-import { mac } from '../../src/net/address.ts';
-import { borrowedPart } from '../../src/net/borrowed-bytes.ts';
 import { ip } from '../support/lab-facts.ts';
 import { packet, pcap } from './frames.ts';
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { ownDocuments } from '../../src/control/own-documents.ts';
-import { nameDocuments, REINSTALL } from '../../src/named-documents.ts';
+import { nameDocuments, REINSTALL } from '../../src/ground/named-documents.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
 const PACKAGED = '/usr/share/doc/rackboot/';

@@ -5,8 +5,8 @@ import { test } from 'node:test';
 import { formatProblems } from '../../src/config/config-file.ts';
 import { compareConfigs, effectsOf, formatChange, listValues, showValue } from '../../src/config/difference.ts';
 import { parseConfig } from '../../src/config/load.ts';
+import { formatIpv4, parseIpv4 } from '../../src/ground/address.ts';
 import type { Settings } from '../../src/machines/settings.ts';
-import { formatIpv4, parseIpv4 } from '../../src/net/address.ts';
 
 const BASE = `name: rack-1
 state_dir: /var/lib/rackboot

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { fileSourcesReader, findSourcesProblem, readImageSources } from '../../src/config/image-sources.ts';
-import { osErrorCode } from '../../src/errors.ts';
+import { osErrorCode } from '../../src/ground/errors.ts';
 import type { InstallerRelease } from '../../src/images/sources/source.ts';
 import type { FileSources } from '../../src/region/images/region-source.ts';
 import { missing } from '../support/needs.ts';

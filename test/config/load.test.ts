@@ -6,7 +6,6 @@ import fc from 'fast-check';
 import { formatProblems, readConfigText } from '../../src/config/config-file.ts';
 import { findHostOverlaps } from '../../src/config/host-check.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import type { Settings } from '../../src/machines/settings.ts';
 import {
   formatIpv4,
   formatNetwork,
@@ -15,7 +14,8 @@ import {
   LOOPBACK,
   parseIpv4,
   parseNetwork,
-} from '../../src/net/address.ts';
+} from '../../src/ground/address.ts';
+import type { Settings } from '../../src/machines/settings.ts';
 import { problemsOf } from '../support/config-problems.ts';
 
 const EXAMPLE = join(import.meta.dirname, '../../config/rackboot.yaml');

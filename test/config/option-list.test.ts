@@ -8,7 +8,7 @@ import { parseConfig } from '../../src/config/load.ts';
 import { resolveFile } from '../../src/config/resolve-file.ts';
 import type { DhcpSubnet } from '../../src/dhcp/networks/config.ts';
 import type { OptionTable } from '../../src/dhcp/networks/configured-options.ts';
-import { formatIpv4, type Ipv4, ipv4 } from '../../src/net/address.ts';
+import { formatIpv4, type Ipv4, ipv4 } from '../../src/ground/address.ts';
 import { ip } from '../support/lab-facts.ts';
 
 const LAB = `cluster_interfaces:

@@ -10,9 +10,9 @@ import { readConfigFile } from '../../src/config/config-file.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { loadRegionFile, resolveRegionFile, storedForRegion } from '../../src/config/region-file.ts';
 import { loadStorePlace } from '../../src/config/region-store.ts';
-import { isFields } from '../../src/fields.ts';
+import { LOOPBACK } from '../../src/ground/address.ts';
+import { isFields } from '../../src/ground/fields.ts';
 import { type Settings, valueAt } from '../../src/machines/settings.ts';
-import { LOOPBACK } from '../../src/net/address.ts';
 
 const SECRET = 'hunter2-hunter2';
 

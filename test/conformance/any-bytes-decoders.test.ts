@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { serialize } from 'node:v8';
 import { FrameReader, frame } from '../../src/dns/stream.ts';
-import { copyBytes, RECLAIMED_BYTE } from '../../src/net/borrowed-bytes.ts';
+import { copyBytes, RECLAIMED_BYTE } from '../../src/ground/borrowed-bytes.ts';
 import { printedRandom } from '../support/printed-random.ts';
 import { HAS_MANY_ROUNDS } from '../support/rounds.ts';
 import { borrowers, readProduct } from '../support/typed-source.ts';
@@ -188,7 +188,7 @@ describe('for any bytes', () => {
       [],
       'each room is looked at',
     );
-    const lent = borrowers(source).filter(({ place }) => !place.startsWith('src/net/borrowed-bytes.ts:'));
+    const lent = borrowers(source).filter(({ place }) => !place.startsWith('src/ground/borrowed-bytes.ts:'));
     const found = new Set([...lent, ...source.functions.filter(isDecoder)].map(({ name }) => name));
     assert.ok(found.size > 30, [...found].join());
     const known = new Set([...Object.keys(DECODERS), ...Object.keys(NOT_TRIED)]);

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { type AnyBytesReport, handAnyBytes } from './any-bytes.ts';
 

@@ -21,7 +21,7 @@ import {
   mac,
   macFromBytes,
   networkContains,
-} from '../../src/net/address.ts';
+} from '../../src/ground/address.ts';
 import { MAC_B, machine, settle } from '../dhcp/lab.ts';
 import { hw, ip } from '../support/lab-facts.ts';
 import { BentDatagrams } from './bent-datagrams.ts';

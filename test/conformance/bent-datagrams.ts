@@ -2,7 +2,7 @@
 // repetitions, overload, order), of sub-options (82, 43, 125) and of header fields. The same seed gives the same datagrams.
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { ANY, type Ipv4, ipv4, macToBytes } from '../../src/net/address.ts';
+import { ANY, type Ipv4, ipv4, macToBytes } from '../../src/ground/address.ts';
 import { MAC_A, MAC_B } from '../dhcp/lab.ts';
 import { hw, ip, RACK } from '../support/lab-facts.ts';
 import { FIXED_BYTES, type WireOption } from './dhcp-datagram.ts';

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { decodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
 import { OPTION, optionAddress } from '../../src/dhcp/wire/options.ts';
-import { ANY, formatIpv4, type Ipv4, macFromBytes, parseNetwork } from '../../src/net/address.ts';
+import { ANY, formatIpv4, type Ipv4, macFromBytes, parseNetwork } from '../../src/ground/address.ts';
 import { config, subnet } from '../dhcp/lab.ts';
 import { ip } from '../support/lab-facts.ts';
 import { captures } from './bent-datagrams.ts';

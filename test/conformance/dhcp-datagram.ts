@@ -5,7 +5,7 @@
 // 2. The writer writes anything, right or wrong.
 
 import assert from 'node:assert/strict';
-import { type Ipv4, ipv4, type MacAddress, macToBytes } from '../../src/net/address.ts';
+import { type Ipv4, ipv4, type MacAddress, macToBytes } from '../../src/ground/address.ts';
 
 export const FIXED_BYTES = 240;
 const COOKIE = [99, 130, 83, 99];

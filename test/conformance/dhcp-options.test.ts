@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findArchitecture } from '../../src/boot/architectures.ts';
-import { seconds } from '../../src/clock.ts';
-import { ANY, formatIpv4 } from '../../src/net/address.ts';
+import { ANY, formatIpv4 } from '../../src/ground/address.ts';
+import { seconds } from '../../src/ground/clock.ts';
 import { config, MAC_A, MAC_B, machine, subnet } from '../dhcp/lab.ts';
 import { ip, RACK } from '../support/lab-facts.ts';
 import { numberOf, type ServerDatagram, type WireOption } from './dhcp-datagram.ts';

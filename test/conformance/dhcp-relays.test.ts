@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DhcpSubnet } from '../../src/dhcp/networks/config.ts';
-import { ANY, formatIpv4, parseNetwork } from '../../src/net/address.ts';
+import { ANY, formatIpv4, parseNetwork } from '../../src/ground/address.ts';
 import { config, MAC_A, relayedSubnet, subnet } from '../dhcp/lab.ts';
 import { ip, RACK } from '../support/lab-facts.ts';
 import type { ServerDatagram, WireOption } from './dhcp-datagram.ts';

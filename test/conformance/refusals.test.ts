@@ -9,7 +9,7 @@ import { PROBES_RUNNING_MAX, PROBES_WAITING_MAX } from '../../src/dhcp/conflicts
 import { DHCP_REFUSAL_NAMES, DHCP_REFUSALS, type DhcpRefusal } from '../../src/dhcp/events/refusals.ts';
 import { IMPORT_REFUSALS } from '../../src/dhcp/import/lease-import.ts';
 import { WAITING_MAX } from '../../src/dhcp/leases/durable-queue.ts';
-import { mac } from '../../src/net/address.ts';
+import { mac } from '../../src/ground/address.ts';
 import { EventStream } from '../../src/observe/event-stream.ts';
 import { Exposition } from '../../src/observe/exposition.ts';
 import { logEvents } from '../../src/observe/log.ts';

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ANY, formatIpv4, type Ipv4, type MacAddress, mac } from '../../src/net/address.ts';
+import { ANY, formatIpv4, type Ipv4, type MacAddress, mac } from '../../src/ground/address.ts';
 import { config, MAC_A, MAC_B, MAC_C, machine, relayedSubnet, settle, subnet } from '../dhcp/lab.ts';
 import { hw, ip, RACK } from '../support/lab-facts.ts';
 import { numberOf, type ServerDatagram, type WireOption } from './dhcp-datagram.ts';

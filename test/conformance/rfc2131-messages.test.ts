@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { seconds } from '../../src/clock.ts';
-import { ANY, formatIpv4 } from '../../src/net/address.ts';
+import { ANY, formatIpv4 } from '../../src/ground/address.ts';
+import { seconds } from '../../src/ground/clock.ts';
 import { config, MAC_A, MAC_B, machine, relayedSubnet, subnet } from '../dhcp/lab.ts';
 import { hw, ip, RACK } from '../support/lab-facts.ts';
 import { FIXED_BYTES, numberOf, type WireOption } from './dhcp-datagram.ts';

@@ -2,7 +2,7 @@
 // changed it.
 
 import assert from 'node:assert/strict';
-import { ipv4, mac } from '../../src/net/address.ts';
+import { ipv4, mac } from '../../src/ground/address.ts';
 import type { Machine } from '../../src/region/records/machine.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { addMachine, EVENT, setFields } from './machines.ts';

@@ -1,7 +1,7 @@
 // The contract of every region store for what racks get: which machines have changed, and which are gone, since a version.
 
 import assert from 'node:assert/strict';
-import { mac } from '../../src/net/address.ts';
+import { mac } from '../../src/ground/address.ts';
 import type { EnlistmentEffects } from '../../src/region/records/decisions.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { GONE_VERSIONS } from '../../src/store/operations/region-versions.ts';

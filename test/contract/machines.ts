@@ -1,6 +1,6 @@
 // Machines in a store, stored and changed without the rules of the region.
 
-import { mac } from '../../src/net/address.ts';
+import { mac } from '../../src/ground/address.ts';
 import type { MachineChange } from '../../src/region/records/decisions.ts';
 import type { MachineFields } from '../../src/region/records/machine.ts';
 import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';

@@ -1,7 +1,7 @@
 // The contract of every region store for networks as objects. Called by the test of each implementation.
 
 import assert from 'node:assert/strict';
-import { formatIpv4, formatMac, ipv4, mac, parseIpv4 } from '../../src/net/address.ts';
+import { formatIpv4, formatMac, ipv4, mac, parseIpv4 } from '../../src/ground/address.ts';
 import {
   FIRST_NETWORK_ID,
   NETWORK_KINDS,

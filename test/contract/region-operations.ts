@@ -1,7 +1,7 @@
 // Every operation on the region's tables, on a region with machines that are all alike. A test runs them on each database.
 
 import assert from 'node:assert/strict';
-import { formatIpv4, formatMac, ipv4, mac } from '../../src/net/address.ts';
+import { formatIpv4, formatMac, ipv4, mac } from '../../src/ground/address.ts';
 import { outcome } from '../../src/power/outcome.ts';
 import type { RackReport } from '../../src/region/records/machine-event.ts';
 import { NO_MARKS } from '../../src/region/records/script-store.ts';

@@ -1,7 +1,7 @@
 // The contract of every region store, called by the test of each implementation.
 
 import assert from 'node:assert/strict';
-import { type Ipv4, ipv4, type MacAddress, mac } from '../../src/net/address.ts';
+import { type Ipv4, ipv4, type MacAddress, mac } from '../../src/ground/address.ts';
 import type { Doubt } from '../../src/region/records/events.ts';
 import type { NewMachineEvent } from '../../src/region/records/machine-event.ts';
 import type { MachineLayout } from '../../src/region/records/machine-layout.ts';

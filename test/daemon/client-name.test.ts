@@ -7,8 +7,8 @@ import { nameLease, nameMachines, nameReservations } from '../../src/daemon/rack
 import { decide } from '../../src/dhcp/answers/decide.ts';
 import { textBytes } from '../../src/dhcp/wire/options.ts';
 import { Names } from '../../src/dns/names.ts';
+import { formatIpv4 } from '../../src/ground/address.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
-import { formatIpv4 } from '../../src/net/address.ts';
 import { clientMessage, labState, MAC_A, MAC_B, machine, NOW, ON_WIRE } from '../dhcp/lab.ts';
 
 const configOf = (management: number, hosts: string): string => `cluster_interfaces:

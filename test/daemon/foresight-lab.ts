@@ -2,16 +2,16 @@
 
 import { identifyBootClient } from '../../src/boot/client.ts';
 import { planBoot } from '../../src/boot/plan.ts';
-import { instant, seconds } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import type { Foresight } from '../../src/daemon/foresight/foresight.ts';
 import type { Lease } from '../../src/dhcp/leases/lease.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import { Offers } from '../../src/dhcp/leases/offers.ts';
 import { indexSubnets } from '../../src/dhcp/networks/subnet.ts';
+import { ipv4, mac } from '../../src/ground/address.ts';
+import { instant, seconds } from '../../src/ground/clock.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
-import { ipv4, mac } from '../../src/net/address.ts';
 import { rackMachine } from '../support/lab-facts.ts';
 
 export const MAC = mac(0x525400123456);

@@ -4,15 +4,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { identifyBootClient } from '../../src/boot/client.ts';
 import { planBoot } from '../../src/boot/plan.ts';
-import { instant } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import type { ClientName } from '../../src/daemon/foresight/clients.ts';
 import { foreseeBoot } from '../../src/daemon/foresight/foresight.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import { Offers } from '../../src/dhcp/leases/offers.ts';
 import { indexSubnets } from '../../src/dhcp/networks/subnet.ts';
+import { mac } from '../../src/ground/address.ts';
+import { instant } from '../../src/ground/clock.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
-import { mac } from '../../src/net/address.ts';
 
 const IMAGES = 'amd64/generic/bookworm/commissioning';
 const TREE = ['lpxelinux.0', 'ldlinux.c32', 'bootx64.efi', 'grubx64.efi', `${IMAGES}/linux`, `${IMAGES}/initrd.gz`];

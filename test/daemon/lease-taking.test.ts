@@ -3,11 +3,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant } from '../../src/clock.ts';
 import { type AskedRack, IMPORT_BATCH_MAX, leaseAnswers } from '../../src/daemon/answers/lease-answers.ts';
 import { judgeBatch } from '../../src/dhcp/import/lease-batch.ts';
 import { readLeaseFile } from '../../src/dhcp/import/lease-file.ts';
 import type { Lease } from '../../src/dhcp/leases/lease.ts';
+import { instant } from '../../src/ground/clock.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import { config, labState, MAC_A, subnet } from '../dhcp/lab.ts';
 import { ip } from '../support/lab-facts.ts';

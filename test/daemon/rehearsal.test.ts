@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Clock, systemClock } from '../../src/clock.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { rehearseDhcp } from '../../src/daemon/rehearsal.ts';
+import { type Clock, systemClock } from '../../src/ground/clock.ts';
 
 const parsed = parseConfig('name: rack\nstate_dir: /nonexistent\n');
 assert.ok(parsed.ok);

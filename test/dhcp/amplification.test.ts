@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ipv4 } from '../../src/net/address.ts';
+import { ipv4 } from '../../src/ground/address.ts';
 import { datagramOf, WireRack, type Words } from '../conformance/wire-rack.ts';
 import { ip } from '../support/lab-facts.ts';
 import { config, subnet } from './lab.ts';

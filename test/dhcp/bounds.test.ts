@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { seconds } from '../../src/clock.ts';
 import { DECLINE_SECONDS } from '../../src/dhcp/leases/set-aside.ts';
 import { DECLINED_ALWAYS, DECLINES_AT_ONCE } from '../../src/dhcp/limits/declines.ts';
 import { NEW_CLIENTS_PER_SECOND, PLACES_MAX, PLACES_OF_A_SOCKET } from '../../src/dhcp/limits/new-clients.ts';
 import { OPTION } from '../../src/dhcp/wire/options.ts';
+import { ANY, type Ipv4, mac, parseNetwork } from '../../src/ground/address.ts';
+import { seconds } from '../../src/ground/clock.ts';
+import { EVENT_RATE } from '../../src/ground/rate-limit.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
-import { ANY, type Ipv4, mac, parseNetwork } from '../../src/net/address.ts';
-import { EVENT_RATE } from '../../src/rate-limit.ts';
 import { ip, RACK } from '../support/lab-facts.ts';
 import { config, MAC_A, MAC_B, machine, relayedSubnet, subnet } from './lab.ts';
 import { BY_RELAY, rig } from './responder-rig.ts';

@@ -7,7 +7,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { identifyBootClient } from '../../src/boot/client.ts';
-import { type Instant, later, seconds } from '../../src/clock.ts';
 import type { Lease } from '../../src/dhcp/leases/lease.ts';
 import { bootClockOf, type HostMoment, restoreLeases, storeLease } from '../../src/dhcp/leases/lease-clock.ts';
 import { isActive, LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
@@ -18,8 +17,9 @@ import { indexSubnets } from '../../src/dhcp/networks/subnet.ts';
 import { Responder } from '../../src/dhcp/responder.ts';
 import type { Reply } from '../../src/dhcp/responder-ports.ts';
 import { OPTION, optionU8, optionU16List, textBytes } from '../../src/dhcp/wire/options.ts';
+import { ANY, formatIpv4, formatMac, type Ipv4, ipv4, type MacAddress, mac } from '../../src/ground/address.ts';
+import { type Instant, later, seconds } from '../../src/ground/clock.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
-import { ANY, formatIpv4, formatMac, type Ipv4, ipv4, type MacAddress, mac } from '../../src/net/address.ts';
 import { ip, RACK } from '../support/lab-facts.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type DhcpFault, FAULT_NAMES } from '../../src/dhcp/counters.ts';
 import { MESSAGE_BYTES_MAX } from '../../src/dhcp/wire/message.ts';
-import { ANY } from '../../src/net/address.ts';
+import { ANY } from '../../src/ground/address.ts';
 import { clientBytes, config, MAC_A } from './lab.ts';
 import { BY_RELAY, rig } from './responder-rig.ts';
 

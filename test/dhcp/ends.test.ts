@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { identifyBootClient } from '../../src/boot/client.ts';
-import { type Instant, later, seconds } from '../../src/clock.ts';
 import type { Lease } from '../../src/dhcp/leases/lease.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import { EXPIRED_PER_TURN_MAX } from '../../src/dhcp/responder.ts';
 import { DhcpServer } from '../../src/dhcp/server.ts';
+import { ipv4, mac } from '../../src/ground/address.ts';
+import { type Instant, later, seconds } from '../../src/ground/clock.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
-import { ipv4, mac } from '../../src/net/address.ts';
 import { ip, RACK } from '../support/lab-facts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { clientBytes, config, planByKind, settle, TestJournal, TestNetwork } from './lab.ts';

@@ -2,7 +2,6 @@
 
 import { identifyBootClient } from '../../src/boot/client.ts';
 import type { BootPlan, BootQuery } from '../../src/boot/plan.ts';
-import { instant, later, seconds } from '../../src/clock.ts';
 import type { DhcpState } from '../../src/dhcp/answers/inquiry.ts';
 import type { Lease, LeaseState } from '../../src/dhcp/leases/lease.ts';
 import type { JournalFault, LeaseJournal, LeaseJournalListener } from '../../src/dhcp/leases/lease-journal.ts';
@@ -18,9 +17,10 @@ import {
   encodeDhcpMessage,
 } from '../../src/dhcp/wire/message.ts';
 import { addressBytes, MESSAGE_TYPE, OPTION, optionText, textBytes, u8Bytes } from '../../src/dhcp/wire/options.ts';
+import { ANY, broadcastOf, formatIpv4, type Ipv4, type MacAddress, parseNetwork } from '../../src/ground/address.ts';
+import { instant, later, seconds } from '../../src/ground/clock.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
-import { ANY, broadcastOf, formatIpv4, type Ipv4, type MacAddress, parseNetwork } from '../../src/net/address.ts';
 import type {
   DatagramSocket,
   Destination,

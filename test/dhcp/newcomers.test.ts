@@ -3,10 +3,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Instant } from '../../src/clock.ts';
 import { OFFER_HOLD_MS } from '../../src/dhcp/leases/offers.ts';
+import { formatIpv4, type Ipv4, ipv4, type MacAddress, mac } from '../../src/ground/address.ts';
+import type { Instant } from '../../src/ground/clock.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
-import { formatIpv4, type Ipv4, ipv4, type MacAddress, mac } from '../../src/net/address.ts';
 import { ip, RACK } from '../support/lab-facts.ts';
 import { config, MAC_A, MAC_B, machine, subnet } from './lab.ts';
 import { rig } from './responder-rig.ts';

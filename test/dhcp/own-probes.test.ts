@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mac } from '../../src/net/address.ts';
-import { probeMac } from '../../src/own-probes.ts';
+import { mac } from '../../src/ground/address.ts';
+import { probeMac } from '../../src/ground/own-probes.ts';
 import { config, MAC_A } from './lab.ts';
 import { rig } from './responder-rig.ts';
 

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { identifyBootClient } from '../../src/boot/client.ts';
-import { seconds } from '../../src/clock.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import { DhcpServer } from '../../src/dhcp/server.ts';
+import { seconds } from '../../src/ground/clock.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import { ip, RACK } from '../support/lab-facts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';

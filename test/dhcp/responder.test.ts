@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RackEvent } from '../../src/event.ts';
-import type { Ipv4, MacAddress } from '../../src/net/address.ts';
+import type { Ipv4, MacAddress } from '../../src/ground/address.ts';
+import type { RackEvent } from '../../src/ground/event.ts';
 import { ip, RACK } from '../support/lab-facts.ts';
 import { config, MAC_A, MAC_B, subnet } from './lab.ts';
 import { addressOf, rig } from './responder-rig.ts';

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { identifyBootClient } from '../../src/boot/client.ts';
-import { instant, seconds } from '../../src/clock.ts';
 import type { FindConflict } from '../../src/dhcp/conflicts/conflict-check.ts';
 import { DHCP_EVENTS, type DhcpEvent } from '../../src/dhcp/events/events.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
@@ -14,10 +13,11 @@ import type { LeaseNotice } from '../../src/dhcp/responder-ports.ts';
 import { DhcpServer, SOCKET_RETRY_MS } from '../../src/dhcp/server.ts';
 import type { DhcpMessage } from '../../src/dhcp/wire/message.ts';
 import { OPTION, optionAddress, optionU8 } from '../../src/dhcp/wire/options.ts';
-import { RackError } from '../../src/errors.ts';
+import { ANY, formatIpv4, type Ipv4, type MacAddress, mac, parseNetwork } from '../../src/ground/address.ts';
+import { instant, seconds } from '../../src/ground/clock.ts';
+import { RackError } from '../../src/ground/errors.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
-import { ANY, formatIpv4, type Ipv4, type MacAddress, mac, parseNetwork } from '../../src/net/address.ts';
 import { hw, ip, RACK } from '../support/lab-facts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIMITED_BROADCAST, parseNetwork } from '../../src/net/address.ts';
+import { LIMITED_BROADCAST, parseNetwork } from '../../src/ground/address.ts';
 import { ip } from '../support/lab-facts.ts';
 import { config, MAC_A, MAC_B, subnet } from './lab.ts';
 import { rig } from './responder-rig.ts';

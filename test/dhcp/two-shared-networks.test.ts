@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OFFER_ANSWERED_MS } from '../../src/dhcp/leases/offers.ts';
 import type { DhcpSubnet } from '../../src/dhcp/networks/config.ts';
-import { type MacAddress, mac, parseNetwork } from '../../src/net/address.ts';
+import { type MacAddress, mac, parseNetwork } from '../../src/ground/address.ts';
 import { ip, RACK } from '../support/lab-facts.ts';
 import { type ClientWords, config, MAC_A, MAC_B, relayedSubnet, subnet } from './lab.ts';
 import { BY_RELAY, rig } from './responder-rig.ts';

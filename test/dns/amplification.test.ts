@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { instant } from '../../src/clock.ts';
 import type { DnsConfig } from '../../src/dns/config.ts';
 import { FLAG, UDP_OCTETS_MAX } from '../../src/dns/message.ts';
 import { Names } from '../../src/dns/names.ts';
@@ -18,7 +17,8 @@ import {
   NETWORK_LARGE_ANSWERS,
   NETWORKS_MAX,
 } from '../../src/dns/service.ts';
-import { ipv4 } from '../../src/net/address.ts';
+import { ipv4 } from '../../src/ground/address.ts';
+import { instant } from '../../src/ground/clock.ts';
 import { ip } from '../support/lab-facts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { type QueryParts, queryBytes, SITE } from './fixture.ts';

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { instant } from '../../src/clock.ts';
 import {
   AnswerCache,
   CACHE_ENTRIES_MAX,
@@ -13,6 +12,7 @@ import {
 import { RCODE } from '../../src/dns/message.ts';
 import { type DnsRecord, soaRdata, TYPE } from '../../src/dns/record.ts';
 import { bareReply, type Reply } from '../../src/dns/reply.ts';
+import { instant } from '../../src/ground/clock.ts';
 import { record } from './fixture.ts';
 
 const soa = (ttl: number, minimum: number): DnsRecord => {

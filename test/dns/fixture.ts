@@ -6,8 +6,8 @@ import { NameCompression, textToWire } from '../../src/dns/name.ts';
 import { type DnsRecord, TYPE, writeRdata } from '../../src/dns/record.ts';
 import { formatRdata, parseRdata, RECORD_TYPE_NUMBERS, type RecordTypeName } from '../../src/dns/record-text.ts';
 import type { DnsServer } from '../../src/dns/server.ts';
-import { RackError } from '../../src/errors.ts';
-import { type Ipv4Network, parseNetwork } from '../../src/net/address.ts';
+import { type Ipv4Network, parseNetwork } from '../../src/ground/address.ts';
+import { RackError } from '../../src/ground/errors.ts';
 import { ByteWriter } from '../../src/net/byte-writer.ts';
 import { ip } from '../support/lab-facts.ts';
 

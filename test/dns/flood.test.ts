@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { CLIENT_WAITERS_MAX, STREAMS_MAX, SUFFIX_FLIGHTS_MAX, suffixOf, WAITERS_MAX } from '../../src/dns/flights.ts';
 import { EXCHANGES_MAX, FLIGHT_MS, HEDGE_MS } from '../../src/dns/forward.ts';
 import { decodeMessage } from '../../src/dns/message.ts';
-import { type Ipv4, ipv4 } from '../../src/net/address.ts';
+import { type Ipv4, ipv4 } from '../../src/ground/address.ts';
 import { ip } from '../support/lab-facts.ts';
 import { record, replyTo } from './fixture.ts';
 import { type Behaviour, ONE, Simulation } from './forwarder-simulation.ts';

@@ -6,7 +6,7 @@ import { CLIENT_WAITERS_MAX, STREAMS_MAX, WAITERS_MAX } from '../../src/dns/flig
 import { ATTEMPT_ROUNDS_MAX, EXCHANGE_MS, FLIGHT_MS, HEDGE_MS, RETRY_MS } from '../../src/dns/forward.ts';
 import { decodeMessage, FLAG, RCODE } from '../../src/dns/message.ts';
 import { PROBE_MS } from '../../src/dns/upstream.ts';
-import { ipv4 } from '../../src/net/address.ts';
+import { ipv4 } from '../../src/ground/address.ts';
 import { ip } from '../support/lab-facts.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { lines, record, replyTo } from './fixture.ts';

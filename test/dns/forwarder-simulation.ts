@@ -1,15 +1,15 @@
 // The forwarder in virtual time, with functions for upstreams.
 
-import { type Instant, instant, later } from '../../src/clock.ts';
-import { Counters } from '../../src/counters.ts';
-import { DeadlineQueue } from '../../src/deadline-queue.ts';
 import type { DnsUpstream } from '../../src/dns/config.ts';
 import { DNS_COUNTERS } from '../../src/dns/events.ts';
 import { Forwarder } from '../../src/dns/forward.ts';
 import type { ForwardAction } from '../../src/dns/forward-action.ts';
 import type { Reply } from '../../src/dns/reply.ts';
 import type { UpstreamConfig } from '../../src/dns/upstream.ts';
-import type { Ipv4 } from '../../src/net/address.ts';
+import type { Ipv4 } from '../../src/ground/address.ts';
+import { type Instant, instant, later } from '../../src/ground/clock.ts';
+import { Counters } from '../../src/ground/counters.ts';
+import { DeadlineQueue } from '../../src/ground/deadline-queue.ts';
 import { ip } from '../support/lab-facts.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { record, replyTo } from './fixture.ts';

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { later } from '../../src/clock.ts';
 import { LARGE_REPLIES_WAITING_MAX, LargeReplies } from '../../src/dns/large-replies.ts';
 import { STREAM_TURNS, TIME_SHARE_MAX } from '../../src/dns/stream.ts';
-import { Turns } from '../../src/turns.ts';
+import { later } from '../../src/ground/clock.ts';
+import { Turns } from '../../src/ground/turns.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

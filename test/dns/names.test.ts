@@ -7,7 +7,7 @@ import type { NameReport } from '../../src/dns/events.ts';
 import { Names } from '../../src/dns/names.ts';
 import { CNAME_CHAIN_MAX } from '../../src/dns/record.ts';
 import { reverseName } from '../../src/dns/reverse-name.ts';
-import { mac } from '../../src/net/address.ts';
+import { mac } from '../../src/ground/address.ts';
 import { ip } from '../support/lab-facts.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { lines } from './fixture.ts';

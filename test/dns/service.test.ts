@@ -9,7 +9,7 @@ import { decodeMessage, FLAG, type Message, RCODE } from '../../src/dns/message.
 import { Names } from '../../src/dns/names.ts';
 import { TYPE } from '../../src/dns/record.ts';
 import { DnsService, SAMPLE_MS } from '../../src/dns/service.ts';
-import type { RackEvent } from '../../src/event.ts';
+import type { RackEvent } from '../../src/ground/event.ts';
 import { ip } from '../support/lab-facts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { lines, type QueryParts, queryBytes, record, replyTo, SITE } from './fixture.ts';

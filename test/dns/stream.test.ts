@@ -12,7 +12,7 @@ import {
   TURN_WORK_MAX,
   UNREAD_OCTETS_MAX,
 } from '../../src/dns/stream.ts';
-import { Turns } from '../../src/turns.ts';
+import { Turns } from '../../src/ground/turns.ts';
 import { ip } from '../support/lab-facts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 

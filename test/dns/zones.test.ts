@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { generatedLabel, parseGeneratedLabel, parseReverseName, reverseName } from '../../src/dns/reverse-name.ts';
 import { Zones } from '../../src/dns/zones.ts';
-import { formatIpv4, ipv4 } from '../../src/net/address.ts';
+import { formatIpv4, ipv4 } from '../../src/ground/address.ts';
 import { ip } from '../support/lab-facts.ts';
 import { line, net, SITE } from './fixture.ts';
 

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { parseConfig } from '../../src/config/load.ts';
 import type { HostFacts } from '../../src/doctor/host-facts.ts';
 import { judgeGateways, judgeHost } from '../../src/doctor/host-judgement.ts';
-import { ANY, ipv4 } from '../../src/net/address.ts';
+import { ANY, ipv4 } from '../../src/ground/address.ts';
 import { spoken } from '../../src/region/reports/notes.ts';
 
 const parsed = parseConfig(readFileSync(join(import.meta.dirname, '..', '..', 'config', 'rackboot.yaml'), 'utf8'));

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { judgeOutside } from '../../src/doctor/doctor.ts';
-import { ipv4 } from '../../src/net/address.ts';
+import { ipv4 } from '../../src/ground/address.ts';
 
 const UPSTREAM = [{ address: ipv4(0xc0a80101) }];
 const CASES: readonly (readonly [

@@ -12,13 +12,13 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { systemClock, type Timer } from '../../src/clock.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
+import { formatMac, ipv4, mac } from '../../src/ground/address.ts';
+import { systemClock, type Timer } from '../../src/ground/clock.ts';
 import { readImages } from '../../src/images/image-store.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { type LabPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { SimulatedLife } from '../../src/lab/simulated-life.ts';
-import { formatMac, ipv4, mac } from '../../src/net/address.ts';
 import { DRIVER_PROGRAMS, findMissingPrograms } from '../../src/power/programs.ts';
 import { LEASE_MARK_FILE } from '../../src/store/leases/lease-mark.ts';
 import { endProgram, whileRunning } from '../support/child.ts';

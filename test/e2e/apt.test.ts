@@ -6,7 +6,7 @@ import { globSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import { RackError } from '../../src/errors.ts';
+import { RackError } from '../../src/ground/errors.ts';
 import { Apt } from '../../src/images/apt.ts';
 import { missing } from '../support/needs.ts';
 

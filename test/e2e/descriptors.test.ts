@@ -7,7 +7,7 @@ import { createSocket } from 'node:dgram';
 import { readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { sleep } from '../../src/clock.ts';
+import { sleep } from '../../src/ground/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { missing } from '../support/needs.ts';
 import { askName, DhcpProbes, loadByHttp, loadByTftp } from '../support/probes.ts';

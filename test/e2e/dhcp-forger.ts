@@ -2,7 +2,7 @@
 // gives a client's address back and declines it, and takes COUNT addresses from FROM-ADDRESS on, each for a hardware address of its own.
 
 import { createSocket } from 'node:dgram';
-import { mac, parseMac } from '../../src/net/address.ts';
+import { mac, parseMac } from '../../src/ground/address.ts';
 import { type ClientWords, clientBytes } from '../dhcp/lab.ts';
 import { ip } from '../support/lab-facts.ts';
 

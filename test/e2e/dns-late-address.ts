@@ -3,10 +3,10 @@
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { sleep, systemClock } from '../../src/clock.ts';
 import { Names } from '../../src/dns/names.ts';
 import { DnsServer } from '../../src/dns/server.ts';
-import type { RackEvent } from '../../src/event.ts';
+import { sleep, systemClock } from '../../src/ground/clock.ts';
+import type { RackEvent } from '../../src/ground/event.ts';
 import { openNetwork } from '../../src/net/datagrams/udp-linux.ts';
 import { SITE } from '../dns/fixture.ts';
 import { ip } from '../support/lab-facts.ts';

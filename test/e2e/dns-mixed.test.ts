@@ -5,13 +5,13 @@
 import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';
 import { after, before, describe, it } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
 import type { DnsConfig } from '../../src/dns/config.ts';
 import { decodeMessage } from '../../src/dns/message.ts';
 import { Names } from '../../src/dns/names.ts';
 import { TYPE } from '../../src/dns/record.ts';
 import { formatRdata } from '../../src/dns/record-text.ts';
 import { DnsServer } from '../../src/dns/server.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 import type { HostNetwork } from '../../src/net/datagrams/datagram.ts';
 import { openNetwork } from '../../src/net/datagrams/udp-linux.ts';
 import { configureAnywhere, net, queryBytes, SITE } from '../dns/fixture.ts';

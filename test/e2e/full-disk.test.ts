@@ -9,8 +9,8 @@ import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { formatMac } from '../../src/ground/address.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
-import { formatMac } from '../../src/net/address.ts';
 import { fillDisk, stopsOnlyLeases, usesBallast } from '../support/full-disk.ts';
 import { missing } from '../support/needs.ts';
 import { DhcpProbes } from '../support/probes.ts';

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import { type LiveRegion, startRegion } from '../region/live.ts';
 import { facts, report } from '../region/place.ts';

@@ -21,10 +21,10 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import type { ResolveAsset } from '../../src/boot/asset.ts';
-import { systemClock } from '../../src/clock.ts';
 import { BootTree } from '../../src/files/file-tree.ts';
+import { ipv4, mac } from '../../src/ground/address.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 import { BootHttpServer } from '../../src/http/server.ts';
-import { ipv4, mac } from '../../src/net/address.ts';
 import { missing } from '../support/needs.ts';
 import { eventually } from '../support/running-rack.ts';
 

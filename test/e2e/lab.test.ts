@@ -9,8 +9,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { z } from 'zod';
-import { sleep } from '../../src/clock.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
+import { sleep } from '../../src/ground/clock.ts';
 import { ended } from '../support/child.ts';
 import {
   assertLabRefuses,

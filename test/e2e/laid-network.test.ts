@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ipv4 } from '../../src/net/address.ts';
+import { ipv4 } from '../../src/ground/address.ts';
 import { disconnected, lacksNetworkd, machineWith, made, setUp } from '../support/networkd-set-up.ts';
 
 test('networkd sets up a bridge of a disconnected part, which has no address, and a second interface in another subnet with its static route', {

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { sleep } from '../../src/clock.ts';
+import { sleep } from '../../src/ground/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { REPORTED_ENDS_WRITE_MS } from '../../src/store/leases/reported-ends.ts';
 import { missing } from '../support/needs.ts';

@@ -7,9 +7,9 @@ import { closeSync, constants, existsSync, mkdtempSync, openSync, readFileSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import { sleep, systemClock } from '../../src/clock.ts';
+import { formatMac } from '../../src/ground/address.ts';
+import { sleep, systemClock } from '../../src/ground/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
-import { formatMac } from '../../src/net/address.ts';
 import { openLog } from '../../src/observe/log.ts';
 import { missing } from '../support/needs.ts';
 import { askName, DhcpProbes } from '../support/probes.ts';

@@ -8,7 +8,7 @@ import { mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { RackError } from '../../src/errors.ts';
+import { RackError } from '../../src/ground/errors.ts';
 import { openOutboxStore } from '../../src/store/outbox/outbox-database.ts';
 import { missing } from '../support/needs.ts';
 

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 import { type ProgramRun, runProgram } from '../../src/power/program.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 

@@ -20,7 +20,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { sleep, systemClock } from '../../src/clock.ts';
+import { sleep, systemClock } from '../../src/ground/clock.ts';
 import { type PowerCommand, performCommand } from '../../src/power/command.ts';
 import type { PowerPort } from '../../src/power/driver.ts';
 import { openSshIdentity, readPublicKey } from '../../src/power/ssh-identity.ts';

@@ -9,7 +9,7 @@ import { createServer as createTlsServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 import { type PowerCommand, performCommand } from '../../src/power/command.ts';
 import type { PowerPort, PowerSurroundings } from '../../src/power/driver.ts';
 import { findDriver } from '../../src/power/drivers.ts';

@@ -4,7 +4,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { sleep } from '../../src/clock.ts';
 import {
   BOOT_REQUEST,
   BROADCAST_FLAG,
@@ -22,8 +21,9 @@ import {
   textBytes,
   u8Bytes,
 } from '../../src/dhcp/wire/options.ts';
-import { ANY, formatIpv4, mac as macOf, parseIpv4, parseMac } from '../../src/net/address.ts';
-import { copyBytes } from '../../src/net/borrowed-bytes.ts';
+import { ANY, formatIpv4, mac as macOf, parseIpv4, parseMac } from '../../src/ground/address.ts';
+import { copyBytes } from '../../src/ground/borrowed-bytes.ts';
+import { sleep } from '../../src/ground/clock.ts';
 import type { Destination } from '../../src/net/datagrams/datagram.ts';
 import { openNetwork } from '../../src/net/datagrams/udp-linux.ts';
 

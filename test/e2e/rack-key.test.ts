@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { machinesShape } from '../../src/cli/terminal/shapes.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
+import { formatMac } from '../../src/ground/address.ts';
 import { type LabPlace, labPlace } from '../../src/lab/safe-lab.ts';
 import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
 import { SimulatedLife } from '../../src/lab/simulated-life.ts';
-import { formatMac } from '../../src/net/address.ts';
 import { heartbeatOf, rackAuthorization, rackInterface } from '../region/racks/rack-place.ts';
 import { eventually, RunningRack } from '../support/running-rack.ts';
 

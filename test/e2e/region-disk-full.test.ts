@@ -9,7 +9,7 @@ import { mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import { ROOM_BYTES } from '../../src/store/sqlite/region-transactions.ts';
 import { startRegion } from '../region/live.ts';

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { after, before, describe, test } from 'node:test';
-import { sleep } from '../../src/clock.ts';
+import { sleep } from '../../src/ground/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { REGION_FIELD } from '../../src/net/region-http.ts';
 import { portOf } from '../support/listening-port.ts';

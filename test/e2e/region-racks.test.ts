@@ -10,7 +10,7 @@ import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { machinesShape } from '../../src/cli/terminal/shapes.ts';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import {
   batchOf,

@@ -9,7 +9,7 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync }
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { sleep } from '../../src/clock.ts';
+import { sleep } from '../../src/ground/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { ChangingRack, KERNEL, KERNEL_BYTES } from '../support/changing-rack.ts';
 import { missing } from '../support/needs.ts';

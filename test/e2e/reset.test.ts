@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 import { describeFile, encodeManifest } from '../../src/images/publication.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';

@@ -9,8 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { later, seconds, sleep, systemClock } from '../../src/clock.ts';
-import { ipv4, mac } from '../../src/net/address.ts';
+import { ipv4, mac } from '../../src/ground/address.ts';
+import { later, seconds, sleep, systemClock } from '../../src/ground/clock.ts';
 import { openLeaseJournal, type WorkerLeaseJournal } from '../../src/store/leases/lease-journal.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 

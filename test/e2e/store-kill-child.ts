@@ -6,8 +6,8 @@
 // 3. the length of a pause, in milliseconds; otherwise as long as the folding takes.
 
 import { writeSync } from 'node:fs';
-import { later, seconds, systemClock } from '../../src/clock.ts';
-import { ipv4, mac } from '../../src/net/address.ts';
+import { ipv4, mac } from '../../src/ground/address.ts';
+import { later, seconds, systemClock } from '../../src/ground/clock.ts';
 import { FOLD_IDLE_MS, FOLD_IDLE_RECORDS_MIN } from '../../src/store/leases/lease-folder.ts';
 import { openLeaseJournal } from '../../src/store/leases/lease-journal.ts';
 

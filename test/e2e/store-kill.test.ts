@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { sleep, systemClock } from '../../src/clock.ts';
+import { sleep, systemClock } from '../../src/ground/clock.ts';
 import { LEASE_FILE, openLeaseJournal } from '../../src/store/leases/lease-journal.ts';
 import { printedRandom } from '../support/printed-random.ts';
 import { HAS_MANY_ROUNDS } from '../support/rounds.ts';

@@ -10,10 +10,10 @@ import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
-import type { RackEvent } from '../../src/event.ts';
 import { BootTree } from '../../src/files/file-tree.ts';
-import { ipv4 } from '../../src/net/address.ts';
+import { ipv4 } from '../../src/ground/address.ts';
+import { systemClock } from '../../src/ground/clock.ts';
+import type { RackEvent } from '../../src/ground/event.ts';
 import type { HostNetwork } from '../../src/net/datagrams/datagram.ts';
 import { openNetwork } from '../../src/net/datagrams/udp-linux.ts';
 import { ThreadCarrier } from '../../src/tftp/carrier.ts';

@@ -2,7 +2,7 @@
 // all hosts, as a real one does.
 
 import { networkInterfaces } from 'node:os';
-import { mac, parseMac } from '../../src/net/address.ts';
+import { mac, parseMac } from '../../src/ground/address.ts';
 import { loadLibc } from '../../src/net/linux/libc.ts';
 import { ETHERTYPE_IPV6, PacketSocket } from '../../src/net/linux/packet-socket.ts';
 import { ALL_NODES_MAC, encodeEmptyAdvertisement, linkLocalOf } from '../../src/net/watch/router-discovery.ts';

@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { RackError } from '../../src/errors.ts';
 import { readBrowserFile } from '../../src/files/browser-file.ts';
+import { RackError } from '../../src/ground/errors.ts';
 
 function withDirectory(use: (directory: string) => void): void {
   const directory = mkdtempSync(join(tmpdir(), 'rackboot-browser-'));

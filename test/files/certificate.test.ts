@@ -6,9 +6,9 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
-import { RackError } from '../../src/errors.ts';
 import { certificateProblem, readCertificatePair } from '../../src/files/certificate.ts';
+import { systemClock } from '../../src/ground/clock.ts';
+import { RackError } from '../../src/ground/errors.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { missing } from '../support/needs.ts';
 

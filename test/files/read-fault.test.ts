@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { checkGivenFile, readGivenFile } from '../../src/cli/terminal/given-file.ts';
-import { RackError } from '../../src/errors.ts';
 import { fileFault } from '../../src/files/read-fault.ts';
+import { RackError } from '../../src/ground/errors.ts';
 import { missing } from '../support/needs.ts';
 
 const place = mkdtempSync(join(tmpdir(), 'rackboot-given-'));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RackError } from '../../src/errors.ts';
 import { socketRefusal } from '../../src/files/socket-refusal.ts';
+import { RackError } from '../../src/ground/errors.ts';
 
 const PATH = '/var/lib/rackboot/rackboot.sock';
 const failure = (code: string): Error => Object.assign(new Error(`listen ${code}`), { code });

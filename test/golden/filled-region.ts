@@ -6,7 +6,7 @@
 
 import assert from 'node:assert/strict';
 import { mock } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 import { POWER_DRIVERS } from '../../src/power/drivers.ts';
 import type { Operation } from '../../src/region/api/call/operation.ts';
 import { API_VERSIONS, OPERATIONS } from '../../src/region/api/operations.ts';

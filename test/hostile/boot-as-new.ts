@@ -8,7 +8,7 @@ import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { decodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
 import { OPTION } from '../../src/dhcp/wire/options.ts';
-import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../src/net/address.ts';
+import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../src/ground/address.ts';
 import { type ClientWords, clientBytes } from '../dhcp/lab.ts';
 import { hw, ip } from '../support/lab-facts.ts';
 

@@ -2,8 +2,8 @@
 // `bystanders.ts ADDRESS` plays that host: it receives at those ports, answers nothing, and prints the number of octets.
 
 import { createSocket } from 'node:dgram';
-import { sleep } from '../../src/clock.ts';
-import type { Ipv4, MacAddress } from '../../src/net/address.ts';
+import type { Ipv4, MacAddress } from '../../src/ground/address.ts';
+import { sleep } from '../../src/ground/clock.ts';
 import { clientBytes } from '../dhcp/lab.ts';
 
 /** Fewer than the peers to which the rack repeats a packet (REPEATED_TO_MAX): the worst case of a host. */

@@ -5,8 +5,8 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { sleep, systemClock } from '../../src/clock.ts';
-import { type MacAddress, macToBytes, parseMac } from '../../src/net/address.ts';
+import { type MacAddress, macToBytes, parseMac } from '../../src/ground/address.ts';
+import { sleep, systemClock } from '../../src/ground/clock.ts';
 import { type Libc, loadLibc } from '../../src/net/linux/libc.ts';
 import { PacketSocket } from '../../src/net/linux/packet-socket.ts';
 import { AF_PACKET } from '../../src/net/linux/wire-structs.ts';

@@ -3,7 +3,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { networkInterfaces } from 'node:os';
-import { sleep } from '../../src/clock.ts';
+import { sleep } from '../../src/ground/clock.ts';
 import { loadLibc } from '../../src/net/linux/libc.ts';
 import { DROP, type FilterInstruction, JUMP_IF_EQUAL, LOAD_BYTE, TAKE } from '../../src/net/linux/packet-filter.ts';
 import { ETHERTYPE_IPV6, PacketSocket } from '../../src/net/linux/packet-socket.ts';

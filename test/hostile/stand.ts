@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { sleep, systemClock } from '../../src/clock.ts';
+import { sleep, systemClock } from '../../src/ground/clock.ts';
 import type { Running } from '../e2e/rack-network.ts';
 import { missing } from '../support/needs.ts';
 import { HAS_MANY_ROUNDS } from '../support/rounds.ts';

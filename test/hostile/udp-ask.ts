@@ -2,7 +2,7 @@
 // own, or from this one, and prints how many were answered within WAIT_MS.
 
 import { createSocket } from 'node:dgram';
-import { sleep, systemClock } from '../../src/clock.ts';
+import { sleep, systemClock } from '../../src/ground/clock.ts';
 
 const WAIT_MS = 1000;
 const [target = '', port = '', count = '', everyMs = '', hex = '', ownPort = '0'] = process.argv.slice(2);

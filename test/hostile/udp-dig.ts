@@ -3,9 +3,9 @@
 
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { sleep } from '../../src/clock.ts';
 import { decodeMessage } from '../../src/dns/message.ts';
 import { TYPE } from '../../src/dns/record.ts';
+import { sleep } from '../../src/ground/clock.ts';
 import { line, queryBytes } from '../dns/fixture.ts';
 
 const TRIES = 4;

@@ -3,7 +3,7 @@
 
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { sleep, systemClock } from '../../src/clock.ts';
+import { sleep, systemClock } from '../../src/ground/clock.ts';
 
 const TICK_MS = 5;
 const [target = '', port = '', perSecond = '', seconds = '', hex = '', ...addresses] = process.argv.slice(2);

@@ -4,8 +4,8 @@
 //   wire-flood.ts INTERFACE solicit SECONDS   solicitations of IPv6 routers; 0 seconds: one
 
 import { networkInterfaces } from 'node:os';
-import { systemClock } from '../../src/clock.ts';
-import { ANY, BROADCAST_MAC, mac, macToBytes, parseMac } from '../../src/net/address.ts';
+import { ANY, BROADCAST_MAC, mac, macToBytes, parseMac } from '../../src/ground/address.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 import { loadLibc } from '../../src/net/linux/libc.ts';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV6, PacketSocket } from '../../src/net/linux/packet-socket.ts';
 import { internetChecksum, sumWords } from '../../src/net/raw-frame.ts';

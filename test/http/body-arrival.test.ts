@@ -5,9 +5,9 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { sleep } from '../../src/clock.ts';
+import { ipv4 } from '../../src/ground/address.ts';
+import { sleep } from '../../src/ground/clock.ts';
 import { ARRIVING_MAX, BodyArrivals } from '../../src/http/body-arrival.ts';
-import { ipv4 } from '../../src/net/address.ts';
 import { portOf } from '../support/listening-port.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 

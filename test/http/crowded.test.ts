@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 import { CONNECTIONS_MAX, WAITING_MAX } from '../../src/http/server.ts';
 import { addresses, ask, Crowd, settled } from '../support/crowd.ts';
 import { eventuallyWithin } from '../support/eventually.ts';

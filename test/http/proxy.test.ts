@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { createConnection, createServer } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
-import { sleep } from '../../src/clock.ts';
+import { sleep } from '../../src/ground/clock.ts';
 import { BODY_BYTES_MAX, PROXIED_MAX } from '../../src/http/proxy.ts';
 import { INTERIM_MAX, REGION_FIELD } from '../../src/net/region-http.ts';
 import { isHttpEvent } from '../../src/observe/protocol-events.ts';

@@ -3,12 +3,12 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createConnection } from 'node:net';
 import type { ResolveAsset } from '../../src/boot/asset.ts';
-import { systemClock } from '../../src/clock.ts';
-import type { RackEvent } from '../../src/event.ts';
 import type { FileTree } from '../../src/files/opened-file.ts';
+import { ipv4, mac } from '../../src/ground/address.ts';
+import { systemClock } from '../../src/ground/clock.ts';
+import type { RackEvent } from '../../src/ground/event.ts';
 import type { RegionStandIn } from '../../src/http/region-stand-in.ts';
 import { BootHttpServer } from '../../src/http/server.ts';
-import { ipv4, mac } from '../../src/net/address.ts';
 import { REGION_FIELD } from '../../src/net/region-http.ts';
 
 export const LOOPBACK = ipv4(0x7f000001);

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { after, before, beforeEach, test } from 'node:test';
+import { ipv4 } from '../../src/ground/address.ts';
 import type { NotKept } from '../../src/http/events.ts';
 import { BODIES_MAX, KEPT_BYTES_MAX, type KeptReport } from '../../src/http/region-stand-in.ts';
-import { ipv4 } from '../../src/net/address.ts';
 import { REGION_FIELD } from '../../src/net/region-http.ts';
 import { Crowd } from '../support/crowd.ts';
 import { eventuallyWithin } from '../support/eventually.ts';

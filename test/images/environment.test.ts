@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
-import { newUuid } from '../../src/clock.ts';
+import { newUuid } from '../../src/ground/clock.ts';
 import { publishDirectory, replacesAll } from '../../src/images/directory-publication.ts';
 import { buildEnvironment } from '../../src/images/environment.ts';
 import { describeFile, encodeManifest } from '../../src/images/publication.ts';

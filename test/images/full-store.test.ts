@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 import { DownloadQueue } from '../../src/images/download/queue.ts';
 import { DEFAULT_SETTINGS } from '../../src/images/download/settings.ts';
 import { addImage, publishImage, publishStored } from '../../src/images/image-adding.ts';

@@ -18,7 +18,8 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { describe, test } from 'node:test';
-import { newUuid, sleep } from '../../src/clock.ts';
+import { viewBytes } from '../../src/ground/borrowed-bytes.ts';
+import { newUuid, sleep } from '../../src/ground/clock.ts';
 import { tryLock } from '../../src/images/file-lock.ts';
 import { holdFiles } from '../../src/images/held-files.ts';
 import { addImage } from '../../src/images/image-adding.ts';
@@ -28,7 +29,6 @@ import { blobPath, hasBlob, manifestPath, readImages, type StoredImage } from '.
 import { sweepParts } from '../../src/images/make/upload-part.ts';
 import { removeLeft, sweepDownloads } from '../../src/images/run/left-downloads.ts';
 import type { ImageOrigin } from '../../src/images/stored-system.ts';
-import { viewBytes } from '../../src/net/borrowed-bytes.ts';
 import { directoryForEach } from '../support/scratch.ts';
 import { putPart } from '../support/tree-part.ts';
 import { makeDisk } from './disks.ts';

@@ -8,7 +8,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, beforeEach, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { RackError } from '../../src/errors.ts';
+import { RackError } from '../../src/ground/errors.ts';
 import { type AddRequest, addImage } from '../../src/images/image-adding.ts';
 import { bytesOfFile } from '../../src/images/image-file.ts';
 import { blobPath, type StoredImage } from '../../src/images/image-store.ts';

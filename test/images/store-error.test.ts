@@ -6,7 +6,7 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, renameSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { RackError } from '../../src/errors.ts';
+import { RackError } from '../../src/ground/errors.ts';
 import { asStoreError } from '../../src/images/store-error.ts';
 import { AS_NOBODY, NOBODY, nobodysCache, readableCheckout } from '../support/another-user.ts';
 import { missing } from '../support/needs.ts';

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { formatIpv4 } from '../../src/ground/address.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
-import { formatIpv4 } from '../../src/net/address.ts';
 
 const PLACES = 178;
 

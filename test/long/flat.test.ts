@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { sleep } from '../../src/clock.ts';
+import { sleep } from '../../src/ground/clock.ts';
 import { type LabPlace, labPlace } from '../../src/lab/safe-lab.ts';
 import { bootMany, slopeOf } from '../simulation/flat.ts';
 import { parseExposition } from '../support/exposition.ts';

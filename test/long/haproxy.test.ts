@@ -9,7 +9,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { sleep } from '../../src/clock.ts';
+import { sleep } from '../../src/ground/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { PASSWORDS_PER_ADDRESS } from '../../src/region/accounts/password-limits.ts';
 import { CONNECTIONS_MAX } from '../../src/region/http/doors.ts';

@@ -32,7 +32,7 @@ import { type Ended, eventually } from '../support/running-rack.ts';
 
 const skip = missing('linux', 'root', 'ip', 'busybox', 'udhcpc', 'dnsmasq', 'dig', 'curl', 'tcpdump');
 const PASSWORD = 'correct horse battery';
-/** All that `src/clean-text.ts` escapes but line ends. */
+/** All that `src/ground/clean-text.ts` escapes but line ends. */
 const UNFIT = /(?!\n)[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\p{Cs}]/u;
 /** Markup of HOSTILE that a browser would act on: in no page are these the page's own. */
 const MARKUP = /<evil|["'] ?evil=|&lt;(?=["'\s]|$)/;
@@ -57,7 +57,7 @@ metrics: { listen: ["127.0.0.1:9109"] }
 log: { level: debug${log === undefined ? '' : `, file: ${log}`} }
 `;
 
-/** Commands that are not run, by why they are not. Their output leaves by the same functions (test/clean-text.test.ts). */
+/** Commands that are not run, by why they are not. Their output leaves by the same functions (test/ground/clean-text.test.ts). */
 const NOT_RUN: Readonly<Record<string, string>> = {
   'continues until it is ended, or tries the whole product': 'run lab warm',
   'makes the configuration of a host that has no rack': 'init',

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ipv4 } from '../../src/net/address.ts';
+import { ipv4 } from '../../src/ground/address.ts';
 import { disconnected, kernelLacks, machineWith, made, setUp, TAGGED } from '../support/networkd-set-up.ts';
 
 test('networkd sets up a VLAN interface on a disconnected one', { skip: kernelLacks('vlan') }, () => {

@@ -1,4 +1,4 @@
-// Every way by which a test starts a daemon starts it with the switch that has borrowed memory overwritten (net/borrowed-bytes.ts), so that every
+// Every way by which a test starts a daemon starts it with the switch that has borrowed memory overwritten (ground/borrowed-bytes.ts), so that every
 // end-to-end test notices data kept without a copy; without the switch, as in service, it is off. `systemd.test.ts` and `service.test.ts` say
 // the same of the unit.
 // @host alone

@@ -10,7 +10,7 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { RackError } from '../../src/errors.ts';
+import { RackError } from '../../src/ground/errors.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import type { PostgresPlace } from '../../src/store/postgres/postgres-place.ts';
 import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';

@@ -11,11 +11,11 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { sleep } from '../../src/clock.ts';
 import { decodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
 import { MESSAGE_TYPE, OPTION, optionU8 } from '../../src/dhcp/wire/options.ts';
+import { formatIpv4, formatMac, type Ipv4, ipv4, type MacAddress, macFromBytes } from '../../src/ground/address.ts';
+import { sleep } from '../../src/ground/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
-import { formatIpv4, formatMac, type Ipv4, ipv4, type MacAddress, macFromBytes } from '../../src/net/address.ts';
 import { LeaseDatabase } from '../../src/store/leases/lease-database.ts';
 import { LEASE_FILE } from '../../src/store/leases/lease-journal.ts';
 import { decodeLeases } from '../../src/store/leases/lease-record.ts';

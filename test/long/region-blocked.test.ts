@@ -9,7 +9,7 @@ import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { machinesShape } from '../../src/cli/terminal/shapes.ts';
-import { sleep, systemClock } from '../../src/clock.ts';
+import { sleep, systemClock } from '../../src/ground/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { whileRunning } from '../support/child.ts';
 import { inspectorOptions, runInThread } from '../support/daemon-thread.ts';

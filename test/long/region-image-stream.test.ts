@@ -18,8 +18,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { sleep, systemClock } from '../../src/clock.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
+import { sleep, systemClock } from '../../src/ground/clock.ts';
 import { formatImageName, readImages, type StoredImage } from '../../src/images/image-store.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { makeSystemDisk } from '../images/disks.ts';

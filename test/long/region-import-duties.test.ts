@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
-import { sleep } from '../../src/clock.ts';
+import { sleep } from '../../src/ground/clock.ts';
 import { type LabPlace, labPlace } from '../../src/lab/safe-lab.ts';
 import { makeSystemDisk } from '../images/disks.ts';
 import { ImageSite } from '../support/image-site.ts';

@@ -7,7 +7,7 @@ import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { missing } from '../support/needs.ts';

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { sleep } from '../../src/clock.ts';
+import { sleep } from '../../src/ground/clock.ts';
 import type { LabNamespace } from '../../src/lab/namespace.ts';
 import { type LabPlace, labPlace } from '../../src/lab/safe-lab.ts';
 import { bootTreeNeeds } from '../support/boot-tree-needs.ts';

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ipv4, mac } from '../../src/ground/address.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import { DEVICE_STATE, type RackMachine } from '../../src/machines/machine.ts';
-import { ipv4, mac } from '../../src/net/address.ts';
 import { rackMachine } from '../support/lab-facts.ts';
 
 function machine(number: number, changes: Partial<RackMachine> = {}): RackMachine {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 import { answersWithin } from '../../src/net/answers-within.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 

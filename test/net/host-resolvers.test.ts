@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatIpv4 } from '../../src/net/address.ts';
+import { formatIpv4 } from '../../src/ground/address.ts';
 import { serversIn } from '../../src/net/host-resolvers.ts';
 
 test('each server of a resolv.conf is read once, without comments and addresses of IPv6', () => {

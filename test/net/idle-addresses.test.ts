@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ipv4 } from '../../src/net/address.ts';
+import { ipv4 } from '../../src/ground/address.ts';
 import { parseRoutes } from '../../src/net/default-route.ts';
 import { findIdleAddresses } from '../../src/net/idle-addresses.ts';
 

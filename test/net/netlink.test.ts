@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { mac } from '../../src/net/address.ts';
+import { mac } from '../../src/ground/address.ts';
 import {
   decodeNetlink,
   encodeDumpRequest,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { ipv4 } from '../../src/net/address.ts';
+import { ipv4 } from '../../src/ground/address.ts';
 import { FRAME_HEADER_BYTES, internetChecksum, sumWords, writeFrame } from '../../src/net/raw-frame.ts';
 
 const PORTS = { sourcePort: 67, destinationPort: 68 };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { RackError, type RackErrorCode } from '../../src/errors.ts';
-import { ipv4 } from '../../src/net/address.ts';
+import { ipv4 } from '../../src/ground/address.ts';
+import { RackError, type RackErrorCode } from '../../src/ground/errors.ts';
 import { socketError, socketErrorFrom } from '../../src/net/socket-error.ts';
 
 const HERE = { address: ipv4(0x0a140001), port: 67 };

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ipv4, mac } from '../../src/net/address.ts';
+import { ipv4, mac } from '../../src/ground/address.ts';
 import { eventText } from '../../src/observe/event-text.ts';
 import { eventText as pageText } from '../../src/region/page/values.ts';
 import type { Happening } from '../../src/region/records/events.ts';

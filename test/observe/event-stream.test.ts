@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { instant } from '../../src/clock.ts';
+import { instant } from '../../src/ground/clock.ts';
 import {
   BYSTANDERS_WAITING_MAX,
   EVENT_STREAM_MAX,

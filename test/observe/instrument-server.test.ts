@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { sleep, systemClock } from '../../src/clock.ts';
-import { parseIpv4 } from '../../src/net/address.ts';
+import { parseIpv4 } from '../../src/ground/address.ts';
+import { sleep, systemClock } from '../../src/ground/clock.ts';
 import { CONNECTIONS_MAX, InstrumentServer, WAITING_MAX } from '../../src/observe/instrument-server.ts';
 import { addresses, ask, Crowd, settled } from '../support/crowd.ts';
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RackEvent } from '../../src/event.ts';
+import type { RackEvent } from '../../src/ground/event.ts';
 import { LOG_ROOMS, type LogLevelSettings, LogLevels } from '../../src/observe/log-levels.ts';
 import { EVENT_KINDS } from '../../src/region/reports/reported.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';

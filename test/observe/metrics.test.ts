@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Durations } from '../../src/counters.ts';
+import { Durations } from '../../src/ground/counters.ts';
 import { Exposition, labelled } from '../../src/observe/exposition.ts';
 import { LAG_PERIOD_MS, LoopLag } from '../../src/observe/loop-lag.ts';
 import { parseExposition } from '../support/exposition.ts';

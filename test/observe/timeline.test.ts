@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant } from '../../src/clock.ts';
-import type { RackEvent } from '../../src/event.ts';
+import { ipv4, mac } from '../../src/ground/address.ts';
+import { instant } from '../../src/ground/clock.ts';
+import type { RackEvent } from '../../src/ground/event.ts';
 import { HTTP_EVENTS } from '../../src/http/events.ts';
-import { ipv4, mac } from '../../src/net/address.ts';
 import { EventStream } from '../../src/observe/event-stream.ts';
 import { eventText } from '../../src/observe/event-text.ts';
 import {

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 import { blobPath, encodeImage, manifestPath, type StoredImage } from '../../src/images/image-store.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import type { SimulatedLife } from '../../src/lab/simulated-life.ts';

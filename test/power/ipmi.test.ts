@@ -8,7 +8,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 import { findDriver } from '../../src/power/drivers.ts';
 import { ipmitoolCall, judgeIpmitool, splitAddress } from '../../src/power/ipmi.ts';
 import type { PowerOutcomeKind, PowerState } from '../../src/power/outcome.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant, later } from '../../src/clock.ts';
+import { instant, later } from '../../src/ground/clock.ts';
 import { outcome } from '../../src/power/outcome.ts';
 import {
   AFTER_COMMAND_MS,

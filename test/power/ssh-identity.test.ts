@@ -14,8 +14,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
-import { RackError } from '../../src/errors.ts';
+import { systemClock } from '../../src/ground/clock.ts';
+import { RackError } from '../../src/ground/errors.ts';
 import { openSshIdentity, readPublicKey, type SshKeyStore } from '../../src/power/ssh-identity.ts';
 import { missing } from '../support/needs.ts';
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RackError } from '../../src/errors.ts';
+import { RackError } from '../../src/ground/errors.ts';
 import type { LedgerEntry, PowerLedger } from '../../src/power/ledger.ts';
 import { manual } from '../../src/power/manual.ts';
 import type { PowerOutcome } from '../../src/power/outcome.ts';

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RackError } from '../../src/errors.ts';
+import { RackError } from '../../src/ground/errors.ts';
 import type { PowerOutcomeKind, PowerState } from '../../src/power/outcome.ts';
 import type { ProgramEnd } from '../../src/power/program.ts';
 import { listGuests, parseHypervisor, virsh, virshUri } from '../../src/power/virsh.ts';

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 import type { Outage } from '../../src/region/reports/notes.ts';
 import { RegionConfiguration } from '../../src/region-process/configuration.ts';
 import { regionAnswers, regionReadiness } from '../../src/region-process/status.ts';

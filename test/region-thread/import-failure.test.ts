@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertOutside, RackError } from '../../src/errors.ts';
+import { assertOutside, RackError } from '../../src/ground/errors.ts';
 import { type AttemptFault, DownloadError } from '../../src/images/download/fault.ts';
 import {
   deletionReason,

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RackError } from '../../src/errors.ts';
+import { RackError } from '../../src/ground/errors.ts';
 import type { ImageOffer, InstallerOffer, LoaderOffer, Selection } from '../../src/images/sources/offer.ts';
 import type { ImageSource } from '../../src/images/sources/source.ts';
 import { importText as importReasonText } from '../../src/region/records/import-reason.ts';

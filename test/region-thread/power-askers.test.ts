@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant } from '../../src/clock.ts';
+import { instant } from '../../src/ground/clock.ts';
 import { ASK_RATE, ASKED_MAX, PowerAskers } from '../../src/region-thread/power-askers.ts';
 
 test('one person runs ASKED_MAX queries at once until each has ended, even by failing; other people are not affected', async () => {

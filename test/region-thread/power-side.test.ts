@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { RackError } from '../../src/errors.ts';
+import { RackError } from '../../src/ground/errors.ts';
 import { manual } from '../../src/power/manual.ts';
 import { QUESTION_EVERY_MS } from '../../src/power/readings.ts';
 import type { Actor } from '../../src/region/life/commands.ts';

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RackError } from '../../src/errors.ts';
+import { RackError } from '../../src/ground/errors.ts';
 import { type PowerDriver, STEP_MS_MAX } from '../../src/power/driver.ts';
 import type { PowerLedger } from '../../src/power/ledger.ts';
 import type { PowerTask } from '../../src/region/records/power-task.ts';

@@ -3,9 +3,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../../src/clock.ts';
 import { settingsRules } from '../../src/config/settings-rules.ts';
-import { parseNetwork } from '../../src/net/address.ts';
+import { parseNetwork } from '../../src/ground/address.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import type { ApiProblem } from '../../src/region/api/call/problem.ts';
 import type { RegionConfig } from '../../src/region/config.ts';

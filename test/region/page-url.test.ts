@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseIpv4 } from '../../src/net/address.ts';
+import { parseIpv4 } from '../../src/ground/address.ts';
 import { pageUrl } from '../../src/region/page-url.ts';
 
 type Place = Parameters<typeof pageUrl>[0];

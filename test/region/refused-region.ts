@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { sleep, systemClock } from '../../src/clock.ts';
+import { sleep, systemClock } from '../../src/ground/clock.ts';
 import { postgresPlace } from '../../src/region-process/open-store.ts';
 import { Duties } from '../../src/region-thread/duties.ts';
 import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RackError } from '../../src/errors.ts';
-import { mac } from '../../src/net/address.ts';
+import { mac } from '../../src/ground/address.ts';
+import { RackError } from '../../src/ground/errors.ts';
 import {
   createAdmin,
   createApiKey,

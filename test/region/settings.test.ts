@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { RackError } from '../../src/errors.ts';
+import { RackError } from '../../src/ground/errors.ts';
 import type { DesiredState } from '../../src/machines/machine.ts';
 import type { Settings } from '../../src/machines/settings.ts';
 import { createApiKey } from '../../src/region/accounts/accounts.ts';

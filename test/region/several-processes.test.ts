@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { sleep, systemClock } from '../../src/clock.ts';
+import { sleep, systemClock } from '../../src/ground/clock.ts';
 import { createApiKey, KEYS_PER_USER_MAX } from '../../src/region/accounts/accounts.ts';
 import { PASSWORDS_OF_RARE, PASSWORDS_PER_ADDRESS } from '../../src/region/accounts/password-limits.ts';
 import { NEW_PASSWORDS_PER_ACCOUNT } from '../../src/region/accounts/passwords.ts';

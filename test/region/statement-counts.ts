@@ -11,7 +11,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { formatIpv4, formatMac, ipv4, mac } from '../../src/net/address.ts';
+import { formatIpv4, formatMac, ipv4, mac } from '../../src/ground/address.ts';
 import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import { LIST_CHUNK } from '../../src/region/api/machines/machine-list.ts';
 import { OPERATIONS } from '../../src/region/api/operations.ts';

@@ -1,6 +1,6 @@
 // Two processes of one region on a PostgreSQL server of their own.
 
-import { sleep } from '../../src/clock.ts';
+import { sleep } from '../../src/ground/clock.ts';
 import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
 import { RegionDatabases } from '../support/postgres-server.ts';
 import { type LiveRegion, startRegion } from './live.ts';

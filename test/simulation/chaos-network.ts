@@ -1,7 +1,7 @@
 // The network between racks and their region in virtual time: requests and answers are lost or late, requests are duplicated, some arrive
 // long after their sender has given up, and the line is cut now and then. A lost answer's request has still been carried out.
 
-import type { Clock } from '../../src/clock.ts';
+import type { Clock } from '../../src/ground/clock.ts';
 import type { LinkAnswer, LinkListener, LinkRequest, LinkTransport } from '../../src/uplink/link-transport.ts';
 
 interface LinkTrouble {

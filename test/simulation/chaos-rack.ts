@@ -2,13 +2,13 @@
 // lost. The uplink's thread is an object here that exchanges copied messages with the rack, and may die alone.
 
 import { mkdirSync } from 'node:fs';
-import type { Clock } from '../../src/clock.ts';
 import type { RackConfig } from '../../src/config/rack-config.ts';
 import { describeRack } from '../../src/daemon/rack/description.ts';
 import { Rack } from '../../src/daemon/rack/rack.ts';
 import { acquaintanceOf } from '../../src/daemon/rack/region-side.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
-import type { RackEvent } from '../../src/event.ts';
+import type { Clock } from '../../src/ground/clock.ts';
+import type { RackEvent } from '../../src/ground/event.ts';
 import { parseDesiredState } from '../../src/machines/desired-state.ts';
 import { type DesiredState, EMPTY_DESIRED_STATE } from '../../src/machines/machine.ts';
 import type { HostInterface } from '../../src/net/host-interface.ts';

@@ -1,7 +1,7 @@
 // A real region with its database in virtual time that can be restarted: requests while it is down are lost.
 
 import type { FastifyInstance } from 'fastify';
-import type { Clock } from '../../src/clock.ts';
+import type { Clock } from '../../src/ground/clock.ts';
 import { bodyOf } from '../../src/region/api/call/answer.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
 import { answerLink, type LinkRequest as RegionRequest } from '../../src/region/http/link.ts';

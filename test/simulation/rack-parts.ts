@@ -1,8 +1,8 @@
 // The parts of a rack in virtual time: a boot tree in memory, and a disk that is slow but reliable.
 
-import type { Clock } from '../../src/clock.ts';
 import type { LeaseJournal, LeaseJournalListener } from '../../src/dhcp/leases/lease-journal.ts';
 import type { OpenedFile } from '../../src/files/opened-file.ts';
+import type { Clock } from '../../src/ground/clock.ts';
 
 const DISK_MS = 4;
 const ENVIRONMENT = 'amd64/generic/bookworm/commissioning';

@@ -1,9 +1,9 @@
 // Connects a simulated machine to a virtual wire.
 
-import type { Clock, Timer } from '../../src/clock.ts';
+import { ANY, type Ipv4, type MacAddress } from '../../src/ground/address.ts';
+import type { Clock, Timer } from '../../src/ground/clock.ts';
 import type { MachineAction, MachineInput, MachineOutcome } from '../../src/lab/machine-actions.ts';
 import type { SimulatedMachine } from '../../src/lab/simulated-machine.ts';
-import { ANY, type Ipv4, type MacAddress } from '../../src/net/address.ts';
 import type { VirtualWire, WirePeer } from './virtual-wire.ts';
 
 /** Answers one HTTP request of a machine. */

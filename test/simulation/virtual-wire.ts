@@ -1,8 +1,8 @@
 // A wire in virtual time between a rack and simulated machines: datagrams are lost, duplicated and delayed by a seed, and HTTP requests fail
 // before they arrive or lose their answer.
 
-import type { Clock } from '../../src/clock.ts';
-import { ANY, type Ipv4, type MacAddress } from '../../src/net/address.ts';
+import { ANY, type Ipv4, type MacAddress } from '../../src/ground/address.ts';
+import type { Clock } from '../../src/ground/clock.ts';
 import type { DatagramSocket, Destination, HostNetwork, SocketRequest } from '../../src/net/datagrams/datagram.ts';
 import type { MakeCarrier } from '../../src/tftp/carrier.ts';
 import { ownCarrier } from '../support/own-carrier.ts';

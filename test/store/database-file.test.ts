@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
-import { RackError } from '../../src/errors.ts';
+import { RackError } from '../../src/ground/errors.ts';
 import { type DatabaseKind, openDatabaseFile } from '../../src/store/database-file.ts';
 import { LEASE_DATABASE } from '../../src/store/leases/lease-database.ts';
 import { OUTBOX_DATABASE } from '../../src/store/outbox/outbox-database.ts';

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, beforeEach } from 'node:test';
-import { sleep } from '../../src/clock.ts';
+import { sleep } from '../../src/ground/clock.ts';
 import type { LogLine } from '../../src/lab/daemon-process.ts';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
 import { addressOf, DhcpProbes } from './probes.ts';

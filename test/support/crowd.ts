@@ -1,7 +1,7 @@
 // Hundreds of clients on loopback, each with an address of its own: some hold connections, others want to be served.
 
 import { createConnection, type Socket } from 'node:net';
-import { sleep, systemClock } from '../../src/clock.ts';
+import { sleep, systemClock } from '../../src/ground/clock.ts';
 
 /** Loopback addresses: `count` of them, `perNetwork` in each /24, none in that of 127.0.0.1. */
 export function addresses(count: number, perNetwork: number): readonly string[] {

@@ -6,7 +6,7 @@ import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, renameSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cachePlace } from '../../bin/cache-place.js';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 import { buildDebianRoot } from '../../src/images/debian-root.ts';
 
 const CACHE = join(cachePlace(), 'rackboot-lab');

@@ -5,12 +5,12 @@ import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { sleep } from '../../src/clock.ts';
+import { formatMac } from '../../src/ground/address.ts';
+import { sleep } from '../../src/ground/clock.ts';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
 import { SharedCable } from '../../src/lab/shared-cable.ts';
 import { SimulatedLife } from '../../src/lab/simulated-life.ts';
 import type { Switched } from '../../src/lab/webhook-power.ts';
-import { formatMac } from '../../src/net/address.ts';
 import { EVENT_LEVELS } from '../../src/region/records/machine-event.ts';
 import { diskImage } from './disk-image.ts';
 import { eventPlaces, idOf } from './event-ids.ts';

@@ -1,6 +1,6 @@
 // A process that downloads one file, for tests that kill it. Argument: the request as JSON.
 
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 import { DownloadQueue } from '../../src/images/download/queue.ts';
 import type { DownloadRequest } from '../../src/images/download/request.ts';
 import { DEFAULT_SETTINGS } from '../../src/images/download/settings.ts';

@@ -1,7 +1,7 @@
 // Waits for a condition.
 
 import assert from 'node:assert/strict';
-import { sleep, systemClock } from '../../src/clock.ts';
+import { sleep, systemClock } from '../../src/ground/clock.ts';
 
 /** The pause between two looks: this part of the time that was waited so far, within these bounds. A look may cost milliseconds of a processor. */
 const PAUSE_SHARE = 1 / 40;

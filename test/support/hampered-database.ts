@@ -2,7 +2,7 @@
 // suite share.
 
 import assert from 'node:assert/strict';
-import { sleep } from '../../src/clock.ts';
+import { sleep } from '../../src/ground/clock.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import type { PostgresPlace } from '../../src/store/postgres/postgres-place.ts';
 import { PostgresRates } from '../../src/store/postgres/postgres-rates.ts';

@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
-import { viewBytes } from '../../src/net/borrowed-bytes.ts';
+import { viewBytes } from '../../src/ground/borrowed-bytes.ts';
 
 /** A request that came. */
 interface SeenRequest {

@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 import type { Downloads } from '../../src/images/download/queue.ts';
 import { DownloadQueue } from '../../src/images/download/queue.ts';
 import { DEFAULT_SETTINGS } from '../../src/images/download/settings.ts';

@@ -3,11 +3,11 @@
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { sleep, systemClock } from '../../src/clock.ts';
 import { decodeDhcpMessage } from '../../src/dhcp/wire/message.ts';
 import { MESSAGE_TYPE, OPTION, optionU8, optionU32 } from '../../src/dhcp/wire/options.ts';
+import { formatIpv4, formatMac, type MacAddress, macFromBytes } from '../../src/ground/address.ts';
+import { sleep, systemClock } from '../../src/ground/clock.ts';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
-import { formatIpv4, formatMac, type MacAddress, macFromBytes } from '../../src/net/address.ts';
 import { copyLeases, LeaseDatabase } from '../../src/store/leases/lease-database.ts';
 import { FOLD_IDLE_RECORDS_MIN } from '../../src/store/leases/lease-folder.ts';
 import { LEASE_FILE } from '../../src/store/leases/lease-journal.ts';

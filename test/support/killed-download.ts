@@ -8,7 +8,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { viewBytes } from '../../src/net/borrowed-bytes.ts';
+import { viewBytes } from '../../src/ground/borrowed-bytes.ts';
 import { ended } from './child.ts';
 import { type Asked, HostileFileServer } from './hostile-file-server.ts';
 

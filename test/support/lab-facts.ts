@@ -1,7 +1,7 @@
 // Addresses from text, and a machine of the region, for the labs of several rooms.
 
+import { type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../src/ground/address.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
-import { type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../src/net/address.ts';
 
 export function ip(text: string): Ipv4 {
   const address = parseIpv4(text);

@@ -10,8 +10,9 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { sleep, systemClock } from '../../src/clock.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
+import { formatMac } from '../../src/ground/address.ts';
+import { sleep, systemClock } from '../../src/ground/clock.ts';
 import type { MachineOutcome, MachineStep } from '../../src/lab/machine-actions.ts';
 import { MachineRunner } from '../../src/lab/machine-runner.ts';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
@@ -23,7 +24,6 @@ import {
 } from '../../src/lab/simulated-hardware.ts';
 import { SimulatedMachine } from '../../src/lab/simulated-machine.ts';
 import type { Switched } from '../../src/lab/webhook-power.ts';
-import { formatMac } from '../../src/net/address.ts';
 import type { HostNetwork } from '../../src/net/datagrams/datagram.ts';
 import { openNetwork } from '../../src/net/datagrams/udp-linux.ts';
 import { diskImage } from './disk-image.ts';

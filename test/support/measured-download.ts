@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { viewBytes } from '../../src/net/borrowed-bytes.ts';
+import { viewBytes } from '../../src/ground/borrowed-bytes.ts';
 
 const CHILD = join(import.meta.dirname, 'download-child.ts');
 const ZEROES = new Uint8Array(1024 * 1024);

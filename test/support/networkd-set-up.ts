@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { ipv4, mac } from '../../src/net/address.ts';
+import { ipv4, mac } from '../../src/ground/address.ts';
 import { interfacesOf } from '../../src/region/layout/interfaces.ts';
 import { configParts } from '../../src/region/layout/network-config.ts';
 import { networkdFiles } from '../../src/region/layout/networkd.ts';

@@ -1,7 +1,7 @@
 // The service manager's end of the notification socket: keeps every message with its time. Node has no datagrams on Unix sockets, so this
 // calls the C library.
 
-import { systemClock, type Timer } from '../../src/clock.ts';
+import { systemClock, type Timer } from '../../src/ground/clock.ts';
 import { type Libc, loadLibc } from '../../src/net/linux/libc.ts';
 import { AF_UNIX, MSG_DONTWAIT, SOCK_DGRAM, SOCK_FLAGS, unixAddress } from '../../src/net/linux/wire-structs.ts';
 

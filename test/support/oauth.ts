@@ -1,6 +1,6 @@
 // The Authorization header of a client of the API.
 
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 
 /** The header by which the key's owner is known (OAuth 1.0, RFC 5849 §3.4.4: PLAINTEXT). */
 export function authorizationOf(apiKey: string): string {

@@ -1,7 +1,7 @@
-// Whether a process overwrites borrowed memory (net/borrowed-bytes.ts): a switch in its environment decides.
+// Whether a process overwrites borrowed memory (ground/borrowed-bytes.ts): a switch in its environment decides.
 
 import { readFileSync } from 'node:fs';
-import { OVERWRITE_SWITCH } from '../../src/net/borrowed-bytes.ts';
+import { OVERWRITE_SWITCH } from '../../src/ground/borrowed-bytes.ts';
 
 /** The switch with this process's setting, for a child process with a different environment. */
 export function overwriting(): NodeJS.ProcessEnv {

@@ -1,9 +1,9 @@
 // Carries the transfers of TFTP on the test's thread, by sockets of a network in memory, which opens them in later turns of the event loop:
 // what is sent until then waits.
 
-import type { Clock } from '../../src/clock.ts';
-import { Alarm } from '../../src/deadline-queue.ts';
-import type { Ipv4 } from '../../src/net/address.ts';
+import type { Ipv4 } from '../../src/ground/address.ts';
+import type { Clock } from '../../src/ground/clock.ts';
+import { Alarm } from '../../src/ground/deadline-queue.ts';
 import type { DatagramSocket, SocketRequest } from '../../src/net/datagrams/datagram.ts';
 import type { PeerListener, PeerRequest, PeerSocket, SendMemory } from '../../src/net/datagrams/peer-sockets.ts';
 import { Carriage } from '../../src/tftp/carriage.ts';

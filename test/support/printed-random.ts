@@ -1,6 +1,6 @@
 // Chance for tests that want another run each time: prints its seed, and takes that of SEED to repeat a run.
 
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 import { seededRandom } from './seeded-random.ts';
 
 /** @returns a function of `n` that gives whole numbers from 0 to n - 1 */

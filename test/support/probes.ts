@@ -4,10 +4,6 @@
 import { createSocket } from 'node:dgram';
 import { request } from 'node:http';
 import { connect } from 'node:net';
-import { type Clock, sleep, systemClock, type Timer } from '../../src/clock.ts';
-import { type BootLease, DhcpClient } from '../../src/lab/dhcp-client.ts';
-import type { LabPlace } from '../../src/lab/safe-lab.ts';
-import { TftpDownload } from '../../src/lab/tftp-download.ts';
 import {
   ANY,
   formatIpv4,
@@ -16,8 +12,12 @@ import {
   macFromBytes,
   mac as macOf,
   parseIpv4,
-} from '../../src/net/address.ts';
-import { copyBytes } from '../../src/net/borrowed-bytes.ts';
+} from '../../src/ground/address.ts';
+import { copyBytes } from '../../src/ground/borrowed-bytes.ts';
+import { type Clock, sleep, systemClock, type Timer } from '../../src/ground/clock.ts';
+import { type BootLease, DhcpClient } from '../../src/lab/dhcp-client.ts';
+import type { LabPlace } from '../../src/lab/safe-lab.ts';
+import { TftpDownload } from '../../src/lab/tftp-download.ts';
 import type { DatagramSocket, HostNetwork } from '../../src/net/datagrams/datagram.ts';
 import { openNetwork } from '../../src/net/datagrams/udp-linux.ts';
 

@@ -1,8 +1,8 @@
 // An event of each kind with every field that its sentence may use, made from the fields' types.
 
-import { instant } from '../../src/clock.ts';
-import type { Form, RackEvent } from '../../src/event.ts';
-import { ipv4, mac } from '../../src/net/address.ts';
+import { ipv4, mac } from '../../src/ground/address.ts';
+import { instant } from '../../src/ground/clock.ts';
+import type { Form, RackEvent } from '../../src/ground/event.ts';
 import { EVENT_KINDS } from '../../src/region/reports/reported.ts';
 
 /** A note without parameters; an event of a note has any of them. */

@@ -1,6 +1,6 @@
 // Sentences of the event log, for tests that read what people read.
 
-import type { MacAddress } from '../../src/net/address.ts';
+import type { MacAddress } from '../../src/ground/address.ts';
 import type { PowerDetail } from '../../src/power/detail.ts';
 import { type Happening, loggedSentence, remarkSentence } from '../../src/region/records/events.ts';
 import type { Machine } from '../../src/region/records/machine.ts';

@@ -4,7 +4,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { sleep } from '../../src/clock.ts';
+import { sleep } from '../../src/ground/clock.ts';
 import type { LabNamespace } from '../../src/lab/namespace.ts';
 
 const VM_PORT = 7622;

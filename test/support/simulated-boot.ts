@@ -1,6 +1,6 @@
 // Boots of the lab's simulated machine, without its narrator.
 
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/ground/clock.ts';
 import type { MachineOutcome, MachineStep } from '../../src/lab/machine-actions.ts';
 import { MachineRunner } from '../../src/lab/machine-runner.ts';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';

@@ -1,7 +1,7 @@
 // `small-path.ts RACK VICTIM MTU PORT…` tells the rack once, from this host, that the path to the victim takes datagrams of MTU octets only: an
 // ICMP message for each port of the rack, which quotes a datagram that was never sent (RFC 792, RFC 1191 §4).
 
-import { type Ipv4, parseIpv4 } from '../../src/net/address.ts';
+import { type Ipv4, parseIpv4 } from '../../src/ground/address.ts';
 import { loadLibc } from '../../src/net/linux/libc.ts';
 import { AF_INET, SOCK_FLAGS, SOCK_RAW, socketAddress } from '../../src/net/linux/wire-structs.ts';
 import { internetChecksum, sumWords, writeFrame } from '../../src/net/raw-frame.ts';

@@ -269,11 +269,11 @@ const BYTES = /\b(?:Uint8Array|Buffer|ArrayBuffer|DataView)\b/;
 
 /**
  * How borrowed bytes could pass for owned ones: by any cast but one of a number to a brand, by `instanceof`, or by a predicate.
- * `src/net/borrowed-bytes.ts` alone may do so.
+ * `src/ground/borrowed-bytes.ts` alone may do so.
  */
 export function findLaunderers({ trusted }: TypedSource): readonly string[] {
   return trusted
-    .filter((one) => !one.place.startsWith('src/net/borrowed-bytes.ts:') && isLaunderer(one))
+    .filter((one) => !one.place.startsWith('src/ground/borrowed-bytes.ts:') && isLaunderer(one))
     .map(({ place, text, from }) => `${place}: ${text}, which is ${from}`);
 }
 

@@ -2,7 +2,7 @@
 // random bytes come from a seed, so a run can be repeated.
 
 import { setImmediate as rest } from 'node:timers/promises';
-import { type Clock, type Instant, instant, type Timer } from '../../src/clock.ts';
+import { type Clock, type Instant, instant, type Timer } from '../../src/ground/clock.ts';
 
 interface PendingTimer {
   readonly at: number;

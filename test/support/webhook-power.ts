@@ -1,7 +1,7 @@
 // The lab's power controller for tests: it records requests, and can delay or refuse its answers.
 
 import type { ServerResponse } from 'node:http';
-import { sleep } from '../../src/clock.ts';
+import { sleep } from '../../src/ground/clock.ts';
 import { WebhookPower as LabPower, PowerSocket as LabSocket, type Switched } from '../../src/lab/webhook-power.ts';
 import { eventuallyWithin } from './eventually.ts';
 

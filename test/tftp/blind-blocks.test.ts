@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant } from '../../src/clock.ts';
-import { ipv4 } from '../../src/net/address.ts';
+import { ipv4 } from '../../src/ground/address.ts';
+import { instant } from '../../src/ground/clock.ts';
 import { negotiateTerms } from '../../src/tftp/terms.ts';
 import { BlindBlocks } from '../../src/tftp/transfers.ts';
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Ipv4, ipv4 } from '../../src/net/address.ts';
+import { type Ipv4, ipv4 } from '../../src/ground/address.ts';
 import { TFTP_ERROR } from '../../src/tftp/packet.ts';
 import { SILENCE_MS_MAX } from '../../src/tftp/transfer.ts';
 import { BLIND_BLOCKS } from '../../src/tftp/transfers.ts';

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Instant, instant, later } from '../../src/clock.ts';
-import { type Ipv4, ipv4 } from '../../src/net/address.ts';
+import { type Ipv4, ipv4 } from '../../src/ground/address.ts';
+import { type Instant, instant, later } from '../../src/ground/clock.ts';
 import { type Seat, type Seated, TransferPlaces } from '../../src/tftp/places.ts';
 
 // The bounds as literals: raising one fails here.

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import type { BootAsset, ResolveAsset } from '../../src/boot/asset.ts';
-import type { RackEvent } from '../../src/event.ts';
 import type { FileSource } from '../../src/files/file-source.ts';
 import type { FileTree } from '../../src/files/opened-file.ts';
-import { type Ipv4, type Ipv4Network, ipv4 } from '../../src/net/address.ts';
+import { type Ipv4, type Ipv4Network, ipv4 } from '../../src/ground/address.ts';
+import type { RackEvent } from '../../src/ground/event.ts';
 import type {
   DatagramSocket,
   HostNetwork,

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import fc from 'fast-check';
 import type { FileSource } from '../../src/files/file-source.ts';
-import { ipv4, mac } from '../../src/net/address.ts';
+import { ipv4, mac } from '../../src/ground/address.ts';
 import { TFTP_ERROR, type TftpPacket } from '../../src/tftp/packet.ts';
 import { SILENCE_MS_MAX } from '../../src/tftp/transfer.ts';
 import { encodeAck, encodeRequest } from './client-packet.ts';

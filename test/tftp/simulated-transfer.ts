@@ -5,7 +5,7 @@
 // 2. After its last block the client keeps acknowledging repeated blocks for a while (RFC 1350 §6).
 
 import assert from 'node:assert/strict';
-import { type Instant, instant } from '../../src/clock.ts';
+import { type Instant, instant } from '../../src/ground/clock.ts';
 import type { TftpOption } from '../../src/tftp/packet.ts';
 import { negotiateTerms } from '../../src/tftp/terms.ts';
 import { Transfer, type TransferAction, type TransferOutcome } from '../../src/tftp/transfer.ts';

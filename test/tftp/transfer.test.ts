@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant, milliseconds } from '../../src/clock.ts';
+import { instant, milliseconds } from '../../src/ground/clock.ts';
 import type { TftpOption } from '../../src/tftp/packet.ts';
 import { negotiateTerms, type Terms } from '../../src/tftp/terms.ts';
 import { SENDINGS_UNANSWERED_MAX, Transfer, type TransferAction, type TransferInput } from '../../src/tftp/transfer.ts';

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Counters } from '../../src/counters.ts';
-import { ipv4 } from '../../src/net/address.ts';
-import { EventSampler } from '../../src/rate-limit.ts';
+import { ipv4 } from '../../src/ground/address.ts';
+import { Counters } from '../../src/ground/counters.ts';
+import { EventSampler } from '../../src/ground/rate-limit.ts';
 import type { CarriageOrder } from '../../src/tftp/carriage.ts';
 import { CarriageState, carriageMemory } from '../../src/tftp/carriage-state.ts';
 import { TFTP_COUNTERS } from '../../src/tftp/events.ts';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { after, before, beforeEach, test } from 'node:test';
-import { sleep, systemClock } from '../../src/clock.ts';
+import { sleep, systemClock } from '../../src/ground/clock.ts';
 import { INTERIM_MAX, REGION_FIELD } from '../../src/net/region-http.ts';
 import { parseAuthorization } from '../../src/region/accounts/authorization-header.ts';
 import { noteText } from '../../src/region/reports/notes.ts';

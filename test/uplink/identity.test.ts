@@ -5,7 +5,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { RackError } from '../../src/errors.ts';
+import { RackError } from '../../src/ground/errors.ts';
 import { parseAuthorization } from '../../src/region/accounts/authorization-header.ts';
 import { readRackUuid } from '../../src/uplink/rack-identity.ts';
 import { authorizationOf, digestOfSecret, readRegionKey } from '../../src/uplink/region-key.ts';

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
+import { formatMac, ipv4, mac } from '../../src/ground/address.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
-import { formatMac, ipv4, mac } from '../../src/net/address.ts';
 import { EventStream } from '../../src/observe/event-stream.ts';
 import type { TaskAnswer } from '../../src/region/records/rack-request.ts';
 import type { LinkStatus } from '../../src/uplink/link-status.ts';

@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Instant, instant } from '../../src/clock.ts';
 import type { DhcpEvent, DhcpEventKind } from '../../src/dhcp/events/events.ts';
 import type { Lease } from '../../src/dhcp/leases/lease.ts';
 import { isActive } from '../../src/dhcp/leases/lease-table.ts';
-import type { RackEvent } from '../../src/event.ts';
-import { ipv4, type MacAddress, mac } from '../../src/net/address.ts';
+import { ipv4, type MacAddress, mac } from '../../src/ground/address.ts';
+import { type Instant, instant } from '../../src/ground/clock.ts';
+import type { RackEvent } from '../../src/ground/event.ts';
 import { type Acquaintance, BOOTERS_MAX, STRANGER_RATE, StrangerEvents } from '../../src/uplink/stranger-events.ts';
 import { leaseAt, MAC_A, MAC_B, machine, NOW } from '../dhcp/lab.ts';
 import { hw } from '../support/lab-facts.ts';

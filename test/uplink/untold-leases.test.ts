@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Lease } from '../../src/dhcp/leases/lease.ts';
 import { isActive } from '../../src/dhcp/leases/lease-table.ts';
-import { formatIpv4, type Ipv4, ipv4, type MacAddress, mac } from '../../src/net/address.ts';
+import { formatIpv4, type Ipv4, ipv4, type MacAddress, mac } from '../../src/ground/address.ts';
 import { HOST_LEASES_MAX } from '../../src/store/operations/region-heard.ts';
 import type { Acquaintance } from '../../src/uplink/stranger-events.ts';
 import { LEASES_TOLD_MAX, UntoldLeases } from '../../src/uplink/untold-leases.ts';

@@ -1,7 +1,7 @@
 // Prints a region's answer like MAAS's command line: JSON with one key per line, and the status only on a terminal.
 
 import { isUtf8 } from 'node:buffer';
-import { RackError } from '../../errors.ts';
+import { RackError } from '../../ground/errors.ts';
 import { print, printBytes, printDocument, printError, printJson } from '../terminal/output.ts';
 import { jsonIn, type RegionAnswer } from './region-request.ts';
 

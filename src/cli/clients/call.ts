@@ -5,8 +5,8 @@
 //
 // 1. A word without `=` that follows `key=` is the value of that key, because shells split `labels= "*"` into two words.
 
-import { systemClock } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import type { Action } from './description.ts';
 import type { RegionRequest } from './region-request.ts';

@@ -20,15 +20,9 @@
 
 import { join } from 'node:path';
 import { z } from 'zod';
-import { cleanText } from '../../clean-text.ts';
-import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { configuredHostNames } from '../../config/record-faults.ts';
 import { refusalLines } from '../../control/field-refusal.ts';
-import { listed } from '../../counted.ts';
-import { RackError } from '../../errors.ts';
-import { type Fields, isFields } from '../../fields.ts';
-import { CONTROL_SOCKET } from '../../http/config.ts';
 import {
   formatMac,
   formatNetwork,
@@ -40,7 +34,13 @@ import {
   parseMac,
   parseNetwork,
   rangeContains,
-} from '../../net/address.ts';
+} from '../../ground/address.ts';
+import { cleanText } from '../../ground/clean-text.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { listed } from '../../ground/counted.ts';
+import { RackError } from '../../ground/errors.ts';
+import { type Fields, isFields } from '../../ground/fields.ts';
+import { CONTROL_SOCKET } from '../../http/config.ts';
 import { fingerprintOf } from '../../region/accounts/ssh-keys.ts';
 import { ask as askHere, formOf } from '../terminal/asking.ts';
 import { type FoundConfig, findConfig } from '../terminal/config-in-force.ts';

@@ -5,9 +5,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { withoutUser } from '../../clean-text.ts';
 import { refusalLines } from '../../control/field-refusal.ts';
-import { RackError } from '../../errors.ts';
+import { withoutUser } from '../../ground/clean-text.ts';
+import { RackError } from '../../ground/errors.ts';
 import { parseRegionKey } from '../../uplink/region-key.ts';
 import { checkGivenFile, readGivenFile } from '../terminal/given-file.ts';
 import { print, printTable } from '../terminal/output.ts';

@@ -7,8 +7,8 @@
 //    lead to a list: elsewhere nothing that is judged here as a text would be seen of it.
 // 2. The region judges every value. Only what decides about the import itself is read here.
 
-import { cleanText, shellWord, withoutUser } from '../../clean-text.ts';
-import { isFields } from '../../fields.ts';
+import { cleanText, shellWord, withoutUser } from '../../ground/clean-text.ts';
+import { isFields } from '../../ground/fields.ts';
 import { POWER_PARAMETER_NAMES } from '../../region/records/power-parameters.ts';
 
 const NAME_CHARACTERS_MAX = 100;

@@ -8,9 +8,9 @@
 // 2. The API version in the profile's address comes first; operations that only the other has work as well.
 // 3. Exit codes as MAAS's: 0 done; 1 no answer; 2 the region refused, with its answer on standard output, or wrong usage.
 
-import { cleanText } from '../../clean-text.ts';
-import { RackError } from '../../errors.ts';
-import { nearestHint } from '../../nearest-name.ts';
+import { cleanText } from '../../ground/clean-text.ts';
+import { RackError } from '../../ground/errors.ts';
+import { nearestHint } from '../../ground/nearest-name.ts';
 import { print, printError } from '../terminal/output.ts';
 import { printAnswer } from './answer-output.ts';
 import { requestOf } from './call.ts';

@@ -10,10 +10,10 @@ import { readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { z } from 'zod';
-import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { makeDirectories } from '../../files/durable-directory.ts';
 import { writeNewFile } from '../../files/new-file.ts';
-import { nearestHint } from '../../nearest-name.ts';
+import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
+import { nearestHint } from '../../ground/nearest-name.ts';
 
 /** Longer than any profile. */
 const NAME = /^[A-Za-z0-9][\w.@+-]{0,63}$/;

@@ -5,11 +5,11 @@
 // 1. Every request ends: with its whole answer, after SILENCE_MS_MAX of silence, or at an answer larger than its bound.
 // 2. No message names the key: an answer other than a success loses the parts of it that it repeats.
 
-import { systemClock } from '../../clock.ts';
 import { REGION_PORT } from '../../config/region-place.ts';
-import { errorText, isTlsError, RackError } from '../../errors.ts';
 import { readVersion } from '../../files/program-version.ts';
-import { type JsonBounds, readBoundedJson } from '../../json-excess.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { errorText, isTlsError, RackError } from '../../ground/errors.ts';
+import { type JsonBounds, readBoundedJson } from '../../ground/json-excess.ts';
 import { type HttpRequest, openHttp, readWhole } from '../../net/http-client.ts';
 import { REGION_FIELD } from '../../net/region-http.ts';
 import { textOf } from '../../uplink/link-answers.ts';

@@ -3,11 +3,9 @@
 
 import { basename } from 'node:path';
 import { z } from 'zod';
-import { cleanText, shellWord } from '../../clean-text.ts';
 import { mergeSettings } from '../../config/merge.ts';
 import { findNameOwners, isNamedHere } from '../../config/record-faults.ts';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
-import { counted } from '../../counted.ts';
 import {
   detectReservations,
   type ForeignReservation,
@@ -15,9 +13,11 @@ import {
   type ReservationFormat,
   readReservations,
 } from '../../dhcp/import/reservations.ts';
-import { RackError } from '../../errors.ts';
+import { formatMac, formatNetwork, networkContains, parseIpv4, parseMac } from '../../ground/address.ts';
+import { cleanText, shellWord } from '../../ground/clean-text.ts';
+import { counted } from '../../ground/counted.ts';
+import { RackError } from '../../ground/errors.ts';
 import { INTERFACES_KEY, interfacesOf, isSettings, nameOf, type Settings } from '../../machines/settings.ts';
-import { formatMac, formatNetwork, networkContains, parseIpv4, parseMac } from '../../net/address.ts';
 import { entriesOf, isNamedBy } from '../../region/list-entries.ts';
 import { tell, type Where } from '../terminal/asking.ts';
 import { type FoundConfig, findConfig } from '../terminal/config-in-force.ts';

@@ -1,7 +1,5 @@
 // The interfaces of this host that can serve machines, and the reason why another interface cannot.
 
-import { RackError } from '../../errors.ts';
-import { nearestHint } from '../../nearest-name.ts';
 import {
   formatIpv4,
   formatNetwork,
@@ -10,7 +8,9 @@ import {
   isLoopback,
   networkContains,
   networkOf,
-} from '../../net/address.ts';
+} from '../../ground/address.ts';
+import { RackError } from '../../ground/errors.ts';
+import { nearestHint } from '../../ground/nearest-name.ts';
 import { readDefaultRouters } from '../../net/default-route.ts';
 import type { HostInterface, InterfaceAddress } from '../../net/host-interface.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';

@@ -3,9 +3,9 @@
 import { findOverlaps, hostAddresses } from '../../config/host-check.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import type { ParsedConfig } from '../../config/resolve-file.ts';
-import { RackError } from '../../errors.ts';
+import { formatIpv4, parseIpv4 } from '../../ground/address.ts';
+import { RackError } from '../../ground/errors.ts';
 import type { Settings } from '../../machines/settings.ts';
-import { formatIpv4, parseIpv4 } from '../../net/address.ts';
 import { hostResolvers } from '../../net/host-resolvers.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';
 import { proposeAlongside } from '../../region/networks/range-proposal.ts';

@@ -5,10 +5,10 @@
 
 import { randomInt } from 'node:crypto';
 import { OFFERS_MS, probeDhcp } from '../../doctor/dhcp-probe.ts';
-import { errorText, osErrorCode } from '../../errors.ts';
-import { formatIpv4 } from '../../net/address.ts';
+import { formatIpv4 } from '../../ground/address.ts';
+import { errorText, osErrorCode } from '../../ground/errors.ts';
+import { probeMac } from '../../ground/own-probes.ts';
 import { openNetwork } from '../../net/datagrams/udp-linux.ts';
-import { probeMac } from '../../own-probes.ts';
 import type { InterfaceProposal } from '../../region/networks/range-proposal.ts';
 
 const [SERVER_PORT, CLIENT_PORT] = [67, 68];

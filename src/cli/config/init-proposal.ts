@@ -1,10 +1,10 @@
 // The answers of `rackboot init` in the form of the file and of the store.
 
+import { formatIpv4, formatNetwork } from '../../ground/address.ts';
+import { yamlParser } from '../../ground/yaml-parser.ts';
 import { INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
-import { formatIpv4, formatNetwork } from '../../net/address.ts';
 import type { InterfaceProposal } from '../../region/networks/range-proposal.ts';
 import type { SettingEdit } from '../../region/settings.ts';
-import { yamlParser } from '../../yaml-parser.ts';
 import type { Answers } from './init-questions.ts';
 
 /** `-`: none. */

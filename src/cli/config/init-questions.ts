@@ -6,7 +6,7 @@
 // 1. After a mistake the prompt shows the typed address again, to be corrected. Enter accepts the value in brackets.
 // 2. A mistake that no question can correct (a wrong option) ends the command.
 
-import { RackError } from '../../errors.ts';
+import { RackError } from '../../ground/errors.ts';
 
 /** In this order. */
 export const FIELDS = ['interface', 'mode', 'router', 'low', 'high', 'staticLow', 'staticHigh', 'upstream'] as const;

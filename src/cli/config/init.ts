@@ -11,7 +11,6 @@
 
 import { accessSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { shellWord } from '../../clean-text.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { parseConfig } from '../../config/load.ts';
 import { REGION_PORT } from '../../config/region-place.ts';
@@ -22,13 +21,14 @@ import { wantedPorts } from '../../config/wanted-ports.ts';
 import { ownDocuments } from '../../control/own-documents.ts';
 import { ownProgram } from '../../control/own-program.ts';
 import { isUnitInstalled, unitsToEnable } from '../../control/start-command.ts';
-import { counted } from '../../counted.ts';
 import { judgePorts } from '../../doctor/host-judgement.ts';
-import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { ownUserName } from '../../files/ownership.ts';
+import { formatIpv4, formatNetwork } from '../../ground/address.ts';
+import { shellWord } from '../../ground/clean-text.ts';
+import { counted } from '../../ground/counted.ts';
+import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
+import { nameDocuments } from '../../ground/named-documents.ts';
 import { INTERFACES_KEY, interfacesOf, nameOf, type Settings, withValue } from '../../machines/settings.ts';
-import { nameDocuments } from '../../named-documents.ts';
-import { formatIpv4, formatNetwork } from '../../net/address.ts';
 import { outwardAddress } from '../../net/outward-address.ts';
 import { findStrangers, isHarmless } from '../../net/ports/taken-ports.ts';
 import { RACK_CONFIG } from '../../region/config.ts';

@@ -11,7 +11,7 @@ import {
   type ReservationFormat,
   readReservations,
 } from '../../dhcp/import/reservations.ts';
-import { ANY, type Ipv4 } from '../../net/address.ts';
+import { ANY, type Ipv4 } from '../../ground/address.ts';
 import { ownerText } from '../../net/port-owner.ts';
 import { findStrangers, type Rightful } from '../../net/ports/taken-ports.ts';
 import { stateHolder } from '../../store/state-lock.ts';

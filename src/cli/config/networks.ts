@@ -2,15 +2,15 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { systemClock } from '../../clock.ts';
 import { readConfigFile, readConfigText } from '../../config/config-file.ts';
 import { parseConfig } from '../../config/load.ts';
 import { mergeSettings } from '../../config/merge.ts';
-import { counted } from '../../counted.ts';
 import { isActive } from '../../dhcp/leases/lease-table.ts';
-import { RackError } from '../../errors.ts';
+import { formatNetwork, type Ipv4, networkContains, networksOverlap, parseNetwork } from '../../ground/address.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { counted } from '../../ground/counted.ts';
+import { RackError } from '../../ground/errors.ts';
 import { INTERFACES_KEY, interfacesOf, isSettings, nameOf, type Settings, valueAt } from '../../machines/settings.ts';
-import { formatNetwork, type Ipv4, networkContains, networksOverlap, parseNetwork } from '../../net/address.ts';
 import { entriesOf } from '../../region/list-entries.ts';
 import type { SettingEdit } from '../../region/settings.ts';
 import { readHostMoment } from '../../store/leases/host-clocks.ts';

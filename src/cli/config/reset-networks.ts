@@ -1,11 +1,11 @@
 // The networks of a rack for `rackboot reset`: those that go with the store, and the commands that set them up again.
 
-import { shellWord } from '../../clean-text.ts';
 import { readConfigText } from '../../config/config-file.ts';
 import { parseConfig } from '../../config/load.ts';
 import { DEFAULT_STATE_DIR } from '../../config/state-dir.ts';
+import { formatNetwork, networkOf, parseIpv4, prefixOf } from '../../ground/address.ts';
+import { shellWord } from '../../ground/clean-text.ts';
 import { INTERFACES_KEY, type Settings, valueAt } from '../../machines/settings.ts';
-import { formatNetwork, networkOf, parseIpv4, prefixOf } from '../../net/address.ts';
 import { cachedSettings } from '../terminal/config-in-force.ts';
 import { findInitFile } from './init-file.ts';
 

@@ -14,7 +14,7 @@
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { CPUS } from '../../boot/architectures.ts';
-import { osErrorCode } from '../../errors.ts';
+import { osErrorCode } from '../../ground/errors.ts';
 
 import { UNFINISHED_END } from '../../images/directory-publication.ts';
 import { filesNamedIn, listKnownParts } from '../../images/run/part-check.ts';

@@ -2,9 +2,9 @@
 //
 // 1. A change is also written to the cache that the rack reads at start, so that it applies from the start.
 
-import { systemClock } from '../../clock.ts';
 import { hostAddresses } from '../../config/host-check.ts';
 import { settingsRules } from '../../config/settings-rules.ts';
+import { systemClock } from '../../ground/clock.ts';
 import type { Settings } from '../../machines/settings.ts';
 import { operatorName } from '../../region/accounts/accounts.ts';
 import { Racks } from '../../region/racks/racks.ts';

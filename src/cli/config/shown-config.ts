@@ -16,7 +16,8 @@ import {
 } from '../../config/region-file.ts';
 import { isRegionFile } from '../../config/region-file-kind.ts';
 import { valueOrDefault } from '../../config/settings-rules.ts';
-import { RackError } from '../../errors.ts';
+import { formatIpv4 } from '../../ground/address.ts';
+import { RackError } from '../../ground/errors.ts';
 import {
   findSetting,
   INTERFACES_KEY,
@@ -27,7 +28,6 @@ import {
   valueAt,
   withValue,
 } from '../../machines/settings.ts';
-import { formatIpv4 } from '../../net/address.ts';
 import { askValues, cachedSettings, findConfig } from '../terminal/config-in-force.ts';
 
 const STORE_KEY = 'region.store';

@@ -3,8 +3,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
-import { shellWord, withoutUsers } from '../../clean-text.ts';
-import { sleep } from '../../clock.ts';
 import { absentLoaders } from '../../config/absent-loaders.ts';
 import { findKeyRule, isSecretKey } from '../../config/keys.ts';
 import { nearestKey } from '../../config/nearest-key.ts';
@@ -13,7 +11,10 @@ import type { ValueOwner } from '../../config/ownership.ts';
 import { storedForRegion } from '../../config/region-file.ts';
 import { valueOrDefault } from '../../config/settings-rules.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
-import { errorText, RackError } from '../../errors.ts';
+import { shellWord, withoutUsers } from '../../ground/clean-text.ts';
+import { sleep } from '../../ground/clock.ts';
+import { errorText, RackError } from '../../ground/errors.ts';
+import { nearestName } from '../../ground/nearest-name.ts';
 import {
   findSetting,
   INTERFACES_KEY,
@@ -22,7 +23,6 @@ import {
   type Settings,
   type SettingValue,
 } from '../../machines/settings.ts';
-import { nearestName } from '../../nearest-name.ts';
 import { type EntriesEdit, entriesOf } from '../../region/list-entries.ts';
 import { noteText } from '../../region/reports/notes.ts';
 import type { SettingEdit } from '../../region/settings.ts';

@@ -2,8 +2,8 @@
 
 import type { FileHandle } from 'node:fs/promises';
 import { sep } from 'node:path';
-import { shellWord } from '../../clean-text.ts';
-import { RackError } from '../../errors.ts';
+import { shellWord } from '../../ground/clean-text.ts';
+import { RackError } from '../../ground/errors.ts';
 import type { GivenContent, WorkResult } from '../../images/engine/works.ts';
 import type { AddResult } from '../../images/image-adding.ts';
 import { formatImageName, type GivenName, startsOf } from '../../images/image-store.ts';

@@ -1,10 +1,11 @@
 // `rackboot images available` and `check-sources`: the images that the sources offer, and whether each source answers as expected.
 
-import { systemClock } from '../../clock.ts';
 import { readImageSources } from '../../config/image-sources.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
-import { counted, listed } from '../../counted.ts';
-import { RackError } from '../../errors.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { counted, listed } from '../../ground/counted.ts';
+import { RackError } from '../../ground/errors.ts';
+import { nearestHint } from '../../ground/nearest-name.ts';
 import { networkFault } from '../../images/download/fault.ts';
 import { Asking, type DatedOffer } from '../../images/engine/asking.ts';
 import {
@@ -19,7 +20,6 @@ import {
 import { sourceNamed, sourcesOf } from '../../images/sources/offers.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { parseTagFilters } from '../../images/sources/tag-filter.ts';
-import { nearestHint } from '../../nearest-name.ts';
 import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
 import { knownSources } from './boot-sources.ts';

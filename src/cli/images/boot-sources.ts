@@ -3,14 +3,14 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { z } from 'zod';
-import { shellWord } from '../../clean-text.ts';
-import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { findSourcesProblem, isShippedFile } from '../../config/image-sources.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
-import { errorText, RackError } from '../../errors.ts';
+import { shellWord } from '../../ground/clean-text.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { errorText, RackError } from '../../ground/errors.ts';
+import { nearestHint } from '../../ground/nearest-name.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
-import { nearestHint } from '../../nearest-name.ts';
 import { namesIndex, streamOf } from '../../region/images/region-source.ts';
 import { KEYRING_BYTES_MAX } from '../../region/records/boot-store.ts';
 import { ask, type Fields, requireChange, tell, type Where } from '../terminal/asking.ts';

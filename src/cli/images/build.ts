@@ -2,8 +2,8 @@
 // environment and the loaders, `import-installer` Debian's installer.
 
 import { Presets, SingleBar } from 'cli-progress';
-import { shellWord } from '../../clean-text.ts';
-import { RackError } from '../../errors.ts';
+import { shellWord } from '../../ground/clean-text.ts';
+import { RackError } from '../../ground/errors.ts';
 import type { StepPart } from '../../images/build-reports.ts';
 import { buildEnvironment, checkNames, type EnvironmentRequest, type Publication } from '../../images/environment.ts';
 import { importInstaller, isReleaseName, publishInstaller, requireInstallerPrograms } from '../../images/installer.ts';

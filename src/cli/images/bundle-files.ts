@@ -1,8 +1,8 @@
 // `rackboot images export NAME… FILE`: images, boot loaders and installers in one file, for a host without Internet access.
 
-import { systemClock } from '../../clock.ts';
-import { counted } from '../../counted.ts';
-import { osErrorCode, RackError } from '../../errors.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { counted } from '../../ground/counted.ts';
+import { osErrorCode, RackError } from '../../ground/errors.ts';
 import { type BundleContent, writeBundle } from '../../images/carry/bundle.ts';
 import { reportTenths } from '../../images/engine/reports.ts';
 import { formatImageName, readImages, type StoredImage } from '../../images/image-store.ts';

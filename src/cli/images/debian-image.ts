@@ -3,9 +3,9 @@
 import { rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemClock } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
 import { makeTemporaryDirectory } from '../../files/temporary-directory.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
 import { makeDebianImage } from '../../images/debian-image.ts';
 import { packageCache } from '../terminal/cache-place.ts';
 import { formatDuration, print, printJson } from '../terminal/output.ts';

@@ -2,9 +2,9 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { shellWord } from '../../clean-text.ts';
-import { counted, listed } from '../../counted.ts';
-import { RackError } from '../../errors.ts';
+import { shellWord } from '../../ground/clean-text.ts';
+import { counted, listed } from '../../ground/counted.ts';
+import { RackError } from '../../ground/errors.ts';
 import {
   COPY_SOURCE,
   formatImageName,

@@ -1,7 +1,7 @@
 // The options of commands that download images.
 
 import type { RackConfig } from '../../config/rack-config.ts';
-import { RackError } from '../../errors.ts';
+import { RackError } from '../../ground/errors.ts';
 import { type ProxySettings, proxyOf } from '../../images/download/settings.ts';
 
 const MEBIBYTE = 1024 * 1024;

@@ -1,7 +1,7 @@
 // Where a command has the store and the boot tree changed: in the process that owns them, or its own.
 
 import { askEngine, openEngine } from '../../control/ask-engine.ts';
-import { RackError } from '../../errors.ts';
+import { RackError } from '../../ground/errors.ts';
 import type { BundledResult } from '../../images/carry/bundle.ts';
 import type { EngineDoor } from '../../images/engine/door.ts';
 import type { GivenContent, WorkIo, WorkName, WorkResult, WorkTerms } from '../../images/engine/works.ts';

@@ -7,8 +7,8 @@
 
 import { dirname } from 'node:path';
 import { readImageSources } from '../../config/image-sources.ts';
-import { counted, listed } from '../../counted.ts';
-import { errorText, RackError } from '../../errors.ts';
+import { counted, listed } from '../../ground/counted.ts';
+import { errorText, RackError } from '../../ground/errors.ts';
 import type { Wanted } from '../../images/engine/import-named.ts';
 import { bytesMovedAside, type CheckedContent, damagedOf } from '../../images/image-check.ts';
 import { COPY_SOURCE, formatImageName, hasBlob, readImages, type StoredImage } from '../../images/image-store.ts';

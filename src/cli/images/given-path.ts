@@ -2,8 +2,8 @@
 
 import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { shellWord } from '../../clean-text.ts';
-import { RackError } from '../../errors.ts';
+import { shellWord } from '../../ground/clean-text.ts';
+import { RackError } from '../../ground/errors.ts';
 import type { GivenContent } from '../../images/engine/works.ts';
 import { bytesOfFile, openGiven, piecesOf } from '../../images/image-file.ts';
 import {

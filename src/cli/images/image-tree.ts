@@ -6,14 +6,14 @@
 
 import { lstatSync, mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
-import { shellWord } from '../../clean-text.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
-import { osErrorCode, RackError } from '../../errors.ts';
 import { isOwnershipError, ownershipRemedy, ownUserName, readerRemedy } from '../../files/ownership.ts';
 import { makeTemporaryDirectory } from '../../files/temporary-directory.ts';
+import { shellWord } from '../../ground/clean-text.ts';
+import { osErrorCode, RackError } from '../../ground/errors.ts';
+import { formatBytes } from '../../ground/quantity.ts';
 import { workDirectory } from '../../images/engine/door.ts';
 import type { Publication } from '../../images/environment.ts';
-import { formatBytes } from '../../quantity.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
 import { makeStateDirectory } from '../../store/database-file.ts';
 import { loadServed } from '../terminal/config-in-force.ts';

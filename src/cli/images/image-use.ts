@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
-import { RackError } from '../../errors.ts';
+import { RackError } from '../../ground/errors.ts';
 import type { ImageUse } from '../../images/image-removal.ts';
 import { type ImageTree, isSamePath } from './image-tree.ts';
 

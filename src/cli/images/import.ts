@@ -6,7 +6,7 @@
 
 import { basename } from 'node:path';
 import { readImageSources } from '../../config/image-sources.ts';
-import { RackError } from '../../errors.ts';
+import { RackError } from '../../ground/errors.ts';
 import type { BundledResult } from '../../images/carry/bundle.ts';
 import type { Wanted } from '../../images/engine/import-named.ts';
 import type { GivenContent, WorkResult } from '../../images/engine/works.ts';

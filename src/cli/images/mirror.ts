@@ -2,9 +2,9 @@
 //
 // Source: the command line of `sstream-mirror` (simplestreams 0.1).
 
-import { systemClock } from '../../clock.ts';
-import { counted } from '../../counted.ts';
-import { RackError } from '../../errors.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { counted } from '../../ground/counted.ts';
+import { RackError } from '../../ground/errors.ts';
 import { mirrorSite } from '../../images/carry/mirror.ts';
 import { DownloadQueue } from '../../images/download/queue.ts';
 import { DEFAULT_SETTINGS } from '../../images/download/settings.ts';

@@ -1,11 +1,11 @@
 // The errors of commands that name images by the start of their names, and how images without a source come back.
 
-import { shellWord } from '../../clean-text.ts';
-import { counted, listed } from '../../counted.ts';
-import { RackError } from '../../errors.ts';
+import { shellWord } from '../../ground/clean-text.ts';
+import { counted, listed } from '../../ground/counted.ts';
+import { RackError } from '../../ground/errors.ts';
+import { nearestHint } from '../../ground/nearest-name.ts';
 import { formatImageName, type StoredImage } from '../../images/image-store.ts';
 import { fileOf, type KnownPart } from '../../images/run/part-check.ts';
-import { nearestHint } from '../../nearest-name.ts';
 
 /** An error counts further images. */
 export const CANDIDATES_MAX = 8;

@@ -8,9 +8,9 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
-import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { ownUserName } from '../../files/ownership.ts';
 import { fileFault } from '../../files/read-fault.ts';
+import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import { isDirectory } from '../../images/make/directory-packing.ts';
 
 /** Reads a line; at the end of input without one, removes the file in its first argument. */

@@ -1,11 +1,11 @@
 // `rackboot images import` without an image: the region imports its selections now. Shows each change until the end.
 
 import { z } from 'zod';
-import { sleep } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
-import { counted } from '../../counted.ts';
-import { RackError } from '../../errors.ts';
+import { sleep } from '../../ground/clock.ts';
+import { counted } from '../../ground/counted.ts';
+import { RackError } from '../../ground/errors.ts';
 import { ANY, matches, type Selection } from '../../images/sources/offer.ts';
 import { followTenths } from '../../images/tenths.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';

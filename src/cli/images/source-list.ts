@@ -5,7 +5,7 @@
 
 import { existsSync } from 'node:fs';
 import { readImageSources } from '../../config/image-sources.ts';
-import { RackError } from '../../errors.ts';
+import { RackError } from '../../ground/errors.ts';
 import { readHostMirrors } from '../../images/sources/apt-sources.ts';
 import { findMirror } from '../../images/sources/package-mirrors.ts';
 import type { ImageSource } from '../../images/sources/source.ts';

@@ -8,11 +8,12 @@
 
 import { join } from 'node:path';
 import { z } from 'zod';
-import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { parseRegionUrl } from '../../config/region-url.ts';
 import { refusalLines } from '../../control/field-refusal.ts';
-import { RackError } from '../../errors.ts';
+import { viewBytes } from '../../ground/borrowed-bytes.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
 import { CONTROL_SOCKET } from '../../http/config.ts';
 import { CONTROL_BODY_BYTES_MAX } from '../../http/control/requests.ts';
 import { FILE_HEAD_BYTES, judgeHead } from '../../images/disk-image.ts';
@@ -21,7 +22,6 @@ import { bytesOfFile } from '../../images/image-file.ts';
 import { judgeTitle } from '../../images/image-store.ts';
 import { fileKindOf } from '../../images/make/upload-kind.ts';
 import { describeRoot, inspectRoot, isRoot, type RootFacts, RootFault } from '../../images/run/root-check.ts';
-import { viewBytes } from '../../net/borrowed-bytes.ts';
 import { readProfile } from '../clients/profiles.ts';
 import { type AskRegion, askAs, askSocket, type RegionAnswer, type RegionRequest } from '../clients/region-request.ts';
 import { findUpload, PIECE_BYTES, sendPiece, setsShape } from '../clients/upload-piece.ts';

@@ -1,7 +1,7 @@
 // The table of `rackboot leases`.
 
 import { LEASE_FORMATS } from '../../dhcp/import/lease-file.ts';
-import { RackError } from '../../errors.ts';
+import { RackError } from '../../ground/errors.ts';
 import { action, group, row } from '../terminal/command-table.ts';
 import { config, flag, json, named, option } from '../terminal/shared-options.ts';
 

@@ -5,7 +5,6 @@
 // 3. Without a daemon this process keeps the state directory locked, and writes the file as the directory's owner.
 
 import { z } from 'zod';
-import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import type { ImportAnswer } from '../../daemon/answers/lease-answers.ts';
@@ -17,7 +16,8 @@ import { LeaseTable } from '../../dhcp/leases/lease-table.ts';
 import { Offers } from '../../dhcp/leases/offers.ts';
 import { SettledJournal } from '../../dhcp/leases/settled-journal.ts';
 import { indexSubnets } from '../../dhcp/networks/subnet.ts';
-import { RackError } from '../../errors.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
 import { CONTROL_BODY_BYTES_MAX } from '../../http/control/requests.ts';
 import { MachineDirectory } from '../../machines/directory.ts';
 import { readHostMoment } from '../../store/leases/host-clocks.ts';

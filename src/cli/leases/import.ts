@@ -6,10 +6,7 @@
 // 4. A client's newest lease is imported first, whatever the order in the files.
 
 import { closeSync, openSync, readSync } from 'node:fs';
-import { cleanText } from '../../clean-text.ts';
-import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
-import { counted } from '../../counted.ts';
 import {
   FILE_LINE_MAX,
   FILE_PROBLEMS,
@@ -27,9 +24,12 @@ import {
   readLeaseFile,
 } from '../../dhcp/import/lease-file.ts';
 import { IMPORT_REFUSALS, type ImportRefusal } from '../../dhcp/import/lease-import.ts';
-import { RackError } from '../../errors.ts';
 import { fileFault } from '../../files/read-fault.ts';
-import { formatIpv4, type Ipv4 } from '../../net/address.ts';
+import { formatIpv4, type Ipv4 } from '../../ground/address.ts';
+import { cleanText } from '../../ground/clean-text.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { counted } from '../../ground/counted.ts';
+import { RackError } from '../../ground/errors.ts';
 import { print, printJson } from '../terminal/output.ts';
 import { openImport } from './destination.ts';
 

@@ -5,8 +5,8 @@
 
 import { z } from 'zod';
 import { ciscoPort, LEASE_CRITERIA, type LeaseReport } from '../../dhcp/leases/lease-report.ts';
-import { RackError } from '../../errors.ts';
-import { formatIpv4, type Ipv4, parseIpv4, parseMac } from '../../net/address.ts';
+import { formatIpv4, type Ipv4, parseIpv4, parseMac } from '../../ground/address.ts';
+import { RackError } from '../../ground/errors.ts';
 import { ask, tell, type Where } from '../terminal/asking.ts';
 import { jsonListLines, print, printError, printFields, printLines, tableLines } from '../terminal/output.ts';
 import { findLeases, type GivenCriteria } from './source.ts';

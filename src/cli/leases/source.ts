@@ -5,7 +5,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { followDaemon } from '../../control/ask-daemon.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
@@ -21,9 +20,10 @@ import {
 } from '../../dhcp/leases/lease-report.ts';
 import { reservedNames } from '../../dhcp/leases/reserved-name.ts';
 import { indexSubnets } from '../../dhcp/networks/subnet.ts';
-import { RackError } from '../../errors.ts';
+import { type MacAddress, parseIpv4 } from '../../ground/address.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
 import { MachineDirectory } from '../../machines/directory.ts';
-import { type MacAddress, parseIpv4 } from '../../net/address.ts';
 import { readHostMoment } from '../../store/leases/host-clocks.ts';
 import { copyLeases } from '../../store/leases/lease-database.ts';
 import { LEASE_FILE } from '../../store/leases/lease-journal.ts';

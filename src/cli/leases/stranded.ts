@@ -3,8 +3,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type RunningLease, strander } from '../../config/difference.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
-import { errorText, RackError } from '../../errors.ts';
-import { formatIpv4, parseIpv4 } from '../../net/address.ts';
+import { formatIpv4, parseIpv4 } from '../../ground/address.ts';
+import { errorText, RackError } from '../../ground/errors.ts';
 import { askLeases } from './source.ts';
 
 /** Stranded leases that are listed; further ones are only counted. */

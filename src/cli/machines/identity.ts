@@ -3,8 +3,8 @@
 
 import { z } from 'zod';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';
-import { RackError } from '../../errors.ts';
-import { nearestHint } from '../../nearest-name.ts';
+import { RackError } from '../../ground/errors.ts';
+import { nearestHint } from '../../ground/nearest-name.ts';
 import { ask, type Where } from '../terminal/asking.ts';
 import { devicesShape, findMachineShape, type MachineShape, machinesShape } from '../terminal/shapes.ts';
 

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';
-import { asSentence, counted, noneFitsText } from '../../counted.ts';
+import { asSentence, counted, noneFitsText } from '../../ground/counted.ts';
 import { DEFAULT_AREA } from '../../region/records/area.ts';
 import { ask, formOf, tell, type Where } from '../terminal/asking.ts';
 import { formatBytes, formatDuration, printFields, printTable } from '../terminal/output.ts';

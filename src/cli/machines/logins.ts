@@ -1,10 +1,10 @@
 // `rackboot machines rescue`, `debug-login` and `logins`: log in to a machine that runs the ephemeral environment.
 
 import { z } from 'zod';
-import { sleep, systemClock } from '../../clock.ts';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';
-import { counted } from '../../counted.ts';
-import { RackError } from '../../errors.ts';
+import { sleep, systemClock } from '../../ground/clock.ts';
+import { counted } from '../../ground/counted.ts';
+import { RackError } from '../../ground/errors.ts';
 import { ask, tell, type Where } from '../terminal/asking.ts';
 import { parseDuration } from '../terminal/duration.ts';
 import { print } from '../terminal/output.ts';

@@ -5,9 +5,9 @@
 // 2. A value may come from a file, so that no secret is in the list of processes.
 
 import { z } from 'zod';
-import { sleep } from '../../clock.ts';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';
-import { RackError } from '../../errors.ts';
+import { sleep } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
 import { plainWords } from '../../region/records/power-words.ts';
 import { ask, type Fields, tell, type Where } from '../terminal/asking.ts';
 import { readGivenFile } from '../terminal/given-file.ts';

@@ -2,11 +2,11 @@
 // power key` prints the key with which Rackboot logs in to hypervisors.
 
 import { z } from 'zod';
-import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { loadStorePlace } from '../../config/region-store.ts';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';
-import { RackError } from '../../errors.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
 import { COMMAND_MS_MAX } from '../../power/command.ts';
 import type { PowerSurroundings } from '../../power/driver.ts';
 import { findDriver, POWER_DRIVERS } from '../../power/drivers.ts';

@@ -5,9 +5,9 @@
 import { z } from 'zod';
 import { findEndpointFor, formatBaseUrl } from '../../boot/endpoint.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
-import { RackError } from '../../errors.ts';
 import { TextDirectory } from '../../files/text-directory.ts';
-import { LOOPBACK, networkContains, parseIpv4 } from '../../net/address.ts';
+import { LOOPBACK, networkContains, parseIpv4 } from '../../ground/address.ts';
+import { RackError } from '../../ground/errors.ts';
 import { type Purpose, STAND_IN } from '../../region/preseed/request.ts';
 import { SHIPPED_DIRECTORY, TemplateSource } from '../../region/preseed/template-source.ts';
 import { mistakeText } from '../../region/records/preseed-mistake.ts';

@@ -3,10 +3,10 @@
 // 1. Output is printed once, as it arrives. `[…]` marks what was dropped before.
 
 import { z } from 'zod';
-import { sleep } from '../../clock.ts';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';
-import { RackError } from '../../errors.ts';
-import { nearestHint } from '../../nearest-name.ts';
+import { sleep } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
+import { nearestHint } from '../../ground/nearest-name.ts';
 import { ask, type Where } from '../terminal/asking.ts';
 import { print, printJson, printPart, printTable } from '../terminal/output.ts';
 import { machineShape } from '../terminal/shapes.ts';

@@ -1,8 +1,8 @@
 // `rackboot sshkeys`: the keys with which people log in to the machines they deploy.
 
 import { z } from 'zod';
-import { counted } from '../../counted.ts';
-import { RackError } from '../../errors.ts';
+import { counted } from '../../ground/counted.ts';
+import { RackError } from '../../ground/errors.ts';
 import { ask, formOf, tell, type Where } from '../terminal/asking.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { printError, tableText } from '../terminal/output.ts';

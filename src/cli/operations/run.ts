@@ -3,8 +3,8 @@
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { refusalLines } from '../../control/field-refusal.ts';
-import { RackError, type RackErrorCode } from '../../errors.ts';
-import { nearestHint } from '../../nearest-name.ts';
+import { RackError, type RackErrorCode } from '../../ground/errors.ts';
+import { nearestHint } from '../../ground/nearest-name.ts';
 import { jsonOf } from '../clients/answer-output.ts';
 import { requestOf } from '../clients/call.ts';
 import { type Action, parametersOf, takesAny } from '../clients/description.ts';

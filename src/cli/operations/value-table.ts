@@ -4,7 +4,7 @@
 // 2. An object around one list, such as a page of events, is shown as the table of the list, then as the fields that it
 //    has besides.
 
-import { isFields } from '../../fields.ts';
+import { isFields } from '../../ground/fields.ts';
 
 /** What a person looks for first, in this order. */
 const FIRST = [

@@ -2,11 +2,11 @@
 // daemon's first start and alongside a running one.
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { shellWord } from '../../clean-text.ts';
-import { systemClock } from '../../clock.ts';
 import { loadStorePlace, type StorePlace } from '../../config/region-store.ts';
-import { RackError } from '../../errors.ts';
 import { isOwnershipError, ownUserName, readerRemedy } from '../../files/ownership.ts';
+import { shellWord } from '../../ground/clean-text.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
 import {
   changePassword,
   createAdmin,

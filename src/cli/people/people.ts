@@ -2,8 +2,8 @@
 
 import { z } from 'zod';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';
-import { RackError } from '../../errors.ts';
-import { nearestHint } from '../../nearest-name.ts';
+import { RackError } from '../../ground/errors.ts';
+import { nearestHint } from '../../ground/nearest-name.ts';
 import { findMachine } from '../machines/identity.ts';
 import { ask, tell, type Where } from '../terminal/asking.ts';
 import { print, printError, printTable, tableText } from '../terminal/output.ts';

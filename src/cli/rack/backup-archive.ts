@@ -6,8 +6,8 @@
 
 import { createHash } from 'node:crypto';
 import { readSync, writeFileSync } from 'node:fs';
+import { viewBytes } from '../../ground/borrowed-bytes.ts';
 import { encodeTarHeader, NAME_BYTES_MAX, paddedBytes, TAR_BLOCK_BYTES } from '../../images/tar-header.ts';
-import { viewBytes } from '../../net/borrowed-bytes.ts';
 
 const PIECE_BYTES_MAX = 1024 * 1024;
 const SIZE_OFFSET = 124;

@@ -2,14 +2,14 @@
 // fault.
 
 import { z } from 'zod';
-import { systemClock } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { configWords, startCommand } from '../../control/start-command.ts';
 import { examine } from '../../doctor/doctor.ts';
 import type { Finding } from '../../doctor/finding.ts';
 import { type RunningFacts, readHostFacts, readPorts } from '../../doctor/host-facts.ts';
-import { RackError } from '../../errors.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
 import { LAB_NAMESPACE } from '../../lab/namespace.ts';
 import { readDefaultRouters } from '../../net/default-route.ts';
 import { enterNamespaceOf } from '../../net/linux/network-namespace.ts';

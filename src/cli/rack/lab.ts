@@ -1,7 +1,7 @@
 // `rackboot lab` (`npm start`): the safe lab on loopback, or a virtual machine in a private network.
 
-import { systemClock } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
 import { runGuidedLab } from '../../lab/guided-lab.ts';
 import { HALL_MACHINES_MAX, HALL_RACKS_MAX } from '../../lab/hall-plan.ts';
 import { Narrator } from '../../lab/narrator.ts';

@@ -1,8 +1,8 @@
 // `rackboot log-level [ROOM] [LEVEL] [--for 10m]`: shows or changes the log levels of the running rack.
 
 import { z } from 'zod';
-import { RackError } from '../../errors.ts';
-import { nearestName } from '../../nearest-name.ts';
+import { RackError } from '../../ground/errors.ts';
+import { nearestName } from '../../ground/nearest-name.ts';
 import { isLogLevel, LOG_LEVELS } from '../../observe/log-levels.ts';
 import { ask, tell, type Where } from '../terminal/asking.ts';
 import { parseDuration } from '../terminal/duration.ts';

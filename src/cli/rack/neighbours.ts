@@ -1,7 +1,7 @@
 // `rackboot neighbours`: the hosts that the running rack has seen on its networks.
 
 import { z } from 'zod';
-import { RackError } from '../../errors.ts';
+import { RackError } from '../../ground/errors.ts';
 import { ask, tell, type Where } from '../terminal/asking.ts';
 import { askConfig } from '../terminal/config-in-force.ts';
 import { formatDuration, tableText } from '../terminal/output.ts';

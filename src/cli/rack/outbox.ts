@@ -1,7 +1,7 @@
 // `rackboot outbox`: the events that wait on this rack for its remote region, and those that the region refused.
 
 import { z } from 'zod';
-import { RackError } from '../../errors.ts';
+import { RackError } from '../../ground/errors.ts';
 import { ask, tell, type Where } from '../terminal/asking.ts';
 import { print, printTable } from '../terminal/output.ts';
 

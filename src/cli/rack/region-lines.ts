@@ -1,7 +1,7 @@
 // The lines of `rackboot status` about the region: where it is, the state of the link, and since when.
 
 import type { z } from 'zod';
-import { counted } from '../../counted.ts';
+import { counted } from '../../ground/counted.ts';
 import { formatDuration, formatWallTime } from '../terminal/output.ts';
 import type { statusShape } from '../terminal/shapes.ts';
 

@@ -1,7 +1,7 @@
 // `rackboot status`: what the running rack serves, what it waits for, and its problems.
 
 import type { z } from 'zod';
-import { systemClock } from '../../clock.ts';
+import { systemClock } from '../../ground/clock.ts';
 import { apartLines, isApart } from '../region/status-lines.ts';
 import { ask, type Where } from '../terminal/asking.ts';
 import { formatBytes, formatDuration, print, printJson, printTable } from '../terminal/output.ts';

@@ -7,13 +7,13 @@
 // 2. Text from a machine is printed without its control characters.
 
 import { z } from 'zod';
-import { cleanText } from '../../clean-text.ts';
-import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon, followDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
-import { counted } from '../../counted.ts';
-import { errorText, RackError } from '../../errors.ts';
-import { formatBytes, formatSpan } from '../../quantity.ts';
+import { cleanText } from '../../ground/clean-text.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { counted } from '../../ground/counted.ts';
+import { errorText, RackError } from '../../ground/errors.ts';
+import { formatBytes, formatSpan } from '../../ground/quantity.ts';
 import { waitsForHand } from '../machines/progress.ts';
 import { ask, tell, type Where } from '../terminal/asking.ts';
 import { parseDuration } from '../terminal/duration.ts';

@@ -3,8 +3,8 @@
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
 import { followEvents } from '../../control/event-follow.ts';
-import { asSentence } from '../../counted.ts';
-import { RackError } from '../../errors.ts';
+import { asSentence } from '../../ground/counted.ts';
+import { RackError } from '../../ground/errors.ts';
 import { EVENT_TYPES } from '../../region/records/machine-event.ts';
 import { plainWords } from '../../region/records/power-words.ts';
 import { findMachine } from '../machines/identity.ts';

@@ -1,11 +1,11 @@
 // `rackboot racks`: the racks of the region (accepted, pending, away), through the daemon of this host.
 
 import { z } from 'zod';
-import { systemClock } from '../../clock.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
-import { counted } from '../../counted.ts';
-import { RackError } from '../../errors.ts';
-import { nearestHint } from '../../nearest-name.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { counted } from '../../ground/counted.ts';
+import { RackError } from '../../ground/errors.ts';
+import { nearestHint } from '../../ground/nearest-name.ts';
 import { ask, tell, type Where } from '../terminal/asking.ts';
 import { formatDuration, print, printTable } from '../terminal/output.ts';
 import { confirmOnTerminal } from '../terminal/prompt.ts';

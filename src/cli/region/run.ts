@@ -1,13 +1,13 @@
 // `rackboot region run`: runs a region apart from its racks until a signal ends it; `rackboot region check` checks its configuration file.
 
-import { shellWord } from '../../clean-text.ts';
 import { formatProblems, readConfigFile, readConfigText } from '../../config/config-file.ts';
 import { findCertificateProblems } from '../../config/host-check.ts';
 import type { ConfigProblem } from '../../config/rack-config.ts';
 import { resolveRegionFile, type UsableRegionFile } from '../../config/region-file.ts';
 import { REGION_STATE_DIR } from '../../config/state-dir.ts';
-import { RackError } from '../../errors.ts';
 import { isOfPerson } from '../../files/ownership.ts';
+import { shellWord } from '../../ground/clean-text.ts';
+import { RackError } from '../../ground/errors.ts';
 import { NO_SETTINGS } from '../../machines/settings.ts';
 import { checkStore } from '../../region-process/open-store.ts';
 import { startRegionProcess } from '../../region-process/region-process.ts';

@@ -1,7 +1,7 @@
 // The lines of `rackboot status` about a region that runs apart from a rack.
 
 import type { z } from 'zod';
-import { counted } from '../../counted.ts';
+import { counted } from '../../ground/counted.ts';
 import type { statusShape } from '../terminal/shapes.ts';
 
 type RegionStatus = NonNullable<z.infer<typeof statusShape>['region']>;

@@ -3,7 +3,7 @@
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon, type ControlMethod } from '../../control/ask-daemon.ts';
 import type { OptionNames } from '../../control/field-refusal.ts';
-import { RackError } from '../../errors.ts';
+import { RackError } from '../../ground/errors.ts';
 import { print, printJson } from './output.ts';
 
 /** The options that every such command has. */

@@ -5,7 +5,7 @@ import { askDaemon } from '../../control/ask-daemon.ts';
 import type { Finding } from '../../doctor/finding.ts';
 import { readPorts } from '../../doctor/host-facts.ts';
 import { judgePorts } from '../../doctor/host-judgement.ts';
-import { RackError } from '../../errors.ts';
+import { RackError } from '../../ground/errors.ts';
 import { statusShape } from './shapes.ts';
 
 const runningShape = statusShape.pick({ pid: true });

@@ -1,6 +1,6 @@
 // Times on the command line: `90s`, `10m`, `2h`, `1d`.
 
-import { RackError } from '../../errors.ts';
+import { RackError } from '../../ground/errors.ts';
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 

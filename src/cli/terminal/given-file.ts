@@ -1,10 +1,10 @@
 // Reads a file named on the command line. It may be a pipe (`<(command)`) or /dev/stdin.
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { RackError } from '../../errors.ts';
 import { fileFault } from '../../files/read-fault.ts';
-import { viewBytes } from '../../net/borrowed-bytes.ts';
-import { formatBytes } from '../../quantity.ts';
+import { viewBytes } from '../../ground/borrowed-bytes.ts';
+import { RackError } from '../../ground/errors.ts';
+import { formatBytes } from '../../ground/quantity.ts';
 
 /** Of a file that a command takes as a text or as keys, unless it has a bound of its own. */
 const GIVEN_BYTES_MAX = 64 * 1024 * 1024;

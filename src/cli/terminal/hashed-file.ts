@@ -1,7 +1,7 @@
 // An open file to upload, with its size and hash.
 
 import type { FileHandle } from 'node:fs/promises';
-import { RackError } from '../../errors.ts';
+import { RackError } from '../../ground/errors.ts';
 import { hashOf } from '../../images/file-hash.ts';
 import { openGiven } from '../../images/image-file.ts';
 

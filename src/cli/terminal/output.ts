@@ -1,6 +1,6 @@
 // Output: tables for people, JSON for scripts, one line for an error.
 //
-// 1. Every command prints through this file (test/clean-text.test.ts refuses any other way). Its output has no control
+// 1. Every command prints through this file (test/ground/clean-text.test.ts refuses any other way). Its output has no control
 //    characters except line ends, tabs and the colours given to `print`, so text from machines and strangers can neither
 //    control a terminal nor reverse a line. A row of a table is one line. Stored documents go into a file or a pipe
 //    unchanged.
@@ -11,15 +11,15 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { styleText } from 'node:util';
-import { cleanJson, cleanLines, cleanText } from '../../clean-text.ts';
-import { errorText, RackError } from '../../errors.ts';
-import { type DocumentsPlace, nameDocuments } from '../../named-documents.ts';
+import { cleanJson, cleanLines, cleanText } from '../../ground/clean-text.ts';
+import { errorText, RackError } from '../../ground/errors.ts';
+import { type DocumentsPlace, nameDocuments } from '../../ground/named-documents.ts';
+import { formatBytes, withLocalTimes } from '../../ground/quantity.ts';
 import { complaintLines } from '../../observe/journal.ts';
-import { formatBytes, withLocalTimes } from '../../quantity.ts';
 import { type CommandNaming, nameCommands } from './named-commands.ts';
 import { systemErrorText } from './system-error.ts';
 
-export { formatBytes, formatDuration, formatLocalTime, formatWallTime } from '../../quantity.ts';
+export { formatBytes, formatDuration, formatLocalTime, formatWallTime } from '../../ground/quantity.ts';
 
 let naming: CommandNaming = { program: 'rackboot', config: '' };
 let documents: DocumentsPlace = { directory: '', isPackaged: false };

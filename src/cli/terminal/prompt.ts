@@ -5,8 +5,8 @@
 
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
-import { cleanLines } from '../../clean-text.ts';
-import { osErrorCode, RackError } from '../../errors.ts';
+import { cleanLines } from '../../ground/clean-text.ts';
+import { osErrorCode, RackError } from '../../ground/errors.ts';
 import { printAside } from './output.ts';
 
 /** Asks for `y` or `yes`. @throws RackError `cancelled` on any other answer */

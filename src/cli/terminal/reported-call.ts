@@ -3,7 +3,7 @@
 import { ownDocuments } from '../../control/own-documents.ts';
 import { ownProgram } from '../../control/own-program.ts';
 import { configWords, typedConfig } from '../../control/start-command.ts';
-import { RackError, type RackErrorCode } from '../../errors.ts';
+import { RackError, type RackErrorCode } from '../../ground/errors.ts';
 import { callCommands, printFailure } from './output.ts';
 
 /** The same words fail again. */

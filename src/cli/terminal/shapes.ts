@@ -2,7 +2,7 @@
 // here.
 
 import { z } from 'zod';
-import { formatMac, parseMac } from '../../net/address.ts';
+import { formatMac, parseMac } from '../../ground/address.ts';
 
 const listening = z.object({ listening: z.array(z.string()) }).optional();
 

@@ -1,7 +1,7 @@
 // Options and arguments that many commands have.
 
 import { defaultConfig, defaultRackConfig } from '../../control/default-config.ts';
-import { RackError } from '../../errors.ts';
+import { RackError } from '../../ground/errors.ts';
 
 export const config = {
   type: 'string',

@@ -4,9 +4,9 @@
 import { spawnSync } from 'node:child_process';
 import { chownSync, existsSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { dirname, join, resolve, sep } from 'node:path';
-import { RackError } from '../../errors.ts';
 import { becomeUser, findGroup, findUid, groupOf, readUserName, takeGroups } from '../../files/ownership.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
+import { RackError } from '../../ground/errors.ts';
 import { type DirectoryWords, makeStateDirectory } from '../../store/database-file.ts';
 import { printError } from './output.ts';
 

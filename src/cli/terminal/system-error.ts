@@ -1,9 +1,9 @@
 // An error of the operating system that no command expected, as a sentence: what could not be done, where, and what to do.
 
 import { join } from 'node:path';
-import { osErrorCode } from '../../errors.ts';
 import { ownUserName } from '../../files/ownership.ts';
-import { REINSTALL } from '../../named-documents.ts';
+import { osErrorCode } from '../../ground/errors.ts';
+import { REINSTALL } from '../../ground/named-documents.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
 

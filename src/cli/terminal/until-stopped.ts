@@ -6,10 +6,10 @@
 //
 // SIGTERM or SIGINT stops it; a second one ends it at once (exit code 1). SIGHUP reloads the configuration file.
 
-import { systemClock } from '../../clock.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import type { Daemon, DaemonOptions } from '../../daemon/service.ts';
 import { readVersion } from '../../files/program-version.ts';
+import { systemClock } from '../../ground/clock.ts';
 import { ENDS_WITH_INPUT, whenInputCloses } from '../../net/ends-with-input.ts';
 import { takeNotifyTerms } from '../../net/linux/notify-socket.ts';
 import { markCrashes } from '../../observe/journal.ts';

@@ -4,9 +4,9 @@
 // 1. Problems come first, then notes. A cause is one finding: a port or a listener that waits for an address is told by its network.
 // 2. A rack without a carrier, or whose region does not answer, is a problem here; `rack/readiness.ts` has what keeps it from being ready.
 
-import { counted, listed } from '../../counted.ts';
-import { networkContains, parseIpv4, parseNetwork } from '../../net/address.ts';
-import { formatDuration, formatWallTime } from '../../quantity.ts';
+import { networkContains, parseIpv4, parseNetwork } from '../../ground/address.ts';
+import { counted, listed } from '../../ground/counted.ts';
+import { formatDuration, formatWallTime } from '../../ground/quantity.ts';
 import type { HostFinding } from '../../region/records/rack-measures.ts';
 import type { NoteCode } from '../../region/reports/notes.ts';
 import type { UplinkStatus } from '../../uplink/link-status.ts';

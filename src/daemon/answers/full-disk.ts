@@ -1,7 +1,7 @@
 // Checks on request whether the state directory's disk is full: otherwise a rack notices a full disk only when it grants a lease.
 
 import { statfsSync } from 'node:fs';
-import { formatBytes } from '../../quantity.ts';
+import { formatBytes } from '../../ground/quantity.ts';
 
 /** The data that a full disk keeps from being written. */
 const DISK_DATA = {

@@ -7,7 +7,6 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
-import type { Clock } from '../../clock.ts';
 import { FOREIGN_TEXT_MAX, FOREIGN_WALL_MS_MAX, type ForeignLease } from '../../dhcp/import/foreign-lease.ts';
 import { judgeBatch } from '../../dhcp/import/lease-batch.ts';
 import type { ImportRefusal } from '../../dhcp/import/lease-import.ts';
@@ -21,10 +20,11 @@ import {
   reportLease,
 } from '../../dhcp/leases/lease-report.ts';
 import { reservedNames } from '../../dhcp/leases/reserved-name.ts';
-import { RackError } from '../../errors.ts';
+import { formatMac, type Ipv4, ipv4, mac as macOf, parseIpv4 } from '../../ground/address.ts';
+import type { Clock } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
 import type { ControlAnswers, ControlAsk } from '../../http/control/requests.ts';
 import { ListInPieces } from '../../http/send.ts';
-import { formatMac, type Ipv4, ipv4, mac as macOf, parseIpv4 } from '../../net/address.ts';
 import type { LeaseCommands } from '../rack/lease-commands.ts';
 import type { Rack } from '../rack/rack.ts';
 

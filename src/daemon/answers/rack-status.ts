@@ -1,9 +1,9 @@
 // What a running rack tells of itself with `/status`, without what is wrong with it (`findings.ts`).
 
-import type { Clock } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import type { Refusal } from '../../config/running-config.ts';
-import { formatIpv4, formatMac } from '../../net/address.ts';
+import { formatIpv4, formatMac } from '../../ground/address.ts';
+import type { Clock } from '../../ground/clock.ts';
 import { type RackNote, spoken } from '../../region/reports/notes.ts';
 import { formatEndpoint } from '../rack/measures.ts';
 import type { Rack } from '../rack/rack.ts';

@@ -5,11 +5,11 @@
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import { findReservationNamed, reservedNames } from '../../dhcp/leases/reserved-name.ts';
 import type { ServedSubnet } from '../../dhcp/networks/subnet.ts';
-import { RackError } from '../../errors.ts';
+import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../ground/address.ts';
+import { RackError } from '../../ground/errors.ts';
+import { nearestHint } from '../../ground/nearest-name.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
 import type { RackMachine } from '../../machines/machine.ts';
-import { nearestHint } from '../../nearest-name.ts';
-import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
 import type { Timeline } from '../../observe/timeline.ts';
 
 const NEAR_MAX = 5;

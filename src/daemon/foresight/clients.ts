@@ -7,7 +7,7 @@ import type { Lease } from '../../dhcp/leases/lease.ts';
 import type { ServedSubnet } from '../../dhcp/networks/subnet.ts';
 import { clientRequest, type DhcpMessage } from '../../dhcp/wire/message.ts';
 import { addressBytes, MESSAGE_TYPE, OPTION } from '../../dhcp/wire/options.ts';
-import { ANY, ipv4, type MacAddress } from '../../net/address.ts';
+import { ANY, ipv4, type MacAddress } from '../../ground/address.ts';
 
 /** A kind of firmware or loader that a machine may boot with. */
 export interface ClientKind {

@@ -2,12 +2,12 @@
 //
 // 1. A refusal counts only if it is newer than every offer and lease.
 
-import type { Instant } from '../../clock.ts';
 import { dhcpReason } from '../../dhcp/events/sentences.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
+import type { Instant } from '../../ground/clock.ts';
+import { formatSpan } from '../../ground/quantity.ts';
 import { isDhcpEvent } from '../../observe/protocol-events.ts';
 import type { TimelineStep } from '../../observe/timeline.ts';
-import { formatSpan } from '../../quantity.ts';
 
 /** Finds the last refusal; undefined if the machine was not refused, or got an offer or a lease since. */
 export function findLastRefusal(

@@ -7,7 +7,7 @@
 import { findArchitecture } from '../../boot/architectures.ts';
 import { identifyBootClient, numberOfClass } from '../../boot/client.ts';
 import type { DhcpEvent } from '../../dhcp/events/events.ts';
-import type { MacAddress } from '../../net/address.ts';
+import type { MacAddress } from '../../ground/address.ts';
 import { isDhcpEvent } from '../../observe/protocol-events.ts';
 import type { TimelineStep } from '../../observe/timeline.ts';
 import { CLIENT_KINDS, type ClientName, isClientName, type ShownSigns } from './clients.ts';

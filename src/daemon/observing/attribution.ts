@@ -4,7 +4,7 @@
 // 1. Only a lease of this rack binds an address to a machine; an event about any other address stays unchanged.
 
 import type { LeaseTable } from '../../dhcp/leases/lease-table.ts';
-import type { Publish } from '../../event.ts';
+import type { Publish } from '../../ground/event.ts';
 
 /** Publishes each event; an event without a hardware address gets that of the bound lease of its IP address, if there is one. */
 export function attributeEvents(leases: Pick<LeaseTable, 'find'>, publish: Publish): Publish {

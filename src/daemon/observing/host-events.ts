@@ -12,10 +12,10 @@
 // 4. It applies after the rooms' own sampling, which knows what can be forged, and before every reader of events.
 
 import { HOLDER_SHARES } from '../../dhcp/limits/report-samplers.ts';
-import type { Publish, RackEvent } from '../../event.ts';
-import { FairSampler } from '../../fair-sampler.ts';
-import type { MacAddress } from '../../net/address.ts';
-import { EventSampler, type Rate } from '../../rate-limit.ts';
+import type { MacAddress } from '../../ground/address.ts';
+import type { Publish, RackEvent } from '../../ground/event.ts';
+import { FairSampler } from '../../ground/fair-sampler.ts';
+import { EventSampler, type Rate } from '../../ground/rate-limit.ts';
 import { EVENT_KINDS } from '../../region/reports/reported.ts';
 
 /** Events of one host and kind that are published singly. */

@@ -3,11 +3,11 @@
 // 1. Nothing here is in the path of a datagram: the rooms count, and this module reads.
 // 2. Leases are examined in slices, so that a scrape of a hundred thousand leases delays no reply.
 
-import type { Instant } from '../../clock.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import { isHeld } from '../../dhcp/leases/lease-table.ts';
 import type { DhcpSubnet } from '../../dhcp/networks/config.ts';
-import { networkContains, rangeContains, rangeSize } from '../../net/address.ts';
+import { networkContains, rangeContains, rangeSize } from '../../ground/address.ts';
+import type { Instant } from '../../ground/clock.ts';
 import type { SocketCounters } from '../../net/datagrams/datagram.ts';
 import { Exposition, labelled, type Sample } from '../../observe/exposition.ts';
 import type { LeaseJournalStatus } from '../../store/leases/lease-journal.ts';

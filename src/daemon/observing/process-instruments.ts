@@ -1,8 +1,8 @@
 // The instruments of a process: metrics, health and readiness on a listener of their own, the delay of the event loop, and the counters of
 // the region's API. The changes of the listener are events.
 
-import type { Clock } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
+import type { Clock } from '../../ground/clock.ts';
 import type { EventStream } from '../../observe/event-stream.ts';
 import { InstrumentServer, type Readiness } from '../../observe/instrument-server.ts';
 import { LoopLag } from '../../observe/loop-lag.ts';

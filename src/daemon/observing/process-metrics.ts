@@ -1,8 +1,8 @@
 // The metrics of the process itself: its version, start time, CPU time, memory, open files, and event loop lag.
 
 import { readdirSync } from 'node:fs';
-import type { Clock } from '../../clock.ts';
-import type { DurationCounts } from '../../counters.ts';
+import type { Clock } from '../../ground/clock.ts';
+import type { DurationCounts } from '../../ground/counters.ts';
 import type { Exposition } from '../../observe/exposition.ts';
 
 interface ProcessFacts {

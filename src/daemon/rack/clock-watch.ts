@@ -3,9 +3,9 @@
 //
 // 1. Slewing moves wall and monotonic time alike; only a difference of at least STEP_MS_MIN is a step.
 
-import { type Clock, type Instant, later, repeat } from '../../clock.ts';
 import type { HostMoment } from '../../dhcp/leases/lease-clock.ts';
-import type { Publish } from '../../event.ts';
+import { type Clock, type Instant, later, repeat } from '../../ground/clock.ts';
+import type { Publish } from '../../ground/event.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 
 const STEP_MS_MIN = 1000;

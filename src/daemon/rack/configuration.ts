@@ -18,9 +18,9 @@ import type { AddressesOf } from '../../config/option-list.ts';
 import type { ConfigProblem, RackConfig } from '../../config/rack-config.ts';
 import { type ParsedConfig, resolveFile, type UsableConfig } from '../../config/resolve-file.ts';
 import { REPORTED_MAX, RunningConfig, type RunningPorts } from '../../config/running-config.ts';
-import { listed } from '../../counted.ts';
+import { formatIpv4, formatNetwork } from '../../ground/address.ts';
+import { listed } from '../../ground/counted.ts';
 import { INTERFACES_KEY, NO_SETTINGS, type Settings, withoutStoredUsers } from '../../machines/settings.ts';
-import { formatIpv4, formatNetwork } from '../../net/address.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import { NAMED_MAX } from './status-line.ts';
 

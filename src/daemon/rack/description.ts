@@ -13,7 +13,7 @@ import {
   isLoopback,
   networkContains,
   networkOf,
-} from '../../net/address.ts';
+} from '../../ground/address.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import {
   HOST_ADDRESSES_MAX,

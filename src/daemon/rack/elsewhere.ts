@@ -8,11 +8,11 @@
 // 2. An address that was silent for SILENT_MS is forgotten at the next claim.
 
 import { SeenAddresses } from '../../boot/seen-addresses.ts';
-import { type Clock, type Instant, later } from '../../clock.ts';
 import type { AddressClaim } from '../../dhcp/answers/decision.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import type { DhcpConfig } from '../../dhcp/networks/config.ts';
-import { type Ipv4, type Ipv4Network, type MacAddress, networkContains } from '../../net/address.ts';
+import { type Ipv4, type Ipv4Network, type MacAddress, networkContains } from '../../ground/address.ts';
+import { type Clock, type Instant, later } from '../../ground/clock.ts';
 import { sightingAsLease } from './naming.ts';
 
 /** How long a silent machine keeps its address here. */

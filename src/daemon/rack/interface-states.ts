@@ -1,10 +1,10 @@
 // Which cluster interfaces can be served now, and why the others cannot; each change is reported once.
 
-import type { Instant } from '../../clock.ts';
 import type { ClusterInterface } from '../../config/rack-config.ts';
 import type { LocalInterface } from '../../dhcp/networks/subnet.ts';
-import type { Publish } from '../../event.ts';
-import { formatIpv4, formatNetwork, isLoopback } from '../../net/address.ts';
+import { formatIpv4, formatNetwork, isLoopback } from '../../ground/address.ts';
+import type { Instant } from '../../ground/clock.ts';
+import type { Publish } from '../../ground/event.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import { noteText, type RackNote } from '../../region/reports/notes.ts';

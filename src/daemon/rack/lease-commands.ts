@@ -1,7 +1,6 @@
 // Changes of the leases at an operator's command: leases of another server are imported, a lease ends, an address that was set aside
 // returns to its range. A change resolves when it is on disk.
 
-import type { Clock } from '../../clock.ts';
 import { givenBack } from '../../dhcp/answers/give-back.ts';
 import type { DhcpEvent } from '../../dhcp/events/events.ts';
 import type { ImportFacts } from '../../dhcp/import/lease-import.ts';
@@ -11,9 +10,10 @@ import type { SettledJournal } from '../../dhcp/leases/settled-journal.ts';
 import type { DhcpConfig } from '../../dhcp/networks/config.ts';
 import { indexSubnets } from '../../dhcp/networks/subnet.ts';
 import type { DhcpServer } from '../../dhcp/server.ts';
-import { RackError } from '../../errors.ts';
-import type { Publish } from '../../event.ts';
-import { formatIpv4, type Ipv4 } from '../../net/address.ts';
+import { formatIpv4, type Ipv4 } from '../../ground/address.ts';
+import type { Clock } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
+import type { Publish } from '../../ground/event.ts';
 import type { LeaseChange, TaskAnswer } from '../../region/records/rack-request.ts';
 
 interface LeaseCommandParts {

@@ -7,13 +7,13 @@
 //    before they are offered again.
 // 3. Progress is recorded only after all missed expiries were reported.
 
-import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import { type HostMoment, restoreLeases, restoreMoment } from '../../dhcp/leases/lease-clock.ts';
 import { isActive, LeaseTable } from '../../dhcp/leases/lease-table.ts';
 import { NOBODY, setAside } from '../../dhcp/leases/set-aside.ts';
 import { EXPIRED_PER_TURN_MAX } from '../../dhcp/responder.ts';
-import type { Publish } from '../../event.ts';
+import { type Clock, type Instant, later, type Timer } from '../../ground/clock.ts';
+import type { Publish } from '../../ground/event.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import { type RackNote, spoken } from '../../region/reports/notes.ts';
 import type { LeaseDamage } from '../../store/leases/damaged-row.ts';

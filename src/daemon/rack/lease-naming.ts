@@ -15,9 +15,9 @@ import type { RackConfig } from '../../config/rack-config.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import { awayFrom } from '../../dhcp/networks/machine-home.ts';
 import type { Names } from '../../dns/names.ts';
+import type { Ipv4, MacAddress } from '../../ground/address.ts';
 import { MachineDirectory } from '../../machines/directory.ts';
 import type { RackMachine, ReservedHost } from '../../machines/machine.ts';
-import type { Ipv4, MacAddress } from '../../net/address.ts';
 import { type IsLeasedAtHome, isAmongHome, isNameTaken, nameLease, nameMachines, nameReservations } from './naming.ts';
 
 /** Leases named in one turn after a configuration change: keeps the rack loop busy for about half a millisecond at most. */

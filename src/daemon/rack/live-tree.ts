@@ -12,13 +12,13 @@
 
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type Clock, type Instant, type Timer, within } from '../../clock.ts';
-import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { makeDirectories } from '../../files/durable-directory.ts';
 import { BootTree, type GivenFiles, type TreeRoot } from '../../files/file-tree.ts';
 import type { FileTree, OpenedFile } from '../../files/opened-file.ts';
 import { isOwnershipError, ownershipRemedy } from '../../files/ownership.ts';
 import { TREE_DEPTH_MAX } from '../../files/tree-index.ts';
+import { type Clock, type Instant, type Timer, within } from '../../ground/clock.ts';
+import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import { spoken } from '../../region/reports/notes.ts';
 import { type TreeWatch, watchTree } from './tree-watch.ts';

@@ -1,11 +1,11 @@
 // Keeps the leases of machines that load from this rack (`loading-leases.ts`): recognises them by the events of TFTP and HTTP.
 
-import type { Clock } from '../../clock.ts';
 import { mayRunOn } from '../../dhcp/answers/running-on.ts';
 import type { LeaseTable } from '../../dhcp/leases/lease-table.ts';
 import { LoadingLeases, type VisitLoading } from '../../dhcp/leases/loading-leases.ts';
 import type { DhcpServer } from '../../dhcp/server.ts';
-import type { RackEvent } from '../../event.ts';
+import type { Clock } from '../../ground/clock.ts';
+import type { RackEvent } from '../../ground/event.ts';
 import type { HttpEvent, HttpEventKind } from '../../http/events.ts';
 import type { TftpEventKind } from '../../tftp/events.ts';
 

@@ -2,7 +2,7 @@
 //
 // 1. More than CHANGES_REPORTED_MAX changes at once mean that the whole state was replaced: then none is reported.
 
-import type { Instant } from '../../clock.ts';
+import type { Instant } from '../../ground/clock.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';

@@ -1,6 +1,6 @@
 // What the rack measures of itself for its region: counters, fills and listeners.
 
-import { formatIpv4, type Ipv4 } from '../../net/address.ts';
+import { formatIpv4, type Ipv4 } from '../../ground/address.ts';
 import { LISTENERS_MAX } from '../../region/records/heartbeat-bounds.ts';
 import type { RackMeasures } from '../../region/records/rack-measures.ts';
 import type { Rack } from './rack.ts';

@@ -9,7 +9,6 @@
 //    reserved, everywhere.
 // 6. A user's name for an address is a machine's of the same name only if that machine is the host of the address (`mac`).
 
-import { type Instant, seconds } from '../../clock.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import { configuredHostNames, isNamedHere } from '../../config/record-faults.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
@@ -18,9 +17,10 @@ import { awayFrom, subnetOf } from '../../dhcp/networks/machine-home.ts';
 import { isReservedFor } from '../../dhcp/networks/reservations.ts';
 import type { NamedAddress } from '../../dns/configured-records.ts';
 import type { Names } from '../../dns/names.ts';
+import { type Ipv4, type MacAddress, rangeContains } from '../../ground/address.ts';
+import { type Instant, seconds } from '../../ground/clock.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
 import type { RackMachine, ReservedHost } from '../../machines/machine.ts';
-import { type Ipv4, type MacAddress, rangeContains } from '../../net/address.ts';
 
 /** The host part and domain of a lease's name; `hostname` is undefined for a lease without a name. */
 interface LeaseName {

@@ -6,10 +6,7 @@
 // 3. A scan asks by ARP for the addresses of networks that this rack serves, one scan at a time and at a bounded rate. It leaves most places
 //    for probes to DHCP, and ends with the configuration for which it was started. Each host that it finds is published once.
 
-import type { Clock, Timer } from '../../clock.ts';
 import type { ClusterInterface } from '../../config/rack-config.ts';
-import { RackError } from '../../errors.ts';
-import type { Publish } from '../../event.ts';
 import {
   broadcastOf,
   formatMac,
@@ -20,14 +17,17 @@ import {
   type MacAddress,
   networkContains,
   parseNetwork,
-} from '../../net/address.ts';
+} from '../../ground/address.ts';
+import type { Clock, Timer } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
+import type { Publish } from '../../ground/event.ts';
+import { EventSampler, type Rate, RateLimit } from '../../ground/rate-limit.ts';
 import type { Owner } from '../../net/shares/kept-apart.ts';
 import { type Neighbour, NeighbourTable, type Sighting } from '../../net/watch/neighbours.ts';
 import type { Solicitation } from '../../net/watch/net-message.ts';
 import { RouterAnswers } from '../../net/watch/router-answers.ts';
 import { BOOTING_STRANGERS_RATE } from '../../net/watch/solicitation-gate.ts';
 import type { Wire } from '../../net/watch/wire.ts';
-import { EventSampler, type Rate, RateLimit } from '../../rate-limit.ts';
 import type { NetworkScan, ScanOutcome } from '../../region/records/network-scan.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import type { RackNote } from '../../region/reports/notes.ts';

@@ -8,13 +8,13 @@
 // 2. Reports are sampled (USERS_RATE) and hosts bounded (USERS_MAX): any host can invent hardware addresses.
 // 3. Only ARP shows another user, not IP packets from the address.
 
-import { BoundedMap } from '../../bounded-map.ts';
-import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
 import type { ClusterInterface } from '../../config/rack-config.ts';
-import { formatIpv4, formatMac, type Ipv4, isLoopback, type MacAddress } from '../../net/address.ts';
+import { formatIpv4, formatMac, type Ipv4, isLoopback, type MacAddress } from '../../ground/address.ts';
+import { BoundedMap } from '../../ground/bounded-map.ts';
+import { type Clock, type Instant, later, type Timer } from '../../ground/clock.ts';
+import { EventSampler, type Rate } from '../../ground/rate-limit.ts';
 import type { Sighting } from '../../net/watch/neighbours.ts';
 import type { Wire } from '../../net/watch/wire.ts';
-import { EventSampler, type Rate } from '../../rate-limit.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 

@@ -1,6 +1,6 @@
 // What a running rack shows of itself: on its control socket and to readers of its metrics; and whether it is ready.
 
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../ground/clock.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import type { EventStream } from '../../observe/event-stream.ts';
 import type { Readiness } from '../../observe/instrument-server.ts';

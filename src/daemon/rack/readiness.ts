@@ -4,7 +4,7 @@
 //    that is away: it says itself whether it is ready.
 
 import type { RackConfig } from '../../config/rack-config.ts';
-import { formatIpv4, type Ipv4, isLoopback } from '../../net/address.ts';
+import { formatIpv4, type Ipv4, isLoopback } from '../../ground/address.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import type { Readiness } from '../../observe/instrument-server.ts';
 import type { UplinkStatus } from '../../uplink/link-status.ts';

@@ -6,14 +6,14 @@
 // 1. Steps that can fail precede steps that cannot be undone; after a failure everything is as before.
 // 2. The region's listener for machines' requests is open before the rack uses it, and stays open until the rack no longer does.
 
-import { type Clock, pause } from '../../clock.ts';
 import type { RunningLease } from '../../config/difference.ts';
 import { configRemarks } from '../../config/notes.ts';
 import type { RackConfig } from '../../config/rack-config.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import { isActive } from '../../dhcp/leases/lease-table.ts';
-import { RackError } from '../../errors.ts';
-import { formatMac, type Ipv4 } from '../../net/address.ts';
+import { formatMac, type Ipv4 } from '../../ground/address.ts';
+import { type Clock, pause } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import type { Log } from '../../observe/log.ts';
 import type { RegionConfig } from '../../region/config.ts';

@@ -4,9 +4,9 @@
 
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { joinFailures, RackError } from '../../errors.ts';
 import { readCertificatePair } from '../../files/certificate.ts';
-import { parseIpv4 } from '../../net/address.ts';
+import { parseIpv4 } from '../../ground/address.ts';
+import { joinFailures, RackError } from '../../ground/errors.ts';
 import { socketErrorFrom } from '../../net/socket-error.ts';
 import type { RegionConfig } from '../../region/config.ts';
 import { openDatabaseFile } from '../../store/database-file.ts';

@@ -5,7 +5,7 @@
 // 2. Trimming costs 7 to 70 ms in libuv's pool, so it needs a reason: released slices, or growth since the last time, as by a thread for images
 //    that has ended, whose part of the heap the C library keeps.
 
-import { type Clock, repeat, type Timer } from '../../clock.ts';
+import { type Clock, repeat, type Timer } from '../../ground/clock.ts';
 import { returnFreedMemory } from '../../net/linux/libc.ts';
 import type { LiveTree } from './live-tree.ts';
 

@@ -8,11 +8,11 @@
 // 3. A failure is reported when it begins, and is a note for as long as it lasts.
 
 import { Resolver } from 'node:dns/promises';
-import type { Clock, Timer } from '../../clock.ts';
 import type { AddressesOf } from '../../config/option-list.ts';
 import type { DnsConfig } from '../../dns/config.ts';
-import { errorText } from '../../errors.ts';
-import { formatIpv4, type Ipv4, parseIpv4 } from '../../net/address.ts';
+import { formatIpv4, type Ipv4, parseIpv4 } from '../../ground/address.ts';
+import type { Clock, Timer } from '../../ground/clock.ts';
+import { errorText } from '../../ground/errors.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 
 /** How long addresses count as current. Time servers move seldom, and most of their TTLs are shorter. */

@@ -1,8 +1,8 @@
 // The rack's state in one line for the service manager: the served networks, waiting interfaces, and faults. Pure.
 
-import type { Clock } from '../../clock.ts';
-import { listed } from '../../counted.ts';
-import { formatWallTime } from '../../quantity.ts';
+import type { Clock } from '../../ground/clock.ts';
+import { listed } from '../../ground/counted.ts';
+import { formatWallTime } from '../../ground/quantity.ts';
 import type { UplinkStatus } from '../../uplink/link-status.ts';
 import type { InterfaceState } from './interface-states.ts';
 

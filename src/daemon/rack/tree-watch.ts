@@ -3,9 +3,9 @@
 // 1. Symbolic links in the tree are watched but not followed: a target lies in the tree too, or does not exist for machines.
 
 import { watch } from 'chokidar';
-import type { Clock, Instant, Timer } from '../../clock.ts';
-import { errorText } from '../../errors.ts';
 import { TREE_DEPTH_MAX } from '../../files/tree-index.ts';
+import type { Clock, Instant, Timer } from '../../ground/clock.ts';
+import { errorText } from '../../ground/errors.ts';
 
 /** Changes closer together than this, in milliseconds, count as one. */
 const SETTLE_MS = 250;

@@ -1,7 +1,7 @@
 // The first steps of a start: the configuration, the lock of the state directory, and the parts whose threads take time to start. It loads
 // few modules, so that the threads start while the daemon's other modules load.
 
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../ground/clock.ts';
 import { openNetwork } from '../../net/datagrams/udp-linux.ts';
 import { openInterfaceWatch } from '../../net/watch/interfaces.ts';
 import type { RackNote } from '../../region/reports/notes.ts';

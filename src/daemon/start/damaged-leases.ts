@@ -4,7 +4,7 @@
 // 2. Rows found before the log is open are announced when it is.
 
 import { join } from 'node:path';
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../ground/clock.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import { type RackNote, spoken } from '../../region/reports/notes.ts';
 import { DAMAGE_REPORTED_MAX, damageNote, type LeaseDamage } from '../../store/leases/damaged-row.ts';

@@ -2,7 +2,7 @@
 
 import type { RackConfig } from '../../config/rack-config.ts';
 import { wantedPorts } from '../../config/wanted-ports.ts';
-import { RackError } from '../../errors.ts';
+import { RackError } from '../../ground/errors.ts';
 import { findStrangers, isHarmless, strangerFix, strangerText } from '../../net/ports/taken-ports.ts';
 
 /** The failure with a line for each program. Another failure, or one whose program cannot be seen, stays as it is. */

@@ -8,8 +8,8 @@
 // 2. Every RELOADING is followed by a READY, whether or not the reload succeeded.
 // 3. Only a running loop asks for more time, for at most START_MS_MAX and STOP_MS_MAX in all.
 
-import { type Clock, type Instant, monotonicMicroseconds, repeat, type Timer } from '../../clock.ts';
-import type { Publish } from '../../event.ts';
+import { type Clock, type Instant, monotonicMicroseconds, repeat, type Timer } from '../../ground/clock.ts';
+import type { Publish } from '../../ground/event.ts';
 import { type NotifySocket, type NotifyTerms, openNotifySocket } from '../../net/linux/notify-socket.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import { type RackNote, spoken } from '../../region/reports/notes.ts';

@@ -6,10 +6,10 @@
 // 2. Safety does not depend on this: every acknowledged lease is already on disk.
 
 import type { Logger } from 'pino';
-import { type Clock, type Instant, repeat } from '../../clock.ts';
-import { counted } from '../../counted.ts';
-import { errorText } from '../../errors.ts';
-import type { Publish } from '../../event.ts';
+import { type Clock, type Instant, repeat } from '../../ground/clock.ts';
+import { counted } from '../../ground/counted.ts';
+import { errorText } from '../../ground/errors.ts';
+import type { Publish } from '../../ground/event.ts';
 import type { EventStream } from '../../observe/event-stream.ts';
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import type { Rack } from '../rack/rack.ts';

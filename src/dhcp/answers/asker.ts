@@ -4,7 +4,7 @@
 // 2. A UUID known to the region makes its network cards known. Each UUID has its own share, which is all that a host that overheard it can
 //    fill.
 
-import { ANY, formatIpv4 } from '../../net/address.ts';
+import { ANY, formatIpv4 } from '../../ground/address.ts';
 import type { Owner, Rank } from '../../net/shares/kept-apart.ts';
 import { findReservation, identityIn } from '../leases/allocate.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';

@@ -12,7 +12,7 @@
 // 3. The DNS is not asked: of two clients with one name both are told that they are entered, but only the first is (`claims.ts`; event
 //    `dns.name-conflict`).
 
-import { type Ipv4, rangeContains } from '../../net/address.ts';
+import { type Ipv4, rangeContains } from '../../ground/address.ts';
 import { findReservation } from '../leases/allocate.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import { clientFqdn, clientFqdnBytes, clientName, type NamedClient } from '../wire/client-fqdn.ts';

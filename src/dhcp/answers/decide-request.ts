@@ -39,7 +39,7 @@
 //    recorded as released together with the new one. Anybody can forge any other REQUEST in its name. A REQUEST that names another server
 //    only declines an offer. A client still using its former address keeps both.
 
-import { ANY, type Ipv4 } from '../../net/address.ts';
+import { ANY, type Ipv4 } from '../../ground/address.ts';
 import { type AddressObjection, DHCP_REFUSALS, type DhcpRefusal } from '../events/refusals.ts';
 import { findFixedAddress, findOwn, identityIn, isSameClient, judgeAddress } from '../leases/allocate.ts';
 import type { Lease } from '../leases/lease.ts';

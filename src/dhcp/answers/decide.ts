@@ -9,8 +9,8 @@
 //
 // 2. A refusal always has a name.
 
-import type { Instant } from '../../clock.ts';
-import { ANY, type Ipv4, networkContains } from '../../net/address.ts';
+import { ANY, type Ipv4, networkContains } from '../../ground/address.ts';
+import type { Instant } from '../../ground/clock.ts';
 import type { DhcpEvent } from '../events/events.ts';
 import type { AllocationSource } from '../events/fields.ts';
 import {

@@ -1,7 +1,7 @@
 // The decision on a message: a value that the server carries out.
 
-import type { Instant } from '../../clock.ts';
-import type { Ipv4, MacAddress } from '../../net/address.ts';
+import type { Ipv4, MacAddress } from '../../ground/address.ts';
+import type { Instant } from '../../ground/clock.ts';
 import type { Destination } from '../../net/datagrams/datagram.ts';
 import type { DhcpEvent } from '../events/events.ts';
 import type { DhcpRefusal } from '../events/refusals.ts';

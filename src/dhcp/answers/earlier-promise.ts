@@ -15,8 +15,8 @@
 //    under another identifier, end one.
 // 5. Only a unicast from the address itself (RENEWING) counts: any host could send others in the client's name.
 
-import { type Instant, later } from '../../clock.ts';
-import { ANY } from '../../net/address.ts';
+import { ANY } from '../../ground/address.ts';
+import { type Instant, later } from '../../ground/clock.ts';
 import { ENDLESS_SECONDS, type Lease } from '../leases/lease.ts';
 import type { DhcpSubnet } from '../networks/config.ts';
 import { renewalTimesOf } from '../networks/lease-time.ts';

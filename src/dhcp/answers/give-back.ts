@@ -15,8 +15,8 @@
 // 3. A client may find an address in use before it requests it: the address is set aside, and its offer ends (RFC 2131 §4.3.3). Other
 //    servers may have offered it too, so it must name this one.
 
-import type { Instant } from '../../clock.ts';
-import { ANY, type Ipv4, networkContains } from '../../net/address.ts';
+import { ANY, type Ipv4, networkContains } from '../../ground/address.ts';
+import type { Instant } from '../../ground/clock.ts';
 import { identityIn, isSameClient } from '../leases/allocate.ts';
 import type { Lease } from '../leases/lease.ts';
 import { isActive, isHeld } from '../leases/lease-table.ts';

@@ -4,8 +4,8 @@
 
 import type { BootClient, BootClientFacts } from '../../boot/client.ts';
 import type { BootPlan, BootQuery } from '../../boot/plan.ts';
-import type { Instant } from '../../clock.ts';
-import { ANY, type Ipv4, isHostMac, type MacAddress, macFromBytes } from '../../net/address.ts';
+import { ANY, type Ipv4, isHostMac, type MacAddress, macFromBytes } from '../../ground/address.ts';
+import type { Instant } from '../../ground/clock.ts';
 import type { DhcpRefusal } from '../events/refusals.ts';
 import { type AllocationFacts, isSameClient } from '../leases/allocate.ts';
 import { isActive } from '../leases/lease-table.ts';

@@ -1,6 +1,6 @@
 // Decides whether a client is new, and may have an address (limits: `new-clients.ts`).
 
-import { ANY, formatIpv4, type Ipv4 } from '../../net/address.ts';
+import { ANY, formatIpv4, type Ipv4 } from '../../ground/address.ts';
 import { findFixedAddress, identityIn } from '../leases/allocate.ts';
 import { OFFER_ANSWERED_MS, OFFER_PRESSED_MS } from '../leases/offers.ts';
 import type { Admission, ClientPlace, Newcomer } from '../limits/new-clients.ts';

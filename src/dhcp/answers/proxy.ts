@@ -12,7 +12,7 @@
 // 4. A sender can direct a reply only to itself: a broadcast goes to the clients' port, a unicast into the network.
 
 import type { BootPlan } from '../../boot/plan.ts';
-import { ANY, formatIpv4, type Ipv4, networkContains } from '../../net/address.ts';
+import { ANY, formatIpv4, type Ipv4, networkContains } from '../../ground/address.ts';
 import type { Destination } from '../../net/datagrams/datagram.ts';
 import type { DhcpEvent } from '../events/events.ts';
 import type { DhcpRefusal } from '../events/refusals.ts';

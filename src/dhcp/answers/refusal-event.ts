@@ -2,10 +2,10 @@
 //
 // 1. Built only for published events: the withheld ones of a flood cost nothing.
 
-import type { Instant } from '../../clock.ts';
-import { ANY, formatIpv4, type Ipv4 } from '../../net/address.ts';
+import { ANY, formatIpv4, type Ipv4 } from '../../ground/address.ts';
+import type { Instant } from '../../ground/clock.ts';
+import type { Sample } from '../../ground/rate-limit.ts';
 import type { WireFault } from '../../net/byte-reader.ts';
-import type { Sample } from '../../rate-limit.ts';
 import type { DhcpEvent } from '../events/events.ts';
 import type { DhcpRefusal } from '../events/refusals.ts';
 import { type Arrival, namedNetwork } from '../networks/subnet.ts';

@@ -5,7 +5,7 @@
 // 2. The reply waits until that record is durable.
 // 3. A change in what the client reports is recorded at once.
 
-import { type Instant, later, type Seconds, seconds } from '../../clock.ts';
+import { type Instant, later, type Seconds, seconds } from '../../ground/clock.ts';
 import { ENDLESS_SECONDS, type Lease } from '../leases/lease.ts';
 
 /** How soon after its last record a client repeats itself, in milliseconds. */

@@ -11,8 +11,8 @@
 // 5. A configured option overrides the network's own keys, but only a host entry overrides the name and domain of a known machine.
 
 import type { BootPlan } from '../../boot/plan.ts';
-import type { Seconds } from '../../clock.ts';
-import { ANY, formatIpv4, type Ipv4, parseIpv4 } from '../../net/address.ts';
+import { ANY, formatIpv4, type Ipv4, parseIpv4 } from '../../ground/address.ts';
+import type { Seconds } from '../../ground/clock.ts';
 import type { ClientOptions, ConfiguredOption } from '../networks/configured-options.ts';
 import { leaseTimeBytes } from '../networks/network-options.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';

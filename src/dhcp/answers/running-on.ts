@@ -5,7 +5,7 @@
 // 2. Nor if a class denies its client. A class that names a user class or architecture denies only when the client asks: a record holds
 //    neither.
 
-import type { Instant } from '../../clock.ts';
+import type { Instant } from '../../ground/clock.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
 import { findReservation, judgeAddress } from '../leases/allocate.ts';
 import type { Lease } from '../leases/lease.ts';

@@ -3,8 +3,8 @@
 // 1. A record never ends before an earlier promise to the client: if a reply with a shorter time is lost, the client counts on the longer
 //    (`earlier-promise.ts`).
 
-import { later } from '../../clock.ts';
-import { ANY, formatIpv4, type Ipv4 } from '../../net/address.ts';
+import { ANY, formatIpv4, type Ipv4 } from '../../ground/address.ts';
+import { later } from '../../ground/clock.ts';
 import type { DhcpEvent, DhcpEventKind } from '../events/events.ts';
 import { findReservation, isSameClient } from '../leases/allocate.ts';
 import type { Lease } from '../leases/lease.ts';

@@ -17,10 +17,10 @@
 // 4. An answer from the hardware address that last held the address is not a conflict. The address is kept from other clients for a while
 //    (`last-holders.ts`), for at most as many addresses as rule 3 allows, because anybody can answer in another host's name.
 
-import { BoundedMap } from '../../bounded-map.ts';
-import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
-import { formatMac, type Ipv4, type MacAddress, rangeContains, rangeSize } from '../../net/address.ts';
-import { isProbeMac } from '../../own-probes.ts';
+import { formatMac, type Ipv4, type MacAddress, rangeContains, rangeSize } from '../../ground/address.ts';
+import { BoundedMap } from '../../ground/bounded-map.ts';
+import { type Clock, type Instant, later, type Timer } from '../../ground/clock.ts';
+import { isProbeMac } from '../../ground/own-probes.ts';
 import type { OfferedAddress } from '../answers/decision.ts';
 import type { DhcpEvent } from '../events/events.ts';
 import type { AllocationFacts } from '../leases/allocate.ts';

@@ -6,8 +6,8 @@
 // 1. At most STOCK_SIZE a network, the oldest used first.
 // 2. An address heard, offered or leased leaves at once; one that otherwise gained an owner is skipped until cleared out.
 
-import { type Instant, later } from '../../clock.ts';
-import type { Ipv4 } from '../../net/address.ts';
+import type { Ipv4 } from '../../ground/address.ts';
+import { type Instant, later } from '../../ground/clock.ts';
 
 /** Enough for the first machines when a rack is powered on. */
 export const STOCK_SIZE = 16;

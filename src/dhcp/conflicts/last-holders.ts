@@ -8,8 +8,8 @@
 // 1. A DHCP message of the holder, or a lease, resets this.
 // 2. Within REMEMBERED_MS, last holders keep at most the caller's share of a range.
 
-import { type Instant, later } from '../../clock.ts';
-import type { Ipv4, MacAddress } from '../../net/address.ts';
+import type { Ipv4, MacAddress } from '../../ground/address.ts';
+import { type Instant, later } from '../../ground/clock.ts';
 import type { Lease } from '../leases/lease.ts';
 import { isLastHolder } from '../leases/set-aside.ts';
 

@@ -1,7 +1,7 @@
 // DHCP events: for each kind its fields, its sentence, and its explanation for operators.
 
-import { counted } from '../../counted.ts';
-import { eventsWith, type ParamsOf, type RackEvent } from '../../event.ts';
+import { counted } from '../../ground/counted.ts';
+import { eventsWith, type ParamsOf, type RackEvent } from '../../ground/event.ts';
 import { DHCP_FIELDS } from './fields.ts';
 import {
   ack,

@@ -1,6 +1,6 @@
 // The everyday DHCP events: a lease begins, is renewed or ends. There may be any number of them.
 
-import type { RackEvent } from '../../event.ts';
+import type { RackEvent } from '../../ground/event.ts';
 import type { DhcpEvent, DhcpEventKind } from './events.ts';
 
 const EVERYDAY_KINDS: ReadonlySet<string> = new Set<DhcpEventKind>([

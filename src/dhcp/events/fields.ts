@@ -1,6 +1,6 @@
 // The fields of DHCP events.
 
-import type { CommonParams, Forms, ParamsOf } from '../../event.ts';
+import type { CommonParams, Forms, ParamsOf } from '../../ground/event.ts';
 
 export const DHCP_FIELDS = {
   /** The network, by the name of its cluster interface. */

@@ -1,8 +1,8 @@
 // The sentences of DHCP events, and of what they name.
 
 import { clientText, planText, reasonsOf } from '../../boot/boot-words.ts';
-import { counted } from '../../counted.ts';
-import { formatSpan } from '../../quantity.ts';
+import { counted } from '../../ground/counted.ts';
+import { formatSpan } from '../../ground/quantity.ts';
 import type { DhcpParams } from './fields.ts';
 import { DHCP_REFUSALS } from './refusals.ts';
 

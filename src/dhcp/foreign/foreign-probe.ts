@@ -5,8 +5,8 @@
 // 2. Its own client identifier keeps it apart from the host's lease.
 // 3. It requests nothing, so the offers lapse.
 
-import { cleanText } from '../../clean-text.ts';
-import { ANY, formatMac, type Ipv4, type MacAddress, macFromBytes } from '../../net/address.ts';
+import { ANY, formatMac, type Ipv4, type MacAddress, macFromBytes } from '../../ground/address.ts';
+import { cleanText } from '../../ground/clean-text.ts';
 import type { TappedDatagram } from '../../net/datagrams/frame-tap.ts';
 import {
   BOOT_REPLY,

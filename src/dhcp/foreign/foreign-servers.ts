@@ -6,8 +6,8 @@
 //    one that answers a probe.
 // 4. Only a reply to a probe proves a server. Any other sign only keeps it in the list (`hearsay.ts`).
 
-import { type Instant, later } from '../../clock.ts';
-import { formatIpv4, type Ipv4, type MacAddress } from '../../net/address.ts';
+import { formatIpv4, type Ipv4, type MacAddress } from '../../ground/address.ts';
+import { type Instant, later } from '../../ground/clock.ts';
 import type { DhcpEvent } from '../events/events.ts';
 
 /** How many servers are kept per shared network. */

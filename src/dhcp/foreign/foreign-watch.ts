@@ -9,9 +9,9 @@
 // 2. One probe per shared network at a time; clients' words cause at most one per PROBE_SOON_MS.
 // 3. A server with an address of this rack is this rack.
 
-import { type Clock, type Instant, later } from '../../clock.ts';
-import { Alarm } from '../../deadline-queue.ts';
-import { type Ipv4, type MacAddress, macFromBytes } from '../../net/address.ts';
+import { type Ipv4, type MacAddress, macFromBytes } from '../../ground/address.ts';
+import { type Clock, type Instant, later } from '../../ground/clock.ts';
+import { Alarm } from '../../ground/deadline-queue.ts';
 import type { FrameTap, TapRequest } from '../../net/datagrams/frame-tap.ts';
 import type { DhcpEvent } from '../events/events.ts';
 import type { DhcpRefusal } from '../events/refusals.ts';

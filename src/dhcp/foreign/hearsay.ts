@@ -10,8 +10,8 @@
 // 4. If a choice is forgotten early, its shared network counts as overheard until it would have ended: every client that may be the
 //    forgotten one is spared. So a flood makes this rack silent where it would deny, never the reverse.
 
-import { type Instant, later } from '../../clock.ts';
-import type { MacAddress } from '../../net/address.ts';
+import type { MacAddress } from '../../ground/address.ts';
+import { type Instant, later } from '../../ground/clock.ts';
 import { KeptApart, type Owner } from '../../net/shares/kept-apart.ts';
 
 /** How long a shared network is in doubt, in milliseconds: a probe follows within a minute. */

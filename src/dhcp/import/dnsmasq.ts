@@ -5,7 +5,7 @@
 // 2. `*` is unknown; a hardware address other than Ethernet begins with its type: `06-…`.
 // 3. IPv6 leases follow `duid …`, the server's identifier. An IPv6 address anywhere marks one.
 
-import { parseIpv4, parseMac } from '../../net/address.ts';
+import { parseIpv4, parseMac } from '../../ground/address.ts';
 import {
   FILE_LINE_MAX,
   type FileEntry,

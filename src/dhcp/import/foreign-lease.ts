@@ -5,7 +5,7 @@
 // 3. A reader passes on only what is within these bounds: the running rack accepts no more.
 // 4. Later entries of an address replace earlier ones: most formats are logs.
 
-import { type Ipv4, isHostMac, type MacAddress, macFromBytes, parseMac } from '../../net/address.ts';
+import { type Ipv4, isHostMac, type MacAddress, macFromBytes, parseMac } from '../../ground/address.ts';
 import type { LeaseState } from '../leases/lease.ts';
 import { IDENTIFIER_CHARACTERS_MAX } from '../wire/options.ts';
 

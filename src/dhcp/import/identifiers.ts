@@ -4,7 +4,7 @@
 // Sources: the Kea Administrator Reference Manual, "Host Reservations in DHCPv4" and "Flexible Identifiers"; the text forms that Kea 2.x
 // reads and that `config-get` writes; dhcp-options(5) and dhcpd.conf(5) of ISC dhcpd 4.4 (`host-identifier`); dnsmasq(8) under --dhcp-host.
 
-import { formatMac, isHostMac, macFromBytes } from '../../net/address.ts';
+import { formatMac, isHostMac, macFromBytes } from '../../ground/address.ts';
 import { parseOctets } from './foreign-lease.ts';
 import type { IscToken } from './isc-tokens.ts';
 

@@ -10,7 +10,7 @@
 // 4. An unreadable part costs no lease after it: a lease begins wherever `lease ADDRESS {` stands. In a lease, an unreadable statement is
 //    reported and costs only itself, if client and end remain.
 
-import { type Ipv4, type MacAddress, parseIpv4 } from '../../net/address.ts';
+import { type Ipv4, type MacAddress, parseIpv4 } from '../../ground/address.ts';
 import type { LeaseState } from '../leases/lease.ts';
 import {
   type FileEntry,

@@ -12,8 +12,8 @@
 //
 // 1. A document within DOCUMENT_BOUNDS is parsed whole; `line` is the lease's number.
 
-import { type JsonBounds, jsonFaultText, readBoundedJson } from '../../json-excess.ts';
-import { parseIpv4 } from '../../net/address.ts';
+import { parseIpv4 } from '../../ground/address.ts';
+import { type JsonBounds, jsonFaultText, readBoundedJson } from '../../ground/json-excess.ts';
 import { ENDLESS_SECONDS, type LeaseState } from '../leases/lease.ts';
 import {
   type FileEntry,

@@ -8,8 +8,8 @@
 // 4. A row before the first header, or below one that lacks a column, is reported.
 // 5. State 0 is assigned, 1 declined, 2 expired and reclaimed, 3 released.
 
-import { parseJson } from '../../fields.ts';
-import { parseIpv4 } from '../../net/address.ts';
+import { parseIpv4 } from '../../ground/address.ts';
+import { parseJson } from '../../ground/fields.ts';
 import { ENDLESS_SECONDS, type LeaseState } from '../leases/lease.ts';
 import { readRelayInformation } from '../wire/relay-agent.ts';
 import {

@@ -3,9 +3,9 @@
 // 1. Each is judged as if those accepted before were stored: of one client's leases, the newest counts.
 // 2. All are judged at one moment.
 
-import type { Instant } from '../../clock.ts';
-import type { Ipv4, Ipv4Network, Ipv4Range, MacAddress } from '../../net/address.ts';
-import { networkContains } from '../../net/address.ts';
+import type { Ipv4, Ipv4Network, Ipv4Range, MacAddress } from '../../ground/address.ts';
+import { networkContains } from '../../ground/address.ts';
+import type { Instant } from '../../ground/clock.ts';
 import type { RangeUsage } from '../leases/address-pool.ts';
 import { identityIn } from '../leases/allocate.ts';
 import type { Lease } from '../leases/lease.ts';

@@ -1,6 +1,6 @@
 // Reads another server's lease file: detects its format, and gathers its entries by address.
 
-import type { Ipv4 } from '../../net/address.ts';
+import type { Ipv4 } from '../../ground/address.ts';
 import { readDnsmasqLeases } from './dnsmasq.ts';
 import { type FileEntry, FOREIGN_LEASES_MAX, type ForeignLease, type ReadLeaseFile } from './foreign-lease.ts';
 import { readIscLeases } from './isc.ts';

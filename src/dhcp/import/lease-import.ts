@@ -13,7 +13,7 @@
 // 6. No record begins or ends before OLDEST_WALL_MS: it would seem to come from a clock never set (`lease-clock.ts`), and would run again
 //    after each restart.
 
-import { type Instant, later, seconds } from '../../clock.ts';
+import { type Instant, later, seconds } from '../../ground/clock.ts';
 import type { AddressObjection } from '../events/refusals.ts';
 import { type AllocationFacts, identityIn, isSameClient, judgeAddress } from '../leases/allocate.ts';
 import { ENDLESS_SECONDS, type Lease } from '../leases/lease.ts';

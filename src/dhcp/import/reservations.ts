@@ -7,9 +7,9 @@
 // 2. What a reservation has beyond that (options, boot files, tags, a name that is no host name) is named.
 // 3. An included file is named, not opened.
 
-import { findJsonExcess, type JsonBounds } from '../../json-excess.ts';
-import { formatMac, type Ipv4, parseIpv4 } from '../../net/address.ts';
-import { yamlParser } from '../../yaml-parser.ts';
+import { formatMac, type Ipv4, parseIpv4 } from '../../ground/address.ts';
+import { findJsonExcess, type JsonBounds } from '../../ground/json-excess.ts';
+import { yamlParser } from '../../ground/yaml-parser.ts';
 import { FILE_LINE_MAX, parseClientMac } from './foreign-lease.ts';
 import {
   parseDnsmasqIdentifier,

@@ -10,7 +10,7 @@
 //    now.
 // 2. A record without the flag D is a reservation.
 
-import { parseIpv4 } from '../../net/address.ts';
+import { parseIpv4 } from '../../ground/address.ts';
 import {
   type FileEntry,
   type ForeignLease,

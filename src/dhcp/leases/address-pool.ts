@@ -5,8 +5,8 @@
 // 2. Barred are the rack's own and the router's, reservations, the static range, and machines' addresses.
 // 3. A larger range is used up to POOL_ADDRESSES_MAX.
 
-import { DeadlineQueue, type Waiting } from '../../deadline-queue.ts';
-import { type Ipv4, type Ipv4Range, ipv4, rangeSize } from '../../net/address.ts';
+import { type Ipv4, type Ipv4Range, ipv4, rangeSize } from '../../ground/address.ts';
+import { DeadlineQueue, type Waiting } from '../../ground/deadline-queue.ts';
 import { AddressBits } from './address-bits.ts';
 import type { Lease } from './lease.ts';
 

@@ -4,9 +4,9 @@
 //    only at changes in what is barred.
 // 2. An address whose record has not ended waits in `ends`, which the pools never touch.
 
-import type { DeadlineQueue } from '../../deadline-queue.ts';
+import { type Ipv4, type Ipv4Range, ipv4, rangeContains } from '../../ground/address.ts';
+import type { DeadlineQueue } from '../../ground/deadline-queue.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
-import { type Ipv4, type Ipv4Range, ipv4, rangeContains } from '../../net/address.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import { AddressPool, type RangeUsage, type Slot } from './address-pool.ts';
 import type { OfferListener } from './offers.ts';

@@ -18,10 +18,10 @@
 // 4. A fixed address is not taken from another client that still holds it: the client gets a dynamic one meanwhile. A fixed address that
 //    was set aside is chosen again if it can be probed, so one forged answer cannot take it away for an hour.
 
-import type { Instant } from '../../clock.ts';
+import { type Ipv4, type MacAddress, networkContains, rangeContains } from '../../ground/address.ts';
+import type { Instant } from '../../ground/clock.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
 import type { RackMachine } from '../../machines/machine.ts';
-import { type Ipv4, type MacAddress, networkContains, rangeContains } from '../../net/address.ts';
 import type { AllocationSource } from '../events/fields.ts';
 import type { AddressObjection, AllocationRefusal } from '../events/refusals.ts';
 import {

@@ -2,8 +2,8 @@
 //
 // 1. The index remembers a bounded number per client. A forgotten address is no longer its first choice, but its lease stays.
 
-import type { Instant } from '../../clock.ts';
-import type { Ipv4 } from '../../net/address.ts';
+import type { Ipv4 } from '../../ground/address.ts';
+import type { Instant } from '../../ground/clock.ts';
 import type { ClientIdentity } from '../networks/client-identity.ts';
 import { NumberTable } from './number-table.ts';
 

@@ -11,7 +11,7 @@
 // 5. A lease older than this boot of the host (imported) belongs to no boot: only its wall time gives its age, and it dates no other
 //    record.
 
-import { type Instant, later } from '../../clock.ts';
+import { type Instant, later } from '../../ground/clock.ts';
 import type { Lease } from './lease.ts';
 import type { StoredLease } from './stored-lease.ts';
 

@@ -5,8 +5,6 @@
 // 3. A vendor class is text with escapes.
 
 import { z } from 'zod';
-import { cleanText, isPrintable } from '../../clean-text.ts';
-import type { Instant } from '../../clock.ts';
 import {
   formatIpv4,
   formatMac,
@@ -15,7 +13,9 @@ import {
   parseIpv4,
   parseMac,
   parseNetwork,
-} from '../../net/address.ts';
+} from '../../ground/address.ts';
+import { cleanText, isPrintable } from '../../ground/clean-text.ts';
+import type { Instant } from '../../ground/clock.ts';
 import { ENDLESS_SECONDS, type Lease } from './lease.ts';
 import { isHeld } from './lease-table.ts';
 import type { ReservedName } from './reserved-name.ts';

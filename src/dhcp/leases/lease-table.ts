@@ -6,10 +6,10 @@
 //    the pool of its range, if any.
 // 4. Engines read the table through `LeaseView`, which may process due ends.
 
-import type { Instant } from '../../clock.ts';
-import { DeadlineQueue } from '../../deadline-queue.ts';
+import { type Ipv4, type Ipv4Network, type Ipv4Range, type MacAddress, networkContains } from '../../ground/address.ts';
+import type { Instant } from '../../ground/clock.ts';
+import { DeadlineQueue } from '../../ground/deadline-queue.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
-import { type Ipv4, type Ipv4Network, type Ipv4Range, type MacAddress, networkContains } from '../../net/address.ts';
 import { type ClientIdentity, identityBy } from '../networks/client-identity.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import type { RangeUsage, Slot } from './address-pool.ts';

@@ -1,7 +1,7 @@
 // Which machine holds which address until when. Leases are observations: they never change what the region intends.
 
-import { type Instant, type Seconds, seconds } from '../../clock.ts';
-import type { Ipv4, MacAddress } from '../../net/address.ts';
+import type { Ipv4, MacAddress } from '../../ground/address.ts';
+import { type Instant, type Seconds, seconds } from '../../ground/clock.ts';
 import type { IdentityRule } from '../networks/client-identity.ts';
 
 /** A lease without end (RFC 2131 §3.3). */

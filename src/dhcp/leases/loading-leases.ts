@@ -9,9 +9,9 @@
 // 3. An ended lease runs again unless released, or its address is on offer or another client's.
 // 4. A lease runs on only if its client could renew it.
 
-import { BoundedMap } from '../../bounded-map.ts';
-import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
-import type { Ipv4 } from '../../net/address.ts';
+import type { Ipv4 } from '../../ground/address.ts';
+import { BoundedMap } from '../../ground/bounded-map.ts';
+import { type Clock, type Instant, later, type Timer } from '../../ground/clock.ts';
 import type { Lease } from './lease.ts';
 import type { LeaseView } from './lease-table.ts';
 

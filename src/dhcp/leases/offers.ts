@@ -14,10 +14,10 @@
 //    mode.
 // 8. Plain maps, not `BoundedMap`s: every DISCOVER comes here, and two orders share each entry.
 
-import { BoundedMap } from '../../bounded-map.ts';
-import { type Instant, later } from '../../clock.ts';
-import type { Ipv4, MacAddress } from '../../net/address.ts';
-import { isProbeMac } from '../../own-probes.ts';
+import type { Ipv4, MacAddress } from '../../ground/address.ts';
+import { BoundedMap } from '../../ground/bounded-map.ts';
+import { type Instant, later } from '../../ground/clock.ts';
+import { isProbeMac } from '../../ground/own-probes.ts';
 import type { ClientIdentity } from '../networks/client-identity.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import type { DhcpOptions } from '../wire/message-options.ts';

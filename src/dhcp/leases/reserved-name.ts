@@ -2,7 +2,7 @@
 //
 // 1. A client has its name only at the reserved address: of two that match, only one has it.
 
-import { networkContains } from '../../net/address.ts';
+import { networkContains } from '../../ground/address.ts';
 import type { Reservation } from '../networks/config.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import { findReservation } from './allocate.ts';

@@ -1,7 +1,7 @@
 // An address in use without a lease is set aside, but a last holder that just failed to renew keeps it.
 
-import { type Instant, later, type Seconds, seconds } from '../../clock.ts';
-import { type Ipv4, type MacAddress, mac as macOf } from '../../net/address.ts';
+import { type Ipv4, type MacAddress, mac as macOf } from '../../ground/address.ts';
+import { type Instant, later, type Seconds, seconds } from '../../ground/clock.ts';
 import type { Lease } from './lease.ts';
 
 export const DECLINE_SECONDS: Seconds = seconds(3600);

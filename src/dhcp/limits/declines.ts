@@ -5,9 +5,9 @@
 //    a range is set aside; in a small one, DECLINED_ALWAYS.
 // 2. Beyond these limits an address goes to the end of the free queue instead, so that the range keeps its size.
 
-import { type Instant, type Seconds, seconds } from '../../clock.ts';
-import type { MacAddress } from '../../net/address.ts';
-import { type Rate, RateLimits } from '../../rate-limit.ts';
+import type { MacAddress } from '../../ground/address.ts';
+import { type Instant, type Seconds, seconds } from '../../ground/clock.ts';
+import { type Rate, RateLimits } from '../../ground/rate-limit.ts';
 import type { RangeUsage } from '../leases/address-pool.ts';
 
 /** How many one client can have set aside in a row. */

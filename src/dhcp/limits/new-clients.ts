@@ -19,9 +19,9 @@
 //    was offered an address. Sockets are never forgotten.
 // 7. A limited place or socket is reported once a minute, and so are all places of one socket together in the long run.
 
-import { BoundedMap } from '../../bounded-map.ts';
-import type { Instant } from '../../clock.ts';
-import { type Rate, RateLimit } from '../../rate-limit.ts';
+import { BoundedMap } from '../../ground/bounded-map.ts';
+import type { Instant } from '../../ground/clock.ts';
+import { type Rate, RateLimit } from '../../ground/rate-limit.ts';
 import type { RangeUsage } from '../leases/address-pool.ts';
 import type { ClientIdentity } from '../networks/client-identity.ts';
 import { WaitingClients } from './waiting-clients.ts';

@@ -5,7 +5,7 @@
 //
 // 1. In use means leased, on offer, or set aside.
 
-import type { Ipv4 } from '../../net/address.ts';
+import type { Ipv4 } from '../../ground/address.ts';
 import type { RangeUsage } from '../leases/address-pool.ts';
 
 /** From this share in use a range is filling. */

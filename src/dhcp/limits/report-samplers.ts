@@ -12,11 +12,11 @@
 // 5. The limit on new clients does not cover replies without an address (proxy mode, INFORM). Those to strangers are reported at
 //    PASSING_RATE per kind, enough for a hall of new machines.
 
-import type { Instant } from '../../clock.ts';
-import { FairSampler } from '../../fair-sampler.ts';
+import type { MacAddress } from '../../ground/address.ts';
+import type { Instant } from '../../ground/clock.ts';
+import { FairSampler } from '../../ground/fair-sampler.ts';
+import { EVENT_RATE, EventSampler, type Rate, type Sample } from '../../ground/rate-limit.ts';
 import type { MachineDirectory } from '../../machines/directory.ts';
-import type { MacAddress } from '../../net/address.ts';
-import { EVENT_RATE, EventSampler, type Rate, type Sample } from '../../rate-limit.ts';
 import type { DhcpEvent, DhcpEventKind } from '../events/events.ts';
 import type { DhcpRefusal } from '../events/refusals.ts';
 import { isActive, type LeaseView } from '../leases/lease-table.ts';

@@ -10,7 +10,7 @@
 // 2. A client is known by 32 further bits of its hash. Of two clients that agree in them, the second is served early.
 // 3. A client that was offered an address starts over, so one that never takes its offers gets one turn.
 
-import type { Instant } from '../../clock.ts';
+import type { Instant } from '../../ground/clock.ts';
 import type { ClientIdentity } from '../networks/client-identity.ts';
 
 /**

@@ -7,7 +7,7 @@
 // 2. A class's options come after a host's and before the network's.
 // 3. A network without classes costs nothing.
 
-import type { Seconds } from '../../clock.ts';
+import type { Seconds } from '../../ground/clock.ts';
 import type { ClientCondition, ClientSubject } from './conditions.ts';
 import type { OptionTable } from './configured-options.ts';
 

@@ -6,7 +6,7 @@
 // 3. A record holds both, so the setting can change while leases run. It also holds which counted at the grant. A lease granted to an
 //    identifier stays with it until it ends, even if only the hardware address counts by now: several hosts may share that.
 
-import type { MacAddress } from '../../net/address.ts';
+import type { MacAddress } from '../../ground/address.ts';
 
 /** How a network tells clients apart. */
 export type IdentityRule = 'mac' | 'client-id';

@@ -4,7 +4,7 @@
 // 2. Values are compared as received, one character a byte; only the host name as a lower-case label.
 
 import type { BootClient } from '../../boot/client.ts';
-import type { MacAddress } from '../../net/address.ts';
+import type { MacAddress } from '../../ground/address.ts';
 import { clientName } from '../wire/client-fqdn.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { OPTION, optionText, optionU16List, userClasses } from '../wire/options.ts';

@@ -1,7 +1,7 @@
 // The resolved DHCP settings, frozen; a reload replaces them whole.
 
-import type { Seconds } from '../../clock.ts';
-import type { Ipv4, Ipv4Network, Ipv4Range, MacAddress } from '../../net/address.ts';
+import type { Ipv4, Ipv4Network, Ipv4Range, MacAddress } from '../../ground/address.ts';
+import type { Seconds } from '../../ground/clock.ts';
 import type { DhcpClass } from './classes.ts';
 import type { IdentityRule } from './client-identity.ts';
 import type { OptionTable } from './configured-options.ts';

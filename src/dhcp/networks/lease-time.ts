@@ -8,9 +8,9 @@
 // 1. T1 and T2 are those of lease_time; other leases have them in proportion.
 // 2. By default a lease lasts lease_time, whatever the client asks for.
 
-import { type Seconds, seconds } from '../../clock.ts';
+import type { Ipv4 } from '../../ground/address.ts';
+import { type Seconds, seconds } from '../../ground/clock.ts';
 import { DEVICE_STATE, type RackMachine } from '../../machines/machine.ts';
-import type { Ipv4 } from '../../net/address.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { OPTION, optionU32 } from '../wire/options.ts';
 import type { DhcpSubnet } from './config.ts';

@@ -10,8 +10,8 @@
 //
 // 1. Hardware addresses are no secret: a lease under one on one shared network proves nothing on another.
 
+import { formatIpv4, type Ipv4, networkContains } from '../../ground/address.ts';
 import type { Away, RackMachine } from '../../machines/machine.ts';
-import { formatIpv4, type Ipv4, networkContains } from '../../net/address.ts';
 import type { DhcpConfig, DhcpSubnet } from './config.ts';
 import { isOneSharedNetwork } from './server-role.ts';
 

@@ -2,8 +2,8 @@
 //
 // 1. All replies share the bytes: nothing may write into them.
 
-import type { Seconds } from '../../clock.ts';
-import { maskOf } from '../../net/address.ts';
+import { maskOf } from '../../ground/address.ts';
+import type { Seconds } from '../../ground/clock.ts';
 import { addressBytes, addressListBytes, domainNameBytes, OPTION, textBytes, u32Bytes } from '../wire/options.ts';
 import type { DhcpSubnet } from './config.ts';
 import { renewalTimesOf } from './lease-time.ts';

@@ -27,7 +27,7 @@
 // 7. The interface of a broadcast cannot be forged, its source can: a named source counts only on its own shared network.
 // 8. The source of a unicast can also be forged: docs/hostile-hosts.md says what stops that.
 
-import { ANY, edgeOf, type Ipv4, type Ipv4Network, LIMITED_BROADCAST, networkContains } from '../../net/address.ts';
+import { ANY, edgeOf, type Ipv4, type Ipv4Network, LIMITED_BROADCAST, networkContains } from '../../ground/address.ts';
 import type { DhcpRefusal } from '../events/refusals.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { isOneSharedNetwork } from './server-role.ts';

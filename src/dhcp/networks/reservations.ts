@@ -9,8 +9,8 @@
 //    while its lease
 //    runs (`judgeAddress`); others get dynamic ones.
 
+import { type Ipv4, type MacAddress, networkContains } from '../../ground/address.ts';
 import type { ReservedHost } from '../../machines/machine.ts';
-import { type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
 import type { ClientNames } from './client-identity.ts';
 import type { DhcpConfig, DhcpSubnet, Reservation } from './config.ts';
 

@@ -5,7 +5,7 @@
 //    choosing another server.
 // 2. Networks of one shared network share the humblest role: all their clients hear a broadcast.
 
-import type { MacAddress } from '../../net/address.ts';
+import type { MacAddress } from '../../ground/address.ts';
 import type { DhcpEvent } from '../events/events.ts';
 import type { DhcpRefusal } from '../events/refusals.ts';
 import type { DhcpMessage } from '../wire/message.ts';

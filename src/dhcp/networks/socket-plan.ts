@@ -4,7 +4,7 @@
 // 1. Device sockets come first: only then does opening reveal another owner of the port.
 // 2. A device socket needs its interface; an address socket may be bound before its address exists.
 
-import { ANY, formatIpv4, type Ipv4 } from '../../net/address.ts';
+import { ANY, formatIpv4, type Ipv4 } from '../../ground/address.ts';
 import { type DhcpConfig, type DhcpSubnet, PROXY_PORT } from './config.ts';
 import type { LocalInterface } from './subnet.ts';
 

@@ -9,7 +9,7 @@
 //    could take addresses this way, so `relays.ts` decides who may.
 // 4. A network whose own address is not on its interface is not served: no reply could leave there.
 
-import { ANY, broadcastOf, edgeOf, type Ipv4, type MacAddress, networkContains } from '../../net/address.ts';
+import { ANY, broadcastOf, edgeOf, type Ipv4, type MacAddress, networkContains } from '../../ground/address.ts';
 import type { NetworkRefusal } from '../events/refusals.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { OPTION, optionAddress } from '../wire/options.ts';

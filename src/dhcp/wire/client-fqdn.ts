@@ -7,7 +7,7 @@
 //
 // 1. Bytes from a client become a valid host name label or nothing.
 
-import { cleanText } from '../../clean-text.ts';
+import { cleanText } from '../../ground/clean-text.ts';
 import type { DhcpOptions } from './message-options.ts';
 import { clientHostname, domainNameBytes, hostLabel, OPTION, optionText, textBytes } from './options.ts';
 

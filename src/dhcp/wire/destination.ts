@@ -4,7 +4,7 @@
 // 2. A relayed client's reply goes to its relay, on the server port, as checked by `relays.ts`.
 // 3. A reply goes to `ciaddr` only inside the served network: a forged one cannot direct it elsewhere.
 
-import { ANY, type Ipv4, type Ipv4Network, macFromBytes, networkContains } from '../../net/address.ts';
+import { ANY, type Ipv4, type Ipv4Network, macFromBytes, networkContains } from '../../ground/address.ts';
 import type { Destination } from '../../net/datagrams/datagram.ts';
 import { BROADCAST_FLAG, type DhcpMessage } from './message.ts';
 

@@ -5,8 +5,8 @@
 // 1. The rules judge bytes: writing an illegal value as `hex` does not make it legal.
 // 2. A vendor's option as `hex` is not judged.
 
-import { counted } from '../../counted.ts';
-import { formatIpv4, ipv4, prefixOf } from '../../net/address.ts';
+import { formatIpv4, ipv4, prefixOf } from '../../ground/address.ts';
+import { counted } from '../../ground/counted.ts';
 import type { OptionType, ValueProblem } from './option-value.ts';
 import { hostLabel, OPTION, optionUuid } from './options.ts';
 

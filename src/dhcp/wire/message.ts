@@ -7,8 +7,8 @@
 // 4. A request without the magic cookie is BOOTP (RFC 951), which the rack refuses by name.
 // 5. `option-layout.ts` decides where each option is written.
 
-import { ANY, type Ipv4, type MacAddress, macToBytes } from '../../net/address.ts';
-import type { BorrowedBytes } from '../../net/borrowed-bytes.ts';
+import { ANY, type Ipv4, type MacAddress, macToBytes } from '../../ground/address.ts';
+import type { BorrowedBytes } from '../../ground/borrowed-bytes.ts';
 import { ByteReader, type Decoded, faulty } from '../../net/byte-reader.ts';
 import { takeBytes } from '../../net/byte-slab.ts';
 import { ByteWriter } from '../../net/byte-writer.ts';

@@ -13,7 +13,7 @@
 // - a sample, if its type's is illegal for it: in OWN_SAMPLES of `test/dhcp/wire/option-table.test.ts`;
 // - an option that the server itself reads: its code in OPTION of `options.ts`.
 
-import { nearestName } from '../../nearest-name.ts';
+import { nearestName } from '../../ground/nearest-name.ts';
 import {
   ascendingFrom,
   eachOf,

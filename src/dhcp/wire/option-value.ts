@@ -4,9 +4,9 @@
 // 1. Every input becomes bytes or the first problem, with its place; nothing is thrown.
 // 2. A value has at least one byte and at most OPTION_VALUE_BYTES_MAX.
 
-import { counted } from '../../counted.ts';
-import { type Ipv4, type Ipv4Network, parseIpv4, parseNetwork } from '../../net/address.ts';
-import { joinBytes } from '../../net/borrowed-bytes.ts';
+import { type Ipv4, type Ipv4Network, parseIpv4, parseNetwork } from '../../ground/address.ts';
+import { joinBytes } from '../../ground/borrowed-bytes.ts';
+import { counted } from '../../ground/counted.ts';
 import { addressBytes, domainNameBytes, u32Bytes } from './options.ts';
 
 /** The longest value, in bytes: it fits an Ethernet frame with the options of every reply. */

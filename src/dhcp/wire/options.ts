@@ -7,7 +7,7 @@
 //    without it.
 // 2. Readers return text or numbers, never a view of the datagram.
 
-import { type Ipv4, ipv4 } from '../../net/address.ts';
+import { type Ipv4, ipv4 } from '../../ground/address.ts';
 import type { DhcpOptions } from './message-options.ts';
 
 /** Option codes. */

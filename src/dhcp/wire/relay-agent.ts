@@ -3,7 +3,7 @@
 //
 // 1. The rack reads the option and echoes it byte for byte (RFC 3046 §2.2).
 
-import { type Ipv4, ipv4 } from '../../net/address.ts';
+import { type Ipv4, ipv4 } from '../../ground/address.ts';
 
 /** Those the rack reads. */
 const RELAY_SUBOPTION = { circuitId: 1, remoteId: 2, linkSelection: 5, serverIdentifierOverride: 11 } as const;

@@ -6,7 +6,7 @@
 // 4. A stream is lines of JSON, written as fast as the client reads; it ends with its client.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { errorText, RackError } from '../../errors.ts';
+import { errorText, RackError } from '../../ground/errors.ts';
 import { splitTarget } from '../../net/region-http.ts';
 import { hasBody } from '../../net/shares/body-places.ts';
 import { answerText } from '../answer.ts';

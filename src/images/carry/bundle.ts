@@ -19,13 +19,13 @@ import { once } from 'node:events';
 import { type FileHandle, lstat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { basename, dirname, join } from 'node:path';
-import { cleanText } from '../../clean-text.ts';
-import type { Clock } from '../../clock.ts';
-import { counted } from '../../counted.ts';
-import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { ownPlace } from '../../files/own-names.ts';
 import { fileFault } from '../../files/read-fault.ts';
-import { viewBytes } from '../../net/borrowed-bytes.ts';
+import { viewBytes } from '../../ground/borrowed-bytes.ts';
+import { cleanText } from '../../ground/clean-text.ts';
+import type { Clock } from '../../ground/clock.ts';
+import { counted } from '../../ground/counted.ts';
+import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import type { ImageBytes } from '../disk-image.ts';
 import type { Downloads } from '../download/queue.ts';
 import {

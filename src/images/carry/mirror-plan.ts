@@ -7,8 +7,8 @@
 // 2. No file may have the path of a document, or a hidden name, such as that of the mirror's own directory.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Clock } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
+import type { Clock } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
 import type { Downloads } from '../download/queue.ts';
 import type { Digest } from '../download/request.ts';
 import { parseWebUrl } from '../download/web-client.ts';

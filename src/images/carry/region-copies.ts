@@ -1,8 +1,8 @@
 // Has a region's images copied at intervals while the rack is linked.
 
-import { BoundedMap } from '../../bounded-map.ts';
-import type { Clock, Timer } from '../../clock.ts';
-import { errorText } from '../../errors.ts';
+import { BoundedMap } from '../../ground/bounded-map.ts';
+import type { Clock, Timer } from '../../ground/clock.ts';
+import { errorText } from '../../ground/errors.ts';
 import type { CopyProgress, CopyResult } from './region-copy.ts';
 
 /** The pause after a success, as in MAAS's racks. */

@@ -15,9 +15,9 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
-import type { Clock } from '../../clock.ts';
-import { assertOutside, errorText, isOutside, osErrorCode, RackError } from '../../errors.ts';
 import { ownPlace } from '../../files/own-names.ts';
+import type { Clock } from '../../ground/clock.ts';
+import { assertOutside, errorText, isOutside, osErrorCode, RackError } from '../../ground/errors.ts';
 import type { Downloads } from '../download/queue.ts';
 import { removeImages } from '../image-removal.ts';
 import { COPY_SOURCE, hasBlob, type ImageName, isSameName, readImages, type StoredImage } from '../image-store.ts';

@@ -3,8 +3,8 @@
 // 1. Reading always ends: undici ends a silent body, this file a slow, late or too long one.
 // 2. Waiting for the taker or for bandwidth does not count against the server.
 
-import { type Clock, type Instant, later } from '../../clock.ts';
-import { osErrorCode } from '../../errors.ts';
+import { type Clock, type Instant, later } from '../../ground/clock.ts';
+import { osErrorCode } from '../../ground/errors.ts';
 import { type AttemptFault, cleanSaid, DownloadError } from './fault.ts';
 import { lengthOf } from './range-answer.ts';
 import type { DownloadSettings } from './settings.ts';

@@ -13,9 +13,9 @@
 // 3. After the signal, no state is reported.
 // 4. During an attempt, space is reserved for the missing bytes, and for a copy that is made of the file.
 
-import type { Clock, Timer } from '../../clock.ts';
-import { osErrorCode, RackError } from '../../errors.ts';
-import { viewBytes } from '../../net/borrowed-bytes.ts';
+import { viewBytes } from '../../ground/borrowed-bytes.ts';
+import type { Clock, Timer } from '../../ground/clock.ts';
+import { osErrorCode, RackError } from '../../ground/errors.ts';
 import { RESERVE_BYTES } from '../blob-writing.ts';
 import { type BodyMeans, readBody } from './body.ts';
 import type { DiskRoom } from './disk-room.ts';

@@ -5,9 +5,9 @@
 // 2. Every text of a DownloadError is clean and bounded: a server chooses redirects and fields.
 // 3. No parameter contains the password of a URL.
 
-import { cleanText } from '../../clean-text.ts';
-import { counted, mebibytes } from '../../counted.ts';
-import { errorText, RackError } from '../../errors.ts';
+import { cleanText } from '../../ground/clean-text.ts';
+import { counted, mebibytes } from '../../ground/counted.ts';
+import { errorText, RackError } from '../../ground/errors.ts';
 
 const SAID_CHARACTERS_MAX = 200;
 

@@ -5,7 +5,7 @@
 // 3. An awaited file or document keeps the process alive, even between attempts.
 
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../ground/clock.ts';
 import { Bandwidth } from './body.ts';
 import { DiskRoom, type ReadDisk, readHostDisk } from './disk-room.ts';
 import { type DocumentRequest, fetchDocument } from './document.ts';

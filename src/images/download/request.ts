@@ -7,7 +7,7 @@
 //
 // `verifying` also comes first, while the kept part of an earlier run is read.
 
-import type { Instant } from '../../clock.ts';
+import type { Instant } from '../../ground/clock.ts';
 import type { AttemptFault } from './fault.ts';
 
 type DigestAlgorithm = 'sha256' | 'sha512' | 'md5';

@@ -1,6 +1,6 @@
 // A pause that a signal can end.
 
-import type { Clock, Instant } from '../../clock.ts';
+import type { Clock, Instant } from '../../ground/clock.ts';
 
 /** Waits until a moment, or until the signal comes. The pause does not keep the process alive. */
 export function sleepUntil(until: Instant, clock: Clock, signal: AbortSignal): Promise<void> {

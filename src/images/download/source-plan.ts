@@ -8,8 +8,8 @@
 // 3. A server that failed lately comes last, while the queue lives.
 // 4. A server's Retry-After is honoured up to RETRY_AFTER_MS_MAX; other sources are tried meanwhile.
 
-import { BoundedMap } from '../../bounded-map.ts';
-import { type Clock, type Instant, later } from '../../clock.ts';
+import { BoundedMap } from '../../ground/bounded-map.ts';
+import { type Clock, type Instant, later } from '../../ground/clock.ts';
 import { type AttemptFault, prospectOf } from './fault.ts';
 import type { DownloadSettings } from './settings.ts';
 

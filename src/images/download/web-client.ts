@@ -14,8 +14,8 @@
 
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import { cleanText, withoutUser } from '../../clean-text.ts';
-import { errorText, isTlsError, osErrorCode, RackError } from '../../errors.ts';
+import { cleanText, withoutUser } from '../../ground/clean-text.ts';
+import { errorText, isTlsError, osErrorCode, RackError } from '../../ground/errors.ts';
 import { type AttemptFault, cleanSaid, DownloadError, type TlsTrouble } from './fault.ts';
 import type { DownloadSettings, ProxySettings } from './settings.ts';
 

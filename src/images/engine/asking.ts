@@ -3,7 +3,7 @@
 // 1. Nothing is tried twice, and a connection has little time: an import tries longer.
 // 2. No boot tree remembers the documents: a question changes nothing.
 
-import { systemClock } from '../../clock.ts';
+import { systemClock } from '../../ground/clock.ts';
 import { DownloadQueue } from '../download/queue.ts';
 import { DEFAULT_SETTINGS, type DownloadSettings } from '../download/settings.ts';
 import { WebClient } from '../download/web-client.ts';

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { serialize } from 'node:v8';
-import { errorText, RackError } from '../../errors.ts';
+import { errorText, RackError } from '../../ground/errors.ts';
 import type { Report } from './reports.ts';
 import type { WorkName, WorkTerms } from './works.ts';
 

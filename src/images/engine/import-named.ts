@@ -2,9 +2,9 @@
 
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemClock } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
-import { formatBytes } from '../../quantity.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
+import { formatBytes } from '../../ground/quantity.ts';
 import { DownloadQueue } from '../download/queue.ts';
 import type { OnState } from '../download/request.ts';
 import { DEFAULT_SETTINGS, type ProxySettings } from '../download/settings.ts';

@@ -2,9 +2,9 @@
 //
 // 1. Of failed attempts that are alike, only the first line has the reason.
 
-import { systemClock } from '../../clock.ts';
-import { listed } from '../../counted.ts';
-import { formatBytes, formatDuration } from '../../quantity.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { listed } from '../../ground/counted.ts';
+import { formatBytes, formatDuration } from '../../ground/quantity.ts';
 import type { BundledResult } from '../carry/bundle.ts';
 import type { CopyProgress } from '../carry/region-copy.ts';
 import { type AttemptFault, describeAttemptFault } from '../download/fault.ts';

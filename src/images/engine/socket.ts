@@ -12,8 +12,8 @@ import { chmod, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { dirname, isAbsolute } from 'node:path';
 import { deserialize } from 'node:v8';
-import { RackError } from '../../errors.ts';
-import { viewBytes } from '../../net/borrowed-bytes.ts';
+import { viewBytes } from '../../ground/borrowed-bytes.ts';
+import { RackError } from '../../ground/errors.ts';
 import { type AnswerLine, LENGTH_BYTES, type Order, refusalOf, workDirectory } from './door.ts';
 import { doWork } from './works.ts';
 

@@ -2,8 +2,8 @@
 
 import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import { RackError } from '../../errors.ts';
 import { ownPlace } from '../../files/own-names.ts';
+import { RackError } from '../../ground/errors.ts';
 import { type HeldLock, tryLock } from '../file-lock.ts';
 import { assertOwnStore } from '../image-store.ts';
 import { makeDirectories } from '../publication.ts';

@@ -3,8 +3,8 @@
 // because most callers are in another process or thread.
 
 import { join } from 'node:path';
-import { systemClock } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
 import { BlobFile, checkRoom } from '../blob-writing.ts';
 import { addBundle } from '../carry/bundle.ts';
 import type { CopyOrder } from '../carry/region-copies.ts';

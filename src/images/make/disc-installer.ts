@@ -12,7 +12,7 @@
 //    mtree names files of this host.
 
 import { basename, join } from 'node:path';
-import { RackError } from '../../errors.ts';
+import { RackError } from '../../ground/errors.ts';
 import { BlobFile, checkRoom } from '../blob-writing.ts';
 import { publishDirectory } from '../directory-publication.ts';
 import type { ImageBytes } from '../disk-image.ts';

@@ -10,8 +10,8 @@
 
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RackError } from '../../errors.ts';
-import { viewBytes } from '../../net/borrowed-bytes.ts';
+import { viewBytes } from '../../ground/borrowed-bytes.ts';
+import { RackError } from '../../ground/errors.ts';
 import { hashOf } from '../file-hash.ts';
 import { type AddResult, addImage } from '../image-adding.ts';
 import { bytesOfFile } from '../image-file.ts';

@@ -6,7 +6,7 @@
 // 1. A name proves nothing, except the names in an archive.
 // 2. A damaged file counts as a disk, whose reader says why.
 
-import { counted } from '../../counted.ts';
+import { counted } from '../../ground/counted.ts';
 import type { ImageBytes } from '../disk-image.ts';
 import { FILE_HEAD_BYTES } from '../disk-image.ts';
 import { isDamage } from '../image-copy.ts';

@@ -9,10 +9,10 @@
 
 import { lstatSync, type Stats } from 'node:fs';
 import { basename, join } from 'node:path';
-import { cleanText } from '../../clean-text.ts';
-import { listed } from '../../counted.ts';
-import { osErrorCode, RackError } from '../../errors.ts';
 import { fileFault } from '../../files/read-fault.ts';
+import { cleanText } from '../../ground/clean-text.ts';
+import { listed } from '../../ground/counted.ts';
+import { osErrorCode, RackError } from '../../ground/errors.ts';
 import type { ImageBytes } from '../disk-image.ts';
 import { isDamage } from '../image-copy.ts';
 import { bytesOfFile, openGiven } from '../image-file.ts';

@@ -7,8 +7,8 @@
 
 import { chmod, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemClock } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
 import { BlobFile, checkRoom } from '../blob-writing.ts';
 import { type AddRequest, type AddResult, checkPlace, publishStored } from '../image-adding.ts';
 import { unusable } from '../image-copy.ts';

@@ -11,11 +11,11 @@
 import { createHash } from 'node:crypto';
 import { constants, type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { newUuid } from '../../clock.ts';
-import { osErrorCode, RackError } from '../../errors.ts';
 import { ownPlace } from '../../files/own-names.ts';
 import { ownershipRemedy } from '../../files/ownership.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
+import { newUuid } from '../../ground/clock.ts';
+import { osErrorCode, RackError } from '../../ground/errors.ts';
 import { checkRoom, ROOM_CHECK_BYTES } from '../blob-writing.ts';
 import { assertOwnStore } from '../image-store.ts';
 import { makeDirectories, syncDirectory } from '../publication.ts';

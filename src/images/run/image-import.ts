@@ -19,9 +19,9 @@
 import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
-import { shellWord } from '../../clean-text.ts';
-import { RackError } from '../../errors.ts';
 import { ownPlace } from '../../files/own-names.ts';
+import { shellWord } from '../../ground/clean-text.ts';
+import { RackError } from '../../ground/errors.ts';
 import { removeDownload } from '../download/part-file.ts';
 import type { DownloadRequest } from '../download/request.ts';
 import { holdFiles } from '../held-files.ts';

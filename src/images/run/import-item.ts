@@ -1,6 +1,6 @@
 // Imports an item of a run: an image, a boot loader or an installer.
 
-import { RackError, unreachable } from '../../errors.ts';
+import { RackError, unreachable } from '../../ground/errors.ts';
 import { readImages, type StoredImage } from '../image-store.ts';
 import {
   bytesOf,

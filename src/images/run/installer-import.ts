@@ -9,8 +9,8 @@
 
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RackError } from '../../errors.ts';
 import { ownPlace } from '../../files/own-names.ts';
+import { RackError } from '../../ground/errors.ts';
 import type { ReplacementCheck } from '../directory-publication.ts';
 import { removeDownload } from '../download/part-file.ts';
 import { checkNames, type EnvironmentRequest, type Publication } from '../environment.ts';

@@ -4,8 +4,8 @@
 import { readdirSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RackError } from '../../errors.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
+import { RackError } from '../../ground/errors.ts';
 import { settleLeftovers } from '../directory-publication.ts';
 import { BYTE_ENDS, ENDS, OF_FILE, removeUnheld } from '../download/unheld-parts.ts';
 import { assertOwnStore, blobPath, hasBlob, readImages } from '../image-store.ts';

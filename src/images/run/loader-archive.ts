@@ -7,9 +7,9 @@
 // 3. An archive expands to at most EXPANDED_BYTES_MAX, with at most FILES_MAX files.
 
 import { isPlainName } from '../../boot/images.ts';
-import { counted } from '../../counted.ts';
-import { RackError } from '../../errors.ts';
-import { viewBytes } from '../../net/borrowed-bytes.ts';
+import { viewBytes } from '../../ground/borrowed-bytes.ts';
+import { counted } from '../../ground/counted.ts';
+import { RackError } from '../../ground/errors.ts';
 import { beginExpansion } from '../image-expansion.ts';
 import { isContainedPath } from '../sources/contained-path.ts';
 import { paddedBytes, readTarBlock, TAR_BLOCK_BYTES } from '../tar-header.ts';

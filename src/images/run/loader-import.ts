@@ -9,9 +9,9 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { counted } from '../../counted.ts';
-import { RackError } from '../../errors.ts';
 import { ownPlace } from '../../files/own-names.ts';
+import { counted } from '../../ground/counted.ts';
+import { RackError } from '../../ground/errors.ts';
 import { publishDirectory } from '../directory-publication.ts';
 import { removeDownload } from '../download/part-file.ts';
 import type { Publication } from '../environment.ts';

@@ -6,10 +6,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { osErrorCode } from '../../errors.ts';
-import { parseJson } from '../../fields.ts';
 import { replaceFile } from '../../files/new-file.ts';
 import { readVersion } from '../../files/program-version.ts';
+import { osErrorCode } from '../../ground/errors.ts';
+import { parseJson } from '../../ground/fields.ts';
 import type { DownloadRequest } from '../download/request.ts';
 
 const REMEMBERED =

@@ -9,7 +9,7 @@
 // 1. Nothing is unpacked: names are only compared, and one piece is in memory.
 // 2. Nothing is said about the system in a squashfs or an image.
 
-import { copyBytes, viewBytes } from '../../net/borrowed-bytes.ts';
+import { copyBytes, viewBytes } from '../../ground/borrowed-bytes.ts';
 import type { ImageBytes } from '../disk-image.ts';
 import { describeDamage } from '../image-copy.ts';
 import { beginExpansion, compressionOf } from '../image-expansion.ts';

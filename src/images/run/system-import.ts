@@ -10,10 +10,10 @@
 
 import { chmod, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RackError } from '../../errors.ts';
 import { ownPlace } from '../../files/own-names.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
-import { viewBytes } from '../../net/borrowed-bytes.ts';
+import { viewBytes } from '../../ground/borrowed-bytes.ts';
+import { RackError } from '../../ground/errors.ts';
 import { removeDownload } from '../download/part-file.ts';
 import type { Digest, DownloadRequest } from '../download/request.ts';
 import { holdFiles } from '../held-files.ts';

@@ -18,7 +18,7 @@
 //    missing.
 // 4. Names that are not contained paths are left out: nothing could request them.
 
-import { cleanText } from '../../clean-text.ts';
+import { cleanText } from '../../ground/clean-text.ts';
 import { isContainedPath } from './contained-path.ts';
 import { type DocumentDecoded, documentFault, documentValue } from './document-fault.ts';
 

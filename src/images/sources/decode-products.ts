@@ -13,7 +13,7 @@
 //    `bookworm-cloud`.
 // 5. Unknown fields and file types become unchecked tags.
 
-import type { Fields } from '../../fields.ts';
+import type { Fields } from '../../ground/fields.ts';
 import { CONTAINED_PATH, isContainedPath } from './contained-path.ts';
 import { type DocumentDecoded, memberPath } from './document-fault.ts';
 import { FieldReader } from './field-reader.ts';

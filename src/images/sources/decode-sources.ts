@@ -3,12 +3,12 @@
 // 1. Every problem is reported, with its path. A file with a problem yields no sources.
 
 import type { z } from 'zod';
-import { cleanText } from '../../clean-text.ts';
-import { counted } from '../../counted.ts';
-import { errorText } from '../../errors.ts';
-import { isFields } from '../../fields.ts';
-import { nearestHint } from '../../nearest-name.ts';
-import { lineOfValue, parseYamlDocument } from '../../yaml-parser.ts';
+import { cleanText } from '../../ground/clean-text.ts';
+import { counted } from '../../ground/counted.ts';
+import { errorText } from '../../ground/errors.ts';
+import { isFields } from '../../ground/fields.ts';
+import { nearestHint } from '../../ground/nearest-name.ts';
+import { lineOfValue, parseYamlDocument } from '../../ground/yaml-parser.ts';
 import { COPY_SOURCE } from '../image-store.ts';
 import { placeholdersIn } from './placeholders.ts';
 import type {

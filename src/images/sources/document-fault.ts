@@ -1,6 +1,6 @@
 // Why a document of another site is refused: the place of the fault, the expected value, and the value found.
 
-import { cleanText } from '../../clean-text.ts';
+import { cleanText } from '../../ground/clean-text.ts';
 
 /** The kinds of fault. The strings are stable. */
 export type DocumentFaultCode =

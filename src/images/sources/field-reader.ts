@@ -1,7 +1,7 @@
 // Reads fields of a parsed document. Reading never throws: the reader keeps the first fault, and returns empty values,
 // so that decoders need no branches.
 
-import { type Fields, isFields } from '../../fields.ts';
+import { type Fields, isFields } from '../../ground/fields.ts';
 import {
   type DocumentDecoded,
   type DocumentFault,

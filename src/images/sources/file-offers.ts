@@ -2,7 +2,7 @@
 //
 //   planFiles ─▶ fetch the list and its signature, verify ─▶ chooseListedFile ─▶ findChecksum ─▶ findListedSerial
 
-import { RackError } from '../../errors.ts';
+import { RackError } from '../../ground/errors.ts';
 import type { Digest } from '../download/request.ts';
 import { type Checksum, type ChecksumList, decodeChecksumList, findChecksum, LIST_BYTES_MAX } from './checksum-list.ts';
 import {

@@ -13,8 +13,8 @@
 //    be older.
 // 4. Updates in which this host has seen an installer must have one: otherwise a mirror could bring back an older one.
 
-import type { Clock } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
+import type { Clock } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
 import { networkFault } from '../download/fault.ts';
 import type { Digest } from '../download/request.ts';
 import { type ChecksumList, decodeChecksumList } from './checksum-list.ts';

@@ -3,7 +3,7 @@
 // Sources: RFC 9580 §10.1 (keys), §6.2 (armor), §13.5 and §12 (algorithms that must not be used); docs of `openpgp` 6.
 
 import type { Config, KeyID, PublicKey, Subkey } from 'openpgp';
-import { counted } from '../../counted.ts';
+import { counted } from '../../ground/counted.ts';
 import type { SignatureFaultCode } from './signature-fault.ts';
 
 export type SigningKeys = readonly PublicKey[];

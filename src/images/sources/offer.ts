@@ -1,7 +1,7 @@
 // Images, installers and boot loaders that a source offers.
 
-import { RackError } from '../../errors.ts';
-import { nearestName } from '../../nearest-name.ts';
+import { RackError } from '../../ground/errors.ts';
+import { nearestName } from '../../ground/nearest-name.ts';
 import type { Digest } from '../download/request.ts';
 import { type ImageName, isSameName, type StoredImage } from '../image-store.ts';
 import type { ImageOrigin } from '../stored-system.ts';

@@ -1,9 +1,9 @@
 // Reads the offers of all sources, and chooses the offer that a person requests.
 
-import type { Clock } from '../../clock.ts';
-import { counted, listed } from '../../counted.ts';
-import { RackError } from '../../errors.ts';
-import { nearestHint } from '../../nearest-name.ts';
+import type { Clock } from '../../ground/clock.ts';
+import { counted, listed } from '../../ground/counted.ts';
+import { RackError } from '../../ground/errors.ts';
+import { nearestHint } from '../../ground/nearest-name.ts';
 import type { Downloads } from '../download/queue.ts';
 import { type ImageName, isSameName } from '../image-store.ts';
 import { readFileOffers } from './file-offers.ts';

@@ -7,8 +7,8 @@
 
 import { readFileSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { writeNewFile } from '../../files/new-file.ts';
+import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import { asStoreError } from '../store-error.ts';
 
 const RSA_BITS = 3072;

@@ -7,7 +7,7 @@
 // 2. While no source has the image, all are awaited: documents have their own bounds (download/document.ts).
 // 3. Whoever awaits the image hears of the silent sources after NOTICE_MS, again every REPEAT_MS, and when it goes on without them.
 
-import { type Clock, later } from '../../clock.ts';
+import { type Clock, later } from '../../ground/clock.ts';
 import { sleepUntil } from '../download/sleep-until.ts';
 import type { SourceAnswer } from './offer.ts';
 

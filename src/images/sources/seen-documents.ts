@@ -17,11 +17,11 @@ import { readFileSync, utimesSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { z } from 'zod';
-import { systemClock } from '../../clock.ts';
-import { osErrorCode } from '../../errors.ts';
-import { parseJson } from '../../fields.ts';
 import { ownPlace } from '../../files/own-names.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { osErrorCode } from '../../ground/errors.ts';
+import { parseJson } from '../../ground/fields.ts';
 import { makeDirectories, publishFile } from '../publication.ts';
 import { asStoreError } from '../store-error.ts';
 

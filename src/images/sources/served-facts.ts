@@ -5,7 +5,7 @@
 // 1. The facts are for people and verify nothing. A silent server leaves those of its files unknown.
 // 2. At most FILES_MAX files are asked for, ASKED_MAX at a time, all within TIME_MS.
 
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../ground/clock.ts';
 import { DownloadError } from '../download/fault.ts';
 import { parseWebUrl, type WebClient } from '../download/web-client.ts';
 

@@ -8,10 +8,10 @@
 // 5. A thread verifies one document at a time: a large one takes ten times its size in memory.
 
 import { createHash } from 'node:crypto';
-import type { Clock } from '../../clock.ts';
-import { counted } from '../../counted.ts';
-import { osErrorCode, RackError } from '../../errors.ts';
 import { readRegularBytes, UnfitFile } from '../../files/regular-file.ts';
+import type { Clock } from '../../ground/clock.ts';
+import { counted } from '../../ground/counted.ts';
+import { osErrorCode, RackError } from '../../ground/errors.ts';
 import { DownloadError, describeLastFault } from '../download/fault.ts';
 import type { Downloads } from '../download/queue.ts';
 import { installLine } from '../needed-programs.ts';

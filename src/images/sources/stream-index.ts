@@ -2,7 +2,7 @@
 //
 // Source: the format `index:1.0` as simplestreams 0.1 writes and reads it, and as images.maas.io and cloud-images.ubuntu.com serve it.
 
-import { listed } from '../../counted.ts';
+import { listed } from '../../ground/counted.ts';
 import { CONTAINED_PATH, isContainedPath } from './contained-path.ts';
 import { type DocumentDecoded, memberPath } from './document-fault.ts';
 import { FieldReader } from './field-reader.ts';

@@ -11,8 +11,8 @@
 import { basename } from 'node:path';
 import { CPUS } from '../../boot/architectures.ts';
 import { isPlainName } from '../../boot/images.ts';
-import { cleanText } from '../../clean-text.ts';
-import { counted } from '../../counted.ts';
+import { cleanText } from '../../ground/clean-text.ts';
+import { counted } from '../../ground/counted.ts';
 import { DISK_BYTES_MAX } from '../disk-image.ts';
 import type { Digest } from '../download/request.ts';
 import { judgeImageName, storedTitle } from '../image-store.ts';

@@ -4,7 +4,7 @@
 //
 // 1. Offers stay in memory until the caller has chosen: OFFERS_BYTES_MAX bounds them together.
 
-import { RackError } from '../../errors.ts';
+import { RackError } from '../../ground/errors.ts';
 import {
   ANY,
   isAmong,

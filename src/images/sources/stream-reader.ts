@@ -1,6 +1,6 @@
 // Reads the documents of a simplestreams site: its index, then the documents of products in it.
 
-import { listed } from '../../counted.ts';
+import { listed } from '../../ground/counted.ts';
 import { decodeStreamProducts } from './decode-products.ts';
 import { NAMED_MAX } from './offer.ts';
 import type { StreamSource } from './source.ts';

@@ -2,8 +2,8 @@
 //
 // The largest known one, of cloud images, has some 12 MB and 150 000 values.
 
-import { type Fields, isFields } from '../../fields.ts';
-import { type JsonBounds, readBoundedJson } from '../../json-excess.ts';
+import { type Fields, isFields } from '../../ground/fields.ts';
+import { type JsonBounds, readBoundedJson } from '../../ground/json-excess.ts';
 import { type DocumentDecoded, documentFault, documentValue } from './document-fault.ts';
 
 /** Decodes UTF-8. Invalid UTF-8 is refused: replacement characters could make two names equal. */

@@ -6,8 +6,8 @@
 //    features of Python that it lacks, such as back references.
 // 2. Only a filter with an expression loads the package.
 
-import { cleanText } from '../../clean-text.ts';
-import { errorText } from '../../errors.ts';
+import { cleanText } from '../../ground/clean-text.ts';
+import { errorText } from '../../ground/errors.ts';
 import { type Tags, tagOf } from './tags.ts';
 
 export interface TagFilter {

@@ -9,7 +9,7 @@
 // 3. `_aliases` abbreviates repeated tags: `{ crsn: { ne1: { region: … } } }` adds the tags of `ne1` to every level
 //    with `crsn: ne1` that lacks them.
 
-import { type Fields, isFields } from '../../fields.ts';
+import { type Fields, isFields } from '../../ground/fields.ts';
 import { memberPath } from './document-fault.ts';
 import type { FieldReader } from './field-reader.ts';
 

@@ -15,8 +15,8 @@
 // 5. The package takes 0.1 s and 16 MB to load: only the first signature loads it.
 
 import type { Config, Signature } from 'openpgp';
-import { cleanText } from '../../clean-text.ts';
-import { errorText } from '../../errors.ts';
+import { cleanText } from '../../ground/clean-text.ts';
+import { errorText } from '../../ground/errors.ts';
 import {
   armoredBlocks,
   type Candidate,

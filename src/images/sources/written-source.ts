@@ -3,8 +3,8 @@
 // 1. An unknown key is a problem, never ignored.
 
 import { z } from 'zod';
-import { cleanText, withoutUsersIn } from '../../clean-text.ts';
-import { isFields } from '../../fields.ts';
+import { cleanText, withoutUsersIn } from '../../ground/clean-text.ts';
+import { isFields } from '../../ground/fields.ts';
 import { TITLE_CHARACTERS_MAX } from '../image-store.ts';
 import { isContainedPath } from './contained-path.ts';
 import { fillPlaceholders, PLACEHOLDERS, placeholdersIn } from './placeholders.ts';

@@ -7,8 +7,8 @@
 // 2. Sending to a host with an ARP entry or behind a router is always allowed. A host that asks us has an entry by its own ARP request.
 // 3. At the bound the table is read again, at most once in FRESH_MS.
 
-import { type Clock, type Instant, later } from '../../clock.ts';
-import type { Ipv4 } from '../address.ts';
+import type { Ipv4 } from '../../ground/address.ts';
+import { type Clock, type Instant, later } from '../../ground/clock.ts';
 import type { ArpTable, Vicinity } from './send-space.ts';
 
 /**

@@ -5,8 +5,8 @@
 // 3. `send` never throws and never blocks; datagrams that the kernel refuses are counted and reported to `onSendError`.
 // 4. When `send` returns, the caller owns its bytes again.
 
-import type { Ipv4, MacAddress } from '../address.ts';
-import type { BorrowedBytes } from '../borrowed-bytes.ts';
+import type { Ipv4, MacAddress } from '../../ground/address.ts';
+import type { BorrowedBytes } from '../../ground/borrowed-bytes.ts';
 import type { HostInterface } from '../host-interface.ts';
 import type { HostNote } from '../host-note.ts';
 import type { FrameTap, TapRequest } from './frame-tap.ts';

@@ -15,8 +15,8 @@ import {
   type MacAddress,
   macFromBytes,
   macToBytes,
-} from '../address.ts';
-import { type BorrowedBytes, borrowedPart, borrowedView, copyBytes, reclaim } from '../borrowed-bytes.ts';
+} from '../../ground/address.ts';
+import { type BorrowedBytes, borrowedPart, borrowedView, copyBytes, reclaim } from '../../ground/borrowed-bytes.ts';
 import { errorName, type Libc } from '../linux/libc.ts';
 import {
   attachFilter,

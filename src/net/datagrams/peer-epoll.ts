@@ -9,9 +9,9 @@
 //    connected to. So the peer's host can hear from that port, and nobody else.
 // 5. Where the kernel cannot segment for a peer (no checksums by the device, a path with a small MTU), its blocks are sent one by one.
 
-import { RackError } from '../../errors.ts';
-import { ANY } from '../address.ts';
-import { reclaim } from '../borrowed-bytes.ts';
+import { ANY } from '../../ground/address.ts';
+import { reclaim } from '../../ground/borrowed-bytes.ts';
+import { RackError } from '../../ground/errors.ts';
 import { errorName, type Libc } from '../linux/libc.ts';
 import {
   AF_INET,

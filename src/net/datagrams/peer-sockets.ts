@@ -6,8 +6,8 @@
 // 2. A closed socket calls its listener no more.
 // 3. Received bytes are borrowed until `onDatagram` returns.
 
-import type { Ipv4 } from '../address.ts';
-import type { BorrowedBytes } from '../borrowed-bytes.ts';
+import type { Ipv4 } from '../../ground/address.ts';
+import type { BorrowedBytes } from '../../ground/borrowed-bytes.ts';
 
 export interface PeerRequest {
   readonly local: Ipv4;

@@ -9,8 +9,8 @@
 // 4. A host that asks us something is in the table by its own ARP request.
 
 import { networkInterfaces } from 'node:os';
-import type { Clock, Instant } from '../../clock.ts';
-import { edgeOf, type Ipv4, type Ipv4Network, networkContains, networkOf, parseIpv4 } from '../address.ts';
+import { edgeOf, type Ipv4, type Ipv4Network, networkContains, networkOf, parseIpv4 } from '../../ground/address.ts';
+import type { Clock, Instant } from '../../ground/clock.ts';
 import type { HostNote } from '../host-note.ts';
 import { readHostText } from '../kernel-text.ts';
 

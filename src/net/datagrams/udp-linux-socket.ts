@@ -14,8 +14,8 @@
 // 5. After `close` no call uses the descriptor again, which may already be another file's.
 
 import type { Socket } from 'node:dgram';
-import { type Ipv4, isLoopback, LIMITED_BROADCAST, type MacAddress, parseIpv4 } from '../address.ts';
-import { reclaim } from '../borrowed-bytes.ts';
+import { type Ipv4, isLoopback, LIMITED_BROADCAST, type MacAddress, parseIpv4 } from '../../ground/address.ts';
+import { reclaim } from '../../ground/borrowed-bytes.ts';
 import { errorName, type Libc } from '../linux/libc.ts';
 import { readSocketMemory, type SocketMemory } from '../linux/socket-memory.ts';
 import {

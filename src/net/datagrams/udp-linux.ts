@@ -9,9 +9,9 @@
 // 4. Once dgram has a descriptor, only closing the dgram socket closes it.
 
 import { createSocket, type Socket } from 'node:dgram';
-import { systemClock } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
-import type { Ipv4 } from '../address.ts';
+import type { Ipv4 } from '../../ground/address.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
 import type { HostInterface } from '../host-interface.ts';
 import { type HostNote, HostNotes } from '../host-note.ts';
 import { errorName, type Libc, loadLibc } from '../linux/libc.ts';

@@ -1,7 +1,7 @@
 // A packet socket of the net worker, which rests after a flood while the kernel drops the excess.
 
-import { type Instant, later } from '../../clock.ts';
-import { errorText } from '../../errors.ts';
+import { type Instant, later } from '../../ground/clock.ts';
+import { errorText } from '../../ground/errors.ts';
 import type { HeardFrame, PacketSocket } from './packet-socket.ts';
 
 /**

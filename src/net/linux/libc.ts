@@ -7,8 +7,8 @@
 
 import { createRequire } from 'node:module';
 import { getSystemErrorName } from 'node:util';
-import { errorText, RackError } from '../../errors.ts';
-import { REINSTALL } from '../../named-documents.ts';
+import { errorText, RackError } from '../../ground/errors.ts';
+import { REINSTALL } from '../../ground/named-documents.ts';
 
 /** Those whose structures have the layouts of `wire-structs.ts`. */
 const PROCESSORS: ReadonlySet<string> = new Set(['x64', 'arm64']);

@@ -4,7 +4,7 @@
 // 2. After an overrun (ENOBUFS), an undecodable datagram or an interrupted dump it dumps again, at most DUMP_RETRIES_MAX times in a row,
 //    then at the next wake.
 
-import { borrowedPart, reclaim } from '../borrowed-bytes.ts';
+import { borrowedPart, reclaim } from '../../ground/borrowed-bytes.ts';
 import {
   type DumpType,
   decodeNetlink,

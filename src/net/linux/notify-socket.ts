@@ -5,7 +5,7 @@
 // 2. Each message names the socket again, so it reaches a restarted manager.
 // 3. The variables leave the environment, so that child programs do not report in this process's name.
 
-import { cleanText } from '../../clean-text.ts';
+import { cleanText } from '../../ground/clean-text.ts';
 import type { HostNote } from '../host-note.ts';
 import { errorName, type Libc, loadLibc } from './libc.ts';
 import { AF_UNIX, MSG_DONTWAIT, MSG_NOSIGNAL, SOCK_DGRAM, SOCK_FLAGS, unixAddress } from './wire-structs.ts';

@@ -6,8 +6,8 @@
 // 3. It receives neither this host's own frames nor those for another host (a VLAN without a device here, a promiscuous port).
 // 4. The kernel copies a filter when it is attached; receive buffers are fields.
 
-import { type MacAddress, macFromBytes, macToBytes } from '../address.ts';
-import { type BorrowedBytes, borrowedPart, reclaim } from '../borrowed-bytes.ts';
+import { type MacAddress, macFromBytes, macToBytes } from '../../ground/address.ts';
+import { type BorrowedBytes, borrowedPart, reclaim } from '../../ground/borrowed-bytes.ts';
 import { errorName, type Libc } from './libc.ts';
 import {
   attachFilter,

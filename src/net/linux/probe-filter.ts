@@ -4,7 +4,7 @@
 // 1. It takes the packets that `ArpProbes.hear` counts: the address as the sender's, or as the target of a packet without a sender address.
 // 2. An address counts only on the interface on which it is probed.
 
-import type { Ipv4 } from '../address.ts';
+import type { Ipv4 } from '../../ground/address.ts';
 import {
   DROP,
   type FilterInstruction,

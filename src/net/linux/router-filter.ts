@@ -4,7 +4,7 @@
 // 1. Senders are compared by the last four octets of their hardware address.
 // 2. The sample still reveals a router, because routers repeat their advertisements.
 
-import type { MacAddress } from '../address.ts';
+import type { MacAddress } from '../../ground/address.ts';
 import {
   DROP,
   type FilterInstruction,

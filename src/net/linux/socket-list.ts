@@ -3,8 +3,8 @@
 //
 // 1. The request needs no privilege and does not wait. If the kernel cannot answer, the list is undefined, which differs from empty.
 
-import { type Ipv4, ipv4 } from '../address.ts';
-import { type BorrowedBytes, borrowedPart, reclaim } from '../borrowed-bytes.ts';
+import { type Ipv4, ipv4 } from '../../ground/address.ts';
+import { type BorrowedBytes, borrowedPart, reclaim } from '../../ground/borrowed-bytes.ts';
 import { type Decoded, decoded, fault } from '../byte-reader.ts';
 import { NETLINK_DATAGRAM_BYTES_MAX, NLMSG_DONE, NLMSG_ERROR, splitNetlink } from '../netlink.ts';
 import { PROTOCOL_UDP } from '../raw-frame.ts';

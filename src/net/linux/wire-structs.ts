@@ -4,8 +4,8 @@
 // 1. A batch owns every buffer its headers point into: none is collected while the kernel may write to it.
 // 2. Addresses in a batch are written once: the headers of one slot always point to the buffers of that slot.
 
-import { type Ipv4, ipv4, type MacAddress } from '../address.ts';
-import type { BorrowedBytes } from '../borrowed-bytes.ts';
+import { type Ipv4, ipv4, type MacAddress } from '../../ground/address.ts';
+import type { BorrowedBytes } from '../../ground/borrowed-bytes.ts';
 
 export const AF_UNIX = 1;
 export const AF_INET = 2;

@@ -5,8 +5,8 @@
 // 2. A socket bound to another network device takes nothing from a rack: libvirt's dnsmasq has UDP port 67 of its own bridge only.
 // 3. A remedy is for a person to read, never applied.
 
-import { listed } from '../../counted.ts';
-import { formatIpv4, type Ipv4 } from '../address.ts';
+import { formatIpv4, type Ipv4 } from '../../ground/address.ts';
+import { listed } from '../../ground/counted.ts';
 import { loadLibc } from '../linux/libc.ts';
 import { listSockets } from '../linux/socket-list.ts';
 import { findPortOwners, ownerText, type PortOwner } from '../port-owner.ts';

@@ -4,10 +4,10 @@
 // 2. `addressesMax` addresses and `networksMax` networks have their own buckets. While all are taken, the others share one bucket.
 // Similar: response rate limiting of BIND and Knot, which count by /24.
 
-import { BoundedMap } from '../../bounded-map.ts';
-import { type Instant, later } from '../../clock.ts';
-import { type Rate, RateLimit } from '../../rate-limit.ts';
-import type { Ipv4 } from '../address.ts';
+import type { Ipv4 } from '../../ground/address.ts';
+import { BoundedMap } from '../../ground/bounded-map.ts';
+import { type Instant, later } from '../../ground/clock.ts';
+import { type Rate, RateLimit } from '../../ground/rate-limit.ts';
 import { networkOf } from './fair-shares.ts';
 
 interface Known {

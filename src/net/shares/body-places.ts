@@ -16,8 +16,8 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
-import type { Ipv4 } from '../address.ts';
+import type { Ipv4 } from '../../ground/address.ts';
+import { type Clock, type Instant, later, type Timer } from '../../ground/clock.ts';
 import { FairQueue, FairShares, type Place } from './fair-shares.ts';
 
 /**

@@ -16,8 +16,8 @@
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
-import { withoutIpv4Mapping } from '../address.ts';
+import { withoutIpv4Mapping } from '../../ground/address.ts';
+import { type Clock, type Instant, later, type Timer } from '../../ground/clock.ts';
 import { hasBody, movedBy } from './body-places.ts';
 import { FairQueue, FairShares, type Place } from './fair-shares.ts';
 import { TINY } from './joined-request.ts';

@@ -10,7 +10,7 @@
 // 4. A holder loses idle places first, then the least recently active.
 // 5. Every call takes constant time, plus at most IDLE_LOOKS_MAX looks at idle places.
 
-import { type Ipv4, withoutIpv4Mapping } from '../address.ts';
+import { type Ipv4, withoutIpv4Mapping } from '../../ground/address.ts';
 
 /** Idle places examined for one newcomer: the first nearly always fits. */
 const IDLE_LOOKS_MAX = 64;

@@ -7,7 +7,7 @@
 // 3. The slab has the pieces of one request at a time, until the turn ends or another's come.
 
 import { IncomingMessage, type ServerOptions } from 'node:http';
-import { copyBytes } from '../borrowed-bytes.ts';
+import { copyBytes } from '../../ground/borrowed-bytes.ts';
 
 /** The least average octets per piece, from PIECES_JUDGED pieces on. */
 const PIECE_OCTETS_MIN = 32;

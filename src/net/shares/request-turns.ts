@@ -7,8 +7,8 @@
 // 3. A client with one request does not wait for those that never pause.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { Clock } from '../../clock.ts';
-import { type TurnBounds, Turns } from '../../turns.ts';
+import type { Clock } from '../../ground/clock.ts';
+import { type TurnBounds, Turns } from '../../ground/turns.ts';
 import { TurnQueue } from './turn-queue.ts';
 
 /** Requests that begin as they arrive in one turn; as many waiting ones besides. Every turn empties it. */

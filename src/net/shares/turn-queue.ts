@@ -8,8 +8,8 @@
 // 1. Every request is taken or dropped, exactly once; while there is time, it is taken at once.
 // 2. Within an address the newest displaces the oldest, so a retry has a chance.
 
-import type { Turns, Worker } from '../../turns.ts';
-import type { Ipv4 } from '../address.ts';
+import type { Ipv4 } from '../../ground/address.ts';
+import type { Turns, Worker } from '../../ground/turns.ts';
 import { FairShares, type Place } from './fair-shares.ts';
 
 interface TurnQueueDeps<T> {

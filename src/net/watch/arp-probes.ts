@@ -11,10 +11,10 @@
 //    probes, 400 ms in all.
 // 4. At most one probe at a time for an address of an interface; at most PROBES_MAX in all.
 
-import type { Instant } from '../../clock.ts';
-import { later } from '../../clock.ts';
-import { DeadlineQueue, type Waiting } from '../../deadline-queue.ts';
-import { ANY, type Ipv4, isHostMac, type MacAddress } from '../address.ts';
+import { ANY, type Ipv4, isHostMac, type MacAddress } from '../../ground/address.ts';
+import type { Instant } from '../../ground/clock.ts';
+import { later } from '../../ground/clock.ts';
+import { DeadlineQueue, type Waiting } from '../../ground/deadline-queue.ts';
 import type { ArpPacket } from './arp.ts';
 
 const PROBE_COUNT = 2;

@@ -5,8 +5,8 @@
 // 2. A probe names no sender address, so it changes no host's table (RFC 5227 §2.1).
 // 3. A sender that is not one host (a group bit, zero, multicast, broadcast) is a fault.
 
-import { ANY, type Ipv4, ipv4, type MacAddress, macFromBytes, macToBytes } from '../address.ts';
-import { type BorrowedBytes, borrowedView } from '../borrowed-bytes.ts';
+import { ANY, type Ipv4, ipv4, type MacAddress, macFromBytes, macToBytes } from '../../ground/address.ts';
+import { type BorrowedBytes, borrowedView } from '../../ground/borrowed-bytes.ts';
 import { type Decoded, decoded, fault } from '../byte-reader.ts';
 
 /** Without Ethernet's header. */

@@ -5,7 +5,7 @@
 // 1. Messages may repeat, which changes nothing, and arrive during a dump.
 // 2. What a dump did not name is removed at its end, so it repairs a lost message.
 
-import { type Ipv4, ipv4 } from '../address.ts';
+import { type Ipv4, ipv4 } from '../../ground/address.ts';
 import type { HostInterface } from '../host-interface.ts';
 import type { NetlinkMessage } from '../netlink.ts';
 

@@ -4,8 +4,8 @@
 // 2. Listeners are called only after `current()` has changed.
 // 3. A thread that has failed starts again after AGAIN_MS; at its end the interfaces are read once.
 
-import type { Clock, Timer } from '../../clock.ts';
-import { errorText } from '../../errors.ts';
+import type { Clock, Timer } from '../../ground/clock.ts';
+import { errorText } from '../../ground/errors.ts';
 import type { HostInterface } from '../host-interface.ts';
 import type { HostNote } from '../host-note.ts';
 import { readInterfaces } from '../present-interfaces.ts';

@@ -9,10 +9,10 @@
 //    Entries are shared out by hardware address, so a host that claims many addresses evicts only its own.
 // 3. The table is in memory only, and fills again within minutes of a restart.
 
-import type { Instant } from '../../clock.ts';
-import { later } from '../../clock.ts';
-import { type Rate, RateLimit, RateLimits } from '../../rate-limit.ts';
-import type { Ipv4, MacAddress } from '../address.ts';
+import type { Ipv4, MacAddress } from '../../ground/address.ts';
+import type { Instant } from '../../ground/clock.ts';
+import { later } from '../../ground/clock.ts';
+import { type Rate, RateLimit, RateLimits } from '../../ground/rate-limit.ts';
 import { KeptApart, type Owner } from '../shares/kept-apart.ts';
 
 /** Remembered neighbours: up to this many new ones, and as many heard for RETELL_MS. Invented ones evict only new ones. */

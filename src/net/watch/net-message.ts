@@ -1,6 +1,6 @@
 // The messages between the net worker and the main thread.
 
-import type { Ipv4, MacAddress } from '../address.ts';
+import type { Ipv4, MacAddress } from '../../ground/address.ts';
 import type { HostInterface } from '../host-interface.ts';
 import type { Owner } from '../shares/kept-apart.ts';
 import type { Sighting } from './neighbours.ts';

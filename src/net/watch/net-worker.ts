@@ -6,8 +6,8 @@
 // 3. If the interfaces cannot be followed the thread ends, and the main thread starts another; without the other sources it continues.
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { systemClock } from '../../clock.ts';
-import { keepCompiledCode } from '../../compiled-code.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { keepCompiledCode } from '../../ground/compiled-code.ts';
 import { withDefaultRouters } from '../default-route.ts';
 import type { HostInterface } from '../host-interface.ts';
 import { errorName, loadLibc } from '../linux/libc.ts';

@@ -10,8 +10,8 @@
 // 3. Deviates from RFC 4861 §6.2.6 (a random delay of up to 0.5 s) because the answer goes to one machine, which waits for it.
 // 4. Each table has a bound. Known machines are kept apart from invented ones (`net/shares/kept-apart.ts`).
 
-import { type Instant, later } from '../../clock.ts';
-import type { MacAddress } from '../address.ts';
+import type { MacAddress } from '../../ground/address.ts';
+import { type Instant, later } from '../../ground/clock.ts';
 import { KeptApart, type Owner } from '../shares/kept-apart.ts';
 import { RETELL_MS } from './neighbours.ts';
 import type { Solicitation } from './net-message.ts';

@@ -6,9 +6,9 @@
 // 2. The sent advertisement is empty: lifetime 0, no prefix, no other option.
 // 3. It goes to the soliciting host alone, in the IPv6 header too. Quirk: iPXE drops one to ff02::1 inside a unicast frame.
 
-import type { MacAddress } from '../address.ts';
-import { macToBytes } from '../address.ts';
-import { type BorrowedBytes, type BorrowedView, borrowedView, copyBytes } from '../borrowed-bytes.ts';
+import type { MacAddress } from '../../ground/address.ts';
+import { macToBytes } from '../../ground/address.ts';
+import { type BorrowedBytes, type BorrowedView, borrowedView, copyBytes } from '../../ground/borrowed-bytes.ts';
 import { type Decoded, decoded, fault } from '../byte-reader.ts';
 import { internetChecksum, sumWords } from '../raw-frame.ts';
 

@@ -5,8 +5,8 @@
 // 2. A host that forwards IPv6 sends no advertisement: it may be a router itself, whose routes "lifetime 0" would end.
 
 import { networkInterfaces } from 'node:os';
-import { type Instant, later, systemClock } from '../../clock.ts';
-import { isHostMac } from '../address.ts';
+import { isHostMac } from '../../ground/address.ts';
+import { type Instant, later, systemClock } from '../../ground/clock.ts';
 import { readHostText } from '../kernel-text.ts';
 import { EarSocket } from '../linux/ear-socket.ts';
 import type { Libc } from '../linux/libc.ts';

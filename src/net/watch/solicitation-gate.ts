@@ -8,9 +8,9 @@
 // 2. Invented hardware addresses use up OTHERS_RATE, and with DISCOVERs in proxy mode the rate of booting strangers. Machines of the region
 //    and other known clients have only their own rate.
 
-import { type Instant, later } from '../../clock.ts';
-import { type Rate, RateLimit, RateLimits } from '../../rate-limit.ts';
-import type { MacAddress } from '../address.ts';
+import type { MacAddress } from '../../ground/address.ts';
+import { type Instant, later } from '../../ground/clock.ts';
+import { type Rate, RateLimit, RateLimits } from '../../ground/rate-limit.ts';
 import { KeptApart, type Owner, type Rank } from '../shares/kept-apart.ts';
 import { BOOTING_MAX, BOOTING_MS } from './router-answers.ts';
 

@@ -8,8 +8,8 @@
 //    rests, so a flood costs sightings but no answers.
 // 5. Frames of this host's other interfaces are ignored: on a shared wire, Linux answers on each of them for the addresses of all.
 
-import { type Instant, systemClock } from '../../clock.ts';
-import { isHostMac, type MacAddress } from '../address.ts';
+import { isHostMac, type MacAddress } from '../../ground/address.ts';
+import { type Instant, systemClock } from '../../ground/clock.ts';
 import type { HostInterface } from '../host-interface.ts';
 import { EarSocket } from '../linux/ear-socket.ts';
 import type { Libc } from '../linux/libc.ts';

@@ -6,9 +6,9 @@
 // 3. Every probe that the worker was given ends within ANSWER_MS_MAX; at most PROBES_WAITING_MAX wait.
 // 4. A second question about an address gets the answer of the first.
 
-import type { Clock, Timer } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
-import { type Ipv4, isHostMac, type MacAddress } from '../address.ts';
+import { type Ipv4, isHostMac, type MacAddress } from '../../ground/address.ts';
+import type { Clock, Timer } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
 import type { HostInterface } from '../host-interface.ts';
 import type { HostNote } from '../host-note.ts';
 import type { Owner } from '../shares/kept-apart.ts';

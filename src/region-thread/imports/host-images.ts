@@ -11,8 +11,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, type Instant, later, newUuid, type Timer } from '../../clock.ts';
-import { assertOutside, osErrorCode } from '../../errors.ts';
+import { type Clock, type Instant, later, newUuid, type Timer } from '../../ground/clock.ts';
+import { assertOutside, osErrorCode } from '../../ground/errors.ts';
 import {
   formatImageName,
   hasBlob,

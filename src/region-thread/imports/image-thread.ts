@@ -5,8 +5,8 @@
 import { EventEmitter, once } from 'node:events';
 import { resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { type Clock, systemClock, type Timer } from '../../clock.ts';
-import { errorText, RackError } from '../../errors.ts';
+import { type Clock, systemClock, type Timer } from '../../ground/clock.ts';
+import { errorText, RackError } from '../../ground/errors.ts';
 import { type AnswerLine, type EngineDoor, engineSocket, errorIn } from '../../images/engine/door.ts';
 import type { Report } from '../../images/engine/reports.ts';
 import type { WorkName, WorkResult, WorkTerms } from '../../images/engine/works.ts';

@@ -9,8 +9,8 @@
 // 3. A run that fails, or ends with its process, loses no work: the next run continues its partial downloads.
 // 4. A request, or the schedule, renews a run that is still under way, so slow imports delay no others.
 
-import type { Clock, Timer } from '../../clock.ts';
-import { assertOutside, errorText } from '../../errors.ts';
+import type { Clock, Timer } from '../../ground/clock.ts';
+import { assertOutside, errorText } from '../../ground/errors.ts';
 import { workDirectory } from '../../images/engine/door.ts';
 import { type FileProblem, resourceName } from '../../region/images/region-source.ts';
 import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';

@@ -3,8 +3,8 @@
 // 1. The reason omits the directories of the importing host, because everybody who may see the images reads it.
 
 import { basename } from 'node:path';
-import { cleanText } from '../../clean-text.ts';
-import { assertOutside, errorText, isStoreUnavailable, RackError } from '../../errors.ts';
+import { cleanText } from '../../ground/clean-text.ts';
+import { assertOutside, errorText, isStoreUnavailable, RackError } from '../../ground/errors.ts';
 import { type AttemptFault, DownloadError } from '../../images/download/fault.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';
 

@@ -15,7 +15,7 @@
 // 7. An error of our own in an import, or in the answer of a source, ends only that.
 
 import { isDeepStrictEqual } from 'node:util';
-import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
+import { type Clock, type Instant, later, type Timer } from '../../ground/clock.ts';
 import type { Downloads } from '../../images/download/queue.ts';
 import type { DownloadState } from '../../images/download/request.ts';
 import { DEFAULT_SETTINGS } from '../../images/download/settings.ts';

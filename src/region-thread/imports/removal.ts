@@ -2,7 +2,7 @@
 //
 // 1. An installer stays while a machine that may load it is being deployed: its files are not kept after its removal.
 
-import { assertOutside, RackError } from '../../errors.ts';
+import { assertOutside, RackError } from '../../ground/errors.ts';
 import type { ImageUse } from '../../images/image-removal.ts';
 import { formatImageName, type ImageName, readImages } from '../../images/image-store.ts';
 import { KEPT_VERSIONS, type RemovalTerms, removeOlder, removeUnused } from '../../images/run/older-images.ts';

@@ -1,6 +1,6 @@
 // The run of imports as a work of the thread of images.
 
-import { systemClock } from '../../clock.ts';
+import { systemClock } from '../../ground/clock.ts';
 import { DownloadQueue } from '../../images/download/queue.ts';
 import { DEFAULT_SETTINGS, proxyOf } from '../../images/download/settings.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';

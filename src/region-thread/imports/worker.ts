@@ -1,8 +1,8 @@
 // The thread of images: does works for the region and for commands. It reads documents, verifies signatures, downloads, converts and hashes.
 
 import { parentPort } from 'node:worker_threads';
-import { keepCompiledCode } from '../../compiled-code.ts';
-import { errorText, RackError, unreachable } from '../../errors.ts';
+import { keepCompiledCode } from '../../ground/compiled-code.ts';
+import { errorText, RackError, unreachable } from '../../ground/errors.ts';
 import { type AnswerLine, refusalOf } from '../../images/engine/door.ts';
 import { openEngineSocket } from '../../images/engine/socket.ts';
 import { doWork } from '../../images/engine/works.ts';

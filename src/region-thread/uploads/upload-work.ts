@@ -11,8 +11,8 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, systemClock, type Timer } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
+import { type Clock, systemClock, type Timer } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
 import { nameExcess } from '../../images/image-store.ts';
 import { FILE_TYPES, fileKindOf } from '../../images/make/upload-kind.ts';
 import {

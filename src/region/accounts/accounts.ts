@@ -9,10 +9,10 @@
 
 import { createHash, scrypt, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
-import { cleanText } from '../../clean-text.ts';
-import type { Clock } from '../../clock.ts';
-import { RackError, reachesStore } from '../../errors.ts';
-import { nearestHint } from '../../nearest-name.ts';
+import { cleanText } from '../../ground/clean-text.ts';
+import type { Clock } from '../../ground/clock.ts';
+import { RackError, reachesStore } from '../../ground/errors.ts';
+import { nearestHint } from '../../ground/nearest-name.ts';
 import type { ApiKey, OwnedKey } from '../records/account-store.ts';
 import { digestOf } from '../records/digest.ts';
 import { type RefusalWord, refusal, wordOfIssue } from '../records/refusal.ts';

@@ -7,10 +7,10 @@
 // 3. An address with few attempts is still served when its network is beyond its limit.
 // 4. The rates of a store that several processes share apply besides; each process asks it only for what its own limits allow.
 
-import type { Instant } from '../../clock.ts';
-import { withoutIpv4Mapping } from '../../net/address.ts';
+import { withoutIpv4Mapping } from '../../ground/address.ts';
+import type { Instant } from '../../ground/clock.ts';
+import { type Rate, type RateLimit, RateLimits } from '../../ground/rate-limit.ts';
 import { networkOfText } from '../../net/shares/fair-shares.ts';
-import { type Rate, type RateLimit, RateLimits } from '../../rate-limit.ts';
 import type { RateStore } from '../records/rate-store.ts';
 
 /** Checks for one address, an IPv6 host by its whole /64. Allows a person to mistype a few times. */

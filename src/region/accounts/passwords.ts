@@ -7,9 +7,9 @@
 //    together, so it cannot keep the others from signing in.
 // 4. Wrong passwords are events up to a rate, so that nobody can fill the log by guessing.
 
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../ground/clock.ts';
+import { EventSampler, type Rate, RateLimit, RateLimits } from '../../ground/rate-limit.ts';
 import { FairQueue } from '../../net/shares/fair-shares.ts';
-import { EventSampler, type Rate, RateLimit, RateLimits } from '../../rate-limit.ts';
 import type { RateStore } from '../records/rate-store.ts';
 import { hashPassword, verifyPassword } from './accounts.ts';
 import { ADDRESSES_MAX, type PasswordExcess, PasswordLimits, type PasswordPermit } from './password-limits.ts';

@@ -16,7 +16,7 @@
 // - `test/region/api/rights/` calls it as each kind of caller, and `test/region/statements.test.ts` counts the statements of a GET;
 // - new data needs a method of `records/store.ts` or of a port like it. `store/operations/` implements these, and has no operations of the API.
 
-import { cleanText } from '../../clean-text.ts';
+import { cleanText } from '../../ground/clean-text.ts';
 import { AREA_OPERATIONS } from './areas/area-operations.ts';
 import {
   type Answer,

@@ -7,11 +7,11 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { newUuid } from '../../clock.ts';
+import { newUuid } from '../../ground/clock.ts';
+import { EventSampler } from '../../ground/rate-limit.ts';
 import { REGION_FIELD } from '../../net/region-http.ts';
 import { BodyPlaces, clientOf } from '../../net/shares/body-places.ts';
 import { type ConnectionRefusal, ConnectionShares } from '../../net/shares/connection-shares.ts';
-import { EventSampler } from '../../rate-limit.ts';
 import { type Answer, refuse } from '../api/call/answer.ts';
 import { factsOf, findPeer } from '../api/call/caller.ts';
 import type { ApiProblem } from '../api/call/problem.ts';

@@ -8,8 +8,8 @@
 //    followers each has, and so do the followers of a user.
 // 5. A follower whose key or account is removed gets no event that is logged more than RIGHTS_MS later.
 
-import type { Instant, Timer } from '../../clock.ts';
-import { reachesStore } from '../../errors.ts';
+import type { Instant, Timer } from '../../ground/clock.ts';
+import { reachesStore } from '../../ground/errors.ts';
 import { FairShares } from '../../net/shares/fair-shares.ts';
 import type { EventFollowing } from '../api/call/answer.ts';
 import { type EventPlace, formatEventPlace, idAt } from '../api/call/event-place.ts';

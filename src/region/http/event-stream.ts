@@ -6,7 +6,7 @@
 // 2. A reader that takes nothing for STALLED_MS_MAX is disconnected.
 // 3. A comment every COMMENT_MS shows each side that the other is alive.
 
-import { type Clock, repeat, type Timer } from '../../clock.ts';
+import { type Clock, repeat, type Timer } from '../../ground/clock.ts';
 
 export const COMMENT_MS = 15_000;
 const STALLED_MS_MAX = 60_000;

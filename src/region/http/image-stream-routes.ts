@@ -9,10 +9,10 @@
 
 import { finished } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Instant } from '../../clock.ts';
+import type { Instant } from '../../ground/clock.ts';
+import type { Rate } from '../../ground/rate-limit.ts';
 import { chooseRange } from '../../net/byte-range.ts';
 import { FairShares } from '../../net/shares/fair-shares.ts';
-import type { Rate } from '../../rate-limit.ts';
 import { type Answer, refuse } from '../api/call/answer.ts';
 import type { Peer } from '../api/call/caller.ts';
 import type { StreamedFile } from '../images/boot-images.ts';

@@ -4,9 +4,9 @@
 // 2. A rack keeps its newest CHANGES_PER_RACK_MAX streams; one more ends the oldest, which the rack has abandoned.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { jsonFaultText } from '../../json-excess.ts';
+import { formatIpv4 } from '../../ground/address.ts';
+import { jsonFaultText } from '../../ground/json-excess.ts';
 import { STATE_CHANGES_IM } from '../../machines/desired-state.ts';
-import { formatIpv4 } from '../../net/address.ts';
 import { type Answer, refuse } from '../api/call/answer.ts';
 import { BATCH_VALUES_MAX, HEARTBEAT_VALUES_MAX } from '../racks/rack-news.ts';
 import { LINK_VERSION, type Rack } from '../records/rack.ts';

@@ -4,8 +4,8 @@
 // 1. A rack is known by its key, and speaks only for the UUID in the path. A pending or rejected rack learns only its state.
 // 2. A post that a rack kept runs with the rights of an anonymous machine in one of this rack's own networks.
 
-import { isStoreUnavailable } from '../../errors.ts';
-import { parseIpv4, parseMac } from '../../net/address.ts';
+import { parseIpv4, parseMac } from '../../ground/address.ts';
+import { isStoreUnavailable } from '../../ground/errors.ts';
 import { splitTarget } from '../../net/region-http.ts';
 import { parseAuthorization } from '../accounts/authorization-header.ts';
 import { type Answer, bodyOf, json, refuse, refuseFor } from '../api/call/answer.ts';

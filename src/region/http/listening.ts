@@ -11,8 +11,6 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import { newUuid, repeat, type Timer } from '../../clock.ts';
-import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import {
   type CertificateFiles,
   type CertificatePair,
@@ -20,6 +18,8 @@ import {
   readCertificatePair,
   renewCertificate,
 } from '../../files/certificate.ts';
+import { newUuid, repeat, type Timer } from '../../ground/clock.ts';
+import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import type { RegionConfig } from '../config.ts';
 import { isAway } from '../records/rack.ts';
 import { RegionCounters } from './counters.ts';

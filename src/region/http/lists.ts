@@ -4,7 +4,7 @@
 // 2. A list that ends in its first piece takes no place; all others take one of LISTS_MAX.
 
 import { Readable } from 'node:stream';
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../ground/clock.ts';
 import { entryText, JsonText, jsonText, type ListToSend } from '../api/call/answer.ts';
 import { beginPiece, LongWork, type PlaceHolder } from '../shares/long-work.ts';
 

@@ -15,8 +15,8 @@
 // 4. The caller is identified after all steps that take time, so a key that ends meanwhile is already invalid, and no new key is generated for it.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { jsonFaultText } from '../../json-excess.ts';
-import type { Rate } from '../../rate-limit.ts';
+import { jsonFaultText } from '../../ground/json-excess.ts';
+import type { Rate } from '../../ground/rate-limit.ts';
 import { type Answer, type Refusal, refuse, refuseField, refuseFor, refuseUnmanaged } from '../api/call/answer.ts';
 import type { Peer } from '../api/call/caller.ts';
 import { type Fields, opIn, parseBody, queryOf } from '../api/call/form-body.ts';

@@ -9,7 +9,7 @@
 //    address is. The rack's boot port speaks plain HTTP, even if rack and region use TLS.
 
 import type { FastifyRequest } from 'fastify';
-import { formatIpv4, type Ipv4, parseIpv4, withoutIpv4Mapping } from '../../net/address.ts';
+import { formatIpv4, type Ipv4, parseIpv4, withoutIpv4Mapping } from '../../ground/address.ts';
 import type { RegionConfig } from '../config.ts';
 import { isRackAddress, type RackList } from '../racks/rack-addresses.ts';
 

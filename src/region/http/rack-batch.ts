@@ -8,8 +8,8 @@
 // 3. A report with a time in the future, by our clock, gets the current time.
 // 4. One batch per rack is stored at a time.
 
-import { later } from '../../clock.ts';
-import { isStoreUnavailable } from '../../errors.ts';
+import { later } from '../../ground/clock.ts';
+import { isStoreUnavailable } from '../../ground/errors.ts';
 import { type KeptPost, type LinkBatch, readEntry } from '../racks/rack-news.ts';
 import type { RackReport } from '../records/machine-event.ts';
 import type { Rack, RefusedEntry } from '../records/rack.ts';

@@ -6,10 +6,10 @@
 // 2. A target with a NUL is refused before it is routed: no text in the region's database may have one.
 
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { cleanText } from '../../clean-text.ts';
-import { newUuid } from '../../clock.ts';
-import { errorText, isStoreUnavailable, RackError } from '../../errors.ts';
-import type { Rate } from '../../rate-limit.ts';
+import { cleanText } from '../../ground/clean-text.ts';
+import { newUuid } from '../../ground/clock.ts';
+import { errorText, isStoreUnavailable, RackError } from '../../ground/errors.ts';
+import type { Rate } from '../../ground/rate-limit.ts';
 import { type Answer, HAS_NUL, type Refusal, refuse, refuseField, refuseFor } from '../api/call/answer.ts';
 import {
   factsOf,

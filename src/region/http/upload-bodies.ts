@@ -12,7 +12,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { RackError } from '../../errors.ts';
+import { RackError } from '../../ground/errors.ts';
 import type { WholeFile } from '../../images/make/upload-part.ts';
 import { hasBody } from '../../net/shares/body-places.ts';
 import { type Answer, refuseFor } from '../api/call/answer.ts';

@@ -8,8 +8,8 @@
 // 3. It is in no log, event, URL, page or API response. An installer's URL has a one-way derivation of it (`boot/preseed-secret.ts`).
 
 import { preseedSecret } from '../../boot/preseed-secret.ts';
-import type { Clock } from '../../clock.ts';
-import type { Ipv4, MacAddress } from '../../net/address.ts';
+import type { Ipv4, MacAddress } from '../../ground/address.ts';
+import type { Clock } from '../../ground/clock.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';

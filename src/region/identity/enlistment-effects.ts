@@ -3,7 +3,7 @@
 // 1. A pair of machines that may be one is logged once, and never again after a person has decided that they are two.
 // 2. The event names both machines and the commands to type.
 
-import { formatMac, type MacAddress } from '../../net/address.ts';
+import { formatMac, type MacAddress } from '../../ground/address.ts';
 import type { EnlistmentEffects } from '../records/decisions.ts';
 import type { Doubt, EventParams, Happening, MachineName } from '../records/events.ts';
 import type { EnlistmentKnowledge, PairVerdict } from '../records/knowledge.ts';

@@ -3,9 +3,9 @@
 // 1. A machine's first reports are logged, then one a minute, with the number of reports that it represents.
 // 2. Changes to other machines, to power settings or to interfaces are always logged.
 
-import type { Instant } from '../../clock.ts';
-import { formatMac } from '../../net/address.ts';
-import { EventSampler, type Sample } from '../../rate-limit.ts';
+import { formatMac } from '../../ground/address.ts';
+import type { Instant } from '../../ground/clock.ts';
+import { EventSampler, type Sample } from '../../ground/rate-limit.ts';
 import type { EnlistmentDecision } from '../records/decisions.ts';
 import type { EnlistmentQuestion } from '../records/knowledge.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';

@@ -2,7 +2,7 @@
 //
 // 1. Power settings from a machine or an ordinary user are filtered before anything uses them.
 
-import type { Ipv4, MacAddress } from '../../net/address.ts';
+import type { Ipv4, MacAddress } from '../../ground/address.ts';
 import type { LeftOut } from '../records/bounded-facts.ts';
 import type { SeenElsewhere } from '../records/events.ts';
 import type { HardwareFacts } from '../records/hardware-facts.ts';

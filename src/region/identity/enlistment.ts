@@ -15,8 +15,8 @@
 //    merely claims moves to the machine that boots from it.
 // 4. Evidence that two machines are one is reported to a person, who decides. Nothing is merged here.
 
-import type { Clock } from '../../clock.ts';
-import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
+import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../ground/address.ts';
+import type { Clock } from '../../ground/clock.ts';
 import type { EnlistmentDecision } from '../records/decisions.ts';
 import type { EventParams, Happening, ReportIgnored } from '../records/events.ts';
 import type { EnlistmentKnowledge, EnlistmentQuestion } from '../records/knowledge.ts';

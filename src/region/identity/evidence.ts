@@ -15,7 +15,7 @@
 // 2. Without a common address, a different UUID or serial number rules out a match, whatever else is the same.
 // 3. The score is symmetric.
 
-import { formatMac, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
+import { formatMac, type MacAddress, parseIpv4, parseMac } from '../../ground/address.ts';
 import { IDENTITY_KINDS, type IdentityKind } from '../records/events.ts';
 import type { HardwareFacts } from '../records/hardware-facts.ts';
 import type { PowerParameters } from '../records/power-parameters.ts';

@@ -6,7 +6,7 @@
 //
 // 1. A returned value identifies a machine. `undefined` means that the value is absent, malformed or known to be shared.
 
-import { BROADCAST_MAC, formatMac, type MacAddress } from '../../net/address.ts';
+import { BROADCAST_MAC, formatMac, type MacAddress } from '../../ground/address.ts';
 
 /** UUIDs that vendors left in many machines, lower case. */
 const SHARED_UUIDS: ReadonlySet<string> = new Set([

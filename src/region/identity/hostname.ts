@@ -6,8 +6,8 @@
 // 2. `localhost`, `wpad` and `isatap` are refused, because other hosts give them a meaning (RFC 6761 §6.3; proxy and ISATAP discovery).
 // 3. A name of the form `10-20-0-100` is refused, because addresses of the dynamic range have such names.
 
-import type { Clock } from '../../clock.ts';
-import { RESERVED_LABELS } from '../../reserved-labels.ts';
+import type { Clock } from '../../ground/clock.ts';
+import { RESERVED_LABELS } from '../../ground/reserved-labels.ts';
 import type { HardwareFacts } from '../records/hardware-facts.ts';
 import type { NamedHost, NameKnowledge, NameQuestion } from '../records/knowledge.ts';
 import { identifyingSerial } from './hardware-identity.ts';

@@ -11,7 +11,7 @@
 // 2. A report may raise an interface's evidence but never lowers it, except for a swapped card.
 // 3. Hearsay that the machine itself does not show is removed.
 
-import { formatMac, type MacAddress } from '../../net/address.ts';
+import { formatMac, type MacAddress } from '../../ground/address.ts';
 import type { ReportedInterface } from '../records/decisions.ts';
 import { INTERFACE_SOURCES, type InterfaceSource, type Machine, type MachineInterface } from '../records/machine.ts';
 import type { WeighedReport } from './enlistment-report.ts';

@@ -2,8 +2,8 @@
 //
 // 1. Every change is an audit event that names the person.
 
-import type { Clock } from '../../clock.ts';
-import type { MacAddress } from '../../net/address.ts';
+import type { MacAddress } from '../../ground/address.ts';
+import type { Clock } from '../../ground/clock.ts';
 import type { MachineChangeOutcome, SplitOutcome } from '../records/decisions.ts';
 import { IDENTITY_KINDS, type IdentityKind } from '../records/events.ts';
 import type { Machine } from '../records/machine.ts';

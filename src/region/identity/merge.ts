@@ -6,9 +6,9 @@
 // 1. A machine in use is never removed: it may be KEEP but not OTHER, and two machines in use are not merged.
 // 2. After a split, reports do not join the two again: their common values are stored as shared, and the machines as distinct.
 
-import type { Clock } from '../../clock.ts';
-import { counted } from '../../counted.ts';
-import { formatMac, type MacAddress, parseMac } from '../../net/address.ts';
+import { formatMac, type MacAddress, parseMac } from '../../ground/address.ts';
+import type { Clock } from '../../ground/clock.ts';
+import { counted } from '../../ground/counted.ts';
 import type { MergeDecision, SplitDecision } from '../records/decisions.ts';
 import type { Happening, MachineName } from '../records/events.ts';
 import type { NameQuestion, SplitKnowledge } from '../records/knowledge.ts';

@@ -12,7 +12,7 @@
 //    another has at least two more. Within a network, an address has one holder: the machine reported from it last. Earlier machines at that
 //    address have given up their lease, and give way first. Among equals, the machine heard longest ago gives way.
 
-import type { Ipv4 } from '../../net/address.ts';
+import type { Ipv4 } from '../../ground/address.ts';
 import { FairShares, networkOf, type Place } from '../../net/shares/fair-shares.ts';
 import type { UntouchedMachine } from '../records/machine.ts';
 

@@ -8,7 +8,7 @@
 // 1. A coincidence of values never merges machines: see `evidence.ts`.
 // 2. Only the first interface's position matters: another order of the others finds the same machine.
 
-import type { MacAddress } from '../../net/address.ts';
+import type { MacAddress } from '../../ground/address.ts';
 import type { Machine } from '../records/machine.ts';
 import type { WeighedReport } from './enlistment-report.ts';
 import {

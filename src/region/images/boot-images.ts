@@ -5,7 +5,7 @@
 // 1. Requests are stored first, so that they survive a killed process, and another process can carry them out.
 
 import type { Readable } from 'node:stream';
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../ground/clock.ts';
 import type { KeyringFaultCode } from '../../images/sources/keyring.ts';
 import type { InstallerSource } from '../../images/sources/source.ts';
 import type { ListedImage, ListImages } from '../life/deployment.ts';

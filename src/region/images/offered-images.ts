@@ -6,9 +6,9 @@
 // 2. A source that could not be asked is asked again much sooner than one that has answered.
 
 import { isDeepStrictEqual } from 'node:util';
-import { BoundedMap } from '../../bounded-map.ts';
-import type { Clock } from '../../clock.ts';
-import { errorText, RackError } from '../../errors.ts';
+import { BoundedMap } from '../../ground/bounded-map.ts';
+import type { Clock } from '../../ground/clock.ts';
+import { errorText, RackError } from '../../ground/errors.ts';
 import type { SourceOffers } from '../../images/engine/asking.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import type { RegionSource } from './region-source.ts';

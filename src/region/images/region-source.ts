@@ -2,8 +2,8 @@
 // the API.
 
 import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
-import { isPrintable } from '../../clean-text.ts';
-import { unreachable } from '../../errors.ts';
+import { isPrintable } from '../../ground/clean-text.ts';
+import { unreachable } from '../../ground/errors.ts';
 import type { ImageName } from '../../images/image-store.ts';
 import type { Selection } from '../../images/sources/offer.ts';
 import type { ImageSource, StreamSource } from '../../images/sources/source.ts';

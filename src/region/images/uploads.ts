@@ -13,9 +13,9 @@
 // 4. Creating an upload that exists already continues it. A client that then sends a piece without its place (MAAS's clients know no places)
 //    reads its file from the beginning, so that piece replaces all that has arrived.
 
-import { type Clock, within } from '../../clock.ts';
-import { counted } from '../../counted.ts';
-import { RackError } from '../../errors.ts';
+import { type Clock, within } from '../../ground/clock.ts';
+import { counted } from '../../ground/counted.ts';
+import { RackError } from '../../ground/errors.ts';
 import type { ImageName } from '../../images/image-store.ts';
 import type { PieceCount, PieceResult, WholeFile } from '../../images/make/upload-part.ts';
 import type { Happening } from '../records/events.ts';

@@ -9,7 +9,7 @@
 // 2. Parts of bonds and bridges would need packages that an image may lack: such networks are refused.
 // 3. An interface with neither an address nor a VLAN has no entry, so it is not started.
 
-import { formatIpv4, formatMac } from '../../net/address.ts';
+import { formatIpv4, formatMac } from '../../ground/address.ts';
 import { type ConfigFile, type ConfigPart, KERNEL_NAME, renamingFiles } from './network-config.ts';
 
 export function ifupdownFiles(parts: readonly ConfigPart[]): readonly ConfigFile[] | undefined {

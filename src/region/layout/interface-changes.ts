@@ -8,7 +8,7 @@
 // 3. Names are unique on the machine, among interfaces of all kinds.
 // 4. The machine reports its hardware, so nobody removes a physical interface or changes its hardware address.
 
-import { isHostMac, type MacAddress } from '../../net/address.ts';
+import { isHostMac, type MacAddress } from '../../ground/address.ts';
 import { subnetWithId, vlanWithId } from '../networks/network-view.ts';
 import {
   type InterfaceKind,

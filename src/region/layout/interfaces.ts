@@ -8,7 +8,7 @@
 //    it, but if its own size was chosen, only to chosen ones.
 // 4. An address of the machine belongs to one link. Links without an address of their own take the others in their order.
 
-import { formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
+import { formatMac, type Ipv4, type MacAddress } from '../../ground/address.ts';
 import {
   hasStaticRange,
   type NetworkView,

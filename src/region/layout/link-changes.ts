@@ -8,7 +8,7 @@
 // 4. Nothing gets the address of its subnet's router: the other hosts would send it what is for other networks.
 // 5. This file does not check whether a chosen address is free: that needs the store (`life/link-addresses.ts`).
 
-import { formatIpv4, type Ipv4, networkContains } from '../../net/address.ts';
+import { formatIpv4, type Ipv4, networkContains } from '../../ground/address.ts';
 import { type SubnetView, subnetWithId } from '../networks/network-view.ts';
 import { type InterfaceLink, LINKS_MAX, type LinkMode } from '../records/machine-layout.ts';
 import { REQUIRED } from '../records/refusal.ts';

@@ -3,7 +3,7 @@
 // Source: the netplan reference. networkd uses the first entry that matches, so the keys of physical interfaces sort before the image's own
 // entries for all interfaces.
 
-import { formatIpv4, formatMac } from '../../net/address.ts';
+import { formatIpv4, formatMac } from '../../ground/address.ts';
 import type { ConfigFile, ConfigPart, ConfigRoute } from './network-config.ts';
 
 const SECTIONS = { physical: 'ethernets', bond: 'bonds', bridge: 'bridges', vlan: 'vlans' } as const;

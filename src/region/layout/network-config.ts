@@ -16,7 +16,7 @@
 // 7. An MTU of 1500 is in the files only if a person chose it for the interface or for one below: a lease may bring another.
 // 8. A disconnected interface of which another one is made is set up for that: it has no address, but its frames are needed.
 
-import { formatIpv4, formatMac, formatNetwork, type Ipv4, type MacAddress } from '../../net/address.ts';
+import { formatIpv4, formatMac, formatNetwork, type Ipv4, type MacAddress } from '../../ground/address.ts';
 import { nameServersOf, type RouteView, type SubnetView } from '../networks/network-view.ts';
 import { MTU_DEFAULT } from '../records/network-store.ts';
 import type { NetInterface, NetLink } from './interfaces.ts';

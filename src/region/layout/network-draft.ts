@@ -2,7 +2,7 @@
 //
 // 1. A change takes the network as it would be deployed, and returns a new network or a refusal. A refused change leaves no trace.
 
-import type { MacAddress } from '../../net/address.ts';
+import type { MacAddress } from '../../ground/address.ts';
 import { type NetworkView, type VlanView, vlanWithId } from '../networks/network-view.ts';
 import type { Machine } from '../records/machine.ts';
 import {

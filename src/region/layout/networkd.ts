@@ -6,7 +6,7 @@
 // 2. A made interface has the hardware address of a part. Its file comes before those of the parts, because the first that matches counts.
 //    Seen: without udev, networkd takes a bridge for an interface of the type ether.
 
-import { formatIpv4, formatMac } from '../../net/address.ts';
+import { formatIpv4, formatMac } from '../../ground/address.ts';
 import { type ConfigFile, type ConfigPart, renamingFiles } from './network-config.ts';
 
 const DIRECTORY = '/etc/systemd/network';

@@ -5,7 +5,7 @@
 // 1. Mount points are unique on a machine. The file system of a mounted part cannot be removed.
 // 2. A part in use can be neither removed nor given a second use.
 
-import { counted } from '../../counted.ts';
+import { counted } from '../../ground/counted.ts';
 import {
   FILE_SYSTEMS,
   type FileSystem,

@@ -3,7 +3,7 @@
 // 1. The refusal of an impossible command lists the possible ones.
 // 2. A Broken machine may be marked as broken again, as in MAAS: only the reason changes, if one is given.
 
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../ground/clock.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine, MachineOutline } from '../records/machine.ts';
 import { COMMAND_NAMES, COMMANDS, type CommandName, commandWord } from '../records/machine-commands.ts';

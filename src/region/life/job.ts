@@ -3,7 +3,7 @@
 //    left out.
 // 2. The agent fetches secret or long values from separate URLs with the same token.
 
-import { formatIpv4 } from '../../net/address.ts';
+import { formatIpv4 } from '../../ground/address.ts';
 import { storagePlan } from '../layout/deployable-storage.ts';
 import { placeOf } from '../layout/disks.ts';
 import type { Machine } from '../records/machine.ts';

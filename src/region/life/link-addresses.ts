@@ -5,8 +5,8 @@
 // 2. A static link keeps its address through a release. Every other address is given back.
 // 3. A link never gets an address of another machine, or of another link of this machine.
 
+import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../ground/address.ts';
 import type { MachineAddress } from '../../machines/machine.ts';
-import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../net/address.ts';
 import { interfacesOf, type NetInterface, type NetLink } from '../layout/interfaces.ts';
 import { type NetworkView, subnetOfAddress } from '../networks/network-view.ts';
 import type { AddressKnowledge } from '../records/knowledge.ts';

@@ -8,8 +8,8 @@
 // 3. The machine's log says who opened or closed it, and for how long.
 // 4. Logins use public keys only, never passwords.
 
-import type { Clock } from '../../clock.ts';
-import { formatIpv4, isLoopback } from '../../net/address.ts';
+import { formatIpv4, isLoopback } from '../../ground/address.ts';
+import type { Clock } from '../../ground/clock.ts';
 import { LOCAL_ADMINISTRATOR } from '../accounts/accounts.ts';
 import { heldMacs } from '../identity/interface-source.ts';
 import type { Happening } from '../records/events.ts';

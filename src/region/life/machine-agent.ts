@@ -9,7 +9,7 @@
 // 2. A machine learns nothing about other machines.
 // 3. A repeated final signal gets the first answer again, even from another process of the region, and changes nothing.
 
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../ground/clock.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
 import { type BootProof, isAtItsAddress, provesBoot } from '../identity/boot-token.ts';
 import { bundleOf, hasStaticRoutes, networkFiles } from '../layout/deployable.ts';

@@ -10,7 +10,7 @@
 //    after our own interruption does not count. One that boots from the network again and again is hung, whatever signs of life it shows.
 // 4. A machine is Deployed when its installed system has reported, or has taken its address after the disk was written.
 
-import type { Ipv4 } from '../../net/address.ts';
+import type { Ipv4 } from '../../ground/address.ts';
 import type { PowerDetail } from '../../power/detail.ts';
 import { drawBootToken } from '../identity/boot-token.ts';
 import { makeAcquiredBridges } from '../layout/acquired-bridges.ts';

@@ -5,7 +5,7 @@
 // 1. A machine may fetch only unfinished scripts of its own newest run.
 // 2. Fetching the list again starts a new run, which aborts the old one.
 
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../ground/clock.ts';
 import type { Happening } from '../records/events.ts';
 import type { Machine } from '../records/machine.ts';
 import type { ScriptKind, ScriptResult } from '../records/script-store.ts';

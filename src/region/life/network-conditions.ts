@@ -9,7 +9,7 @@
 // 3. An object may be named by a condition of its own: `subnet=cidr:10.20.0.0/24`, `vlan=vid:5`, `fabric=class:10g`.
 // 4. In 1.0, an interface is also in each network in which a person recorded it (`connect_macs`).
 
-import { formatMac, type Ipv4, networkContains, parseIpv4 } from '../../net/address.ts';
+import { formatMac, type Ipv4, networkContains, parseIpv4 } from '../../ground/address.ts';
 import { interfacesOf, type NetInterface } from '../layout/interfaces.ts';
 import { type NetworkView, oldNetworkName, type SubnetView, specified } from '../networks/network-view.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';

@@ -6,8 +6,8 @@
 // 2. No command changes the state of a locked machine, and only force deletes it. Its power may be switched and a debug login opened:
 //    neither takes it from its owner.
 
-import { cleanText } from '../../clean-text.ts';
-import { counted } from '../../counted.ts';
+import { cleanText } from '../../ground/clean-text.ts';
+import { counted } from '../../ground/counted.ts';
 import type { MachineChange } from '../records/decisions.ts';
 import type { ChangeKnowledge, ChangeQuestion } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';

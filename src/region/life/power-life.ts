@@ -13,7 +13,7 @@
 // 2. One task at a time: a person's task is refused while another is in progress. The task of a new state replaces the previous one.
 // 3. The outcome of a replaced task is logged, but has no effect on the state.
 
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../ground/clock.ts';
 import type { PowerDetail } from '../../power/detail.ts';
 import type { PowerDriver } from '../../power/driver.ts';
 import type { PowerOutcomeKind } from '../../power/outcome.ts';

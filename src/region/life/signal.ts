@@ -17,7 +17,7 @@
 // 2. A machine's text is untrusted: it is cleaned and cut before it is stored.
 
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../ground/clock.ts';
 import { digestOf } from '../records/digest.ts';
 import type { Happening, Remark, SignalParams, StageReport, WorkFault } from '../records/events.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';

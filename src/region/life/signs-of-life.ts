@@ -7,7 +7,7 @@
 // 1. The number of reads is the same for any number of machines, and of the machines that lease an address or boot, only those at work are
 //    read: of the others nothing changes here.
 
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../ground/clock.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
 import { STATUSES, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';

@@ -1,6 +1,6 @@
 // May a command start a system on a machine? Its image or installer, its layout, and a key to log in with.
 
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../ground/clock.ts';
 import { refuseLayout } from '../layout/deployable.ts';
 import type { Networks } from '../networks/networks.ts';
 import { imagesForMachine } from '../racks/rack-images.ts';

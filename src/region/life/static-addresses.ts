@@ -12,7 +12,6 @@
 // 7. Several racks may serve one network: all reservations count, and each has its own static range.
 // 8. A dynamic range and a router count once the region stores them: their rack serves them before it reports them.
 
-import type { MachineAddress } from '../../machines/machine.ts';
 import {
   formatIpv4,
   formatMac,
@@ -25,7 +24,8 @@ import {
   networkContains,
   networksOverlap,
   rangeContains,
-} from '../../net/address.ts';
+} from '../../ground/address.ts';
+import type { MachineAddress } from '../../machines/machine.ts';
 import { findBar, type Owner, ownersKnown, ownersOf } from '../networks/address-owners.ts';
 import { freeParts, hostRange, reservedText, spanText } from '../networks/address-use.ts';
 import type { NetworkView, SubnetView } from '../networks/network-view.ts';

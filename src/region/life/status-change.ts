@@ -4,7 +4,7 @@
 // 2. A machine's API key ends with the next deployment or commissioning, and at the release; one made for a test, with the test.
 // 3. A state in progress has a deadline, for a machine that only people switch on from its first boot.
 
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../ground/clock.ts';
 import { tokenFor } from '../identity/boot-token.ts';
 import { withoutAcquiredBridges } from '../layout/acquired-bridges.ts';
 import type { MachineChange } from '../records/decisions.ts';

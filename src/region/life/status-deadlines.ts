@@ -4,8 +4,8 @@
 // 2. Callers run `follow` before they use wall time for a deadline.
 // 3. A deadline is never beyond the state's full time limit, even if a clock in another year set it.
 
-import type { Clock } from '../../clock.ts';
-import { isStoreUnavailable } from '../../errors.ts';
+import type { Clock } from '../../ground/clock.ts';
+import { isStoreUnavailable } from '../../ground/errors.ts';
 import type { RegionStore } from '../records/store.ts';
 
 /** Smaller differences are measurement noise. */

@@ -6,7 +6,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Profile } from '../../boot/profile.ts';
-import type { Ipv4 } from '../../net/address.ts';
+import type { Ipv4 } from '../../ground/address.ts';
 import type { NetworkView } from '../networks/network-view.ts';
 import type { Networks } from '../networks/networks.ts';
 import {

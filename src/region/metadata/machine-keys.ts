@@ -12,7 +12,7 @@
 // 3. It gives access to its own machine's metadata and object and nothing else (`api/operations.ts` refuses a machine every other operation).
 // 4. Secrets are compared in constant time; none is in a log, event or URL.
 
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../ground/clock.ts';
 import { equalSecrets, keyPart } from '../accounts/accounts.ts';
 import type { MachineKey } from '../records/life-store.ts';
 import type { RegionStore } from '../records/store.ts';

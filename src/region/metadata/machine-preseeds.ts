@@ -7,8 +7,8 @@
 // 1. A machine's secrets go only into texts for that machine; the caller has authenticated it.
 // 2. A person's preview is the text that the machine would get from the same records, with words in place of its key.
 
-import type { Clock } from '../../clock.ts';
 import { TextDirectory } from '../../files/text-directory.ts';
+import type { Clock } from '../../ground/clock.ts';
 import { disksOf } from '../layout/disks.ts';
 import { type PreseedResult, renderPreseed } from '../preseed/preseed.ts';
 import {

@@ -8,7 +8,7 @@
 // 2. A preseed that cannot be rendered fails the deployment at once, with file and line, instead of letting it time out.
 // 3. Only a machine that is installing now gets its installer's preseed.
 
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../ground/clock.ts';
 import { type BootProof, provesBoot, provesPreseed } from '../identity/boot-token.ts';
 import type { MachineLife } from '../life/machine-life.ts';
 import type { Signal } from '../life/signal.ts';

@@ -17,7 +17,7 @@ import {
   parseIpv4,
   rangeContains,
   rangesOverlap,
-} from '../../net/address.ts';
+} from '../../ground/address.ts';
 import type { ClusterInterface, ConfiguredHost } from '../racks/cluster-interface.ts';
 import type { ReportedNetwork } from '../racks/rack-networks.ts';
 import type { AddressKnowledge } from '../records/knowledge.ts';

@@ -17,7 +17,7 @@ import {
   ipv4,
   rangeSize,
   rangesOverlap,
-} from '../../net/address.ts';
+} from '../../ground/address.ts';
 import { isHeld, type NetworkRecords, RESERVED_PER_USER_MAX } from '../records/network-store.ts';
 import { fieldRefusal, type RefusalWord } from '../records/refusal.ts';
 import { type Owner, type OwnerKind, ownersOf, ownersUsing, type StoredUse } from './address-owners.ts';

@@ -1,8 +1,8 @@
 // Reserves the address of a name that the API adds, as MAAS does: it stays reserved until it is released, also after its name is gone. Clients
 // delete a name, and then release its address. An address of a dynamic range that nobody has is refused: a stranger would get it with the name.
 
-import type { Clock } from '../../clock.ts';
-import { formatIpv4, type Ipv4 } from '../../net/address.ts';
+import { formatIpv4, type Ipv4 } from '../../ground/address.ts';
+import type { Clock } from '../../ground/clock.ts';
 import { type RefusalWord, refusal } from '../records/refusal.ts';
 import type { RegionStore } from '../records/store.ts';
 import { findBar, ownersOf, ownersUsing } from './address-owners.ts';

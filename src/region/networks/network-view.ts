@@ -14,7 +14,7 @@ import {
   type Ipv4Range,
   networkContains,
   parseNetwork,
-} from '../../net/address.ts';
+} from '../../ground/address.ts';
 import {
   DEFAULT_VLAN_ID,
   type Fabric,

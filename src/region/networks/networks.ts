@@ -13,10 +13,10 @@
 // 5. Machines are shown with the view that is known: every change by a person counts a version, at which each process reads the objects
 //    again.
 
-import type { Clock } from '../../clock.ts';
-import { reachesStore } from '../../errors.ts';
+import { broadcastOf, formatIpv4, type Ipv4Range, parseIpv4, parseNetwork } from '../../ground/address.ts';
+import type { Clock } from '../../ground/clock.ts';
+import { reachesStore } from '../../ground/errors.ts';
 import { isSettings, type SettingValue } from '../../machines/settings.ts';
-import { broadcastOf, formatIpv4, type Ipv4Range, parseIpv4, parseNetwork } from '../../net/address.ts';
 import type { RackList } from '../racks/rack-addresses.ts';
 import type { BootChange, NetworkNoun } from '../records/events.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';

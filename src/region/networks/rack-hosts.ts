@@ -24,7 +24,7 @@ import {
   parseIpv4,
   parseMac,
   parseNetwork,
-} from '../../net/address.ts';
+} from '../../ground/address.ts';
 import { containsNetwork, ownNetworks, undoubtedAmong } from '../racks/rack-networks.ts';
 import { NETWORK_PREFIX_MIN } from '../records/heartbeat-bounds.ts';
 import type { Rack } from '../records/rack.ts';

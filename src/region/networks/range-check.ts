@@ -7,7 +7,6 @@
 //    older configuration may have them in a range.
 // 4. The check claims addresses (`network-store.ts`), so none is given away while it looks.
 
-import type { Settings } from '../../machines/settings.ts';
 import {
   formatIpv4,
   formatMac,
@@ -16,7 +15,8 @@ import {
   ipv4,
   type MacAddress,
   rangesOverlap,
-} from '../../net/address.ts';
+} from '../../ground/address.ts';
+import type { Settings } from '../../machines/settings.ts';
 import { type ClusterInterface, type ConfiguredHost, readInterfaces } from '../racks/cluster-interface.ts';
 import type { RegionStore } from '../records/store.ts';
 import {

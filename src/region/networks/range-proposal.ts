@@ -12,7 +12,7 @@ import {
   parseIpv4,
   rangeSize,
   rangesOverlap,
-} from '../../net/address.ts';
+} from '../../ground/address.ts';
 import { freeParts } from './address-use.ts';
 
 /** In addresses. */

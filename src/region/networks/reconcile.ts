@@ -18,7 +18,7 @@
 // 5. The router of the host is the gateway of a subnet that racks do not serve; where they do, a person has decided on the router.
 
 import { isDeepStrictEqual } from 'node:util';
-import { formatNetwork, type Ipv4Network, networksOverlap, parseNetwork } from '../../net/address.ts';
+import { formatNetwork, type Ipv4Network, networksOverlap, parseNetwork } from '../../ground/address.ts';
 import {
   DEFAULT_FABRIC_ID,
   DEFAULT_VLAN_ID,

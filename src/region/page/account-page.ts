@@ -5,7 +5,7 @@
 // 3. An API key is shown in the answer to the form that made it, and nowhere else.
 
 import { z } from 'zod';
-import { html, nothing } from '../../html.ts';
+import { html, nothing } from '../../ground/html.ts';
 import { KEY_NAME_MAX, PASSWORD_MAX, wasUsed } from '../accounts/accounts.ts';
 import { fingerprintOf } from '../accounts/ssh-keys.ts';
 import { refuseField } from '../api/call/answer.ts';

@@ -3,8 +3,8 @@
 // 1. A form sends the parameters of its API operation; nothing is decided here.
 // 2. User data is entered as plain text and sent in base64, as the operation expects.
 
-import { type Html, html, nothing } from '../../html.ts';
-import { formatSize } from '../../quantity.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
+import { formatSize } from '../../ground/quantity.ts';
 import type { Machine } from '../records/machine.ts';
 import type { CommandName } from '../records/machine-commands.ts';
 import type { ScriptKind } from '../records/script-store.ts';

@@ -1,6 +1,6 @@
 // The form of an action on one machine: its effects, and its fields.
 
-import { html } from '../../html.ts';
+import { html } from '../../ground/html.ts';
 import { ONLY_ADMINISTRATORS, refuse } from '../api/call/answer.ts';
 import { refuseCommand } from '../life/commands.ts';
 import type { Machine } from '../records/machine.ts';

@@ -7,7 +7,6 @@
 //    is filled as far as they are taken.
 // 3. Neighbouring squares of one run are one rectangle, so an empty network costs a few hundred bytes. Colours are classes of `page.css`.
 
-import { type Html, html, nothing } from '../../html.ts';
 import {
   broadcastOf,
   formatIpv4,
@@ -16,7 +15,8 @@ import {
   type Ipv4Range,
   ipv4,
   rangeSize,
-} from '../../net/address.ts';
+} from '../../ground/address.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
 import { words } from './words.ts';
 
 /** From the weakest to the strongest. A `range` kind says what addresses are for, the others who has one. */

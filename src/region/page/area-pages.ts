@@ -1,6 +1,6 @@
 // The pages of zones and of pools, which machines and racks are in.
 
-import { html } from '../../html.ts';
+import { html } from '../../ground/html.ts';
 import type { AreaKind } from '../records/area.ts';
 import { type ApiObject, objectPages, textOf } from './object-pages.ts';
 import type { PageDefinition, View } from './view.ts';

@@ -3,8 +3,8 @@
 //
 // 1. All boots of a page come from one reading of the log.
 
-import { type Html, html, nothing, type Part } from '../../html.ts';
-import { formatSpan } from '../../quantity.ts';
+import { type Html, html, nothing, type Part } from '../../ground/html.ts';
+import { formatSpan } from '../../ground/quantity.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { isProblem } from '../records/machine-search.ts';

@@ -8,9 +8,9 @@
 //    their source; so are those of a file, which can be changed only there.
 // 3. A row that has no selection of its own, but is covered by one for all, is ticked and cannot be changed here.
 
-import { type Html, html, nothing } from '../../html.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
+import { formatSize } from '../../ground/quantity.ts';
 import type { OfferedImage } from '../../images/engine/asking.ts';
-import { formatSize } from '../../quantity.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import type { OfferedBySource } from '../images/offered-images.ts';
 import { type RegionSelection, type RegionSource, sourceTitle } from '../images/region-source.ts';

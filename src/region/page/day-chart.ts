@@ -3,7 +3,7 @@
 // 1. An unknown value is a gap. Without a known value there is no chart.
 // 2. The height is the largest value, or what the caller says is full. Colours are classes of `page.css`.
 
-import { type Html, html, nothing } from '../../html.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
 import { type Point, SAMPLE_MS, SAMPLES_MAX } from '../records/rack-measures.ts';
 import { words } from './words.ts';
 

@@ -1,8 +1,8 @@
 // The fields for deploying a machine. Only images and installers that fit the machine are offered; without any, the form names the commands
 // that add one.
 
-import { type Html, html, nothing } from '../../html.ts';
-import { formatSize } from '../../quantity.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
+import { formatSize } from '../../ground/quantity.ts';
 import { disksOf } from '../layout/disks.ts';
 import { kernelRank, type ListedImage } from '../life/deployment.ts';
 import type { ListedInstaller } from '../life/installer.ts';

@@ -1,7 +1,7 @@
 // The page of a device: what it has, its interfaces with the forms that address it, and the forms that change and delete it.
 
-import { type Html, html } from '../../html.ts';
-import { formatIpv4 } from '../../net/address.ts';
+import { formatIpv4 } from '../../ground/address.ts';
+import { type Html, html } from '../../ground/html.ts';
 import { whereabouts } from '../life/whereabouts.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import { interfacesTable } from './layout-sections.ts';

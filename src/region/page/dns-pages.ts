@@ -8,8 +8,8 @@
 // 1. A name of the settings that a file has is shown with the file, and has no form.
 // 2. A rack serves a name of a lease only while nothing above it in this list has the name (`dns/claims.ts`).
 
-import { type Html, html, nothing, type Part } from '../../html.ts';
-import { formatIpv4, type Ipv4 } from '../../net/address.ts';
+import { formatIpv4, type Ipv4 } from '../../ground/address.ts';
+import { type Html, html, nothing, type Part } from '../../ground/html.ts';
 import {
   currentDomainIds,
   currentDomains,

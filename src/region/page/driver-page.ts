@@ -2,7 +2,7 @@
 //
 // 1. A secret parameter is never sent to a browser. An empty field keeps the stored secret.
 
-import { html, nothing } from '../../html.ts';
+import { html, nothing } from '../../ground/html.ts';
 import type { PowerParameter } from '../../power/parameters.ts';
 import type { PowerDriverTable } from '../life/power-life.ts';
 import type { Machine } from '../records/machine.ts';

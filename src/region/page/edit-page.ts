@@ -2,7 +2,7 @@
 //
 // 1. Several API operations save the form, one after the other. The first refusal is shown; the changes before it are kept.
 
-import { html, nothing } from '../../html.ts';
+import { html, nothing } from '../../ground/html.ts';
 import { lastingJson } from '../api/json/machine-json.ts';
 import { machineNotes } from '../api/machines/machine-calls.ts';
 import { whereabouts } from '../life/whereabouts.ts';

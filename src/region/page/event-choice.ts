@@ -3,7 +3,7 @@
 // 1. `at` names an event by its id: the page begins with the events shortly after it. Ids increase in the order of storing, so they also
 //    divide the log into pages.
 
-import { type Html, html } from '../../html.ts';
+import { type Html, html } from '../../ground/html.ts';
 import type { EventFilter } from '../records/filters.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { filterSelect } from './forms.ts';

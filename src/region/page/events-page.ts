@@ -4,8 +4,8 @@
 // 2. The newest page is live if its search was short. A page in the past never changes.
 // 3. The text of an event may come from any host: a cell of the CSV never begins a formula.
 
-import { type Html, html, nothing } from '../../html.ts';
-import { parseMac } from '../../net/address.ts';
+import { parseMac } from '../../ground/address.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
 import { eventJson } from '../api/site/event-operations.ts';
 import { EXAMINED_IDS, type FoundEvents, searchEvents } from '../api/site/event-pieces.ts';
 import { shownTo } from '../records/events.ts';

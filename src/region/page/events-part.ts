@@ -1,7 +1,7 @@
 // The lines of events of all machines, and of hosts that boot from the network but are no machines.
 
-import { type Html, html, nothing } from '../../html.ts';
-import { formatMac } from '../../net/address.ts';
+import { formatMac } from '../../ground/address.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
 import { eventSentence } from '../records/events.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { machinePath } from './machine-actions.ts';

@@ -8,11 +8,11 @@
 // 2. A rack is another host: its texts are cleaned and bounded where they are read (`records/heartbeat.ts`).
 // 3. A page is named only to those who may change something there.
 
-import { asSentence } from '../../counted.ts';
-import { RackError } from '../../errors.ts';
 import { certificateProblem, readCertificatePair } from '../../files/certificate.ts';
-import { type Html, html, nothing, type Part } from '../../html.ts';
-import { formatSize, formatSpan } from '../../quantity.ts';
+import { asSentence } from '../../ground/counted.ts';
+import { RackError } from '../../ground/errors.ts';
+import { type Html, html, nothing, type Part } from '../../ground/html.ts';
+import { formatSize, formatSpan } from '../../ground/quantity.ts';
 import { findDoubt, findSharedRange, rangeSharedText } from '../racks/rack-networks.ts';
 import { isAway, type Rack } from '../records/rack.ts';
 import { BOOT_FILES_CHECK, type HostFinding } from '../records/rack-measures.ts';

@@ -7,8 +7,8 @@
 // 2. A step that is done can be opened again. What a file sets is shown with the file and the key.
 // 3. The heading has the focus, so that the next tab leads into the step and not through the navigation.
 
-import { type Html, html, nothing } from '../../html.ts';
-import { formatIpv4 } from '../../net/address.ts';
+import { formatIpv4 } from '../../ground/address.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
 import { hostResolvers } from '../../net/host-resolvers.ts';
 import { refuseField } from '../api/call/answer.ts';
 import { CHOICE_OPERATIONS, chooseImages, offerImages } from './choose-page.ts';

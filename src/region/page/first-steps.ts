@@ -4,7 +4,7 @@
 //    to be reminded any more is stored (`region.first_run_done`).
 // 2. Only administrators are reminded, and only they take the steps.
 
-import { type Html, html, nothing } from '../../html.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
 import { isImporting } from '../records/boot-store.ts';
 import type { Rack } from '../records/rack.ts';
 import { BOOT_FILES_CHECK, type HostFinding } from '../records/rack-measures.ts';

@@ -5,7 +5,7 @@
 // 3. After a refusal the values are shown again, except passwords, and each error next to its field.
 // 4. A control of a form that changes what exists also sends a sign of the value that it shows now (`touched.ts`).
 
-import { type Html, html, nothing, verbatim } from '../../html.ts';
+import { type Html, html, nothing, verbatim } from '../../ground/html.ts';
 import { PASSWORD_ADVISED, PASSWORD_MAX, PASSWORD_MIN } from '../accounts/accounts.ts';
 import type { Fields } from '../api/call/form-body.ts';
 import { SHOWN, signOf } from './touched.ts';

@@ -9,9 +9,9 @@
 // 4. The event of a wrong password leaves out the name of an account that does not exist: people type their passwords there.
 
 import { createHmac } from 'node:crypto';
-import { BoundedMap } from '../../bounded-map.ts';
-import { type Instant, later } from '../../clock.ts';
-import { RateLimit } from '../../rate-limit.ts';
+import { BoundedMap } from '../../ground/bounded-map.ts';
+import { type Instant, later } from '../../ground/clock.ts';
+import { RateLimit } from '../../ground/rate-limit.ts';
 import type { PasswordExcess } from '../accounts/password-limits.ts';
 import { type Refusal, refuse } from '../api/call/answer.ts';
 import type { Peer } from '../api/call/caller.ts';

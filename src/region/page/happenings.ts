@@ -3,8 +3,8 @@
 //
 // 1. What a machine, a power controller or a rack says stays as it is; so do the reasons of imports and the mistakes in preseeds.
 
-import { type Writers, write } from '../../event.ts';
-import { formatBytes } from '../../quantity.ts';
+import { type Writers, write } from '../../ground/event.ts';
+import { formatBytes } from '../../ground/quantity.ts';
 import { type Difference, differencesText } from '../records/difference.ts';
 import {
   after,

@@ -1,8 +1,8 @@
 // What is wrong at /MAAS/health/, each with its remedy (`findings.ts`). Below it what runs: versions, memory, disks, clocks, queues, the
 // database, the certificate, and threads.
 
-import { type Html, html, nothing, type Part } from '../../html.ts';
-import { formatSize, formatSpan } from '../../quantity.ts';
+import { type Html, html, nothing, type Part } from '../../ground/html.ts';
+import { formatSize, formatSpan } from '../../ground/quantity.ts';
 import type { Rack } from '../records/rack.ts';
 import type { Region } from '../region.ts';
 import {

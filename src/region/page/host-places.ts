@@ -1,7 +1,7 @@
 // The networks in which racks can offer DHCP, and the links to the form that enables it there.
 
-import { type Html, html } from '../../html.ts';
-import { formatNetwork, type Ipv4Network, networkOf, parseIpv4 } from '../../net/address.ts';
+import { formatNetwork, type Ipv4Network, networkOf, parseIpv4 } from '../../ground/address.ts';
+import { type Html, html } from '../../ground/html.ts';
 import type { Rack } from '../records/rack.ts';
 import { words } from './words.ts';
 

@@ -3,9 +3,9 @@
 //
 // 1. Every form is an operation of `identity-operations.ts`, which decides.
 
-import { asSentence } from '../../counted.ts';
-import { type Html, html } from '../../html.ts';
-import { formatMac } from '../../net/address.ts';
+import { formatMac } from '../../ground/address.ts';
+import { asSentence } from '../../ground/counted.ts';
+import { type Html, html } from '../../ground/html.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Conflict } from '../records/store.ts';
 import { type Choice, formOf, hiddenField } from './forms.ts';

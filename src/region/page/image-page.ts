@@ -1,8 +1,8 @@
 // The page of one image: its versions and files, its import, the machines that use it, and its deletion. The list of images shows
 // some of these parts, too.
 
-import { type Html, html, nothing, type Part } from '../../html.ts';
-import { formatSize } from '../../quantity.ts';
+import { type Html, html, nothing, type Part } from '../../ground/html.ts';
+import { formatSize } from '../../ground/quantity.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import type { ListedImage } from '../life/deployment.ts';
 import { type ImageUse, type ImportProgress, isImporting } from '../records/boot-store.ts';

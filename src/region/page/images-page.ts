@@ -3,8 +3,8 @@
 // 1. Everybody who may view the page sees the images; only administrators import and delete them.
 
 import { CPUS } from '../../boot/architectures.ts';
-import { type Html, html, nothing } from '../../html.ts';
-import { formatSize } from '../../quantity.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
+import { formatSize } from '../../ground/quantity.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import { type FileProblem, type RegionSource, sourceTitle } from '../images/region-source.ts';
 import { type BootSelection, type ImageUse, type ImportRun, isImporting } from '../records/boot-store.ts';

@@ -8,8 +8,6 @@
 // 2. One that a file has is shown, and says which file; only that file changes it.
 
 import { isDeepStrictEqual } from 'node:util';
-import { type Html, html, nothing } from '../../html.ts';
-import { INTERFACES_KEY, isSettings, type Settings, type SettingValue } from '../../machines/settings.ts';
 import {
   formatIpv4,
   formatNetwork,
@@ -18,7 +16,9 @@ import {
   parseIpv4,
   parseNetwork,
   rangesOverlap,
-} from '../../net/address.ts';
+} from '../../ground/address.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
+import { INTERFACES_KEY, isSettings, type Settings, type SettingValue } from '../../machines/settings.ts';
 import { isRefusal, type Refusal, refuseField } from '../api/call/answer.ts';
 import { withoutKey } from '../api/call/revised-settings.ts';
 import { type NetworkView, type SubnetView, subnetWithId } from '../networks/network-view.ts';

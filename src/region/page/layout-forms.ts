@@ -4,8 +4,8 @@
 // 1. The query names the object of the path of the operation: `id`, `device_id`. What else it names is sent as it is (`fixed`).
 // 2. A form without controls is a question with one button: nothing is changed by following a link.
 
-import { type Html, html, nothing } from '../../html.ts';
-import { formatSize } from '../../quantity.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
+import { formatSize } from '../../ground/quantity.ts';
 import { blockDevicesJson, storageFields } from '../api/json/disk-json.ts';
 import { interfacesJson } from '../api/json/node-interface-json.ts';
 import type { NetworkView } from '../networks/network-view.ts';

@@ -3,9 +3,9 @@
 //
 // 1. While a system uses the layout, nothing can be changed, and the page says so instead of offering it (`refuseState`).
 
-import { type Html, html, nothing } from '../../html.ts';
-import { formatIpv4, formatMac } from '../../net/address.ts';
-import { formatSize } from '../../quantity.ts';
+import { formatIpv4, formatMac } from '../../ground/address.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
+import { formatSize } from '../../ground/quantity.ts';
 import { blockDevicesJson, bootDiskIndex, storageFields } from '../api/json/disk-json.ts';
 import { CHANGEABLE, refuseState } from '../api/layout/layout-calls.ts';
 import { interfacesOf, type NetInterface, type NetLink } from '../layout/interfaces.ts';

@@ -1,6 +1,6 @@
 // A long list in parts: a search by name, and pages of LISTED_MAX entries. Both are in the URL.
 
-import { type Html, html, nothing } from '../../html.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
 import { queryValue, type View } from './view.ts';
 import { words } from './words.ts';
 

@@ -6,8 +6,8 @@
 // 2. After signing in, a browser is redirected only to one of our own pages.
 // 3. A key is given only while the password that was checked is still that of the account.
 
-import { cleanText } from '../../clean-text.ts';
-import { nearestName } from '../../nearest-name.ts';
+import { cleanText } from '../../ground/clean-text.ts';
+import { nearestName } from '../../ground/nearest-name.ts';
 import { createApiKey, findKeyRefusal, findOperator } from '../accounts/accounts.ts';
 import { type Answer, json, type Refusal, refuse, refuseFor } from '../api/call/answer.ts';
 import { noUserText } from '../api/people/sshkey-operations.ts';

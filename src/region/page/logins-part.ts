@@ -2,9 +2,9 @@
 //
 // 1. Only people with an account see it. Keys and fingerprints are public; there are no passwords.
 
-import { type Html, html, nothing } from '../../html.ts';
-import { formatIpv4, type Ipv4, isLoopback } from '../../net/address.ts';
-import { formatSpan } from '../../quantity.ts';
+import { formatIpv4, type Ipv4, isLoopback } from '../../ground/address.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
+import { formatSpan } from '../../ground/quantity.ts';
 import { describeLogins, type LoginDescription, mayDebug } from '../life/logins.ts';
 import type { Machine } from '../records/machine.ts';
 import { choiceField, formOf, hiddenField, textField } from './forms.ts';

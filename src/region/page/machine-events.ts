@@ -2,7 +2,7 @@
 //
 // 1. A page reads at most SEARCHED_MAX events in one statement, also to search: a sentence exists only once it is written.
 
-import { type Html, html, nothing } from '../../html.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
 import { shownTo } from '../records/events.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';

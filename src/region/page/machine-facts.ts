@@ -1,8 +1,8 @@
 // The facts on a machine's page: owner, network and system; hardware; identity.
 
-import { type Html, html, nothing } from '../../html.ts';
-import { formatIpv4, formatMac } from '../../net/address.ts';
-import { formatSize } from '../../quantity.ts';
+import { formatIpv4, formatMac } from '../../ground/address.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
+import { formatSize } from '../../ground/quantity.ts';
 import { whereabouts } from '../life/whereabouts.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
 import { type Machine, machineFqdn, systemName } from '../records/machine.ts';

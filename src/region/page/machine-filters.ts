@@ -1,6 +1,6 @@
 // Above the list of machines: the counts by state, the filters, the choice of columns, and the way to the next page.
 
-import { type Html, html, nothing } from '../../html.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
 import { whereabouts } from '../life/whereabouts.ts';
 import { type MachineStatus, STATUSES } from '../records/lifecycle.ts';
 import { SEARCH_CHARACTERS_MAX } from '../records/machine-search.ts';

@@ -1,7 +1,7 @@
 // The frame of all sections of one machine's page: its name and state, and the links to the sections.
 
-import { type Html, html, nothing } from '../../html.ts';
-import { parseMac } from '../../net/address.ts';
+import { parseMac } from '../../ground/address.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import { actionPath, actionsFor, type MachineAction, machinePath, toneOf } from './machine-actions.ts';
 import { pageOf } from './parts.ts';

@@ -13,7 +13,7 @@
 // 3. An index that nobody used for KEPT_MS is forgotten.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
+import { type Clock, type Instant, later, type Timer } from '../../ground/clock.ts';
 import type { Machine } from '../records/machine.ts';
 import { searchWords } from '../records/machine-search.ts';
 import type { RegionStore } from '../records/store.ts';

@@ -3,7 +3,7 @@
 // 1. A page costs statements for the machines that it shows, and those of the index (`machine-index.ts`), not for all that match.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Html, html, nothing } from '../../html.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
 import { whereabouts } from '../life/whereabouts.ts';
 import type { Machine } from '../records/machine.ts';
 import { hiddenField } from './forms.ts';

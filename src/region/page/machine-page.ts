@@ -4,9 +4,9 @@
 // 1. Power parameters are not shown: they contain passwords.
 // 2. Each part has an id, so the browser refreshes it separately.
 
-import { asSentence } from '../../counted.ts';
-import { type Html, html, nothing } from '../../html.ts';
-import { formatMac, type MacAddress, mac as macAddress, parseMac } from '../../net/address.ts';
+import { formatMac, type MacAddress, mac as macAddress, parseMac } from '../../ground/address.ts';
+import { asSentence } from '../../ground/counted.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
 import { maySwitch } from '../life/power-life.ts';
 import { shownTo } from '../records/events.ts';
 import { statusRow } from '../records/lifecycle.ts';

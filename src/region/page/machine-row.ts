@@ -1,8 +1,8 @@
 // The row of one machine in the list of machines, with the columns that a person chose; and that of a device.
 
-import { asSentence } from '../../counted.ts';
-import { type Html, html, nothing } from '../../html.ts';
-import { formatIpv4, formatMac } from '../../net/address.ts';
+import { formatIpv4, formatMac } from '../../ground/address.ts';
+import { asSentence } from '../../ground/counted.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
 import type { Whereabouts } from '../life/whereabouts.ts';
 import { type Area, type AreaKind, DEFAULT_AREA } from '../records/area.ts';
 import { shownTo } from '../records/events.ts';

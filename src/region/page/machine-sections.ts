@@ -2,7 +2,7 @@
 //
 // 1. The output of scripts is shown only to people with an account.
 
-import { type Html, html } from '../../html.ts';
+import { type Html, html } from '../../ground/html.ts';
 import type { Machine } from '../records/machine.ts';
 import { renderHardware } from './machine-facts.ts';
 import { findAddressed, type SectionName, sectionOf } from './machine-frame.ts';

@@ -1,6 +1,6 @@
 // The page at /MAAS/machines/: the list of machines, and that of devices.
 
-import { type Html, html, nothing } from '../../html.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
 import { queryOf } from '../api/call/form-body.ts';
 import { ADD_DEVICE_PATH, ADD_MACHINE_PATH } from './adding-pages.ts';
 import { formOf } from './forms.ts';

@@ -5,7 +5,7 @@
 // 1. The preview's form names each machine: what comes to match the filters afterwards is not touched.
 // 2. Whether a machine is left out is foreseen with what the index knows; the operation itself decides.
 
-import { type Html, html, nothing } from '../../html.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
 import { refuse } from '../api/call/answer.ts';
 import { queryOf } from '../api/call/form-body.ts';
 import { noUserText } from '../api/people/sshkey-operations.ts';

@@ -7,7 +7,7 @@
 // 3. A user has at most RUNS_MAX runs. A further one replaces their oldest that has ended, and is refused while all are under way.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { errorText } from '../../errors.ts';
+import { errorText } from '../../ground/errors.ts';
 import type { Answer } from '../api/call/answer.ts';
 import type { Region } from '../region.ts';
 import { refusalText } from './view.ts';

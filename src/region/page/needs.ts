@@ -5,9 +5,9 @@
 //
 // 1. Only remedies that the viewer may use are shown.
 
-import { asSentence } from '../../counted.ts';
-import { type Html, html, nothing, type Part } from '../../html.ts';
-import { formatNetwork } from '../../net/address.ts';
+import { formatNetwork } from '../../ground/address.ts';
+import { asSentence } from '../../ground/counted.ts';
+import { type Html, html, nothing, type Part } from '../../ground/html.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import type { ImportRun } from '../records/boot-store.ts';
 import { importText } from '../records/import-reason.ts';

@@ -1,7 +1,7 @@
 // The hosts that racks heard and that are not machines: by name and address, with where and when; a scan, and forgetting them.
 
-import { type Html, html, nothing } from '../../html.ts';
-import { formatMac, parseIpv4 } from '../../net/address.ts';
+import { formatMac, parseIpv4 } from '../../ground/address.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
 import { fieldOf, heard } from '../api/networks/discovery-operations.ts';
 import { subnetOfAddress } from '../networks/network-view.ts';
 import type { HeardHost } from '../records/store.ts';

@@ -1,7 +1,7 @@
 // The pages that make, change and delete subnets, ranges, static routes, fabrics and spaces, made of their operations.
 
-import { type Html, html } from '../../html.ts';
-import { formatIpv4 } from '../../net/address.ts';
+import { formatIpv4 } from '../../ground/address.ts';
+import { type Html, html } from '../../ground/html.ts';
 import { subnetWithId } from '../networks/network-view.ts';
 import { runsOf } from './address-map.ts';
 import type { Choice } from './forms.ts';

@@ -4,9 +4,9 @@
 // 2. However often live pages refresh, reading which addresses are taken uses a fiftieth of the time at most.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Instant, later } from '../../clock.ts';
-import { type Html, html, nothing, type Part } from '../../html.ts';
-import { type Ipv4Range, ipv4, parseIpv4, rangeSize } from '../../net/address.ts';
+import { type Ipv4Range, ipv4, parseIpv4, rangeSize } from '../../ground/address.ts';
+import { type Instant, later } from '../../ground/clock.ts';
+import { type Html, html, nothing, type Part } from '../../ground/html.ts';
 import { runningLeases } from '../api/networks/running-leases.ts';
 import { hostRange } from '../networks/address-use.ts';
 import { type NetworkView, type SubnetView, subnetOfAddress, type VlanView } from '../networks/network-view.ts';

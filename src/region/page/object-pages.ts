@@ -4,7 +4,7 @@
 // 1. The objects are those that the operations answer, so a page shows what the API shows, to whom it shows it.
 // 2. A list shows LISTED_MAX objects at a time; a search and pages lead to the others.
 
-import { type Html, html, nothing, type Part } from '../../html.ts';
+import { type Html, html, nothing, type Part } from '../../ground/html.ts';
 import type { Answer } from '../api/call/answer.ts';
 import { formOf, hiddenField } from './forms.ts';
 import { listingOf } from './listing.ts';

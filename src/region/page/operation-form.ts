@@ -6,7 +6,7 @@
 //    value where the operation allows it, and otherwise leaves it as it is (`api/operations.ts`, 2). A box without a tick is sent as false.
 
 import { z } from 'zod';
-import type { Html } from '../../html.ts';
+import type { Html } from '../../ground/html.ts';
 import { type Control, type ControlKind, controlOf } from '../api/call/operation.ts';
 import {
   areaField,

@@ -6,9 +6,9 @@
 // 2. What a row has no field for (`when`, `force`) goes along unseen.
 // 3. Texts become values as the option's type has them; whether they fit, the rules of the configuration say.
 
-import { type Html, html, nothing } from '../../html.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
+import { parseYamlDocument } from '../../ground/yaml-parser.ts';
 import { isSettings, parseSettingValue, type Settings, type SettingValue } from '../../machines/settings.ts';
-import { parseYamlDocument } from '../../yaml-parser.ts';
 import type { OptionKind } from '../settings.ts';
 import { fieldsetOf, shownSign } from './forms.ts';
 import type { View } from './view.ts';

@@ -4,7 +4,7 @@
 // 2. Without machines it says what to do first, instead.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Html, html, nothing } from '../../html.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import { isImporting } from '../records/boot-store.ts';
 import { isFailure } from '../records/import-reason.ts';

@@ -1,7 +1,7 @@
 // Common to all pages: the document's frame with the navigation bar, table cells, and the pages for errors and signing in.
 
-import { asSentence } from '../../counted.ts';
-import { type Html, html, nothing, type Part, verbatim } from '../../html.ts';
+import { asSentence } from '../../ground/counted.ts';
+import { type Html, html, nothing, type Part, verbatim } from '../../ground/html.ts';
 import { RACK_CONFIG, type RegionConfig } from '../config.ts';
 import { quoteShell } from '../preseed/quoting.ts';
 import { noteText, type Outage } from '../reports/notes.ts';

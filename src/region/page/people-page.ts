@@ -1,6 +1,6 @@
 // The accounts. Administrators also add them, remove them and change their roles; `user-operations.ts` has the rules.
 
-import { html, nothing } from '../../html.ts';
+import { html, nothing } from '../../ground/html.ts';
 import type { User } from '../records/user.ts';
 import { differing, ofNewPassword } from './account-page.ts';
 import { formOf, hiddenField, newPasswordFields } from './forms.ts';

@@ -2,7 +2,7 @@
 //
 // 1. Driver parameters appear only in the administrators' form, and secrets not even there.
 
-import { type Html, html, nothing } from '../../html.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
 import { maySwitch } from '../life/power-life.ts';
 import type { Machine } from '../records/machine.ts';
 import { readingText } from '../records/power-words.ts';

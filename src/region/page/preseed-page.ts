@@ -3,8 +3,8 @@
 // 1. Only administrators see them, as over the API, with words in place of the machine's key and of its rack's address.
 // 2. User data is not shown: it may contain secrets, and the API shows it to nobody.
 
-import { type Html, html, nothing } from '../../html.ts';
-import { formatSize } from '../../quantity.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
+import { formatSize } from '../../ground/quantity.ts';
 import { renderPreseed } from '../preseed/preseed.ts';
 import { PURPOSES, type Purpose, STAND_IN } from '../preseed/request.ts';
 import type { Machine } from '../records/machine.ts';

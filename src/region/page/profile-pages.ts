@@ -1,7 +1,7 @@
 // The profiles, made of their operations, and what the page of a machine that boots one says of it.
 
 import { titleOf } from '../../boot/profile.ts';
-import { type Html, html, nothing } from '../../html.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
 import { type Whereabouts, whereabouts } from '../life/whereabouts.ts';
 import type { Machine } from '../records/machine.ts';
 import { formOf, hiddenField } from './forms.ts';

@@ -3,8 +3,8 @@
 //
 // 1. The charts show what the rack measured, and nothing else: of an older rack, or one that just began, there are none.
 
-import { type Html, html, nothing, type Part } from '../../html.ts';
-import { formatSize } from '../../quantity.ts';
+import { type Html, html, nothing, type Part } from '../../ground/html.ts';
+import { formatSize } from '../../ground/quantity.ts';
 import { searchEvents } from '../api/site/event-pieces.ts';
 import { agreeTo } from '../racks/rack-networks.ts';
 import { shownTo } from '../records/events.ts';

@@ -1,6 +1,6 @@
 // All racks at /MAAS/racks/: the networks of each, what is wrong with it and where that is mended, and how another one joins.
 
-import { type Html, html, nothing, type Part } from '../../html.ts';
+import { type Html, html, nothing, type Part } from '../../ground/html.ts';
 import { pageUrl } from '../page-url.ts';
 import type { Rack } from '../records/rack.ts';
 import { findingLine, remarksOf } from './findings.ts';

@@ -1,6 +1,6 @@
 // What several pages show of a rack: its address, its state, and its events that have not arrived.
 
-import { type Html, html, type Part } from '../../html.ts';
+import { type Html, html, type Part } from '../../ground/html.ts';
 import { isAway, type Rack } from '../records/rack.ts';
 import { none, SPACE } from './values.ts';
 import { words } from './words.ts';

@@ -2,7 +2,7 @@
 //
 // 1. A page is named only to those who may open it.
 
-import { type Html, html, nothing } from '../../html.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
 import type { RefusalName } from '../records/refusal.ts';
 import type { View } from './view.ts';
 import { words } from './words.ts';

@@ -3,8 +3,8 @@
 // 1. Script output is shown only to people with an account.
 // 2. The output of earlier runs is not read from the store.
 
-import { type Html, html, nothing } from '../../html.ts';
-import { formatSpan } from '../../quantity.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
+import { formatSpan } from '../../ground/quantity.ts';
 import type { Machine } from '../records/machine.ts';
 import type { ResultStatus, ScriptResult } from '../records/script-store.ts';
 import { timeAgo } from './values.ts';

@@ -10,8 +10,8 @@
 //    a browser in by linking to it.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { cleanText } from '../../clean-text.ts';
-import type { Html } from '../../html.ts';
+import { cleanText } from '../../ground/clean-text.ts';
+import type { Html } from '../../ground/html.ts';
 import type { WholeFile } from '../../images/make/upload-part.ts';
 import { equalSecrets, KEY_NAME_MAX } from '../accounts/accounts.ts';
 import { parseAuthorization } from '../accounts/authorization-header.ts';

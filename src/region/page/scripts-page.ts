@@ -1,7 +1,7 @@
 // The operators' scripts for commissioning and testing, for whoever may read them by the API.
 
-import { type Html, html, nothing } from '../../html.ts';
-import { formatSpan } from '../../quantity.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
+import { formatSpan } from '../../ground/quantity.ts';
 import type { Script } from '../records/script-store.ts';
 import { runsUnasked } from '../scripts/script-run.ts';
 import { POSITION_DEFAULT, TIMEOUT_SECONDS_DEFAULT } from '../scripts/script-text.ts';

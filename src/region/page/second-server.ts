@@ -6,7 +6,7 @@
 //
 // 1. Only a change that begins to give addresses is checked: not proxy mode, nor a network behind relay agents.
 
-import { type Html, nothing } from '../../html.ts';
+import { type Html, nothing } from '../../ground/html.ts';
 import type { SettingValue } from '../../machines/settings.ts';
 import { type Refusal, refuseField } from '../api/call/answer.ts';
 import { checkField } from './forms.ts';

@@ -12,8 +12,8 @@
 // 6. A link of `rackboot page` is a session that no cookie can name (its digest is of another text) and whose first use removes it.
 
 import { createHmac } from 'node:crypto';
-import type { Clock } from '../../clock.ts';
-import { reachesStore } from '../../errors.ts';
+import type { Clock } from '../../ground/clock.ts';
+import { reachesStore } from '../../ground/errors.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
 import { digestOf } from '../records/digest.ts';
 import type { SessionStore, StoredSession } from '../records/session-store.ts';

@@ -7,9 +7,9 @@
 // 5. A list or mapping of several values is written as YAML, as in the file.
 
 import { isDeepStrictEqual } from 'node:util';
-import { type Html, html, nothing, type Part } from '../../html.ts';
+import { type Html, html, nothing, type Part } from '../../ground/html.ts';
+import { parseYamlDocument, yamlParser } from '../../ground/yaml-parser.ts';
 import { findSetting, isSettings, parseSettingValue, type SettingValue } from '../../machines/settings.ts';
-import { parseYamlDocument, yamlParser } from '../../yaml-parser.ts';
 import { isRefusal, type Refusal, refuseField } from '../api/call/answer.ts';
 import { type OwnFile, RACK_CONFIG } from '../config.ts';
 import type { Pin } from '../records/settings-refusal.ts';

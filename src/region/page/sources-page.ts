@@ -1,7 +1,7 @@
 // The page of image sources: list and add. The page of one source: its selections, its fields, its deletion.
 
 import { dirname, join } from 'node:path';
-import { type Html, html, nothing } from '../../html.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
 import { refuseField } from '../api/call/answer.ts';
 import { RACK_CONFIG } from '../config.ts';
 import { type RegionSelection, type RegionSource, SITE_SOURCES, sourceTitle } from '../images/region-source.ts';

@@ -19,7 +19,7 @@ import {
   networkContains,
   parseIpv4,
   rangeContains,
-} from '../../net/address.ts';
+} from '../../ground/address.ts';
 import { fieldOf, heard } from '../api/networks/discovery-operations.ts';
 import { type RunningLease, runningLeases } from '../api/networks/running-leases.ts';
 import { type Owner, ownersOf, serviceName } from '../networks/address-owners.ts';

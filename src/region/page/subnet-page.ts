@@ -3,9 +3,9 @@
 // 1. A reservation in a dynamic range is an entry of `hosts` of the cluster interface, because `ipaddresses` keeps only addresses outside it.
 // 2. The list of addresses is filtered and cut into pages (`listing.ts`); the query says which.
 
-import { type Html, html, nothing, type Part } from '../../html.ts';
-import { formatIpv4, formatMac, parseIpv4, rangeContains, rangeSize } from '../../net/address.ts';
-import { formatDuration } from '../../quantity.ts';
+import { formatIpv4, formatMac, parseIpv4, rangeContains, rangeSize } from '../../ground/address.ts';
+import { type Html, html, nothing, type Part } from '../../ground/html.ts';
+import { formatDuration } from '../../ground/quantity.ts';
 import { refuseField } from '../api/call/answer.ts';
 import {
   type NetworkView,

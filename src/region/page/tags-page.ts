@@ -1,6 +1,6 @@
 // The tags, each with its kernel parameters and the number of its machines.
 
-import { html } from '../../html.ts';
+import { html } from '../../ground/html.ts';
 import { type ApiObject, objectPages, textOf } from './object-pages.ts';
 import type { PageDefinition } from './view.ts';
 import { words } from './words.ts';

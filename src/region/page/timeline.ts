@@ -1,7 +1,7 @@
 // A machine's events from the region's log, grouped by boot.
 
-import { type Html, html, nothing } from '../../html.ts';
-import { formatOffset } from '../../quantity.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
+import { formatOffset } from '../../ground/quantity.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { fieldsOf, isBootOffer, isIpxeOffer, isKernel, isRefused } from '../records/report-fields.ts';
 import { eventText, logLine, momentText, timeAgo, timeOf } from './values.ts';

@@ -3,7 +3,7 @@
 // 1. The browser sends the form without a script; with one, the page shows how much has gone.
 
 import { CPUS } from '../../boot/architectures.ts';
-import { html, nothing } from '../../html.ts';
+import { html, nothing } from '../../ground/html.ts';
 import { hiddenField } from './forms.ts';
 import { IMAGES_PATH } from './image-page.ts';
 import { UPLOAD_PATH } from './images-page.ts';

@@ -1,8 +1,8 @@
 // Formats values for people: states, texts and sizes.
 
-import { asSentence } from '../../counted.ts';
-import { type Html, html, nothing, type Part } from '../../html.ts';
-import { formatSize } from '../../quantity.ts';
+import { asSentence } from '../../ground/counted.ts';
+import { type Html, html, nothing, type Part } from '../../ground/html.ts';
+import { formatSize } from '../../ground/quantity.ts';
 import {
   type Doubt,
   doubtWords,

@@ -1,7 +1,7 @@
 // The input of a page (region, viewer, request), the outcomes of a form, and the API operations that forms run.
 
-import { asSentence } from '../../counted.ts';
-import type { Html } from '../../html.ts';
+import { asSentence } from '../../ground/counted.ts';
+import type { Html } from '../../ground/html.ts';
 import type { WholeFile } from '../../images/make/upload-part.ts';
 import type { Answer, Refusal } from '../api/call/answer.ts';
 import { bodyOf, refuse } from '../api/call/answer.ts';

@@ -1,6 +1,6 @@
 // One VLAN: its subnets, the racks that offer DHCP there, and forms that switch that, change the VLAN and delete it; and the form of a new one.
 
-import { type Html, html, nothing } from '../../html.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
 import { dhcpRacks, type VlanView, vlanWithId } from '../networks/network-view.ts';
 import { type Choice, choiceField, formOf, hiddenField } from './forms.ts';
 import { dhcpLink, dhcpOf, NETWORKS_PATH, subnetPath, vlanName, vlanPath } from './networks-page.ts';

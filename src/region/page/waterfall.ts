@@ -11,8 +11,8 @@
 
 import { PURPOSE_PROBLEMS, planText, purposeText } from '../../boot/boot-words.ts';
 import { baseName } from '../../boot/paths.ts';
-import { type Html, html, nothing } from '../../html.ts';
-import { formatOffset, formatSize, formatSpan } from '../../quantity.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
+import { formatOffset, formatSize, formatSpan } from '../../ground/quantity.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { fieldsOf, isKernel, isRefused } from '../records/report-fields.ts';
 import { isReported } from '../reports/reported.ts';

@@ -4,8 +4,8 @@
 //    解放 release, 予約 reservation, 動的範囲 and 静的範囲 ranges, 取得元 image source, MACアドレス hardware address.
 // 2. Commands, keys of the configuration, and values that people type stay as they are.
 
-import { html } from '../../html.ts';
-import { formatAge, formatDuration, formatSize } from '../../quantity.ts';
+import { html } from '../../ground/html.ts';
+import { formatAge, formatDuration, formatSize } from '../../ground/quantity.ts';
 import { DOUBTS_JA, HAPPENINGS_JA } from './happenings.ts';
 import type { Translation } from './words.ts';
 

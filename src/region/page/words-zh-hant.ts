@@ -3,8 +3,8 @@
 // Terms: 驗收 commissioning, 登錄 enlistment, 部署 deployment, 釋出 release, 抹除 erasing; 區域控制器 region, 機架控制器 rack; 分區 zone,
 // 資源池 pool, 租約 lease, 保留 reservation. Names that people type (proxy, amd64, cloud-init) stay as they are.
 
-import { html } from '../../html.ts';
-import { formatAge, formatDuration, formatSize } from '../../quantity.ts';
+import { html } from '../../ground/html.ts';
+import { formatAge, formatDuration, formatSize } from '../../ground/quantity.ts';
 import { DOUBTS_ZH, HAPPENINGS_ZH } from './happenings.ts';
 import type { Translation } from './words.ts';
 

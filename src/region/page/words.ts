@@ -4,9 +4,9 @@
 // 2. A word that a translation lacks is English.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { asSentence, counted, noneFitsText } from '../../counted.ts';
-import { type Html, html } from '../../html.ts';
-import { formatAge, formatDuration, formatSize } from '../../quantity.ts';
+import { asSentence, counted, noneFitsText } from '../../ground/counted.ts';
+import { type Html, html } from '../../ground/html.ts';
+import { formatAge, formatDuration, formatSize } from '../../ground/quantity.ts';
 import { layoutInUseText } from '../api/layout/layout-calls.ts';
 import { lockedText } from '../life/commands.ts';
 import { PURPOSES, type Purpose } from '../preseed/request.ts';

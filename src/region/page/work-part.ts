@@ -1,8 +1,8 @@
 // The progress of a machine's work: its current step, the bytes done where it counts them, and its deadline.
 
-import { asSentence } from '../../counted.ts';
-import { type Html, html, nothing } from '../../html.ts';
-import { formatSize } from '../../quantity.ts';
+import { asSentence } from '../../ground/counted.ts';
+import { type Html, html, nothing } from '../../ground/html.ts';
+import { formatSize } from '../../ground/quantity.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
 import { stepOf } from '../records/work.ts';

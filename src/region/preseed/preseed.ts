@@ -6,7 +6,7 @@
 // 2. A mistake in a template is returned with file and line, never partial text.
 // 3. YAML output is parsed before it is returned.
 
-import { yamlParser } from '../../yaml-parser.ts';
+import { yamlParser } from '../../ground/yaml-parser.ts';
 import type { Mistake, MistakeAt } from '../records/preseed-mistake.ts';
 import type { Language } from './context.ts';
 import { type Rendered, renderTemplate } from './engine.ts';

@@ -7,7 +7,7 @@
 // 1. This file has the only quoting function of each language. A value it cannot quote is refused with the reason.
 // 2. A refusal never shows the value, which may be a secret.
 
-import { yamlParser } from '../../yaml-parser.ts';
+import { yamlParser } from '../../ground/yaml-parser.ts';
 import type { NotWritable, NotWritableParams } from '../records/preseed-mistake.ts';
 import type { Language, WritingContext } from './context.ts';
 import { kindOf } from './fault.ts';

@@ -4,8 +4,8 @@
 //
 // 1. User data that cloud-init would silently ignore is refused: of another kind, or a cloud-config that is no map in YAML.
 
-import { counted } from '../../counted.ts';
-import { yamlParser } from '../../yaml-parser.ts';
+import { counted } from '../../ground/counted.ts';
+import { yamlParser } from '../../ground/yaml-parser.ts';
 import { fieldRefusal, type RefusalWord } from '../records/refusal.ts';
 
 export const USER_DATA_BYTES_MAX = 1024 * 1024;

@@ -7,8 +7,8 @@
 // 1. Every wait is bounded: a slow or absent rack delays a restart but never prevents it.
 // 2. Commands do not wait for a rack that has never reported a version.
 
-import type { Clock } from '../../clock.ts';
-import type { Ipv4 } from '../../net/address.ts';
+import type { Ipv4 } from '../../ground/address.ts';
+import type { Clock } from '../../ground/clock.ts';
 import { isAway, type Rack } from '../records/rack.ts';
 
 export interface KnownRacks {

@@ -3,7 +3,6 @@
 // 1. An entry without a name or a network is no network. An address, a router or a range that is not inside the network is none: a file has
 //    no such entry, but a hostile rack would report one to take the addresses of others.
 
-import { INTERFACES_KEY, isSettings, NO_SETTINGS, type Settings, type SettingValue } from '../../machines/settings.ts';
 import {
   formatNetwork,
   type Ipv4,
@@ -16,7 +15,8 @@ import {
   parseMac,
   parseNetwork,
   prefixOf,
-} from '../../net/address.ts';
+} from '../../ground/address.ts';
+import { INTERFACES_KEY, isSettings, NO_SETTINGS, type Settings, type SettingValue } from '../../machines/settings.ts';
 
 /** An entry of `hosts`. */
 export interface ConfiguredHost {

@@ -8,8 +8,8 @@
 //    about the machine, because any host of a managed network can report a New machine.
 // 4. A New machine that no person made is marked as self-named, because its report may have claimed the name of any host.
 
+import type { Ipv4 } from '../../ground/address.ts';
 import { DEVICE_STATE, type RackMachine, type ReservedHost } from '../../machines/machine.ts';
-import type { Ipv4 } from '../../net/address.ts';
 import { isMadeByPerson, macsForRacks } from '../identity/interface-source.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
 import { statusRow } from '../records/lifecycle.ts';

@@ -9,8 +9,8 @@
 // 2. Reservations in an unknown rack's interfaces are not stored: they do not matter for its acceptance, and the rack reports them again
 //    after that.
 
-import type { Clock } from '../../clock.ts';
-import { jsonFaultText } from '../../json-excess.ts';
+import type { Clock } from '../../ground/clock.ts';
+import { jsonFaultText } from '../../ground/json-excess.ts';
 import { networkOfText } from '../../net/shares/fair-shares.ts';
 import { rackInterfaces } from '../records/heartbeat.ts';
 import { PENDING_RACKS_MAX } from '../records/rack.ts';

@@ -18,9 +18,6 @@
 //    dynamic only if the rack reports and the region's settings say so: after a change of the ranges, the rack sends the leases that are then
 //    outside before it reports the new ranges.
 
-import { BoundedMap } from '../../bounded-map.ts';
-import type { Clock } from '../../clock.ts';
-import type { RackMachine } from '../../machines/machine.ts';
 import {
   formatIpv4,
   type Ipv4,
@@ -30,7 +27,10 @@ import {
   parseIpv4,
   parseMac,
   rangeContains,
-} from '../../net/address.ts';
+} from '../../ground/address.ts';
+import { BoundedMap } from '../../ground/bounded-map.ts';
+import type { Clock } from '../../ground/clock.ts';
+import type { RackMachine } from '../../machines/machine.ts';
 import { drawBootToken } from '../identity/boot-token.ts';
 import type { MachineChangeOutcome } from '../records/decisions.ts';
 import type { SeenElsewhere } from '../records/events.ts';

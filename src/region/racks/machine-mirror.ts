@@ -7,7 +7,7 @@
 // 4. If the store has another history, or an older version than before, the mirror reads all of it again.
 // 5. The mirror reads no facts and no owner data, so users and machines cannot enlarge its memory with data that they store.
 
-import { BoundedMap } from '../../bounded-map.ts';
+import { BoundedMap } from '../../ground/bounded-map.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import type { MachineForRacks } from '../records/machine.ts';
 import type { RegionStore } from '../records/store.ts';

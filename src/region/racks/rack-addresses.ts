@@ -1,8 +1,8 @@
 // The addresses of racks: those on the interfaces of accepted racks, and those that their hosts have.
 
-import { listed } from '../../counted.ts';
+import { formatIpv4, type Ipv4, isLoopback, parseIpv4 } from '../../ground/address.ts';
+import { listed } from '../../ground/counted.ts';
 import { INTERFACES_KEY, type Settings, type SettingValue } from '../../machines/settings.ts';
-import { formatIpv4, type Ipv4, isLoopback, parseIpv4 } from '../../net/address.ts';
 import type { Rack } from '../records/rack.ts';
 
 export interface RackList {

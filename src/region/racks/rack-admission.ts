@@ -11,8 +11,8 @@
 //    names. An administrator's key agrees to all of them.
 
 import { isDeepStrictEqual } from 'node:util';
-import { shellWord } from '../../clean-text.ts';
-import { counted } from '../../counted.ts';
+import { shellWord } from '../../ground/clean-text.ts';
+import { counted } from '../../ground/counted.ts';
 import { FairShares } from '../../net/shares/fair-shares.ts';
 import type { EventParams } from '../records/events.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';

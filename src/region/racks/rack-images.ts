@@ -3,7 +3,7 @@
 // 1. A machine gets an image only if every rack that may boot it has that image; racks that are away do not count.
 // 2. A rack's list is kept until the rack reports the next one, so machines at work keep their images while the region starts.
 
-import { type Ipv4, networkContains } from '../../net/address.ts';
+import { type Ipv4, networkContains } from '../../ground/address.ts';
 import type { Machine } from '../records/machine.ts';
 import { isAway, type Rack, type RackImage } from '../records/rack.ts';
 import { believedNetworks } from './rack-networks.ts';

@@ -10,7 +10,6 @@
 // 2. If two racks report the same new network, the first has it until it stops reporting it.
 // 3. A person agrees to a shared or wide network only by naming it.
 
-import { INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
 import {
   formatIpv4,
   formatNetwork,
@@ -21,7 +20,8 @@ import {
   parseIpv4,
   parseMac,
   parseNetwork,
-} from '../../net/address.ts';
+} from '../../ground/address.ts';
+import { INTERFACES_KEY, type Settings } from '../../machines/settings.ts';
 import type { Happening, NetworkDoubt } from '../records/events.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { Rack } from '../records/rack.ts';

@@ -4,7 +4,7 @@
 // 2. Texts for people are cleaned here, before they are stored, because a rack is another host.
 
 import { z } from 'zod';
-import { cleanText } from '../../clean-text.ts';
+import { cleanText } from '../../ground/clean-text.ts';
 import { count, shownText } from '../records/heartbeat.ts';
 import { isEventLevel } from '../records/machine-event.ts';
 import { partRefusal, type RefusalWord } from '../records/refusal.ts';

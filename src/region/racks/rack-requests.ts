@@ -7,7 +7,7 @@
 //    was made.
 // 2. Nothing is kept for a rack that no carrier of this process reaches: a person would not expect a change that comes later.
 
-import { type Clock, newUuid } from '../../clock.ts';
+import { type Clock, newUuid } from '../../ground/clock.ts';
 import type { RackAnswer, RackRequest, RackTask, TaskAnswer } from '../records/rack-request.ts';
 
 /** How long a rack may take to answer, in milliseconds: it writes to its disk, or listens for offers for 5 s; a remote one sends a heartbeat. */

@@ -6,10 +6,10 @@
 // 3. The event of a rack's absence and the mark on the rack (`awayMs`) are stored together, so each absence is logged once, whichever process is
 //    on duty.
 
-import { BoundedMap } from '../../bounded-map.ts';
-import type { Clock } from '../../clock.ts';
-import { reachesStore } from '../../errors.ts';
-import { type Ipv4, type Ipv4Network, networkContains } from '../../net/address.ts';
+import { type Ipv4, type Ipv4Network, networkContains } from '../../ground/address.ts';
+import { BoundedMap } from '../../ground/bounded-map.ts';
+import type { Clock } from '../../ground/clock.ts';
+import { reachesStore } from '../../ground/errors.ts';
 import { equalSecrets, findApiKey } from '../accounts/accounts.ts';
 import { digestOf } from '../records/digest.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';

@@ -1,8 +1,8 @@
 // The addresses that racks have set aside because a host uses them without a lease, by the racks' reports. In memory: after a start of the
 // region they are unknown until a rack finds the next one.
 
-import { BoundedMap } from '../../bounded-map.ts';
-import { type Ipv4, parseIpv4 } from '../../net/address.ts';
+import { type Ipv4, parseIpv4 } from '../../ground/address.ts';
+import { BoundedMap } from '../../ground/bounded-map.ts';
 import type { RackReport } from '../records/machine-event.ts';
 
 /** Addresses that are known at once; beyond it, the one set aside longest ago is forgotten. */

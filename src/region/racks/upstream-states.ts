@@ -1,7 +1,7 @@
 // The upstream DNS servers of which racks report that they do not answer. In memory: after a start of the region, an upstream counts as
 // answering until a rack reports its next failure.
 
-import { BoundedMap } from '../../bounded-map.ts';
+import { BoundedMap } from '../../ground/bounded-map.ts';
 import type { RackReport } from '../records/machine-event.ts';
 
 /** Failures that are known at once; beyond it, the oldest is forgotten. */

@@ -1,7 +1,7 @@
 // The decisions about machines that the store applies inside a transaction, and their outcomes.
 
+import type { MacAddress } from '../../ground/address.ts';
 import type { MachineAddress } from '../../machines/machine.ts';
-import type { MacAddress } from '../../net/address.ts';
 import type { Doubt } from './events.ts';
 import type { InterfaceSource, Machine, MachineFields } from './machine.ts';
 import type { NewMachineEvent } from './machine-event.ts';

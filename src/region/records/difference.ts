@@ -4,9 +4,9 @@
 // 2. Where nothing differs there is no difference, whatever was sent: a change of nothing has no event.
 
 import { isDeepStrictEqual } from 'node:util';
-import { withoutUsers } from '../../clean-text.ts';
-import { type Fields, isFields } from '../../fields.ts';
-import { formatIpv4, ipv4 } from '../../net/address.ts';
+import { formatIpv4, ipv4 } from '../../ground/address.ts';
+import { withoutUsers } from '../../ground/clean-text.ts';
+import { type Fields, isFields } from '../../ground/fields.ts';
 
 export interface Difference {
   /** `dns.upstream`, `kernelParams`. */

@@ -7,12 +7,12 @@
 // 4. A sentence has no full stop at its end, and begins with a lower-case letter unless it begins with a name. The page and the command line
 //    capitalise it.
 
-import { cleanText } from '../../clean-text.ts';
-import { counted } from '../../counted.ts';
-import { type Coded, type Writers, type WrittenParams, write } from '../../event.ts';
-import { formatMac, type MacAddress } from '../../net/address.ts';
+import { formatMac, type MacAddress } from '../../ground/address.ts';
+import { cleanText } from '../../ground/clean-text.ts';
+import { counted } from '../../ground/counted.ts';
+import { type Coded, type Writers, type WrittenParams, write } from '../../ground/event.ts';
+import { formatBytes } from '../../ground/quantity.ts';
 import type { PowerDetail } from '../../power/detail.ts';
-import { formatBytes } from '../../quantity.ts';
 import { isReported, type RackEventParams, reportedSentence } from '../reports/reported.ts';
 import type { AreaKind } from './area.ts';
 import type { LeftOut } from './bounded-facts.ts';

@@ -1,6 +1,6 @@
 // Selections of machines and events, for the lists of the store.
 
-import type { Ipv4, MacAddress } from '../../net/address.ts';
+import type { Ipv4, MacAddress } from '../../ground/address.ts';
 import type { MachineStatus } from './lifecycle.ts';
 import type { MachineEventLevel } from './machine-event.ts';
 

@@ -7,7 +7,7 @@
 // 3. The firmware's table arrives raw and is stored decoded (`smbios.ts`); an unreadable table gives no parts.
 
 import { z } from 'zod';
-import { jsonFaultText } from '../../json-excess.ts';
+import { jsonFaultText } from '../../ground/json-excess.ts';
 import { chooseKept, DISKS_KEPT_MAX, FACTS_BYTES_MAX, type LeftOut } from './bounded-facts.ts';
 import { fieldRefusal, partRefusal, type RefusalWord } from './refusal.ts';
 import { decodeSmbios, SMBIOS_BYTES_MAX, type SmbiosInventory } from './smbios.ts';

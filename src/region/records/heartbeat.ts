@@ -8,9 +8,9 @@
 // Source of the names of an interface: the `interfaces` of `nodegroups/?op=register`.
 
 import { z } from 'zod';
-import { cleanText } from '../../clean-text.ts';
-import type { Frozen } from '../../fields.ts';
-import { parseIpv4, parseMac, parseNetwork } from '../../net/address.ts';
+import { parseIpv4, parseMac, parseNetwork } from '../../ground/address.ts';
+import { cleanText } from '../../ground/clean-text.ts';
+import type { Frozen } from '../../ground/fields.ts';
 import {
   FINDING_LENGTH_MAX,
   FINDINGS_MAX,

@@ -4,10 +4,10 @@
 // 2. No parameter contains a path of the importing host, because everyone who may see the images can read the reasons.
 
 import { z } from 'zod';
-import { counted, listed } from '../../counted.ts';
-import type { Coded } from '../../event.ts';
+import { counted, listed } from '../../ground/counted.ts';
+import type { Coded } from '../../ground/event.ts';
+import { formatBytes } from '../../ground/quantity.ts';
 import { describeAttemptFault, isAttemptFault } from '../../images/download/fault.ts';
-import { formatBytes } from '../../quantity.ts';
 
 const text = z.string().max(2048);
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);

@@ -3,7 +3,7 @@
 // 1. The store answers within the same transaction, and calls the decision function again with all facts so far. So it reads only what the
 //    decision needs.
 
-import type { Ipv4, MacAddress } from '../../net/address.ts';
+import type { Ipv4, MacAddress } from '../../ground/address.ts';
 import type { Machine, UntouchedMachine } from './machine.ts';
 import type { HostLease } from './network-store.ts';
 

@@ -1,7 +1,7 @@
 // What a change of a machine changed of that which people edit.
 
 import { isDeepStrictEqual } from 'node:util';
-import type { Fields } from '../../fields.ts';
+import type { Fields } from '../../ground/fields.ts';
 import { DEFAULT_AREA } from './area.ts';
 import { type Difference, differencesOf } from './difference.ts';
 import { EDITED_FIELDS, type Machine } from './machine.ts';

@@ -8,7 +8,7 @@
 //    are DEBUG. Faults keep their rack's level.
 // 4. AUDIT events say who did what, in a list of their own (`rackboot events --level audit`).
 
-import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../net/address.ts';
+import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../ground/address.ts';
 import type { RackFields } from '../reports/reported.ts';
 import { reportedEvent } from '../reports/reported.ts';
 import type { Happening, ReportFields } from './events.ts';

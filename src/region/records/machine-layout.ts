@@ -7,7 +7,7 @@
 // 3. A part may refer to hardware that is gone. The machine cannot be deployed with it (`layout/deployable.ts`).
 
 import { z } from 'zod';
-import { type Ipv4, ipv4, mac } from '../../net/address.ts';
+import { type Ipv4, ipv4, mac } from '../../ground/address.ts';
 
 /** Bounds on one layout; administrators add and delete its parts. Interfaces include physical ones. */
 export const LAID_INTERFACES_MAX = 128;

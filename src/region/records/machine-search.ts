@@ -1,6 +1,6 @@
 // The filters of the machine list, with the same names on the page, in the API and in commands.
 
-import { formatIpv4, formatMac } from '../../net/address.ts';
+import { formatIpv4, formatMac } from '../../ground/address.ts';
 import { type MachineStatus, parseStatus, STATUSES, statusRow } from './lifecycle.ts';
 import { type Machine, machineFqdn } from './machine.ts';
 import type { Rack } from './rack.ts';

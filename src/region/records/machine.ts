@@ -3,8 +3,8 @@
 // 1. `systemId` is permanent; everything else may change.
 // 2. A hardware address belongs to at most one machine.
 
+import type { Ipv4, MacAddress } from '../../ground/address.ts';
 import type { MachineAddress } from '../../machines/machine.ts';
-import type { Ipv4, MacAddress } from '../../net/address.ts';
 import type { Area } from './area.ts';
 import type { Remark } from './events.ts';
 import type { HardwareFacts } from './hardware-facts.ts';

@@ -17,7 +17,7 @@
 //    transaction ends.
 
 import { z } from 'zod';
-import { formatMac, type Ipv4, type Ipv4Range, type MacAddress } from '../../net/address.ts';
+import { formatMac, type Ipv4, type Ipv4Range, type MacAddress } from '../../ground/address.ts';
 import type { NewMachineEvent } from './machine-event.ts';
 
 export const FABRICS_MAX = 1000;

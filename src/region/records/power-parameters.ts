@@ -6,8 +6,8 @@
 //    choice, or look up a name.
 
 import { z } from 'zod';
+import { parseIpv4 } from '../../ground/address.ts';
 import { IPMI_FIELDS } from '../../machines/ipmi-fields.ts';
-import { parseIpv4 } from '../../net/address.ts';
 import { parseJson } from './text-json.ts';
 
 export type PowerValue = string | number | boolean;

@@ -1,8 +1,8 @@
 // The power drivers, their parameters and what came of an action or a query, in words.
 
-import { cleanText } from '../../clean-text.ts';
-import { counted } from '../../counted.ts';
-import { type Writers, write } from '../../event.ts';
+import { cleanText } from '../../ground/clean-text.ts';
+import { counted } from '../../ground/counted.ts';
+import { type Writers, write } from '../../ground/event.ts';
 import type { PowerDriverName } from '../../machines/power-drivers.ts';
 import type { Complaint, PowerDetail, PowerDetailParams } from '../../power/detail.ts';
 import type { IpmiParameter } from '../../power/ipmi.ts';

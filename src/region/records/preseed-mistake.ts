@@ -1,7 +1,7 @@
 // A mistake in a preseed template. No parameter contains a template's value, which may be a secret.
 
-import { counted } from '../../counted.ts';
-import { type Coded, type WrittenParams, write } from '../../event.ts';
+import { counted } from '../../ground/counted.ts';
+import { type Coded, type WrittenParams, write } from '../../ground/event.ts';
 
 export type ValueKind = {
   readonly kind: 'list' | 'parts' | 'nothing' | 'text' | 'number' | 'boolean';

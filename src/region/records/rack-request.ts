@@ -1,6 +1,6 @@
 // What a region asks of a rack by itself, and what the rack answers: a change of one lease, or a search for other DHCP servers.
 
-import type { Ipv4 } from '../../net/address.ts';
+import type { Ipv4 } from '../../ground/address.ts';
 import type { Heartbeat } from './heartbeat.ts';
 
 /** `end`: ends a running lease. `clear`: returns an address that was set aside to its range. */

@@ -1,6 +1,6 @@
 // The port to the store of racks (`store/operations/region-racks.ts`).
 
-import type { Ipv4, MacAddress } from '../../net/address.ts';
+import type { Ipv4, MacAddress } from '../../ground/address.ts';
 import type { NewMachineEvent } from './machine-event.ts';
 import type { Rack, RackImage } from './rack.ts';
 

@@ -1,6 +1,6 @@
 // The port to the rate limits that all processes of a region share.
 
-import type { Rate } from '../../rate-limit.ts';
+import type { Rate } from '../../ground/rate-limit.ts';
 
 /** Every method is one transaction and may throw RackError `store-unavailable`. */
 export interface RateStore {

@@ -1,7 +1,7 @@
 // Why a machine's report is refused: the log keeps a code and its parameters, the answer has the same text.
 
-import { counted } from '../../counted.ts';
-import { type Coded, type WrittenParams, write } from '../../event.ts';
+import { counted } from '../../ground/counted.ts';
+import { type Coded, type WrittenParams, write } from '../../ground/event.ts';
 import type { RefusalName, RefusalWord } from './refusal.ts';
 
 export type ReportRefusals = WrittenParams<typeof REPORT_REFUSALS>;

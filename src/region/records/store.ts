@@ -7,7 +7,7 @@
 // 4. Every method rejects with RackError `store-unavailable` while the disk is full or the database cannot be used; the same store works
 //    again afterwards.
 
-import type { MacAddress } from '../../net/address.ts';
+import type { MacAddress } from '../../ground/address.ts';
 import type { PowerLedger } from '../../power/ledger.ts';
 import type { SshKeyStore } from '../../power/ssh-identity.ts';
 import type { AccountStore } from './account-store.ts';

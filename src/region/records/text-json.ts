@@ -3,8 +3,8 @@
 //
 // 1. Nothing here throws.
 
-import { cleanLines, cleanText } from '../../clean-text.ts';
-import { type BoundedJson, readBoundedJson } from '../../json-excess.ts';
+import { cleanLines, cleanText } from '../../ground/clean-text.ts';
+import { type BoundedJson, readBoundedJson } from '../../ground/json-excess.ts';
 
 export const JSON_DEPTH_MAX = 12;
 /**

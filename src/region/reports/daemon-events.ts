@@ -1,9 +1,9 @@
 // The events of the process and its parts, of the wires, of the region and of the log. They stand here because the region writes their sentences,
 // too; the parts that raise them lie above.
 
-import { asSentence, counted } from '../../counted.ts';
-import { defineEvent, type EventOf } from '../../event.ts';
-import { formatBytes, formatSpan } from '../../quantity.ts';
+import { asSentence, counted } from '../../ground/counted.ts';
+import { defineEvent, type EventOf } from '../../ground/event.ts';
+import { formatBytes, formatSpan } from '../../ground/quantity.ts';
 import { HINT_FIELDS, hintText } from './hints.ts';
 import { NOTED, notedText } from './notes.ts';
 

@@ -3,8 +3,8 @@
 import { cpuOfLoader, loadersCommand } from '../../boot/architectures.ts';
 import { fileText, PURPOSE_PROBLEMS } from '../../boot/boot-words.ts';
 import { baseName, isKernelFile } from '../../boot/paths.ts';
-import { counted } from '../../counted.ts';
-import type { ParamsOf } from '../../event.ts';
+import { counted } from '../../ground/counted.ts';
+import type { ParamsOf } from '../../ground/event.ts';
 import { refusalText } from '../../http/events.ts';
 
 /** The fields of a hint; each pattern has some of these. `seconds`: how long the client had been asking; `times`: how often the pattern was seen

@@ -7,13 +7,13 @@
 // 1. Parameters are texts, numbers and flags, flat among the fields of an event; none is a sentence. `reason` is a text of the operating
 //    system or of an error, `said` a text of another host.
 
-import { counted } from '../../counted.ts';
 import { PROBES_BLIND } from '../../dhcp/events/events.ts';
-import { RackError } from '../../errors.ts';
-import type { Forms, ValueOf } from '../../event.ts';
+import { counted } from '../../ground/counted.ts';
+import { RackError } from '../../ground/errors.ts';
+import type { Forms, ValueOf } from '../../ground/event.ts';
+import { formatBytes } from '../../ground/quantity.ts';
 import type { HttpFault } from '../../net/http-client.ts';
 import type { ConnectionRefusal } from '../../net/shares/connection-shares.ts';
-import { formatBytes } from '../../quantity.ts';
 
 /** Every parameter. Each note has a fixed subset of them, and always all of its subset. */
 const NOTE_FIELDS = {

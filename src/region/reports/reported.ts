@@ -6,10 +6,10 @@
 
 import { lowerFirst } from '../../boot/boot-words.ts';
 import { BOOT_EVENTS } from '../../boot/events.ts';
-import { cleanText, isPrintable } from '../../clean-text.ts';
 import { DHCP_EVENTS } from '../../dhcp/events/events.ts';
 import { DNS_EVENTS } from '../../dns/events.ts';
-import type { EventKind, Form, Forms } from '../../event.ts';
+import { cleanText, isPrintable } from '../../ground/clean-text.ts';
+import type { EventKind, Form, Forms } from '../../ground/event.ts';
 import { HTTP_EVENTS } from '../../http/events.ts';
 import { TFTP_EVENTS } from '../../tftp/events.ts';
 import { DAEMON_EVENTS } from './daemon-events.ts';

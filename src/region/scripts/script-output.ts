@@ -3,9 +3,9 @@
 // 1. A repeated piece is stored once. A mark with the size stands in place of a missing piece, and becomes a line when the output is read.
 // 2. For any bytes, the text has no control characters except line ends and tabs, and no sequence that moves the cursor.
 
-import { cleanLines } from '../../clean-text.ts';
-import { counted } from '../../counted.ts';
-import { copyBytes } from '../../net/borrowed-bytes.ts';
+import { copyBytes } from '../../ground/borrowed-bytes.ts';
+import { cleanLines } from '../../ground/clean-text.ts';
+import { counted } from '../../ground/counted.ts';
 import { OUTPUT_BYTES_MAX } from '../records/script-store.ts';
 
 const gapText = (bytes: number): string => `[${counted(bytes, 'byte')} did not arrive]`;

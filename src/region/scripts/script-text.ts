@@ -15,7 +15,7 @@
 // 1. For any text, the result is within the bounds below, or a list of problems.
 // 2. Of several values of a property, a person's counts, then that of a new text, then the one before.
 
-import { counted } from '../../counted.ts';
+import { counted } from '../../ground/counted.ts';
 import { fieldRefusal, type RefusalWord, TRUE_OR_FALSE } from '../records/refusal.ts';
 import {
   NO_MARKS,

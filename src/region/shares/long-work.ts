@@ -3,7 +3,7 @@
 //
 // 1. Each turn of the event loop continues one piece of work of a kind. Users take turns, however much work each has under way.
 
-import { type Clock, later } from '../../clock.ts';
+import { type Clock, later } from '../../ground/clock.ts';
 import { FairShares } from '../../net/shares/fair-shares.ts';
 import { LoopTurns } from './loop-turns.ts';
 

@@ -5,10 +5,10 @@
 // 2. A request beyond a narrower limit takes nothing from a wider one.
 // 3. Requests that a remote rack forwards use only that rack's limits.
 
-import { BoundedMap } from '../../bounded-map.ts';
-import type { Instant } from '../../clock.ts';
+import { BoundedMap } from '../../ground/bounded-map.ts';
+import type { Instant } from '../../ground/clock.ts';
+import { type Rate, RateLimit, RateLimits } from '../../ground/rate-limit.ts';
 import { networkOfText } from '../../net/shares/fair-shares.ts';
-import { type Rate, RateLimit, RateLimits } from '../../rate-limit.ts';
 import { RACKS_MAX } from '../records/rack.ts';
 
 /** An enlistment takes three requests, a failed login one. */

@@ -3,7 +3,7 @@
 // 1. A search that ends in its first piece takes no place; all others take one of SEARCHES_MAX.
 // 2. A search whose client has left ends before its next piece.
 
-import type { Clock } from '../../clock.ts';
+import type { Clock } from '../../ground/clock.ts';
 import type { Place } from '../../net/shares/fair-shares.ts';
 import { beginPiece, LongWork } from './long-work.ts';
 

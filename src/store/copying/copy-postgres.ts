@@ -7,7 +7,7 @@
 
 import { randomInt } from 'node:crypto';
 import type pg from 'pg';
-import { RackError } from '../../errors.ts';
+import { RackError } from '../../ground/errors.ts';
 import { usedVersions } from '../operations/region-steps.ts';
 import { holdStopped, PostgresConnections } from '../postgres/postgres-connections.ts';
 import { explainPostgres } from '../postgres/postgres-faults.ts';

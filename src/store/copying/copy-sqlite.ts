@@ -8,11 +8,11 @@
 import { accessSync, constants, existsSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { counted } from '../../counted.ts';
-import { errorText, osErrorCode, RackError } from '../../errors.ts';
 import { ownUserName } from '../../files/ownership.ts';
 import { fileFault } from '../../files/read-fault.ts';
 import { seenEntry, seenStats } from '../../files/seen-stats.ts';
+import { counted } from '../../ground/counted.ts';
+import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import {
   COMPANIONS,
   explain,

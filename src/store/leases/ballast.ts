@@ -7,8 +7,8 @@
 
 import { rmSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { systemClock } from '../../clock.ts';
 import { replaceFile } from '../../files/new-file.ts';
+import { systemClock } from '../../ground/clock.ts';
 
 export const BALLAST_FILE = 'leases.ballast';
 /** In bytes: room for some 50 000 leases. */

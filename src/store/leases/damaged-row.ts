@@ -13,8 +13,8 @@
 // Sources: ITU-T V.42 §8.1.1.6.2 (the polynomial); Koopman, "32-Bit Cyclic Redundancy Codes for Internet Applications", DSN 2002.
 
 import { crc32 } from 'node:zlib';
-import { formatIpv4, type Ipv4, ipv4 } from '../../net/address.ts';
-import { viewBytes } from '../../net/borrowed-bytes.ts';
+import { formatIpv4, type Ipv4, ipv4 } from '../../ground/address.ts';
+import { viewBytes } from '../../ground/borrowed-bytes.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 import { BLOCK_ADDRESSES } from './fold-pass.ts';
 import { decodeLeases, recordAddress, recordEnd } from './lease-record.ts';

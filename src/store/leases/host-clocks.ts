@@ -1,7 +1,7 @@
 // The host's clocks, with which lease records are stamped. Source: `dhcp/leases/lease-clock.ts`.
 
-import { type Clock, readBootId, uptimeSeconds } from '../../clock.ts';
 import type { HostMoment } from '../../dhcp/leases/lease-clock.ts';
+import { type Clock, readBootId, uptimeSeconds } from '../../ground/clock.ts';
 
 /** How old a reading may be, in milliseconds. */
 const READING_AGE_MAX_MS = 1000;

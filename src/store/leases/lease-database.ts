@@ -16,7 +16,7 @@
 // 5. `lease_block` holds one record per address, so the networks ever served bound its size.
 
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
-import { errorText, RackError } from '../../errors.ts';
+import { errorText, RackError } from '../../ground/errors.ts';
 import { broken, type DatabaseKind, openDatabaseFile, versionOf } from '../database-file.ts';
 import { checksumOf, DAMAGE_REPORTED_MAX, type LeaseDamage, type StoredRow, salvage } from './damaged-row.ts';
 import { FoldPass } from './fold-pass.ts';

@@ -9,7 +9,7 @@
 // 4. Only records that the rack loop knows to be durable are folded: it takes back the rest if this thread dies, and a folded record cannot
 //    be removed.
 
-import { type Clock, type Instant, later, type Timer } from '../../clock.ts';
+import { type Clock, type Instant, later, type Timer } from '../../ground/clock.ts';
 import { type LeaseDatabase, LOG_HISTORY_MAX } from './lease-database.ts';
 
 /** How long the journal is idle before the log is folded, in milliseconds. */

@@ -20,8 +20,6 @@
 
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
-import type { Clock, Instant, Timer } from '../../clock.ts';
-import { type DurationCounts, Durations } from '../../counters.ts';
 import { journalText } from '../../dhcp/events/sentences.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import { storeLease } from '../../dhcp/leases/lease-clock.ts';
@@ -31,7 +29,9 @@ import {
   type LeaseJournal,
   type LeaseJournalListener,
 } from '../../dhcp/leases/lease-journal.ts';
-import { errorText, RackError } from '../../errors.ts';
+import type { Clock, Instant, Timer } from '../../ground/clock.ts';
+import { type DurationCounts, Durations } from '../../ground/counters.ts';
+import { errorText, RackError } from '../../ground/errors.ts';
 import type { LeaseDamage } from './damaged-row.ts';
 import { HostClocks } from './host-clocks.ts';
 import type { FromLeaseWorker, ToLeaseWorker } from './lease-message.ts';

@@ -14,10 +14,10 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Clock, Timer } from '../../clock.ts';
-import { errorText, osErrorCode } from '../../errors.ts';
 import { replaceFile } from '../../files/new-file.ts';
 import { readStateText } from '../../files/regular-file.ts';
+import type { Clock, Timer } from '../../ground/clock.ts';
+import { errorText, osErrorCode } from '../../ground/errors.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 import { LEASE_FILE } from './lease-journal.ts';
 import { REPORTED_ENDS_FILE } from './reported-ends.ts';

@@ -8,7 +8,7 @@
 //             ◀─ pong ───────────
 //             ── close ─────────▶             the worker closes its file and ends
 
-import type { RackErrorCode } from '../../errors.ts';
+import type { RackErrorCode } from '../../ground/errors.ts';
 import type { LeaseDamage } from './damaged-row.ts';
 
 export interface LeaseWorkerData {

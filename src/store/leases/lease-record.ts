@@ -9,11 +9,11 @@
 //   named before ms 48 | six texts
 //   a text: length + 1 as 16 bits, bytes; 0: absent
 
-import { seconds } from '../../clock.ts';
 import type { LeaseState } from '../../dhcp/leases/lease.ts';
 import type { StoredLease } from '../../dhcp/leases/stored-lease.ts';
-import { ipv4, mac } from '../../net/address.ts';
-import { type BorrowedBytes, borrowedText } from '../../net/borrowed-bytes.ts';
+import { ipv4, mac } from '../../ground/address.ts';
+import { type BorrowedBytes, borrowedText } from '../../ground/borrowed-bytes.ts';
+import { seconds } from '../../ground/clock.ts';
 import { ByteReader, type Decoded } from '../../net/byte-reader.ts';
 
 /** A longer text is cut: no lease may be lost over its option 82. */

@@ -4,7 +4,7 @@
 //        └─▶ refused, or the thread ends: a RackError
 
 import { Worker } from 'node:worker_threads';
-import { errorText, RackError } from '../../errors.ts';
+import { errorText, RackError } from '../../ground/errors.ts';
 import type { LeaseDamage } from './damaged-row.ts';
 import type { FromLeaseWorker, LeaseWorkerData } from './lease-message.ts';
 import { DiskWork } from './write-watch.ts';

@@ -9,9 +9,9 @@
 
 import { dirname, join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
-import { systemClock } from '../../clock.ts';
-import { keepCompiledCode } from '../../compiled-code.ts';
-import { errorText, RackError } from '../../errors.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { keepCompiledCode } from '../../ground/compiled-code.ts';
+import { errorText, RackError } from '../../ground/errors.ts';
 import { sqliteCode } from '../database-file.ts';
 import { BALLAST_FILE, Ballast } from './ballast.ts';
 import { LeaseDatabase } from './lease-database.ts';

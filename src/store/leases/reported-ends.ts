@@ -9,11 +9,11 @@
 
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Clock, Instant, Timer } from '../../clock.ts';
 import type { StoredMoment } from '../../dhcp/leases/lease-clock.ts';
-import { errorText } from '../../errors.ts';
 import { replaceFile } from '../../files/new-file.ts';
 import { readStateText } from '../../files/regular-file.ts';
+import type { Clock, Instant, Timer } from '../../ground/clock.ts';
+import { errorText } from '../../ground/errors.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
 import { readHostMoment } from './host-clocks.ts';
 

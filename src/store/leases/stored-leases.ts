@@ -2,7 +2,7 @@
 
 import { type BootClocks, bootClockOf } from '../../dhcp/leases/lease-clock.ts';
 import type { StoredLease } from '../../dhcp/leases/stored-lease.ts';
-import type { Ipv4 } from '../../net/address.ts';
+import type { Ipv4 } from '../../ground/address.ts';
 import type { LeaseDamage } from './damaged-row.ts';
 import type { LeaseRecord } from './lease-record.ts';
 

@@ -9,7 +9,7 @@
 // 2. Each write gets at most one verdict.
 // 3. A number in shared memory shows the thread's database call (`DiskWork`): odd during a call, and the same for all of it.
 
-import type { Clock, Instant, Timer } from '../../clock.ts';
+import type { Clock, Instant, Timer } from '../../ground/clock.ts';
 
 const NUMBER_BYTES = 4;
 

@@ -1,6 +1,6 @@
 // Writes and reads the rows of the table `event`.
 
-import type { Ipv4, MacAddress } from '../../net/address.ts';
+import type { Ipv4, MacAddress } from '../../ground/address.ts';
 import type { Difference } from '../../region/records/difference.ts';
 import {
   EVENT_LEVELS,

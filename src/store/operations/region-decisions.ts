@@ -3,8 +3,8 @@
 //
 // 1. The number of statements is the same for any number of machines, names or values.
 
+import { type Ipv4, ipv4, type MacAddress } from '../../ground/address.ts';
 import { MACHINES_MAX } from '../../machines/machine.ts';
-import { type Ipv4, ipv4, type MacAddress } from '../../net/address.ts';
 import { identityKeys } from '../../region/identity/evidence.ts';
 import { UNTOUCHED_LOOKED_MAX } from '../../region/identity/new-machines.ts';
 import { machineEvidence } from '../../region/identity/recognition.ts';

@@ -4,7 +4,7 @@
 // 2. Events of an unknown machine are stored under its hardware address until it enlists.
 // 3. A rack's report is stored once: reports up to the highest sequence of their source are skipped.
 
-import type { MacAddress } from '../../net/address.ts';
+import type { MacAddress } from '../../ground/address.ts';
 import { differencesOf } from '../../region/records/difference.ts';
 import type { Happening } from '../../region/records/events.ts';
 import type { EventFilter } from '../../region/records/filters.ts';

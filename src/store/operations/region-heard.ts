@@ -2,7 +2,7 @@
 //
 // 1. A lease is kept until it ends, even without its machine or device: its host still uses the address.
 
-import { type Ipv4, type MacAddress, parseMac } from '../../net/address.ts';
+import { type Ipv4, type MacAddress, parseMac } from '../../ground/address.ts';
 import { statusRow } from '../../region/records/lifecycle.ts';
 import { ADDRESS_ENDS, HEARD_KINDS, type RackReport } from '../../region/records/machine-event.ts';
 import type { HostLease } from '../../region/records/network-store.ts';

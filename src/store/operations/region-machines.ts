@@ -4,7 +4,7 @@
 // 2. The table `identity` is updated whenever a machine's identifying values change.
 // 3. A decision that lacks facts asks for them, and is then made again. So an operation reads only the facts that its decision needs.
 
-import type { MacAddress } from '../../net/address.ts';
+import type { MacAddress } from '../../ground/address.ts';
 import { identityKeys } from '../../region/identity/evidence.ts';
 import { heldMacs } from '../../region/identity/interface-source.ts';
 import { machineEvidence } from '../../region/identity/recognition.ts';

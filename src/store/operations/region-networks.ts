@@ -5,7 +5,7 @@
 // 2. A change with an event makes a new version of the desired state. One without only stores objects that every
 //    process also derives in memory.
 
-import type { Ipv4 } from '../../net/address.ts';
+import type { Ipv4 } from '../../ground/address.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import {
   FIRST_NETWORK_ID,

@@ -5,7 +5,7 @@
 //    confusion.
 // 3. A rack's own reports leave its zone and its description alone.
 
-import { broadcastOf, formatNetwork, type Ipv4Network } from '../../net/address.ts';
+import { broadcastOf, formatNetwork, type Ipv4Network } from '../../ground/address.ts';
 import { ownNetworks } from '../../region/racks/rack-networks.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { RACK_STATES, type Rack, type RackImage, type RackPulse } from '../../region/records/rack.ts';

@@ -4,7 +4,7 @@
 //
 // 1. The number of statements is the same for any number of reports.
 
-import { type Ipv4, type MacAddress, mac as macAddress, parseIpv4, parseMac } from '../../net/address.ts';
+import { type Ipv4, type MacAddress, mac as macAddress, parseIpv4, parseMac } from '../../ground/address.ts';
 import { ADDRESS_ENDS, isAddressHeld, type RackReport } from '../../region/records/machine-event.ts';
 import { number, optional, type Row } from '../rows.ts';
 import { all, run, type Steps } from './region-steps.ts';

@@ -3,8 +3,8 @@
 // 1. Texts are cleaned and bounded first: they may come from machines and other hosts.
 // 2. An unknown code, perhaps of a later version, is shown as it is.
 
-import { isPrintable, withoutUsers } from '../../clean-text.ts';
-import { type Fields, isFields } from '../../fields.ts';
+import { isPrintable, withoutUsers } from '../../ground/clean-text.ts';
+import { type Fields, isFields } from '../../ground/fields.ts';
 import type { Difference } from '../../region/records/difference.ts';
 import { eventSentence, type Happening, isHappening, isRemark, type Remark } from '../../region/records/events.ts';
 import { cleanWords } from '../../region/records/text-json.ts';

@@ -9,8 +9,8 @@
 
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { newUuid } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
+import { newUuid } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
 import { EVENT_LEVELS, type RackReport } from '../../region/records/machine-event.ts';
 import {
   type Admission,

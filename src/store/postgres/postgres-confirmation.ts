@@ -13,7 +13,7 @@
 // 3. While unconfirmed, a transaction fails at its first change, before it waits for such a lock.
 // 4. Only an answer of the database ends the unconfirmed state.
 
-import { type Instant, repeat, systemClock, type Timer } from '../../clock.ts';
+import { type Instant, repeat, systemClock, type Timer } from '../../ground/clock.ts';
 import type { RefusedChange, StoreConfirmation } from '../../region/records/store-state.ts';
 import { type Outage, StoreOutage } from '../../region/reports/notes.ts';
 import { Unconfirmed } from './postgres-faults.ts';

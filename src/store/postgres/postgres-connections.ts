@@ -17,8 +17,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
-import { listed } from '../../counted.ts';
-import { RackError } from '../../errors.ts';
+import { listed } from '../../ground/counted.ts';
+import { RackError } from '../../ground/errors.ts';
 import { StoreOutage } from '../../region/reports/notes.ts';
 import { endsConnection } from './postgres-faults.ts';
 import { connectionOf, LOCK_MS_MAX, PostgresClient, type PostgresPlace } from './postgres-place.ts';

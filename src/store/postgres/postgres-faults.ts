@@ -2,7 +2,7 @@
 //
 // Source: postgresql.org/docs/15/errcodes-appendix.html.
 
-import { errorText, isTlsError, RackError } from '../../errors.ts';
+import { errorText, isTlsError, RackError } from '../../ground/errors.ts';
 import {
   type DatabaseFault,
   type DatabaseRefusal,

@@ -11,7 +11,7 @@
 // 4. One hint is sent at a time, for all requested meanwhile.
 
 import type pg from 'pg';
-import { newUuid, systemClock, type Timer } from '../../clock.ts';
+import { newUuid, systemClock, type Timer } from '../../ground/clock.ts';
 import type { StoreNeighbours } from '../../region/records/store-state.ts';
 import { LatestRun } from '../../region/shares/latest-run.ts';
 import { connectionOf, endConnection, PostgresClient, type PostgresPlace } from './postgres-place.ts';

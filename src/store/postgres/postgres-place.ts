@@ -7,7 +7,7 @@
 
 import { getCACertificates } from 'node:tls';
 import pg from 'pg';
-import { systemClock } from '../../clock.ts';
+import { systemClock } from '../../ground/clock.ts';
 
 /** How long the server may take to close its side, in milliseconds. */
 const END_MS_MAX = 1000;

@@ -13,8 +13,8 @@
 // 6. The connection to a silent server is given up at once.
 
 import type pg from 'pg';
-import { systemClock, within } from '../../clock.ts';
-import type { Rate } from '../../rate-limit.ts';
+import { systemClock, within } from '../../ground/clock.ts';
+import type { Rate } from '../../ground/rate-limit.ts';
 import type { RateStore } from '../../region/records/rate-store.ts';
 import { StoreOutage } from '../../region/reports/notes.ts';
 import { PostgresConnections } from './postgres-connections.ts';

@@ -22,8 +22,8 @@
 
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { systemClock } from '../../clock.ts';
-import { errorText } from '../../errors.ts';
+import { systemClock } from '../../ground/clock.ts';
+import { errorText } from '../../ground/errors.ts';
 import { StoreOutage } from '../../region/reports/notes.ts';
 import { type Effect, OpenTransaction, TransactionContext } from '../open-transaction.ts';
 import {

@@ -18,8 +18,8 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type pg from 'pg';
-import { type Instant, systemClock } from '../../clock.ts';
-import { isStoreUnavailable } from '../../errors.ts';
+import { type Instant, systemClock } from '../../ground/clock.ts';
+import { isStoreUnavailable } from '../../ground/errors.ts';
 import { answersWithin } from '../../net/answers-within.ts';
 import type { StoreAvailability } from '../../region/records/store-state.ts';
 import { type Outage, outageOf, StoreOutage } from '../../region/reports/notes.ts';

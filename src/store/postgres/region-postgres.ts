@@ -5,8 +5,8 @@
 // 2. Of processes that start together one makes the tables, under a lock.
 
 import type pg from 'pg';
-import { newUuid } from '../../clock.ts';
-import { RackError } from '../../errors.ts';
+import { newUuid } from '../../ground/clock.ts';
+import { RackError } from '../../ground/errors.ts';
 import type { RegionStore } from '../../region/records/store.ts';
 import { storedRegion } from '../region/stored-region.ts';
 import { EVENT_BOUNDS } from '../sqlite/region-sqlite.ts';

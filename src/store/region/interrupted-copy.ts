@@ -1,7 +1,7 @@
 // Detects an interrupted copy into `region.db`: a region that began with nothing there would hide that most of it is missing.
 
 import { existsSync } from 'node:fs';
-import { RackError } from '../../errors.ts';
+import { RackError } from '../../ground/errors.ts';
 
 /** Ends the name of the file that a copy or a backup writes. */
 export const UNFINISHED = '.unfinished';

@@ -3,9 +3,9 @@
 // 1. A cause is reported once in REPEATED_MS, and at most CAUSES_MAX causes in that time.
 // 2. The error is passed on to the caller.
 
-import { BoundedMap } from '../../bounded-map.ts';
-import { type Clock, type Instant, systemClock } from '../../clock.ts';
-import { isStoreUnavailable, type RackError } from '../../errors.ts';
+import { BoundedMap } from '../../ground/bounded-map.ts';
+import { type Clock, type Instant, systemClock } from '../../ground/clock.ts';
+import { isStoreUnavailable, type RackError } from '../../ground/errors.ts';
 import { type Outage, outageOf } from '../../region/reports/notes.ts';
 import type { Steps } from '../operations/region-steps.ts';
 import type { RegionDriver } from './region-driver.ts';

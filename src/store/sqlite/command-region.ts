@@ -4,7 +4,7 @@
 //    continue wrongly.
 
 import { join } from 'node:path';
-import { RackError } from '../../errors.ts';
+import { RackError } from '../../ground/errors.ts';
 import type { RegionStore } from '../../region/records/store.ts';
 import type { DatabaseKind } from '../database-file.ts';
 import { REGION_FILE } from '../region/region-schema.ts';

@@ -14,9 +14,9 @@
 
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { newUuid, systemClock } from '../../clock.ts';
-import { mebibytes } from '../../counted.ts';
-import { errorText, RackError } from '../../errors.ts';
+import { newUuid, systemClock } from '../../ground/clock.ts';
+import { mebibytes } from '../../ground/counted.ts';
+import { errorText, RackError } from '../../ground/errors.ts';
 import { StoreOutage } from '../../region/reports/notes.ts';
 import { BROKEN_CODES, freeBytes, SQLITE_FULL, sqliteCode } from '../database-file.ts';
 import { type Effect, OpenTransaction, TransactionContext } from '../open-transaction.ts';

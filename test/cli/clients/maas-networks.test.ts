@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { type LiveRegion, startRegion } from '../../region/live.ts';
 import { enlist, report } from '../../region/place.ts';

@@ -13,7 +13,7 @@ import { after, before, test } from 'node:test';
 import { runMaas } from '../../../src/cli/clients/maas.ts';
 import { writeProfile } from '../../../src/cli/clients/profiles.ts';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { type LiveRegion, startRegion } from '../../region/live.ts';
 import { makeAuthority } from '../../support/authority.ts';

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { nextSteps } from '../../../src/cli/config/init.ts';
 import { type InitAnswers, renderConfig, settingsOf } from '../../../src/cli/config/init-proposal.ts';
 import { parseConfig } from '../../../src/config/load.ts';
-import { formatNetwork, ipv4, networkOf } from '../../../src/net/address.ts';
+import { formatNetwork, ipv4, networkOf } from '../../../src/ground/address.ts';
 
 const ADDRESS = ipv4(0x0a1e0001);
 const ANSWERS: InitAnswers = {

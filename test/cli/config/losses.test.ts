@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { lossesOf, pairsOf } from '../../../src/cli/config/store.ts';
-import { RackError } from '../../../src/errors.ts';
+import { RackError } from '../../../src/ground/errors.ts';
 import type { SettingValue } from '../../../src/machines/settings.ts';
 
 test('keys and values are words in turn, or one word with an equals sign', () => {

@@ -16,7 +16,7 @@ import { lineOf, proposalsFor } from '../../../src/cli/completion/proposals.ts';
 import { findOperationNoun, mayBeOperation, untaken, withOwnNoun } from '../../../src/cli/operations/commands.ts';
 import { ownNouns } from '../../../src/cli/operations/own-nouns.ts';
 import { NAMED_COMMANDS } from '../../../src/cli/terminal/named-commands.ts';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 import { CONTROL_SOCKET } from '../../../src/http/config.ts';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { parseBody } from '../../../src/region/api/call/form-body.ts';

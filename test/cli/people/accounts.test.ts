@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { askPassword, nameAdministrator, printApiKey, readPassword } from '../../../src/cli/people/accounts.ts';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 import {
   createAdmin,
   KEYS_PER_USER_MAX,

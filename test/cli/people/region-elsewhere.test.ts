@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 import { createAdmin } from '../../../src/region/accounts/accounts.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
 import { printedBy } from '../../support/printed.ts';

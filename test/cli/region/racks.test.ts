@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { listRacks } from '../../../src/cli/region/racks.ts';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 import { answerControl } from '../../support/control-answers.ts';
 import { printedBy } from '../../support/printed.ts';
 

@@ -14,7 +14,7 @@ import {
   printPart,
   printTable,
 } from '../../../src/cli/terminal/output.ts';
-import { RackError } from '../../../src/errors.ts';
+import { RackError } from '../../../src/ground/errors.ts';
 
 test('fields form two columns, as wide as the longest name', (t) => {
   const lines: unknown[] = [];

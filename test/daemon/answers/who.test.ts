@@ -2,13 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant, seconds } from '../../../src/clock.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import { findNamed } from '../../../src/daemon/answers/who.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
+import { type Ipv4, ipv4, mac } from '../../../src/ground/address.ts';
+import { instant, seconds } from '../../../src/ground/clock.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
-import { type Ipv4, ipv4, mac } from '../../../src/net/address.ts';
 import { Timeline } from '../../../src/observe/timeline.ts';
 
 const STRANGERS: readonly (readonly [string, string, RegExp])[] = [

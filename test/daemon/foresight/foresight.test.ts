@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant, seconds } from '../../../src/clock.ts';
 import { CLIENT_NAMES, type ClientName } from '../../../src/daemon/foresight/clients.ts';
 import { foreseeBoot } from '../../../src/daemon/foresight/foresight.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
+import { ipv4, mac } from '../../../src/ground/address.ts';
+import { instant, seconds } from '../../../src/ground/clock.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
-import { ipv4, mac } from '../../../src/net/address.ts';
 import { foresight, type Given, lease, MAC, NETWORK, NOW, WHOLE_TREE } from '../foresight-lab.ts';
 
 /** The prediction in one network as text: obstacles are marked, remedies follow an arrow. */

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Instant, instant, seconds } from '../../../src/clock.ts';
 import { findLastRefusal } from '../../../src/daemon/foresight/last-refusal.ts';
 import type { DhcpEvent } from '../../../src/dhcp/events/events.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
-import { ipv4, mac } from '../../../src/net/address.ts';
+import { ipv4, mac } from '../../../src/ground/address.ts';
+import { type Instant, instant, seconds } from '../../../src/ground/clock.ts';
 import { Timeline } from '../../../src/observe/timeline.ts';
 
 const MAC = mac(0x525400123456);

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant } from '../../../src/clock.ts';
 import { explain } from '../../../src/daemon/answers/why.ts';
 import type { ClientName } from '../../../src/daemon/foresight/clients.ts';
 import { likelyClients } from '../../../src/daemon/foresight/likely-clients.ts';
 import type { DhcpEvent } from '../../../src/dhcp/events/events.ts';
+import { instant } from '../../../src/ground/clock.ts';
 
 import type { TimelineStep } from '../../../src/observe/timeline.ts';
 import { foresight, type Given, lease, MAC, NOW } from '../foresight-lab.ts';

@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { instant, later } from '../../../src/clock.ts';
 import { HOST_RATE, HOSTS_RATE, HostEvents } from '../../../src/daemon/observing/host-events.ts';
 import { addEvents } from '../../../src/daemon/observing/shared-metrics.ts';
-import type { RackEvent } from '../../../src/event.ts';
-import { OWED_EVERY_MS } from '../../../src/fair-sampler.ts';
-import { ipv4, mac } from '../../../src/net/address.ts';
+import { ipv4, mac } from '../../../src/ground/address.ts';
+import { instant, later } from '../../../src/ground/clock.ts';
+import type { RackEvent } from '../../../src/ground/event.ts';
+import { OWED_EVERY_MS } from '../../../src/ground/fair-sampler.ts';
 import { Exposition } from '../../../src/observe/exposition.ts';
 import { EVENT_KINDS } from '../../../src/region/reports/reported.ts';
 

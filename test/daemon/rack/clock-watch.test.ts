@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { watchClock } from '../../../src/daemon/rack/clock-watch.ts';
-import type { RackEvent } from '../../../src/event.ts';
+import type { RackEvent } from '../../../src/ground/event.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 test('a step is reported once with its size, and stored as soon as the disk accepts it', () => {

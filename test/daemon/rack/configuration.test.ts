@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { UsableConfig } from '../../../src/config/resolve-file.ts';
 import { Configuration, type ConfigurationPorts } from '../../../src/daemon/rack/configuration.ts';
-import { RackError } from '../../../src/errors.ts';
+import { ipv4 } from '../../../src/ground/address.ts';
+import { RackError } from '../../../src/ground/errors.ts';
 import type { Settings } from '../../../src/machines/settings.ts';
-import { ipv4 } from '../../../src/net/address.ts';
 import type { DaemonEvent } from '../../../src/region/reports/daemon-events.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { describeHost } from '../../../src/daemon/rack/description.ts';
-import { ipv4, mac } from '../../../src/net/address.ts';
+import { ipv4, mac } from '../../../src/ground/address.ts';
 import type { HostInterface } from '../../../src/net/host-interface.ts';
 import { HOST_ADDRESSES_MAX } from '../../../src/region/records/heartbeat-bounds.ts';
 

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Instant, instant, later } from '../../../src/clock.ts';
 import { Elsewhere, SILENT_MS } from '../../../src/daemon/rack/elsewhere.ts';
-import { formatIpv4, type Ipv4, type MacAddress, parseNetwork } from '../../../src/net/address.ts';
+import { formatIpv4, type Ipv4, type MacAddress, parseNetwork } from '../../../src/ground/address.ts';
+import { type Instant, instant, later } from '../../../src/ground/clock.ts';
 import { config, MAC_A, MAC_B, MAC_C, subnet } from '../../dhcp/lab.ts';
 import { ip } from '../../support/lab-facts.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';

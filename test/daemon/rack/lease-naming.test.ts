@@ -3,16 +3,16 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant, later, seconds } from '../../../src/clock.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import { LeaseNaming, TURN_LEASES } from '../../../src/daemon/rack/lease-naming.ts';
 import { nameMachines } from '../../../src/daemon/rack/naming.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import { isActive, LeaseTable } from '../../../src/dhcp/leases/lease-table.ts';
 import { Names } from '../../../src/dns/names.ts';
+import { type Ipv4, ipv4, type MacAddress, mac } from '../../../src/ground/address.ts';
+import { instant, later, seconds } from '../../../src/ground/clock.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
-import { type Ipv4, ipv4, type MacAddress, mac } from '../../../src/net/address.ts';
 import { ip, rackMachine } from '../../support/lab-facts.ts';
 import { printedRandom } from '../../support/printed-random.ts';
 

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { later, seconds } from '../../../src/clock.ts';
 import { Loading } from '../../../src/daemon/rack/loading.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import { isActive } from '../../../src/dhcp/leases/lease-table.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
+import { later, seconds } from '../../../src/ground/clock.ts';
 import type { HttpEvent } from '../../../src/http/events.ts';
 import type { TftpEvent } from '../../../src/tftp/events.ts';
 import { config, labState, MAC_A, MAC_B, subnet } from '../../dhcp/lab.ts';

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant } from '../../../src/clock.ts';
 import { machineChanges } from '../../../src/daemon/rack/machine-changes.ts';
+import { type MacAddress, mac } from '../../../src/ground/address.ts';
+import { instant } from '../../../src/ground/clock.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
-import { type MacAddress, mac } from '../../../src/net/address.ts';
 import { rackMachine } from '../../support/lab-facts.ts';
 
 const A = mac(0x525400aabb08);

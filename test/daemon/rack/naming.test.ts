@@ -2,15 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant, seconds } from '../../../src/clock.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import { nameMachines, nameReservations } from '../../../src/daemon/rack/naming.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import type { NameReport } from '../../../src/dns/events.ts';
 import { Names } from '../../../src/dns/names.ts';
+import { formatIpv4, mac } from '../../../src/ground/address.ts';
+import { instant, seconds } from '../../../src/ground/clock.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
-import { formatIpv4, mac } from '../../../src/net/address.ts';
 import { ip, rackMachine } from '../../support/lab-facts.ts';
 
 const MAC = mac(0x525400123456);

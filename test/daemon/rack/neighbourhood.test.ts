@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ClusterInterface } from '../../../src/config/rack-config.ts';
 import { Neighbourhood, REPORT_RATE, SCANNED_MAX } from '../../../src/daemon/rack/neighbourhood.ts';
-import type { RackEvent } from '../../../src/event.ts';
-import { type Ipv4, ipv4, type MacAddress, mac, networkOf } from '../../../src/net/address.ts';
+import { type Ipv4, ipv4, type MacAddress, mac, networkOf } from '../../../src/ground/address.ts';
+import type { RackEvent } from '../../../src/ground/event.ts';
 import type { Solicitation } from '../../../src/net/watch/net-message.ts';
 import type { Wire, WireListener } from '../../../src/net/watch/wire.ts';
 import { eventText } from '../../../src/observe/event-text.ts';
@@ -198,7 +198,7 @@ test('of the largest network that is scanned, all hosts are found', async () => 
 });
 
 test('a scan outlives questions that the wire cannot take, and ends with the rack', async () => {
-  const { RackError } = await import('../../../src/errors.ts');
+  const { RackError } = await import('../../../src/ground/errors.ts');
   const refused = start(async () => {
     throw new RackError('native-unavailable', 'no place');
   });

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { checkRegion, newListeners } from '../../../src/daemon/rack/region-preflight.ts';
-import { RackError } from '../../../src/errors.ts';
+import { RackError } from '../../../src/ground/errors.ts';
 import { portOf } from '../../support/listening-port.ts';
 
 const at = (...places: readonly string[]) =>

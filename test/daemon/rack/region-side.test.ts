@@ -5,7 +5,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { systemClock } from '../../../src/clock.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import {
   acquaintanceOf,
@@ -14,8 +13,9 @@ import {
   leasesLeft,
   RegionSide,
 } from '../../../src/daemon/rack/region-side.ts';
+import { type Ipv4, ipv4 } from '../../../src/ground/address.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
-import { type Ipv4, ipv4 } from '../../../src/net/address.ts';
 import { EventStream } from '../../../src/observe/event-stream.ts';
 import { leaseAt, MAC_A, MAC_B, machine, NOW, subnet } from '../../dhcp/lab.ts';
 import { ip } from '../../support/lab-facts.ts';

@@ -5,8 +5,8 @@ import { readFileSync } from 'node:fs';
 import { it } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { systemClock } from '../../../src/clock.ts';
 import { returnMemory } from '../../../src/daemon/rack/returned-memory.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 import { until } from '../../support/own-network.ts';
 
 const MIB = 2 ** 20;

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { AddressesOf } from '../../../src/config/option-list.ts';
 import { ADDRESSES_MAX, REFRESH_MS, RETRY_MS, ServerNames } from '../../../src/daemon/rack/server-names.ts';
-import { formatIpv4, type Ipv4, ipv4 } from '../../../src/net/address.ts';
+import { formatIpv4, type Ipv4, ipv4 } from '../../../src/ground/address.ts';
 import type { RackNote } from '../../../src/region/reports/notes.ts';
 import { ip } from '../../support/lab-facts.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';

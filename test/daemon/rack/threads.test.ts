@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { systemClock } from '../../../src/clock.ts';
 import { ThreadWatch } from '../../../src/daemon/rack/threads.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 
 const BLOCKED_MS = 400;
 const WAITED_MS = 150;

@@ -2,15 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { later } from '../../../src/clock.ts';
 import { decide } from '../../../src/dhcp/answers/decide.ts';
 import type { DhcpDecision } from '../../../src/dhcp/answers/decision.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import type { DhcpConfig } from '../../../src/dhcp/networks/config.ts';
 import type { Arrival } from '../../../src/dhcp/networks/subnet.ts';
 import { OPTION, optionAddress, optionU8 } from '../../../src/dhcp/wire/options.ts';
+import { ANY, formatIpv4, type Ipv4, type MacAddress } from '../../../src/ground/address.ts';
+import { later } from '../../../src/ground/clock.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
-import { ANY, formatIpv4, type Ipv4, type MacAddress } from '../../../src/net/address.ts';
 import { hw, ip, RACK } from '../../support/lab-facts.ts';
 import {
   aloneIn,

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Instant, later, type Seconds, seconds } from '../../../src/clock.ts';
 import { ENDLESS_SECONDS, type Lease } from '../../../src/dhcp/leases/lease.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { OPTION, textBytes } from '../../../src/dhcp/wire/options.ts';
-import { type Ipv4Network, parseNetwork } from '../../../src/net/address.ts';
+import { type Ipv4Network, parseNetwork } from '../../../src/ground/address.ts';
+import { type Instant, later, type Seconds, seconds } from '../../../src/ground/clock.ts';
 import { ip, RACK } from '../../support/lab-facts.ts';
 import { type ClientWords, config, MAC_A, relayedSubnet, subnet, TO_RACK } from '../lab.ts';
 import { ON_WIRE, rig } from '../responder-rig.ts';

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
-import { ANY, formatIpv4, type Ipv4 } from '../../../src/net/address.ts';
+import { ANY, formatIpv4, type Ipv4 } from '../../../src/ground/address.ts';
 import { ip, RACK } from '../../support/lab-facts.ts';
 import { type ClientWords, config, MAC_A, MAC_B, relayedSubnet, subnet } from '../lab.ts';
 import { addressOf, BY_RELAY, ON_WIRE, rig } from '../responder-rig.ts';

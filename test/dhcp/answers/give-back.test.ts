@@ -8,7 +8,7 @@ import type { DhcpDecision } from '../../../src/dhcp/answers/decision.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import type { Arrival } from '../../../src/dhcp/networks/subnet.ts';
 import { OPTION } from '../../../src/dhcp/wire/options.ts';
-import type { Ipv4, MacAddress } from '../../../src/net/address.ts';
+import type { Ipv4, MacAddress } from '../../../src/ground/address.ts';
 import { ip, RACK } from '../../support/lab-facts.ts';
 import {
   aloneIn,

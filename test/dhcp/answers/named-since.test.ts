@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ANY } from '../../../src/net/address.ts';
+import { ANY } from '../../../src/ground/address.ts';
 import { WireRack } from '../../conformance/wire-rack.ts';
 import { config, MAC_A, subnet } from '../lab.ts';
 

@@ -9,7 +9,7 @@ import { encodeReply } from '../../../src/dhcp/answers/reply.ts';
 import { planSockets } from '../../../src/dhcp/networks/socket-plan.ts';
 import type { Arrival } from '../../../src/dhcp/networks/subnet.ts';
 import { addressBytes, MESSAGE_TYPE, OPTION, optionText, optionU8, textBytes } from '../../../src/dhcp/wire/options.ts';
-import { ANY, formatIpv4, formatMac } from '../../../src/net/address.ts';
+import { ANY, formatIpv4, formatMac } from '../../../src/ground/address.ts';
 import { ip, RACK } from '../../support/lab-facts.ts';
 import {
   type ClientWords,

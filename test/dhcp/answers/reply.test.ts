@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { instant } from '../../../src/clock.ts';
 import { decide } from '../../../src/dhcp/answers/decide.ts';
 import { encodeReply, replyBytesMax } from '../../../src/dhcp/answers/reply.ts';
 import type { DhcpEvent } from '../../../src/dhcp/events/events.ts';
@@ -11,8 +10,9 @@ import type { DhcpConfig } from '../../../src/dhcp/networks/config.ts';
 import { tableOf } from '../../../src/dhcp/networks/configured-options.ts';
 import { BROADCAST_FLAG, type DhcpMessage, encodeDhcpMessage } from '../../../src/dhcp/wire/message.ts';
 import { optionU16List, textBytes } from '../../../src/dhcp/wire/options.ts';
+import { ANY, formatIpv4, macFromBytes, parseNetwork } from '../../../src/ground/address.ts';
+import { instant } from '../../../src/ground/clock.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
-import { ANY, formatIpv4, macFromBytes, parseNetwork } from '../../../src/net/address.ts';
 import { ip, RACK } from '../../support/lab-facts.ts';
 import { clientBytes, config, labState, MAC_A, machine, readReply, subnet, textOption } from '../lab.ts';
 

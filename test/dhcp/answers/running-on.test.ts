@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { later } from '../../../src/clock.ts';
 import { mayRunOn } from '../../../src/dhcp/answers/running-on.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import type { DhcpClass } from '../../../src/dhcp/networks/classes.ts';
 import type { ClientCondition } from '../../../src/dhcp/networks/conditions.ts';
 import type { DhcpSubnet, Reservation } from '../../../src/dhcp/networks/config.ts';
+import { parseNetwork } from '../../../src/ground/address.ts';
+import { later } from '../../../src/ground/clock.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
-import { parseNetwork } from '../../../src/net/address.ts';
 import { hw, ip } from '../../support/lab-facts.ts';
 import { aloneIn, config, labState, leaseAt, MAC_A, MAC_B, machine, NOW, subnet } from '../lab.ts';
 

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { identifyBootClient } from '../../../src/boot/client.ts';
-import { later, seconds } from '../../../src/clock.ts';
 import { CONFLICT_SHARE, PROBES_AHEAD_MAX, STOCK_LOOK_MS } from '../../../src/dhcp/conflicts/conflict-check.ts';
 import { STOCK_FRESH_MS, STOCK_REFRESH_MS, STOCK_SIZE } from '../../../src/dhcp/conflicts/free-stock.ts';
 import { HOLDER_MS_MAX } from '../../../src/dhcp/conflicts/last-holders.ts';
@@ -11,9 +10,10 @@ import { DHCP_EVENTS, type DhcpEvent } from '../../../src/dhcp/events/events.ts'
 import { LeaseTable } from '../../../src/dhcp/leases/lease-table.ts';
 import type { DhcpConfig } from '../../../src/dhcp/networks/config.ts';
 import { DhcpServer } from '../../../src/dhcp/server.ts';
+import { formatIpv4, type Ipv4, ipv4, type MacAddress, mac } from '../../../src/ground/address.ts';
+import { later, seconds } from '../../../src/ground/clock.ts';
+import { isOfProbe, probeMac } from '../../../src/ground/own-probes.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
-import { formatIpv4, type Ipv4, ipv4, type MacAddress, mac } from '../../../src/net/address.ts';
-import { isOfProbe, probeMac } from '../../../src/own-probes.ts';
 import { hw, ip, RACK } from '../../support/lab-facts.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import {

@@ -3,9 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { later } from '../../../src/clock.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
-import { formatIpv4, type MacAddress } from '../../../src/net/address.ts';
+import { formatIpv4, type MacAddress } from '../../../src/ground/address.ts';
+import { later } from '../../../src/ground/clock.ts';
 import { WireRack } from '../../conformance/wire-rack.ts';
 import { hw, ip, RACK } from '../../support/lab-facts.ts';
 import { config, leaseAt, MAC_A, settle, subnet } from '../lab.ts';

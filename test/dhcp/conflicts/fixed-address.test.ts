@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { LOOK_AGAIN_MS } from '../../../src/dhcp/conflicts/conflict-check.ts';
 import { DECLINE_SECONDS } from '../../../src/dhcp/leases/set-aside.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
-import { formatIpv4, type Ipv4, type MacAddress } from '../../../src/net/address.ts';
+import { formatIpv4, type Ipv4, type MacAddress } from '../../../src/ground/address.ts';
 import { WireRack } from '../../conformance/wire-rack.ts';
 import { hw, ip, RACK } from '../../support/lab-facts.ts';
 import { config, MAC_A, MAC_B, machine, settle, subnet } from '../lab.ts';

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { later } from '../../../src/clock.ts';
 import { FreeStock, STOCK_FRESH_MS, STOCK_REFRESH_MS, STOCK_SIZE } from '../../../src/dhcp/conflicts/free-stock.ts';
-import { formatIpv4, type Ipv4, ipv4 } from '../../../src/net/address.ts';
+import { formatIpv4, type Ipv4, ipv4 } from '../../../src/ground/address.ts';
+import { later } from '../../../src/ground/clock.ts';
 import { ip } from '../../support/lab-facts.ts';
 import { NOW } from '../lab.ts';
 

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Instant, later } from '../../../src/clock.ts';
 import { PROBE_FRESH_MS, PROBES_REMEMBERED_MAX, ProbeBook } from '../../../src/dhcp/conflicts/conflict-check.ts';
-import { type Ipv4, ipv4 } from '../../../src/net/address.ts';
+import { type Ipv4, ipv4 } from '../../../src/ground/address.ts';
+import { type Instant, later } from '../../../src/ground/clock.ts';
 import { ip } from '../../support/lab-facts.ts';
 import { NOW } from '../lab.ts';
 

@@ -3,9 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { later } from '../../../src/clock.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
-import type { MacAddress } from '../../../src/net/address.ts';
+import type { MacAddress } from '../../../src/ground/address.ts';
+import { later } from '../../../src/ground/clock.ts';
 import { WireRack, type Words } from '../../conformance/wire-rack.ts';
 import { hw, ip } from '../../support/lab-facts.ts';
 import { config, leaseAt, MAC_A, MAC_B, machine, settle, subnet } from '../lab.ts';

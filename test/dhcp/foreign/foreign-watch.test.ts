@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Instant, instant, later } from '../../../src/clock.ts';
 import type { DhcpEvent } from '../../../src/dhcp/events/events.ts';
 import { composeProbe, readOffer } from '../../../src/dhcp/foreign/foreign-probe.ts';
 import { FOREIGN_SERVERS_MAX, ForeignServers, type Sighting } from '../../../src/dhcp/foreign/foreign-servers.ts';
@@ -35,7 +34,8 @@ import {
   type MacAddress,
   mac as macOf,
   parseNetwork,
-} from '../../../src/net/address.ts';
+} from '../../../src/ground/address.ts';
+import { type Instant, instant, later } from '../../../src/ground/clock.ts';
 import type { FrameTap, TappedDatagram } from '../../../src/net/datagrams/frame-tap.ts';
 import { hw, ip, RACK } from '../../support/lab-facts.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';

@@ -9,7 +9,7 @@ import {
   type LeaseFileFormat,
   readLeaseFile,
 } from '../../../src/dhcp/import/lease-file.ts';
-import { formatIpv4, formatMac } from '../../../src/net/address.ts';
+import { formatIpv4, formatMac } from '../../../src/ground/address.ts';
 import { printedRandom } from '../../support/printed-random.ts';
 
 const FIXTURES = join(import.meta.dirname, '..', '..', '..', 'fixtures', 'leases');

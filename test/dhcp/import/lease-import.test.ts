@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { instant, later, seconds } from '../../../src/clock.ts';
 import type { ForeignLease } from '../../../src/dhcp/import/foreign-lease.ts';
 import { judgeBatch } from '../../../src/dhcp/import/lease-batch.ts';
 import { ForeignLeases, readLeaseFile } from '../../../src/dhcp/import/lease-file.ts';
@@ -12,7 +11,8 @@ import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import { restoreLeases, storeLease } from '../../../src/dhcp/leases/lease-clock.ts';
 import { reportLease } from '../../../src/dhcp/leases/lease-report.ts';
 import { DECLINE_SECONDS } from '../../../src/dhcp/leases/set-aside.ts';
-import { type MacAddress, networkContains } from '../../../src/net/address.ts';
+import { type MacAddress, networkContains } from '../../../src/ground/address.ts';
+import { instant, later, seconds } from '../../../src/ground/clock.ts';
 import { hw, ip } from '../../support/lab-facts.ts';
 import { config, labState, MAC_A, MAC_B, MAC_C, machine, subnet } from '../lab.ts';
 

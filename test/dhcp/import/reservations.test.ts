@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { detectReservations, readReservations } from '../../../src/dhcp/import/reservations.ts';
-import { formatIpv4 } from '../../../src/net/address.ts';
+import { formatIpv4 } from '../../../src/ground/address.ts';
 
 const DNSMASQ = `
 # dhcp-host=52:54:00:00:00:99,10.20.0.99

@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Instant, instant, later, seconds } from '../../../src/clock.ts';
 import { chooseAddress, findUnanswered, judgeAddress } from '../../../src/dhcp/leases/allocate.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import { isHeld } from '../../../src/dhcp/leases/lease-table.ts';
 import { OFFER_ANSWERED_MS, OFFER_HOLD_MS, OFFERS_MAX } from '../../../src/dhcp/leases/offers.ts';
 import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
+import { type Ipv4, ipv4, type MacAddress, mac, parseNetwork, rangeSize } from '../../../src/ground/address.ts';
+import { type Instant, instant, later, seconds } from '../../../src/ground/clock.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
-import { type Ipv4, ipv4, type MacAddress, mac, parseNetwork, rangeSize } from '../../../src/net/address.ts';
 import { ip } from '../../support/lab-facts.ts';
 import { printedRandom } from '../../support/printed-random.ts';
 import { WordCounter } from '../../support/word-counter.ts';

@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant, later, seconds } from '../../../src/clock.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import {
   bootClockOf,
@@ -12,8 +11,9 @@ import {
   type StoredMoment,
   storeLease,
 } from '../../../src/dhcp/leases/lease-clock.ts';
+import { ipv4, mac } from '../../../src/ground/address.ts';
+import { instant, later, seconds } from '../../../src/ground/clock.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
-import { ipv4, mac } from '../../../src/net/address.ts';
 import { ip } from '../../support/lab-facts.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { config, MAC_A, MAC_B, subnet } from '../lab.ts';

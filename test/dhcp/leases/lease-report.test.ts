@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fieldsOf, nameOf } from '../../../src/cli/leases/list.ts';
-import { instant, later, seconds } from '../../../src/clock.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import {
   ciscoPort,
@@ -12,6 +11,7 @@ import {
   reportLease,
   wireText,
 } from '../../../src/dhcp/leases/lease-report.ts';
+import { instant, later, seconds } from '../../../src/ground/clock.ts';
 import { ip } from '../../support/lab-facts.ts';
 import { MAC_A, MAC_B, subnet } from '../lab.ts';
 

@@ -2,15 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Instant, instant, later, seconds } from '../../../src/clock.ts';
 import { chooseAddress } from '../../../src/dhcp/leases/allocate.ts';
 import { ADDRESSES_PER_CLIENT_MAX, RUNNING_PER_CLIENT_MAX } from '../../../src/dhcp/leases/client-index.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import { LeaseTable } from '../../../src/dhcp/leases/lease-table.ts';
 import { OFFER_HOLD_MS, OFFERS_MAX, Offers } from '../../../src/dhcp/leases/offers.ts';
 import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
+import { formatIpv4, ipv4, type MacAddress, mac, parseNetwork } from '../../../src/ground/address.ts';
+import { type Instant, instant, later, seconds } from '../../../src/ground/clock.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
-import { formatIpv4, ipv4, type MacAddress, mac, parseNetwork } from '../../../src/net/address.ts';
 import { ip } from '../../support/lab-facts.ts';
 import { aloneIn, config, labState, MAC_A, MAC_B, MAC_C, subnet } from '../lab.ts';
 

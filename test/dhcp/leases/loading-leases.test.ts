@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Instant, instant, later, seconds } from '../../../src/clock.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import { isActive, LeaseTable } from '../../../src/dhcp/leases/lease-table.ts';
 import {
@@ -14,8 +13,9 @@ import {
   QUIET_MS,
 } from '../../../src/dhcp/leases/loading-leases.ts';
 import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
+import { type Ipv4, ipv4, mac } from '../../../src/ground/address.ts';
+import { type Instant, instant, later, seconds } from '../../../src/ground/clock.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
-import { type Ipv4, ipv4, mac } from '../../../src/net/address.ts';
 import { ip } from '../../support/lab-facts.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { config, MAC_A, subnet } from '../lab.ts';

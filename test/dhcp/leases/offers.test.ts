@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant, later } from '../../../src/clock.ts';
 import {
   INTRODUCTIONS_MAX,
   OFFER_ANSWERED_MS,
@@ -11,7 +10,8 @@ import {
   Offers,
 } from '../../../src/dhcp/leases/offers.ts';
 import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
-import { formatIpv4, type Ipv4, ipv4, mac } from '../../../src/net/address.ts';
+import { formatIpv4, type Ipv4, ipv4, mac } from '../../../src/ground/address.ts';
+import { instant, later } from '../../../src/ground/clock.ts';
 import { ip } from '../../support/lab-facts.ts';
 import { aloneIn, config, MAC_A, MAC_B, relayedSubnet, subnet } from '../lab.ts';
 

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant, seconds } from '../../../src/clock.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import { findReservationNamed, reservedNames } from '../../../src/dhcp/leases/reserved-name.ts';
 import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
-import { mac } from '../../../src/net/address.ts';
+import { mac } from '../../../src/ground/address.ts';
+import { instant, seconds } from '../../../src/ground/clock.ts';
 import { ip } from '../../support/lab-facts.ts';
 import { config, MAC_A, MAC_B, subnet } from '../lab.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant, later, seconds } from '../../../src/clock.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import { SettledJournal, WAITERS_MAX } from '../../../src/dhcp/leases/settled-journal.ts';
+import { instant, later, seconds } from '../../../src/ground/clock.ts';
 import { ip } from '../../support/lab-facts.ts';
 import { MAC_A, settle, TestJournal } from '../lab.ts';
 

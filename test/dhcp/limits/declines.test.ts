@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Instant, instant, later } from '../../../src/clock.ts';
 import { DECLINE_SECONDS } from '../../../src/dhcp/leases/set-aside.ts';
 import {
   DECLINE_REGAINED_SECONDS,
@@ -15,8 +14,9 @@ import {
 } from '../../../src/dhcp/limits/declines.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { OPTION, textBytes } from '../../../src/dhcp/wire/options.ts';
+import { type MacAddress, mac } from '../../../src/ground/address.ts';
+import { type Instant, instant, later } from '../../../src/ground/clock.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
-import { type MacAddress, mac } from '../../../src/net/address.ts';
 import { ip, RACK } from '../../support/lab-facts.ts';
 import { type ClientWords, config, MAC_A, MAC_B, machine, relayedSubnet, subnet } from '../lab.ts';
 import { BY_RELAY, rig } from '../responder-rig.ts';

@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Instant, instant, later } from '../../../src/clock.ts';
 import {
   type ClientPlace,
   NEW_CLIENTS_BURST_SECONDS,
@@ -20,7 +19,8 @@ import {
   WIRE_CIRCUIT_SHARE,
 } from '../../../src/dhcp/limits/new-clients.ts';
 import { CAME_BACK_MS } from '../../../src/dhcp/limits/waiting-clients.ts';
-import { mac } from '../../../src/net/address.ts';
+import { mac } from '../../../src/ground/address.ts';
+import { type Instant, instant, later } from '../../../src/ground/clock.ts';
 import { ip } from '../../support/lab-facts.ts';
 
 const START = instant(1_000_000);

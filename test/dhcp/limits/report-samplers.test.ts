@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant } from '../../../src/clock.ts';
 import { HOLDER_SHARES } from '../../../src/dhcp/limits/report-samplers.ts';
-import type { RackEvent } from '../../../src/event.ts';
-import { MACHINE_RATE, OWED_EVERY_MS, TOGETHER_RATE } from '../../../src/fair-sampler.ts';
+import { ANY, ipv4, type MacAddress, mac, parseNetwork } from '../../../src/ground/address.ts';
+import { instant } from '../../../src/ground/clock.ts';
+import type { RackEvent } from '../../../src/ground/event.ts';
+import { MACHINE_RATE, OWED_EVERY_MS, TOGETHER_RATE } from '../../../src/ground/fair-sampler.ts';
+import { EVENT_RATE } from '../../../src/ground/rate-limit.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
-import { ANY, ipv4, type MacAddress, mac, parseNetwork } from '../../../src/net/address.ts';
-import { EVENT_RATE } from '../../../src/rate-limit.ts';
 import { ip, RACK } from '../../support/lab-facts.ts';
 import { type ClientWords, config, leaseAt, MAC_A, machine, subnet } from '../lab.ts';
 import { rig } from '../responder-rig.ts';

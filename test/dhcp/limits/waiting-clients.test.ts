@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Instant, instant, later } from '../../../src/clock.ts';
 import {
   CAME_BACK_MS,
   WAITING_CLIENTS_MAX,
@@ -10,7 +9,8 @@ import {
   WaitingClients,
 } from '../../../src/dhcp/limits/waiting-clients.ts';
 import type { ClientIdentity } from '../../../src/dhcp/networks/client-identity.ts';
-import { mac } from '../../../src/net/address.ts';
+import { mac } from '../../../src/ground/address.ts';
+import { type Instant, instant, later } from '../../../src/ground/clock.ts';
 
 const START = instant(1_700_000_000_000);
 const ONE = mac(0x525400000001);

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { formatIpv4, mac } from '../../../src/ground/address.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
-import { formatIpv4, mac } from '../../../src/net/address.ts';
 import { ip, RACK } from '../../support/lab-facts.ts';
 import { called, config, MAC_A, MAC_B, MAC_C, machine, subnet } from '../lab.ts';
 import { rig } from '../responder-rig.ts';

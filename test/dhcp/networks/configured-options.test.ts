@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { instant, seconds } from '../../../src/clock.ts';
 import { decide } from '../../../src/dhcp/answers/decide.ts';
 import { encodeReply, replyBytesMax } from '../../../src/dhcp/answers/reply.ts';
 import type { ClientCondition } from '../../../src/dhcp/networks/conditions.ts';
@@ -13,8 +12,9 @@ import { type ConfiguredOption, tableOf } from '../../../src/dhcp/networks/confi
 import { type DhcpMessage, encodeDhcpMessage } from '../../../src/dhcp/wire/message.ts';
 import { findOption } from '../../../src/dhcp/wire/option-table.ts';
 import { optionU16List, textBytes } from '../../../src/dhcp/wire/options.ts';
+import { ANY, formatIpv4 } from '../../../src/ground/address.ts';
+import { instant, seconds } from '../../../src/ground/clock.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
-import { ANY, formatIpv4 } from '../../../src/net/address.ts';
 import { ip, RACK } from '../../support/lab-facts.ts';
 import {
   type ClientWords,

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Seconds, seconds } from '../../../src/clock.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { leaseTimeFor, PXE_LEASE_SECONDS, renewalTimesOf } from '../../../src/dhcp/networks/lease-time.ts';
 import { u32Bytes } from '../../../src/dhcp/wire/options.ts';
+import { type Seconds, seconds } from '../../../src/ground/clock.ts';
 import { DEVICE_STATE, type RackMachine } from '../../../src/machines/machine.ts';
 import { ip } from '../../support/lab-facts.ts';
 import { clientMessage, MAC_A, machine, subnet } from '../lab.ts';

@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { seconds } from '../../../src/clock.ts';
 import { decide } from '../../../src/dhcp/answers/decide.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { leaseTimeBytes, networkOptionsOf } from '../../../src/dhcp/networks/network-options.ts';
 import { decodeDhcpMessage } from '../../../src/dhcp/wire/message.ts';
 import { OPTION } from '../../../src/dhcp/wire/options.ts';
+import { seconds } from '../../../src/ground/clock.ts';
 import { ip } from '../../support/lab-facts.ts';
 import { clientBytes, config, labState, MAC_A, NOW, ON_WIRE, subnet } from '../lab.ts';
 

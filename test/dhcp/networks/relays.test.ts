@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
-import { ANY, type Ipv4Network, mac, parseNetwork } from '../../../src/net/address.ts';
+import { ANY, type Ipv4Network, mac, parseNetwork } from '../../../src/ground/address.ts';
 import { eventText } from '../../../src/observe/event-text.ts';
 import { WireRack, type WireReply, type Words } from '../../conformance/wire-rack.ts';
 import { ip, RACK } from '../../support/lab-facts.ts';

@@ -8,7 +8,7 @@ import type { ClientNames } from '../../../src/dhcp/networks/client-identity.ts'
 import type { DhcpSubnet, Reservation } from '../../../src/dhcp/networks/config.ts';
 import { duidOf, indexReservations, isReservedFor, reservationFor } from '../../../src/dhcp/networks/reservations.ts';
 import { OPTION, textBytes } from '../../../src/dhcp/wire/options.ts';
-import { formatIpv4, type Ipv4, mac } from '../../../src/net/address.ts';
+import { formatIpv4, type Ipv4, mac } from '../../../src/ground/address.ts';
 import { ip } from '../../support/lab-facts.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 import { type ClientWords, config, MAC_A, MAC_B, MAC_C, relayedSubnet, subnet } from '../lab.ts';

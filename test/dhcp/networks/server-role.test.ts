@@ -8,7 +8,7 @@ import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { roleOn, type ServerRole, sharedNetworkKey } from '../../../src/dhcp/networks/server-role.ts';
 import { type Arrival, indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
 import { OPTION, optionU8 } from '../../../src/dhcp/wire/options.ts';
-import { ANY, parseNetwork } from '../../../src/net/address.ts';
+import { ANY, parseNetwork } from '../../../src/ground/address.ts';
 import { ip, RACK } from '../../support/lab-facts.ts';
 import {
   type ClientWords,

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
-import { ANY, formatIpv4, type Ipv4, type MacAddress, mac, parseNetwork } from '../../../src/net/address.ts';
+import { ANY, formatIpv4, type Ipv4, type MacAddress, mac, parseNetwork } from '../../../src/ground/address.ts';
 import type { ServerDatagram } from '../../conformance/dhcp-datagram.ts';
 import { WireRack, type Words } from '../../conformance/wire-rack.ts';
 import { ip, RACK } from '../../support/lab-facts.ts';

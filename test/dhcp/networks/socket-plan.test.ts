@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import { planSockets } from '../../../src/dhcp/networks/socket-plan.ts';
 import type { LocalInterface } from '../../../src/dhcp/networks/subnet.ts';
-import { ANY, formatIpv4 } from '../../../src/net/address.ts';
+import { ANY, formatIpv4 } from '../../../src/ground/address.ts';
 import { ip } from '../../support/lab-facts.ts';
 import { config, relayedSubnet, subnet } from '../lab.ts';
 

@@ -13,7 +13,7 @@ import {
 } from '../../../src/dhcp/networks/subnet.ts';
 import { addressBytes } from '../../../src/dhcp/wire/options.ts';
 import type { RelayInformation } from '../../../src/dhcp/wire/relay-agent.ts';
-import { ANY, formatIpv4, parseNetwork } from '../../../src/net/address.ts';
+import { ANY, formatIpv4, parseNetwork } from '../../../src/ground/address.ts';
 import { ip, RACK } from '../../support/lab-facts.ts';
 import { type ClientWords, clientMessage, config, ON_WIRE, subnet, TO_RACK } from '../lab.ts';
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chooseDestination } from '../../../src/dhcp/wire/destination.ts';
-import { ANY, parseNetwork } from '../../../src/net/address.ts';
+import { ANY, parseNetwork } from '../../../src/ground/address.ts';
 import type { Destination } from '../../../src/net/datagrams/datagram.ts';
 import { ip } from '../../support/lab-facts.ts';
 import { type ClientWords, clientMessage, MAC_A } from '../lab.ts';

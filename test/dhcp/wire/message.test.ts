@@ -10,7 +10,7 @@ import {
   MESSAGE_BYTES_MAX,
   REPLY_BYTES_MIN,
 } from '../../../src/dhcp/wire/message.ts';
-import { ipv4 } from '../../../src/net/address.ts';
+import { ipv4 } from '../../../src/ground/address.ts';
 import { BentDatagrams, captures } from '../../conformance/bent-datagrams.ts';
 import { printedRandom } from '../../support/printed-random.ts';
 import { clientBytes, clientMessage, readReply } from '../lab.ts';

@@ -2,8 +2,8 @@
 // device, port. It answers each datagram from 10.20.0.1, to a machine without an address, and prints a line for it and for each change of
 // the device's index.
 
-import { systemClock } from '../../../src/clock.ts';
-import { ANY, formatIpv4, ipv4, mac } from '../../../src/net/address.ts';
+import { ANY, formatIpv4, ipv4, mac } from '../../../src/ground/address.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 import { openNetwork } from '../../../src/net/datagrams/udp-linux.ts';
 import { openInterfaceWatch } from '../../../src/net/watch/interfaces.ts';
 

@@ -3,7 +3,7 @@
 
 import { createServer } from 'node:net';
 import { setImmediate } from 'node:timers';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 import { openInterfaceWatch } from '../../../src/net/watch/interfaces.ts';
 
 const watch = await openInterfaceWatch({ clock: systemClock });

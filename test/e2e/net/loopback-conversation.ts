@@ -2,9 +2,9 @@
 // process and, as another user, in one that they start. As a program it prints the conversation.
 
 import { createSocket } from 'node:dgram';
-import { sleep } from '../../../src/clock.ts';
-import { ANY, formatIpv4, type Ipv4, mac, parseIpv4 } from '../../../src/net/address.ts';
-import { copyBytes } from '../../../src/net/borrowed-bytes.ts';
+import { ANY, formatIpv4, type Ipv4, mac, parseIpv4 } from '../../../src/ground/address.ts';
+import { copyBytes } from '../../../src/ground/borrowed-bytes.ts';
+import { sleep } from '../../../src/ground/clock.ts';
 import type { DatagramHandler } from '../../../src/net/datagrams/datagram.ts';
 import { openNetwork } from '../../../src/net/datagrams/udp-linux.ts';
 

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, describe, it } from 'node:test';
-import { ANY, formatIpv4, type Ipv4, parseIpv4 } from '../../../src/net/address.ts';
+import { ANY, formatIpv4, type Ipv4, parseIpv4 } from '../../../src/ground/address.ts';
 import type { DatagramSocket, HostNetwork, SocketRequest } from '../../../src/net/datagrams/datagram.ts';
 import { openNetwork } from '../../../src/net/datagrams/udp-linux.ts';
 import { errorName, loadLibc } from '../../../src/net/linux/libc.ts';

@@ -6,9 +6,9 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { parseIpv4 } from '../../../src/net/address.ts';
+import { parseIpv4 } from '../../../src/ground/address.ts';
+import { formatBytes } from '../../../src/ground/quantity.ts';
 import { openNetwork, SEND_BUFFER_BYTES } from '../../../src/net/datagrams/udp-linux.ts';
-import { formatBytes } from '../../../src/quantity.ts';
 import { noteText } from '../../../src/region/reports/notes.ts';
 import { missing } from '../../support/needs.ts';
 

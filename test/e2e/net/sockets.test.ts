@@ -7,8 +7,8 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { sleep } from '../../../src/clock.ts';
-import { ANY, formatIpv4, type Ipv4, mac, parseIpv4 } from '../../../src/net/address.ts';
+import { ANY, formatIpv4, type Ipv4, mac, parseIpv4 } from '../../../src/ground/address.ts';
+import { sleep } from '../../../src/ground/clock.ts';
 import type {
   DatagramSocket,
   HostNetwork,

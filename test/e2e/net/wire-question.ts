@@ -1,7 +1,7 @@
 // Probes the wire behind `wire0` for a user of 10.64.0.50, and prints the result.
 
-import { sleep, systemClock } from '../../../src/clock.ts';
-import { ipv4 } from '../../../src/net/address.ts';
+import { ipv4 } from '../../../src/ground/address.ts';
+import { sleep, systemClock } from '../../../src/ground/clock.ts';
 import { openInterfaceWatch } from '../../../src/net/watch/interfaces.ts';
 
 const watch = await openInterfaceWatch({ clock: systemClock });

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, test } from 'node:test';
 import { askDaemon, followDaemon } from '../../../src/control/ask-daemon.ts';
-import { RackError } from '../../../src/errors.ts';
+import { RackError } from '../../../src/ground/errors.ts';
 import { CONTROL_SOCKET } from '../../../src/http/config.ts';
 import { CONTROL_BODY_BYTES_MAX, type ControlAnswers } from '../../../src/http/control/requests.ts';
 import { ControlServer } from '../../../src/http/control/server.ts';

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { FastifyInstance } from 'fastify';
-import { parseNetwork } from '../../../src/net/address.ts';
+import { parseNetwork } from '../../../src/ground/address.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import { NO_MARKS, type ScriptResult } from '../../../src/region/records/script-store.ts';

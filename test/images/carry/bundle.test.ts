@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
+import { viewBytes } from '../../../src/ground/borrowed-bytes.ts';
 import { addImage } from '../../../src/images/image-adding.ts';
 import {
   blobPath,
@@ -24,7 +25,6 @@ import { rootDiskBytes } from '../../../src/images/run/root-check.ts';
 import { listTreeParts } from '../../../src/images/run/tree-parts.ts';
 import { refreshTree } from '../../../src/images/system-tree.ts';
 import { encodeTarHeader, paddedBytes } from '../../../src/images/tar-header.ts';
-import { viewBytes } from '../../../src/net/borrowed-bytes.ts';
 import { printedBy } from '../../support/printed.ts';
 import { putPart } from '../../support/tree-part.ts';
 import { KERNELS, type Kernel, startFile } from '../../support/two-kernels.ts';

@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 import { planMirror } from '../../../src/images/carry/mirror-plan.ts';
 import { GpgHome } from '../../support/gpg-home.ts';
 import { missing } from '../../support/needs.ts';

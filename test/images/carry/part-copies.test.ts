@@ -6,7 +6,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 import { type CopyProgress, type CopyResult, copyFromRegion } from '../../../src/images/carry/region-copy.ts';
 import { importFirstItem } from '../../../src/images/run/import-item.ts';
 import { importLoader } from '../../../src/images/run/loader-import.ts';

@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 import { type CopyResult, copyFromRegion } from '../../../src/images/carry/region-copy.ts';
 import type { Downloads } from '../../../src/images/download/queue.ts';
 import { checkContent } from '../../../src/images/image-check.ts';

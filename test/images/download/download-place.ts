@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach } from 'node:test';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 import type { AttemptFault } from '../../../src/images/download/fault.ts';
 import { DownloadQueue } from '../../../src/images/download/queue.ts';
 import type { DownloadRequest, DownloadState, OnState } from '../../../src/images/download/request.ts';

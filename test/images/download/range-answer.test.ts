@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { cleanText } from '../../../src/clean-text.ts';
+import { cleanText } from '../../../src/ground/clean-text.ts';
 import { type AttemptFault, DownloadError } from '../../../src/images/download/fault.ts';
 import {
   type BodyPlan,

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 import { RESERVE_BYTES } from '../../../src/images/blob-writing.ts';
 import { DownloadQueue } from '../../../src/images/download/queue.ts';
 import { freeUnheldParts } from '../../../src/images/download/unheld-parts.ts';

@@ -18,7 +18,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 import { judgeImageName, readImages } from '../../../src/images/image-store.ts';
 import { importFirst } from '../../../src/images/run/import-item.ts';
 import { decodeSources } from '../../../src/images/sources/decode-sources.ts';

@@ -20,9 +20,9 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
-import { newUuid } from '../../../src/clock.ts';
-import { RackError } from '../../../src/errors.ts';
 import { exchangePaths } from '../../../src/files/exchange-paths.ts';
+import { newUuid } from '../../../src/ground/clock.ts';
+import { RackError } from '../../../src/ground/errors.ts';
 import {
   type Exchange,
   publishDirectory,

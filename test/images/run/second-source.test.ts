@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 import { hasBlob, readImages } from '../../../src/images/image-store.ts';
 import { importFirst } from '../../../src/images/run/import-item.ts';
 import { importLoader } from '../../../src/images/run/loader-import.ts';

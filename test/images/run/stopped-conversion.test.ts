@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { sleep, systemClock } from '../../../src/clock.ts';
+import { sleep, systemClock } from '../../../src/ground/clock.ts';
 import { importImage } from '../../../src/images/run/image-import.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 import { missing } from '../../support/needs.ts';

@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { systemClock } from '../../../src/clock.ts';
-import { RackError } from '../../../src/errors.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
+import { RackError } from '../../../src/ground/errors.ts';
 import { readImages } from '../../../src/images/image-store.ts';
 import { importImage } from '../../../src/images/run/image-import.ts';
 import type { ImageOffer } from '../../../src/images/sources/offer.ts';

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { before, describe, test } from 'node:test';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 import { decodeSources } from '../../../src/images/sources/decode-sources.ts';
 import type { ImageSource } from '../../../src/images/sources/source.ts';
 import { missing } from '../../support/needs.ts';

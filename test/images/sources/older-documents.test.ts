@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 import { removeImages } from '../../../src/images/image-removal.ts';
 import { importImage } from '../../../src/images/run/image-import.ts';
 import type { ImageOffer, SourceAnswer } from '../../../src/images/sources/offer.ts';

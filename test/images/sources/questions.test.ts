@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { RackError } from '../../../src/errors.ts';
+import { RackError } from '../../../src/ground/errors.ts';
 import type { SourceAnswer } from '../../../src/images/sources/offer.ts';
 import { Questions } from '../../../src/images/sources/questions.ts';
 import type { ImageSource } from '../../../src/images/sources/source.ts';

@@ -6,7 +6,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 import { sweepDownloads } from '../../../src/images/run/left-downloads.ts';
 import { noteSeen } from '../../../src/images/sources/seen-documents.ts';
 import { missing } from '../../support/needs.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Ipv4, ipv4 } from '../../../src/net/address.ts';
+import { type Ipv4, ipv4 } from '../../../src/ground/address.ts';
 import { AbsentHosts, FRESH_MS, LOOK_FROM, WAIT_MS } from '../../../src/net/datagrams/absent-hosts.ts';
 import type { Vicinity } from '../../../src/net/datagrams/send-space.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ANY, BROADCAST_MAC, LIMITED_BROADCAST, macFromBytes, parseMac } from '../../../src/net/address.ts';
+import { ANY, BROADCAST_MAC, LIMITED_BROADCAST, macFromBytes, parseMac } from '../../../src/ground/address.ts';
 import { broadcastFrame, readTappedFrame } from '../../../src/net/datagrams/frame-tap.ts';
 import { internetChecksum, sumWords } from '../../../src/net/raw-frame.ts';
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Ipv4, ipv4 } from '../../../src/net/address.ts';
+import { type Ipv4, ipv4 } from '../../../src/ground/address.ts';
 import {
   ASKED_MAX,
   LOOK_EVERY,

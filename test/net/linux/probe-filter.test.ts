@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Ipv4, ipv4 } from '../../../src/net/address.ts';
+import { type Ipv4, ipv4 } from '../../../src/ground/address.ts';
 import type { FilterInstruction } from '../../../src/net/linux/packet-filter.ts';
 import { NO_PROBES, probeFilter } from '../../../src/net/linux/probe-filter.ts';
 import { PROBES_MAX } from '../../../src/net/watch/arp-probes.ts';

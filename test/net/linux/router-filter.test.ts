@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { mac } from '../../../src/net/address.ts';
+import { mac } from '../../../src/ground/address.ts';
 import type { FilterInstruction } from '../../../src/net/linux/packet-filter.ts';
 import { bootingFilter, ROUTER_DISCOVERY, SIEVED_MAX } from '../../../src/net/linux/router-filter.ts';
 import { runFilter } from './filter-lab.ts';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
-import { sleep } from '../../../src/clock.ts';
+import { sleep } from '../../../src/ground/clock.ts';
 import { boundUnsentBytes, UNSENT_BYTES_MAX } from '../../../src/net/linux/unsent-bytes.ts';
 import { Crowd } from '../../support/crowd.ts';
 import { portOf } from '../../support/listening-port.ts';

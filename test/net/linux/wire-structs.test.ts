@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ipv4, mac } from '../../../src/net/address.ts';
+import { ipv4, mac } from '../../../src/ground/address.ts';
 import {
   deviceNameBytes,
   intBytes,

@@ -9,7 +9,7 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { sleep, systemClock } from '../../../src/clock.ts';
+import { sleep, systemClock } from '../../../src/ground/clock.ts';
 import {
   BODY_WINDOW_MS,
   type ConnectionRefusal,

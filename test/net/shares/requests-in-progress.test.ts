@@ -6,7 +6,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 import { ConnectionShares, PIPELINED_MAX } from '../../../src/net/shares/connection-shares.ts';
 import { JOINED, PIECES_JUDGED } from '../../../src/net/shares/joined-request.ts';
 import { until } from '../../support/own-network.ts';

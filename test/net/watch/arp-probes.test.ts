@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { instant } from '../../../src/clock.ts';
-import { ANY, ipv4, type MacAddress, mac } from '../../../src/net/address.ts';
+import { ANY, ipv4, type MacAddress, mac } from '../../../src/ground/address.ts';
+import { instant } from '../../../src/ground/clock.ts';
 import type { ArpPacket } from '../../../src/net/watch/arp.ts';
 import { ArpProbes, PROBES_MAX, type ProbeQuestion } from '../../../src/net/watch/arp-probes.ts';
 

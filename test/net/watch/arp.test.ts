@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { isHostMac, mac } from '../../../src/net/address.ts';
+import { isHostMac, mac } from '../../../src/ground/address.ts';
 import { ARP_BYTES, decodeArp, encodeArpProbe, isHostAddress } from '../../../src/net/watch/arp.ts';
 import { ip } from '../../support/lab-facts.ts';
 

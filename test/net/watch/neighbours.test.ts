@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { instant } from '../../../src/clock.ts';
-import { ipv4, mac } from '../../../src/net/address.ts';
+import { ipv4, mac } from '../../../src/ground/address.ts';
+import { instant } from '../../../src/ground/clock.ts';
 import {
   NEIGHBOURS_MAX,
   NeighbourTable,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { instant } from '../../../src/clock.ts';
-import { type MacAddress, mac } from '../../../src/net/address.ts';
+import { type MacAddress, mac } from '../../../src/ground/address.ts';
+import { instant } from '../../../src/ground/clock.ts';
 import type { Owner } from '../../../src/net/shares/kept-apart.ts';
 import type { Solicitation } from '../../../src/net/watch/net-message.ts';
 import {

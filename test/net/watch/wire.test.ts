@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Ipv4, ipv4, mac } from '../../../src/net/address.ts';
+import { type Ipv4, ipv4, mac } from '../../../src/ground/address.ts';
 import type { HostInterface } from '../../../src/net/host-interface.ts';
 import type { FromNetWorker, ToNetWorker } from '../../../src/net/watch/net-message.ts';
 import { PROBES_WAITING_MAX, ThreadWire } from '../../../src/net/watch/wire.ts';

@@ -1,6 +1,6 @@
 // Accounts for tests that are not about passwords: each password is hashed once a process, for that takes a tenth of a second of a processor.
 
-import type { Clock } from '../../../src/clock.ts';
+import type { Clock } from '../../../src/ground/clock.ts';
 import { hashPassword, type NewUser } from '../../../src/region/accounts/accounts.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import type { User } from '../../../src/region/records/user.ts';

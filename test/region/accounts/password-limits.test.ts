@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant } from '../../../src/clock.ts';
+import { instant } from '../../../src/ground/clock.ts';
 import {
   ADDRESSES_MAX,
   PASSWORDS_OF_RARE,

@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { RackError } from '../../../src/errors.ts';
+import { RackError } from '../../../src/ground/errors.ts';
 import { readImages, type StoredImage } from '../../../src/images/image-store.ts';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';

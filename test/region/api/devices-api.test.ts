@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatMac } from '../../../src/net/address.ts';
+import { formatMac } from '../../../src/ground/address.ts';
 import { DEVICES_MAX } from '../../../src/region/records/machine.ts';
 import { assertStatus } from '../../support/answered.ts';
 import { enlist, report } from '../place.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ipv4 } from '../../../src/net/address.ts';
+import { ipv4 } from '../../../src/ground/address.ts';
 import { assertStatus } from '../../support/answered.ts';
 import { type CallersPlace, SUBNET_ID, withCallers } from './callers-place.ts';
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
-import { instant } from '../../../src/clock.ts';
+import { instant } from '../../../src/ground/clock.ts';
 import { renderJob } from '../../../src/region/life/job.ts';
 import type { MachineFields } from '../../../src/region/records/machine.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatIpv4, parseIpv4 } from '../../../src/net/address.ts';
+import { formatIpv4, parseIpv4 } from '../../../src/ground/address.ts';
 import { assertStatus } from '../../support/answered.ts';
 import { type Answered, type CallersPlace, FIRST_MAC, SECOND_MAC, SUBNET_ID, withCallers } from './callers-place.ts';
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatIpv4, formatMac, ipv4, mac } from '../../../src/net/address.ts';
+import { formatIpv4, formatMac, ipv4, mac } from '../../../src/ground/address.ts';
 import { MACHINE_RATE, MACHINES_PER_NETWORK, MACHINES_RATE } from '../../../src/region/http/metadata-routes.ts';
 import { keyOfMachine } from '../../../src/region/metadata/machine-keys.ts';
 import { WORKER_RATE, WORKERS_PER_NETWORK, WORKERS_RATE } from '../../../src/region/shares/request-rates.ts';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createServer, type RequestListener } from 'node:http';
 import { test } from 'node:test';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 import { parseKeySource } from '../../../src/region/accounts/key-sources.ts';
 import { SSH_KEYS_PER_USER_MAX } from '../../../src/region/accounts/ssh-keys.ts';
 import { keyFetcher } from '../../../src/region-thread/published-keys.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mac } from '../../../src/net/address.ts';
+import { mac } from '../../../src/ground/address.ts';
 import { assertStatus } from '../../support/answered.ts';
 import { type AskedApi, withAskedApi } from '../asked-api.ts';
 import { enlist, facts, type RegionPlace, report } from '../place.ts';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { formatMac, mac } from '../../../src/net/address.ts';
+import { formatMac, mac } from '../../../src/ground/address.ts';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { PAGES } from '../../../src/region/page/routes.ts';

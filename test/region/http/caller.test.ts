@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatIpv4, type Ipv4, parseNetwork } from '../../../src/net/address.ts';
+import { formatIpv4, type Ipv4, parseNetwork } from '../../../src/ground/address.ts';
 import { findPeer, type KnownRacks, type Peer } from '../../../src/region/api/call/caller.ts';
 import { isEncrypted } from '../../../src/region/api/call/proxies.ts';
 import type { RegionConfig } from '../../../src/region/config.ts';

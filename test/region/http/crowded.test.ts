@@ -7,7 +7,7 @@ import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
-import { sleep } from '../../../src/clock.ts';
+import { sleep } from '../../../src/ground/clock.ts';
 import { BODIES_WAITING_MAX } from '../../../src/net/shares/body-places.ts';
 import { OPERATOR_SOCKET, RACK_SOCKET } from '../../../src/region/config.ts';
 import { CONNECTIONS_MAX, LARGE_BODIES_MAX, WAITING_MAX } from '../../../src/region/http/doors.ts';

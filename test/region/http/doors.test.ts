@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
-import { parseNetwork } from '../../../src/net/address.ts';
+import { parseNetwork } from '../../../src/ground/address.ts';
 import { ApiDoors, CONNECTIONS_MAX, REPORT_RATE } from '../../../src/region/http/doors.ts';
 import { noteText } from '../../../src/region/reports/notes.ts';
 import { ask, Crowd, settled } from '../../support/crowd.ts';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { test } from 'node:test';
-import { later } from '../../../src/clock.ts';
+import { later } from '../../../src/ground/clock.ts';
 import type { EventFollowing } from '../../../src/region/api/call/answer.ts';
 import type { EventPlace } from '../../../src/region/api/call/event-place.ts';
 import { PIECE_IDS } from '../../../src/region/api/site/event-pieces.ts';

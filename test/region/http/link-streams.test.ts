@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { sleep } from '../../../src/clock.ts';
-import { ipv4 } from '../../../src/net/address.ts';
+import { ipv4 } from '../../../src/ground/address.ts';
+import { sleep } from '../../../src/ground/clock.ts';
 import { CHANGES_PER_RACK_MAX } from '../../../src/region/http/link-routes.ts';
 import { Crowd } from '../../support/crowd.ts';
 import { type LiveRegion, startRegion } from '../live.ts';

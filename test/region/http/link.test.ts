@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { RackError } from '../../../src/errors.ts';
+import { mac } from '../../../src/ground/address.ts';
+import { RackError } from '../../../src/ground/errors.ts';
 import { parseDesiredState, parseStateChanges, STATE_CHANGES_IM } from '../../../src/machines/desired-state.ts';
 import type { DesiredState } from '../../../src/machines/machine.ts';
-import { mac } from '../../../src/net/address.ts';
 import { RACKS_PAGE } from '../../../src/region/page/racks-page.ts';
 import { CHANGES_KEPT_MAX } from '../../../src/region/racks/machine-mirror.ts';
 import { ENTRIES_MAX } from '../../../src/region/racks/rack-news.ts';

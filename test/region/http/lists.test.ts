@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 import { LIST_PIECE_BYTES, LISTS_MAX, Lists, type SentList } from '../../../src/region/http/lists.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 

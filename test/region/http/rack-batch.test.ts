@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RackError } from '../../../src/errors.ts';
+import { RackError } from '../../../src/ground/errors.ts';
 import { BATCH_MS_MAX, TURN_MS_MAX, takeBatch } from '../../../src/region/http/rack-batch.ts';
 import { ENTRIES_MAX, type KeptPost, parseBatch } from '../../../src/region/racks/rack-news.ts';
 import { type RegionPlace, withRegion } from '../place.ts';

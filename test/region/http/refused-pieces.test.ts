@@ -7,7 +7,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { systemClock } from '../../../src/clock.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
 import { PIECE_BYTES_MAX } from '../../../src/region/images/uploads.ts';
 import { refusal } from '../../../src/region/records/refusal.ts';
 import { ImageThread } from '../../../src/region-thread/imports/image-thread.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatMac, mac, parseIpv4 } from '../../../src/net/address.ts';
+import { formatMac, mac, parseIpv4 } from '../../../src/ground/address.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
 import { conflictNeeds, renderNeeds } from '../../../src/region/page/needs.ts';
 import { doubtWords } from '../../../src/region/records/events.ts';

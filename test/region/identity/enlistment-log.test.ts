@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Instant, instant, later } from '../../../src/clock.ts';
+import { type Instant, instant, later } from '../../../src/ground/clock.ts';
 import { COUNTED_MAX, EnlistmentLog, REPORT_RATE } from '../../../src/region/identity/enlistment-log.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { formatMac, mac } from '../../../src/net/address.ts';
+import { formatMac, mac } from '../../../src/ground/address.ts';
 import { MACHINES_MAX } from '../../../src/region/identity/enlistment.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
 import {

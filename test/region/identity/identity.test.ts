@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type MacAddress, mac } from '../../../src/net/address.ts';
+import { type MacAddress, mac } from '../../../src/ground/address.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { changeStatus } from '../../support/change-status.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { ipv4, mac } from '../../../src/net/address.ts';
+import { ipv4, mac } from '../../../src/ground/address.ts';
 import { UNBOOTED_PER_USER_MAX } from '../../../src/region/identity/enlistment.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
 import type { Region } from '../../../src/region/region.ts';

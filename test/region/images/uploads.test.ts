@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RackError } from '../../../src/errors.ts';
+import { RackError } from '../../../src/ground/errors.ts';
 import type { PieceCount, PieceResult } from '../../../src/images/make/upload-part.ts';
 import type { UploadFiles } from '../../../src/region/images/uploads.ts';
 import { noUploadText } from '../../../src/region/images/uploads.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Ipv4, ipv4, mac } from '../../../src/net/address.ts';
+import { type Ipv4, ipv4, mac } from '../../../src/ground/address.ts';
 import { makeAcquiredBridges } from '../../../src/region/layout/acquired-bridges.ts';
 import { refuseLayout } from '../../../src/region/layout/deployable.ts';
 import {

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ipv4, mac } from '../../../src/net/address.ts';
+import { ipv4, mac } from '../../../src/ground/address.ts';
 import { networkFiles } from '../../../src/region/layout/deployable.ts';
 import { NETWORK_TOOLS, type NetworkTool } from '../../../src/region/layout/network-config.ts';
 import { viewOf } from '../../../src/region/networks/network-view.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ipv4, mac } from '../../../src/net/address.ts';
+import { ipv4, mac } from '../../../src/ground/address.ts';
 import { ifupdownFiles } from '../../../src/region/layout/ifupdown.ts';
 import type { NetInterface, NetLink } from '../../../src/region/layout/interfaces.ts';
 import { netplanFiles } from '../../../src/region/layout/netplan.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatIpv4, mac, parseIpv4 } from '../../../src/net/address.ts';
+import { formatIpv4, mac, parseIpv4 } from '../../../src/ground/address.ts';
 import type { MachineCommand } from '../../../src/region/life/commands.ts';
 import { openDebugLogin } from '../../../src/region/life/logins.ts';
 import { MachineAgent } from '../../../src/region/life/machine-agent.ts';

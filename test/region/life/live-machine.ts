@@ -1,7 +1,7 @@
 // A region with one image and a user with an SSH key, and machines in it: what users, racks, the power and the machines themselves do to them.
 
 import assert from 'node:assert/strict';
-import { formatMac, type MacAddress } from '../../../src/net/address.ts';
+import { formatMac, type MacAddress } from '../../../src/ground/address.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
 import type { Actor, MachineCommand } from '../../../src/region/life/commands.ts';
 import type { MachineLife } from '../../../src/region/life/machine-life.ts';

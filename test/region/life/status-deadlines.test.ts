@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Clock, later } from '../../../src/clock.ts';
-import { RackError } from '../../../src/errors.ts';
+import { type Clock, later } from '../../../src/ground/clock.ts';
+import { RackError } from '../../../src/ground/errors.ts';
 import { StatusDeadlines } from '../../../src/region/life/status-deadlines.ts';
 import { statusRow } from '../../../src/region/records/lifecycle.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatIpv4, formatMac, ipv4, mac } from '../../../src/net/address.ts';
+import { formatIpv4, formatMac, ipv4, mac } from '../../../src/ground/address.ts';
 import { whereabouts } from '../../../src/region/life/whereabouts.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { Region } from '../../../src/region/region.ts';

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
-import { formatIpv4, type Ipv4, ipv4, mac } from '../../../src/net/address.ts';
+import { formatIpv4, type Ipv4, ipv4, mac } from '../../../src/ground/address.ts';
 import { findTaken } from '../../../src/region/networks/range-check.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';

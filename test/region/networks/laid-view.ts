@@ -1,7 +1,7 @@
 // Networks for tests of layouts: VLANs and subnets as people see them, without a store.
 
 import assert from 'node:assert/strict';
-import { formatNetwork, type Ipv4, ipv4, parseNetwork } from '../../../src/net/address.ts';
+import { formatNetwork, type Ipv4, ipv4, parseNetwork } from '../../../src/ground/address.ts';
 import { type NetworkView, type SubnetView, type VlanView, viewOf } from '../../../src/region/networks/network-view.ts';
 import type { ServedNetwork } from '../../../src/region/networks/served-networks.ts';
 import { NO_RECORDS } from '../../../src/region/records/network-store.ts';

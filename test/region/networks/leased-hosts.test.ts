@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatIpv4, ipv4 } from '../../../src/net/address.ts';
+import { formatIpv4, ipv4 } from '../../../src/ground/address.ts';
 import type { MachineFields } from '../../../src/region/records/machine.ts';
 import type { RackReport } from '../../../src/region/records/machine-event.ts';
 import { RESERVED_PER_USER_MAX } from '../../../src/region/records/network-store.ts';

@@ -1,8 +1,8 @@
 // A region for tests of networks: two users, a rack of its own, and a caller of its API.
 
 import assert from 'node:assert/strict';
+import { mac, parseIpv4 } from '../../../src/ground/address.ts';
 import type { Settings } from '../../../src/machines/settings.ts';
-import { mac, parseIpv4 } from '../../../src/net/address.ts';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import type { MachineFields } from '../../../src/region/records/machine.ts';

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ipv4, mac } from '../../../src/ground/address.ts';
 import type { Settings } from '../../../src/machines/settings.ts';
-import { ipv4, mac } from '../../../src/net/address.ts';
 import { enlist, report } from '../place.ts';
 import { LAB, OWN_UUID, withNetworks } from './network-place.ts';
 

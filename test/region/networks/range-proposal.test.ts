@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ANY, formatIpv4, parseIpv4, parseNetwork } from '../../../src/net/address.ts';
+import { ANY, formatIpv4, parseIpv4, parseNetwork } from '../../../src/ground/address.ts';
 import { freeParts } from '../../../src/region/networks/address-use.ts';
 import { propose, proposeAlongside, type TypedRanges } from '../../../src/region/networks/range-proposal.ts';
 

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ipv4 } from '../../../src/ground/address.ts';
 import type { Settings } from '../../../src/machines/settings.ts';
-import { ipv4 } from '../../../src/net/address.ts';
 import { viewOf } from '../../../src/region/networks/network-view.ts';
 import { reconcile } from '../../../src/region/networks/reconcile.ts';
 import { NO_RECORDS, RESERVED_PER_USER_MAX } from '../../../src/region/records/network-store.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ipv4 } from '../../../src/net/address.ts';
+import { ipv4 } from '../../../src/ground/address.ts';
 import { type Answered, type CallersPlace, withCallers } from '../api/callers-place.ts';
 
 type Objects = { readonly fabric: number; readonly vlan: number; readonly subnet: number };

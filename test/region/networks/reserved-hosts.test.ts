@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ipv4, mac } from '../../../src/net/address.ts';
+import { ipv4, mac } from '../../../src/ground/address.ts';
 import { machine, withSite } from '../api/sent/trial.ts';
 import { type Ask, withNetworks } from './network-place.ts';
 

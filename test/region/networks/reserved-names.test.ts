@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ipv4, mac as macOf } from '../../../src/net/address.ts';
+import { ipv4, mac as macOf } from '../../../src/ground/address.ts';
 import { OWN_RACK, withSite } from '../api/sent/trial.ts';
 import { bootReport, enlist } from '../place.ts';
 import { type Ask, withNetworks } from './network-place.ts';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { parseIpv4 } from '../../../src/net/address.ts';
+import { parseIpv4 } from '../../../src/ground/address.ts';
 import { acceptRack, OTHER_UUID, rackInterface } from '../racks/rack-place.ts';
 import { LAB, machineAt, OWN_FILE, OWN_UUID, refusesEach, withNetworks } from './network-place.ts';
 

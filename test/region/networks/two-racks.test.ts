@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { formatIpv4 } from '../../../src/ground/address.ts';
 import type { Settings } from '../../../src/machines/settings.ts';
-import { formatIpv4 } from '../../../src/net/address.ts';
 import { FOREIGN_ADDRESSES_MAX } from '../../../src/region/networks/rack-hosts.ts';
 import type { RegionPlace } from '../place.ts';
 import { acceptRack, hearRack, rackInterface } from '../racks/rack-place.ts';

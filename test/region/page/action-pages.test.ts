@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mac, parseIpv4 } from '../../../src/net/address.ts';
+import { mac, parseIpv4 } from '../../../src/ground/address.ts';
 import { MACHINE_ACTIONS } from '../../../src/region/page/machine-actions.ts';
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { PAGES } from '../../../src/region/page/routes.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatIpv4 } from '../../../src/net/address.ts';
+import { formatIpv4 } from '../../../src/ground/address.ts';
 import { PAGES } from '../../../src/region/page/routes.ts';
 import { faultsOf, type Outcome, operate, refusalText, type View } from '../../../src/region/page/view.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatIpv4, ipv4, parseIpv4, parseNetwork, rangeSize } from '../../../src/net/address.ts';
+import { formatIpv4, ipv4, parseIpv4, parseNetwork, rangeSize } from '../../../src/ground/address.ts';
 import {
   type AddressKind,
   type AddressUse,

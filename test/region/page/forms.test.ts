@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { verbatim } from '../../../src/html.ts';
+import { verbatim } from '../../../src/ground/html.ts';
 import { type FieldWords, refuseFields } from '../../../src/region/api/call/answer.ts';
 import { PAGES } from '../../../src/region/page/routes.ts';
 import { faultsOf, refusalText } from '../../../src/region/page/view.ts';

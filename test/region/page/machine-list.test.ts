@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ipv4, mac } from '../../../src/net/address.ts';
+import { ipv4, mac } from '../../../src/ground/address.ts';
 import { queryOf } from '../../../src/region/api/call/form-body.ts';
 import { indexOf } from '../../../src/region/page/machine-index.ts';
 import { COLUMNS, choose, linkTo, parseQuery, queryText } from '../../../src/region/page/machine-query.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mac } from '../../../src/net/address.ts';
+import { mac } from '../../../src/ground/address.ts';
 import { machinePath } from '../../../src/region/page/machine-actions.ts';
 import { MACHINE_EVENTS_PAGE } from '../../../src/region/page/machine-events.ts';
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';

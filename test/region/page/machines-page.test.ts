@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
-import { mac } from '../../../src/net/address.ts';
+import { mac } from '../../../src/ground/address.ts';
 import { bodyOf, JsonText, type ListToSend } from '../../../src/region/api/call/answer.ts';
 import { EVENTS_PAGE } from '../../../src/region/page/events-page.ts';
 import { SIZES } from '../../../src/region/page/machine-query.ts';

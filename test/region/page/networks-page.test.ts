@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DECLINE_SECONDS } from '../../../src/dhcp/leases/set-aside.ts';
+import { parseIpv4 } from '../../../src/ground/address.ts';
 import type { Settings } from '../../../src/machines/settings.ts';
-import { parseIpv4 } from '../../../src/net/address.ts';
 import { INTERFACE_PAGES } from '../../../src/region/page/interface-pages.ts';
 import { NETWORKS_PAGE } from '../../../src/region/page/networks-page.ts';
 import { OVERVIEW_PAGE } from '../../../src/region/page/overview.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Instant } from '../../../src/clock.ts';
+import type { Instant } from '../../../src/ground/clock.ts';
 import { OVERVIEW_PAGE } from '../../../src/region/page/overview.ts';
 import type { Viewer } from '../../../src/region/page/view.ts';
 import { AWAY_AFTER_MS } from '../../../src/region/records/rack.ts';

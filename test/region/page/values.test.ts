@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { html } from '../../../src/html.ts';
+import { html } from '../../../src/ground/html.ts';
 import { cellText, eventText, logLine } from '../../../src/region/page/values.ts';
 import { words } from '../../../src/region/page/words.ts';
 import { plainWords } from '../../../src/region/records/power-words.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseIpv4 } from '../../../src/net/address.ts';
+import { parseIpv4 } from '../../../src/ground/address.ts';
 import { answerRack } from '../../../src/region/http/link.ts';
 import { AWAY_AFTER_MS } from '../../../src/region/records/rack.ts';
 import type { Region } from '../../../src/region/region.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mac } from '../../../src/net/address.ts';
+import { mac } from '../../../src/ground/address.ts';
 import { toRackMachine } from '../../../src/region/racks/desired-machine.ts';
 import type { InterfaceSource, Machine } from '../../../src/region/records/machine.ts';
 import { changeStatus } from '../../support/change-status.ts';

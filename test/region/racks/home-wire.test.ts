@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatMac, ipv4, mac, parseIpv4 } from '../../../src/net/address.ts';
+import { formatMac, ipv4, mac, parseIpv4 } from '../../../src/ground/address.ts';
 import { readDiskStarts } from '../../../src/region/life/disk-start.ts';
 import { hasStartedSince } from '../../../src/region/life/power-life.ts';
 import { BOOTS_MAX } from '../../../src/region/life/signs-of-life.ts';

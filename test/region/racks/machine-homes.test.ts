@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ipv4 } from '../../../src/net/address.ts';
+import { ipv4 } from '../../../src/ground/address.ts';
 import { ELSEWHERE_REPORTED_MAX, MachineHomes } from '../../../src/region/racks/machine-homes.ts';
 import { DISPUTES_IN_TOTAL, DISPUTES_PER_RACK } from '../../../src/region/racks/racks.ts';
 import type { Rack } from '../../../src/region/records/rack.ts';

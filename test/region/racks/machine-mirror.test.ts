@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { mac } from '../../../src/net/address.ts';
+import { mac } from '../../../src/ground/address.ts';
 import { CHANGED_MACHINES_MAX, CHANGES_KEPT_MAX, MachineMirror } from '../../../src/region/racks/machine-mirror.ts';
 import type { MachineForRacks } from '../../../src/region/records/machine.ts';
 import type { SettledVersion } from '../../../src/region/records/store.ts';

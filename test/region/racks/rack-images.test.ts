@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseIpv4, parseMac } from '../../../src/net/address.ts';
+import { parseIpv4, parseMac } from '../../../src/ground/address.ts';
 import { answerLink } from '../../../src/region/http/link.ts';
 import { imagesForMachine } from '../../../src/region/racks/rack-images.ts';
 import { parseRackImages } from '../../../src/region/records/heartbeat.ts';

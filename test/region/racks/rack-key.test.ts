@@ -2,7 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatIpv4, formatMac, type Ipv4, ipv4, type MacAddress, mac, parseIpv4 } from '../../../src/net/address.ts';
+import {
+  formatIpv4,
+  formatMac,
+  type Ipv4,
+  ipv4,
+  type MacAddress,
+  mac,
+  parseIpv4,
+} from '../../../src/ground/address.ts';
 import { identityKey } from '../../../src/region/identity/evidence.ts';
 import { chooseAddresses, networkOfAddress } from '../../../src/region/life/static-addresses.ts';
 import { RACKS_PAGE } from '../../../src/region/page/racks-page.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Ipv4, ipv4, parseIpv4 } from '../../../src/net/address.ts';
+import { type Ipv4, ipv4, parseIpv4 } from '../../../src/ground/address.ts';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import {
   REGISTRATIONS_IN_TOTAL,

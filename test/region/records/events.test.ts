@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mac } from '../../../src/net/address.ts';
+import { mac } from '../../../src/ground/address.ts';
 import { eventSentence, isHappening, isRemark, loggedSentence } from '../../../src/region/records/events.ts';
 
 test('a sentence is clean and bounded, and begins with the hardware address of an unknown machine', () => {

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { jsonFaultText } from '../../../src/json-excess.ts';
+import { jsonFaultText } from '../../../src/ground/json-excess.ts';
 import {
   BATCH_VALUES_MAX,
   ENTRIES_MAX,

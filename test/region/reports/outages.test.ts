@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import pg from 'pg';
-import { isStoreUnavailable, RackError } from '../../../src/errors.ts';
+import { isStoreUnavailable, RackError } from '../../../src/ground/errors.ts';
 import { noteText, type Outage, outageOf, StoreOutage } from '../../../src/region/reports/notes.ts';
 import { explainPostgres, explainWhileRunning, isRepeatable } from '../../../src/store/postgres/postgres-faults.ts';
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant, later } from '../../../src/clock.ts';
+import { instant, later } from '../../../src/ground/clock.ts';
 import { MACHINE_RATE, MACHINES_RATE, machineRates } from '../../../src/region/http/metadata-routes.ts';
 import {
   ADDRESSES_MAX,

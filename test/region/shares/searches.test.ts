@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Instant, instant } from '../../../src/clock.ts';
+import { type Instant, instant } from '../../../src/ground/clock.ts';
 import { SEARCHES_MAX, Searches } from '../../../src/region/shares/searches.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 

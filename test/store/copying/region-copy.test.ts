@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { mac } from '../../../src/net/address.ts';
+import { mac } from '../../../src/ground/address.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { toPostgres } from '../../../src/store/copying/copy-postgres.ts';
 import { SqliteSource } from '../../../src/store/copying/copy-sqlite.ts';

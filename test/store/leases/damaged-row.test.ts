@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { seconds, systemClock } from '../../../src/clock.ts';
 import { loadLeases } from '../../../src/daemon/rack/lease-loading.ts';
 import { DamagedLeases } from '../../../src/daemon/start/damaged-leases.ts';
 import type { StoredLease } from '../../../src/dhcp/leases/stored-lease.ts';
-import type { RackEvent } from '../../../src/event.ts';
-import { formatIpv4, ipv4, mac } from '../../../src/net/address.ts';
+import { formatIpv4, ipv4, mac } from '../../../src/ground/address.ts';
+import { seconds, systemClock } from '../../../src/ground/clock.ts';
+import type { RackEvent } from '../../../src/ground/event.ts';
 import { noteText, type RackNote } from '../../../src/region/reports/notes.ts';
 import {
   checksumOf,

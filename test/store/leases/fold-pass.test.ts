@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { seconds } from '../../../src/clock.ts';
-import { ipv4, mac } from '../../../src/net/address.ts';
+import { ipv4, mac } from '../../../src/ground/address.ts';
+import { seconds } from '../../../src/ground/clock.ts';
 import {
   BLOCK_ADDRESSES,
   blockOf,

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
-import { instant, later, seconds } from '../../../src/clock.ts';
 import { restoreLeases } from '../../../src/dhcp/leases/lease-clock.ts';
 import type { StoredLease } from '../../../src/dhcp/leases/stored-lease.ts';
-import { ipv4, mac } from '../../../src/net/address.ts';
+import { ipv4, mac } from '../../../src/ground/address.ts';
+import { instant, later, seconds } from '../../../src/ground/clock.ts';
 import { BLOCK_ADDRESSES } from '../../../src/store/leases/fold-pass.ts';
 import {
   copyLeases,

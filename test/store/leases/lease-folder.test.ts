@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { seconds } from '../../../src/clock.ts';
-import { ipv4, mac } from '../../../src/net/address.ts';
+import { ipv4, mac } from '../../../src/ground/address.ts';
+import { seconds } from '../../../src/ground/clock.ts';
 import { LeaseDatabase } from '../../../src/store/leases/lease-database.ts';
 import {
   FOLD_IDLE_MS,

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
-import { later, seconds, sleep, systemClock } from '../../../src/clock.ts';
 import { journalText } from '../../../src/dhcp/events/sentences.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import { JOURNAL_PENDING_MAX, type LeaseJournal } from '../../../src/dhcp/leases/lease-journal.ts';
-import { RackError } from '../../../src/errors.ts';
-import { ipv4, mac } from '../../../src/net/address.ts';
+import { ipv4, mac } from '../../../src/ground/address.ts';
+import { later, seconds, sleep, systemClock } from '../../../src/ground/clock.ts';
+import { RackError } from '../../../src/ground/errors.ts';
 import { FOLD_IDLE_RECORDS_MIN } from '../../../src/store/leases/lease-folder.ts';
 import {
   JOURNAL_PROMPT_MS,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { seconds } from '../../../src/clock.ts';
 import type { StoredLease } from '../../../src/dhcp/leases/stored-lease.ts';
-import { ipv4, mac } from '../../../src/net/address.ts';
+import { ipv4, mac } from '../../../src/ground/address.ts';
+import { seconds } from '../../../src/ground/clock.ts';
 import {
   decodeLeases,
   LeaseBatch,

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { later, readBootId, systemClock, uptimeSeconds } from '../../../src/clock.ts';
+import { later, readBootId, systemClock, uptimeSeconds } from '../../../src/ground/clock.ts';
 import type { RackNote } from '../../../src/region/reports/notes.ts';
 import { REPORTED_ENDS_FILE, ReportedEnds, readReportedEnds } from '../../../src/store/leases/reported-ends.ts';
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Instant, later } from '../../../src/clock.ts';
+import { type Instant, later } from '../../../src/ground/clock.ts';
 import { DiskWork, type SlowCause, STARVED_FACTOR, WriteWatch } from '../../../src/store/leases/write-watch.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { formatMac, mac } from '../../../src/net/address.ts';
+import { formatMac, mac } from '../../../src/ground/address.ts';
 import type { RackReport } from '../../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { type EventBounds, fairCut } from '../../../src/store/operations/event-cuts.ts';

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { mac } from '../../../src/net/address.ts';
+import { mac } from '../../../src/ground/address.ts';
 import type { EnlistmentEffects } from '../../../src/region/records/decisions.ts';
 import type { Doubt } from '../../../src/region/records/events.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { mac } from '../../../src/net/address.ts';
+import { mac } from '../../../src/ground/address.ts';
 import { ADDRESS_ENDS, type RackReport } from '../../../src/region/records/machine-event.ts';
 import type { RecordedReports, RegionStore } from '../../../src/region/records/store.ts';
 import { openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';

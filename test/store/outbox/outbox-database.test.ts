@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { RackError } from '../../../src/errors.ts';
+import { RackError } from '../../../src/ground/errors.ts';
 import type { RackReport } from '../../../src/region/records/machine-event.ts';
 import { openOutboxStore } from '../../../src/store/outbox/outbox-database.ts';
 import {

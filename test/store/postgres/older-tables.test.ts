@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
-import { ipv4, mac } from '../../../src/net/address.ts';
+import { ipv4, mac } from '../../../src/ground/address.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import type { NetworkRecords } from '../../../src/region/records/network-store.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';

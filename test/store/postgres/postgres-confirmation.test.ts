@@ -4,8 +4,8 @@
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
-import { sleep } from '../../../src/clock.ts';
-import { RackError } from '../../../src/errors.ts';
+import { sleep } from '../../../src/ground/clock.ts';
+import { RackError } from '../../../src/ground/errors.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { type Outage, StoreOutage } from '../../../src/region/reports/notes.ts';
 import { PostgresConfirmation } from '../../../src/store/postgres/postgres-confirmation.ts';

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { sleep } from '../../../src/clock.ts';
+import { sleep } from '../../../src/ground/clock.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { missing } from '../../support/needs.ts';
 import { PostgresServer } from '../../support/postgres-server.ts';

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { sleep } from '../../../src/clock.ts';
+import { sleep } from '../../../src/ground/clock.ts';
 import { PostgresRates } from '../../../src/store/postgres/postgres-rates.ts';
 import { PostgresWatch } from '../../../src/store/postgres/postgres-watch.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';

@@ -5,8 +5,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { sleep } from '../../../src/clock.ts';
-import { RackError } from '../../../src/errors.ts';
+import { sleep } from '../../../src/ground/clock.ts';
+import { RackError } from '../../../src/ground/errors.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import type { Outage } from '../../../src/region/reports/notes.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';

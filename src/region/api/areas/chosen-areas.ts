@@ -1,7 +1,7 @@
 // The zones and pools that parameters name, alone or in the filter of a list of machines or controllers.
 
-import { nearestName } from '../../../nearest-name.ts';
-import type { MacAddress } from '../../../net/address.ts';
+import type { MacAddress } from '../../../ground/address.ts';
+import { nearestName } from '../../../ground/nearest-name.ts';
 import { type Area, type AreaKind, defaultArea } from '../../records/area.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import { didYouMean } from '../../records/refusal.ts';

@@ -5,7 +5,7 @@
 // 1. A refusal says in words what is wrong and what to do; `bodyOf` makes the sentences, which clients show to users unchanged.
 
 import type { z } from 'zod';
-import { counted } from '../../../counted.ts';
+import { counted } from '../../../ground/counted.ts';
 import type { StateUpdate } from '../../racks/state-update.ts';
 import type { EventFilter } from '../../records/filters.ts';
 import type { MachineEvent } from '../../records/machine-event.ts';

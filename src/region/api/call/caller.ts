@@ -7,8 +7,6 @@
 // 4. Wrong credentials make a caller `rejected`, never anonymous, so that a typo does not silently get a reduced answer.
 
 import type { IncomingMessage } from 'node:http';
-import type { Clock } from '../../../clock.ts';
-import { isStoreUnavailable } from '../../../errors.ts';
 import {
   type Ipv4,
   type MacAddress,
@@ -16,7 +14,9 @@ import {
   parseIpv4,
   parseMac,
   withoutIpv4Mapping,
-} from '../../../net/address.ts';
+} from '../../../ground/address.ts';
+import type { Clock } from '../../../ground/clock.ts';
+import { isStoreUnavailable } from '../../../ground/errors.ts';
 import { spokenFor } from '../../../net/shares/fair-shares.ts';
 import { equalSecrets, findApiKey, findOperator, LOCAL_ADMINISTRATOR } from '../../accounts/accounts.ts';
 import { parseAuthorization } from '../../accounts/authorization-header.ts';

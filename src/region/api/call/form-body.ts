@@ -9,8 +9,8 @@
 // 4. Parsing takes time linear in the body's length.
 
 import { isUtf8 } from 'node:buffer';
-import { cleanText } from '../../../clean-text.ts';
-import { jsonFaultText } from '../../../json-excess.ts';
+import { cleanText } from '../../../ground/clean-text.ts';
+import { jsonFaultText } from '../../../ground/json-excess.ts';
 import { splitTarget } from '../../../net/region-http.ts';
 import { type RefusalWord, refusal } from '../../records/refusal.ts';
 import { parseJson } from '../../records/text-json.ts';

@@ -6,7 +6,7 @@
 // 2. The form counts only with its last boundary: a body that was cut short is a fault, after its file was handed on.
 // 3. A part without a name is skipped: python-libmaas sends a form without parameters as one empty part without a header.
 
-import { copyBytes } from '../../../net/borrowed-bytes.ts';
+import { copyBytes } from '../../../ground/borrowed-bytes.ts';
 import { type RefusalWord, refusal } from '../../records/refusal.ts';
 import {
   BOUNDARY,

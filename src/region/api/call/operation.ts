@@ -7,8 +7,8 @@
 // 3. The schema names every parameter of a wrong form at once. `run` refuses what depends on others or on the store.
 
 import { z } from 'zod';
+import { type MacAddress, parseIpv4, parseMac } from '../../../ground/address.ts';
 import type { WholeFile } from '../../../images/make/upload-part.ts';
-import { type MacAddress, parseIpv4, parseMac } from '../../../net/address.ts';
 import type { PiecePlace, UploadPiece } from '../../images/uploads.ts';
 import type { Happening } from '../../records/events.ts';
 import type { NewMachineEvent } from '../../records/machine-event.ts';

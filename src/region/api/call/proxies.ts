@@ -9,7 +9,7 @@
 // 2. A client has one address here, however a proxy spells it: limits and shares count by its text. If an entry is no address, the request
 //    counts for the proxy that wrote it.
 
-import { type Ipv4Network, networkContains, parseIpv4, withoutIpv4Mapping } from '../../../net/address.ts';
+import { type Ipv4Network, networkContains, parseIpv4, withoutIpv4Mapping } from '../../../ground/address.ts';
 import { parseHostAddress } from '../../../net/host-address.ts';
 import type { RegionConfig } from '../../config.ts';
 

@@ -7,8 +7,8 @@
 // 2. `Content-Range` is ours: with it, a client that lost an answer cannot send a piece twice.
 
 import { z } from 'zod';
-import { cleanText } from '../../../clean-text.ts';
-import { counted } from '../../../counted.ts';
+import { cleanText } from '../../../ground/clean-text.ts';
+import { counted } from '../../../ground/counted.ts';
 import { noUploadText, UPLOAD_EMPTY } from '../../images/uploads.ts';
 import { UPLOAD_BYTES_MAX } from '../../records/upload-store.ts';
 import { type Answer, allOf, isRefusal, json, plainText, refuse, refuseField, refuseFor } from '../call/answer.ts';

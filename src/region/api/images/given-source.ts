@@ -2,7 +2,7 @@
 //
 // 1. A source has keys, or says that it is unsigned, and why (`images/sources/source.ts`). An unsigned one is fetched by HTTPS.
 
-import { cleanText, isPrintable } from '../../../clean-text.ts';
+import { cleanText, isPrintable } from '../../../ground/clean-text.ts';
 import type { BootImages } from '../../images/boot-images.ts';
 import { namesIndex, parseKeyring, parseSourceUrl } from '../../images/region-source.ts';
 import { KEYRING_BYTES_MAX, WHY_CHARACTERS_MAX, type WrittenBootSource } from '../../records/boot-store.ts';

@@ -2,7 +2,7 @@
 //
 // Source: the keys of MAAS's devices, among them those that gomaasapi demands.
 
-import { formatIpv4 } from '../../../net/address.ts';
+import { formatIpv4 } from '../../../ground/address.ts';
 import type { Whereabouts } from '../../life/whereabouts.ts';
 import { type Machine, machineFqdn } from '../../records/machine.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';

@@ -4,7 +4,7 @@
 //
 // 1. Every object has every key, always with the same type, as an object and as text.
 
-import { counted } from '../../../counted.ts';
+import { counted } from '../../../ground/counted.ts';
 import type { Disk } from '../../layout/disks.ts';
 import {
   beginStorage,

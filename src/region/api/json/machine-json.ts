@@ -6,7 +6,7 @@
 // 1. Every machine has every key, always with the same type.
 // 2. Nothing here is a secret: power parameters have an operation of their own.
 
-import { formatIpv4, formatMac, type Ipv4 } from '../../../net/address.ts';
+import { formatIpv4, formatMac, type Ipv4 } from '../../../ground/address.ts';
 import { disksOf } from '../../layout/disks.ts';
 import type { PowerView } from '../../life/power-life.ts';
 import type { Whereabouts } from '../../life/whereabouts.ts';

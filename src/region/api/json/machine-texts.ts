@@ -7,8 +7,8 @@
 //    have the same networks, which the text shows. Parts that change with time are not in it (`machine-json.ts`).
 // 2. A text beyond TEXTS_BYTES_MAX is not kept and displaces no other: each pass over a longer list would displace what the next needs first.
 
-import type { Clock, Instant, Timer } from '../../../clock.ts';
-import { later } from '../../../clock.ts';
+import type { Clock, Instant, Timer } from '../../../ground/clock.ts';
+import { later } from '../../../ground/clock.ts';
 import type { PowerView } from '../../life/power-life.ts';
 import type { Whereabouts } from '../../life/whereabouts.ts';
 import type { Machine } from '../../records/machine.ts';

@@ -6,7 +6,7 @@
 //    demands; `params` of an interface that nobody made or changed is an empty text, as MAAS has it.
 // 2. VLANs and subnets are made once for all machines of a list.
 
-import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../../net/address.ts';
+import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../../ground/address.ts';
 import { interfacesOf, type NetInterface, type NetLink } from '../../layout/interfaces.ts';
 import { type NetworkView, type SubnetView, subnetWithId, type VlanView } from '../../networks/network-view.ts';
 import type { Machine } from '../../records/machine.ts';

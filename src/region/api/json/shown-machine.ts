@@ -1,6 +1,6 @@
 // A machine as the API version of the request represents it, with its current power reading.
 
-import { formatMac } from '../../../net/address.ts';
+import { formatMac } from '../../../ground/address.ts';
 import { disksOf } from '../../layout/disks.ts';
 import type { PowerView } from '../../life/power-life.ts';
 import { type Whereabouts, whereabouts } from '../../life/whereabouts.ts';

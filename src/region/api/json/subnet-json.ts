@@ -6,7 +6,7 @@
 // 1. `description` of fabrics, VLANs and spaces is our own: MAAS takes it, and does not show it. So is `dhcp_mode` of a subnet in which
 //    another DHCP server gives the addresses, and `is_discovered` of one that is here only because a rack's host is in it.
 
-import { formatIpv4 } from '../../../net/address.ts';
+import { formatIpv4 } from '../../../ground/address.ts';
 import {
   dhcpRacks,
   type NetworkView,

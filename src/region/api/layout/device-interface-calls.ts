@@ -3,7 +3,7 @@
 // 1. An interface with another address keeps its id, its links and their addresses: the racks serve these to the new hardware address.
 // 2. The addresses of a deleted interface are free. A machine may lose the last one, as in MAAS: its next report finds it by its serial number.
 
-import type { MacAddress } from '../../../net/address.ts';
+import type { MacAddress } from '../../../ground/address.ts';
 import { removeInterface } from '../../layout/interface-changes.ts';
 import type { NetInterface } from '../../layout/interfaces.ts';
 import { refuseReserved } from '../../life/link-addresses.ts';

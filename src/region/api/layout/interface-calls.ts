@@ -1,6 +1,6 @@
 // The parts that all changes of a machine's interfaces share: who may change them, the draft that a change edits, the answer.
 
-import { isHostMac, type MacAddress } from '../../../net/address.ts';
+import { isHostMac, type MacAddress } from '../../../ground/address.ts';
 import {
   INTERFACE_NAME,
   INTERFACE_NAME_FORM,

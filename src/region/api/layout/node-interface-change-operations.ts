@@ -6,7 +6,7 @@
 // 1. The next deployment sets up the stored network (`layout/`).
 
 import { z } from 'zod';
-import { type Ipv4, isHostMac, mac as macAddress } from '../../../net/address.ts';
+import { type Ipv4, isHostMac, mac as macAddress } from '../../../ground/address.ts';
 import {
   changeInterface,
   type InterfaceWish,

@@ -5,7 +5,7 @@
 // 1. An interface that a person adds stays until a person deletes it. One that the machine reports comes back with its next report.
 // 2. A sticky address is a static link of the interface, in place of its links without such an address.
 
-import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseMac } from '../../../net/address.ts';
+import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseMac } from '../../../ground/address.ts';
 import { lastInterfaceText } from '../../layout/interface-changes.ts';
 import { interfacesOf, type NetInterface } from '../../layout/interfaces.ts';
 import type { NetworkDraft } from '../../layout/network-draft.ts';

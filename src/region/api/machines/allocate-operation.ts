@@ -5,7 +5,7 @@
 // 1. The search reads CANDIDATES_CHUNK machines in one transaction; other requests may run between two of them.
 
 import { z } from 'zod';
-import { nearestName } from '../../../nearest-name.ts';
+import { nearestName } from '../../../ground/nearest-name.ts';
 import { type Constraints, matchStorage, meets, parseStorage } from '../../life/allocation.ts';
 import { refuseMachine } from '../../life/commands.ts';
 import {

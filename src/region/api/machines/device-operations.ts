@@ -11,7 +11,7 @@
 // 4. An ordinary user adds devices only to the default domain, as machines.
 
 import { z } from 'zod';
-import type { MacAddress } from '../../../net/address.ts';
+import type { MacAddress } from '../../../ground/address.ts';
 import { chooseNames } from '../../identity/hostname.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import type { EnlistmentDecision } from '../../records/decisions.ts';

@@ -1,7 +1,7 @@
 // Operations on the identity of machines, which MAAS does not have: show the evidence, merge, split, keep apart, move to another rack.
 
 import { z } from 'zod';
-import { formatMac } from '../../../net/address.ts';
+import { formatMac } from '../../../ground/address.ts';
 import { INTERFACES_MAX } from '../../identity/interface-source.ts';
 import type { IdentityView } from '../../identity/machine-identity.ts';
 import type { IdentityRefusal } from '../../identity/merge.ts';

@@ -1,7 +1,7 @@
 // The parts that operations on machines share; those of commissioning are in `commissioning-calls.ts`.
 
 import { z } from 'zod';
-import { cleanText } from '../../../clean-text.ts';
+import { cleanText } from '../../../ground/clean-text.ts';
 import { HOSTNAME_MAX, parseHostname } from '../../identity/hostname.ts';
 import { disksOf } from '../../layout/disks.ts';
 import { noSuchDiskText } from '../../layout/storage-draft.ts';

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { kernelParamsText, refuseKernelParams } from '../../../boot/quotable.ts';
-import { nearestName } from '../../../nearest-name.ts';
+import { nearestName } from '../../../ground/nearest-name.ts';
 import { type Constraints, meets } from '../../life/allocation.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import { type MachineStatus, statusRow } from '../../records/lifecycle.ts';

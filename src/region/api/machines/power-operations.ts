@@ -10,7 +10,7 @@
 //    machine will be told to switch off once it has started (`switches_itself_off`).
 
 import { z } from 'zod';
-import { within } from '../../../clock.ts';
+import { within } from '../../../ground/clock.ts';
 import type { PowerDetail } from '../../../power/detail.ts';
 import { type PowerView, switchesItselfOff } from '../../life/power-life.ts';
 import type { Machine } from '../../records/machine.ts';

@@ -7,7 +7,7 @@
 
 import { z } from 'zod';
 import { kernelParamsText, refuseKernelParams } from '../../../boot/quotable.ts';
-import { cleanText } from '../../../clean-text.ts';
+import { cleanText } from '../../../ground/clean-text.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import type { Tag } from '../../records/life-store.ts';
 import { DEVICES_MAX } from '../../records/machine.ts';

@@ -10,8 +10,8 @@
 //    would serve; names of machines and of reserved addresses are judged here.
 // 5. The names of reserved addresses (`ipaddresses/`) are shown among the names, but changed only with their address.
 
+import { formatIpv4 } from '../../../ground/address.ts';
 import { isSettings, type SettingValue } from '../../../machines/settings.ts';
-import { formatIpv4 } from '../../../net/address.ts';
 import { domainIds, numberOfDomain } from '../../life/whereabouts.ts';
 import { configuredHosts } from '../../racks/rack-networks.ts';
 import { numberOf } from '../../records/digest.ts';

@@ -7,7 +7,7 @@
 // 3. A change of records takes effect at once. Where the file has them, it is refused, with the file and the key.
 
 import { z } from 'zod';
-import { parseIpv4 } from '../../../net/address.ts';
+import { parseIpv4 } from '../../../ground/address.ts';
 import { reserveNamed } from '../../networks/name-reservation.ts';
 import { subnetOfAddress } from '../../networks/network-view.ts';
 import { REQUIRED } from '../../records/refusal.ts';

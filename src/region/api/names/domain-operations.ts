@@ -8,7 +8,7 @@
 //    not deleted.
 
 import { z } from 'zod';
-import { counted } from '../../../counted.ts';
+import { counted } from '../../../ground/counted.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import { machineChunks } from '../../records/machine-chunks.ts';
 import { inhabitants } from '../areas/chosen-areas.ts';

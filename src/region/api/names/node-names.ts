@@ -5,7 +5,7 @@
 // 1. A machine or a device is listed once it has an address. NODES_CHUNK of them are read at a time.
 // 2. It is left out if a user has reserved its name with an address of another host: the racks then do not name it either.
 
-import { formatIpv4 } from '../../../net/address.ts';
+import { formatIpv4 } from '../../../ground/address.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import { type Machine, machineFqdn } from '../../records/machine.ts';

@@ -8,7 +8,7 @@
 // 3. An address is that of the report. Any host can show another one's hardware address.
 
 import { z } from 'zod';
-import { formatMac, type MacAddress, parseIpv4 } from '../../../net/address.ts';
+import { formatMac, type MacAddress, parseIpv4 } from '../../../ground/address.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import { type NetworkView, subnetOfAddress } from '../../networks/network-view.ts';
 import { numberOf } from '../../records/digest.ts';

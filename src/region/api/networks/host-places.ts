@@ -1,7 +1,7 @@
 // The addresses that hosts have by the operator's word or by a lease, and that an ordinary user does not change: neither by a reservation nor by
 // the link of a device, because the host may be anybody's.
 
-import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4 } from '../../../net/address.ts';
+import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseIpv4 } from '../../../ground/address.ts';
 import { ownersOf } from '../../networks/address-owners.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import type { Machine } from '../../records/machine.ts';

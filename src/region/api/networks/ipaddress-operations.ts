@@ -23,7 +23,7 @@ import {
   networkContains,
   rangeContains,
   rangesOverlap,
-} from '../../../net/address.ts';
+} from '../../../ground/address.ts';
 import { isIdentifyingMac } from '../../identity/hardware-identity.ts';
 import { bars, findBar, type Owner, ownersOf, ownersUsing } from '../../networks/address-owners.ts';
 import { freeParts, hostRange, purposesOf, reservedText } from '../../networks/address-use.ts';

@@ -15,7 +15,7 @@
 //    static. They are listed by `type=static`, and read, changed and deleted as the others.
 
 import { z } from 'zod';
-import { formatIpv4, type Ipv4Range, networkContains, rangeContains, rangesOverlap } from '../../../net/address.ts';
+import { formatIpv4, type Ipv4Range, networkContains, rangeContains, rangesOverlap } from '../../../ground/address.ts';
 import { type Owner, ownersOf, ownersUsing, serviceName } from '../../networks/address-owners.ts';
 import { refuseHolding, spanText } from '../../networks/address-use.ts';
 import {

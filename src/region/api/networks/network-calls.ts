@@ -1,8 +1,8 @@
 // The common parts of the operations on networks: parameters, and the request of a change.
 
 import { z } from 'zod';
-import { cleanText } from '../../../clean-text.ts';
-import { type Ipv4Range, parseIpv4 } from '../../../net/address.ts';
+import { type Ipv4Range, parseIpv4 } from '../../../ground/address.ts';
+import { cleanText } from '../../../ground/clean-text.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
 import type { BootChange, NetworkNoun } from '../../records/events.ts';

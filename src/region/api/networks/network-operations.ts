@@ -16,7 +16,7 @@ import {
   networkOf,
   parseIpv4,
   prefixOf,
-} from '../../../net/address.ts';
+} from '../../../ground/address.ts';
 import { interfacesOf } from '../../layout/interfaces.ts';
 import {
   type NetworkView,

@@ -6,7 +6,7 @@
 //    names it.
 // 2. The answer comes at the start. The hosts that it finds are reported as events, of which discoveries are made.
 
-import { formatNetwork, type Ipv4Network, networkContains, parseNetwork } from '../../../net/address.ts';
+import { formatNetwork, type Ipv4Network, networkContains, parseNetwork } from '../../../ground/address.ts';
 import type { ServedNetwork } from '../../networks/served-networks.ts';
 import type { NetworkScan, ScanOutcome } from '../../records/network-scan.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';

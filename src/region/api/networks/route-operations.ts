@@ -9,7 +9,7 @@
 // 3. Where a rack's file has the cluster interface of the source, the refusal names file and key: its option 121 is written there.
 
 import { z } from 'zod';
-import { formatIpv4, networkContains } from '../../../net/address.ts';
+import { formatIpv4, networkContains } from '../../../ground/address.ts';
 import { findBar, ownersOf } from '../../networks/address-owners.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import type { WantedChange } from '../../networks/networks.ts';

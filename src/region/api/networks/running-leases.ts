@@ -1,6 +1,6 @@
 // The leases of hosts that are no machines, as far as the region knows them: by the reports of racks.
 
-import { type Ipv4, type MacAddress, parseIpv4 } from '../../../net/address.ts';
+import { type Ipv4, type MacAddress, parseIpv4 } from '../../../ground/address.ts';
 import type { Region } from '../../region.ts';
 import { fieldOf } from './discovery-operations.ts';
 

@@ -13,7 +13,7 @@ import {
   networksOverlap,
   parseIpv4,
   parseNetwork,
-} from '../../../net/address.ts';
+} from '../../../ground/address.ts';
 import { findBar, ownersOf, ownersUsing, serversOf } from '../../networks/address-owners.ts';
 import { spanText } from '../../networks/address-use.ts';
 import { type NetworkView, type SubnetView, specified } from '../../networks/network-view.ts';

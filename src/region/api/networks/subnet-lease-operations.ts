@@ -4,7 +4,7 @@
 // 2. The rack's own report of the change follows, and changes what the lists of addresses show.
 
 import { z } from 'zod';
-import { formatIpv4, type Ipv4, networkContains } from '../../../net/address.ts';
+import { formatIpv4, type Ipv4, networkContains } from '../../../ground/address.ts';
 import type { LeaseChange } from '../../records/rack-request.ts';
 import { type Answer, EMPTY, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, defineOperation, eventBy, ipv4Field, type Operation } from '../call/operation.ts';

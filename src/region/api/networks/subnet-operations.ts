@@ -6,7 +6,7 @@
 //    once; where the rack's file has them, the refusal names file and key. A served subnet is not deleted, unless its
 //    cluster interface was made for its range and is switched off: then both go.
 
-import { formatIpv4 } from '../../../net/address.ts';
+import { formatIpv4 } from '../../../ground/address.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
 import { defaultPlace } from '../../networks/reconcile.ts';

@@ -6,7 +6,7 @@
 // 1. An address that a machine was only seen to use (a lease, or one heard on the wire) has the kind DISCOVERED.
 
 import { z } from 'zod';
-import { formatIpv4, type Ipv4Range, networkContains, rangeSize } from '../../../net/address.ts';
+import { formatIpv4, type Ipv4Range, networkContains, rangeSize } from '../../../ground/address.ts';
 import { countUse, freeParts, hostRange, USED_MAX, type UsedPart, usedParts } from '../../networks/address-use.ts';
 import type { NetworkView, SubnetView } from '../../networks/network-view.ts';
 import { propose } from '../../networks/range-proposal.ts';

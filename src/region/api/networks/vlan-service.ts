@@ -11,8 +11,6 @@
 // 2. A cluster interface is made only where no other rack has one, and where nobody would have to agree to its network.
 // 3. One that was made for a range goes with the range or its subnet, once it is switched off.
 
-import { listed } from '../../../counted.ts';
-import { INTERFACES_KEY } from '../../../machines/settings.ts';
 import {
   broadcastOf,
   formatIpv4,
@@ -23,7 +21,9 @@ import {
   networkOf,
   networksOverlap,
   parseIpv4,
-} from '../../../net/address.ts';
+} from '../../../ground/address.ts';
+import { listed } from '../../../ground/counted.ts';
+import { INTERFACES_KEY } from '../../../machines/settings.ts';
 import {
   dhcpRacks,
   isWaiting,

@@ -6,7 +6,7 @@
 // 2. The content is stored as its bytes were sent: in a part of a multipart body, or as the text of a field.
 
 import { z } from 'zod';
-import { cleanText } from '../../../clean-text.ts';
+import { cleanText } from '../../../ground/clean-text.ts';
 import { keyPart } from '../../accounts/accounts.ts';
 import {
   FILE_BYTES_MAX,

@@ -5,7 +5,7 @@
 // 1. Users see and change only their own keys; administrators choose another user with `username`.
 
 import { z } from 'zod';
-import { nearestName } from '../../../nearest-name.ts';
+import { nearestName } from '../../../ground/nearest-name.ts';
 import { parseSshKey, SSH_KEYS_PER_USER_MAX } from '../../accounts/ssh-keys.ts';
 import type { SshKey } from '../../records/life-store.ts';
 import { didYouMean } from '../../records/refusal.ts';

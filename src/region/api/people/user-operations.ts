@@ -7,8 +7,8 @@
 // 2. A machine never loses its owner because an account is removed: another user gets it, or the account stays.
 
 import { z } from 'zod';
-import { counted } from '../../../counted.ts';
-import { RackError } from '../../../errors.ts';
+import { counted } from '../../../ground/counted.ts';
+import { RackError } from '../../../ground/errors.ts';
 import {
   emailProblems,
   emailTakenText,

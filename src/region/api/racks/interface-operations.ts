@@ -6,8 +6,8 @@
 // 1. A network from the rack's configuration file is shown but cannot be changed here; the refusal says where it is written.
 
 import { z } from 'zod';
+import { broadcastOf, formatIpv4, formatNetwork, maskOf } from '../../../ground/address.ts';
 import { INTERFACES_KEY, type Settings, type SettingValue } from '../../../machines/settings.ts';
-import { broadcastOf, formatIpv4, formatNetwork, maskOf } from '../../../net/address.ts';
 import { networkIn } from '../../racks/cluster-interface.ts';
 import { REQUIRED } from '../../records/refusal.ts';
 import { pinnedText } from '../../records/settings-refusal.ts';

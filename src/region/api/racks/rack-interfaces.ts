@@ -6,7 +6,7 @@
 // 2. An id comes from the rack and the name, so it stays when the rack or the region starts again. Those of machines are below ID_MIN.
 // 3. Everything comes from what the region has in memory.
 
-import { formatMac, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../../net/address.ts';
+import { formatMac, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../../ground/address.ts';
 import { type NetworkView, specified, subnetOfAddress } from '../../networks/network-view.ts';
 import { numberOf } from '../../records/digest.ts';
 import type { Rack } from '../../records/rack.ts';

@@ -5,9 +5,9 @@
 // 1. A value is shown as it would be written in the configuration file; no key of the store holds a secret.
 
 import { z } from 'zod';
-import { jsonFaultText } from '../../../json-excess.ts';
+import { jsonFaultText } from '../../../ground/json-excess.ts';
+import { nearestName } from '../../../ground/nearest-name.ts';
 import { parseSettingValue, SETTINGS_VALUES_MAX, type SettingValue } from '../../../machines/settings.ts';
-import { nearestName } from '../../../nearest-name.ts';
 import { generalOption, isGeneralOption } from '../../general-options.ts';
 import { didYouMean, TRUE_OR_FALSE } from '../../records/refusal.ts';
 import { pinnedText, pinText } from '../../records/settings-refusal.ts';

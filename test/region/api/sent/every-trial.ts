@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseMac } from '../../../../src/net/address.ts';
+import { parseMac } from '../../../../src/ground/address.ts';
 import { OPERATIONS } from '../../../../src/region/api/operations.ts';
 import { DISK_TRIALS } from './disk-trials.ts';
 import { IMAGE_TRIALS } from './image-trials.ts';

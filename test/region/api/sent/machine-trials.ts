@@ -1,7 +1,7 @@
 // Trials of machines and devices: their fields, the filters of their lists, the conditions of an allocation.
 
 import assert from 'node:assert/strict';
-import { parseIpv4 } from '../../../../src/net/address.ts';
+import { parseIpv4 } from '../../../../src/ground/address.ts';
 import { POWER_PARAMETER_NAMES } from '../../../../src/region/records/power-parameters.ts';
 import { fieldRefusal } from '../../../../src/region/records/refusal.ts';
 import { assertStatus } from '../../../support/answered.ts';

@@ -1,7 +1,7 @@
 // Trials of zones, pools, tags, domains and names.
 
 import assert from 'node:assert/strict';
-import { ipv4, mac } from '../../../../src/net/address.ts';
+import { ipv4, mac } from '../../../../src/ground/address.ts';
 import type { AskedApi } from '../../asked-api.ts';
 import { both, type Given, machine, machineAfter, only, type Sight, type Trial } from './trial.ts';
 

@@ -1,7 +1,7 @@
 // Trials of networks as objects, and of racks with their cluster interfaces.
 
 import assert from 'node:assert/strict';
-import { parseIpv4 } from '../../../../src/net/address.ts';
+import { parseIpv4 } from '../../../../src/ground/address.ts';
 import type { NetworkScan, ScanOutcome } from '../../../../src/region/records/network-scan.ts';
 import { assertStatus } from '../../../support/answered.ts';
 import type { AskedApi } from '../../asked-api.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { counted, listed } from '../src/counted.ts';
+import { counted, listed } from '../../src/ground/counted.ts';
 
 test('a count and its noun agree', () => {
   assert.equal(counted(1, 'second'), '1 second');

@@ -3,8 +3,8 @@
 //
 // 1. If another host uses one, only its DISCOVER is hidden: once it takes a lease or loads a file it is reported like any other host.
 
+import { type Ipv4, ipv4, type MacAddress, mac } from './address.ts';
 import type { RackEvent } from './event.ts';
-import { type Ipv4, ipv4, type MacAddress, mac } from './net/address.ts';
 
 /** The first of them; the last byte is the firmware's code. */
 const FIRST = 0x02_72_61_63_6b_00;

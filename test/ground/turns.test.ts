@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { SHARE_WORK_MAX, STREAM_TURNS, STRETCH_MS, TIME_SHARE_MAX, TURN_WORK_MAX } from '../src/dns/stream.ts';
-import { OTHERS_MS, Turns, type Worker } from '../src/turns.ts';
-import { VirtualClock } from './support/virtual-clock.ts';
+import { SHARE_WORK_MAX, STREAM_TURNS, STRETCH_MS, TIME_SHARE_MAX, TURN_WORK_MAX } from '../../src/dns/stream.ts';
+import { OTHERS_MS, Turns, type Worker } from '../../src/ground/turns.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

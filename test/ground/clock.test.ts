@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pause, repeat } from '../src/clock.ts';
-import { VirtualClock } from './support/virtual-clock.ts';
+import { pause, repeat } from '../../src/ground/clock.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
 
 test('work is repeated until its timer is cancelled, also by itself', () => {
   const clock = new VirtualClock();

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant, later } from '../src/clock.ts';
-import { Alarm, DeadlineQueue } from '../src/deadline-queue.ts';
-import { seededRandom } from './support/seeded-random.ts';
-import { VirtualClock } from './support/virtual-clock.ts';
+import { instant, later } from '../../src/ground/clock.ts';
+import { Alarm, DeadlineQueue } from '../../src/ground/deadline-queue.ts';
+import { seededRandom } from '../support/seeded-random.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
 
 test('items come out in the order of their deadlines, even after these were moved', () => {
   const seed = 7;

@@ -11,7 +11,7 @@ import {
   RECLAIMED_BYTE,
   reclaim,
   viewBytes,
-} from '../../src/net/borrowed-bytes.ts';
+} from '../../src/ground/borrowed-bytes.ts';
 import type { DatagramSocket, ReceivedDatagram } from '../../src/net/datagrams/datagram.ts';
 import { openNetwork } from '../../src/net/datagrams/udp-linux.ts';
 import { ip } from '../support/lab-facts.ts';
@@ -56,7 +56,7 @@ it('joined parts are a copy, in order', () => {
 
 it('reclaimed bytes are overwritten in a process and its threads if the switch is set, and untouched otherwise', () => {
   const program = `
-    const { reclaim } = await import(${JSON.stringify(import.meta.resolve('../../src/net/borrowed-bytes.ts'))});
+    const { reclaim } = await import(${JSON.stringify(import.meta.resolve('../../src/ground/borrowed-bytes.ts'))});
     const bytes = Buffer.from('abc');
     reclaim(bytes);
     process.stdout.write(bytes.toString('hex') + ' ');`;

@@ -11,7 +11,7 @@ import {
   formatSize,
   formatSpan,
   withLocalTimes,
-} from '../src/quantity.ts';
+} from '../../src/ground/quantity.ts';
 
 const GIB = 2 ** 30;
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nearestHint, nearestName } from '../src/nearest-name.ts';
+import { nearestHint, nearestName } from '../../src/ground/nearest-name.ts';
 
 const COMMANDS = ['machines', 'events', 'power', 'users', 'images', 'log-level', 'help', 'password', 'leases'];
 

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant } from '../src/clock.ts';
-import { EVENT_RATE, EventSampler, RateLimit, RateLimits } from '../src/rate-limit.ts';
+import { instant } from '../../src/ground/clock.ts';
+import { EVENT_RATE, EventSampler, RateLimit, RateLimits } from '../../src/ground/rate-limit.ts';
 
 test('a rate limits both the burst and the average', () => {
   const limit = new RateLimit({ perSecond: 2, burst: 3 });

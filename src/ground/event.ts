@@ -6,8 +6,8 @@
 // 2. An event holds no secret.
 // 3. Log and region write the same sentence from the same fields. The region gets only fields that a sentence needs.
 
+import type { Ipv4, MacAddress } from './address.ts';
 import type { Instant } from './clock.ts';
-import type { Ipv4, MacAddress } from './net/address.ts';
 
 export type EventLevel = 'debug' | 'info' | 'warning' | 'error';
 

@@ -7,8 +7,8 @@ import { describe, test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
-import { cleanJson, cleanLines, cleanText } from '../src/clean-text.ts';
-import { codePoint } from './support/any-text.ts';
+import { cleanJson, cleanLines, cleanText } from '../../src/ground/clean-text.ts';
+import { codePoint } from '../support/any-text.ts';
 
 const UNFIT = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\p{Cs}]/u;
 

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { instant, later } from '../src/clock.ts';
-import { FAIR_KEYS_MAX, FairSampler, MACHINE_RATE, TOGETHER_RATE } from '../src/fair-sampler.ts';
+import { instant, later } from '../../src/ground/clock.ts';
+import { FAIR_KEYS_MAX, FairSampler, MACHINE_RATE, TOGETHER_RATE } from '../../src/ground/fair-sampler.ts';
 
 const START = instant(1_000_000);
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findJsonExcess, type JsonBounds } from '../src/json-excess.ts';
+import { findJsonExcess, type JsonBounds } from '../../src/ground/json-excess.ts';
 
 const CASES: readonly (readonly [text: string, bounds: JsonBounds, found: string | undefined])[] = [
   ['[[1]]', { depthMax: 2, valuesMax: 9 }, undefined],

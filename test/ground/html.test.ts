@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Html, html, nothing, type Part, verbatim } from '../src/html.ts';
+import { type Html, html, nothing, type Part, verbatim } from '../../src/ground/html.ts';
 
 /** The type `true` if a value of the first type is not assignable to the second. */
 type Refuses<Value, Wanted> = Value extends Wanted ? false : true;

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { BoundedMap, type FirstToGo } from '../src/bounded-map.ts';
-import { seededRandom } from './support/seeded-random.ts';
+import { BoundedMap, type FirstToGo } from '../../src/ground/bounded-map.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 
 const MAX = 6;
 const KEYS = 2 * MAX;

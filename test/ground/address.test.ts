@@ -27,7 +27,7 @@ import {
   rangeSize,
   rangesOverlap,
   withoutIpv4Mapping,
-} from '../../src/net/address.ts';
+} from '../../src/ground/address.ts';
 
 const address = (text: string): Ipv4 => parseIpv4(text) ?? assert.fail(text);
 const anyAddress = fc.nat(0xffffffff).map(ipv4);
