@@ -21,12 +21,12 @@ const ENTRIES = [
   'cli/command-line',
   'cli/rack/service',
   'cli/region/service',
-  'region-thread/thread',
-  'region-thread/imports/worker',
-  'uplink-thread',
-  'tftp-thread',
-  'store/leases/lease-worker',
-  'net/watch/net-worker',
+  'threads/images',
+  'threads/journal',
+  'threads/network',
+  'threads/region',
+  'threads/tftp',
+  'threads/uplink',
 ];
 const FRONT_DOOR = join(SOURCES, 'main.ts');
 

@@ -34,11 +34,9 @@ const LEVELS: Readonly<Record<string, number>> = {
   daemon: 5,
   // Asks the running daemon of this host.
   control: 5,
-  'region-thread': 5,
-  // Stands on the region of the thread, and on the daemon's events and notices.
-  'region-process': 5,
-  'uplink-thread.ts': 5,
-  'tftp-thread.ts': 5,
+  // Hosts a region: in a thread of a rack, or in a process of its own.
+  'region-host': 5,
+  threads: 5,
   // Reads captured datagrams with the codecs and deciders of every room below.
   capture: 6,
   cli: 6,
@@ -67,10 +65,11 @@ const OPENERS = [
   /^lab\//,
   /^cli\//,
   /^control\//,
-  /^(uplink-thread|tftp-thread|main)\.ts$/,
+  /^main\.ts$/,
   /^ground\/clock\.ts$/,
   /^daemon\//,
-  /^region-thread\//,
+  /^region-host\//,
+  /^threads\//,
 ];
 const OPENING_MODULES = new Set([
   'node:fs',
@@ -273,11 +272,11 @@ const THREADS = [
   { thread: 'main', starts: [...SERVING, 'daemon/rack-answers.ts'], packages: 'chokidar pino zod' },
   // Before its other threads are starting.
   { thread: 'main, at first,', starts: ['main.ts', 'cli/rack/run.ts'], packages: 'zod' },
-  { thread: 'region', starts: ['region-thread/thread.ts'], packages: 'fastify zod' },
-  { thread: 'uplink', starts: ['uplink-thread.ts'], packages: 'zod' },
-  { thread: 'journal', starts: ['store/leases/lease-worker.ts'], packages: '' },
-  { thread: 'net', starts: ['net/watch/net-worker.ts'], packages: '' },
-  { thread: 'tftp', starts: ['tftp-thread.ts'], packages: '' },
+  { thread: 'region', starts: ['threads/region.ts'], packages: 'fastify zod' },
+  { thread: 'uplink', starts: ['threads/uplink.ts'], packages: 'zod' },
+  { thread: 'journal', starts: ['threads/journal.ts'], packages: '' },
+  { thread: 'net', starts: ['threads/network.ts'], packages: '' },
+  { thread: 'tftp', starts: ['threads/tftp.ts'], packages: '' },
 ] as const;
 
 /** The files of src, packages and modules of Node that are loaded together with these files. */

@@ -1,8 +1,8 @@
 // The answers of a running rack about itself: to the command line, on its control socket, and to readers of its metrics. The file is loaded when
 // the rack's sockets are open, so that no machine waits for it.
 
+import type { ControlAnswers } from '../control/requests.ts';
 import { RackError } from '../ground/errors.ts';
-import type { ControlAnswers } from '../http/control/requests.ts';
 import type { LogLevels } from '../observe/log-levels.ts';
 import type { HostState } from '../region/records/rack-measures.ts';
 import type { OutboxRefusal } from '../uplink/messages.ts';

@@ -6,7 +6,7 @@
 
 import { formatMac } from '../ground/address.ts';
 import { errorText } from '../ground/errors.ts';
-import { ASKED_MAX } from '../region-thread/power-askers.ts';
+import { ASKED_MAX } from '../region-host/power-askers.ts';
 import type { HallGoal, HallMachine } from './hall-plan.ts';
 import { LAB_SYSTEM, type LabFiles } from './lab-files.ts';
 import { awaitValue, type LabMachine, type LabRegion } from './lab-region.ts';

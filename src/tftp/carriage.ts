@@ -1,5 +1,5 @@
 // Carries transfers from their first packet to their end: the engines, their sockets, deadlines and files. It runs in a thread of its own
-// (`tftp-thread.ts`), or where the sockets cannot, in the server's. Sources: CONTRIBUTING.md ("The path of a datagram").
+// (`threads/tftp.ts`), or where the sockets cannot, in the server's. Sources: CONTRIBUTING.md ("The path of a datagram").
 //
 //   start → open a socket → Transfer.start ──────────────────────────┐
 //   datagram, ICMP, request again, repeat, deadline → Transfer.handle ┴→ #perform → read ──────────────┬→ send

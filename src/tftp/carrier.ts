@@ -1,6 +1,7 @@
 // Who carries the transfers of a server: a thread of its own, so that a load of files never delays DHCP and DNS.
 
 import { errorText } from '../ground/errors.ts';
+import { threadFile } from '../ground/thread-file.ts';
 import { KernelThread } from '../net/linux/kernel-thread.ts';
 import type { CarriageOrder, CarriageReport } from './carriage.ts';
 import type { CarriageMemory } from './carriage-state.ts';
@@ -60,8 +61,7 @@ export class ThreadCarrier implements Carrier {
     try {
       const thread: Thread = new KernelThread<CarriageOrder, CarriageReport>({
         name: 'tftp',
-        // It has this file's extension, source or compiled.
-        file: new URL(import.meta.url.endsWith('.ts') ? '../tftp-thread.ts' : '../tftp-thread.js', import.meta.url),
+        file: threadFile('tftp'),
         data: { memory: this.#deps.memory },
         onMessage: this.#deps.take,
         onFailure: fail,

@@ -1,5 +1,5 @@
 // The messages between rack and region over any carrier: desired state down, sequenced events up. For a remote region the rack's uplink
-// thread (`uplink-thread.ts`) takes the region's place and uses the same messages.
+// thread (`threads/uplink.ts`) takes the region's place and uses the same messages.
 //
 // 1. Every link names the protocol's version; a side that does not know it refuses the link.
 // 2. The rack numbers events within one life of its process (`life`), from 1 and without gaps. The other side acknowledges the highest

@@ -100,11 +100,11 @@ describe('a built Rackboot', { skip: missing('linux') }, () => {
         [
           '/cli-command-line.code',
           '/cli-rack-service.code',
-          '/net-watch-net-worker.code',
-          '/region-thread-imports-worker.code',
-          '/region-thread-thread.code',
-          '/store-leases-lease-worker.code',
-          '/tftp-thread.code',
+          '/threads-images.code',
+          '/threads-journal.code',
+          '/threads-network.code',
+          '/threads-region.code',
+          '/threads-tftp.code',
         ],
       );
       await start();

@@ -10,7 +10,7 @@ import { test } from 'node:test';
 import { CONTROL_SOCKET } from '../../src/http/config.ts';
 import { LANES_MAX } from '../../src/lab/hall.ts';
 import { LabRegion } from '../../src/lab/lab-region.ts';
-import { ASKED_MAX } from '../../src/region-thread/power-askers.ts';
+import { ASKED_MAX } from '../../src/region-host/power-askers.ts';
 
 test('a hall handles no more machines at a time than one person may query the power of', () => {
   assert.ok(LANES_MAX >= 1 && LANES_MAX <= ASKED_MAX, `${LANES_MAX} lanes`);

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../src/ground/clock.ts';
-import { type ServedRegion, serveRegion } from '../../src/region-thread/served-region.ts';
+import { type ServedRegion, serveRegion } from '../../src/region-host/served-region.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { makeSystemDisk } from '../images/disks.ts';
 import { addAdmin } from '../region/accounts/administrator.ts';

@@ -28,7 +28,7 @@ import { formatIpv4, formatNetwork } from '../../ground/address.ts';
 import { findSetting, type Settings } from '../../machines/settings.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';
 import { noteText } from '../../region/reports/notes.ts';
-import { findCopyProblems } from '../../region-process/copy-problems.ts';
+import { findCopyProblems } from '../../region-host/copy-problems.ts';
 import { REGION_FILE } from '../../store/region/region-schema.ts';
 import { desiredStateFile, desiredStateTime } from '../../uplink/desired-state-cache.ts';
 import { runningLeases, strandedLines } from '../leases/stranded.ts';

@@ -20,7 +20,7 @@ import { ownershipRemedy } from '../../files/ownership.ts';
 import { seenStats } from '../../files/seen-stats.ts';
 import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import { valueAt } from '../../machines/settings.ts';
-import { postgresPlace } from '../../region-process/open-store.ts';
+import { postgresPlace } from '../../region-host/open-store.ts';
 import { CONFIGURED, lockState } from '../../store/state-lock.ts';
 import { isInside, ownerPlace, realPath } from '../images/image-tree.ts';
 import { packageCache } from '../terminal/cache-place.ts';

@@ -7,6 +7,7 @@
 import { z } from 'zod';
 import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
+import { CONTROL_BODY_BYTES_MAX } from '../../control/requests.ts';
 import type { ImportAnswer } from '../../daemon/answers/lease-answers.ts';
 import type { ForeignLease } from '../../dhcp/import/foreign-lease.ts';
 import { judgeBatch } from '../../dhcp/import/lease-batch.ts';
@@ -18,7 +19,6 @@ import { SettledJournal } from '../../dhcp/leases/settled-journal.ts';
 import { indexSubnets } from '../../dhcp/networks/subnet.ts';
 import { systemClock } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
-import { CONTROL_BODY_BYTES_MAX } from '../../http/control/requests.ts';
 import { MachineDirectory } from '../../machines/directory.ts';
 import { readHostMoment } from '../../store/leases/host-clocks.ts';
 import { openLeaseJournal } from '../../store/leases/lease-journal.ts';

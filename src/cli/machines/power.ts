@@ -14,7 +14,7 @@ import type { PowerOutcome } from '../../power/outcome.ts';
 import { openSshIdentity, readPublicKey, type SshIdentity } from '../../power/ssh-identity.ts';
 import { listGuests, parseHypervisor } from '../../power/virsh.ts';
 import { powerText, problemText } from '../../region/records/power-words.ts';
-import { hasStore, openStore } from '../../region-process/open-store.ts';
+import { hasStore, openStore } from '../../region-host/open-store.ts';
 import { ask, tell, type Where } from '../terminal/asking.ts';
 import { print, printFields, tableText } from '../terminal/output.ts';
 import { becomeMakerOf, becomeOwnerOf } from '../terminal/state-owner.ts';

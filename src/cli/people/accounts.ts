@@ -19,7 +19,7 @@ import {
   wasUsed,
 } from '../../region/accounts/accounts.ts';
 import type { RegionStore } from '../../region/records/store.ts';
-import { hasStore, openStore } from '../../region-process/open-store.ts';
+import { hasStore, openStore } from '../../region-host/open-store.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { formatDuration, print, printError, printTable } from '../terminal/output.ts';
 import { openPrompt } from '../terminal/prompt.ts';

@@ -23,10 +23,10 @@ export async function warmCache(): Promise<number> {
   ]);
   // Without a parent thread to talk to, the threads' entries end at once; by then they are compiled.
   await Promise.allSettled([
-    import('../../region-thread/thread.ts'),
-    import('../../store/leases/lease-worker.ts'),
-    import('../../net/watch/net-worker.ts'),
-    import('../../tftp-thread.ts'),
+    import('../../threads/region.ts'),
+    import('../../threads/journal.ts'),
+    import('../../threads/network.ts'),
+    import('../../threads/tftp.ts'),
     import('../../net/linux/kernel-thread.ts'),
   ]);
   flushCompileCache();

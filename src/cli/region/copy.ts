@@ -12,7 +12,7 @@ import { startCommand } from '../../control/start-command.ts';
 import { seenStats } from '../../files/seen-stats.ts';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
-import { postgresPlace } from '../../region-process/open-store.ts';
+import { postgresPlace } from '../../region-host/open-store.ts';
 import { checkReadable, SqliteSource, SqliteTarget, TARGET_WORDS } from '../../store/copying/copy-sqlite.ts';
 import { type CopiedTables, type CopySource, type CopyTarget, copyRegion } from '../../store/copying/region-copy.ts';
 import { REGION_FILE } from '../../store/region/region-schema.ts';

@@ -2,10 +2,10 @@
 // status` and on the page of health until a backup succeeds.
 
 import { z } from 'zod';
+import type { ControlAnswers } from '../../control/requests.ts';
 import type { Clock } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
 import { parseJson } from '../../ground/fields.ts';
-import type { ControlAnswers } from '../../http/control/requests.ts';
 import type { EventStream } from '../../observe/event-stream.ts';
 import { type RackNote, spoken } from '../../region/reports/notes.ts';
 

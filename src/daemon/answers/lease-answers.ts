@@ -7,6 +7,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
+import type { ControlAnswers, ControlAsk } from '../../control/requests.ts';
 import { FOREIGN_TEXT_MAX, FOREIGN_WALL_MS_MAX, type ForeignLease } from '../../dhcp/import/foreign-lease.ts';
 import { judgeBatch } from '../../dhcp/import/lease-batch.ts';
 import type { ImportRefusal } from '../../dhcp/import/lease-import.ts';
@@ -23,7 +24,6 @@ import { reservedNames } from '../../dhcp/leases/reserved-name.ts';
 import { formatMac, type Ipv4, ipv4, mac as macOf, parseIpv4 } from '../../ground/address.ts';
 import type { Clock } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
-import type { ControlAnswers, ControlAsk } from '../../http/control/requests.ts';
 import { ListInPieces } from '../../http/send.ts';
 import type { LeaseCommands } from '../rack/lease-commands.ts';
 import type { Rack } from '../rack/rack.ts';

@@ -1,8 +1,8 @@
 // `rackboot log-level` over the control socket: shows the log level of each room and changes it temporarily.
 
+import type { ControlAnswers, ControlAsk } from '../../control/requests.ts';
 import { RackError } from '../../ground/errors.ts';
 import { nearestName } from '../../ground/nearest-name.ts';
-import type { ControlAnswers, ControlAsk } from '../../http/control/requests.ts';
 import {
   isLogLevel,
   isLogRoom,

@@ -1,10 +1,10 @@
 // The control socket's report on the running rack, for `rackboot status`.
 
 import { judgeBootFiles } from '../../config/boot-files.ts';
+import type { ControlAnswers } from '../../control/requests.ts';
 import { formatIpv4, formatMac } from '../../ground/address.ts';
 import { shellWord } from '../../ground/clean-text.ts';
 import type { Clock } from '../../ground/clock.ts';
-import type { ControlAnswers } from '../../http/control/requests.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
 import { FINDING_LENGTH_MAX, FINDINGS_MAX } from '../../region/records/heartbeat-bounds.ts';
 import { BOOT_FILES_CHECK, type HostFinding, type HostState } from '../../region/records/rack-measures.ts';

@@ -3,12 +3,12 @@
 // 1. A slow reader loses the oldest steps queued for it, and learns how many.
 
 import { type Profile, titleOf } from '../../boot/profile.ts';
+import type { ControlAnswers } from '../../control/requests.ts';
 import { isActive } from '../../dhcp/leases/lease-table.ts';
 import { formatIpv4, formatMac, type MacAddress } from '../../ground/address.ts';
 import type { Clock } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
 import type { RackEvent } from '../../ground/event.ts';
-import type { ControlAnswers } from '../../http/control/requests.ts';
 import { eventFields, eventText } from '../../observe/event-text.ts';
 import { isHttpEvent, isTftpEvent } from '../../observe/protocol-events.ts';
 import type { Timeline, TimelineStep } from '../../observe/timeline.ts';

@@ -1,10 +1,10 @@
 // The control socket's data for `rackboot why`: what a machine would get now, and what prevents it from booting.
 
 import { z } from 'zod';
+import type { ControlAnswers } from '../../control/requests.ts';
 import { formatMac, type MacAddress } from '../../ground/address.ts';
 import { RackError } from '../../ground/errors.ts';
 import type { Frozen } from '../../ground/fields.ts';
-import type { ControlAnswers } from '../../http/control/requests.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import type { TimelineStep } from '../../observe/timeline.ts';
 import { noteText } from '../../region/reports/notes.ts';

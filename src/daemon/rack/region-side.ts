@@ -20,6 +20,7 @@ import { readAuthorities } from '../../files/certificate.ts';
 import { formatIpv4, formatMac, type Ipv4, ipv4, networkContains, rangeContains } from '../../ground/address.ts';
 import { type Clock, type Instant, newUuid } from '../../ground/clock.ts';
 import { isStoreUnavailable, RackError, type RackErrorCode } from '../../ground/errors.ts';
+import { threadFile } from '../../ground/thread-file.ts';
 import type { RegionEndpoint } from '../../http/proxy.ts';
 import type { RegionStandIn } from '../../http/region-stand-in.ts';
 import type { RegionPassing } from '../../http/server.ts';
@@ -34,7 +35,6 @@ import type { RackTask, TaskAnswer } from '../../region/records/rack-request.ts'
 import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 import { noteText, type RackNote, spoken } from '../../region/reports/notes.ts';
 import { RateLimiter } from '../../region/shares/request-rates.ts';
-import { startRegionThread } from '../../region-thread/worker.ts';
 import { openOutboxStore } from '../../store/outbox/outbox-database.ts';
 import { desiredStateTime } from '../../uplink/desired-state-cache.ts';
 import type { UplinkStatus } from '../../uplink/link-status.ts';
@@ -45,6 +45,7 @@ import type { Acquaintance } from '../../uplink/stranger-events.ts';
 import type { UplinkThreadData } from '../../uplink/thread-data.ts';
 import type { Rack } from './rack.ts';
 import { checkRegion } from './region-preflight.ts';
+import { startRegionThread } from './region-thread.ts';
 import { usedTime } from './threads.ts';
 
 /** How long the region may take to store its data and end, in milliseconds. */
@@ -315,10 +316,9 @@ export class RegionSide {
     const { uplink, stateDir } = config();
     const key = this.#access?.key;
     if (uplink.mode === 'embedded' || key === undefined) return startRegionThread(regionConfig(config()));
-    const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
     const { urls, keyFile } = uplink;
     const workerData: UplinkThreadData = { stateDir, urls, key, keyFile, ca: this.certificates, version };
-    return new Worker(new URL(`../../uplink-thread.${extension}`, import.meta.url), {
+    return new Worker(threadFile('uplink'), {
       name: 'uplink',
       workerData,
       resourceLimits: UPLINK_LIMITS,

@@ -2,6 +2,7 @@
 //
 // 1. After its first list the worker does not keep the process alive, unless it is being stopped.
 
+import { threadFile } from '../../ground/thread-file.ts';
 import { KernelThread } from '../linux/kernel-thread.ts';
 import type { FromNetWorker, ToNetWorker } from './net-message.ts';
 
@@ -14,11 +15,9 @@ interface NetThreadListener {
 export class NetThread extends KernelThread<ToNetWorker, FromNetWorker> {
   /** Throws if the C library cannot be called. */
   constructor(listener: NetThreadListener) {
-    // The worker has this file's extension, source or compiled.
-    const file = import.meta.url.endsWith('.ts') ? './net-worker.ts' : './net-worker.js';
     super({
       name: 'net',
-      file: new URL(file, import.meta.url),
+      file: threadFile('network'),
       onMessage: (message) => {
         if (message.kind === 'interfaces') this.unref();
         listener.onMessage(message);

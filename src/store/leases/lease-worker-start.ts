@@ -5,17 +5,13 @@
 
 import { Worker } from 'node:worker_threads';
 import { errorText, RackError } from '../../ground/errors.ts';
+import { threadFile } from '../../ground/thread-file.ts';
 import type { LeaseDamage } from './damaged-row.ts';
 import type { FromLeaseWorker, LeaseWorkerData } from './lease-message.ts';
 import { DiskWork } from './write-watch.ts';
 
 /** The worker's heap, in MiB. Buffers are outside it, bounded by JOURNAL_PENDING_MAX. */
 const WORKER_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 };
-
-/** The worker's file has the extension of this one: `.ts` from a checkout, `.js` from a package. */
-function workerFile(): URL {
-  return new URL(import.meta.url.endsWith('.ts') ? './lease-worker.ts' : './lease-worker.js', import.meta.url);
-}
 
 /** A worker whose file is open. */
 export interface StartedLeaseWorker {
@@ -37,7 +33,11 @@ export function startLeaseWorker(
 ): Promise<StartedLeaseWorker> {
   const work = new DiskWork();
   const workerData: LeaseWorkerData = { ...data, work: work.memory };
-  const worker = new Worker(workerFile(), { workerData, name: 'lease-journal', resourceLimits: WORKER_LIMITS });
+  const worker = new Worker(threadFile('journal'), {
+    workerData,
+    name: 'lease-journal',
+    resourceLimits: WORKER_LIMITS,
+  });
   const { promise, resolve, reject } = Promise.withResolvers<StartedLeaseWorker>();
   const fail = (why: string, cause?: unknown): void =>
     reject(new RackError('store-unavailable', `the journal of ${data.path} did not start: ${why}`, { cause }));

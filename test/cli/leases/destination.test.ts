@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { requestBodies } from '../../../src/cli/leases/destination.ts';
+import { CONTROL_BODY_BYTES_MAX } from '../../../src/control/requests.ts';
 import { FOREIGN_TEXT_MAX, FOREIGN_WALL_MS_MAX, type ForeignLease } from '../../../src/dhcp/import/foreign-lease.ts';
 import { ipv4, mac } from '../../../src/ground/address.ts';
-import { CONTROL_BODY_BYTES_MAX } from '../../../src/http/control/requests.ts';
 
 /** Leases that the command imports at a time. */
 const BATCH = 500;

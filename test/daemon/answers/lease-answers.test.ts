@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { ControlAsk } from '../../../src/control/requests.ts';
+import { isIterable } from '../../../src/control/requests.ts';
 import { type AskedRack, leaseAnswers, TURN_LEASES } from '../../../src/daemon/answers/lease-answers.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import type { LeaseReport } from '../../../src/dhcp/leases/lease-report.ts';
 import { LeaseTable } from '../../../src/dhcp/leases/lease-table.ts';
 import { formatIpv4, ipv4, type MacAddress, mac } from '../../../src/ground/address.ts';
 import { instant, later, seconds } from '../../../src/ground/clock.ts';
-import type { ControlAsk } from '../../../src/http/control/requests.ts';
-import { isIterable } from '../../../src/http/control/requests.ts';
 import { ListInPieces } from '../../../src/http/send.ts';
 import { MachineDirectory } from '../../../src/machines/directory.ts';
 

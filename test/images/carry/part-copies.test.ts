@@ -13,7 +13,7 @@ import { importLoader } from '../../../src/images/run/loader-import.ts';
 import { listTreeParts } from '../../../src/images/run/tree-parts.ts';
 import { askSources } from '../../../src/images/sources/offers.ts';
 import type { StreamSource } from '../../../src/images/sources/source.ts';
-import { OwnImageStream } from '../../../src/region-thread/image-stream.ts';
+import { OwnImageStream } from '../../../src/region-host/image-stream.ts';
 import { FileSite } from '../../support/image-site.ts';
 import { unsignedStream } from '../../support/offers.ts';
 import { type SiteFile, type SiteProduct, writeStreamSite } from '../../support/stream-site.ts';

@@ -11,7 +11,7 @@ import { leftOutNote, offersOf, type SourceAnswer } from '../../../src/images/so
 import { mirrorKeyOf } from '../../../src/images/sources/package-mirrors.ts';
 import { keysRemedy } from '../../../src/images/sources/source-documents.ts';
 import { importText } from '../../../src/region/records/import-reason.ts';
-import { failureReason } from '../../../src/region-thread/imports/import-failure.ts';
+import { failureReason } from '../../../src/region-host/imports/import-failure.ts';
 import { type InstallerSuite, installerFiles, writeInstallerSuite } from '../../support/installer-site.ts';
 import { missing } from '../../support/needs.ts';
 import { answerOf, installerSource } from '../../support/offers.ts';

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ImageSource } from '../../../src/images/sources/source.ts';
-import { planImports } from '../../../src/region-thread/imports/plan.ts';
+import { planImports } from '../../../src/region-host/imports/plan.ts';
 import { answerOf, filesSource, installerSource } from '../../support/offers.ts';
 
 const CASE_MS_MAX = 30_000;

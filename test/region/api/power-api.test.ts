@@ -8,7 +8,7 @@ import { renderPage } from '../../../src/region/page/machines-page.ts';
 import type { Viewer } from '../../../src/region/page/view.ts';
 import { POWER_PARAMETER_NAMES } from '../../../src/region/records/power-parameters.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
-import { PowerSide } from '../../../src/region-thread/power-side.ts';
+import { PowerSide } from '../../../src/region-host/power-side.ts';
 import { Controller, controllerDriver, pass } from '../../power/controllers.ts';
 import { assertStatus } from '../../support/answered.ts';
 import { changeStatus } from '../../support/change-status.ts';

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { systemClock } from '../../../src/ground/clock.ts';
 import { parseKeySource } from '../../../src/region/accounts/key-sources.ts';
 import { SSH_KEYS_PER_USER_MAX } from '../../../src/region/accounts/ssh-keys.ts';
-import { keyFetcher } from '../../../src/region-thread/published-keys.ts';
+import { keyFetcher } from '../../../src/region-host/published-keys.ts';
 import { assertStatus } from '../../support/answered.ts';
 import { portOf } from '../../support/listening-port.ts';
 import { type AskedApi, withAskedApi } from '../asked-api.ts';

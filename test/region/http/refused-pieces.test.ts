@@ -10,8 +10,8 @@ import { test } from 'node:test';
 import { systemClock } from '../../../src/ground/clock.ts';
 import { PIECE_BYTES_MAX } from '../../../src/region/images/uploads.ts';
 import { refusal } from '../../../src/region/records/refusal.ts';
-import { ImageThread } from '../../../src/region-thread/imports/image-thread.ts';
-import { UploadWork } from '../../../src/region-thread/uploads/upload-work.ts';
+import { ImageThread } from '../../../src/region-host/imports/image-thread.ts';
+import { UploadWork } from '../../../src/region-host/uploads/upload-work.ts';
 import { type LiveRegion, startRegion } from '../live.ts';
 
 const SIZE = PIECE_BYTES_MAX + 1000;

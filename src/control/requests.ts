@@ -1,0 +1,122 @@
+// The control socket: the rack's state as JSON, and the region's API with administrator rights.
+//
+// 1. The socket has mode 0600: the file system grants the right.
+// 2. An error is one line, without a stack trace.
+// 3. Changes are POSTs (`POST /path` in the table), all else is GET and HEAD.
+// 4. A stream is lines of JSON, written as fast as the client reads; it ends with its client.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { errorText, RackError } from '../ground/errors.ts';
+import { answerText } from '../http/answer.ts';
+import { ELSEWHERE_START } from '../http/config.ts';
+import type { RegionEndpoint, RegionProxy } from '../http/proxy.ts';
+import { isRegionPath, parseTarget } from '../http/request-target.ts';
+import { ListInPieces, sendJson, sendLines, sendList, sendText } from '../http/send.ts';
+import { splitTarget } from '../net/region-http.ts';
+import { hasBody } from '../net/shares/body-places.ts';
+
+/** The largest body, in bytes. Only root and the daemon's user can open the socket. */
+export const CONTROL_BODY_BYTES_MAX = 2 * 1024 * 1024;
+
+export interface ControlAsk {
+  readonly query: URLSearchParams;
+  /** @throws RackError `bad-argument` if it is larger than CONTROL_BODY_BYTES_MAX */
+  readonly body: () => Promise<string>;
+}
+
+/**
+ * Each path's handler returns a value for JSON, a promise of one, a `ListInPieces`, or an asynchronous iterable of lines of JSON. `POST
+ * /path` handles a POST. A RackError `bad-argument` is answered with 400, `not-found` with 404, any other error with 500.
+ */
+export type ControlAnswers = Readonly<Record<string, (asked: ControlAsk) => unknown>>;
+
+interface ControlRequestsDeps {
+  readonly answers: ControlAnswers;
+  readonly proxy: RegionProxy;
+  readonly region: () => RegionEndpoint | undefined;
+  /** Proves to the region that the caller is an administrator of this host. */
+  readonly secret: string;
+  /** The region's URL on another host, which gives this host's administrator no rights; `undefined` if the region is on this host. */
+  readonly elsewhere?: string | undefined;
+  /** The text for a path that is not in `answers`; `undefined`: a list of the paths that are. */
+  readonly unknownPath?: string | undefined;
+}
+
+/** Never rejects. */
+export async function handleControl(
+  deps: ControlRequestsDeps,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const refuse = (status: number, text: string): void => {
+    if (response.headersSent) response.destroy();
+    else sendText(response, request.method, answerText(status, `${text}\n`, { Connection: 'close' }));
+  };
+  const target = parseTarget(request.url ?? '');
+  if (!target.ok) return refuse(400, target.fault);
+  const { method = 'GET' } = request;
+  const key = method === 'POST' ? `POST ${target.path}` : target.path;
+  const answer = Object.hasOwn(deps.answers, key) ? deps.answers[key] : undefined;
+  try {
+    if (answer !== undefined && ['GET', 'HEAD', 'POST'].includes(method)) {
+      const asked = { query: new URLSearchParams(splitTarget(target.origin).query), body: () => readBody(request) };
+      await sendAnswer(response, method, await answer(asked));
+    } else if (isRegionPath(target.origin) && deps.elsewhere !== undefined) {
+      refuse(404, `${ELSEWHERE_START}${deps.elsewhere}: run the command on its host, or ask its API`);
+    } else if (isRegionPath(target.origin)) {
+      // Send the body in one piece: if the region closes a local socket early, even the empty write that ends a stream fails before the
+      // answer is read.
+      const body = hasBody(request) ? await readBytes(request) : undefined;
+      await deps.proxy.forward({
+        body,
+        request,
+        response,
+        origin: target.origin,
+        region: deps.region(),
+        identity: { 'X-Rackboot-Control': deps.secret },
+        defaultHost: 'localhost',
+      });
+    } else if (Object.hasOwn(deps.answers, target.path)) {
+      refuse(405, 'this path accepts only GET and HEAD');
+    } else if (Object.hasOwn(deps.answers, `POST ${target.path}`)) {
+      refuse(405, 'this path accepts only POST');
+    } else {
+      const known = `no such path; there are ${Object.keys(deps.answers).join(', ')} and /MAAS/`;
+      refuse(404, deps.unknownPath ?? known);
+    }
+  } catch (error) {
+    refuse(statusOf(error), errorText(error));
+  }
+}
+
+function statusOf(error: unknown): number {
+  if (!(error instanceof RackError)) return 500;
+  return error.code === 'bad-argument' ? 400 : error.code === 'not-found' ? 404 : 500;
+}
+
+const readBody = async (request: IncomingMessage): Promise<string> => (await readBytes(request)).toString('utf8');
+
+async function readBytes(request: IncomingMessage): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of request) {
+    if (!(part instanceof Uint8Array)) continue;
+    bytes += part.length;
+    if (bytes > CONTROL_BODY_BYTES_MAX)
+      throw new RackError(
+        'bad-argument',
+        `the body has more than ${CONTROL_BODY_BYTES_MAX} bytes: send less at a time`,
+      );
+    parts.push(Buffer.from(part));
+  }
+  return Buffer.concat(parts);
+}
+
+export const isIterable = (value: unknown): value is AsyncIterable<unknown> =>
+  typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+
+async function sendAnswer(response: ServerResponse, method: string, value: unknown): Promise<void> {
+  if (value instanceof ListInPieces) await sendList(response, method, value);
+  else if (isIterable(value)) await sendLines(response, value);
+  else await sendJson(response, method, value);
+}

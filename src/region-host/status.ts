@@ -1,0 +1,157 @@
+// The control socket's report on a region that runs apart from a rack, for `rackboot status`: in the form of a rack's, without the parts
+// that only a rack has. Also its line for the service manager, and its readiness.
+
+import type { RegionFileConfig } from '../config/region-file.ts';
+import type { ControlAnswers } from '../control/requests.ts';
+import { judgeStatus } from '../daemon/answers/findings.ts';
+import { diskProblem } from '../daemon/answers/full-disk.ts';
+import { notesNow, refusedNow } from '../daemon/answers/rack-status.ts';
+import { NAMED_MAX } from '../daemon/rack/status-line.ts';
+import type { Clock } from '../ground/clock.ts';
+import { listed } from '../ground/counted.ts';
+import { RackError } from '../ground/errors.ts';
+import { valueAt, withValue } from '../machines/settings.ts';
+import type { Readiness } from '../observe/instrument-server.ts';
+import { withoutQuotes } from '../region/api/call/caller.ts';
+import type { UnopenedListener } from '../region/http/listening.ts';
+import type { DutyHolder } from '../region/records/duty-store.ts';
+import { isAway } from '../region/records/rack.ts';
+import type { RefusedChange } from '../region/records/store-state.ts';
+import type { Region } from '../region/region.ts';
+import { noteText, type Outage, type RackNote } from '../region/reports/notes.ts';
+import type { RegionConfiguration } from './configuration.ts';
+
+export interface RegionStatusSources {
+  readonly version: string;
+  readonly startedWallMs: number;
+  readonly clock: Clock;
+  readonly configuration: RegionConfiguration;
+  /** Undefined until it is open. */
+  readonly region: () => Region | undefined;
+  /** Which process has the duties; undefined while unknown, or if this one alone has the store. */
+  readonly dutyHolder: () => DutyHolder | undefined;
+  readonly addresses: () => readonly string[];
+  readonly unopened: () => readonly UnopenedListener[];
+  readonly notes: () => readonly RackNote[];
+  readonly metricsProblems: () => readonly string[];
+}
+
+/** The control socket's paths about the region, and their handlers. */
+export function regionAnswers(sources: RegionStatusSources): ControlAnswers {
+  return { '/status': () => status(sources), '/config': () => configNow(sources) };
+}
+
+async function status(sources: RegionStatusSources) {
+  const { clock, configuration, version, startedWallMs } = sources;
+  const { config, refusal } = configuration;
+  const region = sources.region();
+  const { machines, problem } = await countMachines(region);
+  const unconfirmed = region?.store.confirmation?.problem;
+  // Instants start as wall time and do not move when the clock is set.
+  const uptimeMs = clock.now() - startedWallMs;
+  const now = {
+    name: config.name,
+    version,
+    pid: process.pid,
+    startedAt: new Date(clock.wallTimeMs() - uptimeMs).toISOString(),
+    uptimeMs,
+    memoryBytes: process.memoryUsage.rss(),
+    interfaces: [],
+    machinesKnown: machines,
+    region: {
+      mode: 'apart',
+      state: region === undefined ? 'starting' : problem === undefined ? 'up' : 'away',
+      problem: problem ?? (unconfirmed && noteText(unconfirmed)),
+      addresses: sources.addresses(),
+      unopened: sources.unopened(),
+      eventsWaiting: 0,
+      eventsDropped: 0,
+      desiredVersion: region?.announcedVersion ?? 0,
+      store: storeText(config),
+      duties: dutiesOf(sources),
+    },
+    // A region grants no leases, so none waits for the disk.
+    journal: { available: true },
+    refused: refusedNow(refusal, clock),
+    restartKeys: configuration.restartKeys,
+    diskProblem:
+      refusedText(region?.store.confirmation?.refused) ??
+      diskProblem(config.stateDir, config.store.kind === 'sqlite' ? 'region' : 'hypervisor-keys'),
+    metricsProblems: sources.metricsProblems(),
+    ...notesNow(sources.notes()),
+  };
+  return { ...now, findings: judgeStatus(now, clock.wallTimeMs(), config.stateDir) };
+}
+
+/** Counts in the store, which shows whether it answers. */
+async function countMachines(
+  region: Region | undefined,
+): Promise<{ readonly machines: number; readonly problem?: string }> {
+  try {
+    return { machines: (await region?.store.countMachines({})) ?? 0 };
+  } catch (error) {
+    if (!(error instanceof RackError)) throw error;
+    return { machines: 0, problem: error.message };
+  }
+}
+
+const refusedText = (refused: RefusedChange | undefined): string | undefined =>
+  refused && `${noteText(refused.outage)}; changes have been refused since ${new Date(refused.sinceMs).toISOString()}`;
+
+function dutiesOf({ dutyHolder }: RegionStatusSources) {
+  const holder = dutyHolder();
+  return holder && { holder: holder.name, isHere: holder.isHere };
+}
+
+const storeText = ({ store, stateDir }: RegionFileConfig): string =>
+  store.kind === 'sqlite' ? `region.db in ${stateDir}` : store.url;
+
+/**
+ * The configuration for `rackboot config`, in the form of a rack's. A rack's has no store, so `store` is a field of its own. `stored`
+ * includes the settings that only racks use.
+ */
+function configNow({ configuration }: RegionStatusSources) {
+  const { path, usable, stored, refusal } = configuration;
+  const values = withValue(usable.file.values, 'region.store', undefined);
+  const store = valueAt(usable.file.values, 'region.store');
+  return { uuid: '', file: path, values, stored, store, refused: refusal?.problems ?? null };
+}
+
+/** `serving 10.20.0.1:5240; waiting: …; racks to accept: rack-2; racks away: rack-3`. */
+export function regionLine({ clock, region, addresses, unopened, dutyHolder }: RegionStatusSources): string {
+  const parts = [addresses().length === 0 ? 'serving nowhere' : `serving ${addresses().join(', ')}`];
+  if (unopened().length > 0)
+    parts.push(
+      `waiting: ${unopened()
+        .map(({ text }) => text)
+        .join(', ')}`,
+    );
+  const racks = region()?.racks.list() ?? [];
+  const pending = racks.filter(({ state }) => state === 'pending');
+  const away = racks.filter((rack) => isAway(rack, clock.wallTimeMs()));
+  for (const [what, some] of [
+    ['racks to accept', pending],
+    ['racks away', away],
+  ] as const) {
+    const names = some.map(({ name }) => name);
+    if (names.length > 0) parts.push(`${what}: ${listed(names, NAMED_MAX)}`);
+  }
+  const holder = dutyHolder();
+  if (holder !== undefined) parts.push(holder.isHere ? 'duties here' : `duties at ${holder.name}`);
+  return parts.join('; ');
+}
+
+/**
+ * Ready when every configured listener is open and the store answers. It needs no password, so it shows no text of the database.
+ * @param storeProblem why the store does not answer
+ */
+export function regionReadiness(
+  { addresses, unopened }: Pick<RegionStatusSources, 'addresses' | 'unopened'>,
+  storeProblem: Outage | undefined,
+): Readiness {
+  const waiting = unopened().map(({ host, text }) => ({ what: host, reason: text }));
+  const none = { what: 'region', reason: 'still starting' };
+  const notReady = addresses().length === 0 && waiting.length === 0 ? [none] : waiting;
+  if (storeProblem !== undefined) notReady.push({ what: 'store', reason: noteText(withoutQuotes(storeProblem)) });
+  return { ready: notReady.length === 0, notReady };
+}

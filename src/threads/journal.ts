@@ -1,0 +1,152 @@
+// The journal worker waits for the disk, so that the rack loop never does.
+//
+//   write ─▶ commit ─▶ durable ─▶ fold, when there is time (`lease-folder.ts`)
+//
+// 1. Each message is answered before the next, a write after its commit.
+// 2. A record is folded only after its `durable` was sent.
+// 3. A write that finds the disk full is tried again once the ballast is freed (`ballast.ts`).
+// 4. `DiskWork` shows the rack loop a database call: only then is the disk to blame for a slow write.
+
+import { dirname, join } from 'node:path';
+import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '../ground/clock.ts';
+import { keepCompiledCode } from '../ground/compiled-code.ts';
+import { errorText, RackError } from '../ground/errors.ts';
+import { sqliteCode } from '../store/database-file.ts';
+import { BALLAST_FILE, Ballast } from '../store/leases/ballast.ts';
+import { LeaseDatabase } from '../store/leases/lease-database.ts';
+import { LeaseFolder } from '../store/leases/lease-folder.ts';
+import type { FromLeaseWorker, LeaseWorkerData, ToLeaseWorker } from '../store/leases/lease-message.ts';
+import { DiskWork } from '../store/leases/write-watch.ts';
+
+/**
+ * Unfolded records beyond which the log is folded under load too: 90 to 160 MB, and 2 to 3 s of processor time at a start. Folding takes 0.5 s for adjacent
+ * addresses, 2 s for a quarter of a wide range.
+ */
+const FOLD_BACKLOG_MAX = 1_000_000;
+
+function send(message: FromLeaseWorker, transfer: ArrayBuffer[] = []): void {
+  parentPort?.postMessage(message, transfer);
+}
+
+function reasonOf(error: unknown): string {
+  const code = sqliteCode(error);
+  return code === undefined ? errorText(error) : `${errorText(error)} (SQLite ${code})`;
+}
+
+function open(data: LeaseWorkerData): LeaseDatabase | undefined {
+  let database: LeaseDatabase | undefined;
+  try {
+    database = new LeaseDatabase(data.path, (damage) => send({ kind: 'damaged', damage }));
+    if (data.discardAbove === undefined) {
+      database.load((bytes) => send({ kind: 'leases', bytes }, [bytes.buffer]));
+    } else {
+      database.discardAbove(data.discardAbove);
+    }
+    send({ kind: 'opened', lastSequence: database.lastSequence });
+    return database;
+  } catch (error) {
+    database?.close();
+    const code = error instanceof RackError ? error.code : 'store-broken';
+    const message =
+      error instanceof RackError
+        ? error.message
+        : `${data.path} cannot be read: ${reasonOf(error)}; restore a backup, or move it and its -wal file away to start with an empty one`;
+    send({ kind: 'refused', code, message });
+    return undefined;
+  }
+}
+
+/** How often a missing ballast is made again, in milliseconds. */
+const BALLAST_EVERY_MS = 10_000;
+
+/** @returns a function that runs a write, and again if freeing the ballast made room */
+function keepBallast(path: string): (write: () => void) => void {
+  const ballast = new Ballast(path);
+  let wasFreed = false;
+  const keep = (): void => {
+    systemClock.schedule(BALLAST_EVERY_MS, keep);
+    // A disk without room is no fault.
+    const made = ballast.keep().catch(() => false);
+    void made.then((isMade) => {
+      if (isMade && wasFreed) send({ kind: 'ballast', isFreed: false });
+      if (isMade) wasFreed = false;
+    });
+  };
+  keep();
+  return (write) => {
+    try {
+      write();
+    } catch (error) {
+      if (!ballast.freeIfFull()) throw error;
+      wasFreed = true;
+      send({ kind: 'ballast', isFreed: true });
+      write();
+    }
+  };
+}
+
+function serve(database: LeaseDatabase, work: DiskWork, withBallast: (write: () => void) => void): void {
+  const folder = new LeaseFolder({
+    database: {
+      fold: (upTo) => work.run(() => database.fold(upTo)),
+      get unfolded() {
+        return database.unfolded;
+      },
+      get lastSequence() {
+        return database.lastSequence;
+      },
+    },
+    clock: systemClock,
+    backlogMax: FOLD_BACKLOG_MAX,
+    onFailed: (error) => send({ kind: 'fold-failed', reason: reasonOf(error) }),
+  });
+  if (database.unfolded > 0) folder.afterWrite(0);
+  const attempt = (action: () => FromLeaseWorker): void => {
+    try {
+      send(action());
+    } catch (error) {
+      send({ kind: 'failed', reason: reasonOf(error) });
+    }
+  };
+  const write = (sequence: number, bytes: Uint8Array<ArrayBuffer>): void => {
+    const before = database.lastSequence;
+    // A batch comes only after the answer to the previous one.
+    folder.acknowledge(before);
+    try {
+      withBallast(() => work.run(() => database.write(sequence, bytes)));
+    } catch (error) {
+      send({ kind: 'failed', reason: reasonOf(error) });
+      return;
+    }
+    send({ kind: 'durable', sequence, memory: bytes.buffer }, [bytes.buffer]);
+    folder.afterWrite(sequence - before);
+  };
+  parentPort?.on('message', (message: ToLeaseWorker) => {
+    switch (message.kind) {
+      case 'write':
+        write(message.sequence, message.bytes);
+        return;
+      case 'probe':
+        attempt(() => {
+          const startedAt = systemClock.now();
+          withBallast(() => work.run(() => database.probe(message.sizeBytes)));
+          return { kind: 'writable', tookMs: systemClock.now() - startedAt };
+        });
+        return;
+      case 'ping':
+        send({ kind: 'pong' });
+        return;
+      case 'close':
+        folder.stop();
+        database.close();
+        parentPort?.close();
+    }
+  });
+}
+
+const data: LeaseWorkerData = workerData;
+const database = open(data);
+if (database === undefined) parentPort?.close();
+else serve(database, new DiskWork(data.work), keepBallast(join(dirname(data.path), BALLAST_FILE)));
+keepCompiledCode();

@@ -1,0 +1,104 @@
+// The net worker: sleeps in poll(2) until the kernel reports an interface change, a frame arrives on a wire, or the main thread
+// writes the eventfd. Sources: poll(2), eventfd(2), netlink(7).
+//
+// 1. A thread in poll can end only when it wakes: poll returns at least every POLL_MS, and at once when the eventfd is written.
+// 2. Interfaces come first: frames from a wire are reported only after the interface they belong to.
+// 3. If the interfaces cannot be followed the thread ends, and the main thread starts another; without the other sources it continues.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '../ground/clock.ts';
+import { keepCompiledCode } from '../ground/compiled-code.ts';
+import { withDefaultRouters } from '../net/default-route.ts';
+import type { HostInterface } from '../net/host-interface.ts';
+import { errorName, loadLibc } from '../net/linux/libc.ts';
+import { NetlinkDump } from '../net/linux/netlink-dump.ts';
+import { takeMessages } from '../net/linux/thread-inbox.ts';
+import { NETLINK_GROUPS, RTM_GETADDR, RTM_GETLINK } from '../net/netlink.ts';
+import { InterfaceTable, sameInterfaces } from '../net/watch/interface-table.ts';
+import type { FromNetWorker, NetWorkerData, ToNetWorker } from '../net/watch/net-message.ts';
+import { WireEar } from '../net/watch/wire-ear.ts';
+
+/** The longest sleep, in milliseconds. */
+const POLL_MS = 2000;
+/** The most polled descriptors: the eventfd, the interfaces, and the sockets of `WireEar`. */
+const DESCRIPTORS_MAX = 8;
+const POLLIN = 1;
+const POLLFD_BYTES = 8;
+
+const libc = loadLibc();
+
+function tell(message: FromNetWorker): void {
+  parentPort?.postMessage(message);
+}
+
+class InterfaceListener {
+  readonly netlink: NetlinkDump;
+  readonly #table = new InterfaceTable();
+  readonly #onChange: (interfaces: readonly HostInterface[]) => void;
+  #reported: readonly HostInterface[] | undefined;
+  /** Something was heard since the last list. */
+  #isStale = true;
+
+  constructor(onChange: (interfaces: readonly HostInterface[]) => void) {
+    this.#onChange = onChange;
+    this.netlink = new NetlinkDump(libc, NETLINK_GROUPS, [RTM_GETLINK, RTM_GETADDR], {
+      onDump: () => this.#table.startDump(),
+      onMessage: (message) => {
+        this.#isStale = true;
+        this.#table.apply(message);
+      },
+      onDumped: () => this.#table.finishDump(),
+    });
+  }
+
+  /** Reads queued messages and reports the list if it changed. */
+  work(): void {
+    this.netlink.drain();
+    if (this.#isStale && !this.netlink.isDumping) this.#tell();
+    this.netlink.recover();
+  }
+
+  #tell(): void {
+    this.#isStale = false;
+    const interfaces = withDefaultRouters(this.#table.list());
+    if (this.#reported !== undefined && sameInterfaces(this.#reported, interfaces)) return;
+    this.#reported = interfaces;
+    this.#onChange(interfaces);
+  }
+}
+
+/** Sleeps until a descriptor is readable, or for `waitMs` milliseconds. */
+function sleepOn(pollfds: Buffer, descriptors: readonly number[], waitMs: number): void {
+  const count = Math.min(descriptors.length, DESCRIPTORS_MAX);
+  for (let index = 0; index < count; index += 1) {
+    pollfds.writeInt32LE(descriptors[index] ?? -1, index * POLLFD_BYTES);
+    pollfds.writeUInt32LE(POLLIN, index * POLLFD_BYTES + 4);
+  }
+  if (libc.poll(pollfds, count, waitMs) >= 0) return;
+  const code = errorName(libc.errno());
+  if (code !== 'EINTR') throw new Error(`poll: ${code}`);
+}
+
+function run({ eventFd }: NetWorkerData): void {
+  const ear = new WireEar(libc, tell);
+  const listener = new InterfaceListener((interfaces) => {
+    ear.interfacesChanged(interfaces);
+    tell({ kind: 'interfaces', interfaces });
+  });
+  const pollfds = Buffer.allocUnsafeSlow(DESCRIPTORS_MAX * POLLFD_BYTES).fill(0);
+  listener.netlink.dump();
+  for (;;) {
+    const now = systemClock.now();
+    const waitMs = Math.ceil(Math.min(POLL_MS, Math.max(0, (ear.nextAt ?? now + POLL_MS) - now)));
+    sleepOn(pollfds, [eventFd, listener.netlink.fd, ...ear.descriptors(now)], waitMs);
+    if (takeMessages<ToNetWorker>(libc, eventFd, (message) => ear.command(message))) break;
+    listener.work();
+    ear.work();
+  }
+  listener.netlink.close();
+  ear.close();
+}
+
+// The loop never returns to the thread.
+keepCompiledCode();
+run(workerData);

@@ -1,0 +1,136 @@
+// The uplink thread of a rack whose region is remote: stores reports on disk and carries them over HTTP. So the rack's loop touches neither
+// the disk nor the network for them.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '../ground/clock.ts';
+import { keepCompiledCode } from '../ground/compiled-code.ts';
+import { errorText, isStoreUnavailable, RackError } from '../ground/errors.ts';
+import { RegionCopies } from '../images/carry/region-copies.ts';
+import type { Report } from '../images/engine/reports.ts';
+import { ImageThread } from '../region-host/imports/image-thread.ts';
+import { openOutboxStore } from '../store/outbox/outbox-database.ts';
+import { type CacheProblem, writeDesiredState } from '../uplink/desired-state-cache.ts';
+import { DesiredStateKeeper } from '../uplink/desired-state-keeper.ts';
+import { openHttpTransport } from '../uplink/http-transport.ts';
+import type { RackMessage, RegionMessage } from '../uplink/messages.ts';
+import { RegionLink } from '../uplink/region-link.ts';
+import { listReportedImages } from '../uplink/reported-images.ts';
+import { SeveralRegions } from '../uplink/several-regions.ts';
+import type { UplinkThreadData } from '../uplink/thread-data.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('the uplink thread is started by the daemon');
+const data: UplinkThreadData = workerData;
+
+/** The tree for copies of the region's images; undefined if none are. */
+let copyTree: string | undefined;
+let copies: RegionCopies | undefined;
+/** The tree in which commands change images. */
+let imageTree = '';
+let images: ImageThread | undefined;
+let isLinked = false;
+
+function send(message: RegionMessage): void {
+  port?.postMessage(message);
+  if (message.kind !== 'link') return;
+  isLinked = message.status.state === 'up';
+  if (isLinked) void copyImages();
+}
+
+/** Loaded when the rack is linked. */
+async function copyImages(): Promise<void> {
+  await imageThread();
+  copies ??= new RegionCopies({
+    clock: systemClock,
+    copy: (onProgress) => {
+      const { urls, ca } = data;
+      const onReport = (report: Report): void => void ('copied' in report && onProgress(report.copied));
+      return copyTree === undefined ? undefined : images?.do('copy', copyTree, { urls, ca }, { onReport });
+    },
+    onProblem: (reason) => send({ kind: 'problem', id: 'images-copy', note: { note: 'images-uncopied', reason } }),
+  });
+  copies.begin();
+}
+
+/** Loaded when images are first changed. */
+async function imageThread(): Promise<ImageThread> {
+  images ??= new ImageThread();
+  return images;
+}
+
+async function openImages(id: number): Promise<void> {
+  const thread = await imageThread();
+  const answer = await thread.open(data.stateDir, imageTree).catch((error: unknown) => ({ problem: errorText(error) }));
+  send({ kind: 'images-open', id, answer });
+}
+
+/** How long to wait for messages in flight at shutdown, in milliseconds. */
+const CLOSE_MS = 500;
+
+function start(): void {
+  const outbox = openOutboxStore({ stateDir: data.stateDir });
+  const { urls, key, ca, keyFile } = data;
+  const common = { key, ca, clock: systemClock, userAgent: `Rackboot/${data.version}` };
+  const onMoved = (url: string, former: string): void => {
+    // Machines' requests go where the rack is linked.
+    send({ kind: 'listening', addresses: [url] });
+    link.moved(url, former);
+  };
+  const regions = urls.map((url) => openHttpTransport({ ...common, url }));
+  const transport = new SeveralRegions({
+    regions,
+    clock: systemClock,
+    onMoved,
+    onChanged: () => link.addressesChanged(),
+    onForeign: (note) => send({ kind: 'problem', id: 'region-url', note }),
+  });
+  const saveProblem = (problem: CacheProblem): void =>
+    send({ kind: 'problem', id: 'desired-state', note: { note: 'state-unkept', ...problem } });
+  const keeper = new DesiredStateKeeper(systemClock, (state) => writeDesiredState(data.stateDir, state, saveProblem));
+  const link = new RegionLink({
+    clock: systemClock,
+    transport,
+    outbox,
+    key,
+    keyFile,
+    listImages: listReportedImages,
+    listAddresses: () => transport.addresses,
+    listCopies: () => copies?.progress ?? [],
+    saveState: (state) => keeper.keep(state),
+    send,
+  });
+  port?.on('message', (message: RackMessage) => {
+    if (message.kind !== 'close') {
+      if (message.kind === 'open-images') {
+        void openImages(message.id);
+        return;
+      }
+      if (message.kind === 'hello') {
+        imageTree = message.imageTree ?? '';
+        copyTree = message.copiesImages === true ? message.imageTree : undefined;
+        if (isLinked) void copyImages();
+      }
+      link.receive(message);
+      return;
+    }
+    systemClock.schedule(CLOSE_MS, () => process.exit(0));
+    link.close();
+    copies?.close();
+    void images?.end();
+    keeper.close();
+    transport.close();
+    outbox.close();
+    port?.close();
+  });
+  keepCompiledCode();
+}
+
+try {
+  start();
+} catch (error) {
+  // A full disk may recover: the daemon starts the thread again.
+  if (isStoreUnavailable(error)) throw error;
+  const note = { note: 'region-failed', reason: errorText(error) } as const;
+  send({ kind: 'refused', note, code: error instanceof RackError ? error.code : undefined });
+  process.exit(1);
+}
