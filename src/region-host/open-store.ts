@@ -6,7 +6,7 @@ import type { PostgresStorePlace, StorePlace } from '../config/region-store.ts';
 import { readAuthorities, readNamedFile } from '../files/certificate.ts';
 import { RackError, unreachable } from '../ground/errors.ts';
 import type { RegionStore } from '../region/records/store.ts';
-import { outageOf, StoreOutage } from '../region/reports/notes.ts';
+import { describeOutage, StoreOutage } from '../region/reports/notes.ts';
 import type { PostgresPlace } from '../store/postgres/postgres-place.ts';
 import { openCommandRegion } from '../store/sqlite/command-region.ts';
 import { hasRegionStore, openRegionStore } from '../store/sqlite/region-sqlite.ts';
@@ -118,7 +118,7 @@ function passwordOf(path: string): string {
     return readOf('password_file', path);
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
-    throw new StoreOutage(outageOf(error), { cause: error });
+    throw new StoreOutage(describeOutage(error), { cause: error });
   }
 }
 

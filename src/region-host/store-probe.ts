@@ -7,7 +7,7 @@
 
 import { type Clock, type Instant, within } from '../ground/clock.ts';
 import { RackError } from '../ground/errors.ts';
-import { type Outage, outageOf } from '../region/reports/notes.ts';
+import { describeOutage, type Outage } from '../region/reports/notes.ts';
 
 /** How long the store may take to answer, in milliseconds. */
 const ANSWER_MS_MAX = 2000;
@@ -55,7 +55,7 @@ export class StoreProbe {
       return undefined;
     } catch (error) {
       if (!(error instanceof RackError)) throw error;
-      return outageOf(error);
+      return describeOutage(error);
     }
   }
 }

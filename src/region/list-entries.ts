@@ -15,7 +15,7 @@ export interface EntriesEdit {
 }
 
 /** The entries of a value that a key of a list has; `undefined`: it is no list. */
-export function entriesOf(value: SettingValue | undefined): readonly SettingValue[] | undefined {
+export function parseListEntries(value: SettingValue | undefined): readonly SettingValue[] | undefined {
   if (value === undefined || value === null) return [];
   if (typeof value === 'string') return value.split(/[\s,]+/).filter((word) => word !== '');
   return Array.isArray(value) ? value : undefined;
@@ -26,7 +26,7 @@ export function editEntries(
   before: SettingValue | undefined,
   { kind, entries }: EntriesEdit,
 ): { readonly list: readonly SettingValue[] } | { readonly fault: string } {
-  let list = entriesOf(before);
+  let list = parseListEntries(before);
   if (list === undefined) return { fault: 'its value is no list, so it has no entries to add or remove' };
   for (const entry of entries) {
     if (kind === 'add') {

@@ -25,7 +25,7 @@ import { StatusDeadlines } from './life/status-deadlines.ts';
 import { tagByHardware } from './life/tagging.ts';
 import { MachinePreseeds } from './metadata/machine-preseeds.ts';
 import { Networks } from './networks/networks.ts';
-import { dynamicRangesOf } from './racks/cluster-interface.ts';
+import { listDynamicRanges } from './racks/cluster-interface.ts';
 import { reservedForRacks } from './racks/desired-machine.ts';
 import { MachineMirror } from './racks/machine-mirror.ts';
 import { Racks } from './racks/racks.ts';
@@ -266,7 +266,7 @@ class RegionOnStore {
     // The consequences of reports are stored in the same transaction: after a crash between the two nothing would bring them back.
     return await this.transact(async () => {
       const uuid = rackUuid ?? this.#config.ownRack?.uuid;
-      const ranges = uuid === undefined ? undefined : () => dynamicRangesOf(this.settings.interfacesOf(uuid));
+      const ranges = uuid === undefined ? undefined : () => listDynamicRanges(this.settings.interfacesOf(uuid));
       const weighed = await this.racks.homes.weigh(reports, source, rackUuid, ranges);
       const { added, booting, started, leased } = await this.store.recordReports(source, weighed, rackUuid);
       await this.life.seen({ started, seen: booting, leased });

@@ -4,12 +4,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FILTERS } from '../../src/region/preseed/evaluation.ts';
 import { renderPreseed } from '../../src/region/preseed/preseed.ts';
-import { VARIABLES, variablesOf } from '../../src/region/preseed/variables.ts';
+import { buildVariables, VARIABLES } from '../../src/region/preseed/variables.ts';
 import { REQUEST, templates } from '../region/preseed/place.ts';
 import { readDocument } from './markdown.ts';
 
 test('every name is defined for a machine that has everything, and explained in a sentence', () => {
-  const defined = variablesOf(REQUEST);
+  const defined = buildVariables(REQUEST);
   for (const [name, { meaning }] of Object.entries(VARIABLES)) {
     assert.ok(Object.hasOwn(defined, name), name);
     assert.match(meaning, /^\S.*\.$/s, name);

@@ -19,7 +19,7 @@ import { describeRack } from '../../src/daemon/rack/description.ts';
 import { formatIpv4, formatMac, ipv4, mac } from '../../src/ground/address.ts';
 import type { DesiredState } from '../../src/machines/machine.ts';
 import { NO_SETTINGS, type Settings } from '../../src/machines/settings.ts';
-import { type Answer, bodyOf, isRefusal, type Refusal } from '../../src/region/api/call/answer.ts';
+import { type Answer, isRefusal, type Refusal, renderRefusalBody } from '../../src/region/api/call/answer.ts';
 import { operationsByPath, runOperation } from '../../src/region/api/operations.ts';
 import { networkFiles } from '../../src/region/layout/deployable.ts';
 import { PAGES } from '../../src/region/page/routes.ts';
@@ -425,7 +425,7 @@ function lineOf(answer: Answer): string {
 }
 
 function refusalLine(refusal: Refusal): string {
-  const body = bodyOf(refusal);
+  const body = renderRefusalBody(refusal);
   const texts =
     typeof body === 'string' ? body : Object.entries(body).map(([field, words]) => `${field}: ${words.join(' ')}`);
   return `${refusal.name}: ${[texts].flat().join(' | ')}`;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { NO_PROXY } from '../../src/images/download/settings.ts';
 import { listOffers } from '../../src/images/engine/asking.ts';
-import { streamOf } from '../../src/region/images/region-source.ts';
+import { buildStreamSource } from '../../src/region/images/region-source.ts';
 import { GpgHome } from '../support/gpg-home.ts';
 import { FileSite } from '../support/image-site.ts';
 import { missing } from '../support/needs.ts';
@@ -60,7 +60,7 @@ describe('a source is asked what it offers', { skip: missing('gpg') }, () => {
   });
 
   const ask = (keyring: Uint8Array, at = url) => {
-    const source = streamOf({ url: at, keyringFilename: '', keyring });
+    const source = buildStreamSource({ url: at, keyringFilename: '', keyring });
     return listOffers({ source, configured: {}, proxy: NO_PROXY }, new AbortController().signal);
   };
 

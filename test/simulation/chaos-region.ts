@@ -2,7 +2,7 @@
 
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../../src/ground/clock.ts';
-import { bodyOf } from '../../src/region/api/call/answer.ts';
+import { renderRefusalBody } from '../../src/region/api/call/answer.ts';
 import type { RegionConfig } from '../../src/region/config.ts';
 import { answerLink, type LinkRequest as RegionRequest } from '../../src/region/http/link.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
@@ -91,7 +91,7 @@ export class ChaosRegion implements RegionEnd {
       case 'unchanged':
         return answerOf(304, '');
       case 'refusal':
-        return answerOf(REFUSALS[answer.name].status, bodyOf(answer));
+        return answerOf(REFUSALS[answer.name].status, renderRefusalBody(answer));
       default:
         throw new Error(`an answer of the kind ${answer.kind}`);
     }

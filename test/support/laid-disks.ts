@@ -1,7 +1,7 @@
 // Plans for the disks of machines, as the region makes them from what a person lays out.
 
 import assert from 'node:assert/strict';
-import { disksOf } from '../../src/region/layout/disks.ts';
+import { listDisks } from '../../src/region/layout/disks.ts';
 import type { LayoutRefusal } from '../../src/region/layout/network-draft.ts';
 import { format, type MadePart, makePartition, mountPart } from '../../src/region/layout/storage-changes.ts';
 import { beginStorage, MEBIBYTE, type StorageDraft } from '../../src/region/layout/storage-draft.ts';
@@ -38,7 +38,7 @@ export class LaidDisks {
       facts: facts({}, { disks, uefi }),
     };
     this.#draft = beginStorage(machine);
-    this.#ids = disksOf(machine).map(({ id }) => id);
+    this.#ids = listDisks(machine).map(({ id }) => id);
   }
 
   get draft(): StorageDraft {

@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { ipv4, mac } from '../../src/ground/address.ts';
-import { interfacesOf } from '../../src/region/layout/interfaces.ts';
+import { buildNetInterfaces } from '../../src/region/layout/interfaces.ts';
 import { configParts } from '../../src/region/layout/network-config.ts';
 import { networkdFiles } from '../../src/region/layout/networkd.ts';
 import type { Machine } from '../../src/region/records/machine.ts';
@@ -129,7 +129,7 @@ export function setUp(machine: Machine, ...addressed: readonly string[]): string
   try {
     const files = join(directory, 'files');
     mkdirSync(files);
-    const parts = configParts(interfacesOf(machine, NETWORKS), {
+    const parts = configParts(buildNetInterfaces(machine, NETWORKS), {
       gatewayLink: machine.layout?.network?.gatewayLink,
       domain: 'maas',
       isByLease: false,

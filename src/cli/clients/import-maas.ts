@@ -41,7 +41,7 @@ import { listed } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import { type Fields, isFields } from '../../ground/fields.ts';
 import { CONTROL_SOCKET } from '../../http/config.ts';
-import { fingerprintOf } from '../../region/accounts/ssh-keys.ts';
+import { computeFingerprint } from '../../region/accounts/ssh-keys.ts';
 import { ask as askHere, formOf } from '../terminal/asking.ts';
 import { type FoundConfig, findConfig } from '../terminal/config-in-force.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
@@ -751,6 +751,6 @@ class Import {
 
 /** A key for people, by its fingerprint and its comment. */
 const keyTitle = (key: string, owner: string): string =>
-  cleanText(`${fingerprintOf(key)} of ${owner} (${key.split(' ').slice(2).join(' ')})`, KEY_CHARACTERS_MAX);
+  cleanText(`${computeFingerprint(key)} of ${owner} (${key.split(' ').slice(2).join(' ')})`, KEY_CHARACTERS_MAX);
 
 const randomPassword = (): string => Buffer.from(systemClock.randomBytes(PASSWORD_BYTES)).toString('base64url');

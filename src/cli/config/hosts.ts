@@ -18,7 +18,7 @@ import { cleanText, shellWord } from '../../ground/clean-text.ts';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import { INTERFACES_KEY, interfacesOf, isSettings, nameOf, type Settings } from '../../machines/settings.ts';
-import { entriesOf, isNamedBy } from '../../region/list-entries.ts';
+import { isNamedBy, parseListEntries } from '../../region/list-entries.ts';
 import { tell, type Where } from '../terminal/asking.ts';
 import { type FoundConfig, findConfig } from '../terminal/config-in-force.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
@@ -34,7 +34,7 @@ interface Reserved {
 
 const reservedIn = ({ file, stored }: FoundConfig): readonly Reserved[] =>
   interfacesOf(mergeSettings(file.values, stored).merged).flatMap((one) =>
-    (isSettings(one) ? (entriesOf(one.hosts) ?? []) : []).flatMap((host) =>
+    (isSettings(one) ? (parseListEntries(one.hosts) ?? []) : []).flatMap((host) =>
       isSettings(host) ? [{ network: nameOf(one), host }] : [],
     ),
   );

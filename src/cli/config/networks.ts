@@ -11,7 +11,7 @@ import { systemClock } from '../../ground/clock.ts';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import { INTERFACES_KEY, interfacesOf, isSettings, nameOf, type Settings, valueAt } from '../../machines/settings.ts';
-import { entriesOf } from '../../region/list-entries.ts';
+import { parseListEntries } from '../../region/list-entries.ts';
 import type { SettingEdit } from '../../region/settings.ts';
 import { readHostMoment } from '../../store/leases/host-clocks.ts';
 import { LEASE_FILE } from '../../store/leases/lease-journal.ts';
@@ -62,7 +62,7 @@ export async function networkLosses(networks: readonly NetworkOfRack[], stateDir
   return networks.map(({ text, entry }) => {
     const network = parseNetwork(networkText(entry));
     const inUse = leases.filter((address) => network !== undefined && networkContains(network, address)).length;
-    const hosts = entriesOf(entry.hosts)?.length ?? 0;
+    const hosts = parseListEntries(entry.hosts)?.length ?? 0;
     return `${text}: ${counted(hosts, 'reservation')}, ${counted(inUse, 'lease in use', 'leases in use')}`;
   });
 }
@@ -94,7 +94,7 @@ export async function listNetworks(where: Where): Promise<number> {
       rangeText(entry, 'ip_range'),
       rangeText(entry, 'static_ip_range'),
       String(entry.router_ip ?? ''),
-      String(entriesOf(entry.hosts)?.length ?? 0),
+      String(parseListEntries(entry.hosts)?.length ?? 0),
       isOfFile ? where.config : 'store',
     ];
   });

@@ -23,7 +23,7 @@ import {
   type Settings,
   type SettingValue,
 } from '../../machines/settings.ts';
-import { type EntriesEdit, entriesOf } from '../../region/list-entries.ts';
+import { type EntriesEdit, parseListEntries } from '../../region/list-entries.ts';
 import { noteText } from '../../region/reports/notes.ts';
 import type { SettingEdit } from '../../region/settings.ts';
 import { strandedBy } from '../leases/stranded.ts';
@@ -206,7 +206,7 @@ function refuseLosses(edits: readonly SettingEdit[], stored: Settings): void {
   for (const { key, value } of edits) {
     const lines = shownLosses(key, findSetting(stored, key), value);
     if (lines.length === 0) continue;
-    const list = Array.isArray(value) || entriesOf(findSetting(stored, key)) !== undefined;
+    const list = Array.isArray(value) || parseListEntries(findSetting(stored, key)) !== undefined;
     const keep = list
       ? `To change single entries: rackboot config add ${key} ENTRY, or remove`
       : `To change one key: rackboot config set ${key}.KEY VALUE`;
@@ -237,8 +237,8 @@ export function lossesOf(
   }
   const isList = Array.isArray(before) || Array.isArray(after) || Array.isArray(valueOrDefault(key, {}));
   if (!isList) return [];
-  const kept = entriesOf(after) ?? [];
-  const lost = (entriesOf(before) ?? []).filter((entry) => !kept.some((one) => isDeepStrictEqual(one, entry)));
+  const kept = parseListEntries(after) ?? [];
+  const lost = (parseListEntries(before) ?? []).filter((entry) => !kept.some((one) => isDeepStrictEqual(one, entry)));
   return lost.map((entry) => `${key}: ${withoutUsers(JSON.stringify(entry))}`);
 }
 

@@ -11,7 +11,7 @@ import { systemClock } from '../../ground/clock.ts';
 import { errorText, RackError } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
-import { namesIndex, streamOf } from '../../region/images/region-source.ts';
+import { buildStreamSource, namesIndex } from '../../region/images/region-source.ts';
 import { KEYRING_BYTES_MAX } from '../../region/records/boot-store.ts';
 import { ask, type Fields, requireChange, tell, type Where } from '../terminal/asking.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
@@ -56,7 +56,7 @@ export async function readKnownSources(ofFiles: readonly ImageSource[], stateDir
   try {
     const added = (await listOf(stateDir)).filter(({ pinned_by: pin }) => pin === null);
     const streams = added.map(({ url, index, why, keyring_filename: keyringFilename, keyring_data: data }) =>
-      streamOf({
+      buildStreamSource({
         url,
         index: index ?? undefined,
         why: why ?? undefined,

@@ -14,7 +14,12 @@ import { assertOutside, errorText } from '../../ground/errors.ts';
 import { workDirectory } from '../../images/engine/door.ts';
 import { type FileProblem, resourceName } from '../../region/images/region-source.ts';
 import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
-import { type BootResource, type ImportProgress, type ImportRun, nextRunOf } from '../../region/records/boot-store.ts';
+import {
+  type BootResource,
+  decideNextRun,
+  type ImportProgress,
+  type ImportRun,
+} from '../../region/records/boot-store.ts';
 import { type ImportReason, importText, isUncertain } from '../../region/records/import-reason.ts';
 import type { Region } from '../../region/region.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
@@ -176,7 +181,7 @@ export class ImportControl {
     const nowMs = this.#parts.clock.wallTimeMs();
     if (run.stoppedMs > run.begunMs) this.#run?.stop.abort();
     this.#run?.work.tell({ limit: this.#terms().bytesPerSecondMax });
-    const { dueMs, isNow } = nextRunOf(run, everyMs, isRunning, nowMs);
+    const { dueMs, isNow } = decideNextRun(run, everyMs, isRunning, nowMs);
     if (isNow) {
       await this.#startRun(run, resources, tree, dueMs);
       return undefined;

@@ -14,7 +14,7 @@ import type { Clock } from '../../ground/clock.ts';
 import { RackError, reachesStore } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
 import type { ApiKey, OwnedKey } from '../records/account-store.ts';
-import { digestOf } from '../records/digest.ts';
+import { hashSha256 } from '../records/digest.ts';
 import { type RefusalWord, refusal, wordOfIssue } from '../records/refusal.ts';
 import type { RegionStore } from '../records/store.ts';
 import type { User } from '../records/user.ts';
@@ -88,14 +88,14 @@ export function newUserProblem(account: NewUser): string | undefined {
   return problems === undefined ? undefined : inOneLine(Object.values(problems).flat());
 }
 
-const problemsOf = (schema: z.ZodType, text: string): readonly RefusalWord[] | undefined => {
+const findProblems = (schema: z.ZodType, text: string): readonly RefusalWord[] | undefined => {
   const checked = schema.safeParse(text);
   return checked.success ? undefined : checked.error.issues.map(wordOfIssue);
 };
 
-export const passwordProblems = (password: string) => problemsOf(newUser.shape.password, password);
+export const passwordProblems = (password: string) => findProblems(newUser.shape.password, password);
 
-export const emailProblems = (email: string) => problemsOf(newUser.shape.email, email);
+export const emailProblems = (email: string) => findProblems(newUser.shape.email, email);
 
 /** True if another of these accounts than `username` has the e-mail address, in upper or lower case. */
 export const isEmailTaken = (users: readonly User[], email: string, username: string): boolean =>
@@ -234,7 +234,7 @@ export async function createApiKey(store: RegionStore, clock: Clock, username: s
   const key: ApiKey = {
     tokenKey,
     consumerKey,
-    secretDigest: digestOf(secret),
+    secretDigest: hashSha256(secret),
     name,
     username,
     createdMs: nowMs,
@@ -265,7 +265,7 @@ export async function findApiKey(
   credentials: { readonly consumerKey: string; readonly tokenKey: string; readonly secret: string },
 ): Promise<OwnedKey | undefined> {
   const key = await store.accounts.findKey(credentials.tokenKey);
-  const digest = digestOf(credentials.secret);
+  const digest = hashSha256(credentials.secret);
   // An unknown key is compared too, so that the time reveals nothing.
   const matches = equalSecrets(digest, key?.secretDigest ?? '');
   if (key === undefined || !matches || !equalSecrets(key.consumerKey, credentials.consumerKey)) return undefined;

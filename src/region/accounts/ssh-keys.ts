@@ -47,7 +47,7 @@ export function parseSshKey(text: string): ParsedSshKey {
 }
 
 /** The fingerprint of a key as ssh-keygen prints it: `SHA256:…`. */
-export function fingerprintOf(key: string): string {
+export function computeFingerprint(key: string): string {
   const bytes = Buffer.from(key.split(' ')[1] ?? '', 'base64');
   return `SHA256:${createHash('sha256').update(bytes).digest('base64').replaceAll('=', '')}`;
 }

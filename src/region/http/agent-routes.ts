@@ -8,7 +8,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import {
   type Answer,
-  fieldsOf,
+  groupIssuesByField,
   plainText,
   refuse,
   refuseFields,
@@ -25,8 +25,8 @@ import type { Region } from '../region.ts';
 import { OFFSET_MAX } from '../scripts/script-output.ts';
 import type { ScriptNews } from '../scripts/script-run.ts';
 import { workerRates } from '../shares/request-rates.ts';
-import { chooseOrigin, originFactsOf } from './origin.ts';
-import { formOf } from './request-form.ts';
+import { chooseOrigin, readOriginFacts } from './origin.ts';
+import { parseRequestForm } from './request-form.ts';
 
 /** Longest script output in one signal, in characters: as text, and in Base64. */
 const OUTPUT_MAX = 64 * 1024;
@@ -92,21 +92,24 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
   const forWorker: ForWorker = (answer) => async (request, reply) => {
     const who = await listener.identify(request);
     if (who.kind !== 'identified') return send(reply, who);
-    const machine = await work.findWorker(proofOf(who.peer));
+    const machine = await work.findWorker(pickBootProof(who.peer));
     if (machine === undefined) return send(reply, NOT_THIS_BOOT);
     return send(reply, isTooMuch(machine, who.peer) ? TOO_OFTEN : await answer(machine, request, who.peer));
   };
   app.get(
     '/MAAS/rackboot/1/job',
     forWorker(async (machine, request, peer) =>
-      plainText(await work.job(machine, metadata.surroundings(originOf(request, peer, region)))),
+      plainText(await work.job(machine, metadata.surroundings(chooseAgentOrigin(request, peer, region)))),
     ),
   );
   app.get(
     '/MAAS/rackboot/1/cloud-config',
     forWorker(async (machine, request, peer) =>
       plainText(
-        await metadata.preseeds.cloudConfig(machine, { origin: originOf(request, peer, region), httpProxy: '' }),
+        await metadata.preseeds.cloudConfig(machine, {
+          origin: chooseAgentOrigin(request, peer, region),
+          httpProxy: '',
+        }),
       ),
     ),
   );
@@ -115,7 +118,7 @@ export function addAgentRoutes(app: FastifyInstance, listener: AgentListener): v
     return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
       const who = await listener.identify(request);
       if (who.kind !== 'identified') return send(reply, who);
-      const proof = proofOf(who.peer);
+      const proof = pickBootProof(who.peer);
       const worker = await work.findWorker(proof);
       const machine = worker ?? (await work.findDebugged(proof));
       if (machine === undefined) return send(reply, NOT_THIS_BOOT);
@@ -162,7 +165,7 @@ function addSignalRoute(
   app.post('/MAAS/rackboot/1/signal', async (request, reply) => {
     const who = await identify(request);
     if (who.kind !== 'identified') return send(reply, who);
-    const machine = await work.findWorker(proofOf(who.peer));
+    const machine = await work.findWorker(pickBootProof(who.peer));
     if (machine !== undefined && isTooMuch(machine, who.peer)) return send(reply, TOO_OFTEN);
     const answer = await takeSignal(region, work, who.peer, request);
     // The machine may restart as soon as it is answered.
@@ -223,22 +226,22 @@ function addScriptRoutes(app: FastifyInstance, work: MachineAgent, forWorker: Fo
 }
 
 async function takeSignal(region: Region, work: MachineAgent, peer: Peer, request: FastifyRequest): Promise<Answer> {
-  const body = formOf(request);
+  const body = parseRequestForm(request);
   if (body.kind === 'fault') return refuseFor([body.refusal]);
   const given = Object.fromEntries([...body.fields].map(([name, list]) => [name, list.at(-1) || undefined]));
   const checked = signalFields.safeParse(given);
   if (!checked.success) {
-    return refuseFields(fieldsOf(checked.error));
+    return refuseFields(groupIssuesByField(checked.error));
   }
   const { status, stage, message, script, output, exit_status: exitStatus } = checked.data;
   const { done_bytes: doneBytes, total_bytes: totalBytes, host_key: hostKey } = checked.data;
-  const news = newsOf(checked.data);
+  const news = buildScriptNews(checked.data);
   const signal = { status, stage, message, script, output, exitStatus, doneBytes, totalBytes, hostKey, news };
-  const isTaken = await region.transact(() => work.signal(proofOf(peer), signal));
+  const isTaken = await region.transact(() => work.signal(pickBootProof(peer), signal));
   return isTaken ? plainText('OK') : NOT_THIS_BOOT;
 }
 
-function newsOf(given: z.output<typeof signalFields>): ScriptNews | undefined {
+function buildScriptNews(given: z.output<typeof signalFields>): ScriptNews | undefined {
   const { script_id: id, ended, exit_status: exitStatus, offset, output_base64: base64 } = given;
   if (id === undefined) return undefined;
   const piece =
@@ -246,15 +249,15 @@ function newsOf(given: z.output<typeof signalFields>): ScriptNews | undefined {
   return { id, ended, exitStatus, ...piece };
 }
 
-export const proofOf = ({ bootToken, vouchedMac, ipv4 }: Peer): BootProof => ({
+export const pickBootProof = ({ bootToken, vouchedMac, ipv4 }: Peer): BootProof => ({
   token: bootToken,
   vouchedMac,
   address: ipv4,
 });
 
 /** The origin at which the machine reaches the region; its URLs begin with it. */
-export const originOf = (request: FastifyRequest, peer: Peer, region: Region): string =>
-  chooseOrigin(originFactsOf(request, peer), region.config(), region.racks);
+export const chooseAgentOrigin = (request: FastifyRequest, peer: Peer, region: Region): string =>
+  chooseOrigin(readOriginFacts(request, peer), region.config(), region.racks);
 
 async function sendAgent(
   { identify, send }: AgentListener,

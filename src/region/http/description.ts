@@ -90,24 +90,24 @@ function describe(version: ApiVersion): ApiDescription {
   return { doc: `Rackboot, MAAS API ${version}.`, resources, handlers };
 }
 
-const hashOf = (value: unknown) => createHash('sha1').update(JSON.stringify(value)).digest('hex');
+const hashJson = (value: unknown) => createHash('sha1').update(JSON.stringify(value)).digest('hex');
 
 const descriptions = new Map<ApiVersion, ApiDescription & { readonly hash: string }>();
 
-function descriptionOf(version: ApiVersion): ApiDescription & { readonly hash: string } {
+function buildDescription(version: ApiVersion): ApiDescription & { readonly hash: string } {
   const known = descriptions.get(version);
   if (known !== undefined) return known;
   const made = describe(version);
-  const hashed = { ...made, hash: hashOf(made) };
+  const hashed = { ...made, hash: hashJson(made) };
   descriptions.set(version, hashed);
   return hashed;
 }
 
-export const descriptionHash = (version: ApiVersion): string => descriptionOf(version).hash;
+export const descriptionHash = (version: ApiVersion): string => buildDescription(version).hash;
 
 export function apiDescription(version: ApiVersion, origin: string): Record<string, unknown> {
   const withUri = (handler: HandlerDescription) => ({ ...handler, uri: `${origin}${handler.path}` });
-  const { doc, resources, handlers, hash } = descriptionOf(version);
+  const { doc, resources, handlers, hash } = buildDescription(version);
   return {
     doc,
     resources: resources.map(({ name, anon, auth }) => ({

@@ -13,7 +13,7 @@ import { REGION_FIELD } from '../../net/region-http.ts';
 import { BodyPlaces, clientOf } from '../../net/shares/body-places.ts';
 import { type ConnectionRefusal, ConnectionShares } from '../../net/shares/connection-shares.ts';
 import { type Answer, refuse } from '../api/call/answer.ts';
-import { factsOf, findPeer } from '../api/call/caller.ts';
+import { findPeer, readCallerFacts } from '../api/call/caller.ts';
 import type { ApiProblem } from '../api/call/problem.ts';
 import type { Region } from '../region.ts';
 
@@ -76,7 +76,7 @@ export class ApiDoors {
 
   /** @returns false if there is no place for this body */
   async #takeBody({ raw }: FastifyRequest, reply: FastifyReply) {
-    const { share } = findPeer(factsOf(raw), this.#region.config(), this.#region.racks);
+    const { share } = findPeer(readCallerFacts(raw), this.#region.config(), this.#region.racks);
     const place = await this.#bodies.take(share, clientOf(raw, reply.raw));
     if (place === 'refused' || place === 'gone') return false;
     void place.lost.then(() => this.connections.refuse(raw, 'body-gave-way', share));
@@ -90,7 +90,7 @@ export class ApiDoors {
     const config = this.#region.config();
     const hasProxies = config.proxies !== undefined && config.proxies.length > 0;
     if (request.headers['x-rackboot-rack'] === undefined && !hasProxies) return undefined;
-    const { share } = findPeer(factsOf(request), config, this.#region.racks);
+    const { share } = findPeer(readCallerFacts(request), config, this.#region.racks);
     return share === '' ? undefined : share;
   }
 

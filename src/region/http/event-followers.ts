@@ -16,7 +16,7 @@ import { type EventPlace, formatEventPlace, idAt } from '../api/call/event-place
 import { PIECE_IDS } from '../api/site/event-pieces.ts';
 import type { EventRange } from '../records/machine-event.ts';
 import type { Region } from '../region.ts';
-import { beginPiece, type PlaceHolder, userOf } from '../shares/long-work.ts';
+import { beginPiece, type PlaceHolder, parseHolderUser } from '../shares/long-work.ts';
 import { EventAnswer, type StreamResponse } from './event-stream.ts';
 
 /**
@@ -50,7 +50,7 @@ interface Follower {
 export class EventFollowers {
   readonly #region: Region;
   readonly #followers = new Set<Follower>();
-  readonly #places = new FairShares<PlaceHolder>({ max: FOLLOWERS_MAX, networkOf: userOf });
+  readonly #places = new FairShares<PlaceHolder>({ max: FOLLOWERS_MAX, networkOf: parseHolderUser });
   #look: Timer | undefined;
   /** True while the log is being read: two concurrent reads would send a follower the same events. */
   #isLooking = false;

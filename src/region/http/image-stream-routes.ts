@@ -53,7 +53,7 @@ interface ImageStreamListener {
   send(reply: FastifyReply, answer: Answer): Promise<FastifyReply>;
 }
 
-const typeOf = (path: string) => (path.endsWith('.json') ? 'application/json' : 'text/plain; charset=utf-8');
+const chooseContentType = (path: string) => (path.endsWith('.json') ? 'application/json' : 'text/plain; charset=utf-8');
 
 export function addImageStreamRoutes(app: FastifyInstance, listener: ImageStreamListener): void {
   const { region, send, mirrors } = listener;
@@ -80,7 +80,8 @@ export function addImageStreamRoutes(app: FastifyInstance, listener: ImageStream
     if (typeof path !== 'string' || found === undefined) return refuseMissing();
     const excess = mirrors.excess(peer, region.clock.now());
     if (excess !== undefined) return send(reply, excess);
-    if (found.kind === 'document') return reply.header('Cache-Control', 'no-cache').type(typeOf(path)).send(found.text);
+    if (found.kind === 'document')
+      return reply.header('Cache-Control', 'no-cache').type(chooseContentType(path)).send(found.text);
     return sendImage(request, reply, found, refuseMissing);
   };
   app.get('/MAAS/images-stream', answer);

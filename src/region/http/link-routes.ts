@@ -27,7 +27,7 @@ interface LinkListener {
   send(reply: FastifyReply, answer: Answer): Promise<FastifyReply>;
 }
 
-function uuidOf(request: FastifyRequest) {
+function getRackUuid(request: FastifyRequest) {
   const { params } = request;
   const uuid = typeof params === 'object' && params !== null ? Reflect.get(params, 'uuid') : undefined;
   return typeof uuid === 'string' ? uuid : '';
@@ -41,7 +41,7 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
     done();
   });
   const refuseSender = async (request: FastifyRequest): Promise<Answer | undefined> => {
-    const found = await findLinkedRack(region, uuidOf(request), request.headers.authorization);
+    const found = await findLinkedRack(region, getRackUuid(request), request.headers.authorization);
     if (found.kind === 'rack') return undefined;
     const isOver = found.kind === 'refusal' && found.name === 'not-authenticated' && !listener.allows(request);
     return isOver ? refuse('rate-limit', 'Too many requests with a wrong key: wait a little.') : found;
@@ -51,12 +51,12 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
     return refused === undefined ? undefined : send(reply, refused);
   };
   const onEvents = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
-    const isUnderWay = () => region.racks.turns.has(uuidOf(request));
+    const isUnderWay = () => region.racks.turns.has(getRackUuid(request));
     const refused = (await refuseSender(request)) ?? (isUnderWay() ? BATCH_UNDER_WAY : undefined);
     return refused === undefined ? undefined : send(reply, refused);
   };
   const answer = async (request: FastifyRequest, reply: FastifyReply, asked: LinkRequest): Promise<FastifyReply> =>
-    send(reply, await answerLink(region, uuidOf(request), request.headers.authorization, asked));
+    send(reply, await answerLink(region, getRackUuid(request), request.headers.authorization, asked));
   const post = (kind: 'events' | 'heartbeat', valuesMax: number) => (request: FastifyRequest, reply: FastifyReply) => {
     const text = Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '';
     const parsed = parseJson(text, valuesMax);
@@ -74,7 +74,7 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
   app.post(`${base}/events`, { onRequest: onEvents, bodyLimit: LINK_BODY_BYTES_MAX }, post('events', BATCH_VALUES_MAX));
   app.post(`${base}/heartbeat`, { onRequest, bodyLimit: HEARTBEAT_BYTES_MAX }, post('heartbeat', HEARTBEAT_VALUES_MAX));
   app.get(`${base}/changes`, { onRequest, exposeHeadRoute: false }, async (request, reply) => {
-    const found = await findLinkedRack(region, uuidOf(request), request.headers.authorization);
+    const found = await findLinkedRack(region, getRackUuid(request), request.headers.authorization);
     if (found.kind !== 'rack') return send(reply, found);
     reply.hijack();
     streams.open(found.rack, reply);

@@ -8,8 +8,8 @@ import { parseIpv4, parseMac } from '../../ground/address.ts';
 import { isStoreUnavailable } from '../../ground/errors.ts';
 import { splitTarget } from '../../net/region-http.ts';
 import { parseAuthorization } from '../accounts/authorization-header.ts';
-import { type Answer, bodyOf, json, refuse, refuseFor } from '../api/call/answer.ts';
-import { type Peer, shareOf, withoutQuotes } from '../api/call/caller.ts';
+import { type Answer, json, refuse, refuseFor, renderRefusalBody } from '../api/call/answer.ts';
+import { formatShareKey, type Peer, withoutQuotes } from '../api/call/caller.ts';
 import { type Fields, parseBody, parseUrlEncoded } from '../api/call/form-body.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from '../api/operations.ts';
 import { rackOwnerText } from '../api/racks/rack-operations.ts';
@@ -20,7 +20,7 @@ import type { StateRequest } from '../racks/state-update.ts';
 import { heartbeat } from '../records/heartbeat.ts';
 import { LINK_VERSION, type Rack } from '../records/rack.ts';
 import type { Region } from '../region.ts';
-import { noteText, outageOf } from '../reports/notes.ts';
+import { describeOutage, noteText } from '../reports/notes.ts';
 import { takeBatch } from './rack-batch.ts';
 
 /** Room for ENTRIES_MAX reports and some posts in Base64, in bytes. */
@@ -100,7 +100,7 @@ async function answerEvents(region: Region, rack: Rack, body: unknown): Promise<
 
 function refuseUnavailable(error: unknown): Answer {
   if (!isStoreUnavailable(error)) throw error;
-  return refuse('store-unavailable', noteText(withoutQuotes(outageOf(error))), {
+  return refuse('store-unavailable', noteText(withoutQuotes(describeOutage(error))), {
     'Retry-After': String(RETRY_SECONDS),
   });
 }
@@ -154,21 +154,21 @@ async function runKeptPost(region: Region, rack: Rack, post: KeptPost) {
     version,
     path: {},
     caller: { kind: 'anonymous' },
-    peer: await peerOf(region, rack, post),
+    peer: await buildLinkPeer(region, rack, post),
     query: query.fields,
   } as const;
   return refusalText(await runOperation(open, 'POST', call, mergeFields(query.fields, body.fields)));
 }
 
 /** The machine that posted, as its rack saw it; it counts as managed only in this rack's networks. */
-async function peerOf(region: Region, rack: Rack, { peer, token, bootMac }: KeptPost): Promise<Peer> {
+async function buildLinkPeer(region: Region, rack: Rack, { peer, token, bootMac }: KeptPost): Promise<Peer> {
   const address = parseIpv4(peer);
   const isManaged = address !== undefined && region.racks.isOf(rack, address);
   const claimed = isManaged ? parseMac(bootMac ?? '') : undefined;
   const isVouched = claimed !== undefined && (await region.racks.homes.mayVouch(rack.uuid, claimed));
   const vouchedMac = isVouched ? claimed : undefined;
   const rackUuid = rack.uuid;
-  const share = shareOf(peer, rackUuid);
+  const share = formatShareKey(peer, rackUuid);
   return {
     address: peer,
     share,
@@ -190,7 +190,7 @@ export function mergeFields(query: Fields, body: Fields): Fields {
 
 function refusalText(answer: Answer) {
   if (answer.kind !== 'refusal') return undefined;
-  const body = bodyOf(answer);
+  const body = renderRefusalBody(answer);
   if (typeof body === 'string') return body;
   return Object.entries(body)
     .map(([field, problems]) => `${field}: ${problems.join(' ')}`)

@@ -76,11 +76,12 @@ interface Door {
   readonly isSecure: boolean;
 }
 
-const settingOf = ({ isSecure }: Door) => (isSecure ? 'region.tls.listen' : 'region.listen');
+const getListenSetting = ({ isSecure }: Door) => (isSecure ? 'region.tls.listen' : 'region.listen');
 
-const nameOf = ({ host, port, isSecure }: Door) => `${isSecure ? 'https://' : ''}${formatEndpoint(host, port)}`;
+const formatListenAddress = ({ host, port, isSecure }: Door) =>
+  `${isSecure ? 'https://' : ''}${formatEndpoint(host, port)}`;
 
-function doorsOf(config: RegionConfig): readonly Door[] {
+function listListeners(config: RegionConfig): readonly Door[] {
   return [
     ...config.listen.map((door) => ({ ...door, isSecure: false })),
     ...(config.tls?.listen ?? []).map((door) => ({ ...door, isSecure: true })),
@@ -134,7 +135,7 @@ export class ListeningApi implements RegionApi {
     return [...this.#apps].map(([name, app]) => {
       const address = app.server.address();
       if (typeof address !== 'object' || address === null) return '';
-      return nameOf({ host: address.address, port: address.port, isSecure: name.startsWith('https:') });
+      return formatListenAddress({ host: address.address, port: address.port, isSecure: name.startsWith('https:') });
     });
   }
 
@@ -187,11 +188,11 @@ export class ListeningApi implements RegionApi {
 
   async #configure(config: RegionConfig) {
     if (this.#closed) return;
-    const doors = doorsOf(config);
-    const wanted = new Set(doors.map(nameOf));
+    const doors = listListeners(config);
+    const wanted = new Set(doors.map(formatListenAddress));
     this.#readCertificate(config.tls);
     for (const door of doors) {
-      const name = nameOf(door);
+      const name = formatListenAddress(door);
       if (!this.#apps.has(name) && !this.#waiting.has(name)) await this.#listen(door);
     }
     for (const [endpoint, { timer }] of this.#waiting) {
@@ -234,7 +235,7 @@ export class ListeningApi implements RegionApi {
 
   async #listen(door: Door) {
     const { host, port } = door;
-    const name = nameOf(door);
+    const name = formatListenAddress(door);
     const app = this.#build(this.#context, door.isSecure ? { pair: this.#pair } : {});
     try {
       await app.listen({ host, port });
@@ -251,7 +252,7 @@ export class ListeningApi implements RegionApi {
 
   #listenError(door: Door, name: string, cause: unknown): unknown {
     const where = formatEndpoint(door.host, door.port);
-    const setting = settingOf(door);
+    const setting = getListenSetting(door);
     switch (osErrorCode(cause)) {
       case 'EADDRNOTAVAIL': {
         const text = `${name} is not an address of this host yet; the API will listen there once it is. Give it to an interface, or change ${setting}`;
@@ -273,7 +274,7 @@ export class ListeningApi implements RegionApi {
   /** Waits until the listener can be opened: for the address of an interface without carrier, or one configured by DHCP. */
   #wait(door: Door, text: string) {
     if (this.#closed) return;
-    const name = nameOf(door);
+    const name = formatListenAddress(door);
     const report = (reason: string) =>
       this.#context.onProblem({ id: newUuid(), note: { note: 'listener-waits', reason } });
     if (this.#waiting.get(name)?.listener.text !== text) report(text);
@@ -285,7 +286,7 @@ export class ListeningApi implements RegionApi {
 
   /** Retries a waiting listener, unless a configuration has removed it or requested it again since `timer` was set. */
   async #retry(door: Door, timer: Timer) {
-    const name = nameOf(door);
+    const name = formatListenAddress(door);
     if (this.#closed || this.#waiting.get(name)?.timer !== timer) return;
     try {
       await this.#listen(door);

@@ -19,13 +19,11 @@ import { jsonFaultText } from '../../ground/json-excess.ts';
 import type { Rate } from '../../ground/rate-limit.ts';
 import { type Answer, type Refusal, refuse, refuseField, refuseFor, refuseUnmanaged } from '../api/call/answer.ts';
 import type { Peer } from '../api/call/caller.ts';
-import { type Fields, opIn, parseBody, queryOf } from '../api/call/form-body.ts';
+import { type Fields, opIn, parseBody, parseTargetQuery } from '../api/call/form-body.ts';
 import type { BootProof } from '../identity/boot-token.ts';
 import type { PreseedSurroundings } from '../metadata/machine-preseeds.ts';
 import type { MetadataService } from '../metadata/metadata-service.ts';
 import {
-  enlistLeafOf,
-  leafOf,
   listing,
   META_DATA_LEAVES,
   METADATA_VERSIONS,
@@ -33,6 +31,8 @@ import {
   type MetadataPath,
   type MetadataTree,
   parseMetadataPath,
+  renderEnlistLeaf,
+  renderLeaf,
 } from '../metadata/metadata-tree.ts';
 import { readSignal, readWebhook, SIGNAL_MEANINGS } from '../metadata/reports.ts';
 import type { PreseedResult } from '../preseed/preseed.ts';
@@ -41,7 +41,7 @@ import { mistakeAtText } from '../records/preseed-mistake.ts';
 import { parseJson } from '../records/text-json.ts';
 import type { Region } from '../region.ts';
 import { RateLimiter, RatesByRack } from '../shares/request-rates.ts';
-import { type Identified, NOT_THIS_BOOT, originOf, proofOf, TOO_OFTEN } from './agent-routes.ts';
+import { chooseAgentOrigin, type Identified, NOT_THIS_BOOT, pickBootProof, TOO_OFTEN } from './agent-routes.ts';
 import { mergeFields } from './link.ts';
 
 /** The rate of one machine: cloud-init reports a hundred steps within seconds. */
@@ -97,22 +97,22 @@ async function answerRequest(request: FastifyRequest, listener: MetadataListener
   if (who.kind !== 'identified') return who;
   const { caller, peer } = who;
   if (caller.kind === 'user' || caller.kind === 'rack') return NOT_YOURS;
-  const proof = proofOf(peer);
+  const proof = pickBootProof(peer);
   const machine = caller.kind === 'machine' ? await region.store.findMachine(caller.systemId) : undefined;
   if (machine !== undefined && !rates.of(peer.rackUuid).allows(machine.systemId, region.clock.now(), peer.share))
     return TOO_OFTEN;
-  const found = parseMetadataPath(wildcardOf(request));
+  const found = parseMetadataPath(getWildcard(request));
   if (found === undefined) return NOTHING_HERE;
   const isPost = request.method === 'POST';
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   const isReport = found.path.kind === 'status';
   const parsed = isPost && !isReport ? parseBody(request.headers['content-type'] ?? '', body) : undefined;
   if (parsed?.kind === 'fault') return refuseFor([parsed.refusal]);
-  const query = queryOf(request.raw.url);
+  const query = parseTargetQuery(request.raw.url);
   const fields = mergeFields(query, parsed?.fields ?? new Map());
   const op = opIn(query, fields) ?? '';
   const { tree } = found;
-  const surroundings = service.surroundings(originOf(request, peer, region));
+  const surroundings = service.surroundings(chooseAgentOrigin(request, peer, region));
   const asked: Asked = { service, region, peer, tree, isPost, fields, op, body, machine, proof, surroundings };
   return tree === 'enlist' || found.path.kind === 'enlist-preseed'
     ? answerStranger(asked, found.path)
@@ -147,7 +147,7 @@ async function readDocument(asked: Asked, machine: Machine, path: MetadataPath):
     case 'leaf':
       return readLeaf(asked, machine, path.name);
     case 'user-data':
-      if (tree === 'curtin') return answerOf(await service.render(machine, 'curtin_userdata', surroundings));
+      if (tree === 'curtin') return buildPreseedAnswer(await service.render(machine, 'curtin_userdata', surroundings));
       return userData === undefined
         ? refuse('not-found', 'This machine has no user data.')
         : { kind: 'text', text: Buffer.from(userData), contentType: 'application/octet-stream' };
@@ -158,10 +158,10 @@ async function readDocument(asked: Asked, machine: Machine, path: MetadataPath):
 
 async function readLeaf({ service, surroundings }: Asked, machine: Machine, name: MetaDataLeaf): Promise<Answer> {
   const sshKeys = await service.sshKeys(machine);
-  if (name !== 'vendor-data') return text(leafOf(name, machine, { sshKeys, vendorData: () => '' }));
+  if (name !== 'vendor-data') return text(renderLeaf(name, machine, { sshKeys, vendorData: () => '' }));
   const rendered = await service.render(machine, 'vendordata', surroundings);
-  if (!rendered.ok) return answerOf(rendered);
-  return text(leafOf(name, machine, { sshKeys, vendorData: () => rendered.text }));
+  if (!rendered.ok) return buildPreseedAnswer(rendered);
+  return text(renderLeaf(name, machine, { sshKeys, vendorData: () => rendered.text }));
 }
 
 const metadataText = (known: readonly string[]) => `Known here: ${known.join(', ')}.`;
@@ -220,7 +220,7 @@ async function installerAnswer(
   surroundings: PreseedSurroundings,
 ): Promise<Answer> {
   const result = await service.installerFile(machine, file, surroundings);
-  return result === undefined ? NOT_THIS_BOOT : answerOf(result);
+  return result === undefined ? NOT_THIS_BOOT : buildPreseedAnswer(result);
 }
 
 async function takeReport({ service, tree, isPost, body }: Asked, machine: Machine, systemId: string): Promise<Answer> {
@@ -241,7 +241,7 @@ function answerStranger({ service, peer, isPost, op, surroundings }: Asked, path
   switch (path.kind) {
     case 'enlist-preseed':
       return op === 'get_enlist_preseed'
-        ? answerOf(service.preseeds.renderEnlistment('enlist', surroundings))
+        ? buildPreseedAnswer(service.preseeds.renderEnlistment('enlist', surroundings))
         : refuse('unknown-operation', metadataText(['get_enlist_preseed']));
     case 'versions':
       return text(listing(METADATA_VERSIONS));
@@ -250,23 +250,23 @@ function answerStranger({ service, peer, isPost, op, surroundings }: Asked, path
     case 'meta-data':
       return text(listing(['instance-id', 'local-hostname']));
     case 'leaf': {
-      const leaf = enlistLeafOf(path.name);
+      const leaf = renderEnlistLeaf(path.name);
       return leaf === undefined ? NOTHING_HERE : text(leaf);
     }
     case 'user-data':
-      return answerOf(service.preseeds.renderEnlistment('enlist_userdata', surroundings));
+      return buildPreseedAnswer(service.preseeds.renderEnlistment('enlist_userdata', surroundings));
     default:
       return NOTHING_HERE;
   }
 }
 
-function answerOf(result: PreseedResult): Answer | Refusal {
+function buildPreseedAnswer(result: PreseedResult): Answer | Refusal {
   if (result.ok) return text(result.text);
   const { file, line, mistake } = result;
   return refuse('preseed-faulty', mistakeAtText({ file, line, mistake }));
 }
 
-function wildcardOf({ params }: FastifyRequest) {
+function getWildcard({ params }: FastifyRequest) {
   const rest = typeof params === 'object' && params !== null ? Reflect.get(params, '*') : undefined;
   return typeof rest === 'string' ? rest : '';
 }

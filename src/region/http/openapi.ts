@@ -7,7 +7,7 @@
 // 2. Parameters are texts on the wire, and their schemas describe the text; a parameter with several values may be repeated.
 
 import { z } from 'zod';
-import { objectSchemas, schemaOf } from '../api/answers/answer-objects.ts';
+import { describeSchema, objectSchemas } from '../api/answers/answer-objects.ts';
 import type { ApiVersion, Method, Operation } from '../api/call/operation.ts';
 import { OPERATIONS } from '../api/operations.ts';
 
@@ -30,7 +30,7 @@ function readParameter(type: z.ZodType): { readonly isRequired: boolean; readonl
   return { isRequired, schema };
 }
 
-const entriesOf = (operation: Operation) =>
+const describeParameters = (operation: Operation) =>
   Object.entries(operation.parameters).map(([name, type]) => ({
     name,
     description: type.description ?? '',
@@ -38,7 +38,7 @@ const entriesOf = (operation: Operation) =>
   }));
 
 function bodySchema(operation: Operation): Json {
-  const entries = entriesOf(operation);
+  const entries = describeParameters(operation);
   const required = entries.filter(({ isRequired }) => isRequired).map(({ name }) => name);
   return {
     type: 'object',
@@ -73,8 +73,10 @@ function queryParameters(method: Method, operations: readonly Operation[]): read
   if (method === 'POST' || method === 'PUT') return all;
   const found = new Map<string, Json>();
   for (const operation of operations) {
-    for (const { name, description, schema } of entriesOf(operation)) {
-      const isRequired = operations.every((one) => entriesOf(one).some((own) => own.name === name && own.isRequired));
+    for (const { name, description, schema } of describeParameters(operation)) {
+      const isRequired = operations.every((one) =>
+        describeParameters(one).some((own) => own.name === name && own.isRequired),
+      );
       if (!found.has(name)) found.set(name, { name, in: 'query', required: isRequired, description, schema });
     }
   }
@@ -89,18 +91,18 @@ const MEDIA = {
 } as const;
 
 /** The statuses of the successful answers of an operation, and the content of these by its media type. */
-export function successOf({ answers }: Pick<Operation, 'answers'>) {
+export function describeSuccess({ answers }: Pick<Operation, 'answers'>) {
   if (answers === 'refusal') return { statuses: [], content: {} };
   if (answers === 'nothing') return { statuses: [204], content: {} };
   if (answers === 'text' || answers === 'bytes' || answers === 'bson' || answers === 'stream')
     return { statuses: [200], content: MEDIA[answers] };
   const { of, statuses } = typeof answers === 'object' && 'of' in answers ? answers : { of: answers, statuses: [200] };
   const type = typeof of === 'string' ? of : `${of[0]}[]`;
-  return { statuses, content: { 'application/json': { schema: schemaOf(type) } } };
+  return { statuses, content: { 'application/json': { schema: describeSchema(type) } } };
 }
 
 function successes(operations: readonly Operation[]): Json {
-  const found = operations.map((one) => ({ op: one.op, ...successOf(one) }));
+  const found = operations.map((one) => ({ op: one.op, ...describeSuccess(one) }));
   const statuses = [...new Set(found.flatMap((one) => one.statuses))];
   return Object.fromEntries(
     statuses.map((status) => {
@@ -111,7 +113,7 @@ function successes(operations: readonly Operation[]): Json {
         content.set(type, schemas.set(JSON.stringify(schema), schema));
       }
       const description = status === 204 ? 'Done; the answer is empty.' : 'Done.';
-      const entries = [...content].map(([type, schemas]) => [type, { schema: oneOf([...schemas.values()]) }]);
+      const entries = [...content].map(([type, schemas]) => [type, { schema: combineSchemas([...schemas.values()]) }]);
       return [
         String(status),
         { description, ...(entries.length === 0 ? {} : { content: Object.fromEntries(entries) }) },
@@ -120,7 +122,8 @@ function successes(operations: readonly Operation[]): Json {
   );
 }
 
-const oneOf = (schemas: readonly Json[]): Json => (schemas.length === 1 ? { ...schemas[0] } : { anyOf: schemas });
+const combineSchemas = (schemas: readonly Json[]): Json =>
+  schemas.length === 1 ? { ...schemas[0] } : { anyOf: schemas };
 
 const answers = (path: string, operations: readonly Operation[]): Json => ({
   ...successes(operations),
@@ -131,13 +134,15 @@ const answers = (path: string, operations: readonly Operation[]): Json => ({
   default: { $ref: '#/components/responses/Refused' },
 });
 
-function entryOf(path: string, method: Method, operations: readonly Operation[]): Json {
+function describePath(path: string, method: Method, operations: readonly Operation[]): Json {
   const [first] = operations;
   const isOpen = operations.some(({ access }) => access === 'anyone' || access === 'managed');
   return {
     operationId: `${method.toLowerCase()}_${path.replace(/[{}]/g, '').replace(/[/-]/g, '_')}`,
     tags: [(first?.handler ?? '').replace(/Handler$/, '')],
-    description: operations.map(({ op, doc }) => `${op === undefined ? '' : `${op}: `}${sentenceOf(doc)}`).join('\n\n'),
+    description: operations
+      .map(({ op, doc }) => `${op === undefined ? '' : `${op}: `}${cutParameterDocs(doc)}`)
+      .join('\n\n'),
     parameters: queryParameters(method, operations),
     ...(method === 'POST' || method === 'PUT' ? requestBody(operations) : {}),
     responses: answers(path, operations),
@@ -146,12 +151,12 @@ function entryOf(path: string, method: Method, operations: readonly Operation[])
       op: operation.op ?? null,
       callers: ACCESS[operation.access],
       parameters: Object.keys(operation.parameters),
-      answers: successOf(operation),
+      answers: describeSuccess(operation),
     })),
   };
 }
 
-const sentenceOf = (doc: string) => doc.split('\n\n:param', 1)[0] ?? doc;
+const cutParameterDocs = (doc: string) => doc.split('\n\n:param', 1)[0] ?? doc;
 
 function pathItem(path: string, operations: readonly Operation[]): Json {
   const methods = [...new Set(operations.map(({ method }) => method))];
@@ -163,7 +168,7 @@ function pathItem(path: string, operations: readonly Operation[]): Json {
     ...Object.fromEntries(
       methods.map((method) => [
         method.toLowerCase(),
-        entryOf(
+        describePath(
           path,
           method,
           operations.filter((one) => one.method === method),

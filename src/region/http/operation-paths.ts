@@ -40,25 +40,26 @@ const SINGULAR = /(?<=\/)(?:volume-group|partition)(?=\/)/;
 
 const isParameter = (segment: string) => segment.startsWith('{');
 
-function branchOf(version: ApiVersion) {
+function buildOperationTree(version: ApiVersion) {
   const root: Branch = { named: new Map() };
   for (const [path, operations] of operationsByPath(version)) {
     for (const spelling of new Set([path, path.replace(SINGULAR, '$&s')])) {
       const segments = spelling.split('/');
       let branch = root;
-      for (const segment of segments) branch = isParameter(segment) ? parameterOf(branch) : namedOf(branch, segment);
+      for (const segment of segments)
+        branch = isParameter(segment) ? getParameterBranch(branch) : getNamedBranch(branch, segment);
       branch.end = { names: segments.filter(isParameter).map((segment) => segment.slice(1, -1)), operations };
     }
   }
   return root;
 }
 
-function parameterOf(branch: Branch) {
+function getParameterBranch(branch: Branch) {
   branch.parameter ??= { named: new Map() };
   return branch.parameter;
 }
 
-function namedOf(branch: Branch, segment: string): Branch {
+function getNamedBranch(branch: Branch, segment: string): Branch {
   const next = branch.named.get(segment) ?? { named: new Map() };
   branch.named.set(segment, next);
   return next;
@@ -66,15 +67,15 @@ function namedOf(branch: Branch, segment: string): Branch {
 
 const roots = new Map<ApiVersion, Branch>();
 
-function rootOf(version: ApiVersion) {
-  const root = roots.get(version) ?? branchOf(version);
+function getRootBranch(version: ApiVersion) {
+  const root = roots.get(version) ?? buildOperationTree(version);
   roots.set(version, root);
   return root;
 }
 
 /** Finds the operations of a version. @param target of a request whose path begins with `/MAAS/api/<version>/` and can be decoded */
 export function findOperations(version: ApiVersion, target: string): FoundOperations | NothingFound {
-  const all = segmentsOf(target);
+  const all = splitSegments(target);
   const segments = all.slice(BASE_SEGMENTS);
   let isTooLong = false;
   const follow = (branch: Branch, index: number, values: readonly string[]): FoundOperations | undefined => {
@@ -87,7 +88,9 @@ export function findOperations(version: ApiVersion, target: string): FoundOperat
     isTooLong = true;
     return undefined;
   };
-  return follow(rootOf(version), 0, []) ?? { kind: 'nothing', tooLong: isTooLong ? `/${all.join('/')}` : undefined };
+  return (
+    follow(getRootBranch(version), 0, []) ?? { kind: 'nothing', tooLong: isTooLong ? `/${all.join('/')}` : undefined }
+  );
 }
 
 function foundAt({ names, operations }: NonNullable<Branch['end']>, values: readonly string[]): FoundOperations {
@@ -98,7 +101,7 @@ function foundAt({ names, operations }: NonNullable<Branch['end']>, values: read
   };
 }
 
-function segmentsOf(target: string): readonly string[] {
+function splitSegments(target: string): readonly string[] {
   const [path = ''] = target.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/, 1);
   const parts = path.split('/').map((part) => decodeURIComponent(part));
   const named = parts.flatMap((part, index) => (part === '' ? [] : [index]));

@@ -23,7 +23,7 @@ export interface OriginFacts {
   readonly rackLocal: string | undefined;
 }
 
-export function originFactsOf(
+export function readOriginFacts(
   request: FastifyRequest,
   { rackLocal }: { readonly rackLocal?: string | undefined },
 ): OriginFacts {
@@ -34,10 +34,10 @@ export function originFactsOf(
 const HOST = /^([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/;
 
 /** The name or address in a Host field, in lower case; `undefined` if it is malformed. */
-const hostOf = (field: string | undefined) => HOST.exec(field ?? '')?.[1]?.toLowerCase();
+const parseHostField = (field: string | undefined) => HOST.exec(field ?? '')?.[1]?.toLowerCase();
 
 /** Where the request arrived, in the form of a Host field; empty if the socket is gone. */
-function arrivalOf({ rackLocal, localAddress, localPort }: OriginFacts) {
+function formatArrivalHost({ rackLocal, localAddress, localPort }: OriginFacts) {
   if (rackLocal !== undefined) return rackLocal;
   if (localAddress === undefined || localPort === undefined) return '';
   const address = withoutIpv4Mapping(localAddress);
@@ -46,9 +46,9 @@ function arrivalOf({ rackLocal, localAddress, localPort }: OriginFacts) {
 
 /** The origin at which the client reaches the region, `http://10.20.0.1:5248`; empty if it is unknown. */
 export function chooseOrigin(facts: OriginFacts, config: RegionConfig, racks: RackList): string {
-  const arrival = arrivalOf(facts);
-  const host = hostOf(facts.host);
-  const isUsable = host !== undefined && isOurs(host, hostOf(arrival), config, racks);
+  const arrival = formatArrivalHost(facts);
+  const host = parseHostField(facts.host);
+  const isUsable = host !== undefined && isOurs(host, parseHostField(arrival), config, racks);
   const authority = isUsable ? facts.host : arrival;
   const protocol = facts.rackLocal === undefined ? facts.protocol : 'http';
   return authority === undefined || authority === '' ? '' : `${protocol}://${authority}`;

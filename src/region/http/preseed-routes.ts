@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import {
   type Answer,
-  fieldsOf,
+  groupIssuesByField,
   json,
   NO_KEY,
   NO_MACHINE,
@@ -18,14 +18,14 @@ import {
   refuseFor,
 } from '../api/call/answer.ts';
 import type { MetadataService } from '../metadata/metadata-service.ts';
-import { namesOf, renderPreseed, renderText } from '../preseed/preseed.ts';
+import { listTemplateNames, renderPreseed, renderText } from '../preseed/preseed.ts';
 import { PURPOSES, type Purpose, STAND_IN } from '../preseed/request.ts';
 import type { Variables } from '../preseed/value.ts';
 import type { Machine } from '../records/machine.ts';
 import { mistakeText } from '../records/preseed-mistake.ts';
 import type { Region } from '../region.ts';
 import type { Identified } from './agent-routes.ts';
-import { formOf } from './request-form.ts';
+import { parseRequestForm } from './request-form.ts';
 
 const VALUES_MAX = 100;
 const TEMPLATE_MAX = 256 * 1024;
@@ -68,13 +68,13 @@ async function answerRequest(request: FastifyRequest, listener: PreseedListener)
   const id: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, 'machine') : undefined;
   const machine = typeof id === 'string' ? await listener.region.store.findMachine(id) : undefined;
   if (machine === undefined) return NO_MACHINE;
-  const body = formOf(request);
+  const body = parseRequestForm(request);
   if (body.kind === 'fault') return refuseFor([body.refusal]);
   const given = Object.fromEntries([...body.fields].map(([name, list]) => [name, list.at(-1)]));
   if (!purposes.some((name) => name === given.purpose))
     return refuseField('purpose', `is not one of ${purposes.join(', ')}`);
   const checked = fields.safeParse(given);
-  if (!checked.success) return refuseFields(fieldsOf(checked.error));
+  if (!checked.success) return refuseFields(groupIssuesByField(checked.error));
   const overrides = readOverrides(body.fields.get('set') ?? []);
   return 'kind' in overrides ? overrides : await render(listener.metadata, machine, checked.data, overrides.values);
 }
@@ -98,7 +98,7 @@ async function render(
     template === undefined
       ? renderPreseed(request, templates)
       : renderText(request, { name: file, path: file, text: template }, templates);
-  const names = namesOf(request);
+  const names = listTemplateNames(request);
   if (result.ok) return json({ ...result, names });
   const { ok, file: at, line, mistake } = result;
   return json({ ok, file: at, line, reason: mistakeText(mistake), names });

@@ -14,7 +14,7 @@ const ENCODED: ParsedBody = {
   ),
 };
 
-export function formOf({ headers, body }: Pick<FastifyRequest, 'headers' | 'body'>): ParsedBody {
+export function parseRequestForm({ headers, body }: Pick<FastifyRequest, 'headers' | 'body'>): ParsedBody {
   const bytes = Buffer.isBuffer(body) ? body : Buffer.alloc(0);
   const encoding = headers['content-encoding']?.trim().toLowerCase() ?? '';
   if (bytes.length > 0 && encoding !== '' && encoding !== 'identity') return ENCODED;

@@ -12,16 +12,16 @@ import { errorText, isStoreUnavailable, RackError } from '../../ground/errors.ts
 import type { Rate } from '../../ground/rate-limit.ts';
 import { type Answer, HAS_NUL, type Refusal, refuse, refuseField, refuseFor } from '../api/call/answer.ts';
 import {
-  factsOf,
   findCaller,
   findPeer,
   noteAdministrator,
   type Peer,
+  readCallerFacts,
   shownOutage,
   withVouchedBoot,
 } from '../api/call/caller.ts';
 import { EVENT_PLACE } from '../api/call/event-place.ts';
-import { type Fields, type ParsedFields, queryOf } from '../api/call/form-body.ts';
+import { type Fields, type ParsedFields, parseTargetQuery } from '../api/call/form-body.ts';
 import type { ApiVersion, Operation } from '../api/call/operation.ts';
 import type { ApiProblem } from '../api/call/problem.ts';
 import { CREATE_PATH } from '../api/images/boot-upload-operations.ts';
@@ -40,14 +40,14 @@ import {
 import type { Sessions } from '../page/sessions.ts';
 import { refuseVersion } from '../racks/rack-admission.ts';
 import type { Region } from '../region.ts';
-import { mayBeStored, noteText, outageOf } from '../reports/notes.ts';
+import { describeOutage, mayBeStored, noteText } from '../reports/notes.ts';
 import {
   ANONYMOUS_IN_TOTAL,
   ANONYMOUS_PER_ADDRESS,
   ANONYMOUS_PER_NETWORK,
   type RatesByRack,
 } from '../shares/request-rates.ts';
-import { addAgentRoutes, type Identified, originOf } from './agent-routes.ts';
+import { addAgentRoutes, chooseAgentOrigin, type Identified } from './agent-routes.ts';
 import { apiDescription, descriptionHash } from './description.ts';
 import type { ApiDoors } from './doors.ts';
 import { addImageStreamRoutes, type StreamShares } from './image-stream-routes.ts';
@@ -57,9 +57,9 @@ import { addMetadataRoutes } from './metadata-routes.ts';
 import { openApiDescription } from './openapi.ts';
 import { type FoundOperations, findOperations } from './operation-paths.ts';
 import { addPreseedRoutes } from './preseed-routes.ts';
-import { formOf } from './request-form.ts';
+import { parseRequestForm } from './request-form.ts';
 import { RETRY_FIELD, type SendingParts, send } from './sending.ts';
-import { ArrivedForm, discardRest, readUploads, takesUploads, uploadOf } from './upload-bodies.ts';
+import { ArrivedForm, discardRest, getUpload, readUploads, takesUploads } from './upload-bodies.ts';
 
 /**
  * The methods that reach a path. No operation uses PATCH and OPTIONS (RFC 9110 §9.3.7); they are routed so that their refusal names the methods
@@ -151,7 +151,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
     region,
     peerOf: async (request: FastifyRequest) => {
       await region.racks.refresh();
-      return findPeer(factsOf(request.raw), region.config(), region.racks);
+      return findPeer(readCallerFacts(request.raw), region.config(), region.racks);
     },
     excess: (peer: Peer) => refuseRate(context, peer),
     send: listener.send,
@@ -162,9 +162,9 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
     guard: context.guard,
     sessions: context.sessions,
     files: context.files,
-    pathOf,
-    originOf: (request, peer) => originOf(request, peer, context.region),
-    readFiles: (inner, mayWrite) => readUploadsOf(context, inner, CREATE_PATH, mayWrite),
+    pathOf: getRequestPath,
+    originOf: (request, peer) => chooseAgentOrigin(request, peer, context.region),
+    readFiles: (inner, mayWrite) => streamUploads(context, inner, CREATE_PATH, mayWrite),
     arrivedForm: ({ body }) => (body instanceof ArrivedForm ? body : undefined),
   };
   addPageRoutes(app, pages);
@@ -187,7 +187,7 @@ function addApiRoutes(app: FastifyInstance, context: ApiContext, version: ApiVer
   for (const path of operationsByPath(version).keys()) {
     if (!takesUploads(path)) continue;
     void app.register((inner, _options, done) => {
-      readUploadsOf(context, inner, path);
+      streamUploads(context, inner, path);
       addRoute(inner, `${base}/${path.replace(/\{(\w+)\}/g, ':$1')}/`);
       done();
     });
@@ -198,7 +198,7 @@ function addApiRoutes(app: FastifyInstance, context: ApiContext, version: ApiVer
 
 async function identify(context: ApiContext, request: FastifyRequest): Promise<Identified | Answer> {
   const { region } = context;
-  const facts = factsOf(request.raw);
+  const facts = readCallerFacts(request.raw);
   const config = region.config();
   await region.racks.refresh();
   const peer = await withVouchedBoot(findPeer(facts, config, region.racks), facts, config, region.racks);
@@ -239,8 +239,8 @@ async function answerOperation(
   reply.header('X-MAAS-API-Hash', descriptionHash(version));
   const who = await identify(context, request);
   if (who.kind !== 'identified') return send(context, reply, who);
-  const query = queryOf(request.raw.url);
-  const body = bodyOf(request);
+  const query = parseTargetQuery(request.raw.url);
+  const body = readRequestBody(request);
   if ('kind' in body) return send(context, reply, body);
   const call = {
     region: context.region,
@@ -249,36 +249,36 @@ async function answerOperation(
     caller: who.caller,
     peer: who.peer,
     query,
-    ...uploadOf(request),
+    ...getUpload(request),
     files: body.files,
     hasLeft: () => request.raw.socket.destroyed,
   };
   const fields = streamFields(request, operations, mergeFields(query, body.fields));
   if ('kind' in fields) return send(context, reply, fields);
-  return send(context, reply, await runOperation(operations, methodOf(request.method), call, fields));
+  return send(context, reply, await runOperation(operations, parseMethod(request.method), call, fields));
 }
 
-function bodyOf(request: FastifyRequest): Omit<ParsedFields, 'kind'> | Answer {
+function readRequestBody(request: FastifyRequest): Omit<ParsedFields, 'kind'> | Answer {
   const { body } = request;
   if (body instanceof ArrivedForm) return body.refusal ?? { fields: body.fields };
-  const parsed = formOf(request);
+  const parsed = parseRequestForm(request);
   return parsed.kind === 'fault' ? refuseFor([parsed.refusal]) : { fields: parsed.fields, files: parsed.files };
 }
 
-async function userOf(context: ApiContext, request: FastifyRequest) {
+async function identifyUser(context: ApiContext, request: FastifyRequest) {
   const who = await identify(context, request);
   return who.kind === 'identified' && who.caller.kind === 'user' ? who.caller : undefined;
 }
 
 /** Makes an instance read the bodies of a path while they arrive. A file that no upload took is removed after the answer. */
-function readUploadsOf(
+function streamUploads(
   context: ApiContext,
   app: FastifyInstance,
   path: string,
-  mayWrite = async (request: FastifyRequest) => (await userOf(context, request))?.isAdmin === true,
+  mayWrite = async (request: FastifyRequest) => (await identifyUser(context, request))?.isAdmin === true,
 ) {
   const { uploads } = context.region.bootImages;
-  const isOfUser = async (request: FastifyRequest) => (await userOf(context, request)) !== undefined;
+  const isOfUser = async (request: FastifyRequest) => (await identifyUser(context, request)) !== undefined;
   readUploads(app, path, { uploads, bodyMax: BODY_BYTES_MAX, mayWrite, isOfUser });
   app.addHook('onSend', discardRest);
   app.addHook('onResponse', async ({ body }) => {
@@ -286,9 +286,9 @@ function readUploadsOf(
   });
 }
 
-const methodOf = (text: string): (typeof METHODS)[number] => METHODS.find((method) => method === text) ?? 'OPTIONS';
+const parseMethod = (text: string): (typeof METHODS)[number] => METHODS.find((method) => method === text) ?? 'OPTIONS';
 
-function pathOf(request: FastifyRequest): Readonly<Record<string, string>> {
+function getRequestPath(request: FastifyRequest): Readonly<Record<string, string>> {
   const { params } = request;
   if (typeof params !== 'object' || params === null) return {};
   return Object.fromEntries(
@@ -334,7 +334,7 @@ async function describe(
 }
 
 function isWithinRate(context: ApiContext, request: FastifyRequest) {
-  const peer = findPeer(factsOf(request.raw), context.region.config(), context.region.racks);
+  const peer = findPeer(readCallerFacts(request.raw), context.region.config(), context.region.racks);
   return context.strangers.of(peer.rackUuid).allows(peer.address, context.region.clock.now());
 }
 
@@ -359,7 +359,7 @@ function answerOfUnknownPath(request: FastifyRequest): Answer {
 
 function sendError(context: ApiContext, error: unknown, request: FastifyRequest, reply: FastifyReply) {
   if (!isStoreUnavailable(error)) return send(context, reply, answerOfError(context, error));
-  const outage = shownOutage(outageOf(error), request.raw);
+  const outage = shownOutage(describeOutage(error), request.raw);
   if (showsOutage(request)) return sendAwayPage(request, reply, outage);
   return send(context, reply, refuse('store-unavailable', noteText(outage), mayBeStored(outage) ? {} : RETRY_FIELD));
 }

@@ -10,7 +10,7 @@ import type { FastifyReply } from 'fastify';
 import { STATE_CHANGES_IM } from '../../machines/desired-state.ts';
 import type { DesiredState, RackMachine, StateChanges } from '../../machines/machine.ts';
 import type { EventFollowing, ListToSend } from '../api/call/answer.ts';
-import { type Answer, bodyOf, jsonText, refuse } from '../api/call/answer.ts';
+import { type Answer, jsonText, refuse, renderRefusalBody } from '../api/call/answer.ts';
 import { REFUSALS } from '../records/refusal.ts';
 import type { EventFollowers } from './event-followers.ts';
 import type { Lists } from './lists.ts';
@@ -58,7 +58,7 @@ export async function send(context: SendingParts, reply: FastifyReply, answer: A
     case 'refusal': {
       reply.code(REFUSALS[answer.name].status).header('X-Rackboot-Refusal', answer.name);
       for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value);
-      const body = bodyOf(answer);
+      const body = renderRefusalBody(answer);
       return typeof body === 'string'
         ? reply.type('text/plain; charset=utf-8').send(body)
         : reply.type('application/json').send(Buffer.from(jsonText(body, asksForJson(reply))));
@@ -77,7 +77,7 @@ async function* stateText(head: string, machines: readonly RackMachine[]): Async
   yield Buffer.from(head);
   for (let start = 0; start < machines.length; start += STATE_CHUNK) {
     if (start > 0) await nextTurn();
-    const texts = machines.slice(start, start + STATE_CHUNK).map(textOf);
+    const texts = machines.slice(start, start + STATE_CHUNK).map(getMachineText);
     yield Buffer.from(`${start === 0 ? '' : ','}${texts.join(',')}`);
   }
   yield Buffer.from(']}');
@@ -86,7 +86,7 @@ async function* stateText(head: string, machines: readonly RackMachine[]): Async
 /** The text of each machine, made once: most machines go to every rack unchanged, and again after each change of another machine. */
 const machineTexts = new WeakMap<RackMachine, string>();
 
-function textOf(machine: RackMachine) {
+function getMachineText(machine: RackMachine) {
   let text = machineTexts.get(machine);
   if (text === undefined) {
     text = JSON.stringify(machine);

@@ -53,7 +53,7 @@ interface ApiOptions {
 }
 
 export function makeContext(region: Region, options: ApiOptions = {}): ApiContext {
-  const onProblem = thinned(options.onProblem ?? warnOf, region.clock);
+  const onProblem = thinned(options.onProblem ?? warnAbout, region.clock);
   return {
     region,
     doors: new ApiDoors(region, onProblem),
@@ -87,7 +87,7 @@ function thinned(tell: (problem: ApiProblem) => void, clock: Clock): (problem: A
 }
 
 /** Reports a problem as a warning of the process. The text is cleaned: it may come from outside, and goes to a terminal. */
-export function warnOf(problem: ApiProblem): void {
+export function warnAbout(problem: ApiProblem): void {
   const cause = problem.cause instanceof Error ? (problem.cause.stack ?? problem.cause.message) : '';
   process.emitWarning(cleanLines(`${noteText(problem.note)} (${problem.id}) ${cause}`), { code: problem.note.note });
 }

@@ -127,15 +127,15 @@ export async function discardRest({ raw }: FastifyRequest): Promise<void> {
   }
 }
 
-export function uploadOf({ body, headers }: FastifyRequest): Pick<ApiCall, 'file' | 'piece'> {
+export function getUpload({ body, headers }: FastifyRequest): Pick<ApiCall, 'file' | 'piece'> {
   if (body instanceof ArrivedForm) return body.file === undefined ? {} : { file: body.file };
   const bytes = Number(headers['content-length'] ?? 0);
   if (!(body instanceof ArrivingPiece) || !Number.isSafeInteger(bytes) || bytes <= 0) return {};
-  return { piece: { bytes, content: body.content, place: placeOf(headers['content-range'], bytes) } };
+  return { piece: { bytes, content: body.content, place: parsePiecePlace(headers['content-range'], bytes) } };
 }
 
 /** Where a piece belongs (RFC 9110 §14.4). */
-function placeOf(range: string | undefined, bytes: number): PiecePlace | 'unreadable' | undefined {
+function parsePiecePlace(range: string | undefined, bytes: number): PiecePlace | 'unreadable' | undefined {
   if (range === undefined) return undefined;
   const [, first, last, whole] = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(range) ?? [];
   if (Number(last) - Number(first) + 1 !== bytes) return 'unreadable';

@@ -24,7 +24,7 @@ interface Effects {
   readonly notes: readonly Happening[];
 }
 
-export function effectsOf(
+export function decideEffects(
   weighed: WeighedReport,
   found: Recognition,
   own: Machine | string,
@@ -39,7 +39,7 @@ export function effectsOf(
     const moved = other.weighing.macs.filter((mac) => isMoved(mac, other, weighed));
     taken.push(...moved);
     const kept = other.weighing.macs.filter((mac) => !moved.includes(mac));
-    const machine = namedOf(other);
+    const machine = pickMachineName(other);
     const differs = other.weighing.other;
     if (isMereClaim(other))
       notes.push({ code: 'interface-claimed', params: { macs: shown(moved), machine, own: ownId } });
@@ -58,13 +58,13 @@ export function effectsOf(
     const { macs, same } = candidate.weighing;
     const why: Doubt = {
       code: 'maybe-one',
-      params: { machine: namedOf(candidate), macs: shown(macs), same, own: ownId },
+      params: { machine: pickMachineName(candidate), macs: shown(macs), same, own: ownId },
     };
     conflicts.push({ with: candidate.machine.systemId, why });
     if (verdict === undefined) notes.push(why);
   }
   for (const other of found.others.filter(isMereClaim)) {
-    const params = { macs: shown(other.weighing.macs), machine: namedOf(other), own: ownId };
+    const params = { macs: shown(other.weighing.macs), machine: pickMachineName(other), own: ownId };
     conflicts.push({ with: other.machine.systemId, why: { code: 'interface-claimed', params } });
   }
   // An established machine loses nothing to an unproven report, or to a report through a rack outside its home.
@@ -99,7 +99,7 @@ const isMereClaim = ({ isClaim, weighing }: Candidate) => isClaim && weighing.ot
  * different card soon after the last report, and the return of a replaced card.
  * @param replaced the hardware addresses that the reported ones replaced
  */
-export function doubtOf(
+export function findIdentityDoubt(
   { vouched }: WeighedReport,
   known: Machine,
   replaced: readonly MacAddress[],
@@ -125,7 +125,7 @@ export function creationEvents(
     .slice(0, CONFLICTS_MAX)
     .map((other): Happening => {
       const { same, other: differs } = other.weighing;
-      return { code: 'shown-of-another', params: { machine: namedOf(other), same, differs } };
+      return { code: 'shown-of-another', params: { machine: pickMachineName(other), same, differs } };
     });
   const isAdded = report.username === undefined ? {} : { isAdded: true };
   return [
@@ -134,5 +134,5 @@ export function creationEvents(
   ];
 }
 
-const namedOf = ({ machine: { hostname, systemId } }: Candidate): MachineName => ({ hostname, systemId });
+const pickMachineName = ({ machine: { hostname, systemId } }: Candidate): MachineName => ({ hostname, systemId });
 const shown = (macs: readonly MacAddress[]): readonly string[] => macs.map((mac) => formatMac(mac));

@@ -8,7 +8,7 @@ import type { SeenElsewhere } from '../records/events.ts';
 import type { HardwareFacts } from '../records/hardware-facts.ts';
 import type { Machine, MachineEdit } from '../records/machine.ts';
 import { type PowerParameters, reportedPower } from '../records/power-parameters.ts';
-import { type Evidence, evidenceOf, identityKeys } from './evidence.ts';
+import { collectEvidence, type Evidence, identityKeys } from './evidence.ts';
 
 export interface EnlistmentReport {
   /** The boot interface first; at least one. */
@@ -50,7 +50,7 @@ export interface WeighedReport {
 /** Extracts the evidence of a report, and the keys that the store must look up. */
 export function weighReport(report: EnlistmentReport): WeighedReport & { readonly keys: readonly string[] } {
   const own = report.username === undefined || report.isOrdinary === true ? cleaned(report) : report;
-  const evidence = evidenceOf(own);
+  const evidence = collectEvidence(own);
   const vouched = own.macs.find((mac) => mac === own.vouchedMac);
   return { report: own, evidence, vouched, keys: identityKeys(evidence) };
 }

@@ -32,7 +32,7 @@ import type { RefusalWord } from '../records/refusal.ts';
 import type { ReportRefused } from '../records/report-refusal.ts';
 import { refuseReport } from '../records/report-refusal.ts';
 import { type BootProof, provesBoot } from './boot-token.ts';
-import { creationEvents, doubtOf, effectsOf, verdictOn } from './enlistment-effects.ts';
+import { creationEvents, decideEffects, findIdentityDoubt, verdictOn } from './enlistment-effects.ts';
 import type { EnlistmentReport, WeighedReport } from './enlistment-report.ts';
 import { identifyingSerial, identifyingUuid } from './hardware-identity.ts';
 import { chooseNames, isPlaceholderHostname, type NameSource, nameFromFacts } from './hostname.ts';
@@ -96,7 +96,9 @@ export function decideEnlistment(
   return {
     kind: 'unchanged',
     systemId,
-    events: [eventOf('NODE_ENLISTMENT_IGNORED', { code: 'report-ignored', params: ignored }, report, terms)],
+    events: [
+      buildEnlistmentEvent('NODE_ENLISTMENT_IGNORED', { code: 'report-ignored', params: ignored }, report, terms),
+    ],
   };
 }
 
@@ -155,7 +157,7 @@ function decideCreation(
   const names = chooseNames(terms.clock, knowledge, wanted, host);
   if (names.kind === 'ask') return names;
   const { systemId, hostname } = names;
-  const effects = effectsOf(weighed, found, systemId, knowledge);
+  const effects = decideEffects(weighed, found, systemId, knowledge);
   const { interfaces } = mergeInterfaces(weighed, undefined, effects.foreign, false);
   if (interfaces.length === 0) return { kind: 'refuse', refusal: refuseForeign(found) };
   const fields: MachineFields = {
@@ -174,7 +176,7 @@ function decideCreation(
     home: vouched === undefined ? undefined : report.address,
     enlistedFrom: report.username === undefined ? report.address : undefined,
     addedBy: report.isOrdinary === true ? report.username : undefined,
-    ...hardwareOf(report, terms),
+    ...buildHardwareFields(report, terms),
   };
   return {
     ...effects.changes,
@@ -184,7 +186,9 @@ function decideCreation(
     interfaces,
     gone,
     events: [
-      ...creationEvents(weighed, found, effects, (type, happening) => eventOf(type, happening, report, terms)),
+      ...creationEvents(weighed, found, effects, (type, happening) =>
+        buildEnlistmentEvent(type, happening, report, terms),
+      ),
       ...powerEvents(report, terms),
     ],
   };
@@ -192,7 +196,7 @@ function decideCreation(
 
 function deviceGone({ hostname, systemId, addedBy = '' }: Machine, { report }: WeighedReport, terms: EnlistmentTerms) {
   const event: NewMachineEvent = {
-    ...eventOf(
+    ...buildEnlistmentEvent(
       'NODE_REMOVED',
       { code: 'device-enlisted', params: { hostname, systemId, user: addedBy } },
       report,
@@ -275,10 +279,10 @@ function decideAmendment(
   terms: EnlistmentTerms,
 ): Decision | EnlistmentQuestion {
   const { report, vouched } = weighed;
-  const effects = effectsOf(weighed, found, known, knowledge);
+  const effects = decideEffects(weighed, found, known, knowledge);
   // In Commissioning, only reports with the boot token reach this point.
   const merged = mergeInterfaces(weighed, known, effects.foreign, known.status === 'commissioning');
-  const doubt = doubtOf(weighed, known, merged.replaced, terms.atMs);
+  const doubt = findIdentityDoubt(weighed, known, merged.replaced, terms.atMs);
   const notes = [...interfaceNotes(known, merged, doubt, knowledge), ...effects.notes];
   const power = { powerType: report.powerType, powerParameters: report.powerParameters };
   const conflicts = [
@@ -291,7 +295,7 @@ function decideAmendment(
     kind: 'amend',
     systemId: known.systemId,
     fields: {
-      ...hardwareOf(report, terms),
+      ...buildHardwareFields(report, terms),
       ...(vouched === undefined ? {} : { vouchedMac: vouched, home: report.address ?? known.home }),
       ...(known.status === 'new' && report.address !== undefined ? { enlistedFrom: report.address } : {}),
       ...(isStrangersPower(vouched, known) ? { ...power, powerIsProposed: report.powerType !== '' } : {}),
@@ -300,8 +304,8 @@ function decideAmendment(
     },
     interfaces: merged.interfaces,
     events: [
-      eventOf('NODE_COMMISSIONING_EVENT', hardwareReported(report), report, terms),
-      ...notes.map((note) => eventOf('NODE_ENLISTMENT_CONFLICT', note, report, terms)),
+      buildEnlistmentEvent('NODE_COMMISSIONING_EVENT', hardwareReported(report), report, terms),
+      ...notes.map((note) => buildEnlistmentEvent('NODE_ENLISTMENT_CONFLICT', note, report, terms)),
       ...(takesPower(report, known) ? powerEvents(report, terms) : []),
     ],
   };
@@ -353,7 +357,7 @@ function takesPower(report: EnlistmentReport, known: Machine) {
 }
 
 /** The fields in a report; fields it lacks stay as they are. */
-function hardwareOf(
+function buildHardwareFields(
   report: EnlistmentReport,
   terms: EnlistmentTerms,
 ): Pick<MachineFields, 'architecture' | 'subarchitecture'> &
@@ -374,10 +378,10 @@ function powerEvents(report: EnlistmentReport, terms: EnlistmentTerms): readonly
   if (report.username !== undefined || address === undefined) return [];
   const account = password === undefined || user === undefined ? {} : { user: String(user) };
   const params = { address: String(address), driver: report.powerType, ...account };
-  return [eventOf('NODE_POWER_REPORTED', { code: 'bmc-reported', params }, report, terms)];
+  return [buildEnlistmentEvent('NODE_POWER_REPORTED', { code: 'bmc-reported', params }, report, terms)];
 }
 
-function eventOf(
+function buildEnlistmentEvent(
   type: NewMachineEvent['type'],
   happening: Happening,
   report: EnlistmentReport,

@@ -63,7 +63,7 @@ export function identityKeys(evidence: Evidence): readonly string[] {
   });
 }
 
-export function evidenceOf(of: {
+export function collectEvidence(of: {
   readonly macs: readonly MacAddress[];
   readonly facts: HardwareFacts | undefined;
   readonly uuid?: string | undefined;
@@ -85,8 +85,8 @@ export function evidenceOf(of: {
       serial: (identifyingSerial(dmi?.serial) ?? of.serial)?.toUpperCase(),
       'board-serial': identifyingSerial(dmi?.board_serial)?.toUpperCase(),
       'asset-tag': identifyingSerial(dmi?.chassis_asset_tag)?.toUpperCase(),
-      'bmc-mac': bmcMacOf(of.powerParameters),
-      'bmc-address': bmcAddressOf(of.powerParameters),
+      'bmc-mac': findBmcMac(of.powerParameters),
+      'bmc-address': findBmcAddress(of.powerParameters),
     }),
     product: `${dmi?.vendor ?? ''} ${dmi?.product ?? ''}`.trim().toLowerCase(),
   };
@@ -96,13 +96,13 @@ function defined(values: Readonly<Record<IdentityKind, string | undefined>>): Ev
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }
 
-function bmcMacOf(parameters: PowerParameters) {
+function findBmcMac(parameters: PowerParameters) {
   const given = parameters.mac_address;
   const mac = typeof given === 'string' ? parseMac(given) : undefined;
   return mac === undefined || !isIdentifyingMac(mac) ? undefined : formatMac(mac);
 }
 
-function bmcAddressOf(parameters: PowerParameters) {
+function findBmcAddress(parameters: PowerParameters) {
   const given = parameters.power_address;
   return typeof given === 'string' && parseIpv4(given) !== undefined && given !== '0.0.0.0' ? given : undefined;
 }

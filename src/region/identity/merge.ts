@@ -43,7 +43,7 @@ const IDLE: ReadonlySet<MachineStatus> = new Set<MachineStatus>([
 
 export const isInUse = (machine: Machine): boolean => machine.owner !== undefined || !IDLE.has(machine.status);
 
-const namedOf = ({ hostname, systemId }: Machine): MachineName => ({ hostname, systemId });
+const pickMachineName = ({ hostname, systemId }: Machine): MachineName => ({ hostname, systemId });
 const shown = (machine: Machine) => named({ name: machine.hostname, systemId: machine.systemId });
 const inState = (machine: Machine) => `${shown(machine)} is ${statusRow(machine.status).name}`;
 
@@ -90,7 +90,7 @@ export function decideMerge(keep: Machine, other: Machine, terms: IdentityTerms)
   return {
     kind: 'merge',
     fields: { ...hardware, ...power, vouchedMac: keep.vouchedMac ?? other.vouchedMac, home: keep.home ?? other.home },
-    events: [changed({ code: 'machines-merged', params: { machine: namedOf(other), macs } }, terms)],
+    events: [changed({ code: 'machines-merged', params: { machine: pickMachineName(other), macs } }, terms)],
   };
 }
 
@@ -135,7 +135,7 @@ export function decideSplit(
     shared: reported.byThese && reported.byOthers ? [] : identityKeys(machineEvidence(machine)),
     events: [changed({ code: 'machine-split', params: { machine: { hostname, systemId }, macs: moved } }, terms)],
     newEvents: [
-      { ...changed({ code: 'machine-split-off', params: { machine: namedOf(machine) } }, terms), type: 'NEW' },
+      { ...changed({ code: 'machine-split-off', params: { machine: pickMachineName(machine) } }, terms), type: 'NEW' },
     ],
   };
 }

@@ -12,8 +12,8 @@ import type { MacAddress } from '../../ground/address.ts';
 import type { Machine } from '../records/machine.ts';
 import type { WeighedReport } from './enlistment-report.ts';
 import {
+  collectEvidence,
   type Evidence,
-  evidenceOf,
   identityKeys,
   SAME_SCORE,
   SUSPECT_SCORE,
@@ -38,7 +38,7 @@ export interface Recognition {
 }
 
 export const machineEvidence = (machine: Machine): Evidence =>
-  evidenceOf({ ...machine, macs: machine.interfaces.map((nic) => nic.mac), facts: machine.facts });
+  collectEvidence({ ...machine, macs: machine.interfaces.map((nic) => nic.mac), facts: machine.facts });
 
 export function recognise(
   weighed: WeighedReport,

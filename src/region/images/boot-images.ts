@@ -229,7 +229,9 @@ export class BootImages {
   }
 
   #uploaded(upload: ImageUpload | undefined): Pick<ListedResource, 'upload' | 'progress'> {
-    return upload === undefined ? {} : { upload, progress: progressOf(upload, this.uploads.reasonOf(upload)) };
+    return upload === undefined
+      ? {}
+      : { upload, progress: describeUploadProgress(upload, this.uploads.reasonOf(upload)) };
   }
 
   /**
@@ -387,7 +389,10 @@ function lostProgress({ title, serial, bytes, origin }: ListedImage): ImportProg
 }
 
 /** The progress of an upload, in the form of an import's. */
-function progressOf({ title, bytes, received, ...upload }: ImageUpload, reason?: ImportReason): ImportProgress {
+function describeUploadProgress(
+  { title, bytes, received, ...upload }: ImageUpload,
+  reason?: ImportReason,
+): ImportProgress {
   const state = upload.reason !== undefined ? 'failed' : received < bytes ? 'downloading' : 'verifying';
   return { state, source: '', title, bytes: received, total: bytes, ...(reason === undefined ? {} : { reason }) };
 }

@@ -8,7 +8,7 @@ import type { ImageName } from '../../images/image-store.ts';
 import type { Selection } from '../../images/sources/offer.ts';
 import type { ImageSource, StreamSource } from '../../images/sources/source.ts';
 import { type BootSelection, type BootSource, type FilesInForce, KEYRING_BYTES_MAX } from '../records/boot-store.ts';
-import { numberOf } from '../records/digest.ts';
+import { hashFnv1a } from '../records/digest.ts';
 
 /** The name of an image without its serial: `ubuntu/noble/amd64/generic/release`. */
 export const resourceName = (image: Omit<ImageName, 'serial'>): string =>
@@ -92,14 +92,14 @@ export function joinSources(
     return [
       {
         ...row,
-        url: urlOf(source),
+        url: formatSourceUrl(source),
         keyringFilename: trust.kind === 'signed' ? (trust.keyrings[0] ?? '') : '',
         images: source,
         pin,
       },
     ];
   });
-  const own = rows.filter(({ name }) => name === undefined).map((row) => ({ ...row, images: streamOf(row) }));
+  const own = rows.filter(({ name }) => name === undefined).map((row) => ({ ...row, images: buildStreamSource(row) }));
   return [...ofFiles, ...own];
 }
 
@@ -116,7 +116,7 @@ export function joinSelections(
   const ofFile = selections.flatMap(({ source, selection, ...pin }): readonly RegionSelection[] => {
     const sourceId = ids.get(source);
     if (sourceId === undefined) return [];
-    const id = FILE_IDS_FROM + (numberOf(`${source} ${selection.os}/${selection.release}`) % FILE_IDS_FROM);
+    const id = FILE_IDS_FROM + (hashFnv1a(`${source} ${selection.os}/${selection.release}`) % FILE_IDS_FROM);
     return [{ ...selection, id, sourceId, pin }];
   });
   const imageOf = ({ sourceId, os, release }: BootSelection): string => `${sourceId} ${os}/${release}`;
@@ -125,7 +125,7 @@ export function joinSelections(
 }
 
 /** The URL of a source; empty: packages come from the mirror that apt uses on the importing host. */
-function urlOf(source: ImageSource): string {
+function formatSourceUrl(source: ImageSource): string {
   switch (source.kind) {
     case 'files':
       return source.directory;
@@ -161,7 +161,7 @@ function dividedUrl(url: string): readonly [site: string, index: string] {
 }
 
 /** The source for a row of the API: a simplestreams site, which may have any systems. */
-export function streamOf(row: Omit<BootSource, 'id' | 'name' | 'createdMs' | 'updatedMs'>): StreamSource {
+export function buildStreamSource(row: Omit<BootSource, 'id' | 'name' | 'createdMs' | 'updatedMs'>): StreamSource {
   const { why, keyringFilename, keyring } = row;
   const { index: place = why === undefined ? INDEX : UNSIGNED_INDEX } = row;
   const [url, index] = namesIndex(row.url) ? dividedUrl(row.url) : [row.url, place];

@@ -11,9 +11,9 @@ import { hasLaidNetwork, type LaidInterface, type MachineLayout } from '../recor
 import { INTERFACE_NAME, makeInterface } from './interface-changes.ts';
 import {
   beginDraft,
+  findMaster,
   type LayoutRefusal,
-  linksOf,
-  masterOf,
+  listLinks,
   type NetworkDraft,
   nextId,
   withLayout,
@@ -37,8 +37,8 @@ export function makeAcquiredBridges(
 ): MachineLayout | LayoutRefusal {
   let draft = beginDraft(machine, networks);
   for (const { id, kind, name, mtu } of draft.layout.interfaces) {
-    const isAddressed = linksOf(draft, id).some(({ mode }) => mode !== 'link_up');
-    if (kind === 'bridge' || !isAddressed || masterOf(draft, id) !== undefined) continue;
+    const isAddressed = listLinks(draft, id).some(({ mode }) => mode !== 'link_up');
+    if (kind === 'bridge' || !isAddressed || findMaster(draft, id) !== undefined) continue;
     const bridgeId = nextId(draft);
     const links = draft.layout.links.map((link) =>
       link.interfaceId === id ? { ...link, interfaceId: bridgeId } : link,

@@ -5,12 +5,12 @@
 
 import type { Machine } from '../records/machine.ts';
 import { type RefusalWord, refusal } from '../records/refusal.ts';
-import { beginStorage, bootDiskOf, type StorageDraft, spareBytes } from './storage-draft.ts';
+import { beginStorage, findBootDisk, type StorageDraft, spareBytes } from './storage-draft.ts';
 import {
+  collectMounts,
   isFat,
   isOfImage,
   loaderDisks,
-  mountsOf,
   plannedDisks,
   planStorage,
   under,
@@ -29,7 +29,7 @@ export function chosenDisk(machine: Machine): string | undefined {
   const draft = beginStorage(machine);
   const { disks, layout } = draft;
   const chosen = disks.find(({ id }) => id === layout.bootDiskId);
-  return (chosen ?? (isOfImage(draft) ? undefined : bootDiskOf(draft)))?.facts.name;
+  return (chosen ?? (isOfImage(draft) ? undefined : findBootDisk(draft)))?.facts.name;
 }
 
 /**
@@ -50,7 +50,7 @@ export function refuseStorageLayout(
     return problem(`${hostname} no longer has a disk that its layout uses: lay out its disks again, or restore them.`);
   const isBare = layout.partitions.length === 0 && isOfImage(draft);
   if (isBare) return undefined;
-  const disk = bootDiskOf(draft);
+  const disk = findBootDisk(draft);
   if (disk === undefined || (named !== undefined && named !== disk.facts.name)) {
     return problem(
       `The disks of ${hostname} are laid out for a system on ${disk?.facts.name ?? ''}: name that disk, or none.`,
@@ -71,9 +71,9 @@ export function refuseStorageLayout(
 
 function refuseStart(draft: StorageDraft): RefusalWord | undefined {
   const { hostname, facts } = draft.machine;
-  const mounts = mountsOf(draft);
+  const mounts = collectMounts(draft);
   const root = mounts.get('/')?.part;
-  const disk = bootDiskOf(draft);
+  const disk = findBootDisk(draft);
   const name = disk?.facts.name ?? '';
   if (root === undefined) {
     const isUsed = plannedDisks(draft).some(({ id }) => id === disk?.id);

@@ -8,7 +8,7 @@ import type { Machine } from '../records/machine.ts';
 import type { RefusalWord } from '../records/refusal.ts';
 import { problem, refuseStorageLayout } from './deployable-storage.ts';
 import { ifupdownFiles } from './ifupdown.ts';
-import { interfacesOf, networkLayoutOf } from './interfaces.ts';
+import { buildNetInterfaces, buildNetworkLayout } from './interfaces.ts';
 import { netplanFiles } from './netplan.ts';
 import { type ConfigFile, configParts, type NetworkTool } from './network-config.ts';
 import { networkdFiles } from './networkd.ts';
@@ -34,8 +34,8 @@ function refuseNetwork(machine: Machine, networks: NetworkView, by: 'image' | 'i
     return problem(
       `The interfaces of ${hostname} are laid out, but only images can apply a layout: deploy an image, or restore the network first.`,
     );
-  const laid = networkLayoutOf(machine, networks).interfaces;
-  const all = interfacesOf(machine, networks);
+  const laid = buildNetworkLayout(machine, networks).interfaces;
+  const all = buildNetInterfaces(machine, networks);
   for (const one of laid) {
     const isWhole = one.parents.every((id) => laid.some((other) => other.id === id));
     if (!isWhole)
@@ -69,7 +69,7 @@ export function networkFiles(
   isByLease: boolean,
 ): readonly ConfigFile[] | undefined {
   const gatewayLink = machine.layout?.network?.gatewayLink;
-  const parts = configParts(interfacesOf(machine, networks), { gatewayLink, domain: machine.domain, isByLease });
+  const parts = configParts(buildNetInterfaces(machine, networks), { gatewayLink, domain: machine.domain, isByLease });
   switch (tool) {
     case 'netplan':
       return netplanFiles(parts);
@@ -82,13 +82,13 @@ export function networkFiles(
 
 /** True if static routes lead from the subnets of the machine's addresses. */
 export const hasStaticRoutes = (machine: Machine, networks: NetworkView): boolean =>
-  configParts(interfacesOf(machine, networks), { gatewayLink: undefined, domain: '', isByLease: false }).some(
+  configParts(buildNetInterfaces(machine, networks), { gatewayLink: undefined, domain: '', isByLease: false }).some(
     ({ routes }) => routes.length > 0,
   );
 
 const FILE_LINE = '# file: ';
 
-export function bundleOf(files: readonly ConfigFile[] | undefined): string {
+export function bundleFiles(files: readonly ConfigFile[] | undefined): string {
   if (files === undefined) return '# refused\n';
   return files.map(({ path, text }) => `${FILE_LINE}${path}\n${text}`).join('');
 }

@@ -7,10 +7,10 @@
 import type { Machine } from '../records/machine.ts';
 import { type DescribedDisk, STORAGE_PARTS_MAX } from '../records/machine-layout.ts';
 import { REQUIRED } from '../records/refusal.ts';
-import { type Disk, disksOf, freeId } from './disks.ts';
+import { type Disk, freeId, listDisks } from './disks.ts';
 import { type LayoutRefusal, PART_TAGS_LIMIT, refuseChange, refuseField } from './network-draft.ts';
 import { limitReached, type MadePart, refuseDeviceName, tagged, usedText } from './storage-changes.ts';
-import { noSuchDevice, type StorageDraft, userOf, withStorage } from './storage-draft.ts';
+import { findGroupName, noSuchDevice, type StorageDraft, withStorage } from './storage-draft.ts';
 
 export type DiskWish = Pick<DescribedDisk, 'name' | 'model' | 'serial' | 'kernelName' | 'bytes' | 'blockSize'>;
 
@@ -22,10 +22,10 @@ const NAME = {
 /** The draft with other words about its disks. Words about disks that are neither reported nor added any longer are forgotten. */
 function withDescribed(draft: StorageDraft, described: readonly DescribedDisk[]): StorageDraft | LayoutRefusal {
   const { machine, next } = draft;
-  const known = new Set(disksOf(machine).map(({ id }) => id));
+  const known = new Set(listDisks(machine).map(({ id }) => id));
   const kept = described.filter(({ id, isAdded }) => isAdded === true || known.has(id));
   if (kept.length > STORAGE_PARTS_MAX) return limitReached(draft);
-  const disks = disksOf({ ...machine, layout: { ...machine.layout, next, disks: kept } });
+  const disks = listDisks({ ...machine, layout: { ...machine.layout, next, disks: kept } });
   return { ...draft, disks, described: kept };
 }
 
@@ -88,7 +88,8 @@ export function removeDisk(draft: StorageDraft, id: number): StorageDraft | Layo
   const disk = draft.disks.find((one) => one.id === id);
   if (disk === undefined) return noSuchDevice(draft, String(id));
   const own = draft.layout.partitions.filter(({ diskId }) => diskId === id);
-  const by = userOf(draft, 'disks', id) ?? own.map((part) => userOf(draft, 'partitions', part.id)).find(Boolean);
+  const by =
+    findGroupName(draft, 'disks', id) ?? own.map((part) => findGroupName(draft, 'partitions', part.id)).find(Boolean);
   if (by !== undefined) return refuseChange(usedText(disk.facts.name, by));
   const { bootDiskId, partitions, wholeDisks = [] } = draft.layout;
   const isLaid = own.length > 0 || bootDiskId === id || wholeDisks.some((one) => one.id === id);
@@ -106,6 +107,6 @@ export function removeDisk(draft: StorageDraft, id: number): StorageDraft | Layo
 
 function factsWithout({ facts, ...machine }: Machine, id: number): Machine['facts'] {
   if (facts === undefined) return undefined;
-  const at = disksOf({ ...machine, facts }).findIndex((one) => one.id === id);
+  const at = listDisks({ ...machine, facts }).findIndex((one) => one.id === id);
   return { ...facts, disks: facts.disks.filter((_disk, index) => index !== at) };
 }

@@ -6,7 +6,7 @@
 // 3. A disk that a person added keeps its id when the machine reports it: it has the same serial number, or without one, the same kernel name.
 // 4. A person's description of a disk (`DescribedDisk`) stands until a person changes it.
 
-import { numberOf } from '../records/digest.ts';
+import { hashFnv1a } from '../records/digest.ts';
 import type { HardwareFacts } from '../records/hardware-facts.ts';
 import type { Machine } from '../records/machine.ts';
 import type { DescribedDisk } from '../records/machine-layout.ts';
@@ -25,7 +25,7 @@ export interface Disk {
 
 type Disks = Pick<Machine, 'id' | 'facts' | 'layout'>;
 
-export function disksOf({ id, facts, layout }: Disks): readonly Disk[] {
+export function listDisks({ id, facts, layout }: Disks): readonly Disk[] {
   const disks = facts?.disks ?? [];
   const described = layout?.disks ?? [];
   const taken = new Set<number>();
@@ -55,7 +55,7 @@ const isSame = ({ serial = '', kernelName }: DescribedDisk, disk: DiskFacts, isO
 
 export function freeId(machineId: number, serial: string, name: string, taken: ReadonlySet<number>): number {
   const first = machineId * DISK_IDS_PER_MACHINE;
-  let number = numberOf(serial === '' ? `name ${name}` : `serial ${serial}`) % DISK_IDS_PER_MACHINE;
+  let number = hashFnv1a(serial === '' ? `name ${name}` : `serial ${serial}`) % DISK_IDS_PER_MACHINE;
   while (taken.has(first + number)) number = (number + 1) % DISK_IDS_PER_MACHINE;
   return first + number;
 }
@@ -77,8 +77,8 @@ const PLAIN_SERIAL = /^[A-Za-z0-9._:+-]{1,64}$/;
  * How the agent finds a disk: `serial:` and its serial number if that is unique, else its kernel name. A kernel may name disks differently at
  * each boot, and the wrong one would be overwritten.
  */
-export function placeOf(machine: Disks, name: string): string {
-  const disks = disksOf(machine);
+export function formatDiskSelector(machine: Disks, name: string): string {
+  const disks = listDisks(machine);
   const found = disks.find(({ facts }) => facts.name === name);
   const serial = found?.facts.serial ?? '';
   const isKnown = PLAIN_SERIAL.test(serial) && disks.filter(({ facts }) => facts.serial === serial).length === 1;

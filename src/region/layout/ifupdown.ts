@@ -24,11 +24,11 @@ export function ifupdownFiles(parts: readonly ConfigPart[]): readonly ConfigFile
     const name = part.isNamed ? part.key : part.kind === 'vlan' ? `${parent}.${part.vid}` : part.newName;
     const making = part.isNamed ? commandsFor(parent, part.vid) : [];
     const isParent = part.vlans.length > 0;
-    if (part.kind === 'vlan' || isParent) entries.push(entryOf(part, `auto ${name}`, name ?? '', making));
+    if (part.kind === 'vlan' || isParent) entries.push(renderStanza(part, `auto ${name}`, name ?? '', making));
     else if (part.addresses.length > 0 || part.hasDhcp) {
       // A logical name with a dash is one, too, but easily misread.
       const logical = part.key.replace('00-', '');
-      entries.push(entryOf(part, `auto mac/${formatMac(part.mac)}=${logical}`, logical));
+      entries.push(renderStanza(part, `auto mac/${formatMac(part.mac)}=${logical}`, logical));
     }
   }
   const text = ['auto lo\niface lo inet loopback\n', ...entries].join('\n');
@@ -72,7 +72,7 @@ const routeLines = ({ routes, hasDhcp }: ConfigPart): readonly string[] =>
  * @param name the name of its entry, and of those of its further addresses
  * @param making the commands that make the interface
  */
-function entryOf(part: ConfigPart, start: string, name: string, making: readonly string[] = []): string {
+function renderStanza(part: ConfigPart, start: string, name: string, making: readonly string[] = []): string {
   const { addresses, hasDhcp, takesRoute, router, nameServers, search, mtu, params } = part;
   const size = mtu === undefined ? [] : [`  mtu ${mtu}`];
   const advertisements =

@@ -18,13 +18,14 @@ import {
 } from '../records/machine-layout.ts';
 import { UNTAGGED_VID } from '../records/network-store.ts';
 import { MACS, REQUIRED } from '../records/refusal.ts';
-import { linkOf } from './interfaces.ts';
+import { describeLink } from './interfaces.ts';
 import {
   dropLinks,
+  findLaidInterface,
+  findMaster,
+  inferVlan,
   type LayoutRefusal,
-  laidOf,
   macOfParents,
-  masterOf,
   type NetworkDraft,
   nextId,
   noSuchInterface,
@@ -32,7 +33,6 @@ import {
   refuseChange,
   refuseField,
   startAll,
-  vlanOf,
   withLayout,
 } from './network-draft.ts';
 
@@ -78,7 +78,7 @@ export function makeInterface(draft: NetworkDraft, kind: MadeKind, wish: Interfa
     const machine = draft.machine.hostname;
     return refuseChange(interfacesLimitText(machine, limit));
   }
-  const parents = parentsOf(draft, kind, wish.parents ?? [], undefined);
+  const parents = findParents(draft, kind, wish.parents ?? [], undefined);
   if ('kind' in parents) return parents;
   const [parent] = parents;
   const vlanId = wish.vlanId ?? (kind === 'vlan' || parent === undefined ? undefined : parent.vlanId);
@@ -107,12 +107,12 @@ export function makeInterface(draft: NetworkDraft, kind: MadeKind, wish: Interfa
 }
 
 export function changeInterface(draft: NetworkDraft, id: number, wish: InterfaceWish): Changed | LayoutRefusal {
-  const before = laidOf(draft, id);
+  const before = findLaidInterface(draft, id);
   if (before === undefined) return noSuchInterface(draft, String(id));
   const parents = wish.parents === undefined ? before.parents : parentsFor(draft, before, wish.parents);
   if ('kind' in parents) return parents;
   const vlanId = wish.vlanId === undefined ? before.vlanId : wish.vlanId;
-  const parent = parents[0] === undefined ? undefined : laidOf(draft, parents[0]);
+  const parent = parents[0] === undefined ? undefined : findLaidInterface(draft, parents[0]);
   const misfit = wish.vlanId === undefined ? undefined : refuseVlan(draft, before.kind, vlanId, parent, id);
   if (misfit !== undefined) return misfit;
   const name = wish.name ?? followingName(draft, before, parent, vlanId);
@@ -126,7 +126,7 @@ export function changeInterface(draft: NetworkDraft, id: number, wish: Interface
     );
   }
   if (!isHostMac(mac)) return refuseField('mac_address', MACS);
-  const speeds = speedsOf(draft, before, wish.speeds ?? {});
+  const speeds = computeLinkSpeeds(draft, before, wish.speeds ?? {});
   if ('kind' in speeds) return speeds;
   const changed: LaidInterface = {
     ...before,
@@ -141,7 +141,7 @@ export function changeInterface(draft: NetworkDraft, id: number, wish: Interface
   };
   const interfaces = draft.layout.interfaces.map((one) => (one.id === id ? changed : one));
   const joined = join(withLayout(draft, { interfaces }), changed);
-  const vlan = vlanOf(joined, changed);
+  const vlan = inferVlan(joined, changed);
   // A subnet of another VLAN is out of reach.
   const isStrange = (subnetId: number | undefined): boolean =>
     subnetId !== undefined && subnetWithId(draft.networks, subnetId)?.vlan.vlan.id !== vlan?.vlan.id;
@@ -164,7 +164,7 @@ type Kind = keyof typeof KINDS;
 export const notOfKindText = (kind: Kind): string => `${KINDS[kind]} has no such setting.`;
 
 /** The link and its speeds after a change. A link is not faster than its interface, and one without a cable has no speed. */
-function speedsOf(
+function computeLinkSpeeds(
   { machine }: NetworkDraft,
   before: LaidInterface,
   wish: SpeedWish,
@@ -175,7 +175,7 @@ function speedsOf(
     const field = link === undefined ? (own === undefined ? 'link_connected' : 'interface_speed') : 'link_speed';
     return refuseField(field, notOfKindText(before.kind));
   }
-  const shown = linkOf(machine, before);
+  const shown = describeLink(machine, before);
   const isOn = isConnected ?? shown.isConnected;
   if (!isOn && link !== undefined && link > 0)
     return refuseField('link_speed', 'A link without a cable has no speed: give 0, or link_connected=true.');
@@ -195,7 +195,7 @@ const vlanName = (parent: LaidInterface, vid: number | undefined): string => `${
 /** The hardware address after a change: that of a VLAN interface is its parent's, unless a person chose another. */
 function followingMac(draft: NetworkDraft, before: LaidInterface, parents: readonly number[]): LaidInterface['mac'] {
   const [former, next] = [before.parents[0], parents[0]].map((id) =>
-    id === undefined ? undefined : laidOf(draft, id),
+    id === undefined ? undefined : findLaidInterface(draft, id),
   );
   const isFollowing = before.kind === 'vlan' && former !== undefined && before.mac === former.mac;
   return isFollowing && next !== undefined ? next.mac : before.mac;
@@ -208,7 +208,7 @@ function followingName(
   parent: LaidInterface | undefined,
   vlanId: number | null | undefined,
 ): string {
-  const former = before.parents[0] === undefined ? undefined : laidOf(draft, before.parents[0]);
+  const former = before.parents[0] === undefined ? undefined : findLaidInterface(draft, before.parents[0]);
   const vidOf = (id: number | null | undefined): number | undefined => vlanWithId(draft.networks, id)?.vlan.vid;
   const isFollowing =
     before.kind === 'vlan' && former !== undefined && before.name === vlanName(former, vidOf(before.vlanId));
@@ -222,7 +222,7 @@ export function tagInterface(
   tag: string,
   isAdded: boolean,
 ): NetworkDraft | LayoutRefusal {
-  const before = laidOf(draft, id);
+  const before = findLaidInterface(draft, id);
   if (before === undefined) return noSuchInterface(draft, String(id));
   const others = before.tags.filter((one) => one !== tag);
   if (isAdded && others.length >= PART_TAGS_MAX) return refuseField('tag', PART_TAGS_LIMIT);
@@ -235,7 +235,7 @@ export const lastInterfaceText = (machine: string, name: string): string =>
 
 /** Removes an interface that is made of others, or one of a device, whose hardware is only what a person wrote. */
 export function removeInterface(draft: NetworkDraft, id: number): NetworkDraft | LayoutRefusal {
-  const before = laidOf(draft, id);
+  const before = findLaidInterface(draft, id);
   if (before === undefined) return noSuchInterface(draft, String(id));
   const { hostname: machine, device, interfaces: nics } = draft.machine;
   if (before.kind === 'physical' && device !== undefined && nics.length === 1)
@@ -266,7 +266,7 @@ function parentsFor(
   wanted: readonly number[],
 ): readonly number[] | LayoutRefusal {
   if (before.kind === 'physical') return refuseField('parents', 'A physical interface has no parents.');
-  const parents = parentsOf(draft, before.kind, wanted, before.id);
+  const parents = findParents(draft, before.kind, wanted, before.id);
   return 'kind' in parents ? parents : parents.map(({ id }) => id);
 }
 
@@ -275,7 +275,7 @@ const parentTakenText = (name: string, by: string): string => `${name} is alread
 const kindsText = (kinds: readonly Kind[]): string => kinds.map((kind) => KINDS[kind]).join(' or ');
 
 /** The interfaces of which a bond, bridge or VLAN interface will be made. @param own its id, if it exists already */
-function parentsOf(
+function findParents(
   draft: NetworkDraft,
   kind: MadeKind,
   wanted: readonly number[],
@@ -287,9 +287,9 @@ function parentsOf(
   if (kind !== 'bond' && ids.length > 1) return refuseField(field, 'Give one interface.');
   const found: LaidInterface[] = [];
   for (const id of ids) {
-    const parent = laidOf(draft, id);
+    const parent = findLaidInterface(draft, id);
     if (parent === undefined) return refuseField(field, `The machine has no interface with the id ${id}.`);
-    const master = masterOf(draft, id);
+    const master = findMaster(draft, id);
     const isTaken = master !== undefined && master.id !== own && !(kind === 'vlan' && master.kind === 'bridge');
     if (isTaken) return refuseField(field, parentTakenText(parent.name, master.name));
     if (!PARENT_KINDS[kind].includes(parent.kind)) {
@@ -346,7 +346,7 @@ function refuseVlan(
   if (!isTagging) return undefined;
   if (vlan.vlan.vid === UNTAGGED_VID)
     return refuseField('vlan', 'This VLAN is untagged: its frames need no interface of their own.');
-  const home = parent === undefined ? undefined : vlanOf(draft, parent);
+  const home = parent === undefined ? undefined : inferVlan(draft, parent);
   if (home !== undefined && home.fabric.id !== vlan.fabric.id) {
     return refuseField(
       'vlan',

@@ -65,12 +65,13 @@ export interface NetInterface {
   readonly seenIn: SubnetView | undefined;
 }
 
-const nameOf = (nic: MachineInterface, position: number): string => (nic.name === '' ? `eth${position}` : nic.name);
+const chooseInterfaceName = (nic: MachineInterface, position: number): string =>
+  nic.name === '' ? `eth${position}` : nic.name;
 
 const plain = (nic: MachineInterface, position: number): LaidInterface => ({
   id: nic.id,
   kind: 'physical',
-  name: nameOf(nic, position),
+  name: chooseInterfaceName(nic, position),
   mac: nic.mac,
   parents: [],
   tags: [],
@@ -78,14 +79,14 @@ const plain = (nic: MachineInterface, position: number): LaidInterface => ({
 });
 
 /** The settings of an interface that people see; `undefined`: it is as the machine reported it. */
-function settingsOf(
+function pickShownParams(
   one: LaidInterface,
   nic: MachineInterface | undefined,
   position: number,
 ): LaidInterface['params'] | undefined {
   const { mtu, params, tags, vlanId, linkSpeed, interfaceSpeed, isConnected } = one;
   const chosen = mtu === undefined ? params : { ...params, mtu };
-  if (nic === undefined || nic.source === 'person' || one.name !== nameOf(nic, position)) return chosen;
+  if (nic === undefined || nic.source === 'person' || one.name !== chooseInterfaceName(nic, position)) return chosen;
   const isSpoken = [vlanId, linkSpeed, interfaceSpeed, isConnected].some((value) => value !== undefined);
   return isSpoken || tags.length > 0 || Object.keys(chosen).length > 0 ? chosen : undefined;
 }
@@ -121,7 +122,7 @@ function homeSubnet(
 }
 
 /** The network that should be deployed, with the machine's present physical interfaces. */
-export function networkLayoutOf(machine: Machine, networks: NetworkView): NetworkLayout {
+export function buildNetworkLayout(machine: Machine, networks: NetworkView): NetworkLayout {
   const laid = machine.layout?.network;
   if (laid === undefined) return commissionedNetwork(machine, networks);
   const physical = machine.interfaces.map((nic, position): LaidInterface => {
@@ -131,8 +132,8 @@ export function networkLayoutOf(machine: Machine, networks: NetworkView): Networ
   return { ...laid, interfaces: [...physical, ...laid.interfaces.filter(({ kind }) => kind !== 'physical')] };
 }
 
-export function interfacesOf(machine: Machine, networks: NetworkView): readonly NetInterface[] {
-  const { interfaces, links } = networkLayoutOf(machine, networks);
+export function buildNetInterfaces(machine: Machine, networks: NetworkView): readonly NetInterface[] {
+  const { interfaces, links } = buildNetworkLayout(machine, networks);
   const known = new Set(interfaces.map(({ id }) => id));
   const hardware = new Map(machine.interfaces.map((nic) => [nic.id, nic]));
   const addressOf = linkAddresses(machine, interfaces, links, networks);
@@ -141,7 +142,7 @@ export function interfacesOf(machine: Machine, networks: NetworkView): readonly 
     const shown = own.map(({ id, mode, subnetId }): NetLink => {
       return { id, mode, subnet: subnetWithId(networks, subnetId), subnetId, address: addressOf.get(id) };
     });
-    const vlan = vlanOf(one, shown, networks);
+    const vlan = chooseVlan(one, shown, networks);
     const nic = hardware.get(one.id);
     return {
       id: one.id,
@@ -153,11 +154,11 @@ export function interfacesOf(machine: Machine, networks: NetworkView): readonly 
       parents: one.parents.filter((id) => known.has(id)),
       children: interfaces.filter(({ parents }) => parents.includes(one.id)).map(({ id }) => id),
       mtu: one.mtu ?? vlan?.mtu ?? networks.defaultVlan.mtu,
-      link: linkOf(machine, one),
+      link: describeLink(machine, one),
       tags: one.tags,
       params: one.params,
       nic,
-      settings: settingsOf(one, nic, position),
+      settings: pickShownParams(one, nic, position),
       seenIn: nic?.address === undefined ? undefined : subnetOfAddress(networks, nic.address),
     };
   });
@@ -181,7 +182,7 @@ function fitSizes(all: readonly NetInterface[], laid: readonly LaidInterface[]):
   return all.map((one) => ({ ...one, mtu: sizeOf(one) }));
 }
 
-export function linkOf(
+export function describeLink(
   { facts }: Pick<Machine, 'facts'>,
   one: Pick<LaidInterface, 'mac' | 'isConnected' | 'linkSpeed' | 'interfaceSpeed'>,
 ): LinkState {
@@ -225,7 +226,7 @@ const isIn = (subnet: SubnetView | undefined, address: Ipv4, networks: NetworkVi
   subnet !== undefined && subnetOfAddress(networks, address)?.subnet.id === subnet.subnet.id;
 
 /** The VLAN that was chosen for the interface, that of its links, or the default. */
-function vlanOf({ vlanId }: LaidInterface, links: readonly NetLink[], networks: NetworkView): VlanView | undefined {
+function chooseVlan({ vlanId }: LaidInterface, links: readonly NetLink[], networks: NetworkView): VlanView | undefined {
   if (vlanId === null) return undefined;
   const chosen = vlanWithId(networks, vlanId);
   return chosen ?? links.find(({ subnet }) => subnet !== undefined)?.subnet?.vlan ?? networks.defaultVlan;

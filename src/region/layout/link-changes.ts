@@ -14,10 +14,10 @@ import { type InterfaceLink, LINKS_MAX, type LinkMode } from '../records/machine
 import { REQUIRED } from '../records/refusal.ts';
 import {
   dropLinks,
+  findLaidInterface,
+  findMaster,
   type LayoutRefusal,
-  laidOf,
-  linksOf,
-  masterOf,
+  listLinks,
   type NetworkDraft,
   nextId,
   noSuchInterface,
@@ -39,15 +39,15 @@ export interface LinkWish {
 
 /** Links an interface to a subnet. A static link without an address still needs one. */
 export function linkSubnet(draft: NetworkDraft, id: number, wish: LinkWish): NetworkDraft | LayoutRefusal {
-  const one = laidOf(draft, id);
+  const one = findLaidInterface(draft, id);
   if (one === undefined) return noSuchInterface(draft, String(id));
-  const master = masterOf(draft, id);
+  const master = findMaster(draft, id);
   if (master !== undefined)
     return refuseChange(`${one.name} is a part of ${master.name}: link ${master.name} instead.`);
   const subnet = subnetWithId(draft.networks, wish.subnetId);
   const misfit = refuseSubnet(wish, subnet) ?? refuseGateway(wish, subnet);
   if (misfit !== undefined) return misfit;
-  const own = linksOf(draft, id).filter((link) => !isPreliminary(link));
+  const own = listLinks(draft, id).filter((link) => !isPreliminary(link));
   const crowded = wish.isForced ? undefined : refuseAlongside(own, wish, one.name);
   if (crowded !== undefined) return crowded;
   const hasOthers = own.some(({ mode, subnetId }) => mode !== 'link_up' && subnetId !== undefined);
@@ -131,14 +131,14 @@ function refuseAlongside(own: readonly InterfaceLink[], { mode }: LinkWish, name
 const noSuchLinkText = (id: number): string => `The interface has no link with the id ${id}.`;
 
 export function unlinkSubnet(draft: NetworkDraft, id: number, linkId: number): NetworkDraft | LayoutRefusal {
-  const isOwn = linksOf(draft, id).some((link) => link.id === linkId);
+  const isOwn = listLinks(draft, id).some((link) => link.id === linkId);
   if (!isOwn) return refuseField('id', noSuchLinkText(linkId));
   return startAll(dropLinks(draft, (link) => link.id === linkId));
 }
 
 /** Removes all links of an interface, and its VLAN: it is not started. */
 export function disconnect(draft: NetworkDraft, id: number): NetworkDraft | LayoutRefusal {
-  const one = laidOf(draft, id);
+  const one = findLaidInterface(draft, id);
   if (one === undefined) return noSuchInterface(draft, String(id));
   // A VLAN interface needs its VLAN.
   if (one.kind === 'vlan') return refuseChange(`${one.name} exists only for its VLAN: delete it instead.`);
@@ -148,11 +148,11 @@ export function disconnect(draft: NetworkDraft, id: number): NetworkDraft | Layo
 
 /** Makes a link that of the default gateway. @param linkId undefined: the only link of the interface with a gateway */
 export function setGateway(draft: NetworkDraft, id: number, linkId: number | undefined): NetworkDraft | LayoutRefusal {
-  const fit = linksOf(draft, id).filter(
+  const fit = listLinks(draft, id).filter(
     ({ mode, subnetId }) =>
       (mode === 'auto' || mode === 'static') && subnetWithId(draft.networks, subnetId)?.gateway !== undefined,
   );
-  const isUnknown = linkId !== undefined && linksOf(draft, id).every((link) => link.id !== linkId);
+  const isUnknown = linkId !== undefined && listLinks(draft, id).every((link) => link.id !== linkId);
   if (isUnknown) return refuseField('link_id', noSuchLinkText(linkId));
   const chosen = linkId === undefined ? fit : fit.filter((link) => link.id === linkId);
   const [only, ...others] = chosen;

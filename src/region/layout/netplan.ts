@@ -25,18 +25,18 @@ const quoted = (text: string): string => `"${text}"`;
 /** The file of netplan. */
 export function netplanFiles(parts: readonly ConfigPart[]): readonly ConfigFile[] {
   const sections = Object.entries(SECTIONS).flatMap(([kind, section]) => {
-    const entries = parts.filter((part) => part.kind === kind).map(entryOf);
+    const entries = parts.filter((part) => part.kind === kind).map(renderDeviceEntry);
     return entries.length === 0 ? [] : [`  ${section}:\n${entries.join('')}`];
   });
   return [{ path: '/etc/netplan/90-rackboot.yaml', text: `network:\n  version: 2\n${sections.join('')}` }];
 }
 
-function entryOf(part: ConfigPart): string {
-  const lines = [...identityOf(part), ...addressesOf(part)];
+function renderDeviceEntry(part: ConfigPart): string {
+  const lines = [...renderDeviceIdentity(part), ...renderAddresses(part)];
   return `    ${quoted(part.key)}:\n${lines.map((line) => `      ${line}\n`).join('')}`;
 }
 
-function identityOf({ kind, mac, newName, parents, vid, params, mtu }: ConfigPart): readonly string[] {
+function renderDeviceIdentity({ kind, mac, newName, parents, vid, params, mtu }: ConfigPart): readonly string[] {
   const address = quoted(formatMac(mac));
   const size = mtu === undefined ? [] : [`mtu: ${mtu}`];
   const interfaces = `interfaces: [${parents.map(quoted).join(', ')}]`;
@@ -75,7 +75,7 @@ const METRIC_MAX = 0x7fff_ffff;
  * The line of routes; none without one. networkd adds the routes before a lease brings the address by which the kernel finds their gateways,
  * so they are on-link there.
  */
-function routesOf({ router, routes, hasDhcp }: ConfigPart): readonly string[] {
+function renderRoutes({ router, routes, hasDhcp }: ConfigPart): readonly string[] {
   const onLink = hasDhcp ? ', on-link: true' : '';
   const sized = (metric: ConfigRoute['metric']): string =>
     metric === undefined ? '' : `, metric: ${Math.min(metric, METRIC_MAX)}`;
@@ -86,21 +86,22 @@ function routesOf({ router, routes, hasDhcp }: ConfigPart): readonly string[] {
   return all.length === 0 ? [] : [`routes: [${all.join(', ')}]`];
 }
 
-function addressesOf(part: ConfigPart): readonly string[] {
+function renderAddresses(part: ConfigPart): readonly string[] {
   const { addresses, hasDhcp, takesRoute, nameServers, search, master, params } = part;
   const isBare = addresses.length === 0 && !hasDhcp && master === undefined;
-  const servers = nameServers.length === 0 && search === '' ? [] : [`nameservers: ${listsOf(nameServers, search)}`];
+  const servers =
+    nameServers.length === 0 && search === '' ? [] : [`nameservers: ${renderNameServers(nameServers, search)}`];
   return [
     ...(hasDhcp ? ['dhcp4: true'] : []),
     ...(hasDhcp && !takesRoute ? ['dhcp4-overrides: { use-routes: false }'] : []),
     ...(addresses.length === 0 ? [] : [`addresses: [${addresses.join(', ')}]`]),
     ...(params.accept_ra === undefined ? [] : [`accept-ra: ${params.accept_ra === true}`]),
-    ...routesOf(part),
+    ...renderRoutes(part),
     ...(addresses.length === 0 ? [] : servers),
     // The start of the system does not wait for an interface that gets no address.
     ...(isBare ? ['optional: true'] : []),
   ];
 }
 
-const listsOf = (nameServers: readonly string[], search: string): string =>
+const renderNameServers = (nameServers: readonly string[], search: string): string =>
   `{ addresses: [${nameServers.join(', ')}], search: [${search}] }`;

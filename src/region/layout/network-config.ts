@@ -94,7 +94,7 @@ interface FixedAddress {
  * The address that a rack leases to an interface with these: the lowest (`findFixedAddress` in `dhcp/leases/allocate.ts`). `undefined`: a rack
  * has no DHCP there, or they are in several subnets, so that it may lease one of each.
  */
-function leasedOf(fixed: readonly FixedAddress[]): Ipv4 | undefined {
+function findLeasedAddress(fixed: readonly FixedAddress[]): Ipv4 | undefined {
   const [first, ...others] = fixed.toSorted((a, b) => a.address - b.address);
   if (first === undefined || !hasDhcpServer(first.subnet)) return undefined;
   return others.every(({ subnet }) => subnet?.subnet.id === first.subnet?.subnet.id) ? first.address : undefined;
@@ -117,7 +117,7 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
     const fixed = links.flatMap(({ mode, subnet, address }): readonly FixedAddress[] =>
       mode === 'dhcp' || address === undefined ? [] : [{ subnet, address }],
     );
-    const leased = terms.isByLease ? leasedOf(fixed) : undefined;
+    const leased = terms.isByLease ? findLeasedAddress(fixed) : undefined;
     const isLeased = leased !== undefined;
     const master = interfaces.find(
       ({ kind, parents }) => (kind === 'bond' || kind === 'bridge') && parents.includes(one.id),
@@ -142,7 +142,7 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
       hasDhcp: isLeased || links.some(({ mode }) => mode === 'dhcp'),
       takesRoute: gateway === undefined || (isLeased && links.includes(gateway)),
       router: !isLeased && gateway !== undefined && links.includes(gateway) ? gateway.subnet?.gateway : undefined,
-      routes: routesOf(one, interfaces),
+      routes: listStaticRoutes(one, interfaces),
       nameServers: [...new Set(fixed.flatMap(({ subnet }) => (subnet === undefined ? [] : nameServersOf(subnet))))],
       search: fixed.length === 0 ? '' : terms.domain,
       parents: one.parents.map(keyOf),
@@ -170,7 +170,7 @@ function withChosenSize(interfaces: readonly NetInterface[]): ReadonlySet<number
 const isAddressed = ({ mode, address }: NetLink): boolean => mode === 'dhcp' || address !== undefined;
 
 /** The static routes of an interface (invariant 6). @param interfaces all of the machine */
-function routesOf({ links }: NetInterface, interfaces: readonly NetInterface[]): readonly ConfigRoute[] {
+function listStaticRoutes({ links }: NetInterface, interfaces: readonly NetInterface[]): readonly ConfigRoute[] {
   const near = new Set(interfaces.flatMap((one) => one.links.filter(isAddressed).map(({ subnetId }) => subnetId)));
   const sources = new Set(links.filter(isAddressed).flatMap(({ subnet }) => subnet ?? []));
   const routes = [...sources].flatMap((source): readonly RouteView[] => source.routes);

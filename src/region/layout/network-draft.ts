@@ -15,7 +15,7 @@ import {
   partId,
 } from '../records/machine-layout.ts';
 import { fieldRefusal, type RefusalWord, refusal } from '../records/refusal.ts';
-import { networkLayoutOf } from './interfaces.ts';
+import { buildNetworkLayout } from './interfaces.ts';
 
 export const PART_TAGS_LIMIT = `It has ${PART_TAGS_MAX} tags, the maximum: remove one first.`;
 
@@ -38,7 +38,7 @@ export const beginDraft = (machine: Machine, networks: NetworkView): NetworkDraf
   kind: 'draft',
   machine,
   networks,
-  layout: networkLayoutOf(machine, networks),
+  layout: buildNetworkLayout(machine, networks),
   next: machine.layout?.next ?? 1,
 });
 
@@ -70,19 +70,19 @@ export const refuseChange = (text: string): LayoutRefusal => ({
 
 export const refuseAbsent = (text: string): LayoutRefusal => ({ kind: 'refuse', refusal: refusal('not-found', text) });
 
-export const laidOf = ({ layout }: NetworkDraft, id: number): LaidInterface | undefined =>
+export const findLaidInterface = ({ layout }: NetworkDraft, id: number): LaidInterface | undefined =>
   layout.interfaces.find((one) => one.id === id);
 
-export const linksOf = ({ layout }: NetworkDraft, id: number): readonly InterfaceLink[] =>
+export const listLinks = ({ layout }: NetworkDraft, id: number): readonly InterfaceLink[] =>
   layout.links.filter(({ interfaceId }) => interfaceId === id);
 
-export const masterOf = ({ layout }: NetworkDraft, id: number): LaidInterface | undefined =>
+export const findMaster = ({ layout }: NetworkDraft, id: number): LaidInterface | undefined =>
   layout.interfaces.find(({ kind, parents }) => (kind === 'bond' || kind === 'bridge') && parents.includes(id));
 
 /** Gives each interface without a link, and without a master, one that only starts it. */
 export function startAll(draft: NetworkDraft): NetworkDraft {
   const idle = draft.layout.interfaces.filter(
-    ({ id, vlanId }) => vlanId !== null && linksOf(draft, id).length === 0 && masterOf(draft, id) === undefined,
+    ({ id, vlanId }) => vlanId !== null && listLinks(draft, id).length === 0 && findMaster(draft, id) === undefined,
   );
   const room = Math.max(0, LINKS_MAX - draft.layout.links.length);
   const links = idle.slice(0, room).map(
@@ -104,12 +104,12 @@ export function dropLinks(draft: NetworkDraft, isGone: (link: InterfaceLink) => 
 }
 
 /** The VLAN that an interface without a chosen one has: that of a subnet to which it is linked, that of its parent, or the default. */
-export function vlanOf(draft: NetworkDraft, one: LaidInterface): VlanView | undefined {
+export function inferVlan(draft: NetworkDraft, one: LaidInterface): VlanView | undefined {
   const { networks } = draft;
   if (one.vlanId === null) return undefined;
   const chosen = vlanWithId(networks, one.vlanId);
   if (chosen !== undefined) return chosen;
-  const subnetIds = linksOf(draft, one.id).map(({ subnetId }) => subnetId);
+  const subnetIds = listLinks(draft, one.id).map(({ subnetId }) => subnetId);
   return networks.subnets.find(({ subnet }) => subnetIds.includes(subnet.id))?.vlan ?? networks.defaultVlan;
 }
 

@@ -28,11 +28,16 @@ function deviceFile({ kind, key, mac, mtu, params, vid }: ConfigPart): readonly 
     ...(kind === 'vlan' ? [] : [`MACAddress=${formatMac(mac)}`]),
     ...(mtu === undefined ? [] : [`MTUBytes=${mtu}`]),
   ];
-  const own = kind === 'vlan' ? section('VLAN', [`Id=${vid}`]) : kind === 'bond' ? bondOf(params) : bridgeOf(params);
+  const own =
+    kind === 'vlan'
+      ? section('VLAN', [`Id=${vid}`])
+      : kind === 'bond'
+        ? renderBondSection(params)
+        : renderBridgeSection(params);
   return [{ path: `${DIRECTORY}/10-rackboot-${key}.netdev`, text: [section('NetDev', device), own].join('\n') }];
 }
 
-function bondOf(params: ConfigPart['params']): string {
+function renderBondSection(params: ConfigPart['params']): string {
   const mode = params.bond_mode ?? 'active-backup';
   const hasPolicy = mode === '802.3ad' || mode === 'balance-xor' || mode === 'balance-tlb';
   return section('Bond', [
@@ -48,7 +53,7 @@ function bondOf(params: ConfigPart['params']): string {
   ]);
 }
 
-const bridgeOf = (params: ConfigPart['params']): string =>
+const renderBridgeSection = (params: ConfigPart['params']): string =>
   section('Bridge', [
     `STP=${params.bridge_stp === true ? 'yes' : 'no'}`,
     ...(params.bridge_fd === undefined ? [] : [`ForwardDelaySec=${params.bridge_fd}`]),

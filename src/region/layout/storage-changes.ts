@@ -17,15 +17,15 @@ import {
 import type { Disk } from './disks.ts';
 import { type LayoutRefusal, PART_TAGS_LIMIT, refuseChange, refuseField } from './network-draft.ts';
 import {
+  derivePartUuid,
   drawId,
   type Formattable,
+  findGroupName,
   formattable,
   freeBytes,
   MEBIBYTE,
   noSuchDevice,
   type StorageDraft,
-  userOf,
-  uuidOf,
   withFileSystem,
   withPart,
   withStorage,
@@ -69,7 +69,7 @@ export function makePartition(
     return refuseField('size', sizeText(disk.facts.name, free));
   }
   const id = drawId(draft);
-  const made: Partition = { id, uuid: uuid ?? uuidOf(id), diskId, bytes: wanted, isBootable, tags: [] };
+  const made: Partition = { id, uuid: uuid ?? derivePartUuid(id), diskId, bytes: wanted, isBootable, tags: [] };
   return { kind: 'made', draft: withStorage(draft, { partitions: [...draft.layout.partitions, made] }, 1), id };
 }
 
@@ -79,7 +79,7 @@ export const formattedText = (name: string): string => `${name} has a file syste
 
 /** Why a disk is not free as a whole, its partitions apart; `undefined`: it is. */
 export function refuseWhole(draft: StorageDraft, { id, facts: { name } }: Disk): LayoutRefusal | undefined {
-  const by = userOf(draft, 'disks', id);
+  const by = findGroupName(draft, 'disks', id);
   if (by !== undefined) return refuseChange(usedText(name, by));
   const isFormatted = draft.layout.wholeDisks?.some((one) => one.id === id) === true;
   return isFormatted ? refuseChange(formattedText(name)) : undefined;
@@ -88,7 +88,7 @@ export function refuseWhole(draft: StorageDraft, { id, facts: { name } }: Disk):
 export const limitReached = ({ machine }: StorageDraft): LayoutRefusal =>
   refuseChange(`${machine.hostname} may have at most ${STORAGE_PARTS_MAX} parts of each kind: delete some.`);
 
-export function nameOf({ disks }: StorageDraft, { kind, part }: Formattable): string {
+export function getFormattableName({ disks }: StorageDraft, { kind, part }: Formattable): string {
   if ('name' in part) return part.name;
   return disks.find(({ id }) => id === part.id)?.facts.name ?? `${kind} ${part.id}`;
 }
@@ -100,8 +100,8 @@ export function freePart(draft: StorageDraft, id: number): Formattable | LayoutR
   const bare = isDisk ? ({ kind: 'disk', part: { id } } as const) : undefined;
   const found = formattable(draft.layout).find(({ part }) => part.id === id) ?? bare;
   if (found === undefined) return noSuchDevice(draft, String(id));
-  const name = nameOf(draft, found);
-  const by = found.kind === 'volume' ? undefined : userOf(draft, USES[found.kind], id);
+  const name = getFormattableName(draft, found);
+  const by = found.kind === 'volume' ? undefined : findGroupName(draft, USES[found.kind], id);
   if (by !== undefined) return refuseChange(usedText(name, by));
   const isPartitioned = draft.layout.partitions.some(({ diskId }) => diskId === id);
   return isPartitioned ? refuseChange(`${name} has partitions: delete them first, or use them.`) : found;
@@ -127,13 +127,13 @@ export function format(
   const found = freePart(draft, id);
   if (found.kind === 'refuse') return found;
   if (found.part.fileSystem?.mountPoint !== undefined) {
-    return refuseChange(mountedText(nameOf(draft, found), found.part.fileSystem.mountPoint));
+    return refuseChange(mountedText(getFormattableName(draft, found), found.part.fileSystem.mountPoint));
   }
   const { labelMax: max, drawsUuid } = FILE_SYSTEMS[fstype];
   if (label.length > max) return refuseField('label', `A label of ${fstype} has at most ${max} characters.`);
   if (drawsUuid && uuid !== undefined)
     return refuseField('uuid', `The agent draws the identifier of a ${fstype} file system: leave this out.`);
-  const fileSystem = { fstype, label, uuid: uuid ?? uuidOf(drawId(draft)) };
+  const fileSystem = { fstype, label, uuid: uuid ?? derivePartUuid(drawId(draft)) };
   return withStorage(withFileSystem(draft, id, fileSystem), {}, 1);
 }
 
@@ -143,9 +143,9 @@ export function unformat(draft: StorageDraft, id: number): StorageDraft | Layout
   const found = freePart(draft, id);
   if (found.kind === 'refuse') return found;
   const { fileSystem } = found.part;
-  if (fileSystem === undefined) return refuseChange(unformattedText(nameOf(draft, found)));
+  if (fileSystem === undefined) return refuseChange(unformattedText(getFormattableName(draft, found)));
   if (fileSystem.mountPoint === undefined) return withFileSystem(draft, id, undefined);
-  return refuseChange(mountedText(nameOf(draft, found), fileSystem.mountPoint));
+  return refuseChange(mountedText(getFormattableName(draft, found), fileSystem.mountPoint));
 }
 
 /** Mounts or unmounts the file system of a part. @param mount undefined: unmount it */
@@ -157,11 +157,11 @@ export function mountPart(
   const found = freePart(draft, id);
   if (found.kind === 'refuse') return found;
   const { fileSystem } = found.part;
-  if (fileSystem === undefined) return refuseChange(unformattedText(nameOf(draft, found)));
+  if (fileSystem === undefined) return refuseChange(unformattedText(getFormattableName(draft, found)));
   const { fstype, uuid, label, mountPoint } = fileSystem;
   const bare: FileSystem = { fstype, uuid, label };
   if (mount === undefined) {
-    if (mountPoint === undefined) return refuseChange(`${nameOf(draft, found)} is not mounted.`);
+    if (mountPoint === undefined) return refuseChange(`${getFormattableName(draft, found)} is not mounted.`);
     return withFileSystem(draft, id, bare);
   }
   const at = fstype === 'swap' ? 'none' : mount.at;
@@ -171,7 +171,7 @@ export function mountPart(
     ({ part }) => part.id !== id && part.fileSystem?.mountPoint === at && at !== 'none',
   );
   if (other !== undefined) {
-    return refuseField('mount_point', `${nameOf(draft, other)} is already mounted at ${at}.`);
+    return refuseField('mount_point', `${getFormattableName(draft, other)} is already mounted at ${at}.`);
   }
   return withFileSystem(draft, id, { ...bare, mountPoint: at, mountOptions: mount.options });
 }

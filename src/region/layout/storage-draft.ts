@@ -14,7 +14,7 @@ import {
   type StorageLayout,
   type VolumeGroup,
 } from '../records/machine-layout.ts';
-import { type Disk, disksOf } from './disks.ts';
+import { type Disk, listDisks } from './disks.ts';
 import { type LayoutRefusal, refuseAbsent } from './network-draft.ts';
 
 export const noPartitionText = (disk: string, name: string): string =>
@@ -39,13 +39,13 @@ export interface StorageDraft {
 const EMPTY: StorageLayout = { partitions: [], volumeGroups: [], raids: [] };
 
 /** The disks of a machine as they should be deployed; without a layout they have no partitions. */
-const storageOf = ({ layout }: Pick<Machine, 'layout'>): StorageLayout => layout?.storage ?? EMPTY;
+const getStorageLayout = ({ layout }: Pick<Machine, 'layout'>): StorageLayout => layout?.storage ?? EMPTY;
 
 export const beginStorage = (machine: Machine): StorageDraft => ({
   kind: 'draft',
   machine,
-  disks: disksOf(machine),
-  layout: storageOf(machine),
+  disks: listDisks(machine),
+  layout: getStorageLayout(machine),
   next: machine.layout?.next ?? 1,
   described: machine.layout?.disks ?? [],
 });
@@ -70,16 +70,16 @@ export const drawId = ({ machine, next }: StorageDraft, after = 0): number => pa
 const UUID_START = '52616b62-0000-4000-8000-';
 
 /** A UUID derived from the id of its part, so that repeating a decision gives the same UUID. */
-export const uuidOf = (id: number): string => `${UUID_START}${id.toString(16).padStart(12, '0').slice(-12)}`;
+export const derivePartUuid = (id: number): string => `${UUID_START}${id.toString(16).padStart(12, '0').slice(-12)}`;
 
 /** True for the UUID of a part for which no person chose one. */
 export const isDrawnUuid = (uuid: string): boolean => uuid.startsWith(UUID_START);
 
 /** The first disk that a person chose for starting, or the first. */
-export const bootDiskOf = ({ disks, layout }: Pick<StorageDraft, 'disks' | 'layout'>): Disk | undefined =>
+export const findBootDisk = ({ disks, layout }: Pick<StorageDraft, 'disks' | 'layout'>): Disk | undefined =>
   disks.find(({ id }) => id === layout.bootDiskId) ?? disks[0];
 
-export function userOf(
+export function findGroupName(
   { layout }: Pick<StorageDraft, 'layout'>,
   kind: 'disks' | 'partitions' | 'raids',
   id: number,
@@ -88,11 +88,11 @@ export function userOf(
     name,
     ids: { disks, partitions, raids },
   }));
-  const raids = layout.raids.map((raid) => ({ name: raid.name, ids: { ...membersOf(raid), raids: [] } }));
+  const raids = layout.raids.map((raid) => ({ name: raid.name, ids: { ...listMembers(raid), raids: [] } }));
   return [...groups, ...raids].find(({ ids }) => ids[kind].includes(id))?.name;
 }
 
-export const membersOf = ({ disks, partitions, spareDisks = [], sparePartitions = [] }: Raid) => ({
+export const listMembers = ({ disks, partitions, spareDisks = [], sparePartitions = [] }: Raid) => ({
   disks: [...disks, ...spareDisks],
   partitions: [...partitions, ...sparePartitions],
 });
@@ -118,7 +118,7 @@ function bytesOfParts(draft: Pick<StorageDraft, 'layout' | 'disks'>, whole: Raid
 
 /** A RAID 1 holds what its smallest part holds. */
 export function raidBytes(draft: Pick<StorageDraft, 'layout' | 'disks'>, raid: Raid): number {
-  const { disks, partitions } = membersOf(raid);
+  const { disks, partitions } = listMembers(raid);
   return Math.min(...bytesOfParts(draft, { ...raid, disks, partitions }));
 }
 

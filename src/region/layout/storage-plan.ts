@@ -2,7 +2,7 @@
 //
 // Sources: the Discoverable Partitions Specification and UEFI 2.10 §5.3 for the kinds of partitions; md(4) for the versions of RAID metadata.
 //
-//   disk ID PLACE                         a disk that gets a new partition table, or that is used whole; PLACE as in `placeOf`
+//   disk ID PLACE                         a disk that gets a new partition table, or that is used whole; PLACE as in `formatDiskSelector`
 //   loader ID                             a disk of these that must start the machine
 //   partition ID DISK NUMBER MIB KIND UUID
 //   raid ID NAME METADATA UUID MEMBER… [spare MEMBER…]
@@ -16,16 +16,16 @@
 // 3. An image gives its file systems labels, UUIDs and mount options of its own. Others that a person chose need a plan.
 
 import type { FileSystem, Partition, Raid, StorageLayout } from '../records/machine-layout.ts';
-import { type Disk, placeOf } from './disks.ts';
+import { type Disk, formatDiskSelector } from './disks.ts';
 import {
-  bootDiskOf,
+  findBootDisk,
+  findGroupName,
   formattable,
   freeBytes,
   isDrawnUuid,
+  listMembers,
   MEBIBYTE,
-  membersOf,
   type StorageDraft,
-  userOf,
 } from './storage-draft.ts';
 
 const FATS: ReadonlySet<string> = new Set(['fat32', 'vfat']);
@@ -40,7 +40,7 @@ export function isOfImage(draft: StorageDraft): boolean {
   const { partitions, volumeGroups, raids, wholeDisks = [] } = draft.layout;
   if (raids.length > 0 || volumeGroups.length > 0 || wholeDisks.length > 0) return false;
   if (partitions.length === 0) return true;
-  const disk = bootDiskOf(draft);
+  const disk = findBootDisk(draft);
   if (disk === undefined) return false;
   const systems = partitions.map(({ fileSystem }) => fileSystem);
   return (
@@ -53,7 +53,7 @@ export function isOfImage(draft: StorageDraft): boolean {
   );
 }
 
-export const mountsOf = (draft: StorageDraft): ReadonlyMap<string, ReturnType<typeof formattable>[number]> =>
+export const collectMounts = (draft: StorageDraft): ReadonlyMap<string, ReturnType<typeof formattable>[number]> =>
   new Map(
     formattable(draft.layout).flatMap((found) => {
       const at = found.part.fileSystem?.mountPoint;
@@ -78,7 +78,7 @@ export function under(draft: StorageDraft, id: number): Readonly<Record<'disks' 
 
 /** The disks with the partitions from which the system starts, on each of which its boot loader goes; empty without a root. */
 export function loaderDisks(draft: StorageDraft): readonly Disk[] {
-  const mounts = mountsOf(draft);
+  const mounts = collectMounts(draft);
   const start = mounts.get('/boot') ?? mounts.get('/');
   if (start === undefined || !mounts.has('/')) return [];
   const parts = under(draft, start.part.id).partitions;
@@ -93,7 +93,7 @@ export function plannedDisks({ disks, layout }: StorageDraft): readonly Disk[] {
 
 export const usedDiskIds = ({ partitions, volumeGroups, raids, wholeDisks = [] }: StorageLayout): readonly number[] => [
   ...partitions.map(({ diskId }) => diskId),
-  ...[...raids.map(membersOf), ...volumeGroups].flatMap((one) => one.disks),
+  ...[...raids.map(listMembers), ...volumeGroups].flatMap((one) => one.disks),
   ...wholeDisks.map(({ id }) => id),
 ];
 
@@ -103,7 +103,7 @@ type Words = readonly (string | number)[];
 export function planStorage(draft: StorageDraft): string | undefined {
   if (isOfImage(draft)) return undefined;
   const lines: readonly Words[] = [
-    ...plannedDisks(draft).map(({ id, facts }) => ['disk', id, placeOf(draft.machine, facts.name)]),
+    ...plannedDisks(draft).map(({ id, facts }) => ['disk', id, formatDiskSelector(draft.machine, facts.name)]),
     ...loaderDisks(draft).map(({ id }) => ['loader', id]),
     ...draft.disks.flatMap((disk) => partitionLines(draft, disk)),
     ...draft.layout.raids.map(raidLine),
@@ -121,14 +121,14 @@ const partitionLines = (draft: StorageDraft, disk: Disk): readonly Words[] =>
     .filter(({ diskId }) => diskId === disk.id)
     .map((part, index) => {
       const mib = Math.floor(part.bytes / MEBIBYTE);
-      return ['partition', part.id, disk.id, index + 1, mib, kindOf(draft, part), part.uuid];
+      return ['partition', part.id, disk.id, index + 1, mib, choosePartitionType(draft, part), part.uuid];
     });
 
 /** The type of a partition in the table. A RAID with the firmware's file system has type `efi`: each member looks like that file system. */
-function kindOf({ layout }: StorageDraft, { id, fileSystem }: Partition): string {
-  const raid = layout.raids.find((one) => membersOf(one).partitions.includes(id));
+function choosePartitionType({ layout }: StorageDraft, { id, fileSystem }: Partition): string {
+  const raid = layout.raids.find((one) => listMembers(one).partitions.includes(id));
   if (raid !== undefined) return isFat(raid.fileSystem) ? 'efi' : 'raid';
-  if (userOf({ layout }, 'partitions', id) !== undefined) return 'lvm';
+  if (findGroupName({ layout }, 'partitions', id) !== undefined) return 'lvm';
   if (fileSystem?.fstype === 'swap') return 'swap';
   return isFat(fileSystem) ? 'efi' : 'linux';
 }

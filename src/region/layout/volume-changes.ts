@@ -18,24 +18,24 @@ import {
   deviceTakenText,
   formattedText,
   freePart,
+  getFormattableName,
   limitReached,
   type MadePart,
-  nameOf,
   refuseDeviceName,
   refuseWhole,
   sizeText,
   usedText,
 } from './storage-changes.ts';
 import {
+  derivePartUuid,
   drawId,
+  findGroupName,
   groupBytes,
   groupFree,
   MEBIBYTE,
   noSuchDevice,
   noVolumeGroupText,
   type StorageDraft,
-  userOf,
-  uuidOf,
   withStorage,
 } from './storage-draft.ts';
 
@@ -76,7 +76,7 @@ function refuseMember(draft: StorageDraft, use: Use, id: number, prefix: string,
   const found = freePart(draft, id);
   if (found.kind === 'refuse') return found;
   if (found.part.fileSystem === undefined) return undefined;
-  return refuseChange(formattedText(nameOf(draft, found)));
+  return refuseChange(formattedText(getFormattableName(draft, found)));
 }
 
 function refuseMembers(draft: StorageDraft, members: Members, prefix = '', isGroup = false): LayoutRefusal | undefined {
@@ -127,7 +127,7 @@ export function makeRaid(draft: StorageDraft, wish: NamedWish): MadePart | Layou
   const first = refused?.field === undefined ? (tooFew ?? refused) : refused;
   if (first !== undefined) return first;
   const id = drawId(draft);
-  const made: Raid = { id, uuid: wish.uuid ?? uuidOf(id), name, level: 'raid-1', ...raidMembers(members) };
+  const made: Raid = { id, uuid: wish.uuid ?? derivePartUuid(id), name, level: 'raid-1', ...raidMembers(members) };
   return { kind: 'made', draft: withStorage(draft, { raids: [...raids, made] }, 1), id };
 }
 
@@ -181,7 +181,7 @@ export function changeRaid(draft: StorageDraft, id: number, change: WholeChange)
 export function removeRaid(draft: StorageDraft, id: number): StorageDraft | LayoutRefusal {
   const found = draft.layout.raids.find((one) => one.id === id);
   if (found === undefined) return noSuchDevice(draft, String(id));
-  const by = userOf(draft, 'raids', id);
+  const by = findGroupName(draft, 'raids', id);
   if (by !== undefined) return refuseChange(usedText(found.name, by));
   return withStorage(draft, { raids: draft.layout.raids.filter((one) => one.id !== id) });
 }
@@ -225,7 +225,7 @@ export function makeGroup(draft: StorageDraft, wish: NamedWish): MadePart | Layo
   const id = drawId(draft);
   const made: VolumeGroup = {
     id,
-    uuid: wish.uuid ?? uuidOf(id),
+    uuid: wish.uuid ?? derivePartUuid(id),
     name,
     volumes: [],
     ...groupMembers(draft, members),
@@ -295,7 +295,7 @@ export function makeVolume(draft: StorageDraft, groupId: number, wish: VolumeWis
   const refused = refuseVolume(draft, group, { id, name, bytes });
   if (refused !== undefined) return refused;
   if (name === undefined) return refuseField('name', REQUIRED);
-  const made: LogicalVolume = { id, uuid: wish.uuid ?? uuidOf(id), name, bytes };
+  const made: LogicalVolume = { id, uuid: wish.uuid ?? derivePartUuid(id), name, bytes };
   return { kind: 'made', draft: withGroup(draft, { ...group, volumes: [...group.volumes, made] }, 1), id };
 }
 

@@ -12,13 +12,13 @@ import type { FileSystem, Partition, StorageLayout, WholeLayout } from '../recor
 import { type LayoutRefusal, refuseChange, refuseField } from './network-draft.ts';
 import { sizeText } from './storage-changes.ts';
 import {
-  bootDiskOf,
+  derivePartUuid,
   drawId,
+  findBootDisk,
   freeBytes,
   groupFree,
   MEBIBYTE,
   type StorageDraft,
-  uuidOf,
   withStorage,
 } from './storage-draft.ts';
 import { noSuchDeviceText } from './volume-changes.ts';
@@ -42,7 +42,7 @@ export const noDiskText = (machine: string): string => `${machine} has reported 
 export function layOut(draft: StorageDraft, wish: LayoutWish): StorageDraft | LayoutRefusal {
   const { rootDiskId, layout } = wish;
   const empty = withStorage(draft, { partitions: [], volumeGroups: [], raids: [], wholeDisks: [] });
-  const disk = rootDiskId === undefined ? bootDiskOf(draft) : draft.disks.find(({ id }) => id === rootDiskId);
+  const disk = rootDiskId === undefined ? findBootDisk(draft) : draft.disks.find(({ id }) => id === rootDiskId);
   if (disk === undefined) {
     if (rootDiskId !== undefined) return refuseField('root_device', noSuchDeviceText(rootDiskId));
     return refuseChange(noDiskText(draft.machine.hostname));
@@ -64,17 +64,17 @@ export function layOut(draft: StorageDraft, wish: LayoutWish): StorageDraft | La
   const partitions = all.map(([bytes, mount, fstype], index): Partition => {
     const id = drawId(draft, index);
     const isBootable = mount === '/boot/efi' || (index === 0 && !isUefi);
-    const part = { id, uuid: uuidOf(id), diskId: disk.id, bytes, isBootable, tags: [] };
+    const part = { id, uuid: derivePartUuid(id), diskId: disk.id, bytes, isBootable, tags: [] };
     if (mount === undefined || fstype === undefined) return part;
-    return { ...part, fileSystem: fileSystemOf(drawId(draft, all.length + index), mount, fstype) };
+    return { ...part, fileSystem: buildFileSystem(drawId(draft, all.length + index), mount, fstype) };
   });
   const laid = withStorage(started, { partitions }, 2 * all.length);
   return layout === 'flat' ? laid : withRootVolume(laid, wish);
 }
 
-const fileSystemOf = (id: number, mountPoint: string, fstype: string): FileSystem => ({
+const buildFileSystem = (id: number, mountPoint: string, fstype: string): FileSystem => ({
   fstype,
-  uuid: uuidOf(id),
+  uuid: derivePartUuid(id),
   label: '',
   mountPoint,
   mountOptions: '',
@@ -85,7 +85,7 @@ function withRootVolume(draft: StorageDraft, wish: LayoutWish): StorageDraft | L
   const [groupId, volumeId, systemId] = [drawId(draft), drawId(draft, 1), drawId(draft, 2)];
   const empty: StorageLayout['volumeGroups'][number] = {
     id: groupId,
-    uuid: uuidOf(groupId),
+    uuid: derivePartUuid(groupId),
     name: wish.groupName,
     disks: [],
     volumes: [],
@@ -98,10 +98,10 @@ function withRootVolume(draft: StorageDraft, wish: LayoutWish): StorageDraft | L
   }
   const volume = {
     id: volumeId,
-    uuid: uuidOf(volumeId),
+    uuid: derivePartUuid(volumeId),
     name: wish.volumeName,
     bytes,
-    fileSystem: fileSystemOf(systemId, '/', 'ext4'),
+    fileSystem: buildFileSystem(systemId, '/', 'ext4'),
   };
   return withStorage(draft, { volumeGroups: [{ ...empty, volumes: [volume] }] }, 3);
 }

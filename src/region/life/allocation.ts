@@ -2,8 +2,8 @@
 //
 // Source: the parameters of MAAS's `machines/?op=allocate` and `nodes/?op=acquire`.
 
-import { disksOf } from '../layout/disks.ts';
-import { linkOf } from '../layout/interfaces.ts';
+import { listDisks } from '../layout/disks.ts';
+import { describeLink } from '../layout/interfaces.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 
 /** All given ones must hold. */
@@ -73,7 +73,7 @@ function hasSpeed(machine: Machine, least: number): boolean {
   const laid = machine.layout?.network?.interfaces ?? [];
   return machine.interfaces.some(({ id, mac }) => {
     const said = laid.find((one) => one.id === id);
-    return linkOf(machine, { ...said, mac }).linkSpeed >= least;
+    return describeLink(machine, { ...said, mac }).linkSpeed >= least;
   });
 }
 
@@ -82,7 +82,7 @@ function hasSpeed(machine: Machine, least: number): boolean {
  * such disks
  */
 function placeDisks(machine: Machine, wishes: readonly DiskWish[]): ReadonlyMap<DiskWish, number> | undefined {
-  const disks = disksOf(machine);
+  const disks = listDisks(machine);
   if (wishes.length > disks.length) return undefined;
   const places = disks
     .map((_, place) => place)

@@ -37,7 +37,7 @@ export function decideCommand(
       `${machine.hostname} is a device: only its names and addresses are kept here.`,
     );
   }
-  const command = ownOptionsOf(given);
+  const command = pickOwnOptions(given);
   const refused = refuseCommand(machine, command.name, by) ?? refusePath(machine, command);
   if (refused !== undefined) return { kind: 'refuse', refusal: refused };
   const params = { command: command.name, comment: by.comment };
@@ -47,14 +47,14 @@ export function decideCommand(
     const fields = { status: machine.status, ...(said === undefined ? {} : { statusReason: said }) };
     return { kind: 'change', fields, events: [audit] };
   }
-  const path = pathOf(machine, command, terms.switches, atMs);
+  const path = chooseStatusPath(machine, command, terms.switches, atMs);
   const last = path.at(-1) ?? machine.status;
   const change = enterStatuses(machine, path, {
     atMs,
     clock: terms.clock,
     username: by.username,
     reason: said ?? remarkOn(machine, command, terms.switches),
-    work: workOf(command, last, terms, machine),
+    work: buildWork(command, last, terms, machine),
   });
   const named = command.agentName === undefined ? {} : { agentName: command.agentName };
   const isTaken = takesOwnership(machine, command, by);
@@ -63,14 +63,14 @@ export function decideCommand(
   const leaves = last === 'exiting-rescue-mode' && isRescueHeard(machine, atMs);
   const endsWork = command.name === 'abort' && last !== 'exiting-rescue-mode';
   const ended = endsWork && terms.switches ? 'off' : undefined;
-  const powerTask = leaves ? undefined : (ended ?? powerTaskOf(machine, last, terms.switches));
+  const powerTask = leaves ? undefined : (ended ?? choosePowerTask(machine, last, terms.switches));
   const isStillEnding = machine.powerTask === 'off' && OFF.has(last);
   const isKept = powerTask === undefined && (isStillEnding || lastingTask(machine) !== undefined);
   const power = isKept ? {} : { powerTask };
   const soon = leaves && terms.switches ? { statusDeadlineMs: atMs + RESCUE_LEAVES_MS_MAX } : {};
   return {
     ...change,
-    fields: { ...change.fields, ...begun, ...systemOf(command), ...power, ...soon },
+    fields: { ...change.fields, ...begun, ...buildSystemFields(command), ...power, ...soon },
     events: [audit, ...change.events],
     // A deployment without user data removes the user data of an earlier one.
     ...(command.name === 'deploy' ? { userData: command.deployment?.userData ?? null } : {}),
@@ -78,7 +78,7 @@ export function decideCommand(
 }
 
 /** Without options of other commands, so that only `deploy` deploys and only `release` erases. */
-function ownOptionsOf(given: MachineCommand): MachineCommand {
+function pickOwnOptions(given: MachineCommand): MachineCommand {
   const { name, skipsCommissioning, erase, deployment, scripts, agentName, bridges } = given;
   if (name === 'commission' || name === 'test') return { name, scripts };
   if (name === 'deploy') return { name, deployment, agentName, bridges };
@@ -89,7 +89,7 @@ function ownOptionsOf(given: MachineCommand): MachineCommand {
 
 function refusePath(machine: Machine, command: MachineCommand): CommandRefusal | undefined {
   let at = machine.status;
-  for (const to of pathOf(machine, command, true, 0)) {
+  for (const to of chooseStatusPath(machine, command, true, 0)) {
     const misstep = checkTransition(at, to);
     if (misstep !== undefined) return misstep;
     at = to;
@@ -97,7 +97,12 @@ function refusePath(machine: Machine, command: MachineCommand): CommandRefusal |
   return undefined;
 }
 
-function pathOf(machine: Machine, command: MachineCommand, switches: boolean, atMs: number): readonly MachineStatus[] {
+function chooseStatusPath(
+  machine: Machine,
+  command: MachineCommand,
+  switches: boolean,
+  atMs: number,
+): readonly MachineStatus[] {
   const { status } = machine;
   const target = COMMANDS[command.name].moves?.[status];
   if (target === undefined) return [];
@@ -120,16 +125,16 @@ function pathOf(machine: Machine, command: MachineCommand, switches: boolean, at
       return leaveRescue();
     case 'abort':
       if (status === 'entering-rescue-mode') return leaveRescue();
-      return [target === BEFORE ? beforeOf(machine) : target];
+      return [target === BEFORE ? chooseStatusBefore(machine) : target];
     default:
-      return [target === BEFORE ? beforeOf(machine) : target];
+      return [target === BEFORE ? chooseStatusBefore(machine) : target];
   }
 }
 
 /** Unknown: the machine becomes Broken, so that a person checks it. */
 export const restingStatus = (machine: Machine): MachineStatus => machine.restingStatus ?? 'broken';
 
-function beforeOf(machine: Machine): MachineStatus {
+function chooseStatusBefore(machine: Machine): MachineStatus {
   const resting = machine.restingStatus ?? machine.work?.before;
   if (machine.status === 'commissioning') return beforeCommissioning(machine);
   if (machine.status === 'testing') return afterTesting(machine);
@@ -142,7 +147,7 @@ function beforeCommissioning({ work }: Machine): MachineStatus {
   return checkTransition('commissioning', before) === undefined ? before : 'new';
 }
 
-function workOf(
+function buildWork(
   command: MachineCommand,
   to: MachineStatus,
   { switches, by }: CommandTerms,
@@ -167,7 +172,7 @@ function workOf(
 const takesOwnership = (machine: Machine, { name }: MachineCommand, by: Actor): boolean =>
   name === 'allocate' || (name === 'deploy' && machine.owner === undefined && by.username !== '');
 
-const systemOf = ({ deployment }: MachineCommand): Partial<Machine> =>
+const buildSystemFields = ({ deployment }: MachineCommand): Partial<Machine> =>
   deployment === undefined
     ? {}
     : { osystem: deployment.osystem, release: deployment.release, kernel: deployment.kernel };
@@ -181,7 +186,7 @@ const OFF: ReadonlySet<MachineStatus> = new Set([
   'failed-disk-erasing',
 ]);
 
-function powerTaskOf(machine: Machine, to: MachineStatus, switches: boolean): PowerTask | undefined {
+function choosePowerTask(machine: Machine, to: MachineStatus, switches: boolean): PowerTask | undefined {
   if (!switches) return undefined;
   if (statusRow(to).failed !== undefined && to !== 'releasing' && to !== 'exiting-rescue-mode') return 'cycle';
   if (to === 'exiting-rescue-mode') return machine.restingStatus === 'deployed' ? 'cycle' : 'off';

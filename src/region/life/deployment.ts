@@ -43,7 +43,7 @@ export function parseSystem(
 }
 
 /** Undefined: the image contains its own. */
-export const kernelOf = ({ starts, system }: DeployableImage): string | undefined =>
+export const findKernelPath = ({ starts, system }: DeployableImage): string | undefined =>
   starts === undefined ? undefined : system?.subarch;
 
 /** Of Ubuntu's releases from 12.04, each half a year after the last; kernels were named after them. */

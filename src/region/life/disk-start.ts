@@ -13,7 +13,7 @@
 
 import type { MachineEvent } from '../records/machine-event.ts';
 import {
-  fieldsOf,
+  getReportFields,
   isBootOffer,
   isDiskStart,
   isEnvironmentStart,
@@ -41,7 +41,7 @@ export function readDiskStarts(events: Iterable<MachineEvent>, nowMs: number): D
   for (const event of events) {
     if (isFromAway(event)) continue;
     const { type, atMs } = event;
-    const fields = fieldsOf(event);
+    const fields = getReportFields(event);
     if (type === 'NODE_DISK_WRITTEN') {
       isUp ??= nowMs - atMs >= RESTARTED_MS;
       break;

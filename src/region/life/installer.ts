@@ -14,7 +14,7 @@ export type HasInstaller = (wish: ImageWish) => boolean | undefined;
 
 export interface ListedInstaller {
   readonly release: string;
-  /** Undefined: the distribution of the release's name (`distributionOf`). */
+  /** Undefined: the distribution of the release's name (`inferDistribution`). */
   readonly os: string | undefined;
   readonly title: string;
 }
@@ -37,7 +37,7 @@ const UBUNTU: ReadonlySet<string> = new Set([
 ]);
 
 /** The distribution of a release named without one. */
-export const distributionOf = (release: string): string => (UBUNTU.has(release) ? 'ubuntu' : 'debian');
+export const inferDistribution = (release: string): string => (UBUNTU.has(release) ? 'ubuntu' : 'debian');
 
 export interface InstallerParts {
   /** Undefined: the region presumes that every installer exists. */

@@ -5,7 +5,7 @@
 
 import { formatIpv4 } from '../../ground/address.ts';
 import { storagePlan } from '../layout/deployable-storage.ts';
-import { placeOf } from '../layout/disks.ts';
+import { formatDiskSelector } from '../layout/disks.ts';
 import type { Machine } from '../records/machine.ts';
 import type { DeployableImage } from './deployment.ts';
 
@@ -35,13 +35,13 @@ type Line = readonly [string, string | number | undefined];
 
 export function renderJob(machine: Machine, terms: JobTerms): string {
   const debug: readonly Line[] = terms.isDebugged === true ? [['debug', 1]] : [];
-  return [...linesOf(machine, terms), ...debug]
+  return [...renderJobLines(machine, terms), ...debug]
     .filter(([, value]) => value !== undefined && /^[\x20-\x7e]*$/.test(String(value)))
     .map(([name, value]) => `${name}=${value}\n`)
     .join('');
 }
 
-function linesOf(machine: Machine, terms: JobTerms): readonly Line[] {
+function renderJobLines(machine: Machine, terms: JobTerms): readonly Line[] {
   const keys = `${terms.origin}/MAAS/rackboot/1/ssh-keys`;
   switch (machine.status) {
     case 'commissioning':
@@ -81,8 +81,8 @@ function linesOf(machine: Machine, terms: JobTerms): readonly Line[] {
 }
 
 /** `undefined`: the agent chooses one, because it sees the current disks. */
-const diskOf = (machine: Machine): string | undefined =>
-  machine.work?.disk === undefined ? undefined : placeOf(machine, machine.work.disk);
+const findInstallDisk = (machine: Machine): string | undefined =>
+  machine.work?.disk === undefined ? undefined : formatDiskSelector(machine, machine.work.disk);
 
 /** Of a root file system. If it contains a kernel, that one is used, unless theirs is another than the release's own. */
 function startLines({ starts, subarchitecture = 'generic' }: DeployableImage, origin: string): readonly Line[] {
@@ -108,7 +108,7 @@ function deployLines(machine: Machine, terms: JobTerms, keys: string): readonly 
     ['job', 'deploy'],
     ['hostname', machine.hostname],
     ['domain', machine.domain],
-    ['disk', diskOf(machine)],
+    ['disk', findInstallDisk(machine)],
     ['image_url', `${origin}${image.path}`],
     ['image_sha256', image.sha256],
     ['image_bytes', image.bytes],

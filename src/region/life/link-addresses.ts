@@ -7,7 +7,7 @@
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../ground/address.ts';
 import type { MachineAddress } from '../../machines/machine.ts';
-import { interfacesOf, type NetInterface, type NetLink } from '../layout/interfaces.ts';
+import { buildNetInterfaces, type NetInterface, type NetLink } from '../layout/interfaces.ts';
 import { type NetworkView, subnetOfAddress } from '../networks/network-view.ts';
 import type { AddressKnowledge } from '../records/knowledge.ts';
 import type { Machine } from '../records/machine.ts';
@@ -19,8 +19,8 @@ interface AddressedLink {
   readonly link: NetLink;
 }
 
-const autoLinksOf = (machine: Machine, networks: NetworkView): readonly AddressedLink[] =>
-  interfacesOf(machine, networks).flatMap((one) =>
+const listAutoLinks = (machine: Machine, networks: NetworkView): readonly AddressedLink[] =>
+  buildNetInterfaces(machine, networks).flatMap((one) =>
     one.links.filter((link) => link.mode === 'auto').map((link) => ({ one, link })),
   );
 
@@ -46,8 +46,8 @@ export function addressesAfter(machine: Machine, changed: Machine, networks: Net
   const left = machine.addresses.filter(
     ({ address }) => !before.has(address) && !chosen.some((one) => one.address === address),
   );
-  const former = new Map(autoLinksOf(machine, networks).map(({ link }) => [link.id, link.address]));
-  const autos = autoLinksOf(changed, networks);
+  const former = new Map(listAutoLinks(machine, networks).map(({ link }) => [link.id, link.address]));
+  const autos = listAutoLinks(changed, networks);
   const given: MachineAddress[] = [];
   // First the links that had an address, then links that replace others.
   for (const isFormer of [true, false]) {
@@ -78,7 +78,7 @@ interface ChoiceTerms {
 export function chooseLinkAddresses(machine: Machine, terms: ChoiceTerms): AddressChoice {
   const { networks } = terms;
   const given: MachineAddress[] = [...staticAddresses(machine)];
-  for (const { one, link } of autoLinksOf(machine, networks)) {
+  for (const { one, link } of listAutoLinks(machine, networks)) {
     if (link.address !== undefined && !given.some(({ address }) => address === link.address)) {
       given.push({ mac: one.mac, address: link.address });
       continue;

@@ -56,7 +56,7 @@ export const parseHostKey = (text: string | undefined): string | undefined =>
   text !== undefined && HOST_KEY.test(text) ? text : undefined;
 
 /** Whose keys a machine in rescue mode accepts. */
-export const rescuerOf = (machine: Machine): string => machine.owner ?? machine.work?.askedBy ?? '';
+export const getRescuer = (machine: Machine): string => machine.owner ?? machine.work?.askedBy ?? '';
 
 export const keyLines = async (store: RegionStore, username: string): Promise<string> =>
   (await store.life.listSshKeys(username)).map(({ key }) => `${key}\n`).join('');
@@ -96,7 +96,7 @@ export async function openDebugLogin(
   const openedMs = clock.wallTimeMs();
   const expiresMs = openedMs + seconds * 1000;
   const params = { user: by.username, untilMs: expiresMs, comment: by.comment };
-  const event = eventOf({ code: 'debug-login-opened', params }, openedMs, by);
+  const event = buildLoginEvent({ code: 'debug-login-opened', params }, openedMs, by);
   await store.logins.openDebug(machine.systemId, { username: by.username, openedMs, expiresMs, hostKey: '' }, event);
   return undefined;
 }
@@ -110,12 +110,12 @@ export async function closeDebugLogin(
     return refusal('not-owner', `Only the owner of ${machine.hostname} and administrators may close its debug login.`);
   await store.logins.closeDebug(
     machine.systemId,
-    eventOf({ code: 'debug-login-closed', params: {} }, clock.wallTimeMs(), by),
+    buildLoginEvent({ code: 'debug-login-closed', params: {} }, clock.wallTimeMs(), by),
   );
   return undefined;
 }
 
-const eventOf = (happening: Happening, atMs: number, { username }: Actor): NewMachineEvent => ({
+const buildLoginEvent = (happening: Happening, atMs: number, { username }: Actor): NewMachineEvent => ({
   type: 'NODE',
   ...happening,
   atMs,
@@ -147,7 +147,7 @@ export async function describeLogins(parts: LoginParts, machine: Machine): Promi
   const ssh = address === undefined || isSimulated ? undefined : `ssh root@${formatIpv4(address)}`;
   const keysOf = async (username: string): Promise<number> => (await store.life.listSshKeys(username)).length;
   if (RESCUED.has(machine.status)) {
-    const username = rescuerOf(machine);
+    const username = getRescuer(machine);
     const hostKey = machine.work?.hostKey;
     found.push({ kind: 'rescue', ssh, isSimulated, hostKey, username, keys: await keysOf(username) });
   }

@@ -12,18 +12,18 @@
 import type { Clock } from '../../ground/clock.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
 import { type BootProof, isAtItsAddress, provesBoot } from '../identity/boot-token.ts';
-import { bundleOf, hasStaticRoutes, networkFiles } from '../layout/deployable.ts';
+import { bundleFiles, hasStaticRoutes, networkFiles } from '../layout/deployable.ts';
 import { storagePlan } from '../layout/deployable-storage.ts';
 import { NETWORK_TOOLS } from '../layout/network-config.ts';
 import type { Networks } from '../networks/networks.ts';
 import type { Acknowledgements } from '../racks/acknowledgements.ts';
 import type { MachineHomes } from '../racks/machine-homes.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
-import { digestOf } from '../records/digest.ts';
+import { hashSha256 } from '../records/digest.ts';
 import type { Machine } from '../records/machine.ts';
 import type { RegionStore } from '../records/store.ts';
 import { renderJob } from './job.ts';
-import { findDebugLogin, isDebugged, keyLines, parseHostKey, rescuerOf } from './logins.ts';
+import { findDebugLogin, getRescuer, isDebugged, keyLines, parseHostKey } from './logins.ts';
 import type { MachineLife } from './machine-life.ts';
 import { MachineScripts } from './machine-scripts.ts';
 import type { Signal } from './signal.ts';
@@ -65,7 +65,7 @@ export class MachineAgent {
   async findDebugged(proof: BootProof): Promise<Machine | undefined> {
     const { token } = proof;
     if (token === undefined) return undefined;
-    const digest = digestOf(token);
+    const digest = hashSha256(token);
     for (const machine of await this.#candidates(proof)) {
       const known = isAtItsAddress(proof, machine) ? (await this.#debugOf(machine))?.tokenDigest : undefined;
       if (known !== undefined && equalSecrets(known, digest)) return machine;
@@ -126,7 +126,7 @@ export class MachineAgent {
   async #noteBoot(machine: Machine): Promise<Awaited<ReturnType<typeof findDebugLogin>>> {
     const debug = isDebugged(machine.status) ? await this.#debugOf(machine) : undefined;
     if (debug === undefined || machine.bootToken === undefined) return debug;
-    const tokenDigest = digestOf(machine.bootToken);
+    const tokenDigest = hashSha256(machine.bootToken);
     if (debug.tokenDigest !== tokenDigest) await this.#store.logins.noteDebug(machine.systemId, { tokenDigest });
     return debug;
   }
@@ -146,19 +146,19 @@ export class MachineAgent {
   /** Resolves when its racks know its new boot purpose, or after RACKS_KNOW_MS_MAX. @param before the machine before its signal */
   async waitForRacks(before: Machine): Promise<void> {
     const machine = await this.#store.findMachine(before.systemId);
-    if (machine === undefined || purposeOf(machine) === purposeOf(before)) return;
+    if (machine === undefined || choosePurpose(machine) === choosePurpose(before)) return;
     await this.#parts.racks.acknowledgements.settled(machine, await this.#store.desiredVersion(), RACKS_KNOW_MS_MAX);
   }
 
   async sshKeys(machine: Machine): Promise<string> {
-    return await keyLines(this.#store, rescuerOf(machine));
+    return await keyLines(this.#store, getRescuer(machine));
   }
 
   /** For a tool of the deployed system; `undefined`: an unknown tool. */
   network(machine: Machine, named: string, isByLease: boolean): string | undefined {
     const tool = NETWORK_TOOLS.find((one) => one === named);
     if (tool === undefined) return undefined;
-    return bundleOf(networkFiles(machine, this.#parts.networks.known, tool, isByLease));
+    return bundleFiles(networkFiles(machine, this.#parts.networks.known, tool, isByLease));
   }
 
   /** `undefined`: none. */
@@ -179,7 +179,7 @@ const workerAmong = (machines: readonly Machine[], proof: BootProof): Machine | 
 const hasEnded = (machine: Machine, proof: BootProof): boolean =>
   proof.token !== undefined &&
   machine.endedDigest !== undefined &&
-  equalSecrets(machine.endedDigest, digestOf(proof.token)) &&
+  equalSecrets(machine.endedDigest, hashSha256(proof.token)) &&
   isAtItsAddress(proof, machine);
 
-const purposeOf = (machine: Machine) => bootPurpose({ ...machine, deployBy: machine.work?.deployBy });
+const choosePurpose = (machine: Machine) => bootPurpose({ ...machine, deployBy: machine.work?.deployBy });

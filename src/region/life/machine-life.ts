@@ -57,10 +57,10 @@ import { type AddressChoice, chooseAddresses } from './static-addresses.ts';
 import {
   acceptedPower,
   type Change,
-  deadlineOf,
+  computeDeadlineMs,
+  decodeLastHappening,
   failStatus,
   restarted,
-  seenOf,
   type WhyHung,
 } from './status-change.ts';
 import type { StatusDeadlines } from './status-deadlines.ts';
@@ -306,7 +306,7 @@ export class MachineLife {
     const systemIds = overdue.map(({ systemId }) => systemId);
     const newest = await store.newestEvents(systemIds);
     const outcomes = await store.changeMachines<never>(systemIds, atMs, (machine) =>
-      this.#end(machine, seenOf(newest.get(machine.systemId)), atMs),
+      this.#end(machine, decodeLastHappening(newest.get(machine.systemId)), atMs),
     );
     for (const outcome of outcomes) await this.#announce(outcome);
   }
@@ -345,7 +345,7 @@ export class MachineLife {
     return {
       kind: 'change',
       fields: {
-        statusDeadlineMs: deadlineOf(machine.status, atMs),
+        statusDeadlineMs: computeDeadlineMs(machine.status, atMs),
         statusReason: restart,
         // The hung system may still run, so its token and key are revoked.
         bootToken: drawBootToken(clock),

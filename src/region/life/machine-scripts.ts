@@ -10,10 +10,10 @@ import type { Happening } from '../records/events.ts';
 import type { Machine } from '../records/machine.ts';
 import type { ScriptKind, ScriptResult } from '../records/script-store.ts';
 import type { RegionStore } from '../records/store.ts';
-import { failureOf, isOverdue, planRun, takeNews } from '../scripts/script-run.ts';
+import { findRunFailure, isOverdue, planRun, takeNews } from '../scripts/script-run.ts';
 import type { Signal } from './signal.ts';
 
-function purposeOf({ status }: Machine): ScriptKind | undefined {
+function findScriptPurpose({ status }: Machine): ScriptKind | undefined {
   return status === 'commissioning' || status === 'testing' ? status : undefined;
 }
 
@@ -27,7 +27,7 @@ export class MachineScripts {
   }
 
   async count(machine: Machine): Promise<number | undefined> {
-    const purpose = purposeOf(machine);
+    const purpose = findScriptPurpose(machine);
     return purpose === undefined
       ? undefined
       : planRun(purpose, await this.#store.scripts.listScripts(), machine.work?.scripts).length;
@@ -35,7 +35,7 @@ export class MachineScripts {
 
   /** @returns one line for each script: id, kind, time limit in seconds, name */
   async begin(machine: Machine): Promise<string> {
-    const purpose = purposeOf(machine);
+    const purpose = findScriptPurpose(machine);
     if (purpose === undefined) return '';
     const { scripts } = this.#store;
     const atMs = this.#clock.wallTimeMs();
@@ -60,7 +60,7 @@ export class MachineScripts {
 
   /** @returns the signal for the machine's life cycle: FAILED if a script failed */
   async take(machine: Machine, signal: Signal): Promise<Signal> {
-    const purpose = purposeOf(machine);
+    const purpose = findScriptPurpose(machine);
     if (purpose === undefined) return signal;
     const { news } = signal;
     const atMs = this.#clock.wallTimeMs();
@@ -78,11 +78,13 @@ export class MachineScripts {
 
   async #fault(machine: Machine): Promise<Happening<'scripts-failed'> | undefined> {
     const run = machine.work?.run;
-    return run === undefined ? undefined : failureOf(await this.#store.scripts.listResults(machine.systemId, { run }));
+    return run === undefined
+      ? undefined
+      : findRunFailure(await this.#store.scripts.listResults(machine.systemId, { run }));
   }
 
   async #open(machine: Machine): Promise<readonly ScriptResult[]> {
-    if (purposeOf(machine) === undefined) return [];
+    if (findScriptPurpose(machine) === undefined) return [];
     const results = await this.#store.scripts.listResults(machine.systemId, { runs: 1, withOutput: false });
     return results.filter(({ endedMs }) => endedMs === undefined);
   }

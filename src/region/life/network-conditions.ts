@@ -10,7 +10,7 @@
 // 4. In 1.0, an interface is also in each network in which a person recorded it (`connect_macs`).
 
 import { formatMac, type Ipv4, networkContains, parseIpv4 } from '../../ground/address.ts';
-import { interfacesOf, type NetInterface } from '../layout/interfaces.ts';
+import { buildNetInterfaces, type NetInterface } from '../layout/interfaces.ts';
 import { type NetworkView, oldNetworkName, type SubnetView, specified } from '../networks/network-view.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import { INTERFACE_KINDS } from '../records/machine-layout.ts';
@@ -24,7 +24,7 @@ interface NetworkConditions {
   readonly labels: ReadonlyMap<string, readonly InterfaceTest[]>;
 }
 
-const subnetsOf = ({ links, seenIn }: NetInterface): readonly SubnetView[] => {
+const listSubnets = ({ links, seenIn }: NetInterface): readonly SubnetView[] => {
   const linked = links.flatMap(({ subnet }) => subnet ?? []);
   return linked.length > 0 || seenIn === undefined ? linked : [seenIn];
 };
@@ -32,7 +32,7 @@ const subnetsOf = ({ links, seenIn }: NetInterface): readonly SubnetView[] => {
 const inSubnet =
   (isWanted: (subnet: SubnetView) => boolean): InterfaceTest =>
   (one) =>
-    subnetsOf(one).some(isWanted);
+    listSubnets(one).some(isWanted);
 
 /** Of VLANs in no space, by name and by id. */
 const [NO_SPACE, NO_SPACE_ID] = ['undefined', '-1'];
@@ -54,7 +54,7 @@ function nested(text: string, names: readonly string[], view: NetworkView): Inte
   return names.includes(form) ? CONDITIONS[form]?.(own, view) : undefined;
 }
 
-const addressesOf = ({ links, nic }: NetInterface): readonly (Ipv4 | undefined)[] => [
+const listAddresses = ({ links, nic }: NetInterface): readonly (Ipv4 | undefined)[] => [
   ...links.map(({ address }) => address),
   nic?.address,
 ];
@@ -115,7 +115,7 @@ const CONDITIONS: Readonly<Record<string, Condition>> = {
 const OWN_CONDITIONS: Readonly<Record<string, Condition>> = {
   ip: (text) => {
     const address = parseIpv4(text);
-    return address === undefined ? undefined : (one) => addressesOf(one).includes(address);
+    return address === undefined ? undefined : (one) => listAddresses(one).includes(address);
   },
 };
 
@@ -136,7 +136,7 @@ export interface UnusableCondition {
 export const isUnusable = (one: object | undefined): one is UnusableCondition =>
   one !== undefined && 'kind' in one && one.kind === 'unusable';
 
-function testOf(
+function buildInterfaceTest(
   condition: string,
   text: string,
   view: NetworkView,
@@ -164,7 +164,7 @@ export const parseNames = (names: readonly string[], condition: string, view: Ne
       // Of a subnet, `name:`, `cidr:` and `id:` say how it is named; they are not conditions on interfaces.
       const isOfSubnet = condition === 'subnet' && /^(?:name|cidr|id):/.test(name);
       const [, own = condition, text = name] = isOfSubnet ? [] : (/^([a-z]+):(.*)$/.exec(name) ?? []);
-      return testOf(own, text, view);
+      return buildInterfaceTest(own, text, view);
     }),
   );
 
@@ -189,7 +189,7 @@ export const parseNetworks = (names: readonly string[], view: NetworkView) =>
       const ids = new Set(view.subnets.filter(isMeant).map(({ subnet }) => subnet.id));
       if (ids.size === 0) return { kind: 'unusable', condition: 'network', text, names: undefined } as const;
       const recorded = new Set(view.records.connections.flatMap(({ subnetId, mac }) => (ids.has(subnetId) ? mac : [])));
-      return (one: NetInterface) => recorded.has(one.mac) || subnetsOf(one).some(({ subnet }) => ids.has(subnet.id));
+      return (one: NetInterface) => recorded.has(one.mac) || listSubnets(one).some(({ subnet }) => ids.has(subnet.id));
     }),
   );
 
@@ -206,7 +206,7 @@ export function parseLabels(
     for (const pair of pairs.split(',')) {
       const [, name, value] = /^([a-z_]+)=(.+)$/.exec(pair.trim()) ?? [];
       if (name === undefined || value === undefined) return undefined;
-      found.push(testOf(name, value, view, { ...CONDITIONS, ...OWN_CONDITIONS }));
+      found.push(buildInterfaceTest(name, value, view, { ...CONDITIONS, ...OWN_CONDITIONS }));
     }
     const tests = allTests(found);
     if (isUnusable(tests)) return tests;
@@ -216,7 +216,7 @@ export function parseLabels(
 }
 
 export function meetsNetwork(machine: Machine, { some, none, labels }: NetworkConditions, view: NetworkView): boolean {
-  const interfaces = interfacesOf(machine, view);
+  const interfaces = buildNetInterfaces(machine, view);
   return (
     some.every((test) => interfaces.some((one) => test(one, machine))) &&
     !none.some((test) => interfaces.some((one) => test(one, machine))) &&
@@ -229,7 +229,7 @@ export function matchInterfaces(
   { labels }: NetworkConditions,
   view: NetworkView,
 ): Readonly<Record<string, readonly number[]>> {
-  const interfaces = interfacesOf(machine, view);
+  const interfaces = buildNetInterfaces(machine, view);
   const idsOf = (tests: readonly InterfaceTest[]) =>
     interfaces.filter((one) => tests.every((test) => test(one, machine))).map(({ id }) => id);
   return Object.fromEntries([...labels].map(([label, tests]) => [label, idsOf(tests)]));

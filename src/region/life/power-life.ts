@@ -26,11 +26,11 @@ import { isNetworkStart, type MachineEvent, type NewMachineEvent } from '../reco
 import type { PowerParameters } from '../records/power-parameters.ts';
 import type { PowerTask } from '../records/power-task.ts';
 import { decideRefusal, type RefusalWord } from '../records/refusal.ts';
-import { clientOf, fieldsOf } from '../records/report-fields.ts';
+import { getReportClient, getReportFields } from '../records/report-fields.ts';
 import { restingStatus } from './command-effects.ts';
 import type { Actor, CommandRefusal } from './commands.ts';
 import { isInterrupted, isOwnInterruption, taskOfState } from './state-power.ts';
-import { type Change, deadlineOf, enterStatus, enterStatuses } from './status-change.ts';
+import { type Change, computeDeadlineMs, enterStatus, enterStatuses } from './status-change.ts';
 import { whose } from './transition.ts';
 
 export interface PowerView {
@@ -104,7 +104,7 @@ export function hasStartedSince(events: readonly MachineEvent[]): boolean {
   for (const event of events) {
     const { code, kind, atMs } = event;
     if (code === 'power-ordered') return startsMs.some((startMs) => startMs >= atMs);
-    if (kind !== undefined && isNetworkStart(kind, fieldsOf(event), clientOf(event))) startsMs.push(atMs);
+    if (kind !== undefined && isNetworkStart(kind, getReportFields(event), getReportClient(event))) startsMs.push(atMs);
   }
   return startsMs.length > 0;
 }
@@ -153,7 +153,7 @@ export function decidePowerEnd(machine: Machine, result: PowerResult, terms: Pow
   // The machine started, was told to power off, and was off again when the driver checked.
   const isOffAgain = kind === 'unknown' && AFTER[task] === 'on' && hasStarted && switchesItselfOff(machine);
   const isDone = kind === 'done' || isOffAgain;
-  const end = endOf(machine, result, isOffAgain);
+  const end = choosePowerEnd(machine, result, isOffAgain);
   const way = task === 'off' || task === 'soft-off' ? 'OFF' : 'ON';
   const type = isDone ? (`NODE_POWERED_${way}` as const) : (`NODE_POWER_${way}_FAILED` as const);
   const event: NewMachineEvent = { type, ...end, atMs, username: '' };
@@ -171,7 +171,11 @@ type PowerEnd = Happening<(typeof POWER_ENDS)[number]>;
 export const hasEndedSince = (events: readonly MachineEvent[], sinceMs: number): boolean =>
   events.some(({ code, atMs }) => POWER_ENDS.some((end) => end === code) && atMs >= sinceMs);
 
-function endOf({ status }: Machine, { task, kind, detail, wasOff }: PowerResult, isOffAgain: boolean): PowerEnd {
+function choosePowerEnd(
+  { status }: Machine,
+  { task, kind, detail, wasOff }: PowerResult,
+  isOffAgain: boolean,
+): PowerEnd {
   // For a machine that was off, a cycle is only a power-on.
   const did = task === 'cycle' && wasOff === true ? 'on' : task;
   if (isOffAgain) return { code: 'power-off-again', params: { task: did, status } };
@@ -235,7 +239,7 @@ const order = (task: 'on' | 'off', powerState: PowerState, atMs: number): Change
 function orderOn(machine: Machine, atMs: number): Change {
   const { status, work } = machine;
   const ordered = order('on', 'off', atMs);
-  const statusDeadlineMs = deadlineOf(status, atMs);
+  const statusDeadlineMs = computeDeadlineMs(status, atMs);
   const fields = work === undefined ? {} : { work: { ...work, interruptedEndsMs: statusDeadlineMs } };
   return { ...ordered, fields: { ...ordered.fields, ...fields, statusDeadlineMs } };
 }

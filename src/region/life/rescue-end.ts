@@ -8,7 +8,7 @@
 
 import type { Machine } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
-import { type Change, deadlineOf } from './status-change.ts';
+import { type Change, computeDeadlineMs } from './status-change.ts';
 
 /** A machine in rescue mode signals every minute; one silent for this long is gone. */
 const RESCUE_SILENT_MS_MAX = 150_000;
@@ -30,7 +30,7 @@ export function switchSilentRescue(machine: Machine, atMs: number): Change | und
   return {
     kind: 'change',
     fields: {
-      statusDeadlineMs: deadlineOf(status, atMs),
+      statusDeadlineMs: computeDeadlineMs(status, atMs),
       statusReason: happening,
       powerTask: machine.restingStatus === 'deployed' ? 'cycle' : 'off',
     },

@@ -18,7 +18,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../ground/clock.ts';
-import { digestOf } from '../records/digest.ts';
+import { hashSha256 } from '../records/digest.ts';
 import type { Happening, Remark, SignalParams, StageReport, WorkFault } from '../records/events.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
@@ -29,7 +29,7 @@ import type { ScriptNews } from '../scripts/script-run.ts';
 import { restingStatus } from './command-effects.ts';
 import { parseHostKey } from './logins.ts';
 import { lastingTask } from './state-power.ts';
-import { afterTesting, type Change, deadlineOf, enterStatuses } from './status-change.ts';
+import { afterTesting, type Change, computeDeadlineMs, enterStatuses } from './status-change.ts';
 
 export const SIGNAL_STATUSES = ['WORKING', 'OK', 'FAILED'] as const;
 
@@ -66,10 +66,10 @@ const INSTALLED = 'installed';
 
 /** @param switches whether Rackboot can switch its power */
 export function decideSignal(machine: Machine, signal: Signal, atMs: number, clock: Clock, switches: boolean): Change {
-  const progress = progressOf(machine, signal, atMs);
-  const path = pathOf(machine, signal, switches);
+  const progress = buildProgressChange(machine, signal, atMs);
+  const path = chooseSignalPath(machine, signal, switches);
   if (path.length === 0) return progress;
-  const params = paramsOf(signal);
+  const params = pickSignalParams(signal);
   const said: Remark = isSilent(params) ? { code: 'failed-without-reason', params: {} } : { code: 'signal', params };
   const reason = signal.status === 'FAILED' ? said : undefined;
   const last = path.at(-1) ?? machine.status;
@@ -84,7 +84,7 @@ export function decideSignal(machine: Machine, signal: Signal, atMs: number, clo
         ? { powerTask: undefined }
         : {};
   const isOver = machine.bootToken !== undefined && change.fields.bootToken !== machine.bootToken;
-  const ended = isOver ? { endedDigest: digestOf(machine.bootToken) } : {};
+  const ended = isOver ? { endedDigest: hashSha256(machine.bootToken) } : {};
   return {
     ...change,
     fields: { ...change.fields, ...ended, ...power },
@@ -92,7 +92,7 @@ export function decideSignal(machine: Machine, signal: Signal, atMs: number, clo
   };
 }
 
-function paramsOf({ stage, message, report, fault, script, exitStatus, output = '' }: Signal): SignalParams {
+function pickSignalParams({ stage, message, report, fault, script, exitStatus, output = '' }: Signal): SignalParams {
   return {
     stage: cleanWords(stage, STAGE_MAX),
     message: report === undefined ? cleanWords(message, MESSAGE_MAX) : '',
@@ -116,17 +116,17 @@ const SIGNAL_TYPES: Readonly<Partial<Record<MachineStatus, MachineEventType>>> =
   'exiting-rescue-mode': 'NODE_RESCUE_EVENT',
 };
 
-function typeOf(status: MachineStatus, { isOfStart }: Signal): MachineEventType {
+function chooseEventType(status: MachineStatus, { isOfStart }: Signal): MachineEventType {
   return isOfStart === true ? 'NODE_STATUS_EVENT' : (SIGNAL_TYPES[status] ?? 'NODE_COMMISSIONING_EVENT');
 }
 
-const levelOf = ({ status, exitStatus }: Signal): MachineEventLevel | undefined =>
+const chooseEventLevel = ({ status, exitStatus }: Signal): MachineEventLevel | undefined =>
   status === 'FAILED' ? 'error' : (exitStatus ?? 0) === 0 ? undefined : 'warning';
 
 /** The machine runs, so its earlier boots no longer count. */
 const HEARD = { waitsForBoot: false, boots: undefined, bootMs: undefined };
 
-function progressOf(machine: Machine, signal: Signal, atMs: number): Change {
+function buildProgressChange(machine: Machine, signal: Signal, atMs: number): Change {
   const stage = cleanWords(signal.stage, STAGE_MAX);
   const { report } = signal;
   const message = cleanWords(signal.message, MESSAGE_MAX);
@@ -135,31 +135,31 @@ function progressOf(machine: Machine, signal: Signal, atMs: number): Change {
     machine.status === 'deploying' && signal.status === 'OK' && stage === WRITTEN_STAGE && machine.netboot;
   const isSame = stage === work?.stage && message === work?.message && isDeepStrictEqual(report, work?.report);
   const isNews = isWritten || signal.status !== 'WORKING' || !isSame;
-  const type = isWritten ? 'NODE_DISK_WRITTEN' : typeOf(machine.status, signal);
+  const type = isWritten ? 'NODE_DISK_WRITTEN' : chooseEventType(machine.status, signal);
   // The first signal of a stage is an installation step; later ones show its progress.
   const isProgress = type === 'NODE_INSTALL_EVENT' && (stage === work?.stage || stage.includes('/'));
-  const level = levelOf(signal) ?? (isProgress ? 'debug' : undefined);
-  const params = paramsOf(signal);
+  const level = chooseEventLevel(signal) ?? (isProgress ? 'debug' : undefined);
+  const params = pickSignalParams(signal);
   const happening: Happening = isWritten ? { code: 'disk-written', params: {} } : { code: 'signal', params };
   const isEvent = isNews && (isWritten || !isSilent(params));
   const events: NewMachineEvent[] = isEvent ? [{ type, level, ...happening, atMs, username: '' }] : [];
   return {
     kind: 'change',
     fields: {
-      statusDeadlineMs: deadlineOf(machine.status, atMs),
+      statusDeadlineMs: computeDeadlineMs(machine.status, atMs),
       statusReason: work?.waitsForBoot === true ? undefined : machine.statusReason,
       ...(isWritten ? { netboot: false } : {}),
       work:
         work === undefined
           ? undefined
-          : { ...work, ...factsOf(signal, work), ...HEARD, stage, message, report, reportedMs: atMs },
+          : { ...work, ...pickWorkProgress(signal, work), ...HEARD, stage, message, report, reportedMs: atMs },
     },
     events,
   };
 }
 
 /** Values that it lacks stay, but the bytes of a stage end with it. */
-function factsOf({ stage, doneBytes, totalBytes, hostKey }: Signal, before: NonNullable<Machine['work']>) {
+function pickWorkProgress({ stage, doneBytes, totalBytes, hostKey }: Signal, before: NonNullable<Machine['work']>) {
   const isSame = cleanWords(stage, STAGE_MAX) === before.stage;
   return {
     doneBytes: doneBytes ?? (isSame ? before.doneBytes : undefined),
@@ -169,7 +169,7 @@ function factsOf({ stage, doneBytes, totalBytes, hostKey }: Signal, before: NonN
 }
 
 /** Empty: its state stays the same. */
-function pathOf(machine: Machine, signal: Signal, switches: boolean): readonly MachineStatus[] {
+function chooseSignalPath(machine: Machine, signal: Signal, switches: boolean): readonly MachineStatus[] {
   const { status } = machine;
   if (status === 'rescue-mode') return [];
   const { failed } = statusRow(status);

@@ -14,7 +14,7 @@ import type { Machine } from '../records/machine.ts';
 import type { RegionStore } from '../records/store.ts';
 import type { MachineWork } from '../records/work.ts';
 import { DISK_STARTS_MAX, type DiskStarts, readDiskStarts } from './disk-start.ts';
-import { type Change, deadlineOf, enterStatus, failStatus, type WhyHung } from './status-change.ts';
+import { type Change, computeDeadlineMs, enterStatus, failStatus, type WhyHung } from './status-change.ts';
 
 // Network boots since the last signal: a machine that loops through firmware and loader shows signs of life forever. Pure.
 //
@@ -70,7 +70,7 @@ async function noteSigns(
   terms: SignTerms,
 ): Promise<readonly Machine[]> {
   const { store, atMs } = terms;
-  const found = await machinesOf(store, [...new Set([...started.keys(), ...seen.keys()])]);
+  const found = await findMachines(store, [...new Set([...started.keys(), ...seen.keys()])]);
   const written = found.filter((machine) => seen.has(machine.systemId) && isWritten(machine));
   const disks = await diskStarts(written, terms);
   const decide = (machine: Machine): Change => {
@@ -115,7 +115,7 @@ function renewedFields(machine: Machine, seenMs: number, nowMs: number): Change[
   // Activity from before this work began does not count.
   if (waits && seenMs < machine.statusSinceMs) return {};
   // A rack whose clock is ahead must not extend the time limit.
-  const statusDeadlineMs = deadlineOf(machine.status, Math.min(seenMs, nowMs));
+  const statusDeadlineMs = computeDeadlineMs(machine.status, Math.min(seenMs, nowMs));
   // A late report must not shorten it.
   if (statusDeadlineMs === undefined || statusDeadlineMs <= (machine.statusDeadlineMs ?? 0)) return {};
   if (!waits || machine.work === undefined) return { statusDeadlineMs };
@@ -126,7 +126,7 @@ function renewedFields(machine: Machine, seenMs: number, nowMs: number): Change[
 /** Its disk is written, and its installed system took or renewed the address. */
 async function findDeployed(leased: readonly string[], terms: SignTerms): Promise<readonly Machine[]> {
   const { store, clock, atMs } = terms;
-  const written = (await machinesOf(store, leased)).filter(isWritten);
+  const written = (await findMachines(store, leased)).filter(isWritten);
   const disks = await diskStarts(written, terms);
   const up = written.filter(({ systemId }) => disks.get(systemId)?.isUp === true);
   const reason = { code: 'system-seen', params: {} } as const;
@@ -151,7 +151,7 @@ async function diskStarts(
 /** Others have no time limit, and no work that could hang. */
 const WORKING = STATUSES.filter(({ failed }) => failed !== undefined).map(({ status }) => status);
 
-const machinesOf = async (store: RegionStore, systemIds: readonly string[]): Promise<readonly Machine[]> =>
+const findMachines = async (store: RegionStore, systemIds: readonly string[]): Promise<readonly Machine[]> =>
   systemIds.length === 0 ? [] : await store.listMachines({ systemIds, statuses: WORKING }, 0, systemIds.length);
 
 async function change(

@@ -13,13 +13,13 @@ import type { Actor, CommandRefusal, Deployment, MachineCommand } from './comman
 import {
   type DeployableImage,
   type FindImage,
+  findKernelPath,
   isOlderKernel,
-  kernelOf,
   kernelRank,
   type ListImages,
   refuseImage,
 } from './deployment.ts';
-import { distributionOf, type InstallerParts, refuseInstallation } from './installer.ts';
+import { type InstallerParts, inferDistribution, refuseInstallation } from './installer.ts';
 import { refuseWithoutKey } from './logins.ts';
 
 const SYSTEMS = ['debian', 'ubuntu', 'custom'] as const;
@@ -52,14 +52,14 @@ export async function findDeployable(
   const { racks, clock } = parts;
   const images = await racks.images();
   const available = imagesForMachine(machine, { racks: racks.list(), images, nowMs: clock.wallTimeMs() });
-  for (const os of systemsOf(osystem)) {
+  for (const os of listSystemNames(osystem)) {
     const found = parts.findImage?.({ os, release, architecture, subarchitecture, kernel }, available);
     if (found !== undefined) return found;
   }
   return undefined;
 }
 
-const systemsOf = (osystem: string): readonly string[] => (osystem === '' ? SYSTEMS : [osystem]);
+const listSystemNames = (osystem: string): readonly string[] => (osystem === '' ? SYSTEMS : [osystem]);
 
 const kernelsText = (names: readonly string[]): string =>
   names.length === 0 ? 'import one that fits' : `there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;
@@ -85,7 +85,7 @@ export async function usualWay(
   if (release === '' || parts.hasInstaller === undefined) return 'image';
   if ((await findDeployable(machine, { osystem, release }, parts)) !== undefined) return 'image';
   const { architecture, subarchitecture } = machine;
-  const os = osystem === '' ? distributionOf(release) : osystem;
+  const os = osystem === '' ? inferDistribution(release) : osystem;
   return parts.hasInstaller({ os, release, architecture, subarchitecture }) === true ? 'installer' : 'image';
 }
 
@@ -103,7 +103,7 @@ export async function chooseSystem(
   const { kernel } = wanted;
   const least = machine.oldestKernel ?? (kernel === undefined ? usualKernel : undefined);
   const image = await find(kernel);
-  if (image !== undefined && !isOlderKernel(kernelOf(image), least)) return systemOf(image, kernel);
+  if (image !== undefined && !isOlderKernel(findKernelPath(image), least)) return describeWantedSystem(image, kernel);
   if (image === undefined && (kernel === undefined || (await find()) === undefined)) return wanted;
   const system = `${wanted.osystem === '' ? '' : `${wanted.osystem}/`}${wanted.release}`;
   const names = await kernelsFor(machine, wanted, parts);
@@ -119,18 +119,18 @@ export async function chooseSystem(
     );
   const [oldest] = fitting;
   const newer = oldest === undefined ? undefined : await find(oldest);
-  if (newer === undefined && machine.oldestKernel === undefined) return systemOf(image, kernel);
+  if (newer === undefined && machine.oldestKernel === undefined) return describeWantedSystem(image, kernel);
   if (newer === undefined)
     return fieldRefusal(
       `every kernel of ${system} (${names.join(', ')}) is older than ${least ?? ''}, the min_hwe_kernel of the machine: import a newer one`,
     );
-  return systemOf(newer, oldest);
+  return describeWantedSystem(newer, oldest);
 }
 
-const systemOf = (image: DeployableImage, kernel: string | undefined): WantedSystem => ({
+const describeWantedSystem = (image: DeployableImage, kernel: string | undefined): WantedSystem => ({
   osystem: image.os,
   release: image.release,
-  kernel: kernelOf(image) ?? kernel,
+  kernel: findKernelPath(image) ?? kernel,
 });
 
 /** With which the machine can be deployed, the oldest first. */
@@ -139,7 +139,7 @@ async function kernelsFor(
   wanted: WantedSystem,
   parts: StartParts,
 ): Promise<readonly string[]> {
-  const systems = new Set(systemsOf(wanted.osystem));
+  const systems = new Set(listSystemNames(wanted.osystem));
   const fitting = ((await parts.listImages?.()) ?? []).filter(
     (image) => systems.has(image.os) && image.release === wanted.release && image.architecture === architecture,
   );

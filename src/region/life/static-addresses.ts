@@ -79,7 +79,7 @@ export function chooseAddresses(
       `${formatIpv4(asked)} is in no static range: only an administrator may choose such an address`,
     );
   }
-  const place = placeOf(machine, networks);
+  const place = findLastNetworks(machine, networks);
   if (place === undefined) return { kind: 'given', addresses: [] };
   const { served, mac } = place;
   const isServed = (address: Ipv4): boolean => served.some(({ network }) => networkContains(network, address));
@@ -240,7 +240,7 @@ const macIn = (machine: Machine, served: readonly ReportedNetwork[]): MacAddress
   )?.mac;
 
 /** Where it was last seen, as each rack serves it; for a machine never seen, the only network with a static range. */
-function placeOf(
+function findLastNetworks(
   machine: Machine,
   networks: readonly ReportedNetwork[],
 ): { readonly served: readonly ReportedNetwork[]; readonly mac: MacAddress } | undefined {

@@ -11,7 +11,7 @@ import type { MachineChange } from '../records/decisions.ts';
 import type { EventParams, Happening, Remark } from '../records/events.ts';
 import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import type { Machine, MachineFields } from '../records/machine.ts';
-import { happeningOf, type MachineEvent, type NewMachineEvent } from '../records/machine-event.ts';
+import { decodeHappening, type MachineEvent, type NewMachineEvent } from '../records/machine-event.ts';
 import { reportedPower } from '../records/power-parameters.ts';
 import type { MachineWork } from '../records/work.ts';
 import { staticAddresses } from './link-addresses.ts';
@@ -114,8 +114,8 @@ function statusFields(machine: Machine, to: MachineStatus, terms: StatusChangeTe
       terms.reason ??
       (waits ? { code: isOn(machine) ? 'waits-for-restart' : 'waits-for-hand', params: {} } : undefined),
     statusSinceMs: atMs,
-    statusDeadlineMs: waits ? undefined : deadlineOf(to, atMs),
-    restingStatus: restingOf(machine, to),
+    statusDeadlineMs: waits ? undefined : computeDeadlineMs(to, atMs),
+    restingStatus: findRestingStatus(machine, to),
     bootToken: tokenFor(machine, to, username === '', clock),
     // Accepting a machine accepts its proposed power settings.
     ...(username !== '' && machine.status === 'new' ? acceptedPower(machine) : {}),
@@ -125,12 +125,12 @@ function statusFields(machine: Machine, to: MachineStatus, terms: StatusChangeTe
 }
 
 /** Of a state that begins, or shows a sign of life, then; `undefined`: none. */
-export function deadlineOf(status: MachineStatus, fromMs: number): number | undefined {
+export function computeDeadlineMs(status: MachineStatus, fromMs: number): number | undefined {
   const minutes = statusRow(status).timeoutMinutes;
   return minutes === undefined ? undefined : fromMs + minutes * MINUTE_MS;
 }
 
-function restingOf(machine: Machine, to: MachineStatus): MachineStatus | undefined {
+function findRestingStatus(machine: Machine, to: MachineStatus): MachineStatus | undefined {
   const isDeployed = machine.status === 'deployed' || machine.restingStatus === 'deployed';
   if (to === 'broken') return isDeployed ? 'deployed' : undefined;
   if (!isInterlude(to)) return undefined;
@@ -147,10 +147,10 @@ export const afterTesting = ({ work, restingStatus }: Machine): MachineStatus =>
 export type WhyHung = EventParams['work-restarted']['why'];
 
 /** Of a machine's newest event; of a restart after an overrun, the last one before the overrun. */
-export function seenOf(event: MachineEvent | undefined): Happening | undefined {
+export function decodeLastHappening(event: MachineEvent | undefined): Happening | undefined {
   if (event === undefined) return undefined;
   const why = event.code === 'work-restarted' ? event.params.why : undefined;
-  return why?.code === 'work-overran' ? why.params.seen : happeningOf(event);
+  return why?.code === 'work-overran' ? why.params.seen : decodeHappening(event);
 }
 
 /** With the region's own reason. */

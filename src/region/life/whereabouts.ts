@@ -12,13 +12,13 @@ import type { Networks } from '../networks/networks.ts';
 import {
   type BoundProfile,
   currentProfiles,
+  findBoundProfile,
   PROFILES_KEY,
   type ProfileSettings,
-  profileOf,
 } from '../racks/profiles.ts';
 import type { Racks } from '../racks/racks.ts';
 import { type Area, type AreaKind, DEFAULT_DESCRIPTION_KEYS, defaultArea } from '../records/area.ts';
-import { numberOf } from '../records/digest.ts';
+import { hashFnv1a } from '../records/digest.ts';
 import type { Machine } from '../records/machine.ts';
 import type { Rack } from '../records/rack.ts';
 import { isLent } from './static-addresses.ts';
@@ -42,7 +42,7 @@ interface KnownDomain {
 }
 
 /** Of a domain without one in the list. No stranger chooses these texts. */
-export const numberOfDomain = (name: string): number => (numberOf(name) >>> 1) + 1;
+export const numberOfDomain = (name: string): number => (hashFnv1a(name) >>> 1) + 1;
 
 /**
  * The default one first. An entry of the list is a name, or a name with the id that the API gave it. A default domain that is not listed
@@ -145,7 +145,7 @@ export function whereabouts(places: Places): Whereabouts {
     },
     profileOf(machine) {
       profiles ??= currentProfiles(places.settings);
-      return profileOf(profiles, machine);
+      return findBoundProfile(profiles, machine);
     },
   };
 }

@@ -9,7 +9,7 @@
 
 import { TextDirectory } from '../../files/text-directory.ts';
 import type { Clock } from '../../ground/clock.ts';
-import { disksOf } from '../layout/disks.ts';
+import { listDisks } from '../layout/disks.ts';
 import { type PreseedResult, renderPreseed } from '../preseed/preseed.ts';
 import {
   DEFAULT_MIRRORS,
@@ -24,7 +24,7 @@ import type { MachineCredentials } from '../records/life-store.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MistakeAt } from '../records/preseed-mistake.ts';
 import type { RegionStore } from '../records/store.ts';
-import { kernelParamsOf } from '../records/tags.ts';
+import { combineKernelParams } from '../records/tags.ts';
 import { keyOfMachine } from './machine-keys.ts';
 
 // How an installer finds the disk that a person chose. A kernel may name disks differently at each boot, and the wrong one would be
@@ -105,7 +105,7 @@ export class MachinePreseeds {
   ): Promise<PreseedRequest> {
     const { store } = this.#parts;
     const { osystem, release, owner, work } = machine;
-    const disks = disksOf(machine);
+    const disks = listDisks(machine);
     const chosen = disks.find(({ facts }) => facts.name === work?.disk);
     const keys = owner === undefined ? [] : await store.life.listSshKeys(owner);
     return {
@@ -116,7 +116,7 @@ export class MachinePreseeds {
       installDisk: diskPath(chosen?.kernelName ?? work?.disk),
       installDiskSerial: serialPattern({ work, facts: { disks: disks.map(({ facts }) => facts) } }),
       sshKeys: keys.map(({ key }) => key),
-      kernelParams: kernelParamsOf(machine) ?? this.install.kernelParams,
+      kernelParams: combineKernelParams(machine) ?? this.install.kernelParams,
       credentials,
     };
   }

@@ -21,7 +21,7 @@ import type { MachineEventLevel } from '../records/machine-event.ts';
 import type { Rack } from '../records/rack.ts';
 import type { RegionStore } from '../records/store.ts';
 import { MachinePreseeds, type MachinePreseedsParts, type PreseedSurroundings } from './machine-preseeds.ts';
-import { meaningOf, type WebhookReport } from './reports.ts';
+import { interpretReport, type WebhookReport } from './reports.ts';
 
 /** The stage of `life/signal.ts` for a written disk. */
 const WRITTEN = 'written';
@@ -101,7 +101,7 @@ export class MetadataService {
       await this.#record(
         machine,
         { code: 'signal-unasked', params: { status, stage, message, fault } },
-        levelOf(signal),
+        chooseLogLevel(signal),
       );
     }
   }
@@ -118,7 +118,7 @@ export class MetadataService {
 
   /** Takes a report of cloud-init or curtin. @param isInstalling whether it came from an installing environment */
   async report(machine: Machine, report: WebhookReport, isInstalling: boolean): Promise<void> {
-    const { signal, isFailure, isUp, stageReport } = meaningOf(report, isInstalling);
+    const { signal, isFailure, isUp, stageReport } = interpretReport(report, isInstalling);
     const isWorking = isAtWork(machine);
     if (isFailure || (isUp && !isWorking)) {
       await this.#record(machine, { code: 'stage-reported', params: stageReport }, isFailure ? 'warning' : undefined);
@@ -143,7 +143,8 @@ export class MetadataService {
  * from the system installed before and say nothing about the work.
  */
 const isAtWork = ({ status }: Machine): boolean => status === 'deploying' || status === 'commissioning';
-const levelOf = ({ status }: Signal): MachineEventLevel | undefined => (status === 'FAILED' ? 'warning' : undefined);
+const chooseLogLevel = ({ status }: Signal): MachineEventLevel | undefined =>
+  status === 'FAILED' ? 'warning' : undefined;
 
 /** The purpose for which the machine may get this file now; undefined: none. */
 function installerPurpose({ status, netboot, work }: Machine, file: InstallerFile): Purpose | undefined {

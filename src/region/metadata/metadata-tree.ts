@@ -44,11 +44,11 @@ const isVersion = (name: string): boolean => METADATA_VERSIONS.some((version) =>
 export function parseMetadataPath(text: string): ParsedMetadataPath | undefined {
   const parts = text.split('/').filter((part) => part !== '');
   const tree = parts[0] === 'curtin' || parts[0] === 'enlist' ? parts[0] : 'machine';
-  const path = pathOf(tree === 'machine' ? parts : parts.slice(1), tree);
+  const path = resolveMetadataPath(tree === 'machine' ? parts : parts.slice(1), tree);
   return path && { tree, path };
 }
 
-function pathOf(parts: readonly string[], tree: MetadataTree): MetadataPath | undefined {
+function resolveMetadataPath(parts: readonly string[], tree: MetadataTree): MetadataPath | undefined {
   const [version, first, second, ...rest] = parts;
   if (version === undefined) return { kind: 'versions' };
   if (version === 'status' && first !== undefined && second === undefined && tree !== 'enlist')
@@ -66,7 +66,7 @@ function pathOf(parts: readonly string[], tree: MetadataTree): MetadataPath | un
 export const listing = (names: readonly string[]): string => names.join('\n');
 
 /** The content of a leaf of `meta-data`. @param more.vendorData a document for cloud-init, rendered by `vendordata` */
-export function leafOf(
+export function renderLeaf(
   name: MetaDataLeaf,
   machine: Machine,
   more: { readonly sshKeys: readonly string[]; readonly vendorData: () => string },
@@ -85,7 +85,7 @@ export function leafOf(
   }
 }
 
-export function enlistLeafOf(name: MetaDataLeaf): string | undefined {
+export function renderEnlistLeaf(name: MetaDataLeaf): string | undefined {
   if (name === 'instance-id') return 'i-maas-enlistment';
   return name === 'local-hostname' ? 'maas-enlisting-node' : undefined;
 }

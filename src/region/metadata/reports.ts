@@ -91,7 +91,7 @@ interface ReportMeaning {
   readonly stageReport: StageReport;
 }
 
-export function meaningOf(report: WebhookReport, isInstalling: boolean): ReportMeaning {
+export function interpretReport(report: WebhookReport, isInstalling: boolean): ReportMeaning {
   const { kind, name, description, result } = report;
   const isFailure = kind === 'finish' && (result === 'FAIL' || result === 'FAILURE');
   const isUp = !isInstalling && kind === 'finish' && name === LAST_STAGE;
@@ -99,7 +99,7 @@ export function meaningOf(report: WebhookReport, isInstalling: boolean): ReportM
   const said = { message: '', report: stageReport };
   const base = { isFailure, isUp, stageReport };
   if (isUp) return { ...base, signal: { status: 'OK', stage: INSTALLED, ...said, isOfStart: true } };
-  const stage = stageOf(name);
+  const stage = parseStage(name);
   if (stage === undefined || kind === 'progress') return { ...base, signal: undefined };
   // The whole curtin installation has failed; no report follows.
   if (isFailure && isInstalling && name === 'cmd-install')
@@ -108,7 +108,7 @@ export function meaningOf(report: WebhookReport, isInstalling: boolean): ReportM
 }
 
 /** The stage in a name, or `undefined` for a part of a stage. cloud-init's stages have no slash, curtin's have one. */
-function stageOf(name: string): string | undefined {
+function parseStage(name: string): string | undefined {
   const [first = '', second, ...rest] = name.split('/');
   if (rest.length > 0) return undefined;
   if (second === undefined) return first;

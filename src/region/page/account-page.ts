@@ -7,21 +7,21 @@
 import { z } from 'zod';
 import { html, nothing } from '../../ground/html.ts';
 import { KEY_NAME_MAX, PASSWORD_MAX, wasUsed } from '../accounts/accounts.ts';
-import { fingerprintOf } from '../accounts/ssh-keys.ts';
+import { computeFingerprint } from '../accounts/ssh-keys.ts';
 import { refuseField } from '../api/call/answer.ts';
 import type { ApiKey } from '../records/account-store.ts';
 import type { SshKey } from '../records/life-store.ts';
-import { areaField, formOf, hiddenField, newPasswordFields, textField } from './forms.ts';
+import { areaField, hiddenField, newPasswordFields, renderForm, textField } from './forms.ts';
 import { checkPassword, uncheckedRefusal } from './guard.ts';
-import { languageForm, pageOf } from './parts.ts';
+import { languageForm, renderFullPage } from './parts.ts';
 import { copyable, rolePill, timeAgo } from './values.ts';
 import {
+  buildOutcome,
   given,
   namedAsIn,
   type Outcome,
   ofForm,
   operate,
-  outcomeOf,
   type PageDefinition,
   submit,
   type View,
@@ -39,7 +39,7 @@ const CHANGE_PASSWORD = 'POST users/{username} change_password';
 function keyItem(view: View, { id, key, createdMs }: SshKey) {
   const [kind = '', , ...comment] = key.split(' ');
   const name = comment.join(' ');
-  const remove = formOf(view, {
+  const remove = renderForm(view, {
     body: [hiddenField('do', 'remove-key'), hiddenField('id', String(id))],
     submit: words.forms.remove,
     tone: 'plain',
@@ -47,15 +47,15 @@ function keyItem(view: View, { id, key, createdMs }: SshKey) {
   });
   return html`
     <div class="list-item"><div><div class="name">${name === '' ? kind : name}</div>
-    <div class="mono break">${fingerprintOf(key)}</div>
+    <div class="mono break">${computeFingerprint(key)}</div>
     <div class="small">${timeAgo(createdMs, view.nowMs, (ago) => words.account.added(kind, ago))}</div></div>${remove}</div>`;
 }
 
-async function keysOf(view: View, { username }: Viewer) {
+async function renderSshKeys(view: View, { username }: Viewer) {
   const keys = await view.region.store.life.listSshKeys(username);
   const list =
     keys.length === 0 ? html`<div class="note">${words.account.noKey}</div>` : keys.map((key) => keyItem(view, key));
-  const form = formOf(view, {
+  const form = renderForm(view, {
     body: [
       hiddenField('do', 'add-key'),
       areaField(ofForm(view, given(view, 'do') === 'add-key'), {
@@ -71,7 +71,7 @@ async function keysOf(view: View, { username }: Viewer) {
 }
 
 function apiKeyItem(view: View, key: ApiKey) {
-  const remove = formOf(view, {
+  const remove = renderForm(view, {
     body: [hiddenField('do', 'remove-api-key'), hiddenField('token', key.tokenKey)],
     submit: words.forms.remove,
     tone: 'plain',
@@ -90,14 +90,14 @@ const madeKey = ({ secret }: View) =>
     ? nothing
     : html`<div class="alert green notice" role="status">${words.account.apiKeyMade}<div>${copyable(secret)}</div></div>`;
 
-async function apiKeysOf(view: View, { username }: Viewer) {
+async function renderApiKeys(view: View, { username }: Viewer) {
   const keys = await view.region.store.accounts.listKeys(username);
   const list =
     keys.length === 0
       ? html`<div class="note">${words.account.noApiKey}</div>`
       : keys.map((key) => apiKeyItem(view, key));
   const sent = ofForm(view, given(view, 'do') === 'make-api-key');
-  const form = formOf(view, {
+  const form = renderForm(view, {
     body: [
       hiddenField('do', 'make-api-key'),
       textField(sent, { name: 'purpose', ...words.account.apiKeyName, charactersMax: KEY_NAME_MAX }),
@@ -121,7 +121,7 @@ const presentField = (view: View, name: string) =>
 async function render(view: View) {
   const { viewer } = view;
   const sent = ofForm(view, given(view, 'do') === 'password');
-  const password = formOf(view, {
+  const password = renderForm(view, {
     body: [
       hiddenField('do', 'password'),
       html`<input type="text" name="account" autocomplete="username" value="${viewer.username}" readonly hidden>`,
@@ -131,12 +131,12 @@ async function render(view: View) {
     submit: words.account.changePassword,
     tone: 'plain',
   });
-  return pageOf(view, {
+  return renderFullPage(view, {
     title: viewer.username,
     place: 'account',
     main: html`
       ${madeKey(view)}<div class="bar"><div class="row"><h1>${viewer.username}</h1>${rolePill(viewer)}</div></div>
-      ${await keysOf(view, viewer)}${await apiKeysOf(view, viewer)}<h2>${words.account.password}</h2><div class="sheet narrow">${password}</div>
+      ${await renderSshKeys(view, viewer)}${await renderApiKeys(view, viewer)}<h2>${words.account.password}</h2><div class="sheet narrow">${password}</div>
       <h2>${words.frame.languages}</h2><div class="sheet narrow note">${languageForm(PATH)}</div>`,
     footer: words.account.footer(viewer.username),
   });
@@ -160,7 +160,7 @@ async function changePassword(view: View, viewer: Viewer): Promise<Outcome> {
   if (refused !== undefined) return refused;
   const { username } = viewer;
   const answer = await operate(view, CHANGE_PASSWORD, { username }, { password: given(view, 'new') });
-  return ofNewPassword(outcomeOf(answer, PATH, words.account.passwordChanged));
+  return ofNewPassword(buildOutcome(answer, PATH, words.account.passwordChanged));
 }
 
 const tokenShape = z.object({ consumer_key: z.string(), token_key: z.string(), token_secret: z.string() });
@@ -169,7 +169,7 @@ async function makeApiKey(view: View, viewer: Viewer): Promise<Outcome> {
   const refused = await refusePresent(view, viewer, 'key-password');
   if (refused !== undefined) return refused;
   const answer = await operate(view, MAKE_API_KEY, {}, { name: given(view, 'purpose').trim() });
-  if (answer.kind !== 'json') return namedAsIn(outcomeOf(answer, PATH, ''), { name: 'purpose' });
+  if (answer.kind !== 'json') return namedAsIn(buildOutcome(answer, PATH, ''), { name: 'purpose' });
   const made = tokenShape.parse(answer.value);
   return { kind: 'made', secret: `${made.consumer_key}:${made.token_key}:${made.token_secret}` };
 }

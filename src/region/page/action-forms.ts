@@ -10,8 +10,8 @@ import type { CommandName } from '../records/machine-commands.ts';
 import type { ScriptKind } from '../records/script-store.ts';
 import { runsUnasked } from '../scripts/script-run.ts';
 import { addressField, deployFields, deployValues } from './deploy-form.ts';
-import { checkField, choiceOf, radioField, textField } from './forms.ts';
-import { controlsOf, valuesOf } from './operation-form.ts';
+import { buildChoice, checkField, radioField, textField } from './forms.ts';
+import { collectFormValues, renderControls } from './operation-form.ts';
 import { type PlaceField, placeChoices } from './place-choices.ts';
 import { given, type View, type WantedOperation } from './view.ts';
 import { words } from './words.ts';
@@ -61,7 +61,7 @@ const scriptsForm = (kind: ScriptKind): ActionForm => ({
   },
 });
 
-function sizeOf({ facts }: Machine) {
+function formatMachineSize({ facts }: Machine) {
   const bytes = (facts?.disks ?? []).reduce((sum, disk) => sum + disk.bytes, 0);
   return bytes === 0 ? '' : formatSize(bytes);
 }
@@ -74,7 +74,7 @@ const FORMS: Readonly<Partial<Record<CommandName, ActionForm>>> = {
         name: 'skip_commissioning',
         label,
         value: 'false',
-        choices: [choiceOf('false', commission), choiceOf('true', skip)],
+        choices: [buildChoice('false', commission), buildChoice('true', skip)],
       });
     },
     values: (view) => ({ skip_commissioning: given(view, 'skip_commissioning') }),
@@ -96,7 +96,11 @@ const FORMS: Readonly<Partial<Record<CommandName, ActionForm>>> = {
         name: 'erase',
         label,
         value: 'none',
-        choices: [choiceOf('none', keep), choiceOf('quick', quick), choiceOf('all', full(sizeOf(machine)))],
+        choices: [
+          buildChoice('none', keep),
+          buildChoice('quick', quick),
+          buildChoice('all', full(formatMachineSize(machine))),
+        ],
       });
     },
     values(view) {
@@ -128,18 +132,18 @@ export const POWER_OFF_FORM: ActionForm = {
       name: 'manner',
       label: words.power.method,
       value: 'soft-off',
-      choices: [choiceOf('soft-off', words.power.shutDown), choiceOf('off', words.power.cut)],
+      choices: [buildChoice('soft-off', words.power.shutDown), buildChoice('off', words.power.cut)],
     }),
   values: (view) => ({ stop_mode: given(view, 'manner') === 'soft-off' ? 'soft' : 'hard' }),
 };
 
 export const placeForm = (operation: WantedOperation, field: PlaceField): ActionForm => ({
   fields: async (view) =>
-    controlsOf(view, operation, {
+    renderControls(view, operation, {
       only: [field],
       required: [field],
       hints: { [field]: '' },
       choices: await placeChoices(view),
     }),
-  values: (view) => valuesOf(view, operation, { only: [field] }),
+  values: (view) => collectFormValues(view, operation, { only: [field] }),
 });

@@ -4,19 +4,19 @@ import { html } from '../../ground/html.ts';
 import { ONLY_ADMINISTRATORS, refuse } from '../api/call/answer.ts';
 import { refuseCommand } from '../life/commands.ts';
 import type { Machine } from '../records/machine.ts';
-import { formOf } from './forms.ts';
+import { renderForm } from './forms.ts';
 import {
   actionsFor,
-  actorOf,
+  buildViewerActor,
   formTone,
   isSwitched,
   MACHINE_ACTIONS,
   type MachineAction,
   machinePath,
 } from './machine-actions.ts';
-import { pageOf, renderRefused } from './parts.ts';
-import { powerOf } from './power-part.ts';
-import { findMachine, mayCall, operate, outcomeOf, type PageDefinition, refusalText, type View } from './view.ts';
+import { renderFullPage, renderRefused } from './parts.ts';
+import { describePower } from './power-part.ts';
+import { buildOutcome, findMachine, mayCall, operate, type PageDefinition, refusalText, type View } from './view.ts';
 import { words } from './words.ts';
 
 /** Those with a form of their own for one machine. */
@@ -27,7 +27,7 @@ function findAction({ path: { action, task } }: View) {
 }
 
 function whyNot({ viewer }: View, machine: Machine, { command, operation, texts }: MachineAction) {
-  const refused = command === undefined ? undefined : refuseCommand(machine, command, actorOf(viewer));
+  const refused = command === undefined ? undefined : refuseCommand(machine, command, buildViewerActor(viewer));
   if (refused !== undefined) return refused.text;
   return mayCall(viewer, operation)
     ? words.actionForms.impossible(machine.hostname, texts().label)
@@ -42,16 +42,16 @@ async function render(view: View) {
   const back = machinePath(machine.systemId);
   const isPossible = action.where === undefined || actionsFor(machine, view.viewer).includes(action);
   if (!isPossible && view.refusal === undefined) return renderRefused(view, whyNot(view, machine, action), back);
-  const power = { isSwitched: isSwitched(view.region, machine), isOff: powerOf(view, machine).state === 'off' };
+  const power = { isSwitched: isSwitched(view.region, machine), isOff: describePower(view, machine).state === 'off' };
   const effects = action.effects(machine, power).map((text) => html`<li>${text}</li>`);
   const title = heading?.(machine.hostname) ?? label;
-  return pageOf(view, {
+  return renderFullPage(view, {
     title,
     place: 'machines',
     main: html`
       <div class="bar"><h1>${title}</h1></div>
       <div class="sheet narrow"><ul class="effects">${effects}</ul>
-      ${formOf(view, {
+      ${renderForm(view, {
         body: await action.form.fields(view, machine, false),
         submit: label,
         tone: formTone(action),
@@ -68,7 +68,7 @@ async function act(view: View) {
   const values = await action.form.values(view, machine);
   const answer = await operate(view, action.operation, { system_id: systemId }, values);
   const to = action.name === 'delete' ? '/MAAS/machines/' : machinePath(systemId);
-  return outcomeOf(answer, to, action.texts().done?.(hostname, answer) ?? '');
+  return buildOutcome(answer, to, action.texts().done?.(hostname, answer) ?? '');
 }
 
 const operations = ACTIONS.map(({ operation }) => operation);

@@ -4,7 +4,7 @@ import { ARCHITECTURES } from '../api/machines/enlistment-operations.ts';
 import type { Choice } from './forms.ts';
 import { devicePath, machinePath } from './machine-actions.ts';
 import { DEVICES_LIST, LIST_PATH } from './machine-query.ts';
-import { addingPage, textOf } from './object-pages.ts';
+import { addingPage, getPropertyText } from './object-pages.ts';
 import { PLACE_FIELDS, placeChoices } from './place-choices.ts';
 import { EDIT_MACHINE, mayCall, type PageDefinition, queryValue } from './view.ts';
 import { words } from './words.ts';
@@ -33,7 +33,7 @@ const ADD_MACHINE = addingPage({
   fixed: { commission: 'false' },
   list: LIST_PATH,
   to(view, added) {
-    const own = machinePath(textOf(added, 'system_id'));
+    const own = machinePath(getPropertyText(added, 'system_id'));
     return mayCall(view.viewer, EDIT_MACHINE) ? `${own}power/` : own;
   },
 });
@@ -50,7 +50,7 @@ const ADD_DEVICE = addingPage({
     values: { parent: queryValue(view, 'parent') },
   }),
   list: DEVICES_LIST,
-  to: (_view, added) => devicePath(textOf(added, 'system_id')),
+  to: (_view, added) => devicePath(getPropertyText(added, 'system_id')),
 });
 
 export const ADDING_PAGES: readonly PageDefinition[] = [ADD_MACHINE, ADD_DEVICE];

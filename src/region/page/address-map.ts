@@ -45,7 +45,7 @@ export interface AddressUse extends Ipv4Range {
 }
 
 /** The parts of a network, disjoint and in order. Each has the strongest of its uses. */
-export function runsOf(network: Ipv4Network, uses: readonly AddressUse[]): readonly AddressUse[] {
+export function buildAddressRuns(network: Ipv4Network, uses: readonly AddressUse[]): readonly AddressUse[] {
   const last = broadcastOf(network);
   const edges: readonly Ipv4[] = network.prefix >= 31 ? [] : [network.address, last];
   const whole: readonly AddressUse[] = [
@@ -101,7 +101,7 @@ interface Cell extends Ipv4Range {
   readonly parts: readonly AddressUse[];
 }
 
-function cellsOf(network: Ipv4Network, runs: readonly AddressUse[]): readonly Cell[] {
+function buildCells(network: Ipv4Network, runs: readonly AddressUse[]): readonly Cell[] {
   const size = 2 ** (32 - network.prefix);
   const each = Math.max(1, size / CELLS_MAX);
   const cells: Cell[] = [];
@@ -139,22 +139,22 @@ function joinCells(cells: readonly Cell[]): readonly Cell[] {
   return joined;
 }
 
-const spanOf = ({ low, high }: Ipv4Range): string => words.addressMap.span(formatIpv4(low), formatIpv4(high));
+const formatRange = ({ low, high }: Ipv4Range): string => words.addressMap.span(formatIpv4(low), formatIpv4(high));
 
-function titleOf(cell: Cell): string {
+function formatCellTitle(cell: Cell): string {
   const { kinds } = words.addressMap;
   const counts = countKinds(cell.parts);
   const [only] = cell.parts;
   if (counts.size === 1 && cell.parts.length === 1 && only !== undefined)
-    return words.addressMap.of(spanOf(cell), kinds[only.kind], only.owner);
+    return words.addressMap.of(formatRange(cell), kinds[only.kind], only.owner);
   const counted = [...counts].map(([kind, count]) => words.addressMap.counted(count, kinds[kind]));
   const owned = cell.parts.filter(({ kind, owner }) => !RANGE_KINDS.has(kind) && owner !== '');
   const names = owned.slice(0, OWNERS_MAX).map(({ low, owner }) => `${formatIpv4(low)} ${owner}`);
-  return [words.addressMap.of(spanOf(cell), counted.join(', '), ''), ...names].join('\n');
+  return [words.addressMap.of(formatRange(cell), counted.join(', '), ''), ...names].join('\n');
 }
 
 /** The kind of most of the addresses. */
-const mostOf = (parts: readonly AddressUse[]): AddressKind | undefined =>
+const findCommonestUse = (parts: readonly AddressUse[]): AddressKind | undefined =>
   [...countKinds(parts)].reduce<readonly [AddressKind, number] | undefined>(
     (most, one) => (most === undefined || one[1] >= most[1] ? one : most),
     undefined,
@@ -165,7 +165,7 @@ function drawCell(network: Ipv4Network, cell: Cell, each: number): Html {
   const width = (rangeSize(cell) / each) * SIDE;
   const [x, y] = [GUTTER + (from % COLUMNS) * SIDE, Math.floor(from / COLUMNS) * SIDE];
   const taken = cell.parts.filter(({ kind }) => !RANGE_KINDS.has(kind));
-  const ground = mostOf(cell.parts.filter(({ kind }) => RANGE_KINDS.has(kind)));
+  const ground = findCommonestUse(cell.parts.filter(({ kind }) => RANGE_KINDS.has(kind)));
   const share = taken.reduce((sum, part) => sum + rangeSize(part), 0) / rangeSize(cell);
   const height = share === 0 ? 0 : Math.max(1, Math.round(share * SIDE));
   const [below, above] = [
@@ -174,9 +174,9 @@ function drawCell(network: Ipv4Network, cell: Cell, each: number): Html {
       : html`<rect class="${ground}" x="${x}" y="${y}" width="${width}" height="${SIDE}"/>`,
     height === 0
       ? nothing
-      : html`<rect class="${mostOf(taken) ?? ''}" x="${x}" y="${y + SIDE - height}" width="${width}" height="${height}"/>`,
+      : html`<rect class="${findCommonestUse(taken) ?? ''}" x="${x}" y="${y + SIDE - height}" width="${width}" height="${height}"/>`,
   ];
-  return html`<g><title>${titleOf(cell)}</title>${below}${above}</g>`;
+  return html`<g><title>${formatCellTitle(cell)}</title>${below}${above}</g>`;
 }
 
 /** The names of the rows: `.32` in a small network, `.4.0` in a large one. */
@@ -186,7 +186,7 @@ function drawRow(network: Ipv4Network, each: number, row: number): Html {
   return html`<text x="${GUTTER - 4}" y="${row * SIDE + 8}">.${name}</text>`;
 }
 
-/** @param runs of `runsOf` */
+/** @param runs of `buildAddressRuns` */
 export function renderAddressMap(network: Ipv4Network, runs: readonly AddressUse[]): Html {
   const size = 2 ** (32 - network.prefix);
   const each = Math.max(1, size / CELLS_MAX);
@@ -197,7 +197,7 @@ export function renderAddressMap(network: Ipv4Network, runs: readonly AddressUse
     ...Array.from({ length: columns + 1 }, (_, column) => `M${GUTTER + column * SIDE} 0V${height}`),
     ...Array.from({ length: rows + 1 }, (_, row) => `M${GUTTER} ${row * SIDE}H${GUTTER + columns * SIDE}`),
   ].join('');
-  const cells = joinCells(cellsOf(network, runs)).map((cell) => drawCell(network, cell, each));
+  const cells = joinCells(buildCells(network, runs)).map((cell) => drawCell(network, cell, each));
   const names = Array.from({ length: rows }, (_, row) => drawRow(network, each, row));
   const counts = [...countKinds(runs)];
   const summary = counts

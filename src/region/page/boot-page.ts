@@ -9,7 +9,7 @@ import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { isProblem } from '../records/machine-search.ts';
 import { BOOT_COLOURS, type DrawnBoot, drawBoots } from './last-boot.ts';
-import { findAddressed, sectionOf, sectionPath } from './machine-frame.ts';
+import { findAddressed, renderMachineSection, sectionPath } from './machine-frame.ts';
 import { codeIn, momentText, remarkText, timeAgo } from './values.ts';
 import { type PageDefinition, queryValue, type View } from './view.ts';
 import { firstMissing, renderWaterfall, spanOfBoot } from './waterfall.ts';
@@ -19,7 +19,7 @@ import { words } from './words.ts';
 const EVENTS_READ = 800;
 const BOOTS_LISTED_MAX = 20;
 
-function pictureOf(boot: DrawnBoot, spanMs: number, log: string, title: Part) {
+function renderBootPicture(boot: DrawnBoot, spanMs: number, log: string, title: Part) {
   const { startMs, rows, verdict } = boot;
   return html`
     <section><div class="boot"><span>${title}</span><span class="pill ${BOOT_COLOURS[verdict.kind]}">${words.boots.verdicts[verdict.kind]}</span>
@@ -46,12 +46,12 @@ export function renderBoots(
   const reason =
     machine !== undefined && boot === boots[0] && isProblem(machine.status) ? machine.statusReason : undefined;
   return html`
-    ${whyOf(boot, good, remarkText(reason))}
-    <div class="${good === undefined ? '' : 'side-by-side'}">${pictureOf(boot, spanMs, log, timeAgo(boot.startMs, view.nowMs, words.boots.title))}
-    ${good === undefined ? nothing : pictureOf(good, spanMs, log, words.boots.lastGood)}</div>${othersOf(view, boots, boot, path)}`;
+    ${renderVerdict(boot, good, remarkText(reason))}
+    <div class="${good === undefined ? '' : 'side-by-side'}">${renderBootPicture(boot, spanMs, log, timeAgo(boot.startMs, view.nowMs, words.boots.title))}
+    ${good === undefined ? nothing : renderBootPicture(good, spanMs, log, words.boots.lastGood)}</div>${renderOtherBoots(view, boots, boot, path)}`;
 }
 
-function whyOf({ verdict, rows }: DrawnBoot, good: DrawnBoot | undefined, reason: string) {
+function renderVerdict({ verdict, rows }: DrawnBoot, good: DrawnBoot | undefined, reason: string) {
   if (verdict.kind === 'good' || verdict.kind === 'going-on') return nothing;
   const missing = good === undefined ? undefined : firstMissing(good.rows, rows);
   const further = missing === undefined ? nothing : html`<p class="remedy">${words.boots.goodWentOn(missing.name)}</p>`;
@@ -60,7 +60,7 @@ function whyOf({ verdict, rows }: DrawnBoot, good: DrawnBoot | undefined, reason
   return html`<div class="alert ${BOOT_COLOURS[verdict.kind]}"><b>${words.boots.heads[verdict.kind]}</b>${codeIn(verdict.why)}${said}${further}</div>`;
 }
 
-function othersOf({ nowMs }: View, boots: readonly DrawnBoot[], current: DrawnBoot, path: string) {
+function renderOtherBoots({ nowMs }: View, boots: readonly DrawnBoot[], current: DrawnBoot, path: string) {
   if (boots.length < 2) return nothing;
   const items = boots.slice(0, BOOTS_LISTED_MAX).map(
     ({ id, startMs, verdict }) => html`
@@ -78,7 +78,7 @@ async function renderBootSection(view: View) {
   const events = await view.region.store.listEvents({ machines: { systemIds: [systemId] }, limit: EVENTS_READ });
   const path = sectionPath(systemId, 'boot');
   const log = sectionPath(systemId, 'events');
-  return sectionOf(view, machine, {
+  return renderMachineSection(view, machine, {
     section: 'boot',
     isLive: queryValue(view, 'boot') === '',
     main: html`<div id="boots">${renderBoots(view, events, { machine, path, log })}</div>`,

@@ -14,16 +14,16 @@ import type { OfferedImage } from '../../images/engine/asking.ts';
 import type { ListedResource } from '../images/boot-images.ts';
 import type { OfferedBySource } from '../images/offered-images.ts';
 import { type RegionSelection, type RegionSource, sourceTitle } from '../images/region-source.ts';
-import { formOf, hiddenField } from './forms.ts';
+import { hiddenField, renderForm } from './forms.ts';
 import { IMAGES_PATH } from './image-page.ts';
 import { CHOOSE_PATH, IMPORT, SOURCES_PATH, selectionText } from './images-page.ts';
-import { cell, pageOf } from './parts.ts';
+import { cell, renderFullPage } from './parts.ts';
 import { codeIn, pathBelow, timeAgo } from './values.ts';
 import {
+  buildOutcome,
   given,
   type Outcome,
   operate,
-  outcomeOf,
   type PageDefinition,
   queryValue,
   type View,
@@ -73,7 +73,7 @@ interface Offered {
   readonly found: OfferedBySource;
 }
 
-function rowsOf(
+function buildOfferRows(
   offered: readonly Offered[],
   selections: readonly RegionSelection[],
   resources: readonly ListedResource[],
@@ -109,7 +109,7 @@ interface Filter {
   readonly isAll: boolean;
 }
 
-const filterOf = (view: View): Filter => ({
+const parseOfferFilter = (view: View): Filter => ({
   text: queryValue(view, 'q').trim().toLowerCase(),
   architecture: queryValue(view, 'arch'),
   source: queryValue(view, 'source'),
@@ -164,7 +164,7 @@ function whyFixed(rows: readonly Row[]): Html {
   return html`<div class="small">${text}</div>`;
 }
 
-function tickOf(row: Row): Html {
+function renderOfferTick(row: Row): Html {
   const { key, os, release, architecture, bytes, isTicked, isProposed = false, fixedBy } = row;
   const before = isTicked && !isProposed && fixedBy === undefined ? hiddenField('was', key) : nothing;
   const state = [isTicked ? html` checked` : nothing, fixedBy === undefined ? nothing : html` disabled`];
@@ -186,10 +186,10 @@ function releaseRow(rows: readonly Row[]): Html {
     <tr><td class="first"><div><b class="break">${os}/${release}</b>${tag}<div class="small">${title}</div>${whyFixed(rows)}</div></td>
     ${cell(columns.date, days.at(-1) ?? '', 'fact')}
     ${cell(columns.source, html`<span class="break">${sourceTitle(source)}</span>`, 'fact')}
-    ${cell(columns.architecture, html`<div class="picks">${rows.map(tickOf)}</div>`, 'way')}</tr>`;
+    ${cell(columns.architecture, html`<div class="picks">${rows.map(renderOfferTick)}</div>`, 'way')}</tr>`;
 }
 
-function groupOf(os: string, rows: readonly Row[], isOpen: boolean): Html {
+function renderOfferGroup(os: string, rows: readonly Row[], isOpen: boolean): Html {
   const { architecture, date, source, release } = words.choose.columns;
   const head = [release, date, source, architecture].map((text) => html`<th>${text}</th>`);
   const ticked = rows.filter(({ isTicked }) => isTicked).length;
@@ -236,7 +236,7 @@ function sourceLine({ source, found: { answer, isAsking } }: Offered, nowMs: num
 }
 
 /** The sources that have never answered. */
-const waitingOf = (offered: readonly Offered[]) =>
+const listUnansweredSources = (offered: readonly Offered[]) =>
   offered.filter(({ found: { answer, isAsking } }) => answer === undefined && isAsking);
 
 /** The sources, those with a problem first and in sight. */
@@ -245,7 +245,7 @@ function foldedSources(offered: readonly Offered[], nowMs: number, foot: Html = 
   const failed = offered.filter(({ found }) => (found.answer?.problems.length ?? 0) > 0);
   const others = offered.filter((one) => !failed.includes(one));
   const lines = [...failed, ...others].map((one) => sourceLine(one, nowMs));
-  const waiting = waitingOf(offered).length;
+  const waiting = listUnansweredSources(offered).length;
   const texts = [
     failed.length === 0 ? words.choose.sources(offered.length) : words.choose.failed(failed.length, offered.length),
     ...(waiting === 0 ? [] : [words.choose.waiting(waiting)]),
@@ -255,7 +255,7 @@ function foldedSources(offered: readonly Offered[], nowMs: number, foot: Html = 
 }
 
 function sourcesPart(view: View, offered: readonly Offered[]): Html {
-  const again = formOf(view, {
+  const again = renderForm(view, {
     body: hiddenField('do', 'ask'),
     submit: words.choose.askAgain,
     tone: 'plain',
@@ -319,13 +319,13 @@ export async function offerImages(view: View, path: string, isProposing = false)
     const answer = answers[at];
     return answer === undefined ? [] : [{ source, found: answer }];
   });
-  const isAwaited = waitingOf(offered).some(({ found: { askedMs } }) => view.nowMs - askedMs < LATE_MS);
+  const isAwaited = listUnansweredSources(offered).some(({ found: { askedMs } }) => view.nowMs - askedMs < LATE_MS);
   if (isAwaited && queryValue(view, 'now') === '') {
     return { isAsking: true, content: renderAsking(view, path, offered) };
   }
-  const filter = filterOf(view);
+  const filter = parseOfferFilter(view);
   const today = new Date(view.nowMs).toISOString().slice(0, 10);
-  const found = rowsOf(offered, selections, resources);
+  const found = buildOfferRows(offered, selections, resources);
   const example = isProposing && selections.length === 0 ? exampleIn(sortRows(found)) : undefined;
   const all = found.map((row) => (row === example ? { ...row, isTicked: true, isProposed: true } : row));
   const wanted = sortRows(all.filter((row) => isWanted(row, filter, today)));
@@ -333,7 +333,7 @@ export async function offerImages(view: View, path: string, isProposing = false)
   const more = wanted.length - rows.length;
   const bySystem = [...Map.groupBy(rows, ({ os }) => os)];
   const isOpen = rows.length <= OPEN_ROWS_MAX || filter.text !== '';
-  const groups = bySystem.map(([os, own]) => groupOf(os, own, isOpen));
+  const groups = bySystem.map(([os, own]) => renderOfferGroup(os, own, isOpen));
   const list =
     rows.length > 0
       ? html`<div class="sheet stacked offers" id="offers">${groups}</div>`
@@ -362,7 +362,7 @@ export async function offerImages(view: View, path: string, isProposing = false)
 async function render(view: View) {
   const { title } = words.choose;
   const { isAsking, content } = await offerImages(view, CHOOSE_PATH);
-  return pageOf(view, {
+  return renderFullPage(view, {
     title,
     place: 'images',
     isLive: isAsking,
@@ -382,7 +382,7 @@ interface Change {
   readonly removed: readonly string[];
 }
 
-function changesOf(view: View): readonly Change[] {
+function listSelectionChanges(view: View): readonly Change[] {
   const [was, ticked] = [view.given.get('was') ?? [], view.given.get('tick') ?? []];
   const partsOf = (key: string) => {
     const [sourceId = '', os = '', release = '', architecture = ''] = key.split('/');
@@ -438,14 +438,14 @@ export async function chooseImages(
     await bootImages.offered.find(await bootImages.listImportable(), { waitMs: WAIT_MS, again: true });
     return { kind: 'done', to: path, text: words.choose.askedAgain };
   }
-  const changes = changesOf(view).slice(0, ROWS_MAX);
+  const changes = listSelectionChanges(view).slice(0, ROWS_MAX);
   const selections = await view.region.bootImages.listSelections();
   for (const change of changes) {
     const answer = await applyChange(view, change, selections);
     if (answer?.kind === 'refusal') return answer;
   }
   if (wanted !== 'import') return { kind: 'done', to: next.saved, text: words.choose.saved(changes.length) };
-  return outcomeOf(await operate(view, IMPORT, {}, {}), next.importing, words.choose.importing);
+  return buildOutcome(await operate(view, IMPORT, {}, {}), next.importing, words.choose.importing);
 }
 
 /** The operations behind the form of an offer. */

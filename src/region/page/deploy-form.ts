@@ -3,11 +3,11 @@
 
 import { type Html, html, nothing } from '../../ground/html.ts';
 import { formatSize } from '../../ground/quantity.ts';
-import { disksOf } from '../layout/disks.ts';
+import { listDisks } from '../layout/disks.ts';
 import { kernelRank, type ListedImage } from '../life/deployment.ts';
 import type { ListedInstaller } from '../life/installer.ts';
 import type { Machine } from '../records/machine.ts';
-import { areaField, CHOICES_SHOWN_MAX, type Choice, choiceField, choiceOf, radioField, textField } from './forms.ts';
+import { areaField, buildChoice, CHOICES_SHOWN_MAX, type Choice, choiceField, radioField, textField } from './forms.ts';
 import { remedyLink } from './remedies.ts';
 import { given, type View } from './view.ts';
 import { words } from './words.ts';
@@ -24,11 +24,11 @@ function imagesFor(images: readonly ListedImage[], machine: Machine): readonly L
   return [...byName.values()].reverse();
 }
 
-const titleOf = ({ os, release, title, diskBytes }: ListedImage) =>
+const formatImageTitle = ({ os, release, title, diskBytes }: ListedImage) =>
   `${title === '' ? `${os}/${release}` : title}${diskBytes === undefined ? '' : words.deploy.fills(formatSize(diskBytes))}`;
 
 function diskChoices(machine: Machine): readonly Choice[] {
-  const disks = disksOf(machine).slice(0, DISKS_MAX);
+  const disks = listDisks(machine).slice(0, DISKS_MAX);
   const isLong = disks.length >= CHOICES_SHOWN_MAX;
   const named = disks.map(({ facts: { name, bytes, model } }): Choice => {
     const size = `${name} · ${formatSize(bytes)}`;
@@ -73,7 +73,7 @@ function kernelField(view: View, images: readonly ListedImage[], machine: Machin
 export async function deployFields(view: View, machine: Machine, isOfMany = false): Promise<Html> {
   const all = (await view.region.images?.()) ?? [];
   const images = imagesFor(all, machine);
-  const systems = images.map((image): Choice => [`${image.os}/${image.release}`, titleOf(image)]);
+  const systems = images.map((image): Choice => [`${image.os}/${image.release}`, formatImageTitle(image)]);
   const chosen = machine.release === '' ? (systems[0]?.[0] ?? '') : `${machine.osystem}/${machine.release}`;
   const noImage =
     systems.length > 0
@@ -112,8 +112,8 @@ export const addressField = (view: View): Html =>
 
 function methodField(view: View, machine: Machine, hasImages: boolean) {
   const installers = view.region.installers?.(machine);
-  const image = choiceOf('image', words.deploy.image);
-  const installer = choiceOf('installer', words.deploy.installer);
+  const image = buildChoice('image', words.deploy.image);
+  const installer = buildChoice('installer', words.deploy.installer);
   const isOffered = installers === undefined || installers.length > 0;
   const way = radioField(view, {
     name: 'deploy_by',

@@ -7,23 +7,23 @@ import { type Machine, machineFqdn } from '../records/machine.ts';
 import { interfacesTable } from './layout-sections.ts';
 import { DEVICES_PATH, machinePath } from './machine-actions.ts';
 import { DEVICES_LIST } from './machine-query.ts';
-import { type ApiObject, onePage, textOf } from './object-pages.ts';
+import { type ApiObject, getPropertyText, onePage } from './object-pages.ts';
 import { PLACE_FIELDS, placeChoices } from './place-choices.ts';
 import { copyable, orNone } from './values.ts';
 import type { PageDefinition, View } from './view.ts';
 import { words } from './words.ts';
 
 const mayChange = ({ viewer }: View, device: ApiObject): boolean =>
-  viewer.isAdmin || textOf(device, 'owner') === viewer.username;
+  viewer.isAdmin || getPropertyText(device, 'owner') === viewer.username;
 
-async function contentOf(view: View, device: ApiObject): Promise<Html> {
-  const found = await view.region.store.findMachine(textOf(device, 'system_id'));
+async function renderDeviceContent(view: View, device: ApiObject): Promise<Html> {
+  const found = await view.region.store.findMachine(getPropertyText(device, 'system_id'));
   return found === undefined
     ? html``
-    : html`${factsOf(view, found)}${await interfacesTable(view, found, mayChange(view, device))}`;
+    : html`${renderDeviceFacts(view, found)}${await interfacesTable(view, found, mayChange(view, device))}`;
 }
 
-function factsOf({ region }: View, device: Machine) {
+function renderDeviceFacts({ region }: View, device: Machine) {
   const { columns } = words.machines.devices;
   const { owner = '', device: parent = '', description } = device;
   const addresses = whereabouts(region).addressesOf(device).map(formatIpv4).join(', ');
@@ -44,13 +44,13 @@ export const DEVICE_PAGE: PageDefinition = onePage({
   many: 'devices',
   one: 'devices/{system_id}',
   words: () => words.adding.device,
-  nameOf: (device) => textOf(device, 'hostname'),
-  keyOf: (device) => textOf(device, 'system_id'),
-  content: contentOf,
+  nameOf: (device) => getPropertyText(device, 'hostname'),
+  keyOf: (device) => getPropertyText(device, 'system_id'),
+  content: renderDeviceContent,
   mayChange,
   home: () => DEVICES_LIST,
   change: async (view, device) => {
-    const domain = textOf(Object(device.domain), 'name');
+    const domain = getPropertyText(Object(device.domain), 'name');
     return {
       only: ['hostname', ...PLACE_FIELDS, 'parent', 'description'],
       hints: { hostname: '' },
@@ -59,8 +59,8 @@ export const DEVICE_PAGE: PageDefinition = onePage({
       values: {
         ...device,
         domain,
-        zone: textOf(Object(device.zone), 'name'),
-        pool: textOf(Object(device.pool), 'name'),
+        zone: getPropertyText(Object(device.zone), 'name'),
+        pool: getPropertyText(Object(device.pool), 'name'),
       },
     };
   },

@@ -14,10 +14,10 @@ import {
   currentDomainIds,
   currentDomains,
   currentRecords,
-  domainOf,
+  findLongestDomain,
   type NamedRecord,
-  partsOf,
   reservedRecords,
+  splitQualifiedName,
 } from '../api/names/dns-records.ts';
 import { runningLeases } from '../api/networks/running-leases.ts';
 import { whereabouts } from '../life/whereabouts.ts';
@@ -25,20 +25,20 @@ import { subnetOfAddress } from '../networks/network-view.ts';
 import { configuredHosts } from '../racks/rack-networks.ts';
 import { machineFqdn } from '../records/machine.ts';
 import type { Region } from '../region.ts';
-import { formOf, hiddenField } from './forms.ts';
-import { listingOf } from './listing.ts';
+import { hiddenField, renderForm } from './forms.ts';
+import { buildListing } from './listing.ts';
 import { devicePath, machinePath } from './machine-actions.ts';
-import { type ApiObject, objectPages, textOf } from './object-pages.ts';
-import { controlsOf, type FormOptions, valuesOf } from './operation-form.ts';
-import { cell, pageOf } from './parts.ts';
-import { upstreamsOf } from './upstreams.ts';
+import { type ApiObject, getPropertyText, objectPages } from './object-pages.ts';
+import { collectFormValues, type FormOptions, renderControls } from './operation-form.ts';
+import { cell, renderFullPage } from './parts.ts';
+import { listUpstreams } from './upstreams.ts';
 import { codeIn, copyable, timeAgo } from './values.ts';
 import {
+  buildOutcome,
   given,
   mayCall,
   type Outcome,
   operate,
-  outcomeOf,
   type PageDefinition,
   queryValue,
   submit,
@@ -80,7 +80,7 @@ const filePin = ({ region }: Pick<View, 'region'>) => region.settings.pinnedBy(R
 function namesIn(view: View, domain: string, id: string): readonly ServedName[] {
   const { region } = view;
   const domains = currentDomains(view);
-  const isThere = ({ name }: { readonly name: string }) => domainOf(domains, name) === domain;
+  const isThere = ({ name }: { readonly name: string }) => findLongestDomain(domains, name) === domain;
   const isPinned = filePin(view) !== undefined;
   const origin = isPinned ? 'file' : 'record';
   const records = currentRecords(view)
@@ -120,7 +120,7 @@ async function leasedNames(view: View, domain: string): Promise<readonly ServedN
   return (await runningLeases(view.region))
     .filter(({ hostname }) => hostname !== '')
     .map(({ hostname, address }) => hostName(view.region, hostname, address, 'lease'))
-    .filter(({ name }) => domainOf(domains, name) === domain);
+    .filter(({ name }) => findLongestDomain(domains, name) === domain);
 }
 
 interface NamePage {
@@ -188,7 +188,7 @@ const TABS = ['records', 'machines', 'leases'] as const;
 async function domainContent(view: View, object: ApiObject): Promise<Html> {
   const { region, viewer } = view;
   await region.networks.look();
-  const [domain, id] = [textOf(object, 'name'), textOf(object, 'id')];
+  const [domain, id] = [getPropertyText(object, 'name'), getPropertyText(object, 'id')];
   const names = namesIn(view, domain, id);
   const leased = await leasedNames(view, domain);
   const machines = await region.store.countMachines({ domains: [domain], isDevice: 'either' });
@@ -219,7 +219,7 @@ async function domainContent(view: View, object: ApiObject): Promise<Html> {
 }
 
 function inMemory(view: View, from: string, all: readonly ServedName[]): NamePage {
-  const { shown, search, pages } = listingOf(view, all, ({ name }) => name, { from });
+  const { shown, search, pages } = buildListing(view, all, ({ name }) => name, { from });
   return { names: shown, search, pages };
 }
 
@@ -228,7 +228,7 @@ const isDefault = (object: ApiObject) => object.is_default === true;
 const defaultForm = (view: View, object: ApiObject) =>
   isDefault(object) || !mayCall(view.viewer, SET_DEFAULT)
     ? nothing
-    : formOf(view, {
+    : renderForm(view, {
         body: hiddenField('do', 'default'),
         submit: words.dns.makeDefault,
         tone: 'plain',
@@ -237,15 +237,15 @@ const defaultForm = (view: View, object: ApiObject) =>
 
 /** What the domain still has: a domain with names is not deleted. */
 async function contentCount(view: View, object: ApiObject) {
-  const domain = textOf(object, 'name');
+  const domain = getPropertyText(object, 'name');
   const machines = await view.region.store.countMachines({ domains: [domain], isDevice: 'either' });
   const held = [...currentRecords(view), ...reservedRecords(view)];
-  return machines + held.filter(({ name }) => domainOf(currentDomains(view), name) === domain).length;
+  return machines + held.filter(({ name }) => findLongestDomain(currentDomains(view), name) === domain).length;
 }
 
 function upstreamPart({ region, nowMs, viewer }: View): Html {
   const { upstreams, columns } = words.dns;
-  const rows = upstreamsOf(region).map(({ server, domain, failed }) => {
+  const rows = listUpstreams(region).map(({ server, domain, failed }) => {
     const state =
       failed.length === 0
         ? html`<span class="pill green">${upstreams.answers}</span>`
@@ -274,10 +274,10 @@ const DOMAIN_PAGES = objectPages({
   many: 'domains',
   one: 'domains/{id}',
   words: () => words.dns.domains,
-  nameOf: (domain) => textOf(domain, 'name'),
-  keyOf: (domain) => textOf(domain, 'id'),
+  nameOf: (domain) => getPropertyText(domain, 'name'),
+  keyOf: (domain) => getPropertyText(domain, 'id'),
   columns: () => [
-    { label: words.dns.columns.records, content: (domain) => textOf(domain, 'resource_record_count') },
+    { label: words.dns.columns.records, content: (domain) => getPropertyText(domain, 'resource_record_count') },
     {
       label: words.dns.columns.use,
       content: (domain) => (isDefault(domain) ? html`<span class="pill blue">${words.dns.isDefault}</span>` : ''),
@@ -294,7 +294,14 @@ const DOMAIN_PAGES = objectPages({
   listContent: upstreamPart,
   acts: {
     default: (view, domain) =>
-      submit(view, SET_DEFAULT, { id: textOf(domain, 'id') }, {}, PATH, words.dns.madeDefault(textOf(domain, 'name'))),
+      submit(
+        view,
+        SET_DEFAULT,
+        { id: getPropertyText(domain, 'id') },
+        {},
+        PATH,
+        words.dns.madeDefault(getPropertyText(domain, 'name')),
+      ),
   },
   actOperations: [SET_DEFAULT],
 });
@@ -316,12 +323,12 @@ async function renderAdd(view: View) {
   const domain = findDomain(view);
   if (domain === undefined) return undefined;
   const title = words.dns.addTo(domain);
-  const form = formOf(view, {
-    body: controlsOf(view, ADD, recordOptions({ rrtype: 'A' })),
+  const form = renderForm(view, {
+    body: renderControls(view, ADD, recordOptions({ rrtype: 'A' })),
     submit: words.dns.add,
     back: domainPath(view.path.id ?? ''),
   });
-  return pageOf(view, {
+  return renderFullPage(view, {
     title,
     place: 'dns',
     main: html`<div class="bar"><h1>${title}</h1></div><div class="sheet narrow">${form}</div>`,
@@ -332,8 +339,8 @@ async function add(view: View): Promise<Outcome> {
   await view.region.settings.load();
   const domain = findDomain(view);
   if (domain === undefined) return undefined;
-  const answer = await operate(view, ADD, {}, { ...valuesOf(view, ADD, { only: FIELDS }), domain });
-  return outcomeOf(answer, domainPath(view.path.id ?? ''), words.objects.added(given(view, 'name')));
+  const answer = await operate(view, ADD, {}, { ...collectFormValues(view, ADD, { only: FIELDS }), domain });
+  return buildOutcome(answer, domainPath(view.path.id ?? ''), words.objects.added(given(view, 'name')));
 }
 
 async function renderRecord(view: View) {
@@ -341,14 +348,14 @@ async function renderRecord(view: View) {
   if (record === undefined) return undefined;
   const { name, type, data, ttl } = record;
   const title = words.dns.titleOf(name);
-  const values = { name: partsOf(currentDomains(view), name).name, rrtype: type, rrdata: data, ttl };
-  const form = formOf(view, {
-    body: controlsOf(view, CHANGE, recordOptions(values)),
+  const values = { name: splitQualifiedName(currentDomains(view), name).name, rrtype: type, rrdata: data, ttl };
+  const form = renderForm(view, {
+    body: renderControls(view, CHANGE, recordOptions(values)),
     submit: words.forms.save,
     back: domainPath(view.path.id ?? ''),
   });
-  const remove = formOf(view, { body: hiddenField('do', 'delete'), submit: words.dns.delete, tone: 'danger' });
-  return pageOf(view, {
+  const remove = renderForm(view, { body: hiddenField('do', 'delete'), submit: words.dns.delete, tone: 'danger' });
+  return renderFullPage(view, {
     title,
     place: 'dns',
     main: html`
@@ -362,8 +369,8 @@ async function changeRecord(view: View): Promise<Outcome> {
   if (record === undefined) return undefined;
   const [path, to] = [{ id: String(record.id) }, domainPath(view.path.id ?? '')];
   if (given(view, 'do') === 'delete') return submit(view, REMOVE, path, {}, to, words.objects.deleted(record.name));
-  const domain = domainOf(currentDomains(view), record.name);
-  const values = { ...valuesOf(view, CHANGE, { only: FIELDS }), domain };
+  const domain = findLongestDomain(currentDomains(view), record.name);
+  const values = { ...collectFormValues(view, CHANGE, { only: FIELDS }), domain };
   return submit(view, CHANGE, path, values, to, words.objects.saved(record.name));
 }
 

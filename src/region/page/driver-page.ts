@@ -8,26 +8,26 @@ import type { PowerDriverTable } from '../life/power-life.ts';
 import type { Machine } from '../records/machine.ts';
 import type { PowerParameters, PowerValue } from '../records/power-parameters.ts';
 import type { RefusalWord } from '../records/refusal.ts';
-import { changing, choiceField, formOf, hiddenField, textField } from './forms.ts';
+import { changing, choiceField, hiddenField, renderForm, textField } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
-import { pageOf } from './parts.ts';
+import { renderFullPage } from './parts.ts';
 import {
+  buildOutcome,
   EDIT_MACHINE,
   findMachine,
   given,
   type Outcome,
   operate,
-  outcomeOf,
   type PageDefinition,
   queryValue,
   type View,
 } from './view.ts';
 import { words } from './words.ts';
 
-const driversOf = ({ region }: View) => region.power?.drivers ?? [];
+const listDrivers = ({ region }: View) => region.power?.drivers ?? [];
 
 function driverShown(view: View, machine: Machine) {
-  const drivers = driversOf(view);
+  const drivers = listDrivers(view);
   const wanted = given(view, 'power_type') || queryValue(view, 'driver') || machine.powerType;
   return drivers.find(({ name }) => name === wanted) ?? drivers[0];
 }
@@ -44,7 +44,7 @@ function parameterField(view: View, machine: Machine, driver: PowerDriverTable, 
       type: 'password',
       required: required && !isKept,
       autocomplete: 'new-password',
-      hint: isKept ? words.power.stored : hintOf(expects),
+      hint: isKept ? words.power.stored : formatParameterHint(expects),
     });
   }
   const value = stored === undefined ? (fallback ?? '') : String(stored);
@@ -52,7 +52,7 @@ function parameterField(view: View, machine: Machine, driver: PowerDriverTable, 
     const texts: Readonly<Record<string, string>> = words.power.choices;
     const offered = choices.map((choice) => [choice, texts[choice] ?? choice] as const);
     const all = required || fallback !== undefined ? offered : [['', words.power.default] as const, ...offered];
-    return choiceField(view, { name, label, value, choices: all, hint: hintOf(expects) });
+    return choiceField(view, { name, label, value, choices: all, hint: formatParameterHint(expects) });
   }
   return textField(view, {
     name,
@@ -61,18 +61,19 @@ function parameterField(view: View, machine: Machine, driver: PowerDriverTable, 
     required,
     placeholder: fallback,
     charactersMax: 1024,
-    hint: hintOf(expects),
+    hint: formatParameterHint(expects),
   });
 }
 
-const hintOf = (expects: string | undefined) => (expects === undefined ? undefined : words.power.expects(expects));
+const formatParameterHint = (expects: string | undefined) =>
+  expects === undefined ? undefined : words.power.expects(expects);
 
 async function renderDriver(view: View) {
   const machine = await findMachine(view);
   if (machine === undefined) return undefined;
   const back = machinePath(machine.systemId);
   const driver = driverShown(view, machine);
-  const links = driversOf(view).map(
+  const links = listDrivers(view).map(
     ({ name }) =>
       html`<a href="${back}power/?driver=${encodeURIComponent(name)}"${name === driver?.name ? html` aria-current="true"` : nothing}>${words.power.driver(name)}</a>`,
   );
@@ -80,7 +81,7 @@ async function renderDriver(view: View) {
   const form =
     driver === undefined
       ? html`<p class="lead">${words.power.noDrivers}</p>`
-      : formOf(view, {
+      : renderForm(view, {
           to: `${back}power/`,
           body: [
             hiddenField('power_type', driver.name),
@@ -91,7 +92,7 @@ async function renderDriver(view: View) {
           back,
         });
   const title = words.power.title(machine.hostname);
-  return pageOf(view, {
+  return renderFullPage(view, {
     title,
     place: 'machines',
     main: html`
@@ -101,7 +102,7 @@ async function renderDriver(view: View) {
 }
 
 /** The form's parameters, with the stored secrets for empty fields. */
-function parametersOf(view: View, machine: Machine, driver: PowerDriverTable): PowerParameters {
+function collectPowerParameters(view: View, machine: Machine, driver: PowerDriverTable): PowerParameters {
   const kept: Record<string, PowerValue> = {};
   for (const { name, secret } of driver.parameters) {
     const value = given(view, name);
@@ -126,8 +127,8 @@ async function saveDriver(view: View): Promise<Outcome> {
   const machine = await findMachine(view);
   if (machine === undefined) return undefined;
   const type = given(view, 'power_type');
-  const driver = driversOf(view).find(({ name }) => name === type);
-  const parameters = driver === undefined ? {} : parametersOf(view, machine, driver);
+  const driver = listDrivers(view).find(({ name }) => name === type);
+  const parameters = driver === undefined ? {} : collectPowerParameters(view, machine, driver);
   const answer = await operate(
     view,
     EDIT_MACHINE,
@@ -136,7 +137,7 @@ async function saveDriver(view: View): Promise<Outcome> {
   );
   const { systemId, hostname } = machine;
   const text = words.power.changed(hostname, words.power.driver(type));
-  return byParameter(outcomeOf(answer, machinePath(systemId), text));
+  return byParameter(buildOutcome(answer, machinePath(systemId), text));
 }
 
 export const DRIVER_PAGE: PageDefinition = {

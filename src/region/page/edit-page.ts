@@ -8,10 +8,10 @@ import { machineNotes } from '../api/machines/machine-calls.ts';
 import { whereabouts } from '../life/whereabouts.ts';
 import { DEFAULT_AREA } from '../records/area.ts';
 import type { Machine } from '../records/machine.ts';
-import { changing, formOf, ticksField } from './forms.ts';
+import { changing, renderForm, ticksField } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
-import { controlsOf, type FormOptions, valuesOf } from './operation-form.ts';
-import { pageOf } from './parts.ts';
+import { collectFormValues, type FormOptions, renderControls } from './operation-form.ts';
+import { renderFullPage } from './parts.ts';
 import { PLACE_FIELDS, placeChoices } from './place-choices.ts';
 import { EDIT_MACHINE, findMachine, given, type Outcome, operate, type PageDefinition, type View } from './view.ts';
 import { words } from './words.ts';
@@ -54,15 +54,15 @@ async function optionsFor(view: View, machine: Machine): Promise<FormOptions> {
 async function render(view: View) {
   const machine = await findMachine(view);
   if (machine === undefined) return undefined;
-  const controls = controlsOf(view, EDIT_MACHINE, await optionsFor(view, machine));
+  const controls = renderControls(view, EDIT_MACHINE, await optionsFor(view, machine));
   const body = [...controls, await tagsField(view, machine)];
   const title = words.edit.title(machine.hostname);
-  return pageOf(view, {
+  return renderFullPage(view, {
     title,
     place: 'machines',
     main: html`
       <div class="bar"><h1>${title}</h1></div>
-      <div class="sheet narrow">${formOf(view, { body, submit: words.forms.save, back: machinePath(machine.systemId) })}</div>`,
+      <div class="sheet narrow">${renderForm(view, { body, submit: words.forms.save, back: machinePath(machine.systemId) })}</div>`,
   });
 }
 
@@ -72,7 +72,7 @@ async function act(view: View): Promise<Outcome> {
   const machine = await findMachine(view);
   if (machine === undefined) return undefined;
   const { systemId } = machine;
-  const values = valuesOf(view, EDIT_MACHINE, { only: EDITED });
+  const values = collectFormValues(view, EDIT_MACHINE, { only: EDITED });
   const edited = await operate(view, EDIT_MACHINE, { system_id: systemId }, values);
   if (edited.kind === 'refusal') return edited;
   const wanted = new Set(view.given.get('tags') ?? []);

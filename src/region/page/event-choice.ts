@@ -45,7 +45,10 @@ export function eventChoiceIn(view: View): EventChoice {
 }
 
 /** The parameters of a URL with this choice. @param more further ones; empty: left out */
-export function queryOf({ level, q, before }: EventChoice, more: Readonly<Record<string, string>> = {}): string {
+export function formatEventQuery(
+  { level, q, before }: EventChoice,
+  more: Readonly<Record<string, string>> = {},
+): string {
   const all = { level: level === 'important' ? '' : level, q, before: String(before ?? ''), ...more };
   const query = new URLSearchParams(Object.entries(all).filter(([, value]) => value !== ''));
   return query.size === 0 ? '' : `?${query}`;

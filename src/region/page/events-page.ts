@@ -14,16 +14,16 @@ import { EVENT_TYPES, isEventType, type MachineEvent } from '../records/machine-
 import {
   type EventChoice,
   eventChoiceIn,
+  formatEventQuery,
   hasText,
   LEVELS,
   levelSelect,
   logLink,
-  queryOf,
   SHOWN_MAX,
 } from './event-choice.ts';
-import { EVENTS_PATH, eventItem, rackOf } from './events-part.ts';
+import { EVENTS_PATH, eventItem, getEventRack } from './events-part.ts';
 import { filterSelect } from './forms.ts';
-import { pageOf } from './parts.ts';
+import { renderFullPage } from './parts.ts';
 import { type DownloadDefinition, type PageDefinition, queryValue, type View } from './view.ts';
 import { words } from './words.ts';
 
@@ -46,13 +46,13 @@ function choiceIn(view: View): Choice {
     machine: of('machine'),
     rack: of('rack'),
     user: of('user'),
-    since: timeOf(of('since')) === undefined ? '' : of('since'),
-    until: timeOf(of('until')) === undefined ? '' : of('until'),
+    since: parseWallTimeMs(of('since')) === undefined ? '' : of('since'),
+    until: parseWallTimeMs(of('until')) === undefined ? '' : of('until'),
   };
 }
 
 /** The wall time of `2026-01-31T23:59`, in UTC; `undefined`: the text is none. */
-function timeOf(text: string): number | undefined {
+function parseWallTimeMs(text: string): number | undefined {
   const at = /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(text) ? Date.parse(`${text.replace(/Z$/, '')}Z`) : Number.NaN;
   return Number.isNaN(at) ? undefined : at;
 }
@@ -61,7 +61,7 @@ const hasMore = (choice: Choice) => FIELDS.some((name) => choice[name] !== '');
 const isNarrowed = (choice: Choice) => choice.level !== 'important' || choice.q !== '' || hasMore(choice);
 
 const linkTo = (choice: Choice, more = {}) =>
-  queryOf(choice, { ...Object.fromEntries(FIELDS.map((name) => [name, choice[name]])), ...more });
+  formatEventQuery(choice, { ...Object.fromEntries(FIELDS.map((name) => [name, choice[name]])), ...more });
 
 /** A machine by its system id, its hardware address, or its name with or without a domain. */
 async function machinesCalled(view: View, name: string): Promise<MachineFilter | undefined> {
@@ -74,13 +74,13 @@ async function machinesCalled(view: View, name: string): Promise<MachineFilter |
 }
 
 /** What a query of the store cannot choose; `undefined`: nothing. */
-function examinationOf(view: View, { q, kind, rack }: Choice) {
+function buildEventFilter(view: View, { q, kind, rack }: Choice) {
   if (q === '' && kind === '' && rack === '') return undefined;
   const ownRack = view.region.racks.own?.name;
   const title = isEventType(kind) ? EVENT_TYPES[kind].title : undefined;
   const isWanted = (event: MachineEvent) =>
     (title === undefined || EVENT_TYPES[event.type].title === title) &&
-    (rack === '' || rackOf(event, ownRack) === rack) &&
+    (rack === '' || getEventRack(event, ownRack) === rack) &&
     (q === '' || hasText(shownTo(view.viewer)(event), q));
   return { isWanted };
 }
@@ -92,13 +92,13 @@ async function search(view: View, choice: Choice, limit: number): Promise<FoundE
     ...LEVELS[choice.level],
     machines: await machinesCalled(view, choice.machine),
     usernames: choice.user === '' ? undefined : [choice.user],
-    sinceMs: timeOf(choice.since),
-    untilMs: timeOf(choice.until),
+    sinceMs: parseWallTimeMs(choice.since),
+    untilMs: parseWallTimeMs(choice.until),
     before: choice.before,
     limit,
   };
   const range = await region.store.eventRange();
-  const steps = searchEvents(region.store, filter, range, examinationOf(view, choice), PIECES_MAX);
+  const steps = searchEvents(region.store, filter, range, buildEventFilter(view, choice), PIECES_MAX);
   const refused: { found?: FoundEvents } = {};
   const run = async function* (): AsyncGenerator<undefined, { readonly found?: FoundEvents }> {
     return { found: yield* steps };
@@ -112,7 +112,7 @@ const KINDS = [...new Map(Object.entries(EVENT_TYPES).map(([type, { title }]) =>
   isEventType,
 );
 
-function filtersOf(view: View, choice: Choice): Html {
+function renderEventFilters(view: View, choice: Choice): Html {
   const { filters } = words.events;
   const field = (name: Field | 'q', label: string, hint: string) =>
     html`<input type="search" name="${name}" value="${choice[name]}" placeholder="${hint}" aria-label="${label}">`;
@@ -132,7 +132,7 @@ function filtersOf(view: View, choice: Choice): Html {
     ${time('since', filters.since)}${time('until', filters.until)}</div></details></form>`;
 }
 
-function listOf(view: View, choice: Choice, found: FoundEvents | undefined): Html {
+function renderEventList(view: View, choice: Choice, found: FoundEvents | undefined): Html {
   const { empty, noMatch, notYet, busy } = words.events;
   if (found === undefined) return html`<div class="sheet empty soft" role="alert">${busy}</div>`;
   if (found.events.length > 0) {
@@ -146,7 +146,7 @@ function listOf(view: View, choice: Choice, found: FoundEvents | undefined): Htm
     : html`<div class="sheet empty"><b>${empty.title}</b><span class="soft">${empty.hint}</span></div>`;
 }
 
-function linksOf(choice: Choice, found: FoundEvents | undefined): readonly Html[] {
+function renderPageLinks(choice: Choice, found: FoundEvents | undefined): readonly Html[] {
   const labels = words.events;
   const link = (before: number | undefined, text: string) =>
     logLink(`${EVENTS_PATH}${linkTo({ ...choice, before })}`, text);
@@ -172,14 +172,14 @@ async function render(view: View): Promise<Html> {
     (format) =>
       html`<a class="button plain small-button" href="${EXPORT_PATH}${linkTo(choice, { format })}">${words.events.export[format]}</a>`,
   );
-  return pageOf(view, {
+  return renderFullPage(view, {
     title: words.events.title,
     place: 'events',
     isLive: isShort(choice, found, newest),
     main: html`
       <div id="bar" class="bar"><h1>${words.events.title}</h1><div class="row" title="${words.events.export.hint(EXPORTED_MAX)}">${files}</div></div>
-      ${filtersOf(view, choice)}<div id="log">${listOf(view, choice, found)}</div>
-      <div id="pages" class="buttons">${linksOf(choice, found)}</div>`,
+      ${renderEventFilters(view, choice)}<div id="log">${renderEventList(view, choice, found)}</div>
+      <div id="pages" class="buttons">${renderPageLinks(choice, found)}</div>`,
   });
 }
 

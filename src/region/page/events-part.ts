@@ -17,14 +17,14 @@ const PAGE_STRANGERS = 12;
 const STRANGER_AGE_MS = 86_400_000;
 
 /** The rack that reported an event, or that the event is about. @param ownRack the name of the rack in the region's process */
-export const rackOf = ({ rack, kind, params }: MachineEvent, ownRack: string | undefined): unknown =>
+export const getEventRack = ({ rack, kind, params }: MachineEvent, ownRack: string | undefined): unknown =>
   rack ?? (kind === undefined ? Reflect.get(params, 'rack') : ownRack);
 
 /**
  * Splits an event into its subject and its text. The subject is a link to the machine, or to the hardware address at the start of the text.
  * A remote rack's name is the subject of its own events, and follows the text of events about machines.
  */
-function subjectOf(
+function splitEventSubject(
   event: MachineEvent,
   ownRack: string | undefined,
 ): {
@@ -47,7 +47,7 @@ function subjectOf(
       what: `${eventSentence({ code: event.code, params: rest }, words.happenings)}${from}`,
     };
   }
-  const subject: unknown = username === '' ? (rack ?? rackOf(event, ownRack)) : username;
+  const subject: unknown = username === '' ? (rack ?? getEventRack(event, ownRack)) : username;
   return { who: typeof subject === 'string' ? html`${subject}` : none, what: eventText(event) };
 }
 
@@ -58,7 +58,7 @@ const linkTo = (machine: string, text: string) => html`<a href="${machinePath(ma
  * @param ownRack the name of the rack in the region's process
  */
 export function eventItem(event: MachineEvent, nowMs: number, ownRack?: string): Html {
-  const { who, what } = subjectOf(event, ownRack);
+  const { who, what } = splitEventSubject(event, ownRack);
   return html`
     <li id="e${event.id}"><a class="when" href="${EVENTS_PATH}?at=${event.id}#e${event.id}">${timeAgo(event.atMs, nowMs)}</a>
     <span class="who">${who}</span>

@@ -22,7 +22,7 @@ import { stepPath } from './first-steps.ts';
 import { IMAGES_PATH } from './image-page.ts';
 import { interfacePath, NETWORKS_PATH } from './networks-page.ts';
 import { rackPath } from './racks-part.ts';
-import { upstreamsOf } from './upstreams.ts';
+import { listUpstreams } from './upstreams.ts';
 import { codeIn, doubtText, timeAgo } from './values.ts';
 import { CHANGE_SETTINGS, mayCall, type View } from './view.ts';
 import { words } from './words.ts';
@@ -89,7 +89,7 @@ function pendingRemark({ viewer }: View, rack: Rack, doubt: string | undefined):
 }
 
 /** What everybody sees of a rack, the most important first. */
-export function remarksOf(view: View, rack: Rack): readonly Finding[] {
+export function listRackRemarks(view: View, rack: Rack): readonly Finding[] {
   const { region, viewer, nowMs } = view;
   const { checks, silent, silentFix } = words.health;
   const racks = region.racks.list();
@@ -170,7 +170,7 @@ const hostFinding = (rack: Rack, { check, text, isNote, fix }: HostFinding): Fin
 });
 
 /** What an administrator sees of a rack that is not away: what it reports of its host, and how it differs from the region. */
-function hostOf({ region }: View, rack: Rack): readonly Finding[] {
+function listHostFindings({ region }: View, rack: Rack): readonly Finding[] {
   const { health } = words;
   const { checks } = health;
   const { deadLetters = 0 } = rack.pulse ?? {};
@@ -218,7 +218,7 @@ interface Certificate {
 }
 
 /** `undefined`: the region has no TLS. */
-export function certificateOf(region: Region, nowMs: number): Certificate | undefined {
+export function describeCertificate(region: Region, nowMs: number): Certificate | undefined {
   const { tls } = region.config();
   if (tls === undefined) return undefined;
   try {
@@ -233,7 +233,7 @@ export function certificateOf(region: Region, nowMs: number): Certificate | unde
 
 /** One for each upstream that gives some rack no answer; it is broken if no other server is asked instead. */
 function upstreamFindings({ region, nowMs }: View): readonly Finding[] {
-  const upstreams = upstreamsOf(region);
+  const upstreams = listUpstreams(region);
   return upstreams.flatMap(({ server, domain, failed }): readonly Finding[] => {
     const [first] = failed.toSorted((a, b) => a.sinceMs - b.sinceMs);
     if (first === undefined) return [];
@@ -244,11 +244,11 @@ function upstreamFindings({ region, nowMs }: View): readonly Finding[] {
   });
 }
 
-function regionOf(view: View): readonly Finding[] {
+function listRegionFindings(view: View): readonly Finding[] {
   const { region, nowMs } = view;
   const { checks } = words.health;
   const outage = region.store.availability?.problem;
-  const problem = certificateOf(region, nowMs)?.problem;
+  const problem = describeCertificate(region, nowMs)?.problem;
   const bad = (check: string, text: string, way?: Way): Finding => ({ rack: undefined, check, text, tone: 'red', way });
   return [
     ...(outage === undefined ? [] : [bad(checks.database, noteText(outage))]),
@@ -258,13 +258,16 @@ function regionOf(view: View): readonly Finding[] {
 }
 
 /** All that the viewer may know, the region's own first. The settings must be loaded. */
-export function findingsOf(view: View): readonly Finding[] {
+export function listFindings(view: View): readonly Finding[] {
   const { region, viewer, nowMs } = view;
   const racks = region.racks.list();
-  if (!viewer.isAdmin) return racks.flatMap((rack) => remarksOf(view, rack));
+  if (!viewer.isAdmin) return racks.flatMap((rack) => listRackRemarks(view, rack));
   const isHeard = (rack: Rack): boolean => rack.state === 'accepted' && !isAway(rack, nowMs);
   return [
-    ...regionOf(view),
-    ...racks.flatMap((rack) => [...remarksOf(view, rack), ...(isHeard(rack) ? hostOf(view, rack) : [])]),
+    ...listRegionFindings(view),
+    ...racks.flatMap((rack) => [
+      ...listRackRemarks(view, rack),
+      ...(isHeard(rack) ? listHostFindings(view, rack) : []),
+    ]),
   ];
 }

@@ -25,11 +25,11 @@ import {
   settingsOfStep,
   stepPath,
 } from './first-steps.ts';
-import { areaField, formOf, groupOf, textField } from './forms.ts';
+import { areaField, renderForm, renderGroup, textField } from './forms.ts';
 import { enableDhcp, offerDhcp } from './interface-pages.ts';
-import { pageOf } from './parts.ts';
+import { renderFullPage } from './parts.ts';
 import { rackPath } from './racks-part.ts';
-import { isEditable, type Setting, settingRow, storeSettings, textOf } from './settings-page.ts';
+import { formatSettingText, isEditable, type Setting, settingRow, storeSettings } from './settings-page.ts';
 import { codeIn } from './values.ts';
 import {
   CHANGE_SETTINGS,
@@ -45,7 +45,7 @@ import { words } from './words.ts';
 const ADD_KEY = 'POST account/prefs/sshkeys';
 const IMPORT_KEYS = 'POST account/prefs/sshkeys import';
 
-const factsOf = ({ facts }: Step): readonly Html[] =>
+const renderStepFacts = ({ facts }: Step): readonly Html[] =>
   facts.map(
     ({ text, where }) =>
       html`<div class="small break">${text}${where === '' ? nothing : html` <span class="soft">(${where})</span>`}</div>`,
@@ -61,7 +61,7 @@ function stepItem(step: Step): Html {
   const { title, why, button } = words.firstRun.steps[name];
   const pill = isDone ? html` <span class="pill green">${words.firstRun.done}</span>` : nothing;
   return html`
-    <li class="list-item in-row"><div><span class="name">${title}</span>${pill}${isDone ? factsOf(step) : html`<div class="small">${why}</div>`}</div>
+    <li class="list-item in-row"><div><span class="name">${title}</span>${pill}${isDone ? renderStepFacts(step) : html`<div class="small">${why}</div>`}</div>
     <a class="button plain small-button" href="${stepPath(name)}">${isDone ? words.firstRun.show : button}</a></li>`;
 }
 
@@ -73,7 +73,7 @@ async function renderAll(view: View): Promise<Html> {
   const way = isOver
     ? html`<a class="button primary" href="/MAAS/">${firstRun.toOverview}</a>`
     : html`<a class="button primary" href="${firstOpen(steps)}">${firstRun.begin}</a><a class="button plain" href="/MAAS/">${firstRun.later}</a>${dismissForm(view)}`;
-  return pageOf(view, {
+  return renderFullPage(view, {
     title: firstRun.title,
     place: 'overview',
     main: html`
@@ -121,7 +121,7 @@ function resolversOfHost({ region }: View): string {
 function proposalFor(view: View, setting: Setting): string {
   if (setting.key === 'dns.upstream') return resolversOfHost(view);
   if (setting.key === 'region.name') return view.region.config().ownRack?.name ?? '';
-  return textOf(setting, setting.byDefault);
+  return formatSettingText(setting, setting.byDefault);
 }
 
 /** A form of settings. @param whenEmpty what an empty field stands for */
@@ -130,7 +130,7 @@ const settingsPage = (name: SettingsStep, whenEmpty = ''): StepPage => ({
     const settings = settingsOfStep(view, name);
     const rows = settings.map((setting) => settingRow(view, setting, proposalFor(view, setting)));
     const form = settings.some(isEditable)
-      ? formOf(view, { body: rows, submit: words.firstRun.save })
+      ? renderForm(view, { body: rows, submit: words.firstRun.save })
       : html`<div class="form">${rows}</div>`;
     return { content: html`<div class="sheet narrow">${form}</div>` };
   },
@@ -139,7 +139,7 @@ const settingsPage = (name: SettingsStep, whenEmpty = ''): StepPage => ({
 });
 
 const doneBox = (step: Step): Html =>
-  step.isDone ? html`<div class="sheet narrow"><div class="note">${factsOf(step)}</div></div>` : nothing;
+  step.isDone ? html`<div class="sheet narrow"><div class="note">${renderStepFacts(step)}</div></div>` : nothing;
 
 const STEP_PAGES: Readonly<Record<StepName, StepPage>> = {
   name: settingsPage('name'),
@@ -153,7 +153,7 @@ const STEP_PAGES: Readonly<Record<StepName, StepPage>> = {
         areaField(view, { name: 'key', ...words.account.key, rows: 3, isAlternative: true }),
         textField(view, { name: 'keysource', ...fromSite, charactersMax: 100, isAlternative: true }),
       ];
-      const form = formOf(view, { body: groupOf(label, hint, fields), submit: words.account.addKey });
+      const form = renderForm(view, { body: renderGroup(label, hint, fields), submit: words.account.addKey });
       return { content: html`${doneBox(step)}<div class="sheet narrow stacked">${form}</div>` };
     },
     act(view, next) {
@@ -212,7 +212,7 @@ async function renderStep(view: View, name: StepName): Promise<Html> {
   const { title, lead } = firstRun.steps[name];
   const progress = firstRun.progress(index + 1, STEPS.length);
   const focus = view.faults === undefined ? html` tabindex="-1" autofocus` : nothing;
-  return pageOf(view, {
+  return renderFullPage(view, {
     title,
     place: 'overview',
     isLive,

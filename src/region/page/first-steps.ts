@@ -9,9 +9,9 @@ import { isImporting } from '../records/boot-store.ts';
 import type { Rack } from '../records/rack.ts';
 import { BOOT_FILES_CHECK, type HostFinding } from '../records/rack-measures.ts';
 import type { Region } from '../region.ts';
-import { formOf, hiddenField } from './forms.ts';
+import { hiddenField, renderForm } from './forms.ts';
 import { selectionText } from './images-page.ts';
-import { findSettings, placeOf, type Setting, textOf } from './settings-page.ts';
+import { describeFixedPlace, findSettings, formatSettingText, type Setting } from './settings-page.ts';
 import type { View } from './view.ts';
 import { words } from './words.ts';
 
@@ -67,8 +67,8 @@ function settingsStep(view: Reader, name: SettingsStep): Step {
   const settings = settingsOfStep(view, name);
   const isSet = ({ owner, pin, stored }: Setting) => owner === 'file' || pin !== undefined || stored !== undefined;
   const facts = settings.filter(isSet).map((setting) => ({
-    text: textOf(setting, setting.value) || words.settings.none,
-    where: placeOf(view, setting),
+    text: formatSettingText(setting, setting.value) || words.settings.none,
+    where: describeFixedPlace(view, setting),
   }));
   return { name, isDone: settings.every(isSet), facts };
 }
@@ -148,7 +148,7 @@ export async function needsFirstRun(view: Pick<View, 'region'> & { readonly view
 
 /** Lets an administrator end the reminders. */
 export const dismissForm = (view: View): Html =>
-  formOf(view, {
+  renderForm(view, {
     to: FIRST_RUN_PATH,
     body: hiddenField('do', 'dismiss'),
     submit: words.firstRun.dismiss,

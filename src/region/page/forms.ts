@@ -8,7 +8,7 @@
 import { type Html, html, nothing, verbatim } from '../../ground/html.ts';
 import { PASSWORD_ADVISED, PASSWORD_MAX, PASSWORD_MIN } from '../accounts/accounts.ts';
 import type { Fields } from '../api/call/form-body.ts';
-import { SHOWN, signOf } from './touched.ts';
+import { digestFields, SHOWN } from './touched.ts';
 import { codeIn } from './values.ts';
 import { given, type View } from './view.ts';
 import { words } from './words.ts';
@@ -20,21 +20,24 @@ interface Control {
   readonly value?: string | undefined;
 }
 
-const idOf = (name: string) => `f-${name}`;
+const formatControlId = (name: string) => `f-${name}`;
 
-export const faultId = (name: string): string => `${idOf(name)}-fault`;
+export const faultId = (name: string): string => `${formatControlId(name)}-fault`;
 
-function notesOf({ faults }: View, { name, hint }: Omit<Control, 'label'>) {
+function renderNotes({ faults }: View, { name, hint }: Omit<Control, 'label'>) {
   const fault = faults?.get(name);
   const wrong = fault === undefined ? nothing : html`<p class="fault" id="${faultId(name)}">${codeIn(fault)}</p>`;
   return hint === undefined
     ? wrong
-    : html`${wrong}<p class="hint" id="${idOf(name)}-hint">${typeof hint === 'string' ? codeIn(hint) : hint}</p>`;
+    : html`${wrong}<p class="hint" id="${formatControlId(name)}-hint">${typeof hint === 'string' ? codeIn(hint) : hint}</p>`;
 }
 
 function noted({ faults }: View, { name, hint }: Omit<Control, 'label'>) {
   const isFaulty = faults?.has(name) === true;
-  const notes = [...(isFaulty ? [faultId(name)] : []), ...(hint === undefined ? [] : [`${idOf(name)}-hint`])];
+  const notes = [
+    ...(isFaulty ? [faultId(name)] : []),
+    ...(hint === undefined ? [] : [`${formatControlId(name)}-hint`]),
+  ];
   const described = notes.length === 0 ? nothing : html` aria-describedby="${notes.join(' ')}"`;
   return isFaulty ? html`${described} aria-invalid="true" autofocus` : described;
 }
@@ -49,7 +52,7 @@ export const changing = (view: View): View => ({ ...view, isChange: true });
 export function shownSign(view: View, name: string, fields: Fields): Html {
   if (view.isChange !== true) return nothing;
   view.shown?.set(name, fields);
-  return hiddenField(SHOWN + name, signOf(fields.keys(), fields));
+  return hiddenField(SHOWN + name, digestFields(fields.keys(), fields));
 }
 
 const shownValue = (view: View, name: string, ...values: readonly string[]): Html =>
@@ -84,9 +87,9 @@ export function textField(
     type === 'text' ? html` autocapitalize="off" spellcheck="false"` : nothing,
   ];
   return html`
-    <div class="field"><label for="${idOf(name)}">${label}${markOf(required, isAlternative)}</label>
-    <input id="${idOf(name)}" name="${name}" type="${type}" autocomplete="${autocomplete}"${attributes}${noted(view, control)}>
-    ${type === 'password' ? nothing : shownValue(view, name, control.value ?? '')}${notesOf(view, control)}</div>`;
+    <div class="field"><label for="${formatControlId(name)}">${label}${renderRequiredMark(required, isAlternative)}</label>
+    <input id="${formatControlId(name)}" name="${name}" type="${type}" autocomplete="${autocomplete}"${attributes}${noted(view, control)}>
+    ${type === 'password' ? nothing : shownValue(view, name, control.value ?? '')}${renderNotes(view, control)}</div>`;
 }
 
 /** The fields of a new password: `new`, and `again` against typos. */
@@ -100,7 +103,8 @@ export function newPasswordFields(view: View, label: string): Html {
 }
 
 const optional = () => html` <span class="soft">${words.forms.optional}</span>`;
-const markOf = (isRequired = false, isAlternative = false) => (isRequired || isAlternative ? nothing : optional());
+const renderRequiredMark = (isRequired = false, isAlternative = false) =>
+  isRequired || isAlternative ? nothing : optional();
 const REQUIRED = html` required`;
 /** Browsers drop the first newline of a text area, so one is put before its value. */
 const LINE_END = '\n';
@@ -117,16 +121,16 @@ export function areaField(
   const { name, label, rows = 4, required, isAlternative, placeholder = '' } = control;
   const example = placeholder === '' ? nothing : html` placeholder="${placeholder}"`;
   return html`
-    <div class="field"><label for="${idOf(name)}">${label}${markOf(required, isAlternative)}</label>
-    <textarea id="${idOf(name)}" name="${name}" rows="${rows}" spellcheck="false"${required === true ? REQUIRED : nothing}
-    ${example}${noted(view, control)}>${LINE_END}${verbatim(currentValue(view, control))}</textarea>${shownValue(view, name, control.value ?? '')}${notesOf(view, control)}</div>`;
+    <div class="field"><label for="${formatControlId(name)}">${label}${renderRequiredMark(required, isAlternative)}</label>
+    <textarea id="${formatControlId(name)}" name="${name}" rows="${rows}" spellcheck="false"${required === true ? REQUIRED : nothing}
+    ${example}${noted(view, control)}>${LINE_END}${verbatim(currentValue(view, control))}</textarea>${shownValue(view, name, control.value ?? '')}${renderNotes(view, control)}</div>`;
 }
 
 /** A file whose text is sent; its form needs `isUpload`. */
 export const fileField = (view: View, control: Omit<Control, 'value'> & { readonly required?: boolean }): Html =>
-  html`<div class="field"><label for="${idOf(control.name)}">${control.label}${markOf(control.required)}</label>
-  <input id="${idOf(control.name)}" name="${control.name}" type="file"${control.required === true ? REQUIRED : nothing}${noted(view, control)}>
-  ${notesOf(view, control)}</div>`;
+  html`<div class="field"><label for="${formatControlId(control.name)}">${control.label}${renderRequiredMark(control.required)}</label>
+  <input id="${formatControlId(control.name)}" name="${control.name}" type="file"${control.required === true ? REQUIRED : nothing}${noted(view, control)}>
+  ${renderNotes(view, control)}</div>`;
 
 export type Choice = readonly [value: string, text: string];
 
@@ -151,8 +155,8 @@ export function choiceField(view: View, control: Control & { readonly choices: r
       html`<option value="${verbatim(value)}"${value === chosen ? html` selected` : nothing}>${text}</option>`,
   );
   return html`
-    <div class="field"><label for="${idOf(name)}">${label}</label>
-    <select id="${idOf(name)}" name="${name}"${noted(view, control)}>${options}</select>${sign}${notesOf(view, control)}</div>`;
+    <div class="field"><label for="${formatControlId(name)}">${label}</label>
+    <select id="${formatControlId(name)}" name="${name}"${noted(view, control)}>${options}</select>${sign}${renderNotes(view, control)}</div>`;
 }
 
 /** A list in a form of filters, which have no room for labels beside them. */
@@ -164,7 +168,7 @@ export function filterSelect(name: string, label: string, choices: readonly Choi
 }
 
 /** A radio button with its texts. */
-export const choiceOf = (value: string, { text, meaning }: { readonly text: string; readonly meaning: string }) =>
+export const buildChoice = (value: string, { text, meaning }: { readonly text: string; readonly meaning: string }) =>
   [value, text, meaning] as const;
 
 /** Radio buttons, each with a `meaning` that explains it; an empty `meaning` is not shown. */
@@ -179,7 +183,7 @@ export function radioField(
       html`<label class="choice"><input type="radio" name="${name}" value="${verbatim(value)}"${value === chosen ? html` checked` : nothing}>
       <span><b>${text}</b>${meaning === '' ? nothing : html`<span class="soft">${meaning}</span>`}</span></label>`,
   );
-  return html`<fieldset class="field"><legend>${label}</legend>${items}${shownValue(view, name, control.value ?? '')}${notesOf(view, control)}</fieldset>`;
+  return html`<fieldset class="field"><legend>${label}</legend>${items}${shownValue(view, name, control.value ?? '')}${renderNotes(view, control)}</fieldset>`;
 }
 
 /** A checkbox: `true` when ticked. */
@@ -188,7 +192,7 @@ export function checkField(view: View, control: Control): Html {
   const isOn = currentValue(view, control) === 'true';
   return html`
     <div class="field"><label class="choice"><input type="checkbox" name="${name}" value="true"${isOn ? html` checked` : nothing}
-    ${noted(view, control)}><span><b>${label}</b></span></label>${shownValue(view, name, control.value === 'true' ? 'true' : '')}${notesOf(view, control)}</div>`;
+    ${noted(view, control)}><span><b>${label}</b></span></label>${shownValue(view, name, control.value === 'true' ? 'true' : '')}${renderNotes(view, control)}</div>`;
 }
 
 /** Checkboxes with one name, one for each entry that a list may have. */
@@ -206,15 +210,15 @@ export function ticksField(
       html`<label class="choice"><input type="checkbox" name="${name}" value="${verbatim(value)}"${ticked.has(value) ? html` checked` : nothing}>
       <span><b>${text}</b>${meaning === '' ? nothing : html`<span class="soft">${meaning}</span>`}</span></label>`,
   );
-  return html`<fieldset class="field"><legend>${label}</legend>${items}${shownValue(view, name, ...values)}${notesOf(view, control)}</fieldset>`;
+  return html`<fieldset class="field"><legend>${label}</legend>${items}${shownValue(view, name, ...values)}${renderNotes(view, control)}</fieldset>`;
 }
 
 /** Controls of one name, such as rows, with the hint and the fault of all. */
-export const fieldsetOf = (view: View, control: Control, content: Html): Html =>
-  html`<fieldset class="field"><legend>${control.label}</legend>${content}${notesOf(view, control)}</fieldset>`;
+export const renderFieldset = (view: View, control: Control, content: Html): Html =>
+  html`<fieldset class="field"><legend>${control.label}</legend>${content}${renderNotes(view, control)}</fieldset>`;
 
 /** Fields that belong together, with a sentence about all of them. */
-export const groupOf = (label: string, hint: string, fields: readonly Html[]): Html =>
+export const renderGroup = (label: string, hint: string, fields: readonly Html[]): Html =>
   html`<fieldset class="field group"><legend>${label}</legend><p class="hint">${hint}</p>${fields}</fieldset>`;
 
 export const hiddenField = (name: string, value: string): Html =>
@@ -235,7 +239,7 @@ interface FormParts {
 }
 
 /** A form that changes something; empty for viewers who cannot send one. */
-export function formOf({ viewer }: View, parts: FormParts): Html {
+export function renderForm({ viewer }: View, parts: FormParts): Html {
   const { to = '', body, submit, tone = 'primary', back, check, isInline = false, isUpload = false } = parts;
   if (viewer.csrf === '') return nothing;
   const action = to === '' ? nothing : html` action="${to}"`;

@@ -12,12 +12,12 @@ import {
   type DoubtWords,
   eventSentence,
   type FailedScript,
+  formatMachineName,
   type Happening,
   type HappeningWords,
   type IdentityKind,
   type MachineName,
   type NetworkDoubt,
-  nameOf,
   type ReportIgnored,
   type SignalWords,
   type StageReport,
@@ -28,17 +28,17 @@ import { importText } from '../records/import-reason.ts';
 import { powerText } from '../records/power-words.ts';
 import { mistakeText } from '../records/preseed-mistake.ts';
 import { named, type ReportRefusals, type ReportRefused } from '../records/report-refusal.ts';
-import { labelOf } from './operation-form.ts';
+import { formatParameterLabel } from './operation-form.ts';
 import { momentText } from './values.ts';
 import { words } from './words.ts';
 
 /** The label of the button that gives a command. */
-const buttonOf = (command: string): string =>
+const nameCommandButton = (command: string): string =>
   Object.entries(words.actions).find(([name]) => name === command)?.[1].label ?? command;
 
 /** What differs, with the labels of the page's forms. */
 const differsWords = (differs: readonly Difference[] = []) =>
-  after(differencesText(differs, labelOf, words.settings.none));
+  after(differencesText(differs, formatParameterLabel, words.settings.none));
 
 /** A sentence within a sentence. */
 const quoted = (happening: Happening): string => eventSentence(happening, words.happenings);
@@ -157,14 +157,14 @@ export const DOUBTS_JA: Required<DoubtWords> = {
   'maybe-one': ({ machine, macs, same }) => {
     const kinds = same.length === 0 ? '' : `同じ${kindsJa(same)}`;
     const both = [macs.join(', '), kinds].filter((text) => text !== '').join('と');
-    return `${nameOf(machine)}と同じマシンの可能性があります: どちらも${both}を示しています`;
+    return `${formatMachineName(machine)}と同じマシンの可能性があります: どちらも${both}を示しています`;
   },
   'maybe-two': ({ booted, isBack, macs, systemId }) => {
     const without = `${isBack ? 'その代わりとなっていた' : '直前に報告した'}${macs.join(', ')}`;
     return `UUIDとシリアル番号が同じ2台のマシンの可能性があります: ${booted}が、${without}なしで${isBack ? '再び' : ''}起動しました。2台の場合: rackboot machines split ${systemId} --mac ${macs.join(' ')}。カードを交換した場合は、マシンを承認してください`;
   },
   'interface-claimed': ({ machine, macs }) =>
-    `${nameOf(machine)}と同じマシンの可能性があります: このマシンが起動に使った${macs.join(', ')}は、そちらが自分のものとしていました`,
+    `${formatMachineName(machine)}と同じマシンの可能性があります: このマシンが起動に使った${macs.join(', ')}は、そちらが自分のものとしていました`,
   'networks-doubted': ({ rack, first, more }) => {
     const { why, agreement } = networkDoubtJa(first);
     const others = more === 0 ? '' : ` (ほか${more}件) `;
@@ -174,7 +174,7 @@ export const DOUBTS_JA: Required<DoubtWords> = {
 
 export const HAPPENINGS_JA: HappeningWords = {
   'status-changed': ({ from, to }) => `${words.values.state(from)}から${words.values.state(to)}に変わりました`,
-  command: ({ command, comment }) => `${buttonOf(command)}${after(comment)}`,
+  command: ({ command, comment }) => `${nameCommandButton(command)}${after(comment)}`,
   'power-ordered': ({ task, comment }) => `${SWITCHED_JA[task]}を指示${after(comment)}`,
   'power-switched': ({ task, detail }) => `${SWITCHED_JA[task]}を行いました${after(powerText(detail))}`,
   'power-off-again': ({ task, status }) =>
@@ -184,7 +184,7 @@ export const HAPPENINGS_JA: HappeningWords = {
   'power-query-failed': ({ detail }) => `電源コントローラーから有効な応答がありません${after(powerText(detail))}`,
   'power-seen': ({ state }) => `Rackbootによらずに電源が${state === 'on' ? '入りました' : '切れました'}`,
   'machine-deleted': ({ status, ...machine }) =>
-    `${nameOf(machine)}を削除しました${status === undefined ? '' : ` (状態: ${words.values.state(status)})`}`,
+    `${formatMachineName(machine)}を削除しました${status === undefined ? '' : ` (状態: ${words.values.state(status)})`}`,
   'debug-login-opened': ({ user, untilMs, comment }) =>
     `${user}の鍵によるデバッグログインを${momentText(untilMs)}まで許可しました${after(comment)}`,
   'work-overran': ({ status, minutes, isRestarted, isWritten, seen }) => {
@@ -203,7 +203,7 @@ export const HAPPENINGS_JA: HappeningWords = {
   'zone-set': ({ zone, from, rack }) =>
     `${rack === undefined ? '' : `ラック${rack}を`}${from === undefined ? '' : `ゾーン${from}から`}ゾーン${zone}に移しました`,
   'machines-merged': ({ machine, macs }) =>
-    `${nameOf(machine)}を統合しました${macs.length === 0 ? '' : ` (${macs.join(' ')})`}`,
+    `${formatMachineName(machine)}を統合しました${macs.length === 0 ? '' : ` (${macs.join(' ')})`}`,
   'home-moved': ({ rack, network }) =>
     `ラック${rack}${network === undefined ? '' : `のネットワーク${network}`}に移しました`,
   'rack-owner-lost': ({ user, racks, more }) =>
@@ -217,7 +217,7 @@ export const HAPPENINGS_JA: HappeningWords = {
       ? changes.map(({ key, isRemoved }) => `${key}を${isRemoved ? '削除' : '設定'}`).join('、')
       : `変更${differsWords(differs)}`,
   'machine-edited': ({ fields, differs }) =>
-    `変更${differs === undefined ? after(fields.map(labelOf).join('、')) : differsWords(differs)}`,
+    `変更${differs === undefined ? after(fields.map(formatParameterLabel).join('、')) : differsWords(differs)}`,
   'user-created': ({ user, isAdmin }) => `${isAdmin ? '管理者' : 'ユーザー'}${user}を作成しました`,
   'user-rights-changed': ({ user, isAdmin }) => `${user}を${isAdmin ? '管理者' : '一般ユーザー'}にしました`,
   'user-email-changed': ({ user, differs }) => `${user}のメールアドレスを変更しました${differsWords(differs)}`,
@@ -272,19 +272,19 @@ export const HAPPENINGS_JA: HappeningWords = {
   'enlistment-refused': ({ mac, why }) =>
     `${mac === undefined ? '' : `${mac}: `}${write<ReportRefusals, ReportRefused['code']>(REFUSED_JA, why)}`,
   'shown-of-another': ({ machine, same, differs }) =>
-    `${nameOf(machine)}の${kindsJa(same)}を示しましたが、${otherJa(differs)}: 別のマシンとして扱います`,
+    `${formatMachineName(machine)}の${kindsJa(same)}を示しましたが、${otherJa(differs)}: 別のマシンとして扱います`,
   'interface-claimed': ({ macs, machine, own }) =>
-    `${macs.join(', ')}から起動しました。${nameOf(machine)}が自分のものとして報告していましたが、このマシンに移りました。${oneOrTwoJa(own, machine)}`,
+    `${macs.join(', ')}から起動しました。${formatMachineName(machine)}が自分のものとして報告していましたが、このマシンに移りました。${oneOrTwoJa(own, machine)}`,
   'interfaces-moved': ({ macs, machine, differs }) =>
-    `${macs.join(', ')}が${nameOf(machine)}から移りました (${otherJa(differs)})`,
+    `${macs.join(', ')}が${formatMachineName(machine)}から移りました (${otherJa(differs)})`,
   'interfaces-kept': ({ macs, machine, differs }) =>
-    `${macs.join(', ')}を示しましたが、${nameOf(machine)}のままです (${otherJa(differs)})`,
+    `${macs.join(', ')}を示しましたが、${formatMachineName(machine)}のままです (${otherJa(differs)})`,
   'maybe-one': (params) => `${DOUBTS_JA['maybe-one'](params)}。${oneOrTwoJa(params.own, params.machine)}`,
   'maybe-two': DOUBTS_JA['maybe-two'],
   'networks-doubted': (params) =>
     `ラック${params.rack}が、人の同意が必要なネットワークを報告しました: ${DOUBTS_JA['networks-doubted'](params)}`,
   'machine-displaced': ({ from, isProven, newFrom, max, ...machine }) =>
-    `${newFrom === undefined ? '' : `${newFrom}から`}新しく報告されたマシンのために${nameOf(machine)}を削除しました (${from === undefined ? '' : `${from}から報告、`}${isProven ? '編集されたことなし' : 'ラックから起動したことなし'})。新規のマシンは最大${max}台です (region.new_machines_max)`,
+    `${newFrom === undefined ? '' : `${newFrom}から`}新しく報告されたマシンのために${formatMachineName(machine)}を削除しました (${from === undefined ? '' : `${from}から報告、`}${isProven ? '編集されたことなし' : 'ラックから起動したことなし'})。新規のマシンは最大${max}台です (region.new_machines_max)`,
   'rack-displaced': ({ rack, uuid, address, newAddress, isSilent, max }) =>
     `${newAddress}の新しいラックのために、${address}の承認待ちのラック${rack} (${uuid}) を削除しました: ${isSilent ? '応答がなく' : 'そのホストまたはネットワークに承認待ちのラックが最も多く'}、承認待ちは最大${max}台です`,
 };
@@ -391,14 +391,14 @@ export const DOUBTS_ZH: Required<DoubtWords> = {
   'maybe-one': ({ machine, macs, same }) => {
     const kinds = same.length === 0 ? '' : `相同的 ${kindsZh(same)}`;
     const both = [macs.join(', '), kinds].filter((text) => text !== '').join(' 與');
-    return `可能與 ${nameOf(machine)} 是同一台機器：兩者都出示 ${both}`;
+    return `可能與 ${formatMachineName(machine)} 是同一台機器：兩者都出示 ${both}`;
   },
   'maybe-two': ({ booted, isBack, macs, systemId }) => {
     const without = `${isBack ? '先前取代它的' : '剛才回報的'} ${macs.join(', ')}`;
     return `可能是 UUID 與序號相同的兩台機器：${booted} ${isBack ? '再次' : ''}開機，但沒有${without}。若為兩台：rackboot machines split ${systemId} --mac ${macs.join(' ')}；若是更換了網路卡，請接受這台機器`;
   },
   'interface-claimed': ({ machine, macs }) =>
-    `可能與 ${nameOf(machine)} 是同一台機器：這台從 ${macs.join(', ')} 開機，而那一台曾聲稱擁有`,
+    `可能與 ${formatMachineName(machine)} 是同一台機器：這台從 ${macs.join(', ')} 開機，而那一台曾聲稱擁有`,
   'networks-doubted': ({ rack, first, more }) => {
     const { why, agreement } = networkDoubtZh(first);
     const others = more === 0 ? '' : ` (及另外 ${more} 個)`;
@@ -408,7 +408,7 @@ export const DOUBTS_ZH: Required<DoubtWords> = {
 
 export const HAPPENINGS_ZH: HappeningWords = {
   'status-changed': ({ from, to }) => `由${words.values.state(from)}變為${words.values.state(to)}`,
-  command: ({ command, comment }) => `${buttonOf(command)}${after(comment)}`,
+  command: ({ command, comment }) => `${nameCommandButton(command)}${after(comment)}`,
   'power-ordered': ({ task, comment }) => `下令${SWITCHED_ZH[task]}${after(comment)}`,
   'power-switched': ({ task, detail }) => `已${SWITCHED_ZH[task]}${after(powerText(detail))}`,
   'power-off-again': ({ task, status }) =>
@@ -418,7 +418,7 @@ export const HAPPENINGS_ZH: HappeningWords = {
   'power-query-failed': ({ detail }) => `電源控制器沒有有效的回應${after(powerText(detail))}`,
   'power-seen': ({ state }) => `電源已${state === 'on' ? '開啟' : '關閉'}，但不是由 Rackboot 切換`,
   'machine-deleted': ({ status, ...machine }) =>
-    `已刪除 ${nameOf(machine)}${status === undefined ? '' : ` (狀態：${words.values.state(status)})`}`,
+    `已刪除 ${formatMachineName(machine)}${status === undefined ? '' : ` (狀態：${words.values.state(status)})`}`,
   'debug-login-opened': ({ user, untilMs, comment }) =>
     `已開放以 ${user} 的金鑰進行除錯登入，至 ${momentText(untilMs)}${after(comment)}`,
   'work-overran': ({ status, minutes, isRestarted, isWritten, seen }) => {
@@ -437,7 +437,7 @@ export const HAPPENINGS_ZH: HappeningWords = {
   'zone-set': ({ zone, from, rack }) =>
     `${rack === undefined ? '' : `將機架控制器 ${rack} `}${from === undefined ? '' : `從分區 ${from} `}移至分區 ${zone}`,
   'machines-merged': ({ machine, macs }) =>
-    `已將 ${nameOf(machine)} 併入${macs.length === 0 ? '' : ` (${macs.join(' ')})`}`,
+    `已將 ${formatMachineName(machine)} 併入${macs.length === 0 ? '' : ` (${macs.join(' ')})`}`,
   'home-moved': ({ rack, network }) => `移至機架控制器 ${rack}${network === undefined ? '' : `，網路 ${network}`}`,
   'rack-owner-lost': ({ user, racks, more }) =>
     `${user} 已不是管理員，因此拒絕使用其 API 金鑰的機架控制器：${racks.join(', ')}${more === 0 ? '' : ` 及另外 ${more} 台`}；請在它們的 region.api_key_file 放入管理員的金鑰，並重新啟動`,
@@ -450,7 +450,7 @@ export const HAPPENINGS_ZH: HappeningWords = {
       ? changes.map(({ key, isRemoved }) => `${isRemoved ? '移除' : '設定'} ${key}`).join('、')
       : `變更${differsWords(differs)}`,
   'machine-edited': ({ fields, differs }) =>
-    `變更${differs === undefined ? after(fields.map(labelOf).join('、')) : differsWords(differs)}`,
+    `變更${differs === undefined ? after(fields.map(formatParameterLabel).join('、')) : differsWords(differs)}`,
   'user-created': ({ user, isAdmin }) => `建立了${isAdmin ? '管理員' : '使用者'} ${user}`,
   'user-rights-changed': ({ user, isAdmin }) => `將 ${user} 改為${isAdmin ? '管理員' : '一般使用者'}`,
   'user-email-changed': ({ user, differs }) => `變更了 ${user} 的電子郵件${differsWords(differs)}`,
@@ -500,19 +500,19 @@ export const HAPPENINGS_ZH: HappeningWords = {
   'enlistment-refused': ({ mac, why }) =>
     `${mac === undefined ? '' : `${mac}：`}${write<ReportRefusals, ReportRefused['code']>(REFUSED_ZH, why)}`,
   'shown-of-another': ({ machine, same, differs }) =>
-    `出示了 ${nameOf(machine)} 的 ${kindsZh(same)}，但${otherZh(differs)}：視為另一台機器`,
+    `出示了 ${formatMachineName(machine)} 的 ${kindsZh(same)}，但${otherZh(differs)}：視為另一台機器`,
   'interface-claimed': ({ macs, machine, own }) =>
-    `從 ${macs.join(', ')} 開機；${nameOf(machine)} 曾回報它為自己的介面，現已改屬這台。${oneOrTwoZh(own, machine)}`,
+    `從 ${macs.join(', ')} 開機；${formatMachineName(machine)} 曾回報它為自己的介面，現已改屬這台。${oneOrTwoZh(own, machine)}`,
   'interfaces-moved': ({ macs, machine, differs }) =>
-    `${macs.join(', ')} 從 ${nameOf(machine)} 移到這台 (${otherZh(differs)})`,
+    `${macs.join(', ')} 從 ${formatMachineName(machine)} 移到這台 (${otherZh(differs)})`,
   'interfaces-kept': ({ macs, machine, differs }) =>
-    `出示了 ${macs.join(', ')}，但它仍屬於 ${nameOf(machine)} (${otherZh(differs)})`,
+    `出示了 ${macs.join(', ')}，但它仍屬於 ${formatMachineName(machine)} (${otherZh(differs)})`,
   'maybe-one': (params) => `${DOUBTS_ZH['maybe-one'](params)}。${oneOrTwoZh(params.own, params.machine)}`,
   'maybe-two': DOUBTS_ZH['maybe-two'],
   'networks-doubted': (params) =>
     `機架控制器 ${params.rack} 回報了需要有人同意的網路：${DOUBTS_ZH['networks-doubted'](params)}`,
   'machine-displaced': ({ from, isProven, newFrom, max, ...machine }) =>
-    `為了${newFrom === undefined ? '' : `從 ${newFrom} `}新回報的機器，移除了 ${nameOf(machine)} (${from === undefined ? '' : `從 ${from} 回報，`}${isProven ? '從未編輯' : '未曾由機架控制器開機'})：新機器最多 ${max} 台 (region.new_machines_max)`,
+    `為了${newFrom === undefined ? '' : `從 ${newFrom} `}新回報的機器，移除了 ${formatMachineName(machine)} (${from === undefined ? '' : `從 ${from} 回報，`}${isProven ? '從未編輯' : '未曾由機架控制器開機'})：新機器最多 ${max} 台 (region.new_machines_max)`,
   'rack-displaced': ({ rack, uuid, address, newAddress, isSilent, max }) =>
     `為了 ${newAddress} 的新機架控制器，移除了 ${address} 的待接受機架控制器 ${rack} (${uuid})：${isSilent ? '它沒有消息' : '其主機或網路的待接受機架控制器最多'}，而待接受的上限為 ${max} 台`,
 };

@@ -7,14 +7,14 @@ import type { Rack } from '../records/rack.ts';
 import type { Region } from '../region.ts';
 import {
   CLOCK_OFF_MS,
-  certificateOf,
   clockAhead,
+  describeCertificate,
   type Finding,
-  findingsOf,
   HEALTH_PATH,
+  listFindings,
   wayButton,
 } from './findings.ts';
-import { cell, pageOf, pair } from './parts.ts';
+import { cell, pair, renderFullPage } from './parts.ts';
 import { rackPath, statePill } from './racks-part.ts';
 import { none, timeAgo } from './values.ts';
 import type { PageDefinition, View } from './view.ts';
@@ -31,7 +31,7 @@ function findingItem({ rack, check, text, tone, fix, way }: Finding) {
     <div class="small">${text}${remedy}</div></div>${way === undefined ? nothing : wayButton(way)}</li>`;
 }
 
-function listOf(findings: readonly Finding[]) {
+function renderFindings(findings: readonly Finding[]) {
   const { well, bad, notes } = words.health;
   const problems = findings.filter(({ tone }) => tone !== 'note');
   const remarks = findings.filter(({ tone }) => tone === 'note');
@@ -104,17 +104,17 @@ async function render(view: View): Promise<Html> {
   const tookMs = region.clock.now() - begun;
   const racks = region.racks.list();
   await region.settings.load();
-  const findings = findingsOf(view);
-  const until = certificateOf(region, nowMs)?.untilMs;
+  const findings = listFindings(view);
+  const until = describeCertificate(region, nowMs)?.untilMs;
   const own = html`
     <div class="sheet stacked"><dl class="pairs">${pair(database.name, database.answers(formatSpan(tookMs)))}
     ${until === undefined ? nothing : pair(labels.name, labels.until(new Date(until).toISOString().slice(0, 10)))}</dl></div>`;
-  return pageOf(view, {
+  return renderFullPage(view, {
     title,
     place: 'health',
     isLive: true,
     main: html`
-      <div id="bar" class="bar"><h1>${title}</h1></div><div id="findings">${listOf(findings)}</div>
+      <div id="bar" class="bar"><h1>${title}</h1></div><div id="findings">${renderFindings(findings)}</div>
       <div id="facts"><h2>${facts.heading}</h2>${racksTable(view, racks)}${own}${threadsTable(view, racks)}<p class="small">${more}</p></div>`,
   });
 }

@@ -8,10 +8,10 @@ import { asSentence } from '../../ground/counted.ts';
 import { type Html, html } from '../../ground/html.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Conflict } from '../records/store.ts';
-import { type Choice, formOf, hiddenField } from './forms.ts';
+import { type Choice, hiddenField, renderForm } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
-import { controlsOf, type FormOptions, valuesOf } from './operation-form.ts';
-import { cell, pageOf } from './parts.ts';
+import { collectFormValues, type FormOptions, renderControls } from './operation-form.ts';
+import { cell, renderFullPage } from './parts.ts';
 import { doubtText, orNone, statusPill } from './values.ts';
 import { findMachine, given, type Outcome, ofForm, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
@@ -32,7 +32,7 @@ export const identityPath = (systemId: string): string => `${machinePath(systemI
 
 /** A button whose form needs no more than what it names. */
 const actButton = (view: View, to: string, act: Act, other: string, submitText: string, tone: 'plain' | 'danger') =>
-  formOf(view, {
+  renderForm(view, {
     to,
     body: [hiddenField('do', act), hiddenField('other', other)],
     submit: submitText,
@@ -91,11 +91,11 @@ async function render(view: View): Promise<Html | undefined> {
   const others = formsFor(view, machine).map(([act, options]) => {
     const { heading, text, submit: submitText } = forms[act];
     const own = ofForm(view, sentAct === act);
-    const body = [hiddenField('do', act), ...controlsOf(own, ACTS[act], options)];
+    const body = [hiddenField('do', act), ...renderControls(own, ACTS[act], options)];
     const tone = act === 'move' ? 'primary' : 'danger';
-    return html`<h2>${heading}</h2><div class="sheet narrow"><p class="lead">${text}</p>${formOf(view, { body, submit: submitText, tone, back: machinePath(machine.systemId) })}</div>`;
+    return html`<h2>${heading}</h2><div class="sheet narrow"><p class="lead">${text}</p>${renderForm(view, { body, submit: submitText, tone, back: machinePath(machine.systemId) })}</div>`;
   });
-  return pageOf(view, {
+  return renderFullPage(view, {
     title: title(machine.hostname),
     place: 'machines',
     main: html`
@@ -109,7 +109,7 @@ async function act(view: View): Promise<Outcome> {
   if (machine === undefined || !isAct(name)) return undefined;
   const { systemId, hostname } = machine;
   const to = name === 'keep-apart' ? identityPath(systemId) : machinePath(systemId);
-  const values = valuesOf(view, ACTS[name]);
+  const values = collectFormValues(view, ACTS[name]);
   return submit(view, ACTS[name], { system_id: systemId }, values, to, words.identity.done[name](hostname));
 }
 

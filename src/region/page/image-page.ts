@@ -7,9 +7,9 @@ import type { ListedResource } from '../images/boot-images.ts';
 import type { ListedImage } from '../life/deployment.ts';
 import { type ImageUse, type ImportProgress, isImporting } from '../records/boot-store.ts';
 import { importText as importReasonText, isFinal } from '../records/import-reason.ts';
-import { formOf, hiddenField } from './forms.ts';
-import { breakable, cell, pageOf } from './parts.ts';
-import { codeIn, dotted, pathBelow, timeOf } from './values.ts';
+import { hiddenField, renderForm } from './forms.ts';
+import { breakable, cell, renderFullPage } from './parts.ts';
+import { codeIn, dotted, pathBelow, renderTime } from './values.ts';
 import { given, mayCall, type Outcome, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
 
@@ -59,8 +59,8 @@ export const progressBar = (label: string, bytes: number, total: number): Html =
 /** When an import that was stopped or cancelled continues; empty if it was not. @param nextMs the next run; undefined: none is scheduled */
 function resumption(state: ShownState, isRunning: boolean, nextMs: number | undefined, nowMs: number) {
   if (state === 'cancelled' && nextMs === undefined) return words.images.untilAsked;
-  if (state !== 'stopped') return nextMs === undefined ? '' : timeOf(nextMs, words.images.nextTry(nextMs - nowMs));
-  if (nextMs !== undefined) return timeOf(nextMs, words.images.resumes(nextMs - nowMs));
+  if (state !== 'stopped') return nextMs === undefined ? '' : renderTime(nextMs, words.images.nextTry(nextMs - nowMs));
+  if (nextMs !== undefined) return renderTime(nextMs, words.images.resumes(nextMs - nowMs));
   return isRunning ? '' : words.images.untilAsked;
 }
 
@@ -122,9 +122,9 @@ function isResumable(resource: ListedResource): boolean {
   );
 }
 
-export function buttonsOf(view: View, resource: ListedResource): Html {
+export function renderImageButtons(view: View, resource: ListedResource): Html {
   if (!mayCall(view.viewer, RESUME) || !isResumable(resource)) return nothing;
-  const form = formOf(view, {
+  const form = renderForm(view, {
     body: html`${hiddenField('do', 'resume')}${hiddenField('id', String(resource.id))}`,
     submit: resource.progress?.state === 'failed' ? words.images.retry : words.images.resume,
     tone: 'plain',
@@ -133,7 +133,7 @@ export function buttonsOf(view: View, resource: ListedResource): Html {
   return html`<div class="row acts">${form}</div>`;
 }
 
-export const sizeOf = ({ bytes, system }: ListedImage): number =>
+export const sumImageBytes = ({ bytes, system }: ListedImage): number =>
   (system?.files ?? []).reduce((sum, file) => sum + file.bytes, bytes);
 
 /** Has an image imported alone, as a form asks. @param to the page to show then @returns undefined if it asks for something else */
@@ -148,7 +148,7 @@ const findResource = async (view: View) =>
 function deletion(view: View, { name, progress, images }: ListedResource, machines: number) {
   if (!mayCall(view.viewer, DELETE)) return nothing;
   const used = machines === 0 ? '' : ` ${words.images.deleteUsed(machines)}`;
-  const form = formOf(view, {
+  const form = renderForm(view, {
     body: hiddenField('name', name),
     submit: images.length > 1 ? words.images.deleteAll(images.length) : words.images.delete,
     tone: 'danger',
@@ -174,7 +174,7 @@ function versionsPart({ images }: ListedResource) {
   const { columns, onDiskColumn, sha256, versions } = words.images;
   const head = [columns.version, columns.size, onDiskColumn, sha256].map((text) => html`<th>${text}</th>`);
   const rows = images.map(
-    (one) => html`<tr>${cell(columns.version, one.serial)}${cell(columns.size, formatSize(sizeOf(one)))}
+    (one) => html`<tr>${cell(columns.version, one.serial)}${cell(columns.size, formatSize(sumImageBytes(one)))}
       ${cell(onDiskColumn, one.diskBytes === undefined ? '' : formatSize(one.diskBytes))}
       ${cell(sha256, html`<span class="id break">${one.sha256}</span>`)}</tr>`,
   );
@@ -208,7 +208,7 @@ async function render(view: View) {
   const machines = uses.find((one) => one.os === os && one.release === release && one.architecture === architecture);
   const isRunning = isImporting(await view.region.bootImages.run());
   const state = html`${statePill(resource)}<div class="coming">${comingPart(resource)}${importPart(resource, isRunning, view.nowMs)}</div>
-    ${buttonsOf(view, resource)}`;
+    ${renderImageButtons(view, resource)}`;
   const pairs: readonly (readonly [string, Html | string])[] = [
     [words.images.state, state],
     [words.images.columns.architecture, `${architecture}/${subarchitecture}`],
@@ -219,7 +219,7 @@ async function render(view: View) {
   const shown = pairs.map(([label, value]) =>
     String(value) === '' ? nothing : html`<dt>${label}</dt><dd>${value}</dd>`,
   );
-  return pageOf(view, {
+  return renderFullPage(view, {
     title: resourceTitle(name),
     place: 'images',
     isLive: true,

@@ -9,22 +9,22 @@ import type { ListedResource } from '../images/boot-images.ts';
 import { type FileProblem, type RegionSource, sourceTitle } from '../images/region-source.ts';
 import { type BootSelection, type ImageUse, type ImportRun, isImporting } from '../records/boot-store.ts';
 import { type ImportReason, importText as importReasonText, isFailure } from '../records/import-reason.ts';
-import { formOf, hiddenField } from './forms.ts';
+import { hiddenField, renderForm } from './forms.ts';
 import {
-  buttonsOf,
   comingPart,
   IMAGES_PATH,
   importPart,
   progressBar,
   RESUME,
+  renderImageButtons,
   resourceTitle,
   resume,
-  sizeOf,
   statePill,
+  sumImageBytes,
   useText,
 } from './image-page.ts';
-import { cell, pageOf } from './parts.ts';
-import { codeIn, pathBelow, SPACE, timeAgo, timeOf } from './values.ts';
+import { cell, renderFullPage } from './parts.ts';
+import { codeIn, pathBelow, renderTime, SPACE, timeAgo } from './values.ts';
 import { given, mayCall, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
 
@@ -49,13 +49,13 @@ function resourceRow(view: View, resource: ListedResource, uses: readonly ImageU
   const version = newest?.serial ?? progress?.serial ?? '';
   const older = images.slice(1).map(({ serial }) => serial);
   const size =
-    newest === undefined ? nothing : html`${formatSize(sizeOf(newest))}<div class="small older">${disk}</div>`;
+    newest === undefined ? nothing : html`${formatSize(sumImageBytes(newest))}<div class="small older">${disk}</div>`;
   const path = pathBelow(IMAGES_PATH, String(id));
   const isRefused = resource.upload !== undefined && progress?.state === 'failed' && mayCall(view.viewer, RESUME);
   // Only its deletion, which the page of the image has, ends a refused upload.
   const acts = isRefused
     ? html`<div class="row acts"><a class="button plain" href="${path}">${words.images.delete}</a></div>`
-    : buttonsOf(view, resource);
+    : renderImageButtons(view, resource);
   const coming = importPart(resource, isRunning, view.nowMs);
   const way = coming === nothing && acts === nothing ? '' : html`${coming}${acts}`;
   const others = older.length === 0 ? nothing : html`<div class="small older">${older.join(', ')}</div>`;
@@ -76,7 +76,7 @@ function resourceRow(view: View, resource: ListedResource, uses: readonly ImageU
     </tr>`;
 }
 
-function rankOf({ progress }: ListedResource): number {
+function rankResource({ progress }: ListedResource): number {
   if (progress === undefined || progress.state === 'done') return 2;
   return progress.state === 'failed' ? 0 : 1;
 }
@@ -90,10 +90,15 @@ function emptyPart({ viewer }: View, isSelected: boolean) {
     <div class="sheet empty" id="images"><b>${title}</b><p class="soft">${hint}</p>${mayChoose ? html`<p class="small">${words.images.byHand}</p>` : nothing}</div>`;
 }
 
-function tableOf(view: View, resources: readonly ListedResource[], uses: readonly ImageUse[], isRunning: boolean) {
+function renderImageTable(
+  view: View,
+  resources: readonly ListedResource[],
+  uses: readonly ImageUse[],
+  isRunning: boolean,
+) {
   const { system, architecture, version, size, usedBy, act } = words.images.columns;
   const head = [system, architecture, version, size, usedBy, act].map((text) => html`<th>${text}</th>`);
-  const sorted = resources.toSorted((one, other) => rankOf(one) - rankOf(other));
+  const sorted = resources.toSorted((one, other) => rankResource(one) - rankResource(other));
   const rows = sorted.slice(0, SHOWN_MAX).map((resource) => resourceRow(view, resource, uses, isRunning));
   return html`<div class="sheet" id="images"><table class="images"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
@@ -121,7 +126,7 @@ function runText(run: ImportRun, failed: number, isSelected: boolean, nowMs: num
   if (isImporting(run)) return html`${running}${failures}`;
   if (!isSelected) return html`${words.sources.nothing}${failures}`;
   const last = run.endedMs === 0 ? never : timeAgo(run.endedMs, nowMs, idle);
-  return html`${last} ${run.nextMs === 0 ? onDemand : timeOf(run.nextMs, next(run.nextMs - nowMs))}${failures}`;
+  return html`${last} ${run.nextMs === 0 ? onDemand : renderTime(run.nextMs, next(run.nextMs - nowMs))}${failures}`;
 }
 
 const leftOut = ({ skipped }: ImportRun): ImportRun['skipped'] =>
@@ -175,7 +180,7 @@ function installersPart({ region }: View, resources: readonly ListedResource[]) 
 }
 
 /** Why the last import found no image for a selection of a source; undefined: it found one, or has not looked. */
-export const missingOf = (
+export const findSelectionFailure = (
   { skipped }: ImportRun,
   source: RegionSource,
   { os, release }: BootSelection,
@@ -188,12 +193,12 @@ export const missingOf = (
   )?.reason;
 
 /** Why the last import could not use a source; undefined: it could, or has not tried. */
-export const failureOf = ({ skipped }: ImportRun, source: RegionSource): ImportReason | undefined =>
+export const findSourceFailure = ({ skipped }: ImportRun, source: RegionSource): ImportReason | undefined =>
   skipped.find(({ name, reason }) => name === source.images.name && isFailure(reason))?.reason;
 
 function selectionTag(run: ImportRun, source: RegionSource, selection: BootSelection) {
   // A part of a source that cannot be read may offer it.
-  const isOffered = missingOf(run, source, selection)?.code !== 'not-offered';
+  const isOffered = findSelectionFailure(run, source, selection)?.code !== 'not-offered';
   return isOffered
     ? html`<span class="tag">${selectionText(selection)}</span>`
     : html`<span class="tag amber">${words.images.notOffered(selectionText(selection))}</span>`;
@@ -228,7 +233,7 @@ function buttonsAbove(view: View, isRunning: boolean, isSelected: boolean) {
   const linkTo = (path: string, text: string, tone: 'plain' | 'primary' = 'plain') =>
     html`<a class="button ${tone}" href="${path}">${text}</a>`;
   const form = (name: string, submit: string, tone: 'plain' | 'primary') =>
-    formOf(view, { body: hiddenField('do', name), submit, tone, isInline: true });
+    renderForm(view, { body: hiddenField('do', name), submit, tone, isInline: true });
   const { sourcesLink, upload, choose, stopImport, importNow } = words.images;
   const work = isRunning
     ? form('stop', stopImport, 'plain')
@@ -259,7 +264,7 @@ async function render(view: View) {
   const isSelected = selections.length > 0;
   const isStuck = failed > 0 && resources.every(({ images }) => images.length === 0);
   const work = isRunning ? html` data-at-work` : nothing;
-  return pageOf(view, {
+  return renderFullPage(view, {
     title: words.images.title,
     place: 'images',
     isLive: true,
@@ -267,7 +272,7 @@ async function render(view: View) {
       <div class="bar" id="bar"${work}><h1>${words.images.title}</h1>${buttonsAbove(view, isRunning, isSelected)}</div>
       ${fileProblemPart(problem)}
       <p class="soft run" id="run">${runText(run, failed, isSelected, view.nowMs)}${free === undefined ? '' : ` ${words.images.free(free)}`}</p>
-      ${resources.length === 0 ? emptyPart(view, isSelected) : tableOf(view, resources, uses, isRunning)}
+      ${resources.length === 0 ? emptyPart(view, isSelected) : renderImageTable(view, resources, uses, isRunning)}
       ${isStuck && maySee ? html`<p class="small" id="by-hand">${words.images.byHand}</p>` : nothing}
       ${installersPart(view, resources)}
       ${reportedPart(view, run)}

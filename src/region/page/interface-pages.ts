@@ -25,34 +25,34 @@ import { type NetworkView, type SubnetView, subnetWithId } from '../networks/net
 import { networkIn } from '../racks/cluster-interface.ts';
 import type { Rack } from '../records/rack.ts';
 import type { RefusalWord } from '../records/refusal.ts';
-import { type AddressUse, renderAddressMap, runsOf } from './address-map.ts';
+import { type AddressUse, buildAddressRuns, renderAddressMap } from './address-map.ts';
 import {
   areaField,
+  buildChoice,
   changing,
   checkField,
   choiceField,
-  choiceOf,
-  formOf,
   hiddenField,
   radioField,
+  renderForm,
   textField,
 } from './forms.ts';
 import { type DhcpPlace, hostPlaces, placeLink, placePath } from './host-places.ts';
 import { interfacePath, NETWORKS_PATH, subnetPath } from './networks-page.ts';
 import { optionRows, sentOptions } from './option-rows.ts';
-import { cell, pageOf, seeFaults } from './parts.ts';
+import { cell, renderFullPage, seeFaults } from './parts.ts';
 import { racksLink } from './remedies.ts';
 import { bothField, checkSecondServer, givesAddresses } from './second-server.ts';
-import { hostUses, proposeRanges, readEntries, usesOf } from './subnet-addresses.ts';
+import { hostUses, listAddressUses, proposeRanges, readEntries } from './subnet-addresses.ts';
 import { none, orNone } from './values.ts';
 import {
+  buildOutcome,
   CHANGE_SETTINGS,
-  faultsOf,
+  formatFieldFaults,
   given,
   mayCall,
   type Outcome,
   operate,
-  outcomeOf,
   type PageDefinition,
   queryValue,
   refusalText,
@@ -114,7 +114,7 @@ function controlOf(view: View, [name, kind]: readonly [FieldName, FieldKind], va
   if (kind === 'list') return areaField(view, { ...control, rows: 2 });
   if (kind === 'mode') {
     const { modes } = words.interfaces;
-    const choices = (['server', 'proxy'] as const).map((value) => choiceOf(value, modes[value]));
+    const choices = (['server', 'proxy'] as const).map((value) => buildChoice(value, modes[value]));
     return html`${radioField(view, { ...control, value: control.value || 'server', choices })}${bothField(view)}`;
   }
   if (kind !== 'management')
@@ -201,8 +201,11 @@ async function runsIn(view: View, network: Ipv4Network, ip: string): Promise<rea
   const subnet = subnetAt(networks, network);
   const own = parseIpv4(ip);
   const rack: readonly AddressUse[] = own === undefined ? [] : [{ low: own, high: own, kind: 'rack', owner: '' }];
-  if (subnet === undefined) return runsOf(network, [...rack, ...hostUses(networks, network)]);
-  return runsOf(network, [...rack, ...usesOf(networks, subnet, await readEntries(view.region, networks, subnet))]);
+  if (subnet === undefined) return buildAddressRuns(network, [...rack, ...hostUses(networks, network)]);
+  return buildAddressRuns(network, [
+    ...rack,
+    ...listAddressUses(networks, subnet, await readEntries(view.region, networks, subnet)),
+  ]);
 }
 
 const bounds = (name: 'ip_range' | 'static_ip_range', range: Ipv4Range | undefined): Settings =>
@@ -293,7 +296,7 @@ export async function offerDhcp(shown: View, path: string, isProposing = false):
     content: html`
       <p class="soft">${about}${others}</p>${foreignPart(subnet)}${outwardPart(place)}
       ${await checkPart(view, place, runs, values)}
-      <div class="sheet narrow stacked">${formOf(view, {
+      <div class="sheet narrow stacked">${renderForm(view, {
         to: placePath(path, place),
         check: `${placePath(path, place)}&${CHECK}=yes`,
         body: [
@@ -322,7 +325,7 @@ async function checked(view: View): Promise<View> {
   const answer = isRefusal(request) ? request : await tryOut(written, CHANGE_SETTINGS, {}, request.values);
   if (answer.kind !== 'refusal') return { ...written, refusal: '' };
   const refusal = inWords(answer);
-  return { ...written, refusal: refusalText(refusal), faults: faultsOf(refusal) };
+  return { ...written, refusal: refusalText(refusal), faults: formatFieldFaults(refusal) };
 }
 
 /** What the script of the page replaces while a person writes: the picture with the ranges of the form, and whether they fit. */
@@ -343,13 +346,13 @@ async function checkPart(view: View, place: DhcpPlace, runs: readonly AddressUse
     const range = sentRange(sent, name);
     return range === undefined || range.low > range.high ? [] : [{ ...range, kind, owner: '' }];
   });
-  const map = renderAddressMap(network, runsOf(network, [...runs, ...wanted]));
+  const map = renderAddressMap(network, buildAddressRuns(network, [...runs, ...wanted]));
   return html`<div class="sheet stacked" id="checked">${map}</div>${says}`;
 }
 
 async function renderAdd(view: View): Promise<Html> {
   const { title, content } = await offerDhcp(view, `${PATH}add/`);
-  return pageOf(view, {
+  return renderFullPage(view, {
     title,
     place: 'networks',
     main: html`<div class="bar"><h1>${title}</h1></div>${content}`,
@@ -378,7 +381,7 @@ async function clearOfDynamic(view: View, { network, ip }: DhcpPlace, sent: Sent
   if (!rangesOverlap(dynamic, fixed)) return sent;
   const runs = await runsIn(view, network, ip);
   if (!isDeepStrictEqual(fixed, proposeRanges(runs).fixed)) return sent;
-  const moved = proposeRanges(runsOf(network, [...runs, { ...dynamic, kind: 'dynamic', owner: '' }])).fixed;
+  const moved = proposeRanges(buildAddressRuns(network, [...runs, { ...dynamic, kind: 'dynamic', owner: '' }])).fixed;
   const others = [...sent].filter(([name]) => !name.startsWith('static_ip_range'));
   return new Map([...others, ...Object.entries(bounds('static_ip_range', moved))]);
 }
@@ -486,7 +489,7 @@ async function renderOne(view: View): Promise<Html | undefined> {
   const title = words.networks.interfaceOf(rackName, name);
   const form =
     pin === undefined
-      ? html`<div class="sheet narrow stacked">${formOf(view, {
+      ? html`<div class="sheet narrow stacked">${renderForm(view, {
           body: [
             hiddenField('do', 'edit'),
             ...[...FIRST_FIELDS, ...PLACE_FIELDS].map((field) => controlOf(edited, field, values)),
@@ -498,9 +501,9 @@ async function renderOne(view: View): Promise<Html | undefined> {
           ],
           submit: isEnabling ? words.networks.enable : words.forms.save,
           back,
-        })}</div><h2>${words.interfaces.deleteIt}</h2><div class="sheet narrow"><p class="lead">${words.interfaces.loss}</p>${formOf(view, { body: hiddenField('do', 'delete'), submit: words.interfaces.delete, tone: 'danger' })}</div>`
+        })}</div><h2>${words.interfaces.deleteIt}</h2><div class="sheet narrow"><p class="lead">${words.interfaces.loss}</p>${renderForm(view, { body: hiddenField('do', 'delete'), submit: words.interfaces.delete, tone: 'danger' })}</div>`
       : html`<div class="alert amber" role="status">${words.interfaces.pinned(words.settings.writtenIn({ key, pin }))}</div>${pairsOf(entry)}`;
-  return pageOf(view, {
+  return renderFullPage(view, {
     title,
     place: 'networks',
     main: html`
@@ -540,7 +543,7 @@ async function change(view: View): Promise<Outcome> {
   if (typeof unchecked !== 'string') return unchecked;
   const text = `${saved} ${unchecked}`.trim();
   const answer = await operate(view, CHANGE_SETTINGS, {}, { changes: JSON.stringify(changes), rack });
-  return outcomeOf(answer.kind === 'refusal' ? inWords(answer) : answer, to, text);
+  return buildOutcome(answer.kind === 'refusal' ? inWords(answer) : answer, to, text);
 }
 
 /** What a list of choices shows where the cluster interface has no value. */
@@ -594,7 +597,7 @@ async function renderAll(view: View): Promise<Html> {
   const button = mayCall(view.viewer, CHANGE_SETTINGS)
     ? html`<a class="button primary" href="${PATH}add/">${words.networks.enable}</a>`
     : nothing;
-  return pageOf(view, {
+  return renderFullPage(view, {
     title: words.interfaces.title,
     place: 'networks',
     main: html`

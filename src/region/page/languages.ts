@@ -50,7 +50,7 @@ export const LANGUAGE_WISH = 'language';
 const RANGES_MAX = 20;
 
 /** The ranges of an Accept-Language field, the preferred ones first, without those of quality 0. */
-function rangesOf(accepted: string): readonly string[] {
+function parseLanguageRanges(accepted: string): readonly string[] {
   return accepted
     .split(',', RANGES_MAX)
     .map((part) => {
@@ -75,7 +75,7 @@ export function wordsFor(
   languages = LANGUAGES,
 ): Words {
   const chosen = findWish(cookie, LANGUAGE_WISH);
-  for (const range of [...(chosen === undefined ? [] : [chosen]), ...rangesOf(accepted)]) {
+  for (const range of [...(chosen === undefined ? [] : [chosen]), ...parseLanguageRanges(accepted)]) {
     const found = findLanguage(range, languages);
     if (found !== undefined) return found.words;
   }

@@ -9,9 +9,9 @@ import { shownTo } from '../records/events.ts';
 import type { Machine } from '../records/machine.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { isWork } from '../records/machine-search.ts';
-import { bootsOf, startsWithBoot } from './timeline.ts';
+import { splitBoots, startsWithBoot } from './timeline.ts';
 import type { View } from './view.ts';
-import { type BootRow, type BootVerdict, judgeBoot, rowsOf, spanOfBoot } from './waterfall.ts';
+import { type BootRow, type BootVerdict, buildBootRows, judgeBoot, spanOfBoot } from './waterfall.ts';
 import { words } from './words.ts';
 
 /** A boot has 30 to 60, of which the end tells what it came to. */
@@ -41,12 +41,12 @@ export function drawBoots(
   const ownRack = region.racks.own?.name ?? '';
   const shown = events.map(shownTo(viewer));
   const drawn: DrawnBoot[] = [];
-  for (const [index, boot] of bootsOf(shown).entries()) {
+  for (const [index, boot] of splitBoots(shown).entries()) {
     const [first] = boot;
     if (first === undefined || !startsWithBoot(boot)) continue;
     const before = shown.find((event) => event.code === 'status-changed' && event.atMs <= first.atMs);
     const state = before?.code === 'status-changed' ? words.values.state(before.params.to) : undefined;
-    const rows = rowsOf(boot, { ownRack, state });
+    const rows = buildBootRows(boot, { ownRack, state });
     if (rows.length === 0) continue;
     // The next boot ended it.
     const verdict = judgeBoot(boot, rows, index === 0 ? nowMs : Number.POSITIVE_INFINITY);
@@ -57,7 +57,7 @@ export function drawBoots(
 }
 
 /** Before it, nothing is a boot of what the machine does now: it came into its state, or was restarted. A failed state says how its work ended. */
-const sinceOf = ({ status, statusSinceMs, work }: Machine): number =>
+const getBootsSinceMs = ({ status, statusSinceMs, work }: Machine): number =>
   status.startsWith('failed') ? 0 : Math.max(statusSinceMs, work?.bootMs ?? 0);
 
 /** The verdicts of the last boots that failed, by system id; a machine whose last boot went well or goes on has no entry. */
@@ -71,7 +71,7 @@ export async function findFailedBoots(
   const events = await view.region.store.recentEvents(systemIds, LAST_EVENTS);
   for (const machine of machines) {
     const [last] = drawBoots(view, events.get(machine.systemId) ?? [], 1);
-    if (last === undefined || last.startMs + spanOfBoot(last.rows).spanMs < sinceOf(machine)) continue;
+    if (last === undefined || last.startMs + spanOfBoot(last.rows).spanMs < getBootsSinceMs(machine)) continue;
     const { kind } = last.verdict;
     if (kind === 'bad' || kind === 'stopped') failed.set(machine.systemId, last.verdict);
   }

@@ -10,12 +10,12 @@ import { blockDevicesJson, storageFields } from '../api/json/disk-json.ts';
 import { interfacesJson } from '../api/json/node-interface-json.ts';
 import type { NetworkView } from '../networks/network-view.ts';
 import type { Machine } from '../records/machine.ts';
-import { type Choice, formOf } from './forms.ts';
+import { type Choice, renderForm } from './forms.ts';
 import { devicePath } from './machine-actions.ts';
 import { type SectionName, sectionPath } from './machine-frame.ts';
-import { type ApiObject, textOf } from './object-pages.ts';
-import { controlsOf, type FormOptions, textsIn, valuesOf } from './operation-form.ts';
-import { pageOf } from './parts.ts';
+import { type ApiObject, getPropertyText } from './object-pages.ts';
+import { collectFormValues, type FormOptions, renderControls, textsIn } from './operation-form.ts';
+import { renderFullPage } from './parts.ts';
 import { codeIn } from './values.ts';
 import {
   findMachine,
@@ -62,20 +62,20 @@ const MACHINE = 'machines/{system_id}';
 
 const named = (objects: readonly ApiObject[]): readonly Choice[] =>
   objects.map((one) => [
-    textOf(one, 'id'),
-    [textOf(one, 'name'), sizeText(one)].filter((text) => text !== '').join(' · '),
+    getPropertyText(one, 'id'),
+    [getPropertyText(one, 'name'), sizeText(one)].filter((text) => text !== '').join(' · '),
   ]);
 
 export const sizeText = (object: ApiObject): string =>
   typeof object.size === 'number' && object.size > 0 ? formatSize(object.size) : '';
 
 /** Left out for a new interface: the VLAN of its links, or the default one. */
-const vlansOf = ({ networks, object }: Subject): readonly Choice[] => [
+const listVlanChoices = ({ networks, object }: Subject): readonly Choice[] => [
   ...(object === undefined ? [] : [['', words.layout.disconnected] as const]),
   ...networks.vlans.map(({ vlan, fabric }): Choice => [String(vlan.id), `${vlan.name} · ${fabric.name}`]),
 ];
 
-const subnetsOf = ({ networks }: Subject): readonly Choice[] =>
+const listSubnetChoices = ({ networks }: Subject): readonly Choice[] =>
   networks.subnets.map(
     ({ subnet }): Choice => [
       String(subnet.id),
@@ -97,7 +97,7 @@ const interfaceOptions = (subject: Subject) => {
     choices: {
       parents: named(physical(subject)),
       parent: named(interfaces.filter(({ id }) => id !== object?.id)),
-      vlan: vlansOf(subject),
+      vlan: listVlanChoices(subject),
     },
   };
 };
@@ -178,7 +178,7 @@ const TASKS = {
   'edit-vlan': ofNic('PUT', '', { only: COMMON, options: interfaceOptions }),
   link: ofNic('POST', 'link_subnet', {
     only: ['subnet', 'mode', 'ip_address', 'default_gateway', 'force'],
-    options: (subject) => ({ choices: { subnet: subnetsOf(subject) } }),
+    options: (subject) => ({ choices: { subnet: listSubnetChoices(subject) } }),
   }),
   unlink: ofNic('POST', 'unlink_subnet', { fixed: (query) => ({ id: query('link') }) }),
   gateway: ofNic('POST', 'set_default_gateway', { fixed: (query) => ({ link_id: query('link') }) }),
@@ -239,13 +239,13 @@ export type TaskName = keyof typeof TASKS;
 
 const isTask = (name: string): name is TaskName => Object.hasOwn(TASKS, name);
 export const TASK_NAMES: readonly TaskName[] = Object.keys(TASKS).filter(isTask);
-export const taskOf = (name: TaskName): LayoutTask => TASKS[name];
+export const getLayoutTask = (name: TaskName): LayoutTask => TASKS[name];
 
 /** A link to the form of a task. @param about the object in its path, and what else is sent */
 export function taskLink({ systemId }: Machine, name: TaskName, about: Readonly<Record<string, string>> = {}): Html {
   const query = new URLSearchParams(about);
   const path = `/MAAS/machines/${systemId}/layout/${name}/${query.size === 0 ? '' : `?${query}`}`;
-  const isMaking = taskOf(name).among === undefined;
+  const isMaking = getLayoutTask(name).among === undefined;
   return html`<a${isMaking ? html` class="button plain"` : nothing} href="${path}">${words.layout.tasks[name]}</a>`;
 }
 
@@ -258,17 +258,17 @@ async function findSubject(view: View, task: LayoutTask): Promise<Subject | unde
   const parts = {
     interfaces: interfacesJson(machine, networks),
     devices,
-    partitions: devices.flatMap(({ partitions }) => objectsOf(partitions)),
-    raids: objectsOf(raids),
-    groups: objectsOf(groups),
+    partitions: devices.flatMap(({ partitions }) => parseObjects(partitions)),
+    raids: parseObjects(raids),
+    groups: parseObjects(groups),
   };
   const { among } = task;
   const id = queryValue(view, task.operation.includes('{id}') ? 'id' : 'device_id');
-  const object = among === undefined ? undefined : parts[among].find((one) => textOf(one, 'id') === id);
+  const object = among === undefined ? undefined : parts[among].find((one) => getPropertyText(one, 'id') === id);
   return among !== undefined && object === undefined ? undefined : { machine, networks, ...parts, object };
 }
 
-export const objectsOf = (value: unknown): readonly ApiObject[] => (Array.isArray(value) ? value : []);
+export const parseObjects = (value: unknown): readonly ApiObject[] => (Array.isArray(value) ? value : []);
 
 /** What a task does, in the API's words. */
 export function describeTask({ operation }: LayoutTask): string {
@@ -281,23 +281,23 @@ export function describeTask({ operation }: LayoutTask): string {
 async function render(view: View) {
   const name = view.path.task ?? '';
   if (!isTask(name)) return undefined;
-  const task = taskOf(name);
+  const task = getLayoutTask(name);
   const subject = await findSubject(view, task);
   if (subject === undefined) return undefined;
   const { machine, object } = subject;
   const title = words.layout.heading(
     words.layout.tasks[name],
-    object === undefined ? '' : textOf(object, 'name'),
+    object === undefined ? '' : getPropertyText(object, 'name'),
     machine.hostname,
   );
   const lead = describeTask(task);
-  return pageOf(view, {
+  return renderFullPage(view, {
     title,
     place: 'machines',
     main: html`
       <div class="bar"><h1>${title}</h1></div>
-      <div class="sheet narrow"><p class="lead">${codeIn(words.layout.leads[lead] ?? lead)}</p>${formOf(view, {
-        body: controlsOf(view, task.operation, {
+      <div class="sheet narrow"><p class="lead">${codeIn(words.layout.leads[lead] ?? lead)}</p>${renderForm(view, {
+        body: renderControls(view, task.operation, {
           only: task.only,
           labels: words.layout.labels,
           hints: words.layout.hints,
@@ -305,24 +305,24 @@ async function render(view: View) {
         }),
         submit: words.layout.tasks[name],
         tone: task.isDanger === true ? 'danger' : 'primary',
-        back: homeOf(machine, task),
+        back: formatSectionPath(machine, task),
       })}</div>`,
   });
 }
 
-const homeOf = ({ systemId, device }: Machine, { section }: LayoutTask) =>
+const formatSectionPath = ({ systemId, device }: Machine, { section }: LayoutTask) =>
   device === undefined ? sectionPath(systemId, section) : devicePath(systemId);
 
 async function act(view: View): Promise<Outcome> {
   const name = view.path.task ?? '';
   if (!isTask(name)) return undefined;
-  const task = taskOf(name);
+  const task = getLayoutTask(name);
   const machine = await findMachine(view);
   if (machine === undefined) return undefined;
   const query = (wanted: string) => queryValue(view, wanted);
   const path = { system_id: machine.systemId, id: query('id'), device_id: query('device_id') };
-  const values = { ...valuesOf(view, task.operation, task), ...task.fixed?.(query) };
-  const to = homeOf(machine, task);
+  const values = { ...collectFormValues(view, task.operation, task), ...task.fixed?.(query) };
+  const to = formatSectionPath(machine, task);
   return submit(view, task.operation, path, values, to, words.layout.changed(machine.hostname));
 }
 
@@ -332,5 +332,5 @@ export const LAYOUT_PAGE: PageDefinition = {
   access: 'user',
   render,
   act,
-  operations: TASK_NAMES.map((name) => taskOf(name).operation),
+  operations: TASK_NAMES.map((name) => getLayoutTask(name).operation),
 };

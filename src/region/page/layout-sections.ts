@@ -8,12 +8,12 @@ import { type Html, html, nothing } from '../../ground/html.ts';
 import { formatSize } from '../../ground/quantity.ts';
 import { blockDevicesJson, bootDiskIndex, storageFields } from '../api/json/disk-json.ts';
 import { CHANGEABLE, refuseState } from '../api/layout/layout-calls.ts';
-import { interfacesOf, type NetInterface, type NetLink } from '../layout/interfaces.ts';
+import { buildNetInterfaces, type NetInterface, type NetLink } from '../layout/interfaces.ts';
 import type { Machine } from '../records/machine.ts';
-import { objectsOf, sizeText, type TaskName, taskLink } from './layout-forms.ts';
+import { parseObjects, sizeText, type TaskName, taskLink } from './layout-forms.ts';
 import { renderNics } from './machine-facts.ts';
-import { findAddressed, sectionOf } from './machine-frame.ts';
-import { type ApiObject, textOf } from './object-pages.ts';
+import { findAddressed, renderMachineSection } from './machine-frame.ts';
+import { type ApiObject, getPropertyText } from './object-pages.ts';
 import { cell } from './parts.ts';
 import { codeIn, copyable } from './values.ts';
 import type { PageDefinition, View } from './view.ts';
@@ -34,7 +34,7 @@ const note = (text: string | undefined) =>
   text === undefined || text === '' ? nothing : html`<div class="sheet note">${codeIn(text)}</div>`;
 
 /** The links in a row of a table; empty if nothing can be changed. */
-const linksOf = (
+const renderTaskLinks = (
   machine: Machine,
   isOpen: boolean,
   tasks: readonly (readonly [TaskName, Readonly<Record<string, string>>])[],
@@ -43,7 +43,7 @@ const linksOf = (
     ? html`<span class="links">${tasks.map(([name, about]) => taskLink(machine, name, about))}</span>`
     : nothing;
 
-function tableOf(labels: readonly string[], rows: readonly Html[]) {
+function renderLayoutTable(labels: readonly string[], rows: readonly Html[]) {
   const head = labels.map((label) => html`<th>${label}</th>`);
   return html`<div class="sheet"><table class="plain"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
@@ -76,9 +76,9 @@ function interfaceRow(
       ...(link.subnet?.gateway === undefined || link.id === gateway ? [] : ([['gateway', ofLink]] as const)),
     ];
     const isGateway = link.id === gateway ? html` <span class="tag">${labels.gateway}</span>` : nothing;
-    return html`<div>${linkText(link)}${isGateway} ${linksOf(machine, isOpen, more)}</div>`;
+    return html`<div>${linkText(link)}${isGateway} ${renderTaskLinks(machine, isOpen, more)}</div>`;
   });
-  const own = linksOf(machine, isLabelled, [
+  const own = renderTaskLinks(machine, isLabelled, [
     ...(isOpen ? ([[EDITS[kind], about]] as const) : []),
     ...(isOpen ? ([['link', about]] as const) : []),
     ['tag', about],
@@ -98,7 +98,7 @@ function interfaceRow(
 export async function interfacesTable(view: View, machine: Machine, isOpen: boolean): Promise<Html> {
   const { columns } = words.layout.network;
   const isLabelled = isOpen || view.viewer.isAdmin;
-  const all = interfacesOf(machine, await view.region.networks.look());
+  const all = buildNetInterfaces(machine, await view.region.networks.look());
   const rows = all.map((one) => interfaceRow(machine, one, all, isOpen, isLabelled));
   const { network } = machine.layout ?? {};
   const making: readonly TaskName[] = [
@@ -108,7 +108,7 @@ export async function interfacesTable(view: View, machine: Machine, isOpen: bool
     ...(network === undefined || machine.device !== undefined ? [] : (['restore-network'] as const)),
   ];
   const buttons = isOpen ? html`<div class="buttons">${making.map((name) => taskLink(machine, name))}</div>` : nothing;
-  return html`${tableOf(isLabelled ? columns : columns.slice(0, -1), rows)}${buttons}`;
+  return html`${renderLayoutTable(isLabelled ? columns : columns.slice(0, -1), rows)}${buttons}`;
 }
 
 async function renderNetwork(view: View): Promise<Html | undefined> {
@@ -117,7 +117,7 @@ async function renderNetwork(view: View): Promise<Html | undefined> {
   const labels = words.layout.network;
   const closed = barrier(view, machine, 'network');
   const isChosen = machine.layout?.network !== undefined;
-  return sectionOf(view, machine, {
+  return renderMachineSection(view, machine, {
     section: 'network',
     main: html`
       <div id="wanted"><div class="bar"><h2>${labels.wanted}</h2><span class="small">${isChosen ? words.layout.chosen : words.layout.asCommissioned}</span></div>
@@ -132,8 +132,12 @@ function fileSystemText(object: ApiObject) {
   const { filesystem } = object;
   if (typeof filesystem !== 'object' || filesystem === null) return '';
   const shown: ApiObject = { ...filesystem };
-  const at = textOf(shown, 'mount_point');
-  return [textOf(shown, 'fstype'), textOf(shown, 'label'), at === '' ? '' : words.layout.storage.mountedAt(at)]
+  const at = getPropertyText(shown, 'mount_point');
+  return [
+    getPropertyText(shown, 'fstype'),
+    getPropertyText(shown, 'label'),
+    at === '' ? '' : words.layout.storage.mountedAt(at),
+  ]
     .filter((text) => text !== '')
     .join(' · ');
 }
@@ -166,25 +170,25 @@ interface StorageRow {
 function storageRow(machine: Machine, { object, detail, use, isBelow, tasks }: StorageRow, isOpen: boolean) {
   const { columns } = words.layout.storage;
   return html`
-    <tr><td class="first"><div class="${isBelow ? 'below' : ''}"><div class="name">${textOf(object, 'name')}</div>
+    <tr><td class="first"><div class="${isBelow ? 'below' : ''}"><div class="name">${getPropertyText(object, 'name')}</div>
     <div class="small">${detail}</div></div></td>
-    ${cell(columns[1], sizeText(object))}${cell(columns[2], use)}${cell(columns[3], linksOf(machine, isOpen, tasks))}</tr>`;
+    ${cell(columns[1], sizeText(object))}${cell(columns[2], use)}${cell(columns[3], renderTaskLinks(machine, isOpen, tasks))}</tr>`;
 }
 
 function diskRows(disk: ApiObject, isBoot: boolean): readonly StorageRow[] {
   const labels = words.layout.storage;
-  const device = textOf(disk, 'id');
+  const device = getPropertyText(disk, 'id');
   const about = { id: device };
-  const partitions = objectsOf(disk.partitions);
+  const partitions = parseObjects(disk.partitions);
   const free = typeof disk.available_size === 'number' ? disk.available_size : 0;
   const own: StorageRow = {
     object: disk,
-    detail: [textOf(disk, 'model'), textOf(disk, 'serial'), isBoot ? labels.boot : '']
+    detail: [getPropertyText(disk, 'model'), getPropertyText(disk, 'serial'), isBoot ? labels.boot : '']
       .filter((text) => text !== '')
       .join(' · '),
     use:
       fileSystemText(disk) ||
-      (partitions.length > 0 ? labels.free(formatSize(free)) : labels.use(textOf(disk, 'used_for'))),
+      (partitions.length > 0 ? labels.free(formatSize(free)) : labels.use(getPropertyText(disk, 'used_for'))),
     isBelow: false,
     tasks: [
       ...(free > 0 ? ([['partition', { device_id: device }]] as const) : []),
@@ -197,11 +201,11 @@ function diskRows(disk: ApiObject, isBoot: boolean): readonly StorageRow[] {
   return [
     own,
     ...partitions.map((part): StorageRow => {
-      const ofPart = { device_id: device, id: textOf(part, 'id') };
+      const ofPart = { device_id: device, id: getPropertyText(part, 'id') };
       return {
         object: part,
         detail: labels.partition,
-        use: fileSystemText(part) || labels.use(textOf(part, 'used_for')),
+        use: fileSystemText(part) || labels.use(getPropertyText(part, 'used_for')),
         isBelow: true,
         tasks: [...fileSystemTasks(part, ofPart, true), ['delete-partition', ofPart]],
       };
@@ -210,17 +214,17 @@ function diskRows(disk: ApiObject, isBoot: boolean): readonly StorageRow[] {
 }
 
 const memberNames = (object: ApiObject, name: string) =>
-  objectsOf(object[name])
-    .map((one) => textOf(one, 'name'))
+  parseObjects(object[name])
+    .map((one) => getPropertyText(one, 'name'))
     .join(', ');
 
 function raidRow(raid: ApiObject, devices: readonly ApiObject[]): StorageRow {
-  const about = { id: textOf(raid, 'id') };
+  const about = { id: getPropertyText(raid, 'id') };
   const device = devices.find(({ id }) => id === raid.id) ?? raid;
   return {
     object: device,
     detail: words.layout.storage.raid(memberNames(raid, 'devices'), memberNames(raid, 'spare_devices')),
-    use: fileSystemText(device) || words.layout.storage.use(textOf(device, 'used_for')),
+    use: fileSystemText(device) || words.layout.storage.use(getPropertyText(device, 'used_for')),
     isBelow: false,
     tasks: [...fileSystemTasks(device, about, false), ['edit-raid', about], ['delete-raid', about]],
   };
@@ -228,9 +232,9 @@ function raidRow(raid: ApiObject, devices: readonly ApiObject[]): StorageRow {
 
 function groupRows(group: ApiObject): readonly StorageRow[] {
   const labels = words.layout.storage;
-  const about = { id: textOf(group, 'id') };
+  const about = { id: getPropertyText(group, 'id') };
   const free = typeof group.available_size === 'number' ? group.available_size : 0;
-  const volumes = objectsOf(group.logical_volumes);
+  const volumes = parseObjects(group.logical_volumes);
   const own: StorageRow = {
     object: group,
     detail: labels.group(memberNames(group, 'devices')),
@@ -245,11 +249,11 @@ function groupRows(group: ApiObject): readonly StorageRow[] {
   return [
     own,
     ...volumes.map((volume): StorageRow => {
-      const ofVolume = { id: textOf(volume, 'id') };
+      const ofVolume = { id: getPropertyText(volume, 'id') };
       return {
         object: volume,
         detail: labels.volume,
-        use: fileSystemText(volume) || labels.use(textOf(volume, 'used_for')),
+        use: fileSystemText(volume) || labels.use(getPropertyText(volume, 'used_for')),
         isBelow: true,
         tasks: [...fileSystemTasks(volume, ofVolume, false), ['delete-volume', { ...about, volume: ofVolume.id }]],
       };
@@ -268,8 +272,8 @@ async function renderStorage(view: View): Promise<Html | undefined> {
   const boot = bootDiskIndex(machine);
   const rows = [
     ...devices.filter(({ type }) => type === 'physical').flatMap((disk, index) => diskRows(disk, index === boot)),
-    ...objectsOf(raids).map((raid) => raidRow(raid, devices)),
-    ...objectsOf(groups).flatMap(groupRows),
+    ...parseObjects(raids).map((raid) => raidRow(raid, devices)),
+    ...parseObjects(groups).flatMap(groupRows),
   ];
   const isChosen = machine.layout?.storage !== undefined;
   const making: readonly TaskName[] = [
@@ -282,11 +286,11 @@ async function renderStorage(view: View): Promise<Html | undefined> {
   const list =
     rows.length === 0
       ? html`<div class="sheet empty"><b>${labels.none}</b><span class="soft">${labels.noneHint}</span></div>`
-      : tableOf(
+      : renderLayoutTable(
           isOpen ? labels.columns : labels.columns.slice(0, -1),
           rows.map((row) => storageRow(machine, row, isOpen)),
         );
-  return sectionOf(view, machine, {
+  return renderMachineSection(view, machine, {
     section: 'storage',
     main: html`
       <div id="wanted"><div class="bar"><h2>${labels.wanted}</h2><span class="small">${isChosen ? words.layout.chosen : words.layout.asCommissioned}</span></div>

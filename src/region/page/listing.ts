@@ -19,7 +19,7 @@ interface Listing<T> {
  * @param nameOf the text that is searched
  * @param kept further parameters of the URL, which the search keeps
  */
-export function listingOf<T>(
+export function buildListing<T>(
   view: Pick<View, 'query'>,
   all: readonly T[],
   nameOf: (entry: T) => string,

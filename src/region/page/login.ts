@@ -39,7 +39,7 @@ export function isOwnOrigin({ origin, site, host }: FormOrigin): boolean {
  */
 export const cookieName = (host: string | undefined): string => `rackboot-${/:(\d{1,5})$/.exec(host ?? '')?.[1] ?? 0}`;
 
-export function cookieOf(name: string, token: string, isSecure: boolean): string {
+export function formatSessionCookie(name: string, token: string, isSecure: boolean): string {
   const age = token === '' ? '; Max-Age=0' : '';
   return `${name}=${token}; Path=/MAAS/; HttpOnly; SameSite=Lax${age}${isSecure ? '; Secure' : ''}`;
 }

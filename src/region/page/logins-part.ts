@@ -7,11 +7,11 @@ import { type Html, html, nothing } from '../../ground/html.ts';
 import { formatSpan } from '../../ground/quantity.ts';
 import { describeLogins, type LoginDescription, mayDebug } from '../life/logins.ts';
 import type { Machine } from '../records/machine.ts';
-import { choiceField, formOf, hiddenField, textField } from './forms.ts';
+import { choiceField, hiddenField, renderForm, textField } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
-import { pageOf } from './parts.ts';
-import { copyable, dotted, timeOf } from './values.ts';
-import { findMachine, given, operate, outcomeOf, type PageDefinition, type View } from './view.ts';
+import { renderFullPage } from './parts.ts';
+import { copyable, dotted, renderTime } from './values.ts';
+import { buildOutcome, findMachine, given, operate, type PageDefinition, type View } from './view.ts';
 import { words } from './words.ts';
 
 const DEBUG = 'POST machines/{system_id} debug_login';
@@ -51,7 +51,9 @@ function loginText(login: LoginDescription, nowMs: number) {
     ? html`${copyable(ssh)}<div class="small">${words.logins.hostKey(html`<span class="mono break">${hostKey}</span>`)}</div>`
     : html`<span class="soft">${words.logins.notYet}</span>`;
   const left =
-    secondsLeft === undefined ? nothing : timeOf(nowMs + secondsLeft * 1000, words.logins.left(timeLeft(secondsLeft)));
+    secondsLeft === undefined
+      ? nothing
+      : renderTime(nowMs + secondsLeft * 1000, words.logins.left(timeLeft(secondsLeft)));
   return html`<dt>${title}</dt><dd>${line}<div class="small">${dotted([words.logins.with(keys, username), left])}</div></dd>`;
 }
 
@@ -61,7 +63,7 @@ export async function renderLogins(view: View, machine: Machine): Promise<Html> 
   const isOpen = logins.some(({ kind }) => kind === 'debug');
   const close =
     isOpen && mayDebug(machine, view.viewer)
-      ? html`<div class="card-foot">${formOf(view, {
+      ? html`<div class="card-foot">${renderForm(view, {
           to: `${machinePath(machine.systemId)}debug-login/`,
           body: hiddenField('do', 'close'),
           submit: words.logins.close,
@@ -96,13 +98,13 @@ async function render(view: View) {
     textField(view, { name: 'comment', ...words.forms.reason, charactersMax: 255 }),
   ];
   const title = words.logins.title(machine.hostname);
-  return pageOf(view, {
+  return renderFullPage(view, {
     title,
     place: 'machines',
     main: html`
       <div class="bar"><h1>${title}</h1></div><div class="sheet narrow"><ul class="effects">
       ${words.logins.effects.map((text) => html`<li>${text}</li>`)}</ul>
-      ${formOf(view, { body, submit: words.logins.open, back: machinePath(machine.systemId) })}</div>`,
+      ${renderForm(view, { body, submit: words.logins.open, back: machinePath(machine.systemId) })}</div>`,
   });
 }
 
@@ -115,7 +117,7 @@ async function act(view: View) {
     : { seconds: given(view, 'seconds'), comment: given(view, 'comment') || undefined };
   const answer = await operate(view, DEBUG, { system_id: machine.systemId }, values);
   const text = closes ? words.logins.closed : words.logins.opened;
-  return outcomeOf(answer, machinePath(machine.systemId), text);
+  return buildOutcome(answer, machinePath(machine.systemId), text);
 }
 
 export const DEBUG_PAGE: PageDefinition = {

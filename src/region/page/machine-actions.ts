@@ -57,7 +57,7 @@ export interface MachineAction {
 
 type Outline = MachineOutline & Pick<Machine, 'powerTask'>;
 
-const textsOf = (name: keyof typeof words.actions) => (): ActionTexts => {
+const getActionTexts = (name: keyof typeof words.actions) => (): ActionTexts => {
   const { done, ...texts } = words.actions[name];
   return { ...texts, done: (machine) => words.actionForms.accepted(machine, done) };
 };
@@ -76,7 +76,7 @@ const effectsIn =
 
 function commandLeavesOut(name: CommandName, machine: Outline, viewer: Viewer) {
   const { leftOut } = words.many;
-  switch (refuseCommand(machine, name, actorOf(viewer))?.name) {
+  switch (refuseCommand(machine, name, buildViewerActor(viewer))?.name) {
     case undefined:
       return undefined;
     case 'not-owner':
@@ -95,7 +95,7 @@ const commandAction = (name: CommandName, button: CommandButton): MachineAction 
   isDangerous: button.isDangerous === true,
   // The parameters of `allocate` name the machine.
   operation: name === 'allocate' ? 'POST machines allocate' : `POST machines/{system_id} ${operationName(name)}`,
-  texts: textsOf(name),
+  texts: getActionTexts(name),
   effects: effectsIn(button.effects),
   form: commandForm(name),
   leavesOut: (machine, viewer) => commandLeavesOut(name, machine, viewer),
@@ -169,7 +169,7 @@ const DELETE: MachineAction = {
   where: 'more',
   isDangerous: true,
   operation: 'DELETE machines/{system_id}',
-  texts: textsOf('delete'),
+  texts: getActionTexts('delete'),
   effects: effectsIn(['deleted', 'forGood']),
   form: DELETE_FORM,
   leavesOut: () => undefined,
@@ -200,7 +200,10 @@ const DEVICE_ACTIONS: readonly MachineAction[] = [
 ];
 
 /** The look of a button: a dangerous choice, an ordinary one, or the usual next step. */
-export function toneOf({ command, isDangerous }: MachineAction, { status }: Machine): 'danger' | 'plain' | 'primary' {
+export function chooseActionTone(
+  { command, isDangerous }: MachineAction,
+  { status }: Machine,
+): 'danger' | 'plain' | 'primary' {
   if (command !== undefined && COMMANDS[command].button?.next?.includes(status) === true) return 'primary';
   return isDangerous === true ? 'danger' : 'plain';
 }
@@ -209,7 +212,7 @@ export function toneOf({ command, isDangerous }: MachineAction, { status }: Mach
 export const formTone = ({ isDangerous }: MachineAction): 'danger' | 'primary' =>
   isDangerous === true ? 'danger' : 'primary';
 
-export const actorOf = ({ username, isAdmin }: Viewer) => ({ username, isAdmin, comment: '' });
+export const buildViewerActor = ({ username, isAdmin }: Viewer) => ({ username, isAdmin, comment: '' });
 
 /** The buttons of a machine's page. */
 export function actionsFor(machine: Machine, viewer: Viewer): readonly MachineAction[] {
@@ -217,7 +220,9 @@ export function actionsFor(machine: Machine, viewer: Viewer): readonly MachineAc
   return MACHINE_ACTIONS.filter(({ command, where, operation }) => {
     if (where === undefined || !mayCall(viewer, operation)) return false;
     if (command === undefined) return true;
-    return machine.isLocked !== true && commands.includes(command) && mayCommand(machine, command, actorOf(viewer));
+    return (
+      machine.isLocked !== true && commands.includes(command) && mayCommand(machine, command, buildViewerActor(viewer))
+    );
   });
 }
 

@@ -9,21 +9,22 @@ import type { MachineEvent } from '../records/machine-event.ts';
 import {
   type EventChoice,
   eventChoiceIn,
+  formatEventQuery,
   hasText,
   LEVELS,
   levelSelect,
   logLink,
-  queryOf,
   SHOWN_MAX,
 } from './event-choice.ts';
-import { findAddressed, sectionOf, sectionPath } from './machine-frame.ts';
+import { findAddressed, renderMachineSection, sectionPath } from './machine-frame.ts';
 import { eventLine, renderTimeline } from './timeline.ts';
 import type { PageDefinition, View } from './view.ts';
 import { words } from './words.ts';
 
 const SEARCHED_MAX = 1000;
 
-const linkTo = ({ systemId }: Machine, choice: EventChoice) => `${sectionPath(systemId, 'events')}${queryOf(choice)}`;
+const linkTo = ({ systemId }: Machine, choice: EventChoice) =>
+  `${sectionPath(systemId, 'events')}${formatEventQuery(choice)}`;
 
 /** The newest events below an id, and whether there are older ones. */
 async function readPage(view: View, machine: Machine, { level, q, before }: EventChoice) {
@@ -36,7 +37,7 @@ async function readPage(view: View, machine: Machine, { level, q, before }: Even
   return { events, older: read.length < limit && found.length === events.length ? undefined : last?.id };
 }
 
-function filtersOf({ q, level }: EventChoice) {
+function renderLevelFilters({ q, level }: EventChoice) {
   const { search } = words.machineEvents;
   return html`
     <form id="filters" class="filters" method="get">
@@ -44,7 +45,7 @@ function filtersOf({ q, level }: EventChoice) {
     ${levelSelect(level)}<button class="button plain">${words.events.filters.show}</button></form>`;
 }
 
-function listOf(view: View, machine: Machine, events: readonly MachineEvent[], { level, q }: EventChoice) {
+function renderMachineEvents(view: View, machine: Machine, events: readonly MachineEvent[], { level, q }: EventChoice) {
   if (events.length === 0) {
     const isNarrowed = q !== '' || level !== 'important';
     return html`<div class="sheet empty soft">${isNarrowed ? words.events.noMatch : words.values.noEvents}</div>`;
@@ -66,11 +67,11 @@ async function renderEvents(view: View): Promise<Html | undefined> {
     older === undefined ? nothing : link({ before: older }, words.events.older),
     choice.level === 'all' ? nothing : link({ level: 'all', before: undefined }, words.events.levels.all),
   ];
-  return sectionOf(view, machine, {
+  return renderMachineSection(view, machine, {
     section: 'events',
     isLive: isFirst,
     main: html`
-      ${filtersOf(choice)}<div id="timeline">${listOf(view, machine, events, choice)}</div>
+      ${renderLevelFilters(choice)}<div id="timeline">${renderMachineEvents(view, machine, events, choice)}</div>
       <div id="pages" class="buttons">${links}</div>`,
   });
 }

@@ -6,7 +6,7 @@ import { formatSize } from '../../ground/quantity.ts';
 import { whereabouts } from '../life/whereabouts.ts';
 import { bootPurpose } from '../records/boot-purpose.ts';
 import { type Machine, machineFqdn, systemName } from '../records/machine.ts';
-import { kernelParamsOf } from '../records/tags.ts';
+import { combineKernelParams } from '../records/tags.ts';
 import { systemLogin } from './logins-part.ts';
 import { copyable, formatMemory, SPACE, timeAgo } from './values.ts';
 import type { View } from './view.ts';
@@ -29,7 +29,7 @@ export function renderSystem(view: View, machine: Machine): Html {
   const seen = machine.interfaces.flatMap(({ address }) => (address === undefined ? [] : [formatIpv4(address)]));
   const lost = [...new Set(seen)].filter((address) => !addresses.includes(address));
   const tags = machine.tags.map(({ name }) => html`<span class="tag">${name}</span>`);
-  const params = kernelParamsOf(machine);
+  const params = combineKernelParams(machine);
   const facts = pairs([
     [words.facts.owner, machine.owner ?? ''],
     [words.facts.name, machineFqdn(machine)],
@@ -63,7 +63,7 @@ function kindOfDisk(name: string, rotational: boolean | undefined) {
   return rotational ? words.facts.diskKinds.rotating : words.facts.diskKinds.solid;
 }
 
-function disksOf({ facts }: Machine) {
+function renderDisks({ facts }: Machine) {
   const disks = (facts?.disks ?? []).slice(0, LISTED_MAX);
   if (disks.length === 0) return nothing;
   const rows = disks.map(({ name, bytes, model, serial, rotational }) => [
@@ -76,7 +76,7 @@ function disksOf({ facts }: Machine) {
   return table(words.facts.disks, rows);
 }
 
-function nicsOf({ facts, interfaces }: Machine) {
+function renderNicTable({ facts, interfaces }: Machine) {
   const rows = interfaces.slice(0, LISTED_MAX).map(({ name, mac, address }, index) => {
     const text = formatMac(mac);
     const reported = facts?.nics.find((nic) => nic.mac.toLowerCase().replaceAll('-', ':') === text);
@@ -96,7 +96,7 @@ function nicsOf({ facts, interfaces }: Machine) {
   return rows.length === 0 ? nothing : table(words.facts.interfaces, rows);
 }
 
-function banksOf({ facts }: Machine) {
+function renderMemoryBanks({ facts }: Machine) {
   const banks = (facts?.memory_banks ?? []).slice(0, LISTED_MAX);
   const rows = banks.map(({ locator, size_mib, type, speed, manufacturer, part }) => [
     html`<b>${locator}</b>`,
@@ -130,11 +130,11 @@ export function renderHardware(machine: Machine, nowMs: number): Html {
   return html`
     <div class="bar"><h2>${words.facts.hardware}</h2>${age}</div>
     <div class="cards flush"><section class="sheet">${kinds}</section>${renderIdentity(machine, nowMs)}</div>
-    ${wrap(banksOf(machine))}${wrap(disksOf(machine))}`;
+    ${wrap(renderMemoryBanks(machine))}${wrap(renderDisks(machine))}`;
 }
 
 /** The interfaces of a machine as it reported them. */
-export const renderNics = (machine: Machine): Html => wrap(nicsOf(machine));
+export const renderNics = (machine: Machine): Html => wrap(renderNicTable(machine));
 
 const wrap = (content: Html) => (content === nothing ? nothing : html`<div class="sheet stacked">${content}</div>`);
 
@@ -143,13 +143,13 @@ function renderIdentity(machine: Machine, nowMs: number) {
     [words.facts.systemId, copyable(machine.systemId)],
     [words.facts.serial, machine.serial === undefined ? nothing : copyable(machine.serial)],
     [words.facts.uuid, machine.uuid === undefined ? nothing : copyable(machine.uuid)],
-    [words.facts.board, boardOf(machine)],
+    [words.facts.board, formatMainboard(machine)],
     [words.facts.enlisted, timeAgo(machine.createdMs, nowMs)],
   ]);
   return html`<section class="sheet">${facts}</section>`;
 }
 
-const boardOf = ({ facts }: Machine) =>
+const formatMainboard = ({ facts }: Machine) =>
   [facts?.dmi.board_vendor ?? '', facts?.dmi.board_name ?? '', facts?.dmi.board_serial ?? '']
     .filter((text) => text !== '')
     .join(' ');

@@ -5,7 +5,7 @@ import { whereabouts } from '../life/whereabouts.ts';
 import { type MachineStatus, STATUSES } from '../records/lifecycle.ts';
 import { SEARCH_CHARACTERS_MAX } from '../records/machine-search.ts';
 import type { Region } from '../region.ts';
-import { filterSelect, formOf, hiddenField } from './forms.ts';
+import { filterSelect, hiddenField, renderForm } from './forms.ts';
 import type { IndexedMachine } from './machine-index.ts';
 import {
   type Chosen,
@@ -17,11 +17,11 @@ import {
   LIST_PATH,
   linkTo,
   linkToAll,
+  listFacetValues,
   type MachineQuery,
   queryText,
   SIZES,
   SORTS,
-  valuesOf,
 } from './machine-query.ts';
 import { statusPill } from './values.ts';
 import type { View } from './view.ts';
@@ -33,7 +33,7 @@ const FACET_VALUES_MAX = 200;
 const CURRENT = html` aria-current="true"`;
 
 /** A click on the chosen state shows all states again. */
-export function countsOf(counts: ReadonlyMap<MachineStatus, number>, query: MachineQuery): Html {
+export function renderStatusCounts(counts: ReadonlyMap<MachineStatus, number>, query: MachineQuery): Html {
   const items = STATUSES.filter(({ status }) => counts.has(status)).map(({ status }) => {
     const isChosen = query.status === status;
     const to = linkTo(query, { status: isChosen ? '' : status });
@@ -49,7 +49,7 @@ function countFacets(region: Region, machines: readonly IndexedMachine[]): Reado
   for (const { name } of region.racks.accepted()) found.get('rack')?.set(name, 0);
   for (const machine of machines)
     for (const [facet, counts] of found)
-      for (const value of valuesOf(machine, facet, where)) counts.set(value, (counts.get(value) ?? 0) + 1);
+      for (const value of listFacetValues(machine, facet, where)) counts.set(value, (counts.get(value) ?? 0) + 1);
   return found;
 }
 
@@ -88,7 +88,12 @@ function orderField({ sort, isDescending }: MachineQuery) {
 }
 
 /** @param all of this kind */
-export function filtersOf(view: View, query: MachineQuery, chosen: Chosen, all: readonly IndexedMachine[]): Html {
+export function renderMachineFilters(
+  view: View,
+  query: MachineQuery,
+  chosen: Chosen,
+  all: readonly IndexedMachine[],
+): Html {
   const { filters } = words.machines;
   const facets = countFacets(view.region, all);
   const isFiltered = isNarrowed(query);
@@ -117,11 +122,11 @@ export function columnsForm(view: View, query: MachineQuery, columns: readonly C
     hiddenField('query', queryText({ ...query, columns: undefined })),
     html`<div class="boxes">${boxes}</div>`,
   ];
-  return html`<details class="drop" id="columns"><summary class="button plain small-button">${choose}</summary>${formOf(view, { to: LIST_PATH, body, submit: show, tone: 'plain' })}</details>`;
+  return html`<details class="drop" id="columns"><summary class="button plain small-button">${choose}</summary>${renderForm(view, { to: LIST_PATH, body, submit: show, tone: 'plain' })}</details>`;
 }
 
 /** Which machines are shown, and links to the others. @param isEnd true below the list, where there are more of them */
-export function pagerOf(query: MachineQuery, count: number, isEnd: boolean): Html {
+export function renderPager(query: MachineQuery, count: number, isEnd: boolean): Html {
   const { pager } = words.machines;
   const pages = Math.max(1, Math.ceil(count / query.size));
   const from = (query.page - 1) * query.size;

@@ -3,8 +3,8 @@
 import { parseMac } from '../../ground/address.ts';
 import { type Html, html, nothing } from '../../ground/html.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
-import { actionPath, actionsFor, type MachineAction, machinePath, toneOf } from './machine-actions.ts';
-import { pageOf } from './parts.ts';
+import { actionPath, actionsFor, chooseActionTone, type MachineAction, machinePath } from './machine-actions.ts';
+import { renderFullPage } from './parts.ts';
 import { statusPill } from './values.ts';
 import type { View, Viewer } from './view.ts';
 import { words } from './words.ts';
@@ -16,7 +16,7 @@ export type SectionName = (typeof SECTIONS)[number];
 export const sectionPath = (systemId: string, section: SectionName): string =>
   section === '' ? machinePath(systemId) : `${machinePath(systemId)}${section}/`;
 
-function tabsOf(machine: Machine, current: SectionName) {
+function renderTabs(machine: Machine, current: SectionName) {
   const links = SECTIONS.map(
     (name) =>
       html`<a href="${sectionPath(machine.systemId, name)}"${name === current ? html` aria-current="page"` : nothing}>${words.sections.names[name]}</a>`,
@@ -41,32 +41,36 @@ interface SectionParts {
   readonly isLive?: boolean;
 }
 
-export const linkOf = (machine: Machine, action: MachineAction): Html => {
-  const tone = toneOf(action, machine);
+export const renderActionLink = (machine: Machine, action: MachineAction): Html => {
+  const tone = chooseActionTone(action, machine);
   return html`<a class="button ${tone === 'danger' ? 'warn' : tone}" href="${actionPath(machine, action.name)}">${action.texts().label}</a>`;
 };
 
-const weightOf = (action: MachineAction, machine: Machine) =>
-  ({ primary: 0, plain: 1, danger: 2 })[toneOf(action, machine)];
+const rankAction = (action: MachineAction, machine: Machine) =>
+  ({ primary: 0, plain: 1, danger: 2 })[chooseActionTone(action, machine)];
 
 /** The buttons of what the viewer may do with the machine in its state, the usual one first. */
 export const mainLinks = (machine: Machine, viewer: Viewer): readonly Html[] =>
   actionsFor(machine, viewer)
     .filter(({ where }) => where === 'main')
-    .toSorted((a, b) => weightOf(a, machine) - weightOf(b, machine))
-    .map((action) => linkOf(machine, action));
+    .toSorted((a, b) => rankAction(a, machine) - rankAction(b, machine))
+    .map((action) => renderActionLink(machine, action));
 
-export function sectionOf(view: View, machine: Machine, { section, main, footer, isLive = true }: SectionParts): Html {
+export function renderMachineSection(
+  view: View,
+  machine: Machine,
+  { section, main, footer, isLive = true }: SectionParts,
+): Html {
   const name = machineFqdn(machine);
   // The first section has them below its state.
   const links = section === '' ? [] : mainLinks(machine, view.viewer);
-  return pageOf(view, {
+  return renderFullPage(view, {
     title: section === '' ? name : words.sections.title(name, words.sections.names[section]),
     place: 'machines',
     isLive,
     main: html`
       <div id="head" class="head"><h1>${name}</h1>${statusPill(machine.status)}${links}</div>
-      ${tabsOf(machine, section)}${main}`,
+      ${renderTabs(machine, section)}${main}`,
     ...(footer === undefined ? {} : { footer }),
   });
 }

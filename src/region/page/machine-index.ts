@@ -177,7 +177,7 @@ class MachineIndex {
 
 const indexes = new WeakMap<Region, MachineIndex>();
 
-export function indexOf(region: Region): MachineIndex {
+export function getMachineIndex(region: Region): MachineIndex {
   const index = indexes.get(region) ?? new MachineIndex(region);
   indexes.set(region, index);
   return index;

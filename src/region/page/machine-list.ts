@@ -9,13 +9,13 @@ import type { Machine } from '../records/machine.ts';
 import { hiddenField } from './forms.ts';
 import { findFailedBoots, isBooting } from './last-boot.ts';
 import { MANY_PATH, offeredActions } from './machine-actions.ts';
-import { columnsForm, countsOf, filtersOf, pagerOf } from './machine-filters.ts';
-import { indexOf } from './machine-index.ts';
+import { columnsForm, renderMachineFilters, renderPager, renderStatusCounts } from './machine-filters.ts';
+import { getMachineIndex } from './machine-index.ts';
 import {
   type Chosen,
   type Column,
   choose,
-  columnsOf,
+  chooseColumns,
   linkTo,
   linkToAll,
   type MachineQuery,
@@ -46,7 +46,7 @@ function sortLink(query: MachineQuery, sort: Sort, text: string) {
   return html`<a href="${to}" title="${words.machines.sortBy(text)}"${isCurrent ? html` aria-current="true"` : nothing}>${text}${mark}</a>`;
 }
 
-function headingOf(query: MachineQuery, column: Column) {
+function renderColumnHeading(query: MachineQuery, column: Column) {
   const { columns, hardwareSorts } = words.machines;
   const sort = SORT_OF[column];
   if (column === 'hardware') {
@@ -63,17 +63,17 @@ const tickAll = ({ viewer }: View) =>
     ? nothing
     : html`<input type="checkbox" class="tick" data-ticks="machine" aria-label="${words.many.tickAll}" hidden>`;
 
-function headOf(view: View, query: MachineQuery, columns: readonly Column[]) {
+function renderTableHead(view: View, query: MachineQuery, columns: readonly Column[]) {
   const { devices, columns: names } = words.machines;
   if (query.isDevices) {
     const others = Object.values(devices.columns).map((text) => html`<th>${text}</th>`);
     return html`<tr><th class="first">${tickAll(view)}${sortLink(query, 'name', devices.first)}</th>${others}</tr>`;
   }
-  const others = columns.map((column) => headingOf(query, column));
+  const others = columns.map((column) => renderColumnHeading(query, column));
   return html`<tr><th class="first">${tickAll(view)}${sortLink(query, 'name', names.first)}</th>${others}</tr>`;
 }
 
-async function tableOf(view: View, query: MachineQuery, { machines }: Chosen, shown: Shown) {
+async function renderMachineTable(view: View, query: MachineQuery, { machines }: Chosen, shown: Shown) {
   const { store } = view.region;
   const wanted = machines.slice((query.page - 1) * query.size, query.page * query.size);
   const rows: Html[] = [];
@@ -94,7 +94,7 @@ async function tableOf(view: View, query: MachineQuery, { machines }: Chosen, sh
       rows.push(query.isDevices ? deviceRow(view, machine, shown) : machineRow(view, machine, findings, shown));
     }
   }
-  const head = headOf(view, query, shown.columns);
+  const head = renderTableHead(view, query, shown.columns);
   const style = query.isDevices ? 'devices' : shown.isPicked ? 'machines picked' : 'machines';
   return html`<div class="sheet"><table class="${style}"><thead>${head}</thead><tbody>${rows}</tbody></table></div>`;
 }
@@ -140,13 +140,13 @@ function nothingToShow(query: MachineQuery, { total }: Chosen) {
 /** The parts of the page, each refreshed separately. */
 export async function listParts(view: View): Promise<{ readonly title: string; readonly parts: Html }> {
   const { region } = view;
-  const all = await indexOf(region).list();
+  const all = await getMachineIndex(region).list();
   const asked = parseQuery(view.query);
   const chosen = choose(all, asked, region);
   const { machines, total } = chosen;
   const query = { ...asked, page: Math.min(asked.page, Math.max(1, Math.ceil(machines.length / asked.size))) };
   const remembered = view.remembered?.('columns');
-  const columns = columnsOf(query, remembered);
+  const columns = chooseColumns(query, remembered);
   const isPicked = (query.columns ?? remembered) !== undefined;
   const hasOwners = machines.some(({ owner }) => owner !== undefined);
   const shown: Shown = {
@@ -158,15 +158,16 @@ export async function listParts(view: View): Promise<{ readonly title: string; r
   };
   const ofKind = all.filter(({ isDevice }) => isDevice === query.isDevices);
   const others = all.length - ofKind.length;
-  const table = machines.length === 0 ? nothingToShow(query, chosen) : await tableOf(view, query, chosen, shown);
+  const table =
+    machines.length === 0 ? nothingToShow(query, chosen) : await renderMachineTable(view, query, chosen, shown);
   return {
     title: query.isDevices ? words.machines.devices.title(total) : words.machines.title(total),
     parts: html`
       <div id="kinds">${query.isDevices ? kindTabs(query, others, total) : kindTabs(query, total, others)}</div>
-      <div id="counts">${query.isDevices ? nothing : countsOf(chosen.counts, query)}</div>
-      <div id="filters">${total === 0 ? nothing : filtersOf(view, query, chosen, ofKind)}</div>
-      <div id="list-bar" class="list-bar">${total === 0 ? nothing : html`${manyForm(view, query, chosen)}${pagerOf(query, machines.length, false)}${columnsForm(view, query, columns)}`}</div>
+      <div id="counts">${query.isDevices ? nothing : renderStatusCounts(chosen.counts, query)}</div>
+      <div id="filters">${total === 0 ? nothing : renderMachineFilters(view, query, chosen, ofKind)}</div>
+      <div id="list-bar" class="list-bar">${total === 0 ? nothing : html`${manyForm(view, query, chosen)}${renderPager(query, machines.length, false)}${columnsForm(view, query, columns)}`}</div>
       <div id="machines">${table}</div>
-      <div id="list-end" class="list-bar">${pagerOf(query, machines.length, true)}</div>`,
+      <div id="list-end" class="list-bar">${renderPager(query, machines.length, true)}</div>`,
   };
 }

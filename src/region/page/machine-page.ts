@@ -20,8 +20,8 @@ import { BOOT_COLOURS, findFailedBoots } from './last-boot.ts';
 import { debugButton, renderLogins } from './logins-part.ts';
 import { actionsFor, isSwitched, MANY_PATH, machinePath } from './machine-actions.ts';
 import { renderSystem } from './machine-facts.ts';
-import { findAddressed, linkOf, mainLinks, sectionOf, sectionPath } from './machine-frame.ts';
-import { mayOpen, pageOf } from './parts.ts';
+import { findAddressed, mainLinks, renderActionLink, renderMachineSection, sectionPath } from './machine-frame.ts';
+import { mayOpen, renderFullPage } from './parts.ts';
 import { renderPower } from './power-part.ts';
 import { LEAVE_PROFILE, leaveProfile, renderProfile } from './profile-pages.ts';
 import { eventLine, PAGE_STEPS_MAX, renderTimeline } from './timeline.ts';
@@ -43,7 +43,7 @@ export async function renderMachinePage(view: View): Promise<Html | undefined> {
   return mac === undefined ? undefined : await renderStranger(view, mac);
 }
 
-const footerOf = (trace: string) => words.machine.onTheRack(trace);
+const formatTraceNote = (trace: string) => words.machine.onTheRack(trace);
 
 async function renderKnown(view: View, machine: Machine) {
   const { region } = view;
@@ -51,16 +51,16 @@ async function renderKnown(view: View, machine: Machine) {
   const found = await region.store.listEvents({ machines, isQuiet: true, limit: RECENT_MAX });
   const failed = await findFailedBoots(view, [machine]);
   const isAtWork = statusRow(machine.status).failed !== undefined;
-  return sectionOf(view, machine, {
+  return renderMachineSection(view, machine, {
     section: '',
     main: html`
-      <div id="state"${isAtWork ? html` data-at-work` : nothing}>${stateOf(view, machine, failed.get(machine.systemId))}</div>
+      <div id="state"${isAtWork ? html` data-at-work` : nothing}>${renderMachineState(view, machine, failed.get(machine.systemId))}</div>
       <div id="profile">${renderProfile(view, machine)}</div>
-      <div id="actions">${buttonsOf(view, machine)}</div>
+      <div id="actions">${renderMachineButtons(view, machine)}</div>
       <div id="cards" class="cards">${renderSystem(view, machine)}${renderPower(view, machine)}${await renderLogins(view, machine)}</div>
       <div id="recent"><div class="bar"><h2>${words.machine.recent}</h2><a href="${sectionPath(machine.systemId, 'events')}">${words.machine.allEvents}</a></div>
       ${renderRecent(view, found.map(shownTo(view.viewer)), machine)}</div>`,
-    footer: footerOf(formatMac(machine.interfaces[0]?.mac ?? macAddress(0))),
+    footer: formatTraceNote(formatMac(machine.interfaces[0]?.mac ?? macAddress(0))),
   });
 }
 
@@ -69,7 +69,7 @@ function renderRecent(view: View, events: readonly MachineEvent[], { systemId }:
   return html`<div class="sheet"><ol class="steps">${events.map((event) => eventLine(event, view.nowMs, sectionPath(systemId, 'events')))}</ol></div>`;
 }
 
-function stateOf(view: View, machine: Machine, boot: BootVerdict | undefined) {
+function renderMachineState(view: View, machine: Machine, boot: BootVerdict | undefined) {
   const { status } = machine;
   const reason = remarkText(machine.statusReason);
   const isBad = isProblem(status);
@@ -81,7 +81,7 @@ function stateOf(view: View, machine: Machine, boot: BootVerdict | undefined) {
       ? ''
       : tone === ''
         ? html`<p class="soft">${codeIn(asSentence(text))}</p>`
-        : html`<div class="alert ${tone}"><b>${words.values.state(status)}</b>${codeIn(asSentence(text))}${isBad ? bootOf(reason, boot) : nothing}${remedyOf(view, machine)}</div>`;
+        : html`<div class="alert ${tone}"><b>${words.values.state(status)}</b>${codeIn(asSentence(text))}${isBad ? renderBootProblem(reason, boot) : nothing}${renderRemedy(view, machine)}</div>`;
   return html`${why}${renderWork(machine, view.nowMs)}`;
 }
 
@@ -93,13 +93,13 @@ function failedBoot({ nowMs }: View, machine: Machine, { kind, why }: BootVerdic
 }
 
 /** What the last boot of a machine with a problem adds to the reason of its state. */
-const bootOf = (reason: string, boot: BootVerdict | undefined) =>
+const renderBootProblem = (reason: string, boot: BootVerdict | undefined) =>
   boot === undefined || boot.isState === true || reason.includes(boot.why)
     ? nothing
     : html`<p class="remedy">${words.boots.lastBoot} ${codeIn(boot.why)}</p>`;
 
 /** What a person can do about the state; empty if the buttons say it. */
-function remedyOf(view: View, machine: Machine): Html {
+function renderRemedy(view: View, machine: Machine): Html {
   const { status, statusReason, systemId } = machine;
   const { remedies } = words.machine;
   const isByHand = !isSwitched(view.region, machine);
@@ -128,14 +128,14 @@ function unlockLink({ viewer }: View, machine: Machine): Html {
   return html`<a href="${`${MANY_PATH}?${query}`}">${words.many.locks.unlock}</a>`;
 }
 
-function buttonsOf(view: View, machine: Machine) {
+function renderMachineButtons(view: View, machine: Machine) {
   const { viewer } = view;
   const actions = actionsFor(machine, viewer);
   const main = mainLinks(machine, viewer);
   const edit = mayCall(viewer, EDIT_MACHINE)
     ? html`<a class="button plain" href="${machinePath(machine.systemId)}edit/">${words.forms.edit}</a>`
     : nothing;
-  const rare = actions.filter(({ where }) => where === 'more').map((action) => linkOf(machine, action));
+  const rare = actions.filter(({ where }) => where === 'more').map((action) => renderActionLink(machine, action));
   const identity = mayOpen(viewer, IDENTITY_PAGE.access)
     ? html`<a class="button plain" href="${identityPath(machine.systemId)}">${words.identity.link}</a>`
     : nothing;
@@ -162,7 +162,7 @@ async function renderStranger(view: View, mac: MacAddress) {
   const name = formatMac(mac);
   // The page's title already shows the hardware address.
   const own = events.map((event) => ({ ...event, stranger: undefined }));
-  return pageOf(view, {
+  return renderFullPage(view, {
     title: name,
     place: 'machines',
     isLive: true,
@@ -171,7 +171,7 @@ async function renderStranger(view: View, mac: MacAddress) {
       <div id="state"><div class="sheet note">${words.machine.stranger}</div></div>
       <div id="boots">${renderBoots(view, own, { path: machinePath(name), log: machinePath(name) })}</div>
       <div id="timeline"><h2>${words.values.events}</h2>${renderTimeline(own, nowMs)}</div>`,
-    footer: footerOf(name),
+    footer: formatTraceNote(name),
   });
 }
 

@@ -49,7 +49,7 @@ export interface MachineQuery extends Readonly<Record<Facet, string>> {
 
 type Fields = ReadonlyMap<string, readonly string[]>;
 
-const isOneOf = <T>(list: readonly T[], value: unknown): value is T => list.some((one) => one === value);
+const isInList = <T>(list: readonly T[], value: unknown): value is T => list.some((one) => one === value);
 
 export function parseColumns(names: readonly string[] | undefined): readonly Column[] | undefined {
   const wanted = names?.flatMap((name) => name.split('_'));
@@ -75,10 +75,10 @@ export function parseQuery(fields: Fields): MachineQuery {
     tags: textOf('tags'),
     owner: textOf('owner'),
     arch: textOf('arch'),
-    sort: isOneOf(SORTS, sort) ? sort : undefined,
+    sort: isInList(SORTS, sort) ? sort : undefined,
     isDescending: order.startsWith('-'),
     page: Math.max(1, Math.trunc(Number(textOf('page'))) || 1),
-    size: isOneOf(SIZES, size) ? size : SIZES[0],
+    size: isInList(SIZES, size) ? size : SIZES[0],
     columns: parseColumns(fields.get('columns')),
   };
 }
@@ -111,11 +111,11 @@ export const isNarrowed = ({ text, status, ...query }: MachineQuery): boolean =>
 export const linkToAll = (query: MachineQuery): string =>
   linkTo(query, { text: '', status: '', rack: '', zone: '', pool: '', tags: '', owner: '', arch: '' });
 
-export const columnsOf = (query: MachineQuery, remembered: string | undefined): readonly Column[] =>
+export const chooseColumns = (query: MachineQuery, remembered: string | undefined): readonly Column[] =>
   query.columns ?? parseColumns(remembered === undefined ? undefined : [remembered]) ?? USUAL_COLUMNS;
 
 /** What a machine has of a facet. */
-export function valuesOf(machine: IndexedMachine, facet: Facet, where: Whereabouts): readonly string[] {
+export function listFacetValues(machine: IndexedMachine, facet: Facet, where: Whereabouts): readonly string[] {
   switch (facet) {
     case 'rack':
       return where.racksOf(machine).map(({ name }) => name);
@@ -147,7 +147,7 @@ const RANKS = new Map(
 const STATUS_PLACES = new Map(STATUSES.map(({ status }, place) => [status, place]));
 
 /** What an order compares; undefined: unknown. */
-function keyOf(machine: IndexedMachine, sort: Sort | undefined, region: Region, where: Whereabouts) {
+function getSortKey(machine: IndexedMachine, sort: Sort | undefined, region: Region, where: Whereabouts) {
   switch (sort) {
     case undefined:
       return RANKS.get(machine.status);
@@ -176,7 +176,7 @@ function keyOf(machine: IndexedMachine, sort: Sort | undefined, region: Region, 
 function inOrder(machines: readonly IndexedMachine[], query: MachineQuery, region: Region, where: Whereabouts) {
   const sign = query.isDescending ? -1 : 1;
   return machines
-    .map((machine) => ({ machine, key: keyOf(machine, query.sort, region, where) }))
+    .map((machine) => ({ machine, key: getSortKey(machine, query.sort, region, where) }))
     .sort(({ key: one }, { key: other }) => {
       if (one === undefined || other === undefined) return Number(one === undefined) - Number(other === undefined);
       return one < other ? -sign : one > other ? sign : 0;
@@ -191,7 +191,8 @@ export function choose(all: readonly IndexedMachine[], query: MachineQuery, regi
   const ofKind = all.filter(({ isDevice }) => isDevice === query.isDevices);
   const matching = ofKind.filter(
     (machine) =>
-      machine.words.includes(text) && facets.every((facet) => valuesOf(machine, facet, where).includes(query[facet])),
+      machine.words.includes(text) &&
+      facets.every((facet) => listFacetValues(machine, facet, where).includes(query[facet])),
   );
   const counts = new Map<MachineStatus, number>();
   for (const { status } of matching) counts.set(status, (counts.get(status) ?? 0) + 1);

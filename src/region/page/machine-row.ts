@@ -14,7 +14,7 @@ import { devicePath, machinePath } from './machine-actions.ts';
 import { sectionPath } from './machine-frame.ts';
 import { type Column, LIST_PATH } from './machine-query.ts';
 import { cell } from './parts.ts';
-import { driverName, powerOf, powerPill, powerTaskText } from './power-part.ts';
+import { describePower, driverName, powerPill, powerTaskText } from './power-part.ts';
 import { profileNote } from './profile-pages.ts';
 import {
   cellText,
@@ -75,7 +75,7 @@ function hardwareCell(machine: Machine) {
 }
 
 function powerCell(view: View, machine: Machine) {
-  const { state, age, problem } = powerOf(view, machine);
+  const { state, age, problem } = describePower(view, machine);
   const task = powerTaskText(machine);
   const below = task !== '' ? task : problem !== '' ? '' : dotted([driverName(machine), age]);
   const why = problem === '' || task !== '' ? '' : cellText(asSentence(problem), 'why');
@@ -129,12 +129,18 @@ export interface Shown {
 }
 
 /** Ticks a machine for the form of actions on many, which is elsewhere on the page. */
-const tickOf = ({ viewer }: View, { systemId }: Machine, name: string) =>
+const renderMachineTick = ({ viewer }: View, { systemId }: Machine, name: string) =>
   viewer.csrf === ''
     ? nothing
     : html`<input type="checkbox" class="tick" name="machine" value="${systemId}" form="${MANY_FORM}" aria-label="${words.many.tick(name)}">`;
 
-function cellOf(view: View, machine: Machine, { event, boot }: RowFindings, { where }: Shown, column: Column) {
+function renderMachineCell(
+  view: View,
+  machine: Machine,
+  { event, boot }: RowFindings,
+  { where }: Shown,
+  column: Column,
+) {
   const label = words.machines.columns[column];
   switch (column) {
     case 'state':
@@ -161,9 +167,9 @@ export function machineRow(view: View, machine: Machine, findings: RowFindings, 
   const locked = machine.isLocked === true ? html`<span class="tag amber">${words.machines.locked}</span>` : nothing;
   return html`
     <tr>
-    <td class="first"><div>${tickOf(view, machine, name)}<div class="name"><a href="${machinePath(machine.systemId)}">${name}</a></div>
+    <td class="first"><div>${renderMachineTick(view, machine, name)}<div class="name"><a href="${machinePath(machine.systemId)}">${name}</a></div>
     <div class="small cut"><span class="id">${machine.systemId}</span>${rackLinks(machine, shown)}</div>${locked}${tags}</div></td>
-    ${shown.columns.map((column) => cellOf(view, machine, findings, shown, column))}
+    ${shown.columns.map((column) => renderMachineCell(view, machine, findings, shown, column))}
     </tr>`;
 }
 
@@ -184,7 +190,7 @@ export function deviceRow(view: View, machine: Machine, { where }: Shown): Html 
   const { device: parent = '', owner = '' } = machine;
   return html`
     <tr>
-    <td class="first"><div>${tickOf(view, machine, name)}<div class="name"><a href="${devicePath(machine.systemId)}">${name}</a></div>
+    <td class="first"><div>${renderMachineTick(view, machine, name)}<div class="name"><a href="${devicePath(machine.systemId)}">${name}</a></div>
     <div class="small cut"><span class="id">${machine.systemId}</span></div></div></td>
     ${cell(columns.addresses, deviceAddresses(machine, where))}
     ${cell(columns.macs, html`<div class="mono">${macs}</div>`)}

@@ -5,7 +5,7 @@
 import { type Html, html } from '../../ground/html.ts';
 import type { Machine } from '../records/machine.ts';
 import { renderHardware } from './machine-facts.ts';
-import { findAddressed, type SectionName, sectionOf } from './machine-frame.ts';
+import { findAddressed, renderMachineSection, type SectionName } from './machine-frame.ts';
 import { renderResults } from './results-part.ts';
 import type { PageDefinition, View } from './view.ts';
 import { words } from './words.ts';
@@ -20,7 +20,7 @@ const showing = (
     const machine = await findAddressed(view);
     if (machine === undefined) return undefined;
     const main = html`<div id="${section}">${await render(view, machine)}</div>`;
-    return sectionOf(view, machine, { section, main });
+    return renderMachineSection(view, machine, { section, main });
   },
 });
 

@@ -1,12 +1,12 @@
 // The page at /MAAS/machines/: the list of machines, and that of devices.
 
 import { type Html, html, nothing } from '../../ground/html.ts';
-import { queryOf } from '../api/call/form-body.ts';
+import { parseTargetQuery } from '../api/call/form-body.ts';
 import { ADD_DEVICE_PATH, ADD_MACHINE_PATH } from './adding-pages.ts';
-import { formOf } from './forms.ts';
+import { renderForm } from './forms.ts';
 import { listParts } from './machine-list.ts';
 import { LIST_PATH, linkTo, parseColumns, parseQuery, writtenColumns } from './machine-query.ts';
-import { pageOf } from './parts.ts';
+import { renderFullPage } from './parts.ts';
 import { given, mayCall, type Outcome, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
 
@@ -15,7 +15,7 @@ export const ACCEPT_ALL = 'POST machines accept_all';
 export async function acceptAll(view: View): Promise<Html> {
   const count = await view.region.store.countMachines({ statuses: ['new'] });
   if (count === 0 || !mayCall(view.viewer, ACCEPT_ALL)) return nothing;
-  return formOf(view, { body: nothing, submit: words.machines.acceptAll(count), tone: 'plain', isInline: true });
+  return renderForm(view, { body: nothing, submit: words.machines.acceptAll(count), tone: 'plain', isInline: true });
 }
 
 /** Only who may send a form is led to one. */
@@ -28,7 +28,7 @@ const addLinks = ({ viewer, query }: View): Html =>
 
 export async function renderPage(view: View): Promise<Html> {
   const { title, parts } = await listParts(view);
-  return pageOf(view, {
+  return renderFullPage(view, {
     title,
     place: 'machines',
     isLive: true,
@@ -40,7 +40,7 @@ export async function renderPage(view: View): Promise<Html> {
 async function act(view: View): Promise<Outcome> {
   if (!view.given.has('query')) return submit(view, ACCEPT_ALL, {}, {}, LIST_PATH, words.machines.accepted);
   const columns = parseColumns(view.given.get('columns') ?? []) ?? [];
-  const to = linkTo(parseQuery(queryOf(given(view, 'query'))));
+  const to = linkTo(parseQuery(parseTargetQuery(given(view, 'query'))));
   return { kind: 'done', to, text: '', remember: { name: 'columns', value: writtenColumns(columns) } };
 }
 

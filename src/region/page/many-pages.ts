@@ -7,11 +7,11 @@
 
 import { type Html, html, nothing } from '../../ground/html.ts';
 import { refuse } from '../api/call/answer.ts';
-import { queryOf } from '../api/call/form-body.ts';
+import { parseTargetQuery } from '../api/call/form-body.ts';
 import { noUserText } from '../api/people/sshkey-operations.ts';
 import type { Machine } from '../records/machine.ts';
 import type { FormFields } from './action-forms.ts';
-import { formOf, hiddenField } from './forms.ts';
+import { hiddenField, renderForm } from './forms.ts';
 import {
   devicePath,
   formTone,
@@ -22,11 +22,11 @@ import {
   machinePath,
   offeredActions,
 } from './machine-actions.ts';
-import { type IndexedMachine, indexOf } from './machine-index.ts';
+import { getMachineIndex, type IndexedMachine } from './machine-index.ts';
 import { choose, LIST_PATH, parseQuery, queryText } from './machine-query.ts';
-import { REFUSALS_MAX, runsOf } from './many-runs.ts';
-import { pageOf, renderRefused } from './parts.ts';
-import { powerOf } from './power-part.ts';
+import { getManyRuns, REFUSALS_MAX } from './many-runs.ts';
+import { renderFullPage, renderRefused } from './parts.ts';
+import { describePower } from './power-part.ts';
 import { codeIn } from './values.ts';
 import { given, type Outcome, operate, type PageDefinition, queryValue, type View } from './view.ts';
 import { words } from './words.ts';
@@ -52,7 +52,7 @@ const valueIn = (view: View, name: string): string => (isSent(view) ? given(view
 
 /** The machines that the person chose: by name in a sent form, else by ticks or by the list's query. */
 function targetsIn(view: View, all: readonly IndexedMachine[], listQuery: string): readonly IndexedMachine[] {
-  const query = parseQuery(queryOf(listQuery));
+  const query = parseQuery(parseTargetQuery(listQuery));
   const ofKind = all.filter(({ isDevice }) => isDevice === query.isDevices);
   const which = queryValue(view, 'which');
   if (!isSent(view) && which !== 'ticked') {
@@ -64,12 +64,12 @@ function targetsIn(view: View, all: readonly IndexedMachine[], listQuery: string
   return ofKind.filter(({ systemId }) => wanted.has(systemId));
 }
 
-async function previewOf(view: View): Promise<Preview | undefined> {
+async function buildPreview(view: View): Promise<Preview | undefined> {
   const query = valueIn(view, 'query');
-  const { isDevices } = parseQuery(queryOf(query));
+  const { isDevices } = parseQuery(parseTargetQuery(query));
   const action = offeredActions(view.viewer, isDevices).find(({ name }) => name === valueIn(view, 'action'));
   if (action === undefined) return undefined;
-  const index = indexOf(view.region);
+  const index = getMachineIndex(view.region);
   index.expire();
   const targets = targetsIn(view, await index.list(), query);
   const judged = targets.map((machine) => ({ machine, why: action.leavesOut?.(machine, view.viewer) }));
@@ -80,25 +80,29 @@ async function previewOf(view: View): Promise<Preview | undefined> {
   return { action, query, isDevices, able, leftOut, total: targets.length };
 }
 
-const listOf = (query: string): string => `${LIST_PATH}${queryText(parseQuery(queryOf(query)))}`;
+const formatListPath = (query: string): string => `${LIST_PATH}${queryText(parseQuery(parseTargetQuery(query)))}`;
 
 /** One machine of each state and power driver, read from the store. */
-async function specimensOf(view: View, { able, isDevices }: Preview): Promise<readonly Machine[]> {
+async function chooseSpecimens(view: View, { able, isDevices }: Preview): Promise<readonly Machine[]> {
   const byKind = new Map(able.map((machine) => [`${machine.status} ${machine.powerType}`, machine.systemId]));
   const systemIds = [...byKind.values()].slice(0, SPECIMENS_MAX);
   return await view.region.store.listMachines({ systemIds, isDevice: isDevices }, 0, SPECIMENS_MAX);
 }
 
-function effectsOf(view: View, { action, able }: Preview, specimens: readonly Machine[]) {
+function listBulkEffects(view: View, { action, able }: Preview, specimens: readonly Machine[]) {
   const isOne = able.length === 1;
   const texts = specimens.flatMap((machine) => {
-    const power = { isSwitched: isSwitched(view.region, machine), isOff: powerOf(view, machine).state === 'off' };
+    const power = { isSwitched: isSwitched(view.region, machine), isOff: describePower(view, machine).state === 'off' };
     return action.effects(isOne ? machine : { ...machine, hostname: '', domain: '' }, power);
   });
   return [...new Set(texts)];
 }
 
-async function fieldsOf(view: View, { action, able }: Preview, specimens: readonly Machine[]): Promise<FormFields> {
+async function renderBulkFields(
+  view: View,
+  { action, able }: Preview,
+  specimens: readonly Machine[],
+): Promise<FormFields> {
   // Deleting asks more about a machine that belongs to somebody.
   const used = specimens.find(({ owner }) => owner !== undefined);
   const specimen = used ?? specimens[0];
@@ -107,7 +111,7 @@ async function fieldsOf(view: View, { action, able }: Preview, specimens: readon
   return await action.form.fields(view, isOfMany ? { ...specimen, facts: undefined } : specimen, isOfMany);
 }
 
-function namesOf(machines: readonly IndexedMachine[], id: string, isDevices: boolean) {
+function renderMachineNames(machines: readonly IndexedMachine[], id: string, isDevices: boolean) {
   const nameOf = ({ systemId, hostname }: IndexedMachine) =>
     html`<li><a href="${isDevices ? devicePath(systemId) : machinePath(systemId)}">${hostname}</a></li>`;
   const [first, rest] = [machines.slice(0, NAMES_SHOWN), machines.slice(NAMES_SHOWN)];
@@ -122,38 +126,38 @@ function leftOutSheet({ leftOut, able, total, isDevices }: Preview) {
   if (leftOut.size === 0) return nothing;
   const groups = [...leftOut].map(
     ([why, machines], index) =>
-      html`<li><b>${words.many.reason(machines.length, why)}</b>${namesOf(machines, `out-${index}`, isDevices)}</li>`,
+      html`<li><b>${words.many.reason(machines.length, why)}</b>${renderMachineNames(machines, `out-${index}`, isDevices)}</li>`,
   );
   return html`<h2>${words.many.excluded(total - able.length)}</h2><div class="sheet narrow"><ul class="groups">${groups}</ul></div>`;
 }
 
 async function renderPreview(view: View): Promise<Html> {
-  const preview = await previewOf(view);
-  const back = listOf(valueIn(view, 'query'));
+  const preview = await buildPreview(view);
+  const back = formatListPath(valueIn(view, 'query'));
   if (preview === undefined) return renderRefused(view, words.many.noAction, back);
   const { action, able, query, isDevices, total } = preview;
   if (total === 0) return renderRefused(view, words.many.nothingTicked, back);
   const heading = isDevices ? words.many.headingOfDevices : words.many.heading;
   const { label } = action.texts();
   const title = heading(label, able.length);
-  const specimens = await specimensOf(view, preview);
+  const specimens = await chooseSpecimens(view, preview);
   const body = html`${[
     hiddenField('action', action.name),
     hiddenField('query', query),
     hiddenField('machines', able.map(({ systemId }) => systemId).join(' ')),
-  ]}${await fieldsOf(view, preview, specimens)}`;
-  const effects = effectsOf(view, preview, specimens).map((text) => html`<li>${text}</li>`);
+  ]}${await renderBulkFields(view, preview, specimens)}`;
+  const effects = listBulkEffects(view, preview, specimens).map((text) => html`<li>${text}</li>`);
   const some = able.length === total ? nothing : html`<p class="lead">${words.many.some(able.length, total)}</p>`;
   const submit = words.many.submit(label, able.length);
   const form =
     able.length === 0
       ? html`<p class="lead">${words.many.noneLeft}</p><div class="card-foot"><a class="button plain" href="${back}">${words.many.run.back}</a></div>`
-      : html`${some}<h2 class="lead">${words.many.each}</h2><ul class="effects" aria-label="${words.many.each}">${effects}</ul>${formOf(view, { to: MANY_PATH, body, submit, tone: formTone(action), back })}`;
+      : html`${some}<h2 class="lead">${words.many.each}</h2><ul class="effects" aria-label="${words.many.each}">${effects}</ul>${renderForm(view, { to: MANY_PATH, body, submit, tone: formTone(action), back })}`;
   const included =
     able.length === 0
       ? nothing
-      : html`<h2>${words.many.included(able.length)}</h2><div class="sheet narrow note">${namesOf(able, 'in', isDevices)}</div>`;
-  return pageOf(view, {
+      : html`<h2>${words.many.included(able.length)}</h2><div class="sheet narrow note">${renderMachineNames(able, 'in', isDevices)}</div>`;
+  return renderFullPage(view, {
     title,
     place: 'machines',
     main: html`<div class="bar"><h1>${title}</h1></div><div class="sheet narrow">${form}</div>${leftOutSheet(preview)}${included}`,
@@ -161,13 +165,13 @@ async function renderPreview(view: View): Promise<Html> {
 }
 
 async function act(view: View): Promise<Outcome> {
-  const preview = await previewOf(view);
+  const preview = await buildPreview(view);
   if (preview === undefined) return refuse('bad-request', words.many.noAction);
   const { action, able, query } = preview;
   const [first] = able;
   if (first === undefined) return refuse('bad-request', words.many.noneLeft);
   const values = await action.form.values(view, first);
-  const run = runsOf(view.region).start(
+  const run = getManyRuns(view.region).start(
     { username: view.viewer.username, label: action.texts().label, query },
     able,
     async ({ systemId }) => {
@@ -186,7 +190,7 @@ async function act(view: View): Promise<Outcome> {
 
 function renderRun(view: View): Html {
   const texts = words.many.run;
-  const run = runsOf(view.region).find(view.path.run ?? '', view.viewer.username);
+  const run = getManyRuns(view.region).find(view.path.run ?? '', view.viewer.username);
   if (run === undefined) return renderRefused(view, texts.unknown, LIST_PATH);
   const { label, total, done, refused, refusals, state } = run;
   const isUnder = state === 'under way';
@@ -204,7 +208,7 @@ function renderRun(view: View): Html {
   const alert = state === 'broken' ? html`<div class="alert red" role="alert">${texts.broken}</div>` : nothing;
   const title = texts.title(label);
   const bar = html`<progress max="${total}" value="${ended}" aria-label="${title}"></progress>`;
-  return pageOf(view, {
+  return renderFullPage(view, {
     title,
     place: 'machines',
     isLive: isUnder,
@@ -212,7 +216,7 @@ function renderRun(view: View): Html {
       <div id="run-head" class="bar"><h1>${label}</h1></div>
       <div id="run"${isUnder ? html` data-at-work` : nothing}>${alert}<div class="sheet narrow work"><div class="line"><b>${texts.under(ended, total)}</b>
       <span>${texts.ended(done)}${refused === 0 ? '' : ` · ${texts.refused(refused)}`}</span></div>${bar}
-      <p class="small">${isUnder ? texts.stays : ''}</p><div class="buttons"><a class="button plain" href="${listOf(run.query)}">${texts.back}</a></div></div>${list}</div>`,
+      <p class="small">${isUnder ? texts.stays : ''}</p><div class="buttons"><a class="button plain" href="${formatListPath(run.query)}">${texts.back}</a></div></div>${list}</div>`,
   });
 }
 

@@ -100,7 +100,7 @@ class ManyRuns {
 
 const runs = new WeakMap<Region, ManyRuns>();
 
-export function runsOf(region: Region): ManyRuns {
+export function getManyRuns(region: Region): ManyRuns {
   const known = runs.get(region) ?? new ManyRuns(region);
   runs.set(region, known);
   return known;

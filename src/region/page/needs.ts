@@ -13,12 +13,12 @@ import type { ImportRun } from '../records/boot-store.ts';
 import { importText } from '../records/import-reason.ts';
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import type { Conflict } from '../records/store.ts';
-import { type Finding, findingsOf, HEALTH_PATH, isOfRange, wayButton } from './findings.ts';
-import { formOf } from './forms.ts';
+import { type Finding, HEALTH_PATH, isOfRange, listFindings, wayButton } from './findings.ts';
+import { renderForm } from './forms.ts';
 import { IDENTITY_PAGE, identityPath } from './identity-page.ts';
 import { IMAGES_PATH, resourceTitle } from './image-page.ts';
 import { BOOT_COLOURS } from './last-boot.ts';
-import { actionPath, actionsFor, machinePath, toneOf } from './machine-actions.ts';
+import { actionPath, actionsFor, chooseActionTone, machinePath } from './machine-actions.ts';
 import { sectionPath } from './machine-frame.ts';
 import { ACCEPT_ALL } from './machines-page.ts';
 import { findNearlyFull, subnetPath } from './networks-page.ts';
@@ -62,13 +62,13 @@ const FINDINGS_MAX = 10;
 
 const buttonTo = (path: string, label: string) =>
   html`<a class="button plain small-button" href="${path}">${label}</a>`;
-const nameOf = (path: string, name: string) => html`<a class="name" href="${path}">${name}</a>`;
+const renderNeedLink = (path: string, name: string) => html`<a class="name" href="${path}">${name}</a>`;
 const ofMachine = (machine: Machine) =>
-  html`${nameOf(machinePath(machine.systemId), machineFqdn(machine))} ${statusPill(machine.status)}`;
+  html`${renderNeedLink(machinePath(machine.systemId), machineFqdn(machine))} ${statusPill(machine.status)}`;
 
 /** The usual next action of a machine, if the viewer may take it. */
 function nextAction(machine: Machine, { viewer }: View) {
-  const action = actionsFor(machine, viewer).find((one) => toneOf(one, machine) === 'primary');
+  const action = actionsFor(machine, viewer).find((one) => chooseActionTone(one, machine) === 'primary');
   return action === undefined ? nothing : buttonTo(actionPath(machine, action.name), action.texts().label);
 }
 
@@ -109,18 +109,20 @@ const waitingNeed = ({ viewer }: View, machine: Machine): Need => ({
 
 function findingNeed({ rack, check, text, tone, way }: Finding): Need {
   const who =
-    rack === undefined ? nameOf(HEALTH_PATH, check) : html`${nameOf(rackPath(rack), rack.name)} <b>${check}</b>`;
+    rack === undefined
+      ? renderNeedLink(HEALTH_PATH, check)
+      : html`${renderNeedLink(rackPath(rack), rack.name)} <b>${check}</b>`;
   return { tone: tone === 'red' ? 'red' : 'amber', who, what: text, ...(way && { remedy: wayButton(way) }) };
 }
 
 /** What is wrong with racks and the region; further ones are on their own pages. */
 async function findingNeeds(view: View): Promise<readonly Need[]> {
   await view.region.settings.load();
-  const all = findingsOf(view).filter((one) => !isOfRange(one));
+  const all = listFindings(view).filter((one) => !isOfRange(one));
   const found = (['red', 'amber'] as const).flatMap((tone) => all.filter((one) => one.tone === tone));
   const path = view.viewer.isAdmin ? HEALTH_PATH : RACKS_PATH;
   const left = found.length - FINDINGS_MAX;
-  const who = nameOf(path, words.overview.further.finding(left));
+  const who = renderNeedLink(path, words.overview.further.finding(left));
   const rest: Need = { tone: 'red', who, what: '', remedy: buttonTo(path, words.overview.list) };
   return [...found.slice(0, FINDINGS_MAX).map(findingNeed), ...(left > 0 ? [rest] : [])];
 }
@@ -131,7 +133,7 @@ async function rangeNeeds({ region, viewer }: View): Promise<readonly Need[]> {
     const path = subnetPath(subnet.subnet.id);
     const what = words.overview.full(words.networks.rangeTypes[type].toLowerCase(), taken, total);
     const remedy = mayCall(viewer, 'POST subnets') ? { remedy: buttonTo(path, words.overview.enlarge) } : {};
-    return [{ tone: 'amber', who: nameOf(path, formatNetwork(subnet.network)), what, ...remedy } as const];
+    return [{ tone: 'amber', who: renderNeedLink(path, formatNetwork(subnet.network)), what, ...remedy } as const];
   });
 }
 
@@ -140,18 +142,23 @@ function imageNeeds({ failedImages, skipped }: Findings): readonly Need[] {
     const path = pathBelow(IMAGES_PATH, String(id));
     const what =
       progress?.reason === undefined ? words.overview.imageFailed : html`${codeIn(importText(progress.reason))}`;
-    return { tone: 'red', who: nameOf(path, resourceTitle(name)), what, remedy: buttonTo(path, words.overview.open) };
+    return {
+      tone: 'red',
+      who: renderNeedLink(path, resourceTitle(name)),
+      what,
+      remedy: buttonTo(path, words.overview.open),
+    };
   });
   const [first, ...others] = skipped;
   if (first === undefined) return failed;
   const remedy = buttonTo(IMAGES_PATH, words.overview.open);
   const textOf = ({ reason }: typeof first) => html`${codeIn(importText(reason))}`;
   if (others.length === 0)
-    return [...failed, { tone: 'amber', who: nameOf(IMAGES_PATH, first.name), what: textOf(first), remedy }];
+    return [...failed, { tone: 'amber', who: renderNeedLink(IMAGES_PATH, first.name), what: textOf(first), remedy }];
   // Without a way out of the network, every source fails, each with the same words.
   const lines = skipped.slice(0, SKIPPED_MAX).map((one) => html`<div><b>${one.name}</b> ${textOf(one)}</div>`);
   const what = html`<details id="not-imported"><summary>${words.overview.notImported(skipped.length)}</summary>${lines}</details>`;
-  return [...failed, { tone: 'amber', who: nameOf(IMAGES_PATH, words.frame.pages.images), what, remedy }];
+  return [...failed, { tone: 'amber', who: renderNeedLink(IMAGES_PATH, words.frame.pages.images), what, remedy }];
 }
 
 type Reader = Pick<View, 'region' | 'viewer'>;
@@ -160,7 +167,7 @@ function conflictNeed({ viewer }: Reader, name: string, { systemId, otherId, why
   const text = doubtText(why);
   const isOne = systemId !== otherId;
   const what = isOne ? words.notices.maybeOne(systemId, text) : words.notices.maybeTwo(systemId, text);
-  const who = nameOf(machinePath(systemId), name);
+  const who = renderNeedLink(machinePath(systemId), name);
   if (!mayOpen(viewer, IDENTITY_PAGE.access)) return { tone: 'amber', who, what };
   return { tone: 'amber', who, what, remedy: buttonTo(identityPath(systemId), words.identity.decide) };
 }
@@ -179,18 +186,18 @@ function freshNeeds(view: View, count: number): readonly Need[] {
   const { newMachinesMax } = view.region.config();
   const body = { body: nothing, submit: words.machines.acceptAll(count), tone: 'plain', isInline: true } as const;
   const what = count < newMachinesMax ? words.overview.freshWhat : words.notices.fullWhy(newMachinesMax);
-  const who = nameOf('/MAAS/machines/?status=new', words.overview.fresh(count));
-  return [{ tone: 'violet', who, what, remedy: formOf(view, body) }];
+  const who = renderNeedLink('/MAAS/machines/?status=new', words.overview.fresh(count));
+  return [{ tone: 'violet', who, what, remedy: renderForm(view, body) }];
 }
 
-export async function needsOf(view: View, findings: Findings): Promise<readonly Need[]> {
+export async function listNeeds(view: View, findings: Findings): Promise<readonly Need[]> {
   const { problems, failing, verdicts, waiting, freshCount } = findings;
   /** The line that leads to the machines of a kind that are not listed. */
   const rest = ({ listed, count }: ListedMachines, kind: 'problem' | 'failing' | 'waiting'): readonly Need[] => {
     const left = count - listed.length;
     if (left <= 0) return [];
     const path = `/MAAS/machines/?status=${kind === 'problem' ? 'problem' : 'work'}`;
-    const who = nameOf(path, words.overview.further[kind](left));
+    const who = renderNeedLink(path, words.overview.further[kind](left));
     const tone = kind === 'waiting' ? 'amber' : 'red';
     return [{ tone, who, what: '', remedy: buttonTo(path, words.overview.list) }];
   };
@@ -223,4 +230,4 @@ export function renderNeeds(needs: readonly Need[], isCalm: boolean): Html {
 
 /** A line that leads to the rest of a list. */
 export const moreLine = (text: string, path: string): Html =>
-  html`<div class="list-item"><div>${nameOf(path, text)}</div></div>`;
+  html`<div class="list-item"><div>${renderNeedLink(path, text)}</div></div>`;

@@ -5,10 +5,10 @@ import { type Html, html, nothing } from '../../ground/html.ts';
 import { fieldOf, heard } from '../api/networks/discovery-operations.ts';
 import { subnetOfAddress } from '../networks/network-view.ts';
 import type { HeardHost } from '../records/store.ts';
-import { formOf, hiddenField } from './forms.ts';
-import { listingOf } from './listing.ts';
+import { hiddenField, renderForm } from './forms.ts';
+import { buildListing } from './listing.ts';
 import { NETWORKS_PATH, subnetPath } from './networks-page.ts';
-import { cell, pageOf } from './parts.ts';
+import { cell, renderFullPage } from './parts.ts';
 import { copyable, none, orNone, timeAgo } from './values.ts';
 import { given, mayCall, type Outcome, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
@@ -23,10 +23,10 @@ const searchedIn = (host: HeardHost): string =>
 
 function button(view: View, what: string, label: string, more: readonly Html[] = []): Html {
   if (!mayCall(view.viewer, CLEAR)) return nothing;
-  return formOf(view, { body: [hiddenField('do', what), ...more], submit: label, tone: 'plain', isInline: true });
+  return renderForm(view, { body: [hiddenField('do', what), ...more], submit: label, tone: 'plain', isInline: true });
 }
 
-function rowOf(view: View, host: HeardHost): Html {
+function renderNeighbourRow(view: View, host: HeardHost): Html {
   const { columns } = words.neighbours;
   const { mac, event, firstMs } = host;
   const ip = fieldOf(host, 'address');
@@ -51,7 +51,7 @@ function rowOf(view: View, host: HeardHost): Html {
 async function render(view: View): Promise<Html> {
   const { title, lead, empty, columns, scan, clear } = words.neighbours;
   const hosts = await heard(view);
-  const { shown, search, pages } = listingOf(view, hosts, searchedIn);
+  const { shown, search, pages } = buildListing(view, hosts, searchedIn);
   const head = [
     columns.host,
     words.networks.columns.mac,
@@ -64,8 +64,8 @@ async function render(view: View): Promise<Html> {
   const table =
     hosts.length === 0
       ? html`<div class="sheet empty"><b>${empty.title}</b><span class="soft">${empty.hint}</span></div>`
-      : html`<div class="sheet"><table class="plain"><thead><tr>${head.map((text) => html`<th>${text}</th>`)}</tr></thead><tbody>${shown.map((host) => rowOf(view, host))}</tbody></table></div>`;
-  return pageOf(view, {
+      : html`<div class="sheet"><table class="plain"><thead><tr>${head.map((text) => html`<th>${text}</th>`)}</tr></thead><tbody>${shown.map((host) => renderNeighbourRow(view, host))}</tbody></table></div>`;
+  return renderFullPage(view, {
     title,
     place: 'networks',
     isLive: true,

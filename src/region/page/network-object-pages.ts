@@ -3,18 +3,18 @@
 import { formatIpv4 } from '../../ground/address.ts';
 import { type Html, html } from '../../ground/html.ts';
 import { subnetWithId } from '../networks/network-view.ts';
-import { runsOf } from './address-map.ts';
+import { buildAddressRuns } from './address-map.ts';
 import type { Choice } from './forms.ts';
 import { NETWORKS_PATH, subnetPath, vlanName, vlanPath } from './networks-page.ts';
-import { type ApiObject, objectPages, textOf } from './object-pages.ts';
-import { proposeRanges, readEntries, usesOf } from './subnet-addresses.ts';
+import { type ApiObject, getPropertyText, objectPages } from './object-pages.ts';
+import { listAddressUses, proposeRanges, readEntries } from './subnet-addresses.ts';
 import { type PageDefinition, queryValue, type View } from './view.ts';
 import { words } from './words.ts';
 
 /** The id of the object that is the value of a property. */
-const idIn = (object: ApiObject, name: string): string => textOf(Object(object[name]), 'id');
+const idIn = (object: ApiObject, name: string): string => getPropertyText(Object(object[name]), 'id');
 
-const nameIn = (object: ApiObject, name: string, of = 'name'): string => textOf(Object(object[name]), of);
+const nameIn = (object: ApiObject, name: string, of = 'name'): string => getPropertyText(Object(object[name]), of);
 
 async function vlanChoices({ region }: View): Promise<readonly Choice[]> {
   const { vlans } = await region.networks.look();
@@ -37,17 +37,17 @@ const SUBNETS = objectPages({
   many: 'subnets',
   one: 'subnets/{id}',
   words: () => words.networkObjects.subnets,
-  nameOf: (subnet) => textOf(subnet, 'cidr'),
-  keyOf: (subnet) => textOf(subnet, 'id'),
+  nameOf: (subnet) => getPropertyText(subnet, 'cidr'),
+  keyOf: (subnet) => getPropertyText(subnet, 'id'),
   formsAt: 'edit/',
-  home: (subnet) => subnetPath(Number(textOf(subnet, 'id'))),
+  home: (subnet) => subnetPath(Number(getPropertyText(subnet, 'id'))),
   columns: () => [
-    { label: words.forms.name, content: (subnet) => textOf(subnet, 'name') },
+    { label: words.forms.name, content: (subnet) => getPropertyText(subnet, 'name') },
     {
       label: words.networks.columns.vlan,
       content: (subnet) => `${nameIn(subnet, 'vlan', 'fabric')} · ${nameIn(subnet, 'vlan', 'vid')}`,
     },
-    { label: words.networks.facts.space, content: (subnet) => spaceName(textOf(subnet, 'space')) },
+    { label: words.networks.facts.space, content: (subnet) => spaceName(getPropertyText(subnet, 'space')) },
   ],
   add: async (view) => ({
     only: SUBNET_FIELDS.slice(0, -1),
@@ -67,7 +67,10 @@ async function freeRange(view: View, id: string): Promise<ApiObject> {
   const networks = await view.region.networks.look();
   const one = id === '' ? undefined : subnetWithId(networks, Number(id));
   if (one === undefined) return {};
-  const runs = runsOf(one.network, usesOf(networks, one, await readEntries(view.region, networks, one)));
+  const runs = buildAddressRuns(
+    one.network,
+    listAddressUses(networks, one, await readEntries(view.region, networks, one)),
+  );
   const { dynamic } = proposeRanges(runs);
   return dynamic === undefined ? {} : { start_ip: formatIpv4(dynamic.low), end_ip: formatIpv4(dynamic.high) };
 }
@@ -78,14 +81,14 @@ const RANGES = objectPages({
   many: 'ipranges',
   one: 'ipranges/{id}',
   words: () => words.networkObjects.ranges,
-  nameOf: (range) => `${textOf(range, 'start_ip')} – ${textOf(range, 'end_ip')}`,
-  keyOf: (range) => textOf(range, 'id'),
+  nameOf: (range) => `${getPropertyText(range, 'start_ip')} – ${getPropertyText(range, 'end_ip')}`,
+  keyOf: (range) => getPropertyText(range, 'id'),
   home: (range) => subnetPath(Number(idIn(range, 'subnet'))),
   columns: () => [
-    { label: words.networks.columns.kind, content: (range) => typeName(textOf(range, 'type')) },
+    { label: words.networks.columns.kind, content: (range) => typeName(getPropertyText(range, 'type')) },
     { label: words.networks.columns.subnet, content: (range) => nameIn(range, 'subnet', 'cidr') },
     { label: words.networkObjects.ranges.user, content: (range) => nameIn(range, 'user', 'username') },
-    { label: words.networkObjects.comment, content: (range) => textOf(range, 'comment') },
+    { label: words.networkObjects.comment, content: (range) => getPropertyText(range, 'comment') },
   ],
   add: async (view) => {
     const subnet = queryValue(view, 'subnet');
@@ -97,7 +100,9 @@ const RANGES = objectPages({
     };
   },
   change: () => ({ only: ['start_ip', 'end_ip', 'comment'] }),
-  deletion: (_view, range) => ({ text: words.networkObjects.ranges.loss(textOf(range, 'type') === 'reserved') }),
+  deletion: (_view, range) => ({
+    text: words.networkObjects.ranges.loss(getPropertyText(range, 'type') === 'reserved'),
+  }),
 });
 
 const typeName = (type: string): string => {
@@ -112,11 +117,11 @@ const ROUTES = objectPages({
   one: 'static-routes/{id}',
   words: () => words.networkObjects.routes,
   nameOf: (route) => `${nameIn(route, 'source', 'cidr')} → ${nameIn(route, 'destination', 'cidr')}`,
-  keyOf: (route) => textOf(route, 'id'),
+  keyOf: (route) => getPropertyText(route, 'id'),
   home: (route) => subnetPath(Number(idIn(route, 'source'))),
   columns: () => [
-    { label: words.networks.facts.router, content: (route) => textOf(route, 'gateway_ip') },
-    { label: words.networkObjects.routes.metric, content: (route) => textOf(route, 'metric') },
+    { label: words.networks.facts.router, content: (route) => getPropertyText(route, 'gateway_ip') },
+    { label: words.networkObjects.routes.metric, content: (route) => getPropertyText(route, 'metric') },
   ],
   add: async (view) => {
     const choices = await subnetChoices(view);
@@ -130,15 +135,15 @@ const ROUTES = objectPages({
   deletion: () => ({ text: words.networkObjects.routes.loss }),
 });
 
-function vlansOf(fabric: ApiObject): Html {
+function renderVlans(fabric: ApiObject): Html {
   const vlans = Array.isArray(fabric.vlans) ? fabric.vlans.map(Object) : [];
   const items = vlans.map(
     (vlan) =>
-      html`<div class="list-item"><div><a class="name" href="${vlanPath(Number(textOf(vlan, 'id')))}">${words.networks.vlan(Number(textOf(vlan, 'vid')), textOf(vlan, 'name'))}</a></div></div>`,
+      html`<div class="list-item"><div><a class="name" href="${vlanPath(Number(getPropertyText(vlan, 'id')))}">${words.networks.vlan(Number(getPropertyText(vlan, 'vid')), getPropertyText(vlan, 'name'))}</a></div></div>`,
   );
   return html`
     <div class="bar"><h2>${words.networkObjects.vlans.title}</h2>
-    <a class="button plain" href="${NETWORKS_PATH}vlans/?fabric=${textOf(fabric, 'id')}">${words.networkObjects.vlans.add}</a></div><div class="sheet narrow">${items}</div>`;
+    <a class="button plain" href="${NETWORKS_PATH}vlans/?fabric=${getPropertyText(fabric, 'id')}">${words.networkObjects.vlans.add}</a></div><div class="sheet narrow">${items}</div>`;
 }
 
 const FABRICS = objectPages({
@@ -147,18 +152,18 @@ const FABRICS = objectPages({
   many: 'fabrics',
   one: 'fabrics/{id}',
   words: () => words.networkObjects.fabrics,
-  nameOf: (fabric) => textOf(fabric, 'name'),
-  keyOf: (fabric) => textOf(fabric, 'id'),
+  nameOf: (fabric) => getPropertyText(fabric, 'name'),
+  keyOf: (fabric) => getPropertyText(fabric, 'id'),
   columns: () => [
     {
       label: words.networkObjects.vlans.title,
       content: (fabric) => (Array.isArray(fabric.vlans) ? fabric.vlans.length : 0),
     },
-    { label: words.forms.description, content: (fabric) => textOf(fabric, 'description') },
+    { label: words.forms.description, content: (fabric) => getPropertyText(fabric, 'description') },
   ],
   add: () => ({}),
   change: () => ({}),
-  content: (_view, fabric) => vlansOf(fabric),
+  content: (_view, fabric) => renderVlans(fabric),
   deletion: () => ({ text: words.networkObjects.fabrics.loss }),
 });
 
@@ -173,20 +178,20 @@ const SPACES = objectPages({
   many: 'spaces',
   one: 'spaces/{id}',
   words: () => words.networkObjects.spaces,
-  nameOf: (space) => spaceName(textOf(space, 'name')),
-  keyOf: (space) => textOf(space, 'id'),
+  nameOf: (space) => spaceName(getPropertyText(space, 'name')),
+  keyOf: (space) => getPropertyText(space, 'id'),
   columns: () => [
     {
       label: words.networkObjects.subnets.title,
       content: ({ subnets }) =>
-        Array.isArray(subnets) ? subnets.map((one) => textOf(Object(one), 'cidr')).join(', ') : '',
+        Array.isArray(subnets) ? subnets.map((one) => getPropertyText(Object(one), 'cidr')).join(', ') : '',
     },
-    { label: words.forms.description, content: (space) => textOf(space, 'description') },
+    { label: words.forms.description, content: (space) => getPropertyText(space, 'description') },
   ],
   add: () => ({}),
-  change: (_view, space) => (textOf(space, 'id') === '-1' ? undefined : {}),
+  change: (_view, space) => (getPropertyText(space, 'id') === '-1' ? undefined : {}),
   deletion: (_view, space) =>
-    textOf(space, 'id') === '-1'
+    getPropertyText(space, 'id') === '-1'
       ? { text: words.networkObjects.spaces.isNone, isRefused: true }
       : { text: words.networkObjects.spaces.loss },
 });

@@ -14,8 +14,8 @@ import type { ServedNetwork } from '../networks/served-networks.ts';
 import type { ClusterInterface } from '../racks/cluster-interface.ts';
 import type { Region } from '../region.ts';
 import { hostPlaces, placeLink } from './host-places.ts';
-import { listingOf } from './listing.ts';
-import { cell, pageOf } from './parts.ts';
+import { buildListing } from './listing.ts';
+import { cell, renderFullPage } from './parts.ts';
 import { ADDRESSES_MAX } from './subnet-addresses.ts';
 
 import { mayCall, type PageDefinition, queryValue, type View } from './view.ts';
@@ -224,7 +224,7 @@ async function render(view: View): Promise<Html> {
   const networks = await region.networks.look();
   const taken = await takenAddresses(region, networks);
   const wanted = queryValue(view, 'q').trim();
-  const { shown, search, pages } = listingOf(view, networks.subnets, (one) => searchedIn(networks, one, wanted));
+  const { shown, search, pages } = buildListing(view, networks.subnets, (one) => searchedIn(networks, one, wanted));
   const isAdmin = mayCall(view.viewer, 'POST subnets');
   const table =
     networks.subnets.length === 0
@@ -240,7 +240,7 @@ async function render(view: View): Promise<Html> {
     ['neighbours/', words.neighbours.title],
     ...(isAdmin ? ([['interfaces/', words.interfaces.title]] as const) : []),
   ] as const;
-  return pageOf(view, {
+  return renderFullPage(view, {
     title: words.networks.title,
     place: 'networks',
     isLive: true,

@@ -6,10 +6,10 @@
 
 import { type Html, html, nothing, type Part } from '../../ground/html.ts';
 import type { Answer } from '../api/call/answer.ts';
-import { formOf, hiddenField } from './forms.ts';
-import { listingOf } from './listing.ts';
-import { controlsOf, type FormOptions, valuesOf } from './operation-form.ts';
-import { cell, type Place, pageOf } from './parts.ts';
+import { hiddenField, renderForm } from './forms.ts';
+import { buildListing } from './listing.ts';
+import { collectFormValues, type FormOptions, renderControls } from './operation-form.ts';
+import { cell, type Place, renderFullPage } from './parts.ts';
 import { pathBelow } from './values.ts';
 import {
   findWanted,
@@ -40,7 +40,7 @@ async function objectsIn(answer: Answer): Promise<readonly ApiObject[]> {
 }
 
 /** A property as text; empty if it has none. */
-export const textOf = (object: ApiObject, name: string): string => {
+export const getPropertyText = (object: ApiObject, name: string): string => {
   const value = object[name];
   return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 };
@@ -128,7 +128,7 @@ export function objectPages(kind: ObjectKind): readonly PageDefinition[] {
 /** The page of one object. */
 export function onePage(kind: UnlistedKind): PageDefinition {
   const { path, one } = kind;
-  const isOpen = kind.content !== undefined || findWanted(operationsOf(kind).change).access !== 'admin';
+  const isOpen = kind.content !== undefined || findWanted(nameKindOperations(kind).change).access !== 'admin';
   return {
     path: `${path}:id/${kind.formsAt ?? ''}`,
     access: isOpen ? 'user' : 'admin',
@@ -168,24 +168,29 @@ export const addingPage = ({
   operations: [operation],
   async render(view) {
     const { title, lead, add: submitText } = wordsOf();
-    const body = controlsOf(view, operation, await options(view));
-    return pageOf(view, {
+    const body = renderControls(view, operation, await options(view));
+    return renderFullPage(view, {
       title,
       place,
       main: html`
         <div class="bar"><h1>${title}</h1></div><p class="soft">${lead}</p>
-        <div class="sheet narrow">${formOf(view, { body, submit: submitText, back: list })}</div>`,
+        <div class="sheet narrow">${renderForm(view, { body, submit: submitText, back: list })}</div>`,
     });
   },
   async act(view) {
-    const answer = await operate(view, operation, {}, { ...valuesOf(view, operation, await options(view)), ...fixed });
+    const answer = await operate(
+      view,
+      operation,
+      {},
+      { ...collectFormValues(view, operation, await options(view)), ...fixed },
+    );
     if (answer.kind !== 'json') return answer.kind === 'refusal' ? answer : undefined;
     const added = isObject(answer.value) ? answer.value : {};
-    return { kind: 'done', to: to(view, added), text: words.objects.added(textOf(added, 'hostname')) };
+    return { kind: 'done', to: to(view, added), text: words.objects.added(getPropertyText(added, 'hostname')) };
   },
 });
 
-const operationsOf = ({ many, one }: Pick<UnlistedKind, 'many' | 'one'>) =>
+const nameKindOperations = ({ many, one }: Pick<UnlistedKind, 'many' | 'one'>) =>
   ({
     list: `GET ${many}`,
     add: `POST ${many}`,
@@ -196,9 +201,9 @@ const operationsOf = ({ many, one }: Pick<UnlistedKind, 'many' | 'one'>) =>
 
 async function renderList(view: View, kind: ObjectKind) {
   const { title, lead, empty, addOne, add: addText } = kind.words();
-  const operations = operationsOf(kind);
+  const operations = nameKindOperations(kind);
   const objects = await objectsIn(await operate(view, operations.list, {}, {}));
-  const listing = listingOf(view, objects, kind.nameOf);
+  const listing = buildListing(view, objects, kind.nameOf);
   const columns = await kind.columns(view, listing.shown);
   const isOpen = kind.content !== undefined || mayCall(view.viewer, operations.change);
   const rows = listing.shown.map((object) => {
@@ -213,9 +218,9 @@ async function renderList(view: View, kind: ObjectKind) {
       ? html`<div class="sheet empty soft">${empty}</div>`
       : html`${listing.search}<div class="sheet"><table class="plain"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>${listing.pages}`;
   const form = mayCall(view.viewer, operations.add)
-    ? html`<h2>${addOne}</h2><div class="sheet narrow">${formOf(view, { body: controlsOf(view, operations.add, await kind.add(view)), submit: addText })}</div>`
+    ? html`<h2>${addOne}</h2><div class="sheet narrow">${renderForm(view, { body: renderControls(view, operations.add, await kind.add(view)), submit: addText })}</div>`
     : nothing;
-  return pageOf(view, {
+  return renderFullPage(view, {
     title,
     place: kind.place,
     main: html`
@@ -225,23 +230,23 @@ async function renderList(view: View, kind: ObjectKind) {
 }
 
 async function add(view: View, kind: ObjectKind) {
-  const operation = operationsOf(kind).add;
-  const answer = await operate(view, operation, {}, valuesOf(view, operation, await kind.add(view)));
+  const operation = nameKindOperations(kind).add;
+  const answer = await operate(view, operation, {}, collectFormValues(view, operation, await kind.add(view)));
   if (answer.kind !== 'json') return answer.kind === 'refusal' ? answer : undefined;
   const added = isObject(answer.value) ? answer.value : {};
-  return { kind: 'done', to: homeOf(kind, added), text: words.objects.added(kind.nameOf(added)) } as const;
+  return { kind: 'done', to: chooseReturnPath(kind, added), text: words.objects.added(kind.nameOf(added)) } as const;
 }
 
-const homeOf = ({ path, home }: UnlistedKind, object: ApiObject) => home?.(object) ?? path;
+const chooseReturnPath = ({ path, home }: UnlistedKind, object: ApiObject) => home?.(object) ?? path;
 
 /** The parameters of the path that name the object. */
-function pathOf({ one }: UnlistedKind, { path }: View) {
+function pickPathParameters({ one }: UnlistedKind, { path }: View) {
   const [, name = ''] = /\{(\w+)\}/.exec(one) ?? [];
   return { [name]: path.id ?? '' };
 }
 
 async function findObject(view: View, kind: UnlistedKind) {
-  const answer = await operate(view, operationsOf(kind).read, pathOf(kind, view), {});
+  const answer = await operate(view, nameKindOperations(kind).read, pickPathParameters(kind, view), {});
   return answer.kind === 'json' && isObject(answer.value) ? answer.value : undefined;
 }
 
@@ -250,8 +255,8 @@ async function renderOne(view: View, kind: UnlistedKind) {
   if (object === undefined) return undefined;
   const { titleOf } = kind.words();
   const title = titleOf(kind.nameOf(object));
-  const isAllowed = kind.mayChange?.(view, object) ?? mayCall(view.viewer, operationsOf(kind).change);
-  return pageOf(view, {
+  const isAllowed = kind.mayChange?.(view, object) ?? mayCall(view.viewer, nameKindOperations(kind).change);
+  return renderFullPage(view, {
     title,
     place: kind.place,
     main: html`
@@ -270,33 +275,33 @@ async function changeForms(view: View, kind: UnlistedKind, object: ApiObject): P
   const form =
     options === undefined
       ? nothing
-      : html`${heading}<div class="sheet narrow">${formOf(view, {
+      : html`${heading}<div class="sheet narrow">${renderForm(view, {
           to,
-          body: controlsOf(view, operationsOf(kind).change, { values: object, ...options }),
+          body: renderControls(view, nameKindOperations(kind).change, { values: object, ...options }),
           submit: words.forms.save,
-          back: homeOf(kind, object),
+          back: chooseReturnPath(kind, object),
         })}</div>`;
   const { text, isRefused = false } = await kind.deletion(view, object);
   const button = isRefused
     ? html`<p></p>`
-    : formOf(view, { to, body: hiddenField('do', 'delete'), submit: deleteText, tone: 'danger' });
+    : renderForm(view, { to, body: hiddenField('do', 'delete'), submit: deleteText, tone: 'danger' });
   return [form, html`<h2>${deleteIt}</h2><div class="sheet narrow"><p class="lead">${text}</p>${button}</div>`];
 }
 
 async function change(view: View, kind: UnlistedKind) {
   const object = await findObject(view, kind);
   if (object === undefined) return undefined;
-  const operations = operationsOf(kind);
-  const [name, path] = [kind.nameOf(object), pathOf(kind, view)];
+  const operations = nameKindOperations(kind);
+  const [name, path] = [kind.nameOf(object), pickPathParameters(kind, view)];
   const act = kind.acts?.[given(view, 'do')];
   if (act !== undefined) return act(view, object);
   if (given(view, 'do') === 'delete') {
     // A page of its own goes with the object.
-    const to = kind.formsAt === undefined ? homeOf(kind, object) : kind.path;
+    const to = kind.formsAt === undefined ? chooseReturnPath(kind, object) : kind.path;
     return submit(view, operations.remove, path, {}, to, words.objects.deleted(name));
   }
   const options = await kind.change(view, object);
   if (options === undefined) return undefined;
-  const values = valuesOf(view, operations.change, options);
-  return submit(view, operations.change, path, values, homeOf(kind, object), words.objects.saved(name));
+  const values = collectFormValues(view, operations.change, options);
+  return submit(view, operations.change, path, values, chooseReturnPath(kind, object), words.objects.saved(name));
 }

@@ -7,7 +7,7 @@
 
 import { z } from 'zod';
 import type { Html } from '../../ground/html.ts';
-import { type Control, type ControlKind, controlOf } from '../api/call/operation.ts';
+import { type Control, type ControlKind, chooseControl } from '../api/call/operation.ts';
 import {
   areaField,
   type Choice,
@@ -15,7 +15,7 @@ import {
   checkField,
   choiceField,
   fileField,
-  groupOf,
+  renderGroup,
   textField,
   ticksField,
 } from './forms.ts';
@@ -50,10 +50,10 @@ export interface FormOptions {
 const MAC = '52:54:00:00:00:01';
 const ADDRESS = '10.20.0.10';
 
-function parameterOf(name: string, type: z.ZodType): Parameter | undefined {
+function findFormParameter(name: string, type: z.ZodType): Parameter | undefined {
   const schema = z.toJSONSchema(type, { io: 'output', unrepresentable: 'any' });
   if (schema.const !== undefined) return undefined;
-  const { control: kind, ...declared } = controlOf(type);
+  const { control: kind, ...declared } = chooseControl(type);
   if (kind === undefined) throw new Error(`the type of ${name} does not declare its control`);
   return {
     hint: type.description ?? '',
@@ -71,13 +71,15 @@ const derived = new Map<WantedOperation, readonly Parameter[]>();
 function allParameters(wanted: WantedOperation): readonly Parameter[] {
   const known = derived.get(wanted);
   if (known !== undefined) return known;
-  const all = Object.entries(findWanted(wanted).parameters).flatMap(([name, type]) => parameterOf(name, type) ?? []);
+  const all = Object.entries(findWanted(wanted).parameters).flatMap(
+    ([name, type]) => findFormParameter(name, type) ?? [],
+  );
   derived.set(wanted, all);
   return all;
 }
 
 /** The parameters of a form, in their order. @throws Error if the operation has none of this name */
-export function parametersOf(wanted: WantedOperation, only?: readonly string[]): readonly Parameter[] {
+export function listFormParameters(wanted: WantedOperation, only?: readonly string[]): readonly Parameter[] {
   const all = allParameters(wanted);
   return (only ?? all.map(({ name }) => name)).map((name) => {
     const found = all.find((one) => one.name === name);
@@ -89,7 +91,7 @@ export function parametersOf(wanted: WantedOperation, only?: readonly string[]):
 const CAPITALS = /\b(?:bmc|cidr|dhcp|dns|id|ip|ipmi|ips|mac|mtu|raid|ssh|ttl|url|uuid|vid|vlan)\b/g;
 
 /** The label of a parameter: its name as words. @param name as in the API, or as in a record (`kernelParams`, `vlanId`) */
-export function labelOf(parameter: string): string {
+export function formatParameterLabel(parameter: string): string {
   const name = parameter.replace(/Id$/, '').replaceAll(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`);
   const text = name.replaceAll('_', ' ').replace(CAPITALS, (word) => word.toUpperCase());
   return words.fields[name] ?? spoken(`${text.charAt(0).toUpperCase()}${text.slice(1)}`);
@@ -103,17 +105,17 @@ export const textsIn = (value: unknown): readonly string[] =>
 const spoken = (english: string): string => words.fields[english] ?? english;
 
 /** The controls of a form for the parameters of an operation. */
-export function controlsOf(view: View, wanted: WantedOperation, options: FormOptions = {}): readonly Html[] {
+export function renderControls(view: View, wanted: WantedOperation, options: FormOptions = {}): readonly Html[] {
   const isChange = wanted.startsWith('PUT');
   const seen = isChange ? changing(view) : view;
-  const parameters = parametersOf(wanted, options.only);
+  const parameters = listFormParameters(wanted, options.only);
   const render = (parameter: Parameter) => renderControl(seen, parameter, options, isChange);
   return parameters.flatMap((parameter, index) => {
     const { group } = parameter;
     if (group === undefined) return [render(parameter)];
     if (parameters[index - 1]?.group === group) return [];
     const fields = parameters.filter((one) => one.group === group).map(render);
-    return [groupOf(spoken(group.label), words.forms.hint(group.hint), fields)];
+    return [renderGroup(spoken(group.label), words.forms.hint(group.hint), fields)];
   });
 }
 
@@ -125,7 +127,7 @@ function renderControl(view: View, parameter: Parameter, options: FormOptions, i
   const present = textsIn(options.values?.[name]);
   const control = {
     name,
-    label: options.labels?.[name] ?? (label === undefined ? labelOf(name) : spoken(label)),
+    label: options.labels?.[name] ?? (label === undefined ? formatParameterLabel(name) : spoken(label)),
     hint: hint === '' ? undefined : hint,
     value: present.join(kind === 'words' ? ', ' : '\n'),
     required: isRequired,
@@ -168,13 +170,15 @@ function renderControl(view: View, parameter: Parameter, options: FormOptions, i
 const LINE = /\r?\n/;
 
 /** The parameters of the operation in a sent form with these controls. */
-export function valuesOf(
+export function collectFormValues(
   view: Pick<View, 'given'>,
   wanted: WantedOperation,
   { only }: Pick<FormOptions, 'only'> = {},
 ): Readonly<Record<string, string | readonly string[]>> {
   const isChange = wanted.startsWith('PUT');
-  const entries = parametersOf(wanted, only).map(({ name, kind }) => [name, sentValue(view, name, kind)] as const);
+  const entries = listFormParameters(wanted, only).map(
+    ({ name, kind }) => [name, sentValue(view, name, kind)] as const,
+  );
   return Object.fromEntries(entries.filter(([, value]) => isChange || value.length > 0));
 }
 

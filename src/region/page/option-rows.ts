@@ -10,7 +10,7 @@ import { type Html, html, nothing } from '../../ground/html.ts';
 import { parseYamlDocument } from '../../ground/yaml-parser.ts';
 import { isSettings, parseSettingValue, type Settings, type SettingValue } from '../../machines/settings.ts';
 import type { OptionKind } from '../settings.ts';
-import { fieldsetOf, shownSign } from './forms.ts';
+import { renderFieldset, shownSign } from './forms.ts';
 import type { View } from './view.ts';
 import { words } from './words.ts';
 
@@ -33,7 +33,7 @@ const valueText = (value: SettingValue): string =>
       ? value.map(String).join(', ')
       : JSON.stringify(value);
 
-function rowOf(entry: Settings): Row {
+function buildOptionRow(entry: Settings): Row {
   const { code, name, type, value, ...rest } = entry;
   return {
     option: String(name ?? code ?? ''),
@@ -68,7 +68,7 @@ function readValue(type: string, text: string): SettingValue {
     .map(each);
 }
 
-function entryOf({ option, type, value, rest }: Row, kinds: readonly OptionKind[]): Settings {
+function buildOptionEntry({ option, type, value, rest }: Row, kinds: readonly OptionKind[]): Settings {
   const isCode = /^\d+$/.test(option);
   const usual = kinds.find(({ code, name }) => (isCode ? code === Number(option) : name === option))?.type ?? '';
   const further = rest === '' ? undefined : parsed(rest);
@@ -84,7 +84,7 @@ function entryOf({ option, type, value, rest }: Row, kinds: readonly OptionKind[
 export const sentOptions = (view: Pick<View, 'given' | 'region'>, name: string): readonly Settings[] =>
   sentRows(view, name)
     .filter(({ option }) => option !== '')
-    .map((row) => entryOf(row, view.region.settings.rules.optionKinds));
+    .map((row) => buildOptionEntry(row, view.region.settings.rules.optionKinds));
 
 /** @param value the present list */
 export function optionRows(
@@ -94,7 +94,7 @@ export function optionRows(
 ): Html {
   const { name } = control;
   const { options } = words;
-  const present = Array.isArray(value) ? value.filter(isSettings).map(rowOf) : [];
+  const present = Array.isArray(value) ? value.filter(isSettings).map(buildOptionRow) : [];
   const filled = view.refusal === undefined ? present : sentRows(view, name).filter(({ option }) => option !== '');
   const known = `known-${name}`;
   const { optionKinds, optionTypes } = view.region.settings.rules;
@@ -114,5 +114,5 @@ export function optionRows(
   const names = optionKinds.map((one) => html`<option value="${one.name}">`);
   const untouched = new Map(PARTS.map((part) => [`${name}.${part}`, present.map((row) => row[part])]));
   const sign = shownSign(view, name, untouched);
-  return fieldsetOf(view, control, html`<datalist id="${known}">${names}</datalist>${rows}${sign}`);
+  return renderFieldset(view, control, html`<datalist id="${known}">${names}</datalist>${rows}${sign}`);
 }

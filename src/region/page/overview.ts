@@ -16,13 +16,13 @@ import { renderLeftSteps } from './first-steps.ts';
 import { IMAGES_PATH, importPart, resourceTitle, statePill } from './image-page.ts';
 import { findFailedBoots } from './last-boot.ts';
 import { machinePath } from './machine-actions.ts';
-import { countsOf } from './machine-filters.ts';
-import { type IndexedMachine, indexOf } from './machine-index.ts';
+import { renderStatusCounts } from './machine-filters.ts';
+import { getMachineIndex, type IndexedMachine } from './machine-index.ts';
 import { parseQuery } from './machine-query.ts';
 import { ACCEPT_ALL } from './machines-page.ts';
-import { type ListedMachines, moreLine, needsOf, renderNeeds } from './needs.ts';
+import { type ListedMachines, listNeeds, moreLine, renderNeeds } from './needs.ts';
 import { NETWORKS_PATH } from './networks-page.ts';
-import { pageOf } from './parts.ts';
+import { renderFullPage } from './parts.ts';
 import { codeIn, pathBelow, statusPill } from './values.ts';
 import { mayCall, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
@@ -33,11 +33,11 @@ const LISTED_MAX = 10;
 /** Of machines that boot, the boots of so many are judged: of those that have been silent for the longest time. */
 const BOOTS_READ_MAX = 40;
 
-const linkOf = (machine: Machine) =>
+const renderMachineLink = (machine: Machine) =>
   html`<a class="name" href="${machinePath(machine.systemId)}">${machineFqdn(machine)}</a>`;
 
 const workItem = (machine: Machine) => html`
-  <div class="list-item"><div>${linkOf(machine)} ${statusPill(machine.status)}<div class="small">${workText(machine)}</div></div>
+  <div class="list-item"><div>${renderMachineLink(machine)} ${statusPill(machine.status)}<div class="small">${workText(machine)}</div></div>
   <div class="going">${progressBar(machine)}</div></div>`;
 
 const imageItem = (resource: ListedResource, isRunning: boolean, nowMs: number) => html`
@@ -61,7 +61,7 @@ async function firstSteps(view: View) {
 }
 
 /** Those of a kind that are listed, and how many there are. */
-const listedOf = (read: ReadonlyMap<string, Machine>, all: readonly IndexedMachine[]): ListedMachines => ({
+const pickListedMachines = (read: ReadonlyMap<string, Machine>, all: readonly IndexedMachine[]): ListedMachines => ({
   listed: all.slice(0, LISTED_MAX).flatMap(({ systemId }) => read.get(systemId) ?? []),
   count: all.length,
 });
@@ -72,13 +72,13 @@ async function readMachines({ region: { store } }: View, wanted: readonly Indexe
   return new Map(machines.map((machine) => [machine.systemId, machine]));
 }
 
-const needOf = ({ status, isWaiting }: IndexedMachine) =>
+const classifyNeed = ({ status, isWaiting }: IndexedMachine) =>
   isProblem(status) ? 'problem' : !isWork(status) ? 'none' : isWaiting ? 'waiting' : 'going';
 
 /** The machines that need somebody, by why, and those at work that go on by themselves. */
-async function machinesOf(view: View) {
-  const all = (await indexOf(view.region).list()).filter(({ isDevice }) => !isDevice);
-  const byNeed = Map.groupBy(all, needOf);
+async function collectMachines(view: View) {
+  const all = (await getMachineIndex(view.region).list()).filter(({ isDevice }) => !isDevice);
+  const byNeed = Map.groupBy(all, classifyNeed);
   const [problems = [], waiting = [], work = []] = [byNeed.get('problem'), byNeed.get('waiting'), byNeed.get('going')];
   const booting = work
     .filter(({ bootMs }) => bootMs !== undefined)
@@ -94,11 +94,11 @@ async function machinesOf(view: View) {
     [problems, waiting, going].flatMap((some) => some.slice(0, LISTED_MAX)),
   );
   return {
-    problems: listedOf(read, problems),
-    failing: listedOf(boots, failing),
+    problems: pickListedMachines(read, problems),
+    failing: pickListedMachines(boots, failing),
     verdicts,
-    waiting: listedOf(read, waiting),
-    going: listedOf(read, going),
+    waiting: pickListedMachines(read, waiting),
+    going: pickListedMachines(read, going),
   };
 }
 
@@ -106,12 +106,12 @@ async function renderOverview(view: View): Promise<Html> {
   const { region, nowMs } = view;
   const { store } = region;
   const counts = await store.countStatuses();
-  const machines = await machinesOf(view);
+  const machines = await collectMachines(view);
   const run = await store.boot.findRun();
   const isRunning = isImporting(run);
   const images = await region.bootImages.listResources();
   const moving = images.filter(({ progress }) => MOVING.has(progress?.state ?? ''));
-  const needs = await needsOf(view, {
+  const needs = await listNeeds(view, {
     ...machines,
     freshCount: counts.get('new') ?? 0,
     failedImages: images.filter(({ progress }) => progress?.state === 'failed'),
@@ -129,8 +129,8 @@ async function renderOverview(view: View): Promise<Html> {
   const byState =
     counts.size === 0
       ? await firstSteps(view)
-      : html`<h2>${words.overview.machines}</h2>${countsOf(counts, parseQuery(new Map()))}`;
-  return pageOf(view, {
+      : html`<h2>${words.overview.machines}</h2>${renderStatusCounts(counts, parseQuery(new Map()))}`;
+  return renderFullPage(view, {
     title: words.frame.pages.overview,
     place: 'overview',
     isLive: true,

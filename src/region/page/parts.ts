@@ -49,7 +49,7 @@ export const mayOpen = (viewer: Viewer, access: 'user' | 'admin'): boolean => ac
 
 const CURRENT = html` aria-current="page"`;
 
-function linksOf({ viewer, pages }: Frame, place: Place) {
+function renderNavigation({ viewer, pages }: Frame, place: Place) {
   const open = new Set(pages.filter(({ access }) => mayOpen(viewer, access)).map(({ path }) => path));
   const links = PLACES.filter(([, path]) => open.has(path)).map(
     ([own, path]) => html`<a href="${path}"${own === place ? CURRENT : nothing}>${words.frame.pages[own]}</a>`,
@@ -89,7 +89,7 @@ function refusedText(frame: Frame, main: Html) {
 export const STREAM_PATH = '/MAAS/events/stream/';
 
 /** A whole page with the navigation bar, the notice about the last action, and the refusal. */
-export function pageOf(frame: Frame, parts: PageParts): Html {
+export function renderFullPage(frame: Frame, parts: PageParts): Html {
   const { viewer, notice } = frame;
   const { title, place, main, footer = nothing, isLive = false } = parts;
   const live = isLive
@@ -99,11 +99,11 @@ export function pageOf(frame: Frame, parts: PageParts): Html {
     notice === '' ? nothing : html`<div id="notice" class="alert green notice" role="status">${notice}</div>`;
   const problem = refusedText(frame, main);
   const name = regionName(frame);
-  return documentOf(
+  return renderDocument(
     name === '' ? title : words.frame.of(title, name),
     html`<a class="skip" href="#main">${words.frame.skip}</a>
       <header><a class="brand" href="/MAAS/">Rackboot${name === '' ? nothing : html`<span class="region">${name}</span>`}</a>${live}
-      <details class="menu"><summary>${words.frame.menu}</summary>${linksOf(frame, place)}<div class="who-bar">${accountLinks(viewer, place)}</div></details></header>
+      <details class="menu"><summary>${words.frame.menu}</summary>${renderNavigation(frame, place)}<div class="who-bar">${accountLinks(viewer, place)}</div></details></header>
       <div class="page">${done}${problem}<main id="main">${main}</main><footer>${footer}</footer></div>${SCRIPT}`,
     isLive && !FIELD.test(main.toString()) ? REPEATED : nothing,
   );
@@ -117,7 +117,7 @@ const STYLE = html`<link rel="stylesheet" href="${assetPath(PAGE_STYLE)}">`;
 const SCRIPT = html`<script type="module" src="${assetPath(PAGE_SCRIPT)}"></script>`;
 const LINE_END = '\n';
 
-function documentOf(title: string, body: Html, head: Html = nothing) {
+function renderDocument(title: string, body: Html, head: Html = nothing) {
   return html`
     <!doctype html><html lang="${words.frame.language}"><head><meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -125,7 +125,8 @@ function documentOf(title: string, body: Html, head: Html = nothing) {
 }
 
 /** The only part of a page without the frame. */
-const cardOf = (content: Html) => html`<div class="page"><main><div class="sheet card">${content}</div></main></div>`;
+const renderCard = (content: Html) =>
+  html`<div class="page"><main><div class="sheet card">${content}</div></main></div>`;
 
 /** A URL or a path, which breaks after a slash if it is too long for its line. */
 export const breakable = (text: string): readonly Html[] =>
@@ -172,7 +173,7 @@ export function renderGone(view: Frame, list: string): Html {
   const { notFound, gone, goneOther, toList } = words.frame;
   const isMachine = list === '/MAAS/machines/';
   const back = isMachine ? toMachines() : html`<a href="${list}">${toList}</a>`;
-  return pageOf(view, {
+  return renderFullPage(view, {
     title: notFound,
     place: '',
     main: html`<div class="sheet card"><h1>${notFound}</h1><p>${isMachine ? gone : goneOther}</p><p>${back}</p></div>`,
@@ -183,8 +184,8 @@ export function renderGone(view: Frame, list: string): Html {
 export function renderUnknown(view: Frame | undefined): Html {
   const { notFound, noSuchPage } = words.frame;
   const content = html`<h1>${notFound}</h1><p>${noSuchPage}</p><p>${toOverview()}</p>`;
-  if (view === undefined) return documentOf(notFound, cardOf(content));
-  return pageOf(view, { title: notFound, place: '', main: html`<div class="sheet card">${content}</div>` });
+  if (view === undefined) return renderDocument(notFound, renderCard(content));
+  return renderFullPage(view, { title: notFound, place: '', main: html`<div class="sheet card">${content}</div>` });
 }
 
 /** The seconds after which a browser reloads a page because the store was away. */
@@ -200,9 +201,9 @@ export function renderAway(outage: Outage, isForm: boolean): Html {
   const way = isForm
     ? html`<a class="button primary" href="/MAAS/">${away.to}</a>`
     : html`<a class="button primary" href="">${away.again}</a>`;
-  return documentOf(
+  return renderDocument(
     away.title,
-    cardOf(html`<h1>${away.heading}</h1><div class="alert red" role="alert">${asSentence(noteText(outage))}.</div>
+    renderCard(html`<h1>${away.heading}</h1><div class="alert red" role="alert">${asSentence(noteText(outage))}.</div>
       <p>${away.lead}</p>${form}<p class="soft">${away.next(!isForm)}</p><div class="buttons">${way}</div>`),
     isForm ? nothing : html`<meta http-equiv="refresh" content="${AWAY_SECONDS}">`,
   );
@@ -210,7 +211,7 @@ export function renderAway(outage: Outage, isForm: boolean): Html {
 
 export function renderRefused(view: Frame, text: string, back?: string): Html {
   const way = back === undefined ? toOverview() : html`<a href="${back}">${words.frame.back}</a>`;
-  return pageOf(view, {
+  return renderFullPage(view, {
     title: words.frame.notDone,
     place: '',
     main: html`<div class="sheet card"><h1>${words.frame.notDone}</h1><p>${codeIn(text)}${remedyLink(view)}</p><p>${way}</p></div>`,
@@ -240,9 +241,9 @@ export function renderSignIn(config: SignInConfig, to: string, failed?: FailedSi
   const alert =
     failed === undefined ? nothing : html`<div class="alert red" role="alert">${words.signIn.failed[failed.why]}</div>`;
   const [first, second] = username === undefined || username === '' ? [FOCUS, nothing] : [nothing, FOCUS];
-  return documentOf(
+  return renderDocument(
     words.frame.signIn,
-    cardOf(html`<h1>${words.signIn.heading}</h1><p class="soft">${words.signIn.lead}</p>
+    renderCard(html`<h1>${words.signIn.heading}</h1><p class="soft">${words.signIn.lead}</p>
       ${alert}<form method="post" action="/MAAS/login/" class="form bare"><input type="hidden" name="to" value="${to}">
       <div class="field"><label for="username">${words.signIn.username}</label><input id="username" name="username" type="text" value="${verbatim(username ?? '')}"
       autocomplete="username" autocapitalize="off" spellcheck="false" required${first}></div><div class="field"><label for="password">${words.signIn.password}</label>
@@ -254,9 +255,9 @@ export function renderSignIn(config: SignInConfig, to: string, failed?: FailedSi
 
 /** The page of a link that signs a user in: its form uses the link up. */
 export const renderLink = (username: string, token: string, to: string): Html =>
-  documentOf(
+  renderDocument(
     words.frame.signIn,
-    cardOf(html`<h1>${words.signIn.heading}</h1><p class="soft">${words.signIn.link(username)}</p>
+    renderCard(html`<h1>${words.signIn.heading}</h1><p class="soft">${words.signIn.link(username)}</p>
       <form method="post" action="/MAAS/login/" class="form bare"><input type="hidden" name="to" value="${to}">
       <input type="hidden" name="link" value="${verbatim(token)}"><div class="buttons"><button class="button primary"${FOCUS}>${words.signIn.as(username)}</button></div></form>`),
   );

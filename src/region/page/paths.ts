@@ -81,7 +81,7 @@ const OLD: readonly Row[] = [
   ['settings/*', 'settings/'],
 ];
 
-const patternOf = (path: string) => {
+const buildPathPattern = (path: string) => {
   const pattern = path
     .replace(/\/$/, '')
     .replaceAll(/:\w+/g, '([^/]+)')
@@ -89,8 +89,8 @@ const patternOf = (path: string) => {
   return new RegExp(`^${pattern}/?$`);
 };
 
-const UI_PATTERNS = UI.map(([from, to]) => [patternOf(from), to] as const);
-const OLD_PATTERNS = OLD.map(([from, to]) => [patternOf(from), to] as const);
+const UI_PATTERNS = UI.map(([from, to]) => [buildPathPattern(from), to] as const);
+const OLD_PATTERNS = OLD.map(([from, to]) => [buildPathPattern(from), to] as const);
 
 /**
  * The page for an address of MAAS, as a path; `undefined` for any other address.
@@ -103,7 +103,7 @@ export function findMoved(url: string, pages: readonly string[]): string | undef
   for (const [pattern, to] of prefix === undefined ? OLD_PATTERNS : UI_PATTERNS) {
     const found = pattern.exec(rest);
     if (found === null) continue;
-    const page = nearest(`/MAAS/${to.replace(':id', () => found[1] ?? '')}`, pages.map(patternOf));
+    const page = nearest(`/MAAS/${to.replace(':id', () => found[1] ?? '')}`, pages.map(buildPathPattern));
     return page === '/MAAS/machines/' ? `${page}${filtersIn(url)}` : page;
   }
   return undefined;
@@ -125,4 +125,4 @@ const pathAbove = (path: string): string => path.slice(0, path.lastIndexOf('/', 
 
 /** The page of the list to which the object of a path would belong. */
 export const listAbove = (path: string, pages: readonly string[]): string =>
-  nearest(pathAbove(path), pages.filter((page) => !page.includes(':')).map(patternOf));
+  nearest(pathAbove(path), pages.filter((page) => !page.includes(':')).map(buildPathPattern));

@@ -3,17 +3,17 @@
 import { html, nothing } from '../../ground/html.ts';
 import type { User } from '../records/user.ts';
 import { differing, ofNewPassword } from './account-page.ts';
-import { formOf, hiddenField, newPasswordFields } from './forms.ts';
-import { controlsOf, valuesOf } from './operation-form.ts';
-import { pageOf } from './parts.ts';
+import { hiddenField, newPasswordFields, renderForm } from './forms.ts';
+import { collectFormValues, renderControls } from './operation-form.ts';
+import { renderFullPage } from './parts.ts';
 import { dotted, rolePill, timeAgo } from './values.ts';
 import {
+  buildOutcome,
   given,
   mayCall,
   type Outcome,
   ofForm,
   operate,
-  outcomeOf,
   type PageDefinition,
   submit,
   type View,
@@ -31,7 +31,7 @@ function userItem(view: View, user: User, keys: number) {
   const { username, email, isAdmin, createdMs } = user;
   const isSelf = view.viewer.username === username;
   const button = (what: string, label: string, tone: 'plain' | 'danger') =>
-    formOf(view, {
+    renderForm(view, {
       body: [hiddenField('do', what), hiddenField('username', username)],
       submit: label,
       tone,
@@ -60,16 +60,16 @@ async function render(view: View) {
   const keys = await view.region.store.life.countSshKeys();
   const items = users.map((user) => userItem(view, user, keys.get(user.username) ?? 0));
   const added = ofForm(view, given(view, 'do') === 'add');
-  const form = formOf(view, {
+  const form = renderForm(view, {
     body: [
       hiddenField('do', 'add'),
-      ...controlsOf(added, ADD, { only: ['username', 'email'] }),
+      ...renderControls(added, ADD, { only: ['username', 'email'] }),
       newPasswordFields(added, words.people.password),
-      ...controlsOf(added, ADD, { only: ['is_superuser'] }),
+      ...renderControls(added, ADD, { only: ['is_superuser'] }),
     ],
     submit: words.people.add,
   });
-  return pageOf(view, {
+  return renderFullPage(view, {
     title: words.people.title,
     place: 'people',
     main: html`
@@ -83,9 +83,9 @@ async function add(view: View): Promise<Outcome> {
   const mistyped = differing(view);
   if (mistyped !== undefined) return mistyped;
   const username = given(view, 'username').trim();
-  const values = valuesOf(view, ADD, { only: ['username', 'email', 'is_superuser'] });
+  const values = collectFormValues(view, ADD, { only: ['username', 'email', 'is_superuser'] });
   const answer = await operate(view, ADD, {}, { ...values, password: given(view, 'new') });
-  return ofNewPassword(outcomeOf(answer, PATH, words.people.accountAdded(username)));
+  return ofNewPassword(buildOutcome(answer, PATH, words.people.accountAdded(username)));
 }
 
 async function act(view: View) {

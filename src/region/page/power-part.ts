@@ -6,9 +6,9 @@ import { type Html, html, nothing } from '../../ground/html.ts';
 import { maySwitch } from '../life/power-life.ts';
 import type { Machine } from '../records/machine.ts';
 import { readingText } from '../records/power-words.ts';
-import { formOf } from './forms.ts';
+import { renderForm } from './forms.ts';
 import { isSwitched, machinePath } from './machine-actions.ts';
-import { cellText, SPACE, timeOf } from './values.ts';
+import { cellText, renderTime, SPACE } from './values.ts';
 import { EDIT_MACHINE, mayCall, type View } from './view.ts';
 import { words } from './words.ts';
 
@@ -22,7 +22,7 @@ const COLOURS: Readonly<Record<Machine['powerState'], string>> = {
 export const driverName = ({ powerType }: Pick<Machine, 'powerType'>): string =>
   powerType === '' || powerType === 'manual' ? words.powerPart.byHand : powerType;
 
-export function powerOf(
+export function describePower(
   view: Pick<View, 'region' | 'viewer'>,
   machine: Machine,
 ): {
@@ -36,7 +36,7 @@ export function powerOf(
   const age =
     atMs === undefined || ageSeconds === undefined
       ? nothing
-      : timeOf(atMs, words.values.ago(ageSeconds * 1000).replaceAll(' ', SPACE));
+      : renderTime(atMs, words.values.ago(ageSeconds * 1000).replaceAll(' ', SPACE));
   const problem = readingText(reading, view.viewer.isAdmin);
   return { state: reading?.state ?? machine.powerState, age, problem };
 }
@@ -49,7 +49,7 @@ export const powerTaskText = ({ powerTask }: Machine): string =>
 
 const POWER_BUTTONS = ['on', 'off', 'cycle', 'query'] as const;
 
-function buttonsOf(view: View, machine: Machine) {
+function renderPowerButtons(view: View, machine: Machine) {
   const { viewer } = view;
   const base = `${machinePath(machine.systemId)}power/`;
   const mayEdit = mayCall(viewer, EDIT_MACHINE)
@@ -66,7 +66,7 @@ function buttonsOf(view: View, machine: Machine) {
   const buttons = offered.map((task) => {
     const { label } = words.power.tasks[task];
     return task === 'query' || task === 'on'
-      ? formOf(view, { to: `${base}${task}/`, body: nothing, submit: label, tone: 'plain', isInline: true })
+      ? renderForm(view, { to: `${base}${task}/`, body: nothing, submit: label, tone: 'plain', isInline: true })
       : html`<a class="button plain" href="${base}${task}/">${label}</a>`;
   });
   return html`<div class="card-foot">${buttons}${mayEdit}</div>`;
@@ -74,7 +74,7 @@ function buttonsOf(view: View, machine: Machine) {
 
 export function renderPower(view: View, machine: Machine): Html {
   const labels = words.powerPart;
-  const { state, age, problem } = powerOf(view, machine);
+  const { state, age, problem } = describePower(view, machine);
   const task = powerTaskText(machine);
   const proposed =
     machine.powerIsProposed === true ? html`<dt>${labels.proposed}</dt><dd>${labels.proposedWhy}</dd>` : nothing;
@@ -89,5 +89,5 @@ export function renderPower(view: View, machine: Machine): Html {
     ${age === nothing ? nothing : html`<dt>${labels.seen}</dt><dd>${age}</dd>`}
     ${task === '' ? nothing : html`<dt>${labels.now}</dt><dd><b>${task}</b></dd>`}
     ${problem === '' ? nothing : html`<dt>${labels.says}</dt><dd>${cellText(problem, 'why')}</dd>`}
-    ${proposed}${hint}</dl>${buttonsOf(view, machine)}</section>`;
+    ${proposed}${hint}</dl>${renderPowerButtons(view, machine)}</section>`;
 }

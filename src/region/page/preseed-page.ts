@@ -9,7 +9,7 @@ import { renderPreseed } from '../preseed/preseed.ts';
 import { PURPOSES, type Purpose, STAND_IN } from '../preseed/request.ts';
 import type { Machine } from '../records/machine.ts';
 import { mistakeText } from '../records/preseed-mistake.ts';
-import { findAddressed, sectionOf, sectionPath } from './machine-frame.ts';
+import { findAddressed, renderMachineSection, sectionPath } from './machine-frame.ts';
 import { codeIn } from './values.ts';
 import { type PageDefinition, queryValue, type View } from './view.ts';
 import { words } from './words.ts';
@@ -46,7 +46,7 @@ async function renderFile({ region }: View, machine: Machine, purpose: Purpose) 
   return html`${from}<div class="sheet stacked"><pre class="output whole" tabindex="0" aria-label="${words.preseed.label(purpose)}">${result.text}</pre></div>`;
 }
 
-async function userDataOf({ region }: View, { systemId }: Machine) {
+async function renderUserData({ region }: View, { systemId }: Machine) {
   const bytes = (await region.store.life.userData(systemId))?.length;
   return html`<h2>${words.preseed.userData}</h2><div class="sheet note">${bytes === undefined ? words.preseed.noUserData : words.preseed.hasUserData(formatSize(bytes))}</div>`;
 }
@@ -65,10 +65,10 @@ async function renderSection(view: View): Promise<Html | undefined> {
         <nav class="tabs" aria-label="${words.preseed.purposes}">${links}</nav><p>${codeIn(words.preseed.meaning(purpose))}</p>
         ${await renderFile(view, machine, purpose)}`
     : html`<div class="sheet note">${words.preseed.onlyAdministrators}</div>`;
-  return sectionOf(view, machine, {
+  return renderMachineSection(view, machine, {
     section: 'preseed',
     isLive: false,
-    main: html`<div id="preseed">${file}${await userDataOf(view, machine)}</div>`,
+    main: html`<div id="preseed">${file}${await renderUserData(view, machine)}</div>`,
   });
 }
 

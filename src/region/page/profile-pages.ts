@@ -4,9 +4,9 @@ import { titleOf } from '../../boot/profile.ts';
 import { type Html, html, nothing } from '../../ground/html.ts';
 import { type Whereabouts, whereabouts } from '../life/whereabouts.ts';
 import type { Machine } from '../records/machine.ts';
-import { formOf, hiddenField } from './forms.ts';
+import { hiddenField, renderForm } from './forms.ts';
 import { machinePath } from './machine-actions.ts';
-import { type ApiObject, objectPages, textOf } from './object-pages.ts';
+import { type ApiObject, getPropertyText, objectPages } from './object-pages.ts';
 import { pathBelow } from './values.ts';
 import { mayCall, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
@@ -14,13 +14,13 @@ import { words } from './words.ts';
 const PATH = '/MAAS/profiles/';
 export const LEAVE_PROFILE = 'POST machines/{system_id} leave_profile';
 
-const listOf = (object: ApiObject, name: string): readonly string[] => {
+const parseStringList = (object: ApiObject, name: string): readonly string[] => {
   const value = object[name];
   return Array.isArray(value) ? value.map(String) : [];
 };
 
-function targetsOf(profile: ApiObject): string {
-  const named = ['machines', 'tags', 'pools'].flatMap((name) => listOf(profile, name));
+function formatProfileTargets(profile: ApiObject): string {
+  const named = ['machines', 'tags', 'pools'].flatMap((name) => parseStringList(profile, name));
   return [
     ...named,
     ...(profile.unknown === true ? [words.profiles.unknown] : []),
@@ -34,15 +34,15 @@ export const PROFILE_PAGES: readonly PageDefinition[] = objectPages({
   many: 'profiles',
   one: 'profiles/{name}',
   words: () => words.profiles,
-  nameOf: (profile) => textOf(profile, 'name'),
-  keyOf: (profile) => textOf(profile, 'name'),
+  nameOf: (profile) => getPropertyText(profile, 'name'),
+  keyOf: (profile) => getPropertyText(profile, 'name'),
   columns: () => [
-    { label: words.forms.description, content: (profile) => textOf(profile, 'title') },
+    { label: words.forms.description, content: (profile) => getPropertyText(profile, 'title') },
     {
       label: words.profiles.what,
-      content: (profile) => html`${textOf(profile, 'kind')} <code>${textOf(profile, 'file')}</code>`,
+      content: (profile) => html`${getPropertyText(profile, 'kind')} <code>${getPropertyText(profile, 'file')}</code>`,
     },
-    { label: words.profiles.forWhom, content: targetsOf },
+    { label: words.profiles.forWhom, content: formatProfileTargets },
   ],
   add: () => ({}),
   change: () => ({}),
@@ -52,7 +52,7 @@ export const PROFILE_PAGES: readonly PageDefinition[] = objectPages({
 /** The way back to its life, for those who may take it. */
 const leaveForm = (view: View, { systemId }: Machine, isInline = false): Html =>
   mayCall(view.viewer, LEAVE_PROFILE)
-    ? formOf(view, {
+    ? renderForm(view, {
         to: machinePath(systemId),
         body: hiddenField('do', 'leave-profile'),
         submit: words.profiles.leave,

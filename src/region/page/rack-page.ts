@@ -11,21 +11,21 @@ import { shownTo } from '../records/events.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
 import { isAway, type Rack } from '../records/rack.ts';
 import type { RackInterface } from '../records/rack-description.ts';
-import { fillsOf, LISTENER_KINDS, type RackSample, ratesOf } from '../records/rack-measures.ts';
+import { computeFills, computeRates, LISTENER_KINDS, type RackSample } from '../records/rack-measures.ts';
 import { renderDayChart } from './day-chart.ts';
-import { EVENTS_PATH, eventItem, rackOf } from './events-part.ts';
-import { remarksOf } from './findings.ts';
-import { formOf, ticksField } from './forms.ts';
+import { EVENTS_PATH, eventItem, getEventRack } from './events-part.ts';
+import { listRackRemarks } from './findings.ts';
+import { renderForm, ticksField } from './forms.ts';
 import { interfacePath, NETWORKS_PATH, servicePill } from './networks-page.ts';
-import { controlsOf, valuesOf } from './operation-form.ts';
-import { cell, pageOf, pair } from './parts.ts';
+import { collectFormValues, renderControls } from './operation-form.ts';
+import { cell, pair, renderFullPage } from './parts.ts';
 import { eventsText, rackPath, statePill } from './racks-part.ts';
 import { copyable, none, orNone, timeAgo } from './values.ts';
 import {
+  buildOutcome,
   CHANGE_SETTINGS,
   mayCall,
   operate,
-  outcomeOf,
   type PageDefinition,
   submit,
   type View,
@@ -45,7 +45,7 @@ function findRack({ region, path }: View): Rack | undefined {
   return region.racks.find(wanted) ?? (named.length === 1 ? named[0] : undefined);
 }
 
-function factsOf(view: View, rack: Rack, latest: RackSample | undefined) {
+function renderRackFacts(view: View, rack: Rack, latest: RackSample | undefined) {
   const { facts } = words.rack;
   const { nowMs } = view;
   const startedMs = latest?.measures.startedMs ?? rack.pulse?.startedMs ?? 0;
@@ -71,7 +71,7 @@ function keyText({ region }: View, rack: Rack): Part {
   return rack.secretDigest === undefined && owner !== undefined ? words.rack.keys.of(owner) : words.rack.keys.own;
 }
 
-function listenersOf(latest: RackSample | undefined) {
+function renderListeners(latest: RackSample | undefined) {
   if (latest === undefined) return nothing;
   const rows = LISTENER_KINDS.map((kind) => {
     const open = latest.measures.listening[kind];
@@ -104,7 +104,7 @@ function networkRow({ uuid, disputed }: Rack, one: RackInterface, isOpen: boolea
     ${cell(columns.static, rangeText(one.static_ip_range_low, one.static_ip_range_high))}</tr>`;
 }
 
-function networksOf({ viewer }: View, rack: Rack) {
+function renderRackNetworks({ viewer }: View, rack: Rack) {
   const { columns, networks, noNetworks } = words.rack;
   const isOpen = rack.state === 'accepted' && mayCall(viewer, CHANGE_SETTINGS);
   const enable = isOpen
@@ -129,7 +129,7 @@ function networksOf({ viewer }: View, rack: Rack) {
 }
 
 /** The charts of what a rack measured; empty if it measured nothing yet. */
-function chartsOf(samples: readonly RackSample[], nowMs: number): Html {
+function renderCharts(samples: readonly RackSample[], nowMs: number): Html {
   const { labels, perMinute, perSecond, addresses } = words.charts;
   const inMinutes = (value: number) =>
     perMinute(value * 60 < 10 ? Math.round(value * 600) / 10 : Math.round(value * 60));
@@ -141,31 +141,31 @@ function chartsOf(samples: readonly RackSample[], nowMs: number): Html {
       : [
           renderDayChart({
             label: labels.fill,
-            points: fillsOf(samples),
+            points: computeFills(samples),
             nowMs,
             full: usable,
             format: (value) => addresses(value, usable),
           }),
         ]),
-    renderDayChart({ label: labels.leases, points: ratesOf(samples, 'leases'), nowMs, format: inMinutes }),
-    renderDayChart({ label: labels.tftp, points: ratesOf(samples, 'tftpBytes'), nowMs, format: inBytes }),
-    renderDayChart({ label: labels.http, points: ratesOf(samples, 'httpBytes'), nowMs, format: inBytes }),
-    renderDayChart({ label: labels.dns, points: ratesOf(samples, 'dnsQueries'), nowMs, format: inMinutes }),
+    renderDayChart({ label: labels.leases, points: computeRates(samples, 'leases'), nowMs, format: inMinutes }),
+    renderDayChart({ label: labels.tftp, points: computeRates(samples, 'tftpBytes'), nowMs, format: inBytes }),
+    renderDayChart({ label: labels.http, points: computeRates(samples, 'httpBytes'), nowMs, format: inBytes }),
+    renderDayChart({ label: labels.dns, points: computeRates(samples, 'dnsQueries'), nowMs, format: inMinutes }),
   ].filter((chart) => chart !== nothing);
   return charts.length === 0 ? nothing : html`<div class="charts">${charts}</div>`;
 }
 
-function measuredOf(rack: Rack, samples: readonly RackSample[], nowMs: number) {
+function renderMeasures(rack: Rack, samples: readonly RackSample[], nowMs: number) {
   if (rack.state !== 'accepted') return nothing;
-  const charts = chartsOf(samples, nowMs);
+  const charts = renderCharts(samples, nowMs);
   const content = charts === nothing ? html`<div class="sheet empty soft">${words.charts.none}</div>` : charts;
   return html`<h2>${words.charts.heading}</h2>${content}`;
 }
 
-async function eventsOf(view: View, { name, isEmbedded }: Rack) {
+async function renderRackEvents(view: View, { name, isEmbedded }: Rack) {
   const { region, viewer, peer } = view;
   const ownRack = isEmbedded ? name : undefined;
-  const isWanted = (event: MachineEvent) => rackOf(event, ownRack) === name;
+  const isWanted = (event: MachineEvent) => getEventRack(event, ownRack) === name;
   const range = await region.store.eventRange();
   const filter = { isQuiet: true, limit: EVENTS_SHOWN };
   const steps = searchEvents(region.store, filter, range, { isWanted }, PIECES_MAX);
@@ -179,12 +179,12 @@ async function eventsOf(view: View, { name, isEmbedded }: Rack) {
   return html`<h2>${words.values.events}</h2>${list}<p class="small"><a href="${EVENTS_PATH}?${new URLSearchParams({ rack: name }).toString()}">${words.rack.allEvents}</a></p>`;
 }
 
-function alertOf(view: View, rack: Rack) {
+function renderRackAlert(view: View, rack: Rack) {
   if (isAway(rack, view.nowMs)) {
     const since = html`${words.health.silent} ${timeAgo(rack.seenMs ?? rack.stateSinceMs, view.nowMs)}.`;
     return html`<div class="alert red" role="alert"><b>${words.rack.silent.title}</b>${since} ${words.rack.silent.todo}</div>`;
   }
-  const [remark] = remarksOf(view, rack);
+  const [remark] = listRackRemarks(view, rack);
   return remark === undefined
     ? nothing
     : html`<div class="alert ${remark.tone === 'red' ? 'red' : 'amber'}">${remark.text}</div>`;
@@ -209,7 +209,7 @@ function verbsFor(rack: Rack): readonly Verb[] {
       : ['accept', 'delete'];
 }
 
-function waysOf(view: View, rack: Rack) {
+function renderRackButtons(view: View, rack: Rack) {
   if (!mayCall(view.viewer, VERBS.accept.operation)) return nothing;
   const links = verbsFor(rack).map(
     (verb, index) =>
@@ -226,17 +226,17 @@ async function render(view: View): Promise<Html | undefined> {
   const rack = findRack(view);
   if (rack === undefined) return undefined;
   const samples = view.region.racks.samplesOf(rack.uuid);
-  return pageOf(view, {
+  return renderFullPage(view, {
     title: words.rack.title(rack.name),
     place: 'racks',
     isLive: true,
     main: html`
-      <div id="bar" class="bar"><div class="row"><h1>${rack.name}</h1>${statePill(rack, view.nowMs)}</div>${waysOf(view, rack)}</div>
-      <div id="alert">${alertOf(view, rack)}</div>
-      <div id="facts" class="cards">${factsOf(view, rack, samples.at(-1))}${listenersOf(samples.at(-1))}</div>
-      <div id="charts">${measuredOf(rack, samples, view.nowMs)}</div>
-      <div id="networks">${networksOf(view, rack)}</div>
-      <div id="log">${await eventsOf(view, rack)}</div>`,
+      <div id="bar" class="bar"><div class="row"><h1>${rack.name}</h1>${statePill(rack, view.nowMs)}</div>${renderRackButtons(view, rack)}</div>
+      <div id="alert">${renderRackAlert(view, rack)}</div>
+      <div id="facts" class="cards">${renderRackFacts(view, rack, samples.at(-1))}${renderListeners(samples.at(-1))}</div>
+      <div id="charts">${renderMeasures(rack, samples, view.nowMs)}</div>
+      <div id="networks">${renderRackNetworks(view, rack)}</div>
+      <div id="log">${await renderRackEvents(view, rack)}</div>`,
   });
 }
 
@@ -259,12 +259,12 @@ function renderVerb(view: View): Html | undefined {
           choices: doubtful.map((network) => [network, network] as const),
         });
   const title = heading(rack.name);
-  return pageOf(view, {
+  return renderFullPage(view, {
     title,
     place: 'racks',
     main: html`
       <div class="bar"><h1>${title}</h1></div><div class="sheet narrow"><ul class="effects">${effects(rack.address).map((text) => html`<li>${text}</li>`)}</ul>
-      ${formOf(view, { body: share, submit: label, tone: VERBS[verb].tone, back: rackPath(rack) })}</div>`,
+      ${renderForm(view, { body: share, submit: label, tone: VERBS[verb].tone, back: rackPath(rack) })}</div>`,
   });
 }
 
@@ -295,21 +295,21 @@ async function renderEdit(view: View): Promise<Html | undefined> {
   const rack = findRack(view);
   if (rack?.state !== 'accepted') return undefined;
   const title = words.rack.edit(rack.name);
-  const body = controlsOf(view, CHANGE, await editOptions(view, rack));
-  return pageOf(view, {
+  const body = renderControls(view, CHANGE, await editOptions(view, rack));
+  return renderFullPage(view, {
     title,
     place: 'racks',
     main: html`
-      <div class="bar"><h1>${title}</h1></div><div class="sheet narrow">${formOf(view, { body, submit: words.forms.save, back: rackPath(rack) })}</div>`,
+      <div class="bar"><h1>${title}</h1></div><div class="sheet narrow">${renderForm(view, { body, submit: words.forms.save, back: rackPath(rack) })}</div>`,
   });
 }
 
 async function actEdit(view: View) {
   const rack = findRack(view);
   if (rack === undefined) return undefined;
-  const values = valuesOf(view, CHANGE, await editOptions(view, rack));
+  const values = collectFormValues(view, CHANGE, await editOptions(view, rack));
   const answer = await operate(view, CHANGE, { system_id: rack.uuid }, values);
-  return outcomeOf(answer, rackPath(rack), words.objects.saved(rack.name));
+  return buildOutcome(answer, rackPath(rack), words.objects.saved(rack.name));
 }
 
 export const RACK_PAGES: readonly PageDefinition[] = [

@@ -3,8 +3,8 @@
 import { type Html, html, nothing, type Part } from '../../ground/html.ts';
 import { pageUrl } from '../page-url.ts';
 import type { Rack } from '../records/rack.ts';
-import { findingLine, remarksOf } from './findings.ts';
-import { cell, pageOf } from './parts.ts';
+import { findingLine, listRackRemarks } from './findings.ts';
+import { cell, renderFullPage } from './parts.ts';
 import { eventsText, RACKS_PATH, rackPath, statePill } from './racks-part.ts';
 import { none, timeAgo } from './values.ts';
 import type { PageDefinition, View } from './view.ts';
@@ -23,7 +23,7 @@ function rackRow(view: View, rack: Rack) {
   const networks = rack.interfaces.slice(0, PAGE_NETWORKS_MAX).map(({ network }) => html`<span>${network}</span>`);
   const more = rack.interfaces.length - networks.length;
   if (more > 0) networks.push(html`<span class="soft">${words.values.andMore(more)}</span>`);
-  const [remark] = remarksOf(view, rack);
+  const [remark] = listRackRemarks(view, rack);
   return html`
     <tr><td class="first"><div><div class="name"><a href="${rackPath(rack)}">${rack.name}</a></div>${statePill(rack, nowMs)}
     ${remark === undefined ? nothing : findingLine(remark)}</div></td>
@@ -50,7 +50,7 @@ function render(view: View): Html {
   const join = viewer.isAdmin
     ? html`<h2>${words.racks.join.heading}</h2><div class="sheet note">${words.racks.join.lead(pageUrl(region.config(), view.origin))}</div>`
     : nothing;
-  return pageOf(view, {
+  return renderFullPage(view, {
     title: words.racks.heading,
     place: 'racks',
     isLive: true,

@@ -26,7 +26,7 @@ const COLOURS: Readonly<Record<ResultStatus, string>> = {
 const pill = (status: ResultStatus) =>
   html`<span class="pill ${COLOURS[status]}">${words.results.states[status]}</span>`;
 
-const durationOf = ({ startedMs, endedMs }: ScriptResult, nowMs: number) =>
+const formatResultDuration = ({ startedMs, endedMs }: ScriptResult, nowMs: number) =>
   startedMs === undefined ? '' : formatSpan((endedMs ?? nowMs) - startedMs);
 
 function resultItem(result: ScriptResult, nowMs: number, showsOutput: boolean) {
@@ -35,7 +35,7 @@ function resultItem(result: ScriptResult, nowMs: number, showsOutput: boolean) {
   const facts = [
     kind === 'builtin' ? words.results.builtin : '',
     exitStatus === undefined || exitStatus === 0 ? '' : words.results.exit(exitStatus),
-    durationOf(result, nowMs),
+    formatResultDuration(result, nowMs),
   ].filter((text) => text !== '');
   const head = html`${pill(status)}<span class="name">${name}</span><span class="small">${facts.join(' · ')}</span>`;
   if (!showsOutput || output === '') return html`<div class="result">${head}</div>`;
@@ -46,7 +46,7 @@ function resultItem(result: ScriptResult, nowMs: number, showsOutput: boolean) {
     <pre class="output" id="output-${id}" tabindex="0" aria-label="${words.results.output(name)}">${output}</pre></details>`;
 }
 
-function runsOf(results: readonly ScriptResult[]): readonly (readonly ScriptResult[])[] {
+function groupByRun(results: readonly ScriptResult[]): readonly (readonly ScriptResult[])[] {
   const runs = new Map<number, ScriptResult[]>();
   for (const result of results) {
     const run = runs.get(result.run);
@@ -56,7 +56,7 @@ function runsOf(results: readonly ScriptResult[]): readonly (readonly ScriptResu
   return [...runs.values()];
 }
 
-function countsOf(run: readonly ScriptResult[]) {
+function formatRunCounts(run: readonly ScriptResult[]) {
   const counts = new Map<ResultStatus, number>();
   for (const { status } of run) counts.set(status, (counts.get(status) ?? 0) + 1);
   return [...counts].map(([status, count]) => words.results.count(count, words.results.states[status])).join(', ');
@@ -69,14 +69,14 @@ function earlierRun(run: readonly ScriptResult[], nowMs: number) {
   const items = run.map((result) => resultItem(result, nowMs, false));
   const title = first.purpose === 'testing' ? words.results.testing : words.results.commissioning;
   return html`
-    <details id="run-${first.run}"><summary><b>${title}</b><span class="soft">${countsOf(run)}</span>
+    <details id="run-${first.run}"><summary><b>${title}</b><span class="soft">${formatRunCounts(run)}</span>
     <span class="small">${age}</span></summary>${items}</details>`;
 }
 
 export async function renderResults(view: View, machine: Machine): Promise<Html> {
   const { region, nowMs } = view;
   const results = await region.store.scripts.listResults(machine.systemId, { runs: RUNS_SHOWN_MAX, withOutput: false });
-  const [newest, ...earlier] = runsOf(results);
+  const [newest, ...earlier] = groupByRun(results);
   const [first] = newest ?? [];
   if (newest === undefined || first === undefined) return nothing;
   const shown = await region.store.scripts.listResults(machine.systemId, { run: first.run });
@@ -87,6 +87,6 @@ export async function renderResults(view: View, machine: Machine): Promise<Html>
       ? nothing
       : html`<div class="sheet stacked">${earlier.map((run) => earlierRun(run, nowMs))}</div>`;
   return html`
-    <div class="bar"><h2>${title}</h2><span class="small">${countsOf(newest)}</span></div>
+    <div class="bar"><h2>${title}</h2><span class="small">${formatRunCounts(newest)}</span></div>
     <div class="sheet">${items}</div>${before}`;
 }

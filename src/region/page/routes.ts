@@ -17,7 +17,7 @@ import { equalSecrets, KEY_NAME_MAX } from '../accounts/accounts.ts';
 import { parseAuthorization } from '../accounts/authorization-header.ts';
 import { type Answer, HAS_NUL, json, type Refusal, refuse, refuseFor } from '../api/call/answer.ts';
 import { noteAdministrator, type Peer } from '../api/call/caller.ts';
-import { type Fields, findUnstorable, parseBody, queryOf } from '../api/call/form-body.ts';
+import { type Fields, findUnstorable, parseBody, parseTargetQuery } from '../api/call/form-body.ts';
 import { isEncrypted } from '../api/call/proxies.ts';
 import { pageUrl } from '../page-url.ts';
 import { REFUSALS } from '../records/refusal.ts';
@@ -50,9 +50,9 @@ import { LAYOUT_PAGE } from './layout-forms.ts';
 import { LAYOUT_SECTIONS } from './layout-sections.ts';
 import {
   cookieName,
-  cookieOf,
   findLinkUser,
   findWish,
+  formatSessionCookie,
   isOwnOrigin,
   keyFor,
   safeTarget,
@@ -95,7 +95,14 @@ import { SUBNET_PAGES } from './subnet-page.ts';
 import { TAG_PAGES } from './tags-page.ts';
 import { withoutUntouched } from './touched.ts';
 import { UPLOAD_PAGE } from './upload-page.ts';
-import { type DownloadDefinition, faultsOf, type PageDefinition, refusalText, type View, type Viewer } from './view.ts';
+import {
+  type DownloadDefinition,
+  formatFieldFaults,
+  type PageDefinition,
+  refusalText,
+  type View,
+  type Viewer,
+} from './view.ts';
 import { VLAN_PAGES } from './vlan-page.ts';
 import { withWords, words } from './words.ts';
 
@@ -195,7 +202,7 @@ export function addPageRoutes(app: FastifyInstance, listener: PageListener): voi
   }
   /** Answers in the language of the browser. */
   const inWords = (handle: Handler) => (request: FastifyRequest, reply: FastifyReply) =>
-    withWords(wordsOf(request), () => handle(listener, request, reply));
+    withWords(chooseWords(request), () => handle(listener, request, reply));
   app.get(LOGIN, inWords(showSignIn));
   app.post(LOGIN, inWords(signIn));
   app.post(`${LOGIN}link/`, (request, reply) => makeLink(listener, request, reply));
@@ -223,20 +230,20 @@ export function addPageRoutes(app: FastifyInstance, listener: PageListener): voi
 
 /** True for an administrator's form of our own page. Its secret is checked when it has arrived. */
 async function maySendFile(listener: PageListener, request: FastifyRequest) {
-  const session = isFromOwnPage(request) ? await sessionOf(listener, request) : undefined;
+  const session = isFromOwnPage(request) ? await findSession(listener, request) : undefined;
   return session?.user.isAdmin === true;
 }
 
 type Handler = (listener: PageListener, request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
 
-const wordsOf = (request: FastifyRequest) =>
-  wordsFor({ cookie: headerOf(request, 'cookie'), accepted: headerOf(request, 'accept-language') });
+const chooseWords = (request: FastifyRequest) =>
+  wordsFor({ cookie: getHeader(request, 'cookie'), accepted: getHeader(request, 'accept-language') });
 
 async function showSignIn(listener: PageListener, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   mustReachStore(listener.region);
   if ((await listener.peerOf(request)).isByRack) return listener.send(reply, byRack(listener.region));
   await mustReadStore(listener.region);
-  const query = queryOf(request.raw.url);
+  const query = parseTargetQuery(request.raw.url);
   const to = safeTarget(query.get('to')?.at(-1) ?? '');
   const token = query.get('link')?.at(-1) ?? '';
   if (token === '') return sendPage(begin(reply), renderSignIn(listener.region.config(), to));
@@ -250,7 +257,7 @@ export const looksForPage = (request: FastifyRequest): boolean => request.method
 
 /** The page for an address of MAAS, for browsers and programs that take any answer; `undefined` for other requests. */
 export const movedTo = (request: FastifyRequest): string | undefined =>
-  ['GET', 'HEAD'].includes(request.method) && /\btext\/html\b|\*\/\*/.test(headerOf(request, 'accept') ?? '*/*')
+  ['GET', 'HEAD'].includes(request.method) && /\btext\/html\b|\*\/\*/.test(getHeader(request, 'accept') ?? '*/*')
     ? findMoved(request.raw.url ?? '', PAGE_NAMES)
     : undefined;
 
@@ -260,9 +267,9 @@ export async function answerUnknownPage(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const session = await sessionOf(listener, request);
+  const session = await findSession(listener, request);
   const answer = begin(reply).code(REFUSALS['not-found'].status).header('X-Rackboot-Refusal', 'not-found');
-  return withWords(wordsOf(request), () =>
+  return withWords(chooseWords(request), () =>
     sendPage(
       answer,
       renderUnknown(
@@ -279,7 +286,7 @@ const NO_NEWS = { pages: PAGES, notice: '', refusal: undefined, faults: undefine
 
 const showsPages = (request: FastifyRequest) =>
   !isLive(request) &&
-  /\btext\/html\b/.test(headerOf(request, 'accept') ?? '') &&
+  /\btext\/html\b/.test(getHeader(request, 'accept') ?? '') &&
   !/^\/+MAAS\/+(?:api|uplink|metadata)\b/.test(request.raw.url ?? '');
 
 /** The same for the answer during an outage: programs that accept anything get the pages themselves, so they get the page of the outage, too. */
@@ -288,7 +295,7 @@ export const showsOutage = (request: FastifyRequest): boolean =>
   (request.method === 'GET' &&
     !isLive(request) &&
     PAGE_PATHS.has(request.routeOptions.url ?? '') &&
-    (headerOf(request, 'accept') ?? '*/*').includes('*/*'));
+    (getHeader(request, 'accept') ?? '*/*').includes('*/*'));
 
 export const sendAwayPage = (request: FastifyRequest, reply: FastifyReply, outage: Outage): FastifyReply =>
   sendPage(
@@ -296,7 +303,7 @@ export const sendAwayPage = (request: FastifyRequest, reply: FastifyReply, outag
       .code(REFUSALS['store-unavailable'].status)
       .headers(mayBeStored(outage) ? {} : { 'Retry-After': String(AWAY_SECONDS) })
       .header('X-Rackboot-Refusal', 'store-unavailable'),
-    withWords(wordsOf(request), () => renderAway(outage, request.method !== 'GET')),
+    withWords(chooseWords(request), () => renderAway(outage, request.method !== 'GET')),
   );
 
 /** Refuses every page during an outage: a page that needs no store would suggest that the next one works. @throws StoreOutage */
@@ -330,27 +337,28 @@ function begin(reply: FastifyReply) {
     .header('Referrer-Policy', 'same-origin');
 }
 
-const headerOf = (request: FastifyRequest, name: string) => {
+const getHeader = (request: FastifyRequest, name: string) => {
   const value = request.headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
 };
 
 /** True for a page's own refresh request (`src/web/page.ts`). */
 const isLive = (request: FastifyRequest) =>
-  headerOf(request, 'x-rackboot-live') !== undefined || request.routeOptions.url === STREAM_PATH;
+  getHeader(request, 'x-rackboot-live') !== undefined || request.routeOptions.url === STREAM_PATH;
 
-const cookieNameOf = (request: FastifyRequest) => cookieName(request.headers.host);
-const tokenOf = (request: FastifyRequest) => findCookie(headerOf(request, 'cookie'), cookieNameOf(request));
+const chooseCookieName = (request: FastifyRequest) => cookieName(request.headers.host);
+const readSessionToken = (request: FastifyRequest) =>
+  findCookie(getHeader(request, 'cookie'), chooseCookieName(request));
 
 const viewerAs = ({ username, email, isAdmin }: User, csrf: string): Viewer => ({ username, email, isAdmin, csrf });
 
 /** @param isUse false for a page's own refresh request */
-async function sessionOf({ sessions }: PageListener, request: FastifyRequest, isUse = true) {
-  const token = tokenOf(request);
+async function findSession({ sessions }: PageListener, request: FastifyRequest, isUse = true) {
+  const token = readSessionToken(request);
   return token === undefined ? undefined : sessions.find(token, isUse);
 }
 
-async function viewerOf(
+async function identifyViewer(
   { region, guard, excess }: PageListener,
   request: FastifyRequest,
   peer: Peer,
@@ -360,7 +368,7 @@ async function viewerOf(
     noteAdministrator(request.raw, session.user);
     return viewerAs(session.user, session.csrf);
   }
-  const credentials = parseAuthorization(headerOf(request, 'authorization') ?? '');
+  const credentials = parseAuthorization(getHeader(request, 'authorization') ?? '');
   if (credentials?.kind === 'password') {
     const user = await guard.check(peer, credentials.username, credentials.password);
     if (typeof user === 'object') {
@@ -381,14 +389,14 @@ const opening =
   async (listener, request, reply) => {
     mustReachStore(listener.region);
     const peer = await listener.peerOf(request);
-    const session = await sessionOf(listener, request, !isLive(request));
-    const viewer = await viewerOf(listener, request, peer, session);
+    const session = await findSession(listener, request, !isLive(request));
+    const viewer = await identifyViewer(listener, request, peer, session);
     if (viewer !== undefined && 'kind' in viewer) return listener.send(reply, viewer);
     begin(reply);
     if (viewer === undefined) return requireSignIn(listener, peer, request, reply);
     const notice = isLive(request) ? '' : (session?.notice ?? '');
     if (session !== undefined && notice !== '') await listener.sessions.setNotice(session, '');
-    const view = { ...viewOf(listener, viewer, peer, request, NO_FIELDS), notice };
+    const view = { ...buildView(listener, viewer, peer, request, NO_FIELDS), notice };
     if (!mayOpen(viewer, page.access)) return refused(reply, view, refuseOpening());
     return await send(reply, view, listener);
   };
@@ -426,7 +434,7 @@ const following: Handler = opening({ access: 'user' }, (reply, { viewer, peer },
       filter: {},
       after: undefined,
       render: () => null,
-      isAllowed: async () => (await sessionOf(listener, request, false)) !== undefined,
+      isAllowed: async () => (await findSession(listener, request, false)) !== undefined,
     },
   });
 });
@@ -434,7 +442,7 @@ const following: Handler = opening({ access: 'user' }, (reply, { viewer, peer },
 const refuseSearch = () => refuse('lists-limit', words.events.busy, { 'Retry-After': '5' });
 const refuseOpening = () => refuse('not-allowed', words.frame.onlyAdministrators);
 
-function viewOf(
+function buildView(
   { region, pathOf, originOf }: PageListener,
   viewer: Viewer,
   peer: Peer,
@@ -450,10 +458,10 @@ function viewOf(
     origin: originOf(request, peer),
     nowMs,
     path: pathOf(request),
-    query: queryOf(request.raw.url),
+    query: parseTargetQuery(request.raw.url),
     notice: '',
     given,
-    remembered: (name) => findWish(headerOf(request, 'cookie'), name),
+    remembered: (name) => findWish(getHeader(request, 'cookie'), name),
     hasLeft: () => request.raw.socket.destroyed,
   };
 }
@@ -468,7 +476,7 @@ async function requireSignIn(
   if (peer.isByRack) return listener.send(reply, byRack(listener.region));
   await mustReadStore(listener.region);
   const to = safeTarget(request.raw.url ?? '');
-  const isBrowser = /\btext\/html\b/.test(headerOf(request, 'accept') ?? '');
+  const isBrowser = /\btext\/html\b/.test(getHeader(request, 'accept') ?? '');
   if (isBrowser || isLive(request)) {
     return reply.redirect(to === '/MAAS/' ? LOGIN : `${LOGIN}?to=${encodeURIComponent(to)}`, 303);
   }
@@ -490,12 +498,12 @@ function refused(
 
 const isFromOwnPage = (request: FastifyRequest): boolean =>
   isOwnOrigin({
-    origin: headerOf(request, 'origin'),
-    site: headerOf(request, 'sec-fetch-site'),
+    origin: getHeader(request, 'origin'),
+    site: getHeader(request, 'sec-fetch-site'),
     host: request.headers.host,
   });
 
-function formOf(request: FastifyRequest, arrived?: ArrivedFields): Fields | Refusal {
+function readSentForm(request: FastifyRequest, arrived?: ArrivedFields): Fields | Refusal {
   if (!isFromOwnPage(request)) return refuse('not-allowed', words.frame.foreignForm);
   if (arrived?.refusal?.kind === 'refusal') return arrived.refusal;
   if (arrived !== undefined)
@@ -512,7 +520,7 @@ const taking =
   (page: PageDefinition): Handler =>
   async (listener, request, reply) => {
     const peer = await listener.peerOf(request);
-    const session = await sessionOf(listener, request);
+    const session = await findSession(listener, request);
     begin(reply);
     if (session === undefined) {
       const tooMuch = listener.excess(peer);
@@ -520,10 +528,10 @@ const taking =
     }
     noteAdministrator(request.raw, session.user);
     const arrived = listener.arrivedForm(request);
-    const fields = formOf(request, arrived);
+    const fields = readSentForm(request, arrived);
     const viewer = viewerAs(session.user, session.csrf);
     const given = isRefusal(fields) ? NO_FIELDS : fields;
-    const sent = { ...viewOf(listener, viewer, peer, request, given), file: arrived?.file };
+    const sent = { ...buildView(listener, viewer, peer, request, given), file: arrived?.file };
     if (isRefusal(fields)) return refused(reply, sent, fields);
     const stale = refuseStale(fields, session);
     if (stale !== undefined) return refused(reply, sent, stale);
@@ -546,7 +554,7 @@ const taking =
       ...view,
       refusal: refusalText(outcome),
       refusedAs: outcome.name,
-      faults: faultsOf(outcome),
+      faults: formatFieldFaults(outcome),
     });
     return refused(reply, view, outcome, again);
   };
@@ -571,7 +579,7 @@ const takeLink = async ({ sessions }: PageListener, { isByRack }: Peer, token: s
 
 async function makeLink(listener: PageListener, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   if (!(await listener.peerOf(request)).isOperator) return answerUnknownPage(listener, request, reply);
-  const fields = formOf(request);
+  const fields = readSentForm(request);
   if (isRefusal(fields)) return listener.send(reply, fields);
   const user = await findLinkUser(listener.region.store, fields.get('username')?.at(-1));
   if ('kind' in user) return listener.send(reply, user);
@@ -583,7 +591,7 @@ async function makeLink(listener: PageListener, request: FastifyRequest, reply: 
 }
 
 async function signIn(listener: PageListener, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const fields = formOf(request);
+  const fields = readSentForm(request);
   if (isRefusal(fields)) return listener.send(reply, fields);
   const value = (name: string) => fields.get(name)?.at(-1) ?? '';
   const to = safeTarget(value('to'));
@@ -597,11 +605,15 @@ async function signIn(listener: PageListener, request: FastifyRequest, reply: Fa
   if (typeof user === 'string') return listener.send(reply, uncheckedRefusal(user, listener.region));
   begin(reply);
   // The old token must not lead to the new session.
-  const old = await sessionOf(listener, request);
+  const old = await findSession(listener, request);
   if (old !== undefined) await listener.sessions.close(old);
   const token = await listener.sessions.open(user);
   await listener.guard.note(peer, user, 'signed-in');
-  const cookie = cookieOf(cookieNameOf(request), token, isEncrypted(request.raw, listener.region.config()));
+  const cookie = formatSessionCookie(
+    chooseCookieName(request),
+    token,
+    isEncrypted(request.raw, listener.region.config()),
+  );
   const isFirst = to === '/MAAS/' && (await needsFirstRun({ region: listener.region, viewer: user }));
   return reply.header('Set-Cookie', cookie).redirect(isFirst ? FIRST_RUN_PATH : to, 303);
 }
@@ -613,7 +625,7 @@ async function authenticate(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const { region, guard } = listener;
-  const fields = formOf(request);
+  const fields = readSentForm(request);
   if (isRefusal(fields)) return listener.send(reply, fields);
   const value = (name: string) => fields.get(name)?.at(-1) ?? '';
   const user = await guard.check(await listener.peerOf(request), value('username'), value('password'));
@@ -629,7 +641,7 @@ async function chooseLanguage(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const fields = formOf(request);
+  const fields = readSentForm(request);
   if (isRefusal(fields)) return listener.send(reply, fields);
   const value = (name: string) => fields.get(name)?.at(-1) ?? '';
   const language = findLanguage(value('language'));
@@ -640,19 +652,19 @@ async function chooseLanguage(
 
 /** Ends the session of a form with its `csrf`. A refused form keeps session and cookie: a foreign site cannot take either. */
 async function signOut(listener: PageListener, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const fields = formOf(request);
-  const session = await sessionOf(listener, request);
+  const fields = readSentForm(request);
+  const session = await findSession(listener, request);
   if (session === undefined && isRefusal(fields)) return listener.send(reply, fields);
   begin(reply);
   const refusal = session === undefined || isRefusal(fields) ? fields : refuseStale(fields, session);
   if (session !== undefined && refusal !== undefined && isRefusal(refusal)) {
     const viewer = viewerAs(session.user, session.csrf);
-    return refused(reply, viewOf(listener, viewer, await listener.peerOf(request), request, NO_FIELDS), refusal);
+    return refused(reply, buildView(listener, viewer, await listener.peerOf(request), request, NO_FIELDS), refusal);
   }
   if (session !== undefined) {
     await listener.sessions.close(session);
     await listener.guard.note(await listener.peerOf(request), session.user, 'signed-out');
   }
-  const cookie = cookieOf(cookieNameOf(request), '', isEncrypted(request.raw, listener.region.config()));
+  const cookie = formatSessionCookie(chooseCookieName(request), '', isEncrypted(request.raw, listener.region.config()));
   return reply.header('Set-Cookie', cookie).redirect('/MAAS/', 303);
 }

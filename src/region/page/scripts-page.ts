@@ -5,9 +5,9 @@ import { formatSpan } from '../../ground/quantity.ts';
 import type { Script } from '../records/script-store.ts';
 import { runsUnasked } from '../scripts/script-run.ts';
 import { POSITION_DEFAULT, TIMEOUT_SECONDS_DEFAULT } from '../scripts/script-text.ts';
-import { changing, fileField, formOf, hiddenField } from './forms.ts';
-import { controlsOf, valuesOf } from './operation-form.ts';
-import { pageOf } from './parts.ts';
+import { changing, fileField, hiddenField, renderForm } from './forms.ts';
+import { collectFormValues, renderControls } from './operation-form.ts';
+import { renderFullPage } from './parts.ts';
 import { dotted, pathBelow, timeAgo } from './values.ts';
 import { given, mayCall, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
@@ -35,7 +35,7 @@ function scriptItem(view: View, script: Script) {
     <div class="small">${dotted(facts)}</div></div>${edit}</div>`;
 }
 
-async function listOf(view: View, kind: Script['kind']) {
+async function renderScriptList(view: View, kind: Script['kind']) {
   const scripts = await view.region.store.scripts.listScripts(kind);
   const items =
     scripts.length === 0
@@ -46,7 +46,7 @@ async function listOf(view: View, kind: Script['kind']) {
 
 const FIELDS = ['name', 'type', 'description', 'timeout', 'position', 'tags'] as const;
 
-function fieldsOf(view: View, script?: Script & { readonly content: string }): readonly Html[] {
+function renderScriptFields(view: View, script?: Script & { readonly content: string }): readonly Html[] {
   const values = {
     ...script,
     type: script?.kind ?? 'commissioning',
@@ -54,21 +54,21 @@ function fieldsOf(view: View, script?: Script & { readonly content: string }): r
     position: script?.position ?? POSITION_DEFAULT,
     script: script?.content ?? '#!/bin/sh\nset -eu\n',
   };
-  const parts = (only: readonly string[]) => controlsOf(view, ADD, { only, values, required: ['name', 'type'] });
+  const parts = (only: readonly string[]) => renderControls(view, ADD, { only, values, required: ['name', 'type'] });
   return [...parts(FIELDS), fileField(view, { name: 'file', ...words.scripts.file }), ...parts(['script'])];
 }
 
 async function renderAll(view: View) {
   const add = mayCall(view.viewer, ADD)
-    ? html`<h2>${words.scripts.addOne}</h2><div class="sheet narrow">${formOf(view, { body: fieldsOf(view), submit: words.scripts.add, isUpload: true })}</div>`
+    ? html`<h2>${words.scripts.addOne}</h2><div class="sheet narrow">${renderForm(view, { body: renderScriptFields(view), submit: words.scripts.add, isUpload: true })}</div>`
     : nothing;
-  return pageOf(view, {
+  return renderFullPage(view, {
     title: words.scripts.title,
     place: 'scripts',
     main: html`
       <div class="bar"><h1>${words.scripts.title}</h1></div>
-      ${await listOf(view, 'commissioning')}
-      ${await listOf(view, 'testing')}
+      ${await renderScriptList(view, 'commissioning')}
+      ${await renderScriptList(view, 'testing')}
       ${add}`,
   });
 }
@@ -76,7 +76,7 @@ async function renderAll(view: View) {
 /** @param before the script that is changed: what the form did not change is left to its text */
 function sentValues(view: View, before?: Script & { readonly content: string }) {
   const text = (given(view, 'file') || given(view, 'script')).replaceAll('\r\n', '\n').replace(/^\n/, '');
-  const values = valuesOf(view, CHANGE, { only: FIELDS });
+  const values = collectFormValues(view, CHANGE, { only: FIELDS });
   return {
     ...values,
     tags: values.tags === (before?.tags.join(', ') ?? '') ? undefined : values.tags,
@@ -89,7 +89,7 @@ async function add(view: View) {
 }
 
 const renderText = (view: View, { name, description, content }: Script & { readonly content: string }) =>
-  pageOf(view, {
+  renderFullPage(view, {
     title: words.scripts.titleOf(name),
     place: 'scripts',
     main: html`
@@ -101,13 +101,13 @@ async function renderOne(view: View) {
   const script = await view.region.store.scripts.findScript(view.path.script ?? '');
   if (script === undefined) return undefined;
   if (!mayCall(view.viewer, CHANGE)) return renderText(view, script);
-  const remove = formOf(view, { body: hiddenField('do', 'remove'), submit: words.scripts.delete, tone: 'danger' });
-  return pageOf(view, {
+  const remove = renderForm(view, { body: hiddenField('do', 'remove'), submit: words.scripts.delete, tone: 'danger' });
+  return renderFullPage(view, {
     title: words.scripts.titleOf(script.name),
     place: 'scripts',
     main: html`
       <div class="bar"><h1>${words.scripts.titleOf(script.name)}</h1></div>
-      <div class="sheet narrow">${formOf(view, { body: fieldsOf(changing(view), script), submit: words.forms.save, back: PATH, isUpload: true })}</div>
+      <div class="sheet narrow">${renderForm(view, { body: renderScriptFields(changing(view), script), submit: words.forms.save, back: PATH, isUpload: true })}</div>
       <h2>${words.scripts.deleteIt}</h2><div class="sheet narrow"><p class="lead">${words.scripts.deleteWhat}</p>${remove}</div>`,
   });
 }

@@ -15,7 +15,7 @@ import { createHmac } from 'node:crypto';
 import type { Clock } from '../../ground/clock.ts';
 import { reachesStore } from '../../ground/errors.ts';
 import { equalSecrets } from '../accounts/accounts.ts';
-import { digestOf } from '../records/digest.ts';
+import { hashSha256 } from '../records/digest.ts';
 import type { SessionStore, StoredSession } from '../records/session-store.ts';
 import type { User } from '../records/user.ts';
 
@@ -40,9 +40,9 @@ export interface Session {
 }
 
 /** The digest of a link's token: a cookie cannot contain the space. */
-const linkDigestOf = (token: string) => digestOf(`link ${token}`);
+const hashLinkToken = (token: string) => hashSha256(`link ${token}`);
 
-const csrfOf = (token: string) => createHmac('sha256', token).update('csrf').digest('base64url');
+const deriveCsrfToken = (token: string) => createHmac('sha256', token).update('csrf').digest('base64url');
 
 export class Sessions {
   readonly #store: SessionStore;
@@ -54,18 +54,18 @@ export class Sessions {
   }
 
   open(user: User): Promise<string> {
-    return this.#open(user, digestOf);
+    return this.#open(user, hashSha256);
   }
 
   /** Makes a link that signs a user in, once. @returns its token */
   openLink(user: User): Promise<string> {
-    return this.#open(user, linkDigestOf);
+    return this.#open(user, hashLinkToken);
   }
 
   async #open({ username, passwordHash }: User, digestFor: (token: string) => string) {
     const token = Buffer.from(this.#clock.randomBytes(TOKEN_BYTES)).toString('base64url');
     const nowMs = this.#clock.wallTimeMs();
-    const [digest, passwordDigest] = [digestFor(token), digestOf(passwordHash)];
+    const [digest, passwordDigest] = [digestFor(token), hashSha256(passwordHash)];
     const session = { digest, passwordDigest, begunMs: nowMs, usedMs: nowMs, notice: '' };
     await this.#store.open(username, session, SESSIONS_MAX, nowMs - SESSION_IDLE_MS);
     return token;
@@ -73,7 +73,7 @@ export class Sessions {
 
   /** The user whom a link signs in; `undefined` if it was used, is too old or never existed. */
   async findLink(token: string): Promise<User | undefined> {
-    const found = await this.#store.find(linkDigestOf(token));
+    const found = await this.#store.find(hashLinkToken(token));
     if (found === undefined) return undefined;
     const { session, user } = found;
     const isOld = Math.abs(this.#clock.wallTimeMs() - session.begunMs) > LINK_MS_MAX;
@@ -82,7 +82,7 @@ export class Sessions {
 
   async takeLink(token: string): Promise<User | undefined> {
     const user = await this.findLink(token);
-    return (await this.#store.close(linkDigestOf(token))) ? user : undefined;
+    return (await this.#store.close(hashLinkToken(token))) ? user : undefined;
   }
 
   /**
@@ -90,7 +90,7 @@ export class Sessions {
    * @param isUse false for a page's own refresh request, which does not prolong the session
    */
   async find(token: string, isUse = true): Promise<Session | undefined> {
-    const digest = digestOf(token);
+    const digest = hashSha256(token);
     const found = await this.#store.find(digest);
     if (found === undefined) return undefined;
     const { session, user } = found;
@@ -102,7 +102,7 @@ export class Sessions {
     if (isUse && Math.abs(nowMs - session.usedMs) > USE_STORED_MS) {
       await reachesStore(() => this.#store.note(digest, { usedMs: nowMs }));
     }
-    return { digest, user, csrf: csrfOf(token), notice: session.notice };
+    return { digest, user, csrf: deriveCsrfToken(token), notice: session.notice };
   }
 
   async close({ digest }: Session): Promise<void> {
@@ -120,7 +120,7 @@ const isOver = ({ begunMs, usedMs }: StoredSession, nowMs: number) =>
 
 /** True if the password is the one with which the session began. */
 const isOfPassword = ({ passwordDigest }: StoredSession, { passwordHash }: User) =>
-  equalSecrets(digestOf(passwordHash), passwordDigest);
+  equalSecrets(hashSha256(passwordHash), passwordDigest);
 
 export function findCookie(header: string | undefined, name: string): string | undefined {
   for (const part of (header ?? '').split(';', COOKIES_MAX)) {

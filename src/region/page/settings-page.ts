@@ -15,9 +15,9 @@ import { type OwnFile, RACK_CONFIG } from '../config.ts';
 import type { Pin } from '../records/settings-refusal.ts';
 import type { Region } from '../region.ts';
 import type { SettingShape } from '../settings.ts';
-import { areaField, changing, checkField, choiceField, formOf, hiddenField, textField } from './forms.ts';
+import { areaField, changing, checkField, choiceField, hiddenField, renderForm, textField } from './forms.ts';
 import { optionRows, sentOptions } from './option-rows.ts';
-import { pageOf } from './parts.ts';
+import { renderFullPage } from './parts.ts';
 import { CHANGE_SETTINGS, given, type Outcome, ofForm, operate, type PageDefinition, type View } from './view.ts';
 import { words } from './words.ts';
 
@@ -47,7 +47,7 @@ type GroupName = (typeof GROUPS)[number][0];
 
 const SECTIONS: ReadonlySet<string> = new Set(GROUPS.flatMap(([, sections]) => sections));
 
-function sectionOf({ key }: SettingShape) {
+function getSettingSection({ key }: SettingShape) {
   const [section = ''] = key.split('.');
   return SECTIONS.has(section) ? section : '';
 }
@@ -69,12 +69,12 @@ function settingsIn(view: View, group: GroupName): readonly Setting[] {
   return findSettings(
     view,
     (shape) =>
-      sections.some((section) => section === sectionOf(shape)) &&
+      sections.some((section) => section === getSettingSection(shape)) &&
       !(isApart && shape.owner === 'file' && OF_RACKS.test(shape.key)),
   );
 }
 
-function ownFileOf(region: Region): OwnFile | undefined {
+function findOwnFile(region: Region): OwnFile | undefined {
   const { ownRack, ownFile } = region.config();
   return ownRack ?? ownFile;
 }
@@ -85,7 +85,7 @@ export function findSettings(
   isWanted: (shape: SettingShape) => boolean,
 ): readonly Setting[] {
   const { settings } = region;
-  const own = ownFileOf(region);
+  const own = findOwnFile(region);
   // A key that only a file may have is not pinned: nothing could overrule it. Where it is written is of interest all the same.
   const pinOf = ({ key, owner }: SettingShape): Pin | undefined =>
     owner === 'file' && findSetting(own?.values ?? {}, key) !== undefined
@@ -111,7 +111,7 @@ export const isEditable = ({ key, owner, pin, kind, choices }: Setting) =>
   !(kind === 'choice' && choices.length < 2);
 
 /** A value as a person writes it in the control of its key; empty: there is none. */
-export function textOf({ kind }: Pick<Setting, 'kind'>, value: SettingValue | undefined): string {
+export function formatSettingText({ kind }: Pick<Setting, 'kind'>, value: SettingValue | undefined): string {
   if (value === undefined || value === null) return '';
   if (kind === 'list' && Array.isArray(value)) return value.map(String).join('\n');
   const isEmpty =
@@ -122,7 +122,7 @@ export function textOf({ kind }: Pick<Setting, 'kind'>, value: SettingValue | un
 
 /** The text that the form of a setting shows. */
 const presentText = (setting: Setting): string =>
-  setting.kind === 'check' ? String(setting.value === true) : textOf(setting, setting.stored);
+  setting.kind === 'check' ? String(setting.value === true) : formatSettingText(setting, setting.stored);
 
 /** The value that a text stands for; `undefined`: the key is removed from the store. */
 function valueIn({ key, kind, isNumeric }: Setting, text: string): SettingValue | undefined | Refusal {
@@ -136,7 +136,7 @@ function valueIn({ key, kind, isNumeric }: Setting, text: string): SettingValue 
   return parseSettingValue(document.toJS()) ?? refuseField(key, words.settings.tooLarge);
 }
 
-const wordsOf = ({ key }: Pick<Setting, 'key'>) => words.settings.keys[key] ?? { label: key, hint: '' };
+const getSettingWords = ({ key }: Pick<Setting, 'key'>) => words.settings.keys[key] ?? { label: key, hint: '' };
 
 /** The list that is written in rows. */
 const OPTIONS_KEY = 'dhcp.options';
@@ -144,18 +144,18 @@ const OPTIONS_KEY = 'dhcp.options';
 /** The lines of a text that are seen at once. */
 const ROWS_MAX = 12;
 
-const codeOf = (key: string) => html`<code class="key">${key}</code>`;
+const renderKey = (key: string) => html`<code class="key">${key}</code>`;
 
 /** @param proposal the text of a key that nobody has set */
-function controlOf(shown: View, setting: Setting, proposal = ''): Html {
+function renderSettingControl(shown: View, setting: Setting, proposal = ''): Html {
   const view = proposal === '' ? changing(shown) : shown;
   const { key, kind, choices, stored, byDefault } = setting;
-  const { label, hint } = wordsOf(setting);
-  const standard = textOf(setting, byDefault);
+  const { label, hint } = getSettingWords(setting);
+  const standard = formatSettingText(setting, byDefault);
   const mark = stored === undefined ? nothing : html` <span class="pill blue">${words.settings.stored}</span>`;
   const control = {
     name: key,
-    label: html`${label} ${codeOf(key)}${mark}`,
+    label: html`${label} ${renderKey(key)}${mark}`,
     hint,
     value: presentText(setting) || proposal,
     isAlternative: true,
@@ -179,17 +179,17 @@ function controlOf(shown: View, setting: Setting, proposal = ''): Html {
 }
 
 /** Where a setting is written that cannot be changed here, or could be; empty: it can. */
-export function placeOf({ region }: Pick<View, 'region'>, { key, owner, pin }: Setting): string {
+export function describeFixedPlace({ region }: Pick<View, 'region'>, { key, owner, pin }: Setting): string {
   if (pin !== undefined) return words.settings.writtenIn({ key, pin });
-  return owner === 'file' ? words.settings.onlyFile(ownFileOf(region)?.file ?? RACK_CONFIG, key) : '';
+  return owner === 'file' ? words.settings.onlyFile(findOwnFile(region)?.file ?? RACK_CONFIG, key) : '';
 }
 
 /** A setting that cannot be changed here, with the reason. */
 function fixedRow(view: View, setting: Setting): Html {
   const { key, pin, value } = setting;
-  const { label, hint } = wordsOf(setting);
+  const { label, hint } = getSettingWords(setting);
   const path = OTHER_PAGES[key];
-  const place = placeOf(view, setting);
+  const place = describeFixedPlace(view, setting);
   const where: Part =
     pin === undefined && path !== undefined
       ? html`<a href="${path}">${words.settings.elsewhere}</a>`
@@ -197,18 +197,18 @@ function fixedRow(view: View, setting: Setting): Html {
         ? ''
         : words.settings.setIn(place);
   const count = Array.isArray(value) ? value.length : 0;
-  const shown = path !== undefined && count > 0 ? words.settings.entries(count) : textOf(setting, value);
+  const shown = path !== undefined && count > 0 ? words.settings.entries(count) : formatSettingText(setting, value);
   const text =
     shown === '' ? html`<span class="soft">${words.settings.none}</span>` : html`<code class="lines">${shown}</code>`;
   const reason = where === '' ? nothing : html`<p class="hint">${where}</p>`;
   return html`
-    <div class="field"><div class="label">${label} ${codeOf(key)}</div><div class="value">${text}${reason}</div>
+    <div class="field"><div class="label">${label} ${renderKey(key)}</div><div class="value">${text}${reason}</div>
     ${hint === '' ? nothing : html`<p class="hint">${hint}</p>`}</div>`;
 }
 
 /** A setting as a field, or, if it cannot be changed here, as its value with the reason. @param proposal the text of a key that nobody has set */
 export const settingRow = (view: View, setting: Setting, proposal?: string): Html =>
-  isEditable(setting) ? controlOf(view, setting, proposal) : fixedRow(view, setting);
+  isEditable(setting) ? renderSettingControl(view, setting, proposal) : fixedRow(view, setting);
 
 function groupSection(view: View, name: GroupName): Html {
   const settings = settingsIn(view, name);
@@ -216,7 +216,7 @@ function groupSection(view: View, name: GroupName): Html {
   const ofGroup = ofForm(view, given(view, 'group') === name);
   const rows = settings.map((setting) => settingRow(ofGroup, setting));
   const form = settings.some(isEditable)
-    ? formOf(view, { body: [hiddenField('group', name), ...rows], submit: words.forms.save })
+    ? renderForm(view, { body: [hiddenField('group', name), ...rows], submit: words.forms.save })
     : html`<div class="form">${rows}</div>`;
   return html`<section><h2 id="${name}">${words.settings.groups[name]}</h2><div class="sheet">${form}</div></section>`;
 }
@@ -224,7 +224,7 @@ function groupSection(view: View, name: GroupName): Html {
 async function render(view: View) {
   await view.region.settings.load();
   const links = GROUPS.map(([name]) => html`<a href="#${name}">${words.settings.groups[name]}</a>`);
-  return pageOf(view, {
+  return renderFullPage(view, {
     title: words.settings.title,
     place: 'settings',
     main: html`
@@ -269,7 +269,7 @@ export async function storeSettings(
   if (changes.length === 0) return { kind: 'done', to, text: words.settings.unchanged };
   const answer = await operate(view, CHANGE_SETTINGS, {}, { changes: JSON.stringify(changes) });
   if (answer.kind === 'refusal') return atKeys(answer, editable);
-  return { kind: 'done', to, text: words.settings.saved(changes.map((change) => wordsOf(change).label)) };
+  return { kind: 'done', to, text: words.settings.saved(changes.map((change) => getSettingWords(change).label)) };
 }
 
 /** A refusal by the keys to which its reasons belong. */

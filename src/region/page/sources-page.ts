@@ -8,13 +8,20 @@ import { type RegionSelection, type RegionSource, SITE_SOURCES, sourceTitle } fr
 import type { ImportRun } from '../records/boot-store.ts';
 import { type ImportReason, importText as importReasonText } from '../records/import-reason.ts';
 import { REQUIRED } from '../records/refusal.ts';
-import { changing, formOf, hiddenField } from './forms.ts';
+import { changing, hiddenField, renderForm } from './forms.ts';
 import { IMAGES_PATH } from './image-page.ts';
-import { CHOOSE_PATH, failureOf, fileProblemPart, missingOf, SOURCES_PATH, selectionText } from './images-page.ts';
-import { controlsOf, labelOf, valuesOf } from './operation-form.ts';
-import { breakable, pageOf } from './parts.ts';
+import {
+  CHOOSE_PATH,
+  fileProblemPart,
+  findSelectionFailure,
+  findSourceFailure,
+  SOURCES_PATH,
+  selectionText,
+} from './images-page.ts';
+import { collectFormValues, formatParameterLabel, renderControls } from './operation-form.ts';
+import { breakable, renderFullPage } from './parts.ts';
 import { codeIn, pathBelow, timeAgo } from './values.ts';
-import { given, type Outcome, operate, outcomeOf, type PageDefinition, submit, type View } from './view.ts';
+import { buildOutcome, given, type Outcome, operate, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
 
 const ADD = 'POST boot-sources';
@@ -23,12 +30,12 @@ const REMOVE = 'DELETE boot-sources/{id}';
 const SELECT = 'POST boot-sources/{boot_source_id}/selections';
 const UNSELECT = 'DELETE boot-sources/{boot_source_id}/selections/{id}';
 
-const pathOf = ({ id }: Pick<RegionSource, 'id'>) => pathBelow(SOURCES_PATH, String(id));
+const formatSourcePath = ({ id }: Pick<RegionSource, 'id'>) => pathBelow(SOURCES_PATH, String(id));
 
 /** The name by which commands and the page of images know a source of a file; titles are not unique. */
 const nameTag = ({ name }: RegionSource) => (name === undefined ? nothing : html` <span class="tag">${name}</span>`);
 
-async function keyFilesOf(
+async function listKeyFiles(
   { region }: View,
   { images: { trust } }: RegionSource,
 ): Promise<readonly { readonly path: string; readonly isThere: boolean }[]> {
@@ -40,7 +47,7 @@ async function trustText(view: View, source: RegionSource) {
   const { trust } = source.images;
   const { signed, unsignedFor } = words.sources;
   if (trust.kind === 'unsigned') return unsignedFor(trust.why);
-  const files = await keyFilesOf(view, source);
+  const files = await listKeyFiles(view, source);
   const present = files.find(({ isThere }) => isThere);
   if (present !== undefined) return signed.file(present.path);
   if (trust.keyUrl !== undefined) return signed.site(URL.parse(trust.keyUrl)?.host ?? trust.keyUrl);
@@ -51,11 +58,11 @@ async function trustText(view: View, source: RegionSource) {
 }
 
 /** The URL; that of a mirror says whose it is. */
-const addressOf = ({ url, isHostMirror = false }: RegionSource) =>
+const renderSourceUrl = ({ url, isHostMirror = false }: RegionSource) =>
   html`${breakable(url)}${isHostMirror ? ` (${words.sources.hostMirror})` : nothing}`;
 
 function failurePart(run: ImportRun, source: RegionSource) {
-  const reason = failureOf(run, source);
+  const reason = findSourceFailure(run, source);
   return reason === undefined
     ? nothing
     : html`<div class="why">${words.sources.failed} ${codeIn(importReasonText(reason))}</div>`;
@@ -64,19 +71,19 @@ function failurePart(run: ImportRun, source: RegionSource) {
 async function sourceItem(view: View, source: RegionSource, run: ImportRun, selections: number) {
   const { images, url, pin } = source;
   const title = images.title === '' ? breakable(url) : images.title;
-  const address = images.title === '' ? nothing : html`<div class="break">${addressOf(source)}</div>`;
+  const address = images.title === '' ? nothing : html`<div class="break">${renderSourceUrl(source)}</div>`;
   const where =
     pin === undefined ? [] : [pin.isShipped === true ? words.sources.shipped : words.sources.pinned(pin.file)];
   const count = selections === 0 ? nothing : html`<span class="tag">${words.sources.selections(selections)}</span>`;
   return html`
-    <div class="list-item source"><div class="row"><span><a class="name" href="${pathOf(source)}">${title}</a>${nameTag(source)}</span>${count}</div>
+    <div class="list-item source"><div class="row"><span><a class="name" href="${formatSourcePath(source)}">${title}</a>${nameTag(source)}</span>${count}</div>
     <div>${address}<div class="small break">${[await trustText(view, source), ...where].join(' · ')}</div>${failurePart(run, source)}</div></div>`;
 }
 
 const FIELDS = ['url', 'index', 'keyring_filename', 'keyring_data', 'unsigned', 'why'] as const;
 
-const fieldsOf = (view: View, source?: RegionSource): readonly Html[] =>
-  controlsOf(view, ADD, {
+const renderSourceFields = (view: View, source?: RegionSource): readonly Html[] =>
+  renderControls(view, ADD, {
     only: FIELDS,
     values: { ...source, keyring_filename: source?.keyringFilename, unsigned: source?.why !== undefined },
   });
@@ -87,23 +94,23 @@ async function renderAll(view: View) {
   const run = await bootImages.run();
   const count = (source: RegionSource) => selections.filter(({ sourceId }) => sourceId === source.id).length;
   const items = await Promise.all(sources.map((source) => sourceItem(view, source, run, count(source))));
-  return pageOf(view, {
+  return renderFullPage(view, {
     title: words.sources.title,
     place: 'images',
     main: html`
       <div class="bar"><h1>${words.sources.title}</h1></div><p class="soft run">${words.sources.lead}</p>${fileProblemPart(await bootImages.fileProblem())}
       <div class="sheet" id="add"><details${view.refusal === undefined ? nothing : html` open`}><summary>${words.sources.addOne}</summary>
-      ${formOf(view, { body: fieldsOf(view), submit: words.sources.add })}</details></div>
+      ${renderForm(view, { body: renderSourceFields(view), submit: words.sources.add })}</details></div>
       <div class="sheet stacked" id="sources">${items}</div>
       <p><a href="${IMAGES_PATH}">${words.images.all}</a></p>`,
   });
 }
 
 async function add(view: View) {
-  const answer = await operate(view, ADD, {}, valuesOf(view, ADD, { only: FIELDS }));
+  const answer = await operate(view, ADD, {}, collectFormValues(view, ADD, { only: FIELDS }));
   const url = given(view, 'url').trim();
   const added = (await view.region.bootImages.listSources()).find((one) => one.pin === undefined && one.url === url);
-  return outcomeOf(answer, added === undefined ? SOURCES_PATH : pathOf(added), words.sources.added(url));
+  return buildOutcome(answer, added === undefined ? SOURCES_PATH : formatSourcePath(added), words.sources.added(url));
 }
 
 const findSource = async (view: View) =>
@@ -117,7 +124,7 @@ function selectionItem(view: View, selection: RegionSelection, missing: ImportRe
   const where =
     pin === undefined ? nothing : html`<div class="small">${words.sources.pinnedSelection(pin.file, pin.line)}</div>`;
   const why = missing === undefined ? nothing : html`<div class="why">${codeIn(importReasonText(missing))}</div>`;
-  const remove = formOf(view, {
+  const remove = renderForm(view, {
     body: html`${hiddenField('do', 'unselect')}${hiddenField('id', String(selection.id))}`,
     submit: words.sources.remove,
     tone: 'plain',
@@ -132,8 +139,8 @@ function selectForm(view: View, source: RegionSource) {
   const only = ['os', 'release', 'arches', 'subarches', ...(source.images.kind === 'installer' ? [] : ['labels'])];
   // No release by default: all releases of a source are tens of gigabytes.
   const values = { os: source.images.os === '*' ? '' : source.images.os, arches: 'amd64' };
-  const body = [hiddenField('do', 'select'), ...controlsOf(view, SELECT, { only, values, required: ['release'] })];
-  return formOf(view, { body, submit: words.sources.selectIt });
+  const body = [hiddenField('do', 'select'), ...renderControls(view, SELECT, { only, values, required: ['release'] })];
+  return renderForm(view, { body, submit: words.sources.selectIt });
 }
 
 /** How long the page waits for the answer of its source, in milliseconds. */
@@ -144,7 +151,7 @@ async function offeredPart(view: View, source: RegionSource) {
   const [found] = await view.region.bootImages.offered.find([source], { waitMs: WAIT_MS });
   const { offers, askAgain } = words.choose;
   const { answer } = found ?? {};
-  const again = formOf(view, { body: hiddenField('do', 'ask'), submit: askAgain, tone: 'plain', isInline: true });
+  const again = renderForm(view, { body: hiddenField('do', 'ask'), submit: askAgain, tone: 'plain', isInline: true });
   const why = (answer?.problems ?? []).map((text) => html`<div class="why">${codeIn(text)}</div>`);
   const choose =
     answer === undefined || answer.images.length === 0
@@ -164,18 +171,18 @@ async function offeredPart(view: View, source: RegionSource) {
 
 type Pin = NonNullable<RegionSource['pin']>;
 
-function siteFileOf({ region }: View) {
+function getSiteFile({ region }: View) {
   const { ownRack, ownFile } = region.config();
   return join(dirname(ownRack?.file ?? ownFile?.file ?? RACK_CONFIG), SITE_SOURCES);
 }
 
 async function aboutPart(view: View, source: RegionSource, { file, isShipped = false }: Pin) {
   const { trust } = source.images;
-  const files = await keyFilesOf(view, source);
+  const files = await listKeyFiles(view, source);
   const { keysFile, keysUrl, fingerprints } = words.sources;
   const signed = trust.kind === 'signed' ? trust : undefined;
   const pairs: readonly (readonly [string, readonly Html[]])[] = [
-    [labelOf('url'), [addressOf(source)]],
+    [formatParameterLabel('url'), [renderSourceUrl(source)]],
     [
       keysFile,
       files.map(
@@ -184,24 +191,24 @@ async function aboutPart(view: View, source: RegionSource, { file, isShipped = f
     ],
     [keysUrl, signed?.keyUrl === undefined ? [] : breakable(signed.keyUrl)],
     [fingerprints, (signed?.fingerprints ?? []).map((print) => html`<div class="id">${print}</div>`)],
-    [labelOf('unsigned'), trust.kind === 'unsigned' ? [html`${trust.why}`] : []],
+    [formatParameterLabel('unsigned'), trust.kind === 'unsigned' ? [html`${trust.why}`] : []],
   ];
   const shown = pairs.filter(([, value]) => value.length > 0);
   return html`
     <h2>${words.sources.about}</h2>
     <div class="sheet narrow"><dl class="pairs">${shown.map(([label, value]) => html`<dt>${label}</dt><dd>${value}</dd>`)}</dl></div>
-    <p class="soft break">${isShipped ? words.sources.shippedSource(siteFileOf(view)) : words.sources.pinnedSource(file)}</p>`;
+    <p class="soft break">${isShipped ? words.sources.shippedSource(getSiteFile(view)) : words.sources.pinnedSource(file)}</p>`;
 }
 
 async function ownPart(view: View, source: RegionSource) {
   const { pin, keyring } = source;
   if (pin !== undefined) return await aboutPart(view, source, pin);
   const keys = keyring.length === 0 ? nothing : html`<p class="lead soft">${words.sources.hasKeys(keyring.length)}</p>`;
-  const change = formOf(view, {
-    body: [hiddenField('do', 'change'), ...fieldsOf(changing(view), source)],
+  const change = renderForm(view, {
+    body: [hiddenField('do', 'change'), ...renderSourceFields(changing(view), source)],
     submit: words.forms.save,
   });
-  const remove = formOf(view, { body: hiddenField('do', 'remove'), submit: words.sources.delete, tone: 'danger' });
+  const remove = renderForm(view, { body: hiddenField('do', 'remove'), submit: words.sources.delete, tone: 'danger' });
   return html`
     <h2>${words.sources.change}</h2><div class="sheet narrow">${keys}${change}</div>
     <h2>${words.sources.deleteIt}</h2><div class="sheet narrow"><p class="lead">${words.sources.deleteWhat}</p>${remove}</div>`;
@@ -215,9 +222,9 @@ async function renderOne(view: View) {
   const list =
     selections.length === 0
       ? html`<div class="note soft">${words.sources.nothing}</div>`
-      : selections.map((selection) => selectionItem(view, selection, missingOf(run, source, selection)));
+      : selections.map((selection) => selectionItem(view, selection, findSelectionFailure(run, source, selection)));
   const title = source.images.title === '' ? sourceTitle(source) : source.images.title;
-  return pageOf(view, {
+  return renderFullPage(view, {
     title,
     place: 'images',
     main: html`
@@ -236,7 +243,7 @@ const orAll = (text: string) => (text.trim() === '' ? '*' : text.trim());
 async function change(view: View): Promise<Outcome> {
   const source = await findSource(view);
   if (source === undefined) return undefined;
-  const here = pathOf(source);
+  const here = formatSourcePath(source);
   const id = String(source.id);
   switch (given(view, 'do')) {
     case 'select': {
@@ -248,7 +255,7 @@ async function change(view: View): Promise<Outcome> {
       const answer = await operate(view, SELECT, { boot_source_id: id }, values);
       const { nextMs } = await view.region.bootImages.run();
       const left = nextMs === 0 ? undefined : nextMs - view.region.clock.wallTimeMs();
-      return outcomeOf(answer, here, words.sources.selectionAdded(`${os}/${release}`, left));
+      return buildOutcome(answer, here, words.sources.selectionAdded(`${os}/${release}`, left));
     }
     case 'ask':
       await view.region.bootImages.offered.find([source], { waitMs: WAIT_MS, again: true });
@@ -258,12 +265,12 @@ async function change(view: View): Promise<Outcome> {
       const selection = selections.find((one) => String(one.id) === given(view, 'id'));
       const answer = await operate(view, UNSELECT, { boot_source_id: id, id: given(view, 'id') }, {});
       const name = selection === undefined ? '' : `${selection.os}/${selection.release}`;
-      return outcomeOf(answer, here, words.sources.selectionRemoved(name));
+      return buildOutcome(answer, here, words.sources.selectionRemoved(name));
     }
     case 'remove':
       return submit(view, REMOVE, { id }, {}, SOURCES_PATH, words.sources.deleted(source.url));
     default: {
-      const values = valuesOf(view, CHANGE, { only: FIELDS });
+      const values = collectFormValues(view, CHANGE, { only: FIELDS });
       const isUnsigned = values.unsigned === 'true';
       // The fields show the stored values; new ones replace those that do not fit them.
       const isReplaced = isUnsigned || values.keyring_data !== '';

@@ -179,7 +179,7 @@ const USE_OF: Readonly<Partial<Record<Owner['kind'], AddressUse['kind']>>> = {
   router: 'router',
 };
 
-const useOf = (address: Ipv4, kind: AddressUse['kind'], owner: string): AddressUse => ({
+const buildAddressUse = (address: Ipv4, kind: AddressUse['kind'], owner: string): AddressUse => ({
   low: address,
   high: address,
   kind,
@@ -192,11 +192,11 @@ export const hostUses = (view: NetworkView, network: Ipv4Network): readonly Addr
     .within(hostRange(network))
     .flatMap(({ kind, low, name }) => {
       const use = USE_OF[kind];
-      return use === undefined ? [] : [useOf(low, use, name)];
+      return use === undefined ? [] : [buildAddressUse(low, use, name)];
     });
 
 /** What the picture of the subnet shows. */
-export function usesOf(
+export function listAddressUses(
   view: NetworkView,
   { subnet, network, routes }: SubnetView,
   entries: readonly AddressEntry[],
@@ -208,9 +208,9 @@ export function usesOf(
         ({ type, low, high, range }): AddressUse => ({ low, high, kind: type, owner: range.comment || range.username }),
       ),
     ...entries.map(({ address, kind, name, mac }) =>
-      useOf(address, kind, name || (mac === undefined ? '' : formatMac(mac))),
+      buildAddressUse(address, kind, name || (mac === undefined ? '' : formatMac(mac))),
     ),
-    ...routes.map((route) => useOf(route.gateway, 'router', formatIpv4(route.destination.address))),
+    ...routes.map((route) => buildAddressUse(route.gateway, 'router', formatIpv4(route.destination.address))),
     ...hostUses(view, network),
   ];
 }

@@ -14,15 +14,15 @@ import {
   type SubnetView,
   subnetWithId,
 } from '../networks/network-view.ts';
-import { renderAddressMap, runsOf } from './address-map.ts';
-import { formOf, hiddenField } from './forms.ts';
-import { listingOf } from './listing.ts';
+import { buildAddressRuns, renderAddressMap } from './address-map.ts';
+import { hiddenField, renderForm } from './forms.ts';
+import { buildListing } from './listing.ts';
 import { machinePath } from './machine-actions.ts';
 import { dhcpLink, dhcpOf, interfacePath, NETWORKS_PATH, subnetPath, useOf, vlanPath } from './networks-page.ts';
-import { controlsOf } from './operation-form.ts';
-import { cell, pageOf, pair } from './parts.ts';
-import { type AddressEntry, type EntryKind, readEntries, usesOf } from './subnet-addresses.ts';
-import { copyable, none, orNone, timeAgo, timeOf } from './values.ts';
+import { renderControls } from './operation-form.ts';
+import { cell, pair, renderFullPage } from './parts.ts';
+import { type AddressEntry, type EntryKind, listAddressUses, readEntries } from './subnet-addresses.ts';
+import { copyable, none, orNone, renderTime, timeAgo } from './values.ts';
 import {
   CHANGE_SETTINGS,
   given,
@@ -114,7 +114,7 @@ function actOn(view: View, { subnet }: SubnetView, entry: AddressEntry): Html {
   const { kind, address, mac, name, held, username, systemId } = entry;
   const ip = formatIpv4(address);
   const button = (what: string, label: string) =>
-    formOf(view, {
+    renderForm(view, {
       body: [
         hiddenField('do', what),
         hiddenField('ip', ip),
@@ -141,7 +141,7 @@ function actOn(view: View, { subnet }: SubnetView, entry: AddressEntry): Html {
 
 function untilOf({ untilMs, heardMs }: AddressEntry, nowMs: number): Part {
   if (untilMs !== undefined)
-    return timeOf(untilMs, words.networks.leasedFor(formatDuration(Math.max(0, untilMs - nowMs))));
+    return renderTime(untilMs, words.networks.leasedFor(formatDuration(Math.max(0, untilMs - nowMs))));
   if (heardMs === undefined) return nothing;
   return timeAgo(heardMs, nowMs, words.networks.heardAgo);
 }
@@ -173,7 +173,7 @@ function entryRow(view: View, one: SubnetView, entry: AddressEntry): Html {
 function entriesPart(view: View, one: SubnetView, entries: readonly AddressEntry[]): Html {
   const chosen = SHOWN.find((name) => name === queryValue(view, 'show')) ?? 'all';
   const ofKind = entries.filter((entry) => isShown(entry, chosen));
-  const { shown, search, pages } = listingOf(view, ofKind, searchedIn, { show: chosen });
+  const { shown, search, pages } = buildListing(view, ofKind, searchedIn, { show: chosen });
   const tabs = SHOWN.map((name) => {
     const count = entries.filter((entry) => isShown(entry, name)).length;
     return html`<a href="?show=${name}"${name === chosen ? html` aria-current="true"` : nothing}>${words.networks.shown[name]} ${count}</a>`;
@@ -222,9 +222,9 @@ async function render(view: View): Promise<Html | undefined> {
   if (found === undefined) return undefined;
   const { networks, one } = found;
   const entries = await readEntries(view.region, networks, one);
-  const runs = runsOf(one.network, usesOf(networks, one, entries));
+  const runs = buildAddressRuns(one.network, listAddressUses(networks, one, entries));
   const taken = [...new Set<number>(entries.map(({ address }) => address))];
-  return pageOf(view, {
+  return renderFullPage(view, {
     title: one.subnet.cidr,
     place: 'networks',
     isLive: true,
@@ -266,12 +266,12 @@ async function renderReserve(view: View): Promise<Html | undefined> {
   const { subnet } = found.one;
   const form = words.networks.reservation;
   const values = { ip: queryValue(view, 'ip'), mac: queryValue(view, 'mac'), hostname: queryValue(view, 'hostname') };
-  return pageOf(view, {
+  return renderFullPage(view, {
     title: form.title(subnet.cidr),
     place: 'networks',
     main: html`
-      <div class="bar"><h1>${form.title(subnet.cidr)}</h1></div><div class="sheet narrow">${formOf(view, {
-        body: controlsOf(view, RESERVE, { only: Object.keys(values), values }),
+      <div class="bar"><h1>${form.title(subnet.cidr)}</h1></div><div class="sheet narrow">${renderForm(view, {
+        body: renderControls(view, RESERVE, { only: Object.keys(values), values }),
         submit: form.submit,
         back: subnetPath(subnet.id),
       })}</div>`,

@@ -1,11 +1,11 @@
 // The tags, each with its kernel parameters and the number of its machines.
 
 import { html } from '../../ground/html.ts';
-import { type ApiObject, objectPages, textOf } from './object-pages.ts';
+import { type ApiObject, getPropertyText, objectPages } from './object-pages.ts';
 import type { PageDefinition } from './view.ts';
 import { words } from './words.ts';
 
-const nameOf = (tag: ApiObject) => textOf(tag, 'name');
+const getTagName = (tag: ApiObject) => getPropertyText(tag, 'name');
 
 const formOptions = () => ({ only: ['name', 'comment', 'kernel_opts'] });
 
@@ -15,18 +15,18 @@ export const TAG_PAGES: readonly PageDefinition[] = objectPages({
   many: 'tags',
   one: 'tags/{name}',
   words: () => words.tags,
-  nameOf,
-  keyOf: nameOf,
+  nameOf: getTagName,
+  keyOf: getTagName,
   async columns({ region }) {
     const counts = await region.store.life.countTagged();
     const machines = (tag: ApiObject) =>
-      html`<a href="/MAAS/machines/?tags=${encodeURIComponent(nameOf(tag))}">${words.tags.machines(counts.get(nameOf(tag)) ?? 0)}</a>`;
+      html`<a href="/MAAS/machines/?tags=${encodeURIComponent(getTagName(tag))}">${words.tags.machines(counts.get(getTagName(tag)) ?? 0)}</a>`;
     const parameters = (tag: ApiObject) => {
-      const text = textOf(tag, 'kernel_opts');
+      const text = getPropertyText(tag, 'kernel_opts');
       return text === '' ? '' : html`<code>${text}</code>`;
     };
     return [
-      { label: words.forms.description, content: (tag) => textOf(tag, 'comment') },
+      { label: words.forms.description, content: (tag) => getPropertyText(tag, 'comment') },
       { label: words.forms.kernelParams, content: parameters },
       { label: words.machines.heading, content: machines },
     ];
@@ -34,6 +34,6 @@ export const TAG_PAGES: readonly PageDefinition[] = objectPages({
   add: formOptions,
   change: formOptions,
   async deletion({ region }, tag) {
-    return { text: words.tags.loss(await region.store.countMachines({ tags: [nameOf(tag)] })) };
+    return { text: words.tags.loss(await region.store.countMachines({ tags: [getTagName(tag)] })) };
   },
 });

@@ -10,7 +10,7 @@
 
 import { type Refusal, refuseFields } from '../api/call/answer.ts';
 import type { Fields } from '../api/call/form-body.ts';
-import { digestOf } from '../records/digest.ts';
+import { hashSha256 } from '../records/digest.ts';
 import { fieldRefusal } from '../records/refusal.ts';
 import type { PageDefinition, View } from './view.ts';
 import { words } from './words.ts';
@@ -26,8 +26,8 @@ const valuesIn = (fields: Fields, name: string): readonly string[] =>
   (fields.get(name) ?? NO_VALUES).map((value) => value.replaceAll('\r\n', '\n').trim()).filter((value) => value !== '');
 
 /** @param names the fields of one control */
-export const signOf = (names: Iterable<string>, fields: Fields): string =>
-  digestOf(JSON.stringify([...names].map((name) => valuesIn(fields, name)))).slice(0, SIGN_CHARACTERS);
+export const digestFields = (names: Iterable<string>, fields: Fields): string =>
+  hashSha256(JSON.stringify([...names].map((name) => valuesIn(fields, name)))).slice(0, SIGN_CHARACTERS);
 
 /** The view with the fields to store; `refusal`: some were changed meanwhile. */
 export async function withoutUntouched(
@@ -45,7 +45,7 @@ export async function withoutUntouched(
     const now = shown.get(name);
     if (now === undefined) continue;
     const names = [...now.keys()];
-    const [sent, present] = [signOf(names, view.given), signOf(names, now)];
+    const [sent, present] = [digestFields(names, view.given), digestFields(names, now)];
     if (sent === sign) for (const [each, values] of now) given.set(each, values);
     else if (present !== sign && present !== sent) {
       const texts = names.flatMap((each) => valuesIn(now, each));

@@ -7,8 +7,8 @@ import { html, nothing } from '../../ground/html.ts';
 import { hiddenField } from './forms.ts';
 import { IMAGES_PATH } from './image-page.ts';
 import { UPLOAD_PATH } from './images-page.ts';
-import { controlsOf, valuesOf } from './operation-form.ts';
-import { pageOf } from './parts.ts';
+import { collectFormValues, renderControls } from './operation-form.ts';
+import { renderFullPage } from './parts.ts';
 import { given, type PageDefinition, submit, type View } from './view.ts';
 import { words } from './words.ts';
 
@@ -20,7 +20,7 @@ async function render(view: View) {
   const { title, lead, noStore, broken, submit: label, ...fields } = words.upload;
   const types = uploads.fileTypes ?? [];
   const free = await view.region.bootImages.freeBytes();
-  const controls = controlsOf(view, UPLOAD, {
+  const controls = renderControls(view, UPLOAD, {
     only: [...FIELDS, 'content'],
     values: { architecture: 'amd64', filetype: 'tgz' },
     choices: {
@@ -38,7 +38,7 @@ async function render(view: View) {
         <progress aria-label="${fields.sending}" hidden></progress>
         <div class="buttons"><button class="button primary">${label}</button><a class="button plain" href="${IMAGES_PATH}">${words.forms.cancel}</a></div></form>`;
   const room = free === undefined ? nothing : html` ${words.images.free(free)}`;
-  return pageOf(view, {
+  return renderFullPage(view, {
     title,
     place: 'images',
     main: html`
@@ -49,7 +49,7 @@ async function render(view: View) {
 }
 
 async function act(view: View) {
-  const values = valuesOf(view, UPLOAD, { only: FIELDS });
+  const values = collectFormValues(view, UPLOAD, { only: FIELDS });
   return submit(view, UPLOAD, {}, values, IMAGES_PATH, words.upload.done(given(view, 'name').trim()));
 }
 

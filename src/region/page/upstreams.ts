@@ -22,7 +22,7 @@ const serversIn = (value: unknown): readonly string[] =>
     .filter((text) => text !== '');
 
 /** Of the settings as they were last loaded. */
-export function upstreamsOf({ settings, upstreams }: Region): readonly Upstream[] {
+export function listUpstreams({ settings, upstreams }: Region): readonly Upstream[] {
   const zones = settings.valueOf('dns.forward_zones');
   const forwarded = isSettings(zones) ? Object.entries(zones) : [];
   const failures = upstreams.failures();

@@ -43,7 +43,7 @@ const COLOURS: Readonly<Partial<Record<MachineStatus, string>>> = {
   broken: 'red',
 };
 
-function colourOf(status: MachineStatus) {
+function chooseStatusColour(status: MachineStatus) {
   if (status.startsWith('failed')) return 'red';
   return COLOURS[status] ?? (statusRow(status).failed === undefined ? 'grey' : 'amber');
 }
@@ -93,7 +93,7 @@ export function logLine(text: string, tone: string, more: Html = nothing): Html 
 }
 
 export const statusPill = (status: MachineStatus): Html =>
-  html`<span class="pill ${colourOf(status)}">${words.values.state(status)}</span>`;
+  html`<span class="pill ${chooseStatusColour(status)}">${words.values.state(status)}</span>`;
 
 export const rolePill = ({ isAdmin }: { readonly isAdmin: boolean }): Html =>
   isAdmin
@@ -105,12 +105,12 @@ export const momentText = (atMs: number): string =>
   `${new Date(atMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 
 /** A time that is shown relative to now, and its exact moment in a tooltip. */
-export const timeOf = (atMs: number, text: Part): Html =>
+export const renderTime = (atMs: number, text: Part): Html =>
   html`<time datetime="${new Date(atMs).toISOString()}" title="${momentText(atMs)}">${text}</time>`;
 
 /** How long ago something happened. @param phrase puts that into words */
 export const timeAgo = (atMs: number, nowMs: number, phrase: (ago: string) => Part = (ago) => ago): Html =>
-  timeOf(atMs, phrase(words.values.ago(nowMs - atMs)));
+  renderTime(atMs, phrase(words.values.ago(nowMs - atMs)));
 
 /** Facts in a row, those that are not empty. */
 export const dotted = (facts: readonly Part[]): Html =>

@@ -4,7 +4,7 @@ import { asSentence } from '../../ground/counted.ts';
 import type { Html } from '../../ground/html.ts';
 import type { WholeFile } from '../../images/make/upload-part.ts';
 import type { Answer, Refusal } from '../api/call/answer.ts';
-import { bodyOf, refuse } from '../api/call/answer.ts';
+import { refuse, renderRefusalBody } from '../api/call/answer.ts';
 import type { Peer } from '../api/call/caller.ts';
 import type { Fields } from '../api/call/form-body.ts';
 import type { Method, Operation } from '../api/call/operation.ts';
@@ -156,7 +156,7 @@ export const tryOut = (view: View, ...operation: Last<Parameters<typeof operate>
 
 type Last<T> = T extends readonly [View, ...infer Rest] ? Rest : never;
 
-export const outcomeOf = (answer: Answer, to: string, text: string): Outcome =>
+export const buildOutcome = (answer: Answer, to: string, text: string): Outcome =>
   answer.kind === 'refusal' ? answer : { kind: 'done', to, text };
 
 /** Runs the operation of a form. @param to the page to show then @param text its notice */
@@ -168,7 +168,7 @@ export async function submit(
   to: string,
   text: string,
 ): Promise<Outcome> {
-  return outcomeOf(await operate(view, wanted, path, values), to, text);
+  return buildOutcome(await operate(view, wanted, path, values), to, text);
 }
 
 /** True for a message that begins with the full key of its field: `boot.release: …` for `release`. */
@@ -178,7 +178,7 @@ const namesItself = (field: string, message: string) => {
 };
 
 export function refusalText(refusal: Refusal): string {
-  const body = bodyOf(refusal);
+  const body = renderRefusalBody(refusal);
   if (typeof body === 'string') return body;
   return Object.entries(body)
     .map(([field, messages]) => {
@@ -188,7 +188,7 @@ export function refusalText(refusal: Refusal): string {
     .join(' · ');
 }
 
-export const faultsOf = ({ fields = {} }: Refusal): Faults =>
+export const formatFieldFaults = ({ fields = {} }: Refusal): Faults =>
   new Map(
     Object.entries(fields).map(([field, words]) => [field, words.map((word) => asFullSentence(word.text)).join(' ')]),
   );

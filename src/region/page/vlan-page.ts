@@ -2,10 +2,10 @@
 
 import { type Html, html, nothing } from '../../ground/html.ts';
 import { dhcpRacks, type VlanView, vlanWithId } from '../networks/network-view.ts';
-import { type Choice, choiceField, formOf, hiddenField } from './forms.ts';
+import { type Choice, choiceField, hiddenField, renderForm } from './forms.ts';
 import { dhcpLink, dhcpOf, NETWORKS_PATH, subnetPath, vlanName, vlanPath } from './networks-page.ts';
-import { controlsOf, type FormOptions, valuesOf } from './operation-form.ts';
-import { pageOf, pair } from './parts.ts';
+import { collectFormValues, type FormOptions, renderControls } from './operation-form.ts';
+import { pair, renderFullPage } from './parts.ts';
 import { none, orNone } from './values.ts';
 import {
   given,
@@ -51,13 +51,13 @@ function servicePart(view: View, vlan: VlanView, hasSubnets: boolean): Html {
   const form = !mayCall(view.viewer, CHANGE)
     ? nothing
     : isOn
-      ? formOf(view, { body: hiddenField('do', 'off'), submit: vlans.switchOff, tone: 'plain' })
+      ? renderForm(view, { body: hiddenField('do', 'off'), submit: vlans.switchOff, tone: 'plain' })
       : !hasSubnets
         ? nothing
-        : formOf(view, {
+        : renderForm(view, {
             body: [
               hiddenField('do', 'on'),
-              ...controlsOf(switched, CHANGE, {
+              ...renderControls(switched, CHANGE, {
                 only: ['primary_rack', 'secondary_rack'],
                 choices: { primary_rack: rackChoices(view), secondary_rack: rackChoices(view) },
               }),
@@ -83,17 +83,17 @@ async function render(view: View): Promise<Html | undefined> {
   const edited = ofForm(view, given(view, 'do') === 'edit');
   const values = { ...vlan, mtu: found.mtu, space: space?.name ?? '' };
   const forms = isAdmin
-    ? html`<h2>${vlans.edit}</h2><div class="sheet narrow">${formOf(view, {
-        body: [hiddenField('do', 'edit'), ...controlsOf(edited, CHANGE, { ...(await fieldsOf(view)), values })],
+    ? html`<h2>${vlans.edit}</h2><div class="sheet narrow">${renderForm(view, {
+        body: [hiddenField('do', 'edit'), ...renderControls(edited, CHANGE, { ...(await fieldsOf(view)), values })],
         submit: words.forms.save,
       })}</div>
-      <h2>${vlans.deleteIt}</h2><div class="sheet narrow"><p class="lead">${vlans.loss}</p>${formOf(view, { body: hiddenField('do', 'delete'), submit: vlans.delete, tone: 'danger' })}</div>`
+      <h2>${vlans.deleteIt}</h2><div class="sheet narrow"><p class="lead">${vlans.loss}</p>${renderForm(view, { body: hiddenField('do', 'delete'), submit: vlans.delete, tone: 'danger' })}</div>`
     : nothing;
   const add = isAdmin
     ? html`<a class="button plain small-button" href="${NETWORKS_PATH}subnets/?vlan=${vlan.id}">${vlans.addSubnet}</a>`
     : nothing;
   const { facts } = words.networks;
-  return pageOf(view, {
+  return renderFullPage(view, {
     title,
     place: 'networks',
     main: html`
@@ -126,7 +126,14 @@ async function act(view: View): Promise<Outcome> {
       return submit(view, CHANGE, path, { dhcp_on: 'true', ...racks }, to, vlans.switchedOn);
     }
     case 'edit':
-      return submit(view, CHANGE, path, valuesOf(view, CHANGE, await fieldsOf(view)), to, words.objects.saved(name));
+      return submit(
+        view,
+        CHANGE,
+        path,
+        collectFormValues(view, CHANGE, await fieldsOf(view)),
+        to,
+        words.objects.saved(name),
+      );
     case 'delete':
       return submit(view, REMOVE, path, {}, NETWORKS_PATH, words.objects.deleted(name));
     default:
@@ -138,11 +145,11 @@ async function renderNew(view: View): Promise<Html> {
   const { vlans } = words.networkObjects;
   const { records } = await view.region.networks.look();
   const fabrics = records.fabrics.map(({ id, name }): Choice => [String(id), name]);
-  return pageOf(view, {
+  return renderFullPage(view, {
     title: vlans.addTo,
     place: 'networks',
     main: html`
-      <div class="bar"><h1>${vlans.addTo}</h1></div><div class="sheet narrow">${formOf(view, {
+      <div class="bar"><h1>${vlans.addTo}</h1></div><div class="sheet narrow">${renderForm(view, {
         body: [
           choiceField(view, {
             name: 'fabric',
@@ -150,7 +157,7 @@ async function renderNew(view: View): Promise<Html> {
             value: queryValue(view, 'fabric'),
             choices: fabrics,
           }),
-          ...controlsOf(view, ADD, await fieldsOf(view)),
+          ...renderControls(view, ADD, await fieldsOf(view)),
         ],
         submit: vlans.add,
         back: NETWORKS_PATH,
@@ -159,7 +166,7 @@ async function renderNew(view: View): Promise<Html> {
 }
 
 async function add(view: View): Promise<Outcome> {
-  const values = valuesOf(view, ADD, await fieldsOf(view));
+  const values = collectFormValues(view, ADD, await fieldsOf(view));
   const answer = await operate(view, ADD, { fabric_id: `id:${given(view, 'fabric')}` }, values);
   if (answer.kind !== 'json') return answer.kind === 'refusal' ? answer : undefined;
   const { id, vid, name } = Object(answer.value);

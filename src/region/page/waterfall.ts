@@ -14,7 +14,7 @@ import { baseName } from '../../boot/paths.ts';
 import { type Html, html, nothing } from '../../ground/html.ts';
 import { formatOffset, formatSize, formatSpan } from '../../ground/quantity.ts';
 import type { MachineEvent } from '../records/machine-event.ts';
-import { fieldsOf, isKernel, isRefused } from '../records/report-fields.ts';
+import { getReportFields, isKernel, isRefused } from '../records/report-fields.ts';
 import { isReported } from '../reports/reported.ts';
 import { eventText } from './values.ts';
 import { words } from './words.ts';
@@ -77,7 +77,7 @@ const LOADS = /^(?:tftp\.sent|http\.file-sent|http\.rendered)$/;
 const SAID_OTHERWISE = /probed$|^dhcp\.(?:release|expired|ended|inform|still-used|cleared|declined-back)$/;
 
 /** The rows of one boot. @param boot its events, the oldest first */
-export function rowsOf(boot: readonly MachineEvent[], surroundings: BootSurroundings): readonly BootRow[] {
+export function buildBootRows(boot: readonly MachineEvent[], surroundings: BootSurroundings): readonly BootRow[] {
   const rows: BootRow[] = [];
   let { state } = surroundings;
   for (const event of boot) {
@@ -88,7 +88,7 @@ export function rowsOf(boot: readonly MachineEvent[], surroundings: BootSurround
       // A person who accepts the machine later does not make its boot longer.
       if (event.username !== '' && rows.some(isReached)) continue;
     }
-    const row = rowOf(event, { ...surroundings, state });
+    const row = buildBootRow(event, { ...surroundings, state });
     if (row === undefined) continue;
     const joined = last === undefined ? undefined : join(last, row, event);
     if (joined === undefined) rows.push(row);
@@ -97,7 +97,7 @@ export function rowsOf(boot: readonly MachineEvent[], surroundings: BootSurround
   return rows;
 }
 
-function rowOf(event: MachineEvent, surroundings: BootSurroundings): BootRow | undefined {
+function buildBootRow(event: MachineEvent, surroundings: BootSurroundings): BootRow | undefined {
   const { kind = '', atMs, id, code } = event;
   const base = {
     eventId: id,
@@ -129,7 +129,7 @@ function rowOf(event: MachineEvent, surroundings: BootSurroundings): BootRow | u
   if (!isReported(event)) return { ...base, key: kind, name: kind, tone: 'idle', why: eventText(event) };
   if (event.code === 'boot.hint' || event.code === 'boot.loader-loop')
     return { ...base, key: kind, name: words.waterfall.hint, tone: 'bad', why: eventText(event) };
-  if (FAILURES.test(kind)) return { ...base, ...failureOf(event) };
+  if (FAILURES.test(kind)) return { ...base, ...buildFailureRow(event) };
   switch (event.code) {
     case 'dhcp.offer': {
       const { address, client, file, waitedSeconds = 0 } = event.params;
@@ -161,17 +161,23 @@ function rowOf(event: MachineEvent, surroundings: BootSurroundings): BootRow | u
     case 'http.missing':
       return { ...base, key: kind, name: words.waterfall.missing, tone: 'idle', notes: [event.params.file ?? ''] };
     case 'http.posted':
-      return isRefused(fieldsOf(event))
-        ? { ...base, ...failureOf(event) }
-        : { ...base, ...spanOf(event), key: 'report', name: words.waterfall.report, tone: 'report' };
+      return isRefused(getReportFields(event))
+        ? { ...base, ...buildFailureRow(event) }
+        : { ...base, ...computeSpan(event), key: 'report', name: words.waterfall.report, tone: 'report' };
     case 'http.forwarded': {
-      const file = lastOf(event.params.file);
-      return { ...base, ...spanOf(event), key: `region ${file}`, name: words.waterfall.metadata(file), tone: 'report' };
+      const file = getLastSegment(event.params.file);
+      return {
+        ...base,
+        ...computeSpan(event),
+        key: `region ${file}`,
+        name: words.waterfall.metadata(file),
+        tone: 'report',
+      };
     }
     case 'tftp.sent':
     case 'http.file-sent':
     case 'http.rendered':
-      return { ...base, ...loadOf(event, surroundings) };
+      return { ...base, ...buildLoadRow(event, surroundings) };
     default:
       return undefined;
   }
@@ -180,19 +186,19 @@ function rowOf(event: MachineEvent, surroundings: BootSurroundings): BootRow | u
 /** The fields of an event of a file, whatever kind it is. */
 const fileFields = ({ params }: { readonly params: object }): Fields => params;
 
-function spanOf(event: MachineEvent) {
+function computeSpan(event: MachineEvent) {
   const { milliseconds = 0 } = fileFields(event);
   return { startMs: event.atMs - Math.min(Math.max(0, milliseconds), SILENCE_MS), endMs: event.atMs };
 }
 
-const lastOf = (path = ''): string => path.split('/').findLast((part) => part !== '') ?? '';
+const getLastSegment = (path = ''): string => path.split('/').findLast((part) => part !== '') ?? '';
 
-function loadOf(event: MachineEvent, { state }: BootSurroundings) {
+function buildLoadRow(event: MachineEvent, { state }: BootSurroundings) {
   const { file = '', purpose, bytes, repeatedBlocks = 0 } = fileFields(event);
   const way = event.kind?.startsWith('tftp') === true ? 'TFTP' : 'HTTP';
   const name = `${way} ${baseName(file)}`;
   const again = repeatedBlocks === 0 ? '' : words.waterfall.sentAgain(repeatedBlocks);
-  const shared = { ...spanOf(event), bytes, notes: [again] };
+  const shared = { ...computeSpan(event), bytes, notes: [again] };
   if (purpose === undefined) return { ...shared, key: name, name, tone: 'file' as const };
   const problem = PURPOSE_PROBLEMS[purpose];
   const key = `config ${purpose}`;
@@ -204,11 +210,11 @@ function loadOf(event: MachineEvent, { state }: BootSurroundings) {
   return { ...shared, key, name, tone: 'config' as const, why };
 }
 
-function failureOf(event: MachineEvent) {
+function buildFailureRow(event: MachineEvent) {
   const { file = '', bytes } = fileFields(event);
   const way = (event.kind ?? '').split('.', 1)[0]?.toUpperCase() ?? '';
-  const name = file === '' ? way : `${way} ${lastOf(file)}`;
-  return { ...spanOf(event), bytes, key: `failure ${name}`, name, tone: 'bad' as const, why: eventText(event) };
+  const name = file === '' ? way : `${way} ${getLastSegment(file)}`;
+  return { ...computeSpan(event), bytes, key: `failure ${name}`, name, tone: 'bad' as const, why: eventText(event) };
 }
 
 /** A row with the next step, if both are one: an exchange of DHCP, parts of a file, reports, names that a loader tries. */
@@ -261,7 +267,7 @@ const isReached = ({ key, tone }: BootRow) =>
   tone === 'state';
 
 const hasKernel = (boot: readonly MachineEvent[]) =>
-  boot.some((event) => LOADS.test(event.kind ?? '') && isKernel(fieldsOf(event)));
+  boot.some((event) => LOADS.test(event.kind ?? '') && isKernel(getReportFields(event)));
 
 /** The first step of a good boot that another boot lacks. */
 export function firstMissing(good: readonly BootRow[], other: readonly BootRow[]): BootRow | undefined {
@@ -275,7 +281,7 @@ export function spanOfBoot(rows: readonly BootRow[]): { readonly startMs: number
   return { startMs, spanMs: Math.max(1, ...rows.map((row) => row.endMs - startMs)) };
 }
 
-function ticksOf(spanMs: number): readonly number[] {
+function computeTicks(spanMs: number): readonly number[] {
   const step = TICK_STEPS_MS.find((one) => spanMs / one <= TICKS_MAX) ?? spanMs;
   return Array.from({ length: Math.floor(spanMs / step) + 1 }, (_, index) => index * step);
 }
@@ -288,7 +294,7 @@ function ticksOf(spanMs: number): readonly number[] {
 export function renderWaterfall(rows: readonly BootRow[], spanMs: number, log: string): Html {
   const { startMs } = spanOfBoot(rows);
   const share = (ms: number) => Math.round(Math.min(100, Math.max(0, (ms / spanMs) * 100)) * 100) / 100;
-  const ticks = ticksOf(spanMs);
+  const ticks = computeTicks(spanMs);
   const lines = ticks.map((tick) => html`<line x1="${share(tick)}%" x2="${share(tick)}%" y1="0" y2="100%"></line>`);
   const isCut = rows.length > ROWS_MAX;
   const shown = isCut ? [...rows.slice(0, ROWS_MAX - LAST_ROWS), ...rows.slice(-LAST_ROWS)] : rows;
@@ -323,7 +329,7 @@ function renderRow(
     heardMs === startMs
       ? nothing
       : html`<rect class="lead" x="${share(startMs - bootMs)}%" y="6" width="${share(heardMs - startMs)}%" height="6"></rect>`;
-  const facts = factsOf(row).join(' · ');
+  const facts = describeBootRow(row).join(' · ');
   const count = times < 2 ? nothing : html` <span class="soft">×${times}</span>`;
   return html`
     <li class="fall-row${tone === 'bad' ? html` bad` : nothing}"><a class="fall-name" href="${log}?at=${eventId}#e${eventId}">${name}${count}</a>
@@ -332,7 +338,15 @@ function renderRow(
     <span class="fall-facts">${facts}</span>${why === '' ? nothing : html`<span class="fall-why">${why}</span>`}</li>`;
 }
 
-function factsOf({ bytes, startMs, heardMs = startMs, endMs, notes, server, tone }: BootRow): readonly string[] {
+function describeBootRow({
+  bytes,
+  startMs,
+  heardMs = startMs,
+  endMs,
+  notes,
+  server,
+  tone,
+}: BootRow): readonly string[] {
   // The notes say how long the client had been asking before.
   const ms = endMs - heardMs;
   const isLoad = tone === 'file' && bytes !== undefined && ms > 0;

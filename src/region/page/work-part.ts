@@ -5,8 +5,8 @@ import { type Html, html, nothing } from '../../ground/html.ts';
 import { formatSize } from '../../ground/quantity.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import type { Machine } from '../records/machine.ts';
-import { stepOf } from '../records/work.ts';
-import { dotted, remarkText, timeAgo, timeOf } from './values.ts';
+import { getWorkStep } from '../records/work.ts';
+import { dotted, remarkText, renderTime, timeAgo } from './values.ts';
 import { words } from './words.ts';
 
 const MINUTE_MS = 60_000;
@@ -16,7 +16,7 @@ export const isWaiting = ({ work }: Machine): boolean => work?.waitsForBoot === 
 /** `<progress>`, animated if the total is unknown; empty without work, or while it waits for its boot. */
 export function progressBar(machine: Machine): Html {
   if (statusRow(machine.status).failed === undefined || isWaiting(machine)) return nothing;
-  const bytes = machine.work === undefined ? undefined : stepOf(machine.work).bytes;
+  const bytes = machine.work === undefined ? undefined : getWorkStep(machine.work).bytes;
   const label = words.values.state(machine.status);
   return bytes === undefined
     ? html`<progress aria-label="${label}"></progress>`
@@ -24,7 +24,7 @@ export function progressBar(machine: Machine): Html {
 }
 
 export function workText({ work, statusReason }: Machine): string {
-  const step = work === undefined ? undefined : stepOf(work);
+  const step = work === undefined ? undefined : getWorkStep(work);
   const { done, total } = step?.bytes ?? { done: 0, total: 0 };
   const bytes =
     total === 0 ? '' : words.work.bytes(formatSize(done), formatSize(total), Math.floor((done / total) * 100));
@@ -34,7 +34,7 @@ export function workText({ work, statusReason }: Machine): string {
 function deadlineText({ statusDeadlineMs }: Machine, nowMs: number) {
   if (statusDeadlineMs === undefined) return nothing;
   const minutes = Math.ceil((statusDeadlineMs - nowMs) / MINUTE_MS);
-  return timeOf(statusDeadlineMs, minutes <= 0 ? words.work.timedOut : words.work.failsAfter(minutes));
+  return renderTime(statusDeadlineMs, minutes <= 0 ? words.work.timedOut : words.work.failsAfter(minutes));
 }
 
 /** How often it was restarted, when it reported last, and when it fails without a report; empty: none is known. */

@@ -8,7 +8,7 @@
 import type { MistakeAt } from '../records/preseed-mistake.ts';
 import { ContextFollower, type Language } from './context.ts';
 import { evaluate, type Scope } from './evaluation.ts';
-import { failAt, kindOf, sortedNames, TemplateFault, type TemplatePlace } from './fault.ts';
+import { failAt, getValueKind, sortedNames, TemplateFault, type TemplatePlace } from './fault.ts';
 import { writeValue } from './quoting.ts';
 import {
   type Body,
@@ -77,7 +77,7 @@ function readLineage({ file, source, load }: RenderRequest): readonly [Template,
 }
 
 /** The language that the first line shows; undefined: none. */
-function languageOf(body: Body): Language | undefined {
+function detectLanguage(body: Body): Language | undefined {
   const first = body.find((node) => node.kind === 'text');
   if (first?.kind !== 'text') return undefined;
   if (/^#!.*\b(sh|bash|dash)\b/.test(first.text)) return 'shell';
@@ -102,7 +102,7 @@ class Rendering {
   constructor(request: RenderRequest, lineage: readonly [Template, ...Template[]]) {
     this.#request = request;
     this.#lineage = lineage;
-    const said = lineage.map(({ language, body }) => language ?? languageOf(body)).find((one) => one !== undefined);
+    const said = lineage.map(({ language, body }) => language ?? detectLanguage(body)).find((one) => one !== undefined);
     this.language = said ?? request.language;
     this.#follower = new ContextFollower(this.language);
     for (const { blocks } of [...lineage].reverse()) for (const [name, body] of blocks) this.#blocks.set(name, body);
@@ -198,12 +198,12 @@ class Rendering {
   #for(node: ForNode, depth: number): void {
     const found = evaluate(node.list, this.#scopeAt(node));
     const list = isMapping(found) ? Object.entries(found) : found;
-    if (!isList(list)) failAt(node, 'for-list', { value: kindOf(found) });
+    if (!isList(list)) failAt(node, 'for-list', { value: getValueKind(found) });
     for (const one of list) {
       const scope = new Map<string, Value>();
       const values: readonly Value[] = node.names.length > 1 && isList(one) ? one : [one];
       if (values.length !== node.names.length)
-        failAt(node, 'for-names', { names: node.names.length, value: kindOf(one), values: values.length });
+        failAt(node, 'for-names', { names: node.names.length, value: getValueKind(one), values: values.length });
       node.names.forEach((name, index) => {
         scope.set(name, values[index] ?? null);
       });
@@ -219,7 +219,7 @@ class Rendering {
     const value = evaluate(node.expression, this.#scopeAt(node));
     const context = this.#follower.context();
     const quoted = writeValue(value, context, this.language);
-    if (!quoted.ok) failAt(node, 'value-refused', { name: nameOf(node), why: quoted.why });
+    if (!quoted.ok) failAt(node, 'value-refused', { name: getRootName(node), why: quoted.why });
     this.#append(quoted.text, node);
   }
 
@@ -255,7 +255,7 @@ class Rendering {
 }
 
 /** The name at the root of an expression, for a message; never its value. */
-function nameOf({ expression }: OutputNode): string {
+function getRootName({ expression }: OutputNode): string {
   let found = expression;
   for (;;) {
     if (found.kind === 'name') return found.name;

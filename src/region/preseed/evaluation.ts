@@ -5,7 +5,7 @@
 
 import type { Language } from './context.ts';
 import type { Expression } from './expression.ts';
-import { failAt, kindOf, sortedNames, type TemplatePlace } from './fault.ts';
+import { failAt, getValueKind, sortedNames, type TemplatePlace } from './fault.ts';
 import {
   QUOTED_CHARACTERS_MAX,
   type Quoted,
@@ -16,7 +16,7 @@ import {
   quoteUrl,
   quoteYaml,
 } from './quoting.ts';
-import { isList, isMapping, isTrue, Markup, type MarkupLanguage, textOf, type Value } from './value.ts';
+import { formatScalar, isList, isMapping, isTrue, Markup, type MarkupLanguage, type Value } from './value.ts';
 
 export interface Scope {
   find(name: string): Value | undefined;
@@ -93,16 +93,16 @@ function nameValue(name: string, scope: Scope): Value {
 }
 
 function partValue(value: Value, name: string, place: TemplatePlace): Value {
-  if (!isMapping(value)) return failAt(place, 'no-parts', { name, value: kindOf(value) });
+  if (!isMapping(value)) return failAt(place, 'no-parts', { name, value: getValueKind(value) });
   const found = Object.hasOwn(value, name) ? value[name] : undefined;
   if (found !== undefined) return found;
   return failAt(place, 'no-part', { name, known: sortedNames(Object.keys(value)) });
 }
 
 function itemValue(value: Value, key: Value, place: TemplatePlace): Value {
-  if (!isList(value)) return partValue(value, textOf(key) ?? '', place);
+  if (!isList(value)) return partValue(value, formatScalar(key) ?? '', place);
   const found = typeof key === 'number' ? value[key] : undefined;
-  return found ?? failAt(place, 'no-item', { key: textOf(key), value: kindOf(key), items: value.length });
+  return found ?? failAt(place, 'no-item', { key: formatScalar(key), value: getValueKind(key), items: value.length });
 }
 
 function binaryValue({ operator, left, right }: Expression & { kind: 'binary' }, scope: Scope): Value {
@@ -134,18 +134,18 @@ const plain = (value: Value | undefined): Value | undefined => (value instanceof
 
 function isIn(value: Value, where: Value, place: TemplatePlace): boolean {
   if (isList(where)) return where.some((one) => isEqual(one, value));
-  const name = textOf(value);
+  const name = formatScalar(value);
   if (isMapping(where)) return name !== undefined && Object.hasOwn(where, name);
   const text = plain(where);
   if (typeof text === 'string' && name !== undefined) return text.includes(name);
-  return failAt(place, 'nothing-in', { value: kindOf(where) });
+  return failAt(place, 'nothing-in', { value: getValueKind(where) });
 }
 
 /** Concatenates two texts. The result is trusted only if both are, for the same language. */
 function joined(left: Value, right: Value, { place, spend }: Scope): Value {
-  const [first, second] = [textOf(left), textOf(right)];
+  const [first, second] = [formatScalar(left), formatScalar(right)];
   if (first === undefined || second === undefined)
-    return failAt(place, 'not-joinable', { left: kindOf(left), right: kindOf(right) });
+    return failAt(place, 'not-joinable', { left: getValueKind(left), right: getValueKind(right) });
   if (first.length + second.length > QUOTED_CHARACTERS_MAX)
     return failAt(place, 'text-long', { max: QUOTED_CHARACTERS_MAX });
   spend(first.length + second.length);
@@ -172,9 +172,9 @@ function callValue(name: string, args: readonly Expression[], scope: Scope): Val
     return new Markup(quoted.text, language);
   };
   if (name === 'yaml' || name === 'json' || name === 'escape.json') return take(quoteYaml(value), 'yaml');
-  const text = textOf(value);
+  const text = formatScalar(value);
   if (name === 'str' && text !== undefined) return value instanceof Markup ? value : text;
-  if (text === undefined) return failAt(place, 'filter-text', { name, value: kindOf(value) });
+  if (text === undefined) return failAt(place, 'filter-text', { name, value: getValueKind(value) });
   switch (name) {
     case 'shell':
     case 'escape.shell':
@@ -199,12 +199,12 @@ function methodValue({ of, name, args: given }: Expression & { kind: 'method' },
   const value = evaluate(of, scope);
   if (name === 'get_distro_series' || name === 'get_osystem') return partValue(value, name.slice('get_'.length), place);
   if (name === 'tag_names') return partValue(value, name, place);
-  if (name === 'split_arch') return (textOf(partValue(value, 'architecture', place)) ?? '').split('/');
+  if (name === 'split_arch') return (formatScalar(partValue(value, 'architecture', place)) ?? '').split('/');
   const args = given.map((arg) => evaluate(arg, scope));
   if (name === 'join') return joinList(args[0] ?? null, value, scope);
-  const text = textOf(value);
-  const [first, second] = args.map(textOf);
-  const wrong = (): never => failAt(place, 'method-value', { name, value: kindOf(value) });
+  const text = formatScalar(value);
+  const [first, second] = args.map(formatScalar);
+  const wrong = (): never => failAt(place, 'method-value', { name, value: getValueKind(value) });
   if (text === undefined) return wrong();
   scope.spend(text.length);
   // A line of debconf is as safe as the whole; of another language, a part may mean something else.
@@ -242,9 +242,9 @@ function methodValue({ of, name, args: given }: Expression & { kind: 'method' },
 }
 
 function joinList(list: Value, separator: Value, { place, spend }: Scope): Value {
-  const between = textOf(separator);
-  if (!isList(list) || between === undefined) return failAt(place, 'join-list', { value: kindOf(list) });
-  const texts = list.map((one) => textOf(one) ?? failAt(place, 'join-item', { value: kindOf(one) }));
+  const between = formatScalar(separator);
+  if (!isList(list) || between === undefined) return failAt(place, 'join-list', { value: getValueKind(list) });
+  const texts = list.map((one) => formatScalar(one) ?? failAt(place, 'join-item', { value: getValueKind(one) }));
   const length = texts.reduce((sum, text) => sum + text.length + between.length, 0);
   if (length > QUOTED_CHARACTERS_MAX) return failAt(place, 'text-long', { max: QUOTED_CHARACTERS_MAX });
   spend(length);

@@ -56,13 +56,13 @@ const RESERVED: ReadonlySet<string> = new Set(['and', 'or', 'not', 'in', 'if', '
 
 /** Parses an expression with its filters. @throws TemplateFault if it is malformed */
 export function parseExpression(text: string, place: TemplatePlace): Expression {
-  const parser = new Parser(tokensOf(text, place), place);
+  const parser = new Parser(tokenizeExpression(text, place), place);
   const found = parser.pipeline(0);
   parser.expectEnd();
   return found;
 }
 
-function tokensOf(text: string, place: TemplatePlace): readonly Token[] {
+function tokenizeExpression(text: string, place: TemplatePlace): readonly Token[] {
   const tokens: Token[] = [];
   TOKEN.lastIndex = 0;
   const trimmed = text.trimEnd();

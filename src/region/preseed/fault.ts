@@ -44,7 +44,7 @@ export function shown(text: string): string {
 
 export const sortedNames = (names: Iterable<string>): readonly string[] => [...names].sort();
 
-export function kindOf(value: Value): ValueKind {
+export function getValueKind(value: Value): ValueKind {
   if (isList(value)) return { kind: 'list' };
   if (isMapping(value)) return { kind: 'parts', parts: sortedNames(Object.keys(value)) };
   if (value === null) return { kind: 'nothing' };

@@ -14,7 +14,7 @@ import { mistake } from './fault.ts';
 import { LAST_NAME, templateNames } from './names.ts';
 import { type PreseedRequest, PURPOSES } from './request.ts';
 import type { FoundText, TemplateSource } from './template-source.ts';
-import { variablesOf } from './variables.ts';
+import { buildVariables } from './variables.ts';
 
 export type PreseedResult =
   | {
@@ -26,7 +26,7 @@ export type PreseedResult =
     }
   | ({ readonly ok: false } & MistakeAt);
 
-export function namesOf({ purpose, machine, osystem, release }: PreseedRequest): readonly string[] {
+export function listTemplateNames({ purpose, machine, osystem, release }: PreseedRequest): readonly string[] {
   return templateNames({
     prefix: PURPOSES[purpose].prefix,
     osystem,
@@ -38,7 +38,7 @@ export function namesOf({ purpose, machine, osystem, release }: PreseedRequest):
 }
 
 export function renderPreseed(request: PreseedRequest, templates: TemplateSource): PreseedResult {
-  const names = namesOf(request);
+  const names = listTemplateNames(request);
   for (const name of names) {
     const found = templates.find(name);
     if (found === undefined) continue;
@@ -62,7 +62,7 @@ export function renderText(
   const rendered: Rendered = renderTemplate({
     file: template.path,
     source: template.text,
-    variables: variablesOf(request),
+    variables: buildVariables(request),
     language: PURPOSES[request.purpose].language,
     load,
   });

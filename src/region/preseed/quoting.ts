@@ -10,8 +10,8 @@
 import { yamlParser } from '../../ground/yaml-parser.ts';
 import type { NotWritable, NotWritableParams } from '../records/preseed-mistake.ts';
 import type { Language, WritingContext } from './context.ts';
-import { kindOf } from './fault.ts';
-import { isList, isMapping, Markup, textOf, type Value } from './value.ts';
+import { getValueKind } from './fault.ts';
+import { formatScalar, isList, isMapping, Markup, type Value } from './value.ts';
 
 export type Quoted = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly why: NotWritable };
 
@@ -122,8 +122,8 @@ export function quoteBase64(text: string): Quoted {
 
 /** A value as written in its context, filtered or not. */
 export function writeValue(value: Value, context: WritingContext, language: Language): Quoted {
-  const text = textOf(value);
-  if (text === undefined) return refused('not-text', { value: kindOf(value) });
+  const text = formatScalar(value);
+  if (text === undefined) return refused('not-text', { value: getValueKind(value) });
   const markup = value instanceof Markup ? value.language : undefined;
   if (markup === 'any' || (markup !== undefined && markup === language && markup !== 'shell' && markup !== 'yaml'))
     return written(text);

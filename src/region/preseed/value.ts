@@ -26,7 +26,7 @@ export const isMapping = (value: Value): value is { readonly [key: string]: Valu
   typeof value === 'object' && value !== null && !isList(value) && !(value instanceof Markup);
 
 /** The text of a single value; `undefined` for a list or mapping. */
-export function textOf(value: Value): string | undefined {
+export function formatScalar(value: Value): string | undefined {
   if (value === null) return '';
   if (value instanceof Markup) return value.text;
   return typeof value === 'object' ? undefined : String(value);

@@ -54,7 +54,7 @@ function nodeParts(request: PreseedRequest): Value | undefined {
 }
 
 /** The comment after a key has no effect, but often contains `DOMAIN\user`, and debconf does not keep back-slashes. */
-const sshKeysOf = ({ sshKeys, purpose }: PreseedRequest): Value =>
+const collectSshKeys = ({ sshKeys, purpose }: PreseedRequest): Value =>
   PURPOSES[purpose].language === 'debconf' ? sshKeys.map((key) => key.replaceAll('\\', '/')) : sshKeys;
 
 function authorization({ credentials }: PreseedRequest): Value | undefined {
@@ -176,7 +176,7 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
     meaning:
       "The SSH keys of the machine's owner, a list. In debconf templates, back-slashes in a key's comment become slashes.",
     example: '[ssh-ed25519 AAAA… ada]',
-    read: sshKeysOf,
+    read: collectSshKeys,
   },
   default_user: {
     meaning: 'The user that the keys log in to.',
@@ -336,7 +336,7 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
   driver_package: { meaning: 'Always empty, for the same reason.', example: '', read: () => '' },
 };
 
-export function variablesOf(request: PreseedRequest): Variables {
+export function buildVariables(request: PreseedRequest): Variables {
   const found = Object.entries(VARIABLES).flatMap(([name, { read }]) => {
     const value = read(request);
     return value === undefined ? [] : [[name, value] as const];

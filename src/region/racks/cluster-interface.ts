@@ -76,7 +76,7 @@ export const readInterfaces = (entries: readonly Settings[]): readonly ClusterIn
     ];
   });
 
-export const dynamicRangesOf = (entries: readonly Settings[]): readonly Ipv4Range[] =>
+export const listDynamicRanges = (entries: readonly Settings[]): readonly Ipv4Range[] =>
   readInterfaces(entries).flatMap(({ dynamic }) => dynamic ?? []);
 
 export function networkIn(entry: Settings): Ipv4Network | undefined {

@@ -15,7 +15,7 @@ import { bootPurpose } from '../records/boot-purpose.ts';
 import { statusRow } from '../records/lifecycle.ts';
 import { isDeviceOfUser, type MachineForRacks } from '../records/machine.ts';
 import type { NetworkRecords } from '../records/network-store.ts';
-import { kernelParamsOf } from '../records/tags.ts';
+import { combineKernelParams } from '../records/tags.ts';
 
 /** A machine as racks get it, including its UUID, with every field; `undefined` if racks get nothing about it. */
 export function toRackMachine(machine: MachineForRacks): Required<RackMachine> | undefined {
@@ -34,8 +34,8 @@ export function toRackMachine(machine: MachineForRacks): Required<RackMachine> |
     macs,
     uuid: machine.uuid,
     addresses: machine.addresses,
-    kernelParams: kernelParamsOf(machine),
-    ...groupsOf(machine),
+    kernelParams: combineKernelParams(machine),
+    ...describeMachineGroups(machine),
     home: machine.home,
     bootToken: machine.bootToken,
     isSelfNamed: (machine.status === 'new' && !isMadeByPerson(machine)) || undefined,
@@ -43,7 +43,12 @@ export function toRackMachine(machine: MachineForRacks): Required<RackMachine> |
 }
 
 /** By which profiles find it; a device has only its name. The default pool goes without saying. */
-function groupsOf({ device, tags, pool, poolId }: MachineForRacks): Pick<Required<RackMachine>, 'tags' | 'pool'> {
+function describeMachineGroups({
+  device,
+  tags,
+  pool,
+  poolId,
+}: MachineForRacks): Pick<Required<RackMachine>, 'tags' | 'pool'> {
   if (device !== undefined) return { tags: undefined, pool: undefined };
   return {
     tags: tags.length === 0 ? undefined : tags.map(({ name }) => name),

@@ -18,7 +18,7 @@ import type { RackInterface } from '../records/rack-description.ts';
 import type { RateStore } from '../records/rate-store.ts';
 import { fieldRefusal, type RefusalWord } from '../records/refusal.ts';
 import { parseJson } from '../records/text-json.ts';
-import { hostOf, RateLimiter } from '../shares/request-rates.ts';
+import { formatHostKey, RateLimiter } from '../shares/request-rates.ts';
 import { check, HEARTBEAT_VALUES_MAX } from './rack-news.ts';
 
 /**
@@ -93,7 +93,7 @@ export class Newcomers {
     if (!this.#own.allows(address, this.#clock.now())) return false;
     if (this.#shared === undefined) return true;
     const rates = [
-      [`registration of ${hostOf(address)}`, REGISTRATIONS_PER_ADDRESS],
+      [`registration of ${formatHostKey(address)}`, REGISTRATIONS_PER_ADDRESS],
       [`registration of network ${networkOfText(address)}`, REGISTRATIONS_PER_NETWORK],
       ['registration', REGISTRATIONS_IN_TOTAL],
     ] as const;

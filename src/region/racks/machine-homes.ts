@@ -37,7 +37,7 @@ import type { SeenElsewhere } from '../records/events.ts';
 import type { Machine } from '../records/machine.ts';
 import {
   ADDRESS_ENDS,
-  eventTypeOf,
+  getEventType,
   isAddressSeen,
   isBootEvent,
   type NewMachineEvent,
@@ -48,7 +48,7 @@ import type { FoundHome, MachineHome, MachineSign, RackStore } from '../records/
 import { type RefusalWord, refusal } from '../records/refusal.ts';
 import type { EventOf, RegionStore } from '../records/store.ts';
 import { machinesForRack } from './desired-machine.ts';
-import { type ReportedNetwork, rangesOf, reportedNetworks } from './rack-networks.ts';
+import { listLeasedRanges, type ReportedNetwork, reportedNetworks } from './rack-networks.ts';
 
 const ELSEWHERE_PAUSE_MS = 3_600_000;
 /**
@@ -159,7 +159,7 @@ export class MachineHomes {
     // A remote rack may be removed at any time; a region without a rack of its own gets reports of remote ones only.
     if (rack === undefined) return reports;
     const stored = await this.#store.highestSequence(source);
-    const signs = reports.map((report) => (report.sequence <= stored ? {} : signOf(report, rack)));
+    const signs = reports.map((report) => (report.sequence <= stored ? {} : extractSign(report, rack)));
     const known = await this.#store.racks.homesOf(signs);
     const batch: Weighing = { rack, racks, networks: reportedNetworks(racks), settled: new Map(), elsewhere: [] };
     const hasLease = reports.some(({ kind }) => kind === 'dhcp.ack');
@@ -205,7 +205,7 @@ export class MachineHomes {
 
   /** Returns a function that finds the address in a report whose lease, or whose end, the region believes and keeps. */
   #leaseAddresses(rack: Rack, configured: (() => readonly Ipv4Range[]) | undefined) {
-    const reported = rangesOf(rack);
+    const reported = listLeasedRanges(rack);
     // A rack that refuses the settings keeps its former ranges.
     const stored = rack.pulse?.settingsRefused === undefined ? configured?.() : undefined;
     const isDynamic = (address: Ipv4): boolean =>
@@ -320,10 +320,10 @@ export class MachineHomes {
 }
 
 /** The signs in a report that change the region's view of its machine. */
-function signOf(report: RackReport, rack: Rack): MachineSign {
+function extractSign(report: RackReport, rack: Rack): MachineSign {
   const sign = { mac: parseMac(report.mac ?? ''), address: parseIpv4(report.address ?? '') };
   const isLease = isAddressSeen(report.kind) && sign.address !== undefined && sign.mac !== undefined;
-  return rack.isEmbedded && !isLease && !isBootEvent(eventTypeOf(report.kind)) ? {} : sign;
+  return rack.isEmbedded && !isLease && !isBootEvent(getEventType(report.kind)) ? {} : sign;
 }
 
 /** The weighing of one rack's batch. Each report counts with the homes that the earlier reports of the batch gave to machines. */

@@ -38,14 +38,14 @@ export interface BoundProfile {
 }
 
 /** @param profiles those in force @returns `undefined`: it boots what its life asks for */
-export function profileOf(profiles: readonly Profile[], machine: Machine): BoundProfile | undefined {
+export function findBoundProfile(profiles: readonly Profile[], machine: Machine): BoundProfile | undefined {
   const known = profiles.length === 0 ? undefined : toRackMachine(machine);
   if (known === undefined) return undefined;
-  const profile = findProfile(profiles, subjectOf(known));
+  const profile = findProfile(profiles, buildProfileSubject(known));
   return profile && { profile, isWaiting: isAtWork(known) };
 }
 
-const subjectOf = (machine: RackMachine): ProfileSubject => ({
+const buildProfileSubject = (machine: RackMachine): ProfileSubject => ({
   machine,
   macs: machine.macs,
   architecture: machine.architecture,
@@ -65,7 +65,7 @@ export function boundTo(profiles: readonly Profile[], name: string, machine: Rac
 export function boundToNone(profiles: readonly Profile[], machine: RackMachine): readonly Profile[] {
   const others = withoutName(machine);
   const list = profiles.map((profile) => ({ ...profile, machines: others(profile.machines) }));
-  const found = findProfile(list, subjectOf(machine));
+  const found = findProfile(list, buildProfileSubject(machine));
   if (found === undefined) return list;
   const excepting = list.map((one) => (one === found ? { ...one, except: [...one.except, machine.systemId] } : one));
   return boundToNone(excepting, machine);
@@ -74,4 +74,4 @@ export function boundToNone(profiles: readonly Profile[], machine: RackMachine):
 const withoutName =
   (machine: RackMachine) =>
   (list: readonly string[]): readonly string[] =>
-    list.filter((one) => !names([one], subjectOf(machine)));
+    list.filter((one) => !names([one], buildProfileSubject(machine)));

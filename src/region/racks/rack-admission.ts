@@ -100,7 +100,7 @@ function decideNewRack(registration: RackRegistration, racks: readonly Rack[], a
     registeredMs: atMs,
     stateSinceMs: atMs,
     refused: [],
-    ...keyOf(key),
+    ...buildKeyFields(key),
   };
   const decision = admit(rack, registration, racks, atMs);
   const params = { rack: name, uuid, address };
@@ -161,7 +161,7 @@ function roomFor(registration: RackRegistration, racks: readonly Rack[], atMs: n
 
 const isSilent = (rack: Rack, atMs: number): boolean => atMs - heardMs(rack) > PENDING_KEPT_MS;
 
-function keyOf(key: RackKey): Pick<Rack, 'token' | 'secretDigest'> {
+function buildKeyFields(key: RackKey): Pick<Rack, 'token' | 'secretDigest'> {
   return { token: key.token, secretDigest: key.kind === 'own' ? key.secretDigest : undefined };
 }
 
@@ -200,7 +200,7 @@ function decideKnownRack(registration: RackRegistration, known: Rack, racks: rea
     interfaces,
     address,
     seenMs: atMs,
-    ...(isSame ? {} : keyOf(key)),
+    ...(isSame ? {} : buildKeyFields(key)),
   };
   return admit(rack, registration, racks, atMs);
 }
@@ -216,7 +216,7 @@ function admit(
   atMs: number,
 ): Decision {
   const before = racks.find(({ uuid }) => uuid === rack.uuid);
-  const namesake = namesakeOf(rack, racks);
+  const namesake = findNamesake(rack, racks);
   if (namesake !== undefined && before?.state === 'accepted') {
     // An accepted rack keeps working under its former name.
     const kept: Rack = weighNetworks({ ...rack, name: before.name }, before, racks);
@@ -254,7 +254,7 @@ function admit(
   };
 }
 
-function namesakeOf(rack: Rack, racks: readonly Rack[]): Rack | undefined {
+function findNamesake(rack: Rack, racks: readonly Rack[]): Rack | undefined {
   return racks.find(({ uuid, name, state }) => uuid !== rack.uuid && name === rack.name && state === 'accepted');
 }
 
@@ -297,7 +297,7 @@ export function decideVerdict(
       events.push(verdictEvent('removed', rack, by.username, by.atMs));
       continue;
     }
-    const namesake = verdict === 'accept' ? namesakeOf(rack, now) : undefined;
+    const namesake = verdict === 'accept' ? findNamesake(rack, now) : undefined;
     if (namesake !== undefined) {
       return no(
         'rack-name',

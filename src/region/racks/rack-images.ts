@@ -29,12 +29,12 @@ export function imagesForMachine(
   const [first, ...others] = present.length > 0 ? present : asked;
   if (first === undefined) return undefined;
   const imagesOf = (uuid: string): readonly RackImage[] => known.images.get(uuid) ?? [];
-  const theirs = others.map(({ uuid }) => new Set(imagesOf(uuid).map(filesOf)));
-  return imagesOf(first.uuid).filter((image) => theirs.every((files) => files.has(filesOf(image))));
+  const theirs = others.map(({ uuid }) => new Set(imagesOf(uuid).map(listImageFiles)));
+  return imagesOf(first.uuid).filter((image) => theirs.every((files) => files.has(listImageFiles(image))));
 }
 
 /** All files of an image: several kernels may start the same root. */
-const filesOf = ({ path, starts }: RackImage): string =>
+const listImageFiles = ({ path, starts }: RackImage): string =>
   [path, ...(starts === undefined ? [] : [starts.kernel.path, starts.initrd.path])].join(' ');
 
 const isServed = (rack: Rack, address: Ipv4): boolean =>

@@ -126,7 +126,12 @@ const UNASKED_PREFIX = 16;
 export const UNASKED_ADDRESSES_MAX = 4 * 65_536;
 
 /** Why a network needs agreement; `undefined` if it does not. @param had whether it was believed until now */
-function doubtOf(network: Ipv4Network, rack: Rack, had: boolean, racks: readonly Rack[]): NetworkDoubt | undefined {
+function explainDoubt(
+  network: Ipv4Network,
+  rack: Rack,
+  had: boolean,
+  racks: readonly Rack[],
+): NetworkDoubt | undefined {
   for (const other of racks) {
     if (other.uuid === rack.uuid || other.state !== 'accepted') continue;
     const agreed = other.isEmbedded ? believedNetworks(other) : agreedNetworks(other);
@@ -155,7 +160,7 @@ function doubtsAmong(networks: readonly Ipv4Network[], rack: Rack, racks: readon
   const ordered = [...asked.filter(({ had }) => had), ...asked.filter(({ had }) => !had)];
   return ordered.flatMap(({ network, had }): readonly NetworkDoubt[] | NetworkDoubt => {
     if (unasked.some((one) => containsNetwork(one, network))) return [];
-    const doubt = doubtOf(network, rack, had, racks);
+    const doubt = explainDoubt(network, rack, had, racks);
     if (doubt !== undefined) return doubt;
     const more = 2 ** (32 - network.prefix);
     if (addresses + more > UNASKED_ADDRESSES_MAX) {
@@ -185,7 +190,7 @@ export function undoubtedAmong(
 }
 
 /** The doubts about a rack's reported networks: networks without agreement that belong to another rack, are too wide, or are too many. */
-function doubtsOf(rack: Rack, racks: readonly Rack[]): readonly NetworkDoubt[] {
+function listNetworkDoubts(rack: Rack, racks: readonly Rack[]): readonly NetworkDoubt[] {
   if (rack.isEmbedded) return [];
   // An unaccepted rack has no believed networks so far.
   const judged = rack.state === 'accepted' ? rack : { ...rack, agreed: [], interfaces: [] };
@@ -205,7 +210,7 @@ export function weighNetworks(next: Rack, before: Rack | undefined, racks: reado
  * before stay agreed while the rack reports them.
  */
 export function agreeTo(rack: Rack, shared: readonly string[], racks: readonly Rack[]): Rack {
-  const taken = new Set(doubtsOf(rack, racks).map(({ network }) => network));
+  const taken = new Set(listNetworkDoubts(rack, racks).map(({ network }) => network));
   const agreed = new Set(reportedTexts(rack).filter((network) => shared.includes(network) || !taken.has(network)));
   return weighNetworks({ ...rack, state: 'accepted', agreed: [...agreed] }, undefined, racks);
 }
@@ -213,7 +218,7 @@ export function agreeTo(rack: Rack, shared: readonly string[], racks: readonly R
 export const reportedTexts = (rack: Rack): readonly string[] => reported(rack).map(formatNetwork);
 
 export function findDoubt(rack: Rack, racks: readonly Rack[]): Happening<'networks-doubted'> | undefined {
-  const [first, ...more] = doubtsOf(rack, racks);
+  const [first, ...more] = listNetworkDoubts(rack, racks);
   if (first === undefined) return undefined;
   return { code: 'networks-doubted', params: { rack: rack.name, first, more: more.length } };
 }
@@ -233,7 +238,7 @@ export const configuredHosts = (racks: readonly Rack[]): readonly ConfiguredHost
   reportedNetworks(racks).flatMap(({ hosts }) => hosts);
 
 /** The ranges from which an accepted rack leases addresses to any host, in its believed networks. */
-export const rangesOf = (rack: Rack): readonly Ipv4Range[] =>
+export const listLeasedRanges = (rack: Rack): readonly Ipv4Range[] =>
   reportedNetworks([rack]).flatMap(({ management, dynamic }) => (management === 0 ? [] : (dynamic ?? [])));
 
 interface SharedRange extends Ipv4Range {
@@ -248,8 +253,8 @@ export function findSharedRange(rack: Rack, racks: readonly Rack[]): SharedRange
   if (rack.state !== 'accepted') return undefined;
   for (const other of racks) {
     if (other.uuid === rack.uuid || other.state !== 'accepted') continue;
-    for (const a of rangesOf(rack)) {
-      const b = rangesOf(other).find(({ low, high }) => low <= a.high && a.low <= high);
+    for (const a of listLeasedRanges(rack)) {
+      const b = listLeasedRanges(other).find(({ low, high }) => low <= a.high && a.low <= high);
       if (b === undefined) continue;
       return { rack: other.name, low: a.low > b.low ? a.low : b.low, high: a.high < b.high ? a.high : b.high };
     }

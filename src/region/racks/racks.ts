@@ -11,7 +11,7 @@ import { BoundedMap } from '../../ground/bounded-map.ts';
 import type { Clock } from '../../ground/clock.ts';
 import { reachesStore } from '../../ground/errors.ts';
 import { equalSecrets, findApiKey } from '../accounts/accounts.ts';
-import { digestOf } from '../records/digest.ts';
+import { hashSha256 } from '../records/digest.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import {
   isAway,
@@ -302,7 +302,7 @@ export class Racks {
   }
 
   #isSecretOf(rack: Rack | undefined, token: string, secret: string): boolean {
-    const given = digestOf(secret);
+    const given = hashSha256(secret);
     const kept = rack?.secretDigest ?? this.#keys.get(rack?.uuid ?? '')?.secretDigest;
     const matches = equalSecrets(given, kept ?? '');
     return rack !== undefined && rack.token === token && kept !== undefined && matches;

@@ -182,7 +182,7 @@ export function askedRun(run: ImportRun, nowMs: number, image?: string): Pick<Im
  * When the next run is due (infinite: never), and whether one begins now: that one, a requested one, or that of a process that has ended. A
  * run for single images leaves the schedule as it is.
  */
-export function nextRunOf(run: ImportRun, everyMs: number, isRunning: boolean, nowMs: number) {
+export function decideNextRun(run: ImportRun, everyMs: number, isRunning: boolean, nowMs: number) {
   const lastMs = Math.min(isRunning ? run.begunMs : run.endedMs, nowMs);
   const keptMs = run.images.length > 0 && run.nextMs > 0 ? run.nextMs : Number.POSITIVE_INFINITY;
   const dueMs = everyMs === 0 ? Number.POSITIVE_INFINITY : Math.min(keptMs, lastMs + everyMs);

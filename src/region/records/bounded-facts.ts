@@ -25,7 +25,7 @@ interface KeptCounts extends Readonly<Record<ListName, number>> {
   readonly leftOut: readonly LeftOut[];
 }
 
-const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value)) + 1;
+const countJsonBytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value)) + 1;
 
 /** One list while elements are removed from its end. */
 class Kept {
@@ -37,7 +37,7 @@ class Kept {
   constructor(name: ListName, given: readonly unknown[]) {
     this.name = name;
     this.given = given;
-    this.#sizes = given.slice(0, name === 'disks' ? DISKS_KEPT_MAX : given.length).map(bytesOf);
+    this.#sizes = given.slice(0, name === 'disks' ? DISKS_KEPT_MAX : given.length).map(countJsonBytes);
     for (const size of this.#sizes) this.bytes += size;
   }
 
@@ -52,13 +52,13 @@ class Kept {
 
 /** While the facts are too large, the largest list loses its last element. `undefined`: all fit. */
 export function chooseKept(facts: FactLists): KeptCounts | undefined {
-  if (facts.disks.length <= DISKS_KEPT_MAX && bytesOf(facts) <= FACTS_BYTES_MAX) return undefined;
+  if (facts.disks.length <= DISKS_KEPT_MAX && countJsonBytes(facts) <= FACTS_BYTES_MAX) return undefined;
   const disks = new Kept('disks', facts.disks);
   const nics = new Kept('nics', facts.nics);
   const banks = new Kept('memory_banks', facts.memory_banks ?? []);
   const processors = new Kept('processors', facts.processors ?? []);
   const lists = [disks, nics, banks, processors];
-  const room = FACTS_BYTES_MAX - bytesOf({ ...facts, disks: [], nics: [], memory_banks: [], processors: [] });
+  const room = FACTS_BYTES_MAX - countJsonBytes({ ...facts, disks: [], nics: [], memory_banks: [], processors: [] });
   while (lists.reduce((sum, { bytes }) => sum + bytes, 0) > room) {
     const largest = lists.reduce((one, other) => (other.bytes > one.bytes ? other : one));
     // All lists are empty; the texts alone never exceed the bound.

@@ -33,11 +33,11 @@ const isNone = (value: unknown): boolean =>
   (typeof value === 'object' && Object.keys(value).length === 0);
 
 /** An entry of a list, or a whole object: its values, each after the one before. */
-function wordsOf(value: unknown): string {
-  if (Array.isArray(value)) return value.map(wordsOf).join(', ');
+function formatDifferingValue(value: unknown): string {
+  if (Array.isArray(value)) return value.map(formatDifferingValue).join(', ');
   if (!isFields(value)) return isNone(value) ? '' : withoutUsers(String(value));
   return Object.entries(value)
-    .flatMap(([name, part]) => (SECRET.test(name) || isNone(part) ? [] : wordsOf(part)))
+    .flatMap(([name, part]) => (SECRET.test(name) || isNone(part) ? [] : formatDifferingValue(part)))
     .join(' ');
 }
 
@@ -45,7 +45,7 @@ function shownValue(field: string, value: unknown): string | undefined {
   if (isNone(value)) return '';
   if (SECRET.test(field)) return undefined;
   const isAddress = typeof value === 'number' && ADDRESSES.test(field);
-  const words = isAddress ? formatIpv4(ipv4(value)) : wordsOf(value);
+  const words = isAddress ? formatIpv4(ipv4(value)) : formatDifferingValue(value);
   return words.length > VALUE_CHARACTERS_MAX ? undefined : words;
 }
 
@@ -69,7 +69,7 @@ function differencesIn(before: Fields, after: Fields, path: string): readonly Di
 }
 
 /** In the order of the fields. */
-export const differencesOf = (before: object, after: object): readonly Difference[] =>
+export const listDifferences = (before: object, after: object): readonly Difference[] =>
   differencesIn({ ...before }, { ...after }, '');
 
 /** `hostname: calm-ibis → brave-owl; kernel params: none → quiet`. */

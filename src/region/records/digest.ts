@@ -4,10 +4,10 @@
 import { createHash } from 'node:crypto';
 
 /** SHA-256 of a text, in hexadecimal. */
-export const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+export const hashSha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** FNV-1a of 32 bits, without the sign: fast enough for long lists; a collision gives an attacker nothing. */
-export function numberOf(text: string): number {
+export function hashFnv1a(text: string): number {
   let digest = 0x811c9dc5;
   for (let index = 0; index < text.length; index += 1) {
     digest = Math.imul(digest ^ text.charCodeAt(index), 0x01000193);

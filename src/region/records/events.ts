@@ -221,11 +221,11 @@ const KINDS: Readonly<Record<IdentityKind, string>> = {
 };
 
 const nameOfState = (status: MachineStatus): string => statusRow(status).name;
-export const nameOf = ({ hostname, systemId }: MachineName): string => `${hostname} (${systemId})`;
+export const formatMachineName = ({ hostname, systemId }: MachineName): string => `${hostname} (${systemId})`;
 /** To the minute. */
 const momentText = (ms: number): string => `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 const joined = (texts: readonly string[]): string => texts.join(', ');
-const kindsOf = (kinds: readonly IdentityKind[]): string => joined(kinds.map((kind) => KINDS[kind]));
+const formatIdentityKinds = (kinds: readonly IdentityKind[]): string => joined(kinds.map((kind) => KINDS[kind]));
 /** What follows a sentence after a colon; empty if there is nothing. */
 export const after = (text: string): string => (text === '' ? '' : `: ${text}`);
 const since = (times: number | undefined): string =>
@@ -241,7 +241,7 @@ const without = (leftOut: readonly LeftOut[]): string => {
   return parts.length === 0 ? '' : `; too large to store, without ${joined(parts)}`;
 };
 const whyOther = (differs: readonly IdentityKind[]): string =>
-  differs.length === 0 ? 'which is another machine' : `which has another ${kindsOf(differs)}`;
+  differs.length === 0 ? 'which is another machine' : `which has another ${formatIdentityKinds(differs)}`;
 
 /** The commands that say whether two machines are one. */
 const oneOrTwo = (own: string, other: MachineName): string =>
@@ -257,9 +257,9 @@ const maybeOneWords = ({
   same: readonly IdentityKind[];
   own: string;
 }): string => {
-  const kinds = same.length === 0 ? '' : `the same ${kindsOf(same)}`;
+  const kinds = same.length === 0 ? '' : `the same ${formatIdentityKinds(same)}`;
   const both = [joined(macs), kinds].filter((text) => text !== '').join(' and ');
-  return `may be the same machine as ${nameOf(machine)}: both show ${both}`;
+  return `may be the same machine as ${formatMachineName(machine)}: both show ${both}`;
 };
 
 const maybeTwoWords = ({
@@ -376,7 +376,7 @@ function displacedWords({
 }): string {
   const place = (address: string | undefined): string => (address === undefined ? '' : ` from ${address}`);
   return (
-    `removed ${nameOf(machine)}, reported${place(from)} and ${isProven ? 'never edited' : 'never booted by a rack'}, ` +
+    `removed ${formatMachineName(machine)}, reported${place(from)} and ${isProven ? 'never edited' : 'never booted by a rack'}, ` +
     `to make room for one reported${place(newFrom)}: at most ${max} may be New (region.new_machines_max)`
   );
 }
@@ -448,7 +448,7 @@ const OWN_EVENTS = {
     differs === undefined ? `changed: ${joined(fields.map(fieldWords))}` : `changed${changesText(differs)}`,
   /** @param status given if the machine was in use */
   'machine-deleted': ({ status, ...machine }: MachineName & { status?: MachineStatus | undefined }) =>
-    `deleted ${nameOf(machine)}${status === undefined ? '' : `, although it was ${nameOfState(status)}`}`,
+    `deleted ${formatMachineName(machine)}${status === undefined ? '' : `, although it was ${nameOfState(status)}`}`,
   'debug-login-opened': ({ user, untilMs, comment }: Comment & { user: string; untilMs: number }) =>
     `debug login opened for the keys of ${user} until ${momentText(untilMs)}${after(comment)}`,
   'debug-login-closed': () => 'debug login closed',
@@ -490,14 +490,14 @@ const OWN_EVENTS = {
   'enlistment-refused': ({ mac, why }: { mac?: string | undefined; why: ReportRefused }) =>
     (mac === undefined ? '' : `${mac}: `) + write<ReportRefusals, ReportRefused['code']>(REPORT_REFUSALS, why),
   'shown-of-another': ({ machine, same, differs }: OtherMachine & { same: readonly IdentityKind[] }) =>
-    `showed the ${kindsOf(same)} of ${nameOf(machine)}, ${whyOther(differs)}: treated as another machine`,
+    `showed the ${formatIdentityKinds(same)} of ${formatMachineName(machine)}, ${whyOther(differs)}: treated as another machine`,
   /** @param own the machine that booted from the interfaces */
   'interface-claimed': ({ macs, machine, own }: Macs & { machine: MachineName; own: string }) =>
-    `booted from ${joined(macs)}, which ${nameOf(machine)} had reported as its own and has lost to it. ${oneOrTwo(own, machine)}`,
+    `booted from ${joined(macs)}, which ${formatMachineName(machine)} had reported as its own and has lost to it. ${oneOrTwo(own, machine)}`,
   'interfaces-moved': ({ macs, machine, differs }: Macs & OtherMachine) =>
-    `${joined(macs)} moved here from ${nameOf(machine)}, ${whyOther(differs)}`,
+    `${joined(macs)} moved here from ${formatMachineName(machine)}, ${whyOther(differs)}`,
   'interfaces-kept': ({ macs, machine, differs }: Macs & OtherMachine) =>
-    `showed ${joined(macs)}, which stays with ${nameOf(machine)}, ${whyOther(differs)}`,
+    `showed ${joined(macs)}, which stays with ${formatMachineName(machine)}, ${whyOther(differs)}`,
   'interfaces-removed': ({ macs }: Macs) =>
     `removed ${joined(macs)}: an unproven report had added it, and the machine itself does not show it`,
   'interfaces-replaced': ({ macs }: Macs) => `another card replaced ${joined(macs)}`,
@@ -513,12 +513,12 @@ const OWN_EVENTS = {
   'machine-displaced': displacedWords,
   /** @param user who had added the device */
   'device-enlisted': (params: MachineName & { user: string }) =>
-    `removed the device ${nameOf(params)} of ${params.user}: a machine booted from its interface and is enlisted`,
+    `removed the device ${formatMachineName(params)} of ${params.user}: a machine booted from its interface and is enlisted`,
   'machines-merged': ({ machine, macs }: Macs & { machine: MachineName }) =>
-    `merged ${nameOf(machine)} into it${macs.length === 0 ? '' : `, with ${macs.join(' ')}`}`,
+    `merged ${formatMachineName(machine)} into it${macs.length === 0 ? '' : `, with ${macs.join(' ')}`}`,
   'machine-split': ({ machine, macs }: Macs & { machine: MachineName }) =>
-    `split off ${nameOf(machine)}, with ${macs.join(' ')}`,
-  'machine-split-off': ({ machine }: { machine: MachineName }) => `split off ${nameOf(machine)}`,
+    `split off ${formatMachineName(machine)}, with ${macs.join(' ')}`,
+  'machine-split-off': ({ machine }: { machine: MachineName }) => `split off ${formatMachineName(machine)}`,
   'machines-kept-apart': ({ one, other }: { one: string; other: string }) =>
     `marked ${one} and ${other} as different machines`,
 
@@ -708,7 +708,7 @@ export const DOUBTS: Writers<Pick<OwnParams, Doubt['code']>> = {
   'maybe-one': maybeOneWords,
   'maybe-two': maybeTwoWords,
   'interface-claimed': ({ machine, macs }) =>
-    `may be the same machine as ${nameOf(machine)}, which claimed ${joined(macs)}, from which this machine booted`,
+    `may be the same machine as ${formatMachineName(machine)}, which claimed ${joined(macs)}, from which this machine booted`,
   'networks-doubted': networksDoubtedWords,
 };
 

@@ -193,21 +193,21 @@ export const importReason = z
 export const importText = <C extends Code>({ code, params }: ImportReason<C>): string =>
   isCode(code) ? ROWS[code].write(params) : code;
 
-const isOf =
+const hasKind =
   (...kinds: readonly Kind[]) =>
   ({ code }: ImportReason): boolean =>
     isCode(code) && kinds.some((kind) => kind === ROWS[code].kind);
 
 /** True if a source that has not answered yet is the reason. */
-export const isUncertain = isOf('uncertain');
+export const isUncertain = hasKind('uncertain');
 
-const isNoFailure = isOf('wanted', 'uncertain');
+const isNoFailure = hasKind('wanted', 'uncertain');
 
 /** True if something that was selected is missing, or a source could not be used. */
 export const isFailure = (reason: ImportReason): boolean => !isNoFailure(reason);
 
 /** True if an import that failed for this reason is not worth another attempt. */
-export const isFinal = isOf('final');
+export const isFinal = hasKind('final');
 
 /** What a request for an import answers. @param lack why it will bring nothing */
 export const importStartedText = (what: string, lack: ImportReason | undefined): string =>

@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Fields } from '../../ground/fields.ts';
 import { DEFAULT_AREA } from './area.ts';
-import { type Difference, differencesOf } from './difference.ts';
+import { type Difference, listDifferences } from './difference.ts';
 import { EDITED_FIELDS, type Machine } from './machine.ts';
 
 /** As people name them. */
@@ -33,7 +33,7 @@ const laidOut = ({ layout, facts, interfaces, addresses }: Machine) => ({ layout
 export function machineDifferences(before: Machine, after: Machine, parts: readonly string[]): readonly Difference[] {
   const isSame = isDeepStrictEqual(laidOut(before), laidOut(after));
   return [
-    ...differencesOf(editedFields(before), editedFields(after)),
+    ...listDifferences(editedFields(before), editedFields(after)),
     ...(isSame ? [] : parts.map((field) => ({ field }))),
   ];
 }

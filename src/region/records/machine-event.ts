@@ -97,7 +97,7 @@ export type MachineEvent = Happening & {
   readonly rack?: string | undefined;
 };
 
-export function happeningOf(event: MachineEvent): Happening {
+export function decodeHappening(event: MachineEvent): Happening {
   const { id: _id, atMs: _at, type: _type, level: _level, username: _by, ...about } = event;
   const { systemId: _own, hostname: _name, stranger: _mac, kind: _kind, rack: _rack, ...happening } = about;
   return happening;
@@ -146,7 +146,7 @@ export const isNetworkStart = (
 ): boolean =>
   kind === 'dhcp.offer'
     ? isOfferWithFile(fields) && address !== undefined
-    : isBootEvent(eventTypeOf(kind)) && fields.purpose !== undefined && mac !== undefined;
+    : isBootEvent(getEventType(kind)) && fields.purpose !== undefined && mac !== undefined;
 
 /** Kinds that show a host with an address: it took one, or was heard on the wire. */
 export const HEARD_KINDS: readonly string[] = [
@@ -188,7 +188,7 @@ const OF_THE_RACK =
 /** Another host asked for the machine's configuration: nothing that the machine did. */
 const OF_ANOTHER_HOST = /^boot\.(?:token-withheld|asked-by-another)$/;
 
-export function eventTypeOf(kind: string): MachineEventType {
+export function getEventType(kind: string): MachineEventType {
   if (OF_THE_RACK.test(kind)) return 'NODE_RACK_EVENT';
   if (OF_ANOTHER_HOST.test(kind)) return 'NODE_RACK_EVENT';
   if (/^(boot\.|http\.rendered|tftp\.rendered)/.test(kind)) return 'NODE_PXE_REQUEST';
@@ -205,13 +205,13 @@ const TRAFFIC =
 
 /** A code with parameters, or its sentence if the region cannot write one. */
 export function happeningOfReport({ kind, mac, address, text, params, isAway }: RackReport): Happening {
-  const from = { ...addressesOf(mac, address), isAway };
+  const from = { ...normalizeAddresses(mac, address), isAway };
   const event = params === undefined ? undefined : reportedEvent(kind, params, from);
   return event ?? { code: 'rack', params: { text, isAway } };
 }
 
 /** As this version writes them; invalid ones are left out. */
-function addressesOf(mac = '', address = '') {
+function normalizeAddresses(mac = '', address = '') {
   const known = { mac: parseMac(mac), address: parseIpv4(address) };
   return {
     mac: known.mac === undefined ? undefined : formatMac(known.mac),

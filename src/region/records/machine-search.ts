@@ -13,15 +13,15 @@ export const isProblem = (status: MachineStatus): boolean =>
 /** It ends without a command. */
 export const isWork = (status: MachineStatus): boolean => statusRow(status).failed !== undefined;
 
-const statusesOf = (test: (status: MachineStatus) => boolean): readonly MachineStatus[] =>
+const filterStatuses = (test: (status: MachineStatus) => boolean): readonly MachineStatus[] =>
   STATUSES.map((row) => row.status).filter(test);
 
 /** In the order of the page's machine list. */
 export const STATUS_GROUPS = {
-  problem: statusesOf(isProblem),
-  new: statusesOf((status) => status === 'new'),
-  work: statusesOf(isWork),
-  calm: statusesOf((status) => status !== 'new' && !isProblem(status) && !isWork(status)),
+  problem: filterStatuses(isProblem),
+  new: filterStatuses((status) => status === 'new'),
+  work: filterStatuses(isWork),
+  calm: filterStatuses((status) => status !== 'new' && !isProblem(status) && !isWork(status)),
 } as const;
 
 /** Besides numbers and displayed names. */

@@ -68,7 +68,7 @@ const isAddress = (value: PowerValue): boolean =>
 type FieldCheck = (value: PowerValue) => boolean;
 
 /** As the driver checks: trimmed text, which may be empty. */
-const checkOf =
+const buildFieldCheck =
   (field: z.ZodType): FieldCheck =>
   (value) => {
     const text = String(value).trim();
@@ -80,7 +80,7 @@ const REPORTED_FIELDS: Readonly<Record<string, Readonly<Record<string, FieldChec
   manual: {},
   ipmi: {
     power_address: isAddress,
-    ...Object.fromEntries(Object.entries(IPMI_FIELDS).map(([name, field]) => [name, checkOf(field)])),
+    ...Object.fromEntries(Object.entries(IPMI_FIELDS).map(([name, field]) => [name, buildFieldCheck(field)])),
   },
   // Machines in HP's Moonshot chassis propose this. There is no such driver: a person chooses another.
   moonshot: {

@@ -47,7 +47,7 @@ export interface Point {
 }
 
 /** How much a counter grew in a second. */
-export function ratesOf(samples: readonly RackSample[], counter: RackCounter): readonly Point[] {
+export function computeRates(samples: readonly RackSample[], counter: RackCounter): readonly Point[] {
   return samples.flatMap(({ atMs, measures }, index) => {
     const before = samples[index - 1];
     if (before === undefined) return [];
@@ -59,5 +59,5 @@ export function ratesOf(samples: readonly RackSample[], counter: RackCounter): r
 }
 
 /** How many of the addresses of the dynamic ranges were taken. */
-export const fillsOf = (samples: readonly RackSample[]): readonly Point[] =>
+export const computeFills = (samples: readonly RackSample[]): readonly Point[] =>
   samples.map(({ atMs, measures }) => ({ atMs, value: measures.taken }));

@@ -7,7 +7,7 @@ import { isReported } from '../reports/reported.ts';
 import type { Happening, ReportFields } from './events.ts';
 
 /** None of the region's own events. */
-export function fieldsOf(event: Happening): ReportFields {
+export function getReportFields(event: Happening): ReportFields {
   if (isFromAway(event)) return {};
   switch (event.code) {
     case 'dhcp.offer':
@@ -29,7 +29,7 @@ export const isFromAway = (event: Happening): boolean =>
   (event.code === 'rack' || isReported(event)) && event.params.isAway === true;
 
 /** How a rack's report identifies its client. */
-export const clientOf = (
+export const getReportClient = (
   event: Happening,
 ): { readonly mac?: string | undefined; readonly address?: string | undefined } =>
   isReported(event) ? event.params : {};

@@ -29,12 +29,12 @@ export function withReport(
 ): readonly ReportedDownload[] {
   const others = reports.filter(({ rack, file }) => rack !== report.rack || file !== report.file);
   const isOwnFull = others.filter(({ rack }) => rack === report.rack).length >= REPORTED_OF_RACK_MAX;
-  if (isOwnFull) return [...withoutOldestOf(report.rack, others), report];
+  if (isOwnFull) return [...dropOldestDownload(report.rack, others), report];
   const all = [...others, report];
-  return all.length > REPORTED_DOWNLOADS_MAX ? withoutOldestOf(rackWithMost(all), all) : all;
+  return all.length > REPORTED_DOWNLOADS_MAX ? dropOldestDownload(rackWithMost(all), all) : all;
 }
 
-function withoutOldestOf(rack: string, reports: readonly ReportedDownload[]): readonly ReportedDownload[] {
+function dropOldestDownload(rack: string, reports: readonly ReportedDownload[]): readonly ReportedDownload[] {
   const oldest = reports.find((one) => one.rack === rack);
   return reports.filter((one) => one !== oldest);
 }

@@ -27,7 +27,7 @@ export type ResultStatus = (typeof RESULT_STATUSES)[number];
 /** A run stands as the first of these that any of its scripts has. */
 const WORST: readonly ResultStatus[] = ['running', 'pending', 'failed', 'timed-out', 'aborted', 'passed', 'skipped'];
 
-export const runStatusOf = (statuses: Iterable<ResultStatus>): ResultStatus | undefined => {
+export const summarizeRunStatus = (statuses: Iterable<ResultStatus>): ResultStatus | undefined => {
   const all = new Set(statuses);
   return WORST.find((status) => all.has(status));
 };

@@ -123,7 +123,7 @@ class Structure {
 }
 
 /** Up to the first incomplete one. */
-function* structuresOf(table: Buffer): Generator<Structure> {
+function* decodeStructures(table: Buffer): Generator<Structure> {
   let at = 0;
   for (let count = 0; count < STRUCTURES_MAX && at + 4 <= table.length; count += 1) {
     const length = table[at + 1] ?? 0;
@@ -145,17 +145,17 @@ export function decodeSmbios(bytes: Uint8Array): SmbiosInventory {
   let slots = 0;
   let maxMib = 0;
   let bmc: FirmwareBmc | undefined;
-  for (const structure of structuresOf(Buffer.from(bytes.subarray(0, SMBIOS_BYTES_MAX)))) {
+  for (const structure of decodeStructures(Buffer.from(bytes.subarray(0, SMBIOS_BYTES_MAX)))) {
     if (structure.type === 4) {
-      const processor = processorOf(structure);
+      const processor = decodeProcessor(structure);
       if (processor !== undefined && processors.length < PROCESSORS_MAX) processors.push(processor);
     } else if (structure.type === 16 && structure.number(5, 1) === SYSTEM_MEMORY) {
       slots += structure.number(13, 2) ?? 0;
-      maxMib += capacityOf(structure);
+      maxMib += decodeCapacityMib(structure);
     } else if (structure.type === 17) {
-      const bank = bankOf(structure);
+      const bank = decodeMemoryBank(structure);
       if (bank !== undefined && memoryBanks.length < MEMORY_BANKS_MAX) memoryBanks.push(bank);
-    } else if (structure.type === 38) bmc ??= bmcOf(structure);
+    } else if (structure.type === 38) bmc ??= decodeBmc(structure);
   }
   const inventory = {
     memory_banks: memoryBanks,
@@ -167,15 +167,15 @@ export function decodeSmbios(bytes: Uint8Array): SmbiosInventory {
 }
 
 /** In MiB. DSP0134 §7.17: kilobytes, or for larger arrays bytes in an extended field. */
-function capacityOf(structure: Structure): number {
+function decodeCapacityMib(structure: Structure): number {
   const kilobytes = structure.number(7, 4) ?? 0;
   const mib = kilobytes === 0x8000_0000 ? (structure.number(15, 8) ?? 0) / 1024 / 1024 : kilobytes / 1024;
   return Math.floor(mib);
 }
 
 /** DSP0134 §7.18; `undefined` for an empty slot. */
-function bankOf(structure: Structure): MemoryBank | undefined {
-  const mib = sizeOf(structure);
+function decodeMemoryBank(structure: Structure): MemoryBank | undefined {
+  const mib = decodeBankSizeMib(structure);
   if (mib === 0) return undefined;
   const speed = structure.number(32, 2) || structure.number(21, 2) || 0;
   return {
@@ -192,7 +192,7 @@ function bankOf(structure: Structure): MemoryBank | undefined {
 }
 
 /** In MiB; 0: empty slot, or unknown. */
-function sizeOf(structure: Structure): number {
+function decodeBankSizeMib(structure: Structure): number {
   const size = structure.number(12, 2) ?? 0;
   if (size === 0xffff) return 0;
   if (size === 0x7fff) return (structure.number(28, 4) ?? 0) & 0x7fff_ffff;
@@ -200,7 +200,7 @@ function sizeOf(structure: Structure): number {
 }
 
 /** DSP0134 §7.5; `undefined` for an empty socket or another kind of processor. */
-function processorOf(structure: Structure): Processor | undefined {
+function decodeProcessor(structure: Structure): Processor | undefined {
   if (structure.number(5, 1) !== CENTRAL_PROCESSOR || ((structure.number(24, 1) ?? 0) & 0x40) === 0) return undefined;
   const count = (offset: number, long: number): number => {
     const short = structure.number(offset, 1) ?? 0;
@@ -218,7 +218,7 @@ function processorOf(structure: Structure): Processor | undefined {
 }
 
 /** DSP0134 §7.39: the version is two digits of four bits each. */
-function bmcOf(structure: Structure): FirmwareBmc {
+function decodeBmc(structure: Structure): FirmwareBmc {
   const version = structure.number(5, 1) ?? 0;
   return {
     interface: BMC_INTERFACES[structure.number(4, 1) ?? 0] ?? '',

@@ -16,7 +16,7 @@ const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 export const isTagName = (name: string): boolean => NAME.test(name);
 
 /** `undefined`: the global ones. */
-export function kernelParamsOf(machine: Pick<Machine, 'kernelParams' | 'tags'>): string | undefined {
+export function combineKernelParams(machine: Pick<Machine, 'kernelParams' | 'tags'>): string | undefined {
   if (machine.kernelParams !== undefined && machine.kernelParams !== '') return machine.kernelParams;
   return machine.tags.find(({ kernelParams }) => kernelParams !== '')?.kernelParams;
 }

@@ -75,7 +75,7 @@ function remarkOfStage(stage: string): Remark | undefined {
 /** The stage of the signal that the disk is written (`life/signal.ts`): what follows is the start from it. */
 export const WRITTEN_STAGE = 'written';
 
-export function stepOf(work: MachineWork): WorkStep {
+export function getWorkStep(work: MachineWork): WorkStep {
   const { stage = '', message = '', report, doneBytes, totalBytes = 0, reportedMs, bootMs } = work;
   if (bootMs !== undefined) {
     return { what: { code: 'boots-from-network', params: {} }, percent: undefined, atMs: bootMs };

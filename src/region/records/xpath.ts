@@ -84,7 +84,7 @@ function isFound(expression: Expression, tree: HardwareElement): boolean {
   }
 }
 
-function tokensOf(text: string): readonly Token[] {
+function tokenizeXpath(text: string): readonly Token[] {
   const tokens: Token[] = [];
   const end = text.trimEnd().length;
   const matcher = new RegExp(TOKEN);
@@ -109,7 +109,7 @@ class Parser {
   #depth = 0;
 
   constructor(text: string) {
-    this.#tokens = tokensOf(text);
+    this.#tokens = tokenizeXpath(text);
     this.#end = text.length;
   }
 
@@ -234,7 +234,7 @@ class Parser {
       predicates.push(this.#or());
       this.#want(']');
     }
-    const reached = isAttribute ? attributesOf : isText ? ownText : childrenOf;
+    const reached = isAttribute ? listAttributes : isText ? ownText : listChildren;
     return (from, at) => {
       const elements = from.filter((item) => typeof item !== 'string');
       const starts = isDeep ? below(elements, at) : elements;
@@ -275,24 +275,24 @@ const chosen = (items: readonly Item[], predicates: readonly Expression[], at: C
 
 const ownText = ({ text }: HardwareElement): readonly Item[] => (text === '' ? [] : [text]);
 
-const childrenOf = ({ children }: HardwareElement, name: string): readonly Item[] =>
+const listChildren = ({ children }: HardwareElement, name: string): readonly Item[] =>
   children.filter((child) => name === '*' || child.name === name);
 
-function attributesOf({ attributes }: HardwareElement, name: string): readonly Item[] {
+function listAttributes({ attributes }: HardwareElement, name: string): readonly Item[] {
   if (name === '*') return Object.values(attributes);
   const value = Object.hasOwn(attributes, name) ? attributes[name] : undefined;
   return value === undefined ? [] : [value];
 }
 
-const textOf = (item: Item): string =>
-  typeof item === 'string' ? item : item.text + item.children.map(textOf).join('');
+const getItemText = (item: Item): string =>
+  typeof item === 'string' ? item : item.text + item.children.map(getItemText).join('');
 
 /** XPath 1.0 §4.2. */
 function text(found: Found): string {
   if (typeof found === 'string') return found;
   if (typeof found !== 'object') return String(found);
   const [first] = found;
-  return first === undefined ? '' : textOf(first);
+  return first === undefined ? '' : getItemText(first);
 }
 
 /** XPath 1.0 §4.4. */
@@ -322,7 +322,7 @@ const COMPARISONS: readonly Comparison[] = [
 /** XPath 1.0 §3.4: among several items, one that satisfies the comparison is enough. */
 function isTrue([sign, holds]: Comparison, left: Found, right: Found): boolean {
   if (typeof left === 'boolean' || typeof right === 'boolean') return holds(Number(truth(left)), Number(truth(right)));
-  const valuesOf = (found: Found) => (typeof found === 'object' ? found.map(textOf) : [found]);
+  const valuesOf = (found: Found) => (typeof found === 'object' ? found.map(getItemText) : [found]);
   const others = valuesOf(right);
   return valuesOf(left).some((one) =>
     others.some((other) => {

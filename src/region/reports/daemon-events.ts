@@ -17,10 +17,10 @@ const NEXT_BOOTS: Readonly<Record<string, string>> = {
   poweroff: 'its next boot powers it off',
 };
 
-const configurationOf = (f: { readonly source: string; readonly file: string }): string =>
+const nameConfiguration = (f: { readonly source: string; readonly file: string }): string =>
   f.source === 'store' ? "the settings of the region's store" : f.file;
 const nextBoot = ({ purpose }: { readonly purpose: string }): string => NEXT_BOOTS[purpose] ?? purpose;
-const logLevelOf = (f: { readonly room: string }): string => `The log level${f.room === '' ? '' : ` of ${f.room}`}`;
+const nameLogLevel = (f: { readonly room: string }): string => `The log level${f.room === '' ? '' : ` of ${f.room}`}`;
 
 const formerHolder = ({
   former,
@@ -176,7 +176,7 @@ export const DAEMON_EVENTS = {
     level: 'info',
     message: 'configuration applied',
     fields: { file: 'text', source: 'text', changes: 'number' },
-    text: (f) => `Applied ${configurationOf(f)} (${counted(f.changes, 'change')})`,
+    text: (f) => `Applied ${nameConfiguration(f)} (${counted(f.changes, 'change')})`,
     explanation:
       "The configuration changed, in its file or in the region's store (source), and is in force. changes counts the changed keys; a " +
       'config.changed event before this one reports each of them. Work in progress finishes with the settings that it started with.',
@@ -204,7 +204,7 @@ export const DAEMON_EVENTS = {
     level: 'error',
     message: 'configuration refused',
     fields: { file: 'text', source: 'text', problems: 'text' },
-    text: (f) => `Refused ${configurationOf(f)}, keeping the previous configuration: ${f.problems}`,
+    text: (f) => `Refused ${nameConfiguration(f)}, keeping the previous configuration: ${f.problems}`,
     explanation:
       "The configuration has problems, each listed with its line in the file or its key in the region's store. The last valid " +
       'configuration stays in force. Correct the file, which is read again when saved, or the setting with `rackboot config set`.',
@@ -479,7 +479,7 @@ export const DAEMON_EVENTS = {
     level: 'info',
     message: 'log level changed temporarily',
     fields: { room: 'text', logLevel: 'text', seconds: 'number' },
-    text: (f) => `${logLevelOf(f)} is ${f.logLevel} for ${formatSpan(f.seconds * 1000)}`,
+    text: (f) => `${nameLogLevel(f)} is ${f.logLevel} for ${formatSpan(f.seconds * 1000)}`,
     explanation:
       '`rackboot log-level` changed the log level of one room or of all. After seconds the configured level applies again.',
   }),
@@ -487,7 +487,7 @@ export const DAEMON_EVENTS = {
     level: 'info',
     message: 'log level restored',
     fields: { room: 'text' },
-    text: (f) => `${logLevelOf(f)} is as configured again`,
+    text: (f) => `${nameLogLevel(f)} is as configured again`,
     explanation:
       'The temporary change of `rackboot log-level` has expired or was undone; the configured level applies.',
   }),

@@ -117,7 +117,7 @@ const READ_AGAIN = ', which is read again for each connection';
 /** @param isRunning true: in a process that runs */
 function refusesText({ fault, said }: Pick<Fields, 'fault' | 'said'>, isRunning: boolean): string {
   const again = isRunning && fault === 'wrong-password' ? `${READ_AGAIN}, without a restart` : '';
-  return `the region's database refuses${quoted(said)}: ${textOf(REFUSALS, fault)}${again}`;
+  return `the region's database refuses${quoted(said)}: ${getTextByCode(REFUSALS, fault)}${again}`;
 }
 
 function untrustedText({ said }: Pick<Fields, 'said'>, isRunning: boolean): string {
@@ -126,7 +126,7 @@ function untrustedText({ said }: Pick<Fields, 'said'>, isRunning: boolean): stri
 }
 
 /** The text of a code; the code itself if only a later version has a text for it. */
-const textOf = (texts: Readonly<Record<string, string>>, code: string): string =>
+const getTextByCode = (texts: Readonly<Record<string, string>>, code: string): string =>
   Object.entries(texts).find(([name]) => name === code)?.[1] ?? code;
 
 const UNCONFIRMED = "the region's database does not confirm changes, because its synchronous standby is missing";
@@ -139,7 +139,7 @@ const OUTAGES = {
   // Its store.
   'database-unusable': note(
     ['fault', 'said'],
-    ({ fault, said }) => `the region's database cannot be used now${quoted(said)}: ${textOf(FAULTS, fault)}`,
+    ({ fault, said }) => `the region's database cannot be used now${quoted(said)}: ${getTextByCode(FAULTS, fault)}`,
   ),
   'database-refuses': note(['fault', 'said'], (params) => refusesText(params, true)),
   'database-asks-password': note(
@@ -581,5 +581,5 @@ export class StoreOutage extends RackError {
 }
 
 /** The outage of an error. An error from another part, such as a file that cannot be opened, is quoted. */
-export const outageOf = (error: RackError): Outage =>
+export const describeOutage = (error: RackError): Outage =>
   error instanceof StoreOutage ? error.outage : { note: 'store-trouble', reason: error.message };

@@ -34,7 +34,7 @@ const BUILTINS: readonly (readonly [name: string, seconds: number, hardware: Scr
 export const BUILTIN_NAMES: ReadonlySet<string> = new Set(BUILTINS.map(([name]) => name));
 
 /** The marks of a script that the store does not have: a built-in one, or one that is gone. */
-export const marksOf = (name: string): ScriptMarks => ({
+export const getDefaultMarks = (name: string): ScriptMarks => ({
   ...NO_MARKS,
   hardware: BUILTINS.find(([one]) => one === name)?.[2] ?? NO_MARKS.hardware,
 });
@@ -95,10 +95,10 @@ export function takeNews(result: RawResult, news: ScriptNews, atMs: number): Res
   const output = news.piece === undefined ? {} : appendOutput(result, news.piece.offset, news.piece.bytes);
   const startedMs = result.startedMs ?? atMs;
   if (news.ended === undefined) return { ...output, startedMs, status: 'running' };
-  return { ...output, startedMs, endedMs: atMs, exitStatus: news.exitStatus, status: endOf(news) };
+  return { ...output, startedMs, endedMs: atMs, exitStatus: news.exitStatus, status: decideEndStatus(news) };
 }
 
-function endOf({ ended, exitStatus }: ScriptNews): ResultStatus {
+function decideEndStatus({ ended, exitStatus }: ScriptNews): ResultStatus {
   if (ended === 'timed-out' || ended === 'skipped') return ended;
   return exitStatus === 0 ? 'passed' : 'failed';
 }
@@ -107,7 +107,7 @@ export const isOverdue = ({ status, startedMs, timeoutSeconds }: RawResult, atMs
   status === 'running' && startedMs !== undefined && atMs - startedMs > timeoutSeconds * 1000 + OVERDUE_GRACE_MS;
 
 /** Why a run failed; `undefined` if it passed. An operator's script that never ran also fails the run. */
-export function failureOf(results: readonly ScriptResult[]): Happening<'scripts-failed'> | undefined {
+export function findRunFailure(results: readonly ScriptResult[]): Happening<'scripts-failed'> | undefined {
   const failed = results.filter(
     ({ status, kind }) => status !== 'passed' && status !== 'skipped' && (kind !== 'builtin' || status !== 'pending'),
   );

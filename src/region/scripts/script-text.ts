@@ -105,17 +105,17 @@ export function parseScript(request: ScriptRequest): ParsedScript {
   };
   const { before } = request;
   const content = request.content?.replace(/\r\n/g, '\n') ?? before?.content ?? '';
-  const contentProblem = problemOf(content);
+  const contentProblem = findContentProblem(content);
   if (contentProblem !== undefined) complain('script', contentProblem);
   // The metadata of a text that was there already has been judged, and people may have changed its values since.
   const isNew = contentProblem === undefined && (request.content !== undefined || before === undefined);
-  const header = isNew ? headerOf(content) : NO_METADATA;
+  const header = isNew ? parseScriptHeader(content) : NO_METADATA;
   for (const [key, why] of Object.entries(UNSUPPORTED)) {
     if (!/^(?:|false|no|off|0|null|~|\{\}|\[\])$/i.test(header.word(key) ?? ''))
       complain('script', fieldRefusal(`${key}: ${why}.`));
   }
   const name = request.name ?? before?.name ?? header.word('name') ?? '';
-  const nameProblem = nameProblemOf(name);
+  const nameProblem = findNameProblem(name);
   if (nameProblem !== undefined) complain('name', nameProblem);
   const kindWord = header.word('script_type') ?? header.word('type');
   const kind = request.kind ?? (kindWord === undefined ? (before?.kind ?? 'commissioning') : parseKind(kindWord));
@@ -130,7 +130,7 @@ export function parseScript(request: ScriptRequest): ParsedScript {
     );
   }
   const position = request.position ?? before?.position ?? POSITION_DEFAULT;
-  const marks = marksOf(request, header, complain);
+  const marks = parseMarks(request, header, complain);
   if (kind === undefined || timeoutSeconds === undefined || Object.keys(problems).length > 0) {
     return { kind: 'fault', problems };
   }
@@ -145,7 +145,7 @@ export const scriptTagText = (tag: string): string =>
 
 export const SCRIPT_TAGS_LIMIT = `A script has at most ${SCRIPT_TAGS_MAX} tags.`;
 
-function marksOf(request: ScriptRequest, header: Metadata, complain: Complain): ScriptMarks {
+function parseMarks(request: ScriptRequest, header: Metadata, complain: Complain): ScriptMarks {
   const { tags: before, hardware, parallel, isDestructive } = request.before ?? NO_MARKS;
   const tags = [...new Set(request.tags ?? header.list('tags') ?? before)];
   const strange = tags.find((tag) => !SCRIPT_TAG.test(tag));
@@ -174,7 +174,7 @@ const MARK_FAULTS: Readonly<Record<string, string>> = {
   parallel: PARALLEL_FORM,
 };
 
-function problemOf(content: string): RefusalWord | undefined {
+function findContentProblem(content: string): RefusalWord | undefined {
   const bytes = Buffer.byteLength(content);
   if (bytes === 0) return fieldRefusal('The script is empty.');
   if (bytes > SCRIPT_BYTES_MAX)
@@ -185,7 +185,7 @@ function problemOf(content: string): RefusalWord | undefined {
     return fieldRefusal(
       'The first line must name an interpreter: #!/bin/sh. Machines have only sh and awk, from busybox.',
     );
-  const interpreter = interpreterOf(content);
+  const interpreter = parseInterpreter(content);
   if (INTERPRETERS.has(interpreter)) return undefined;
   return fieldRefusal(
     `Machines have no ${cleanWords(interpreter, NAME_SHOWN_MAX)}: write the script for sh or awk of busybox, with #!/bin/sh as its first line.`,
@@ -193,13 +193,13 @@ function problemOf(content: string): RefusalWord | undefined {
 }
 
 /** The program that runs the script, without its path: `awk` of `#!/usr/bin/env awk`. The agent finds it by this name. */
-function interpreterOf(content: string): string {
+function parseInterpreter(content: string): string {
   const [first = '', second = ''] = (/^#!(.*)$/m.exec(content)?.[1] ?? '').trim().split(/\s+/);
   const program = first.split('/').at(-1) ?? '';
   return program === 'env' ? second : program;
 }
 
-function nameProblemOf(name: string): RefusalWord | undefined {
+function findNameProblem(name: string): RefusalWord | undefined {
   if (!NAME.test(name))
     return fieldRefusal(
       'Give a name of at most 64 letters, digits, dots, dashes and underscores that begins with a letter or digit.',
@@ -219,7 +219,7 @@ interface Metadata {
 }
 const NO_METADATA: Metadata = { word: () => undefined, text: () => undefined, list: () => undefined };
 
-function headerOf(content: string): Metadata {
+function parseScriptHeader(content: string): Metadata {
   const lines = content.split('\n', HEADER_LINES_MAX);
   const start = lines.findIndex((line) => START.test(line));
   if (start === -1) return NO_METADATA;

@@ -15,7 +15,7 @@ export interface PlaceHolder {
 }
 
 /** The name in `username address`; user names contain no space. */
-export const userOf = (holder: string | number): string => String(holder).split(' ', 1)[0] ?? '';
+export const parseHolderUser = (holder: string | number): string => String(holder).split(' ', 1)[0] ?? '';
 
 /** Begins a piece. @returns true once it must end */
 export function beginPiece(clock: Clock): () => boolean {
@@ -28,10 +28,10 @@ export class LongWork<Holder extends object> {
   readonly #turns = new LoopTurns();
 
   constructor(max: number) {
-    this.places = new FairShares({ max, networkOf: userOf });
+    this.places = new FairShares({ max, networkOf: parseHolderUser });
   }
 
   nextTurn(holder: string): Promise<void> {
-    return this.#turns.next(userOf(holder));
+    return this.#turns.next(parseHolderUser(holder));
   }
 }

@@ -61,14 +61,14 @@ export class RateLimiter {
    * @param from the address whose network counts, if `address` names a machine
    */
   excess(address: string, now: Instant, from = address): 'address' | 'network' | 'all' | undefined {
-    if (!this.#byAddress.allows(hostOf(address), now)) return 'address';
+    if (!this.#byAddress.allows(formatHostKey(address), now)) return 'address';
     if (this.#byNetwork?.allows(networkOfText(from), now) === false) return 'network';
     return this.#total.allows(now) ? undefined : 'all';
   }
 
   /** Takes back the count of this address's last request, which turned out not to be anonymous. */
   giveBack(address: string): void {
-    this.#byAddress.giveBack(hostOf(address));
+    this.#byAddress.giveBack(formatHostKey(address));
     this.#byNetwork?.giveBack(networkOfText(address));
     this.#total.giveBack();
   }
@@ -105,4 +105,4 @@ export const workerRates = (): RatesByRack =>
   new RatesByRack(() => new RateLimiter(WORKER_RATE, WORKERS_RATE, WORKERS_PER_NETWORK));
 
 /** An IPv6 host may send from any address of its /64. */
-export const hostOf = (address: string): string => (address.includes(':') ? networkOfText(address) : address);
+export const formatHostKey = (address: string): string => (address.includes(':') ? networkOfText(address) : address);

@@ -5,7 +5,7 @@
 // 3. A rack's report is stored once: reports up to the highest sequence of their source are skipped.
 
 import type { MacAddress } from '../../ground/address.ts';
-import { differencesOf } from '../../region/records/difference.ts';
+import { listDifferences } from '../../region/records/difference.ts';
 import type { Happening } from '../../region/records/events.ts';
 import type { EventFilter } from '../../region/records/filters.ts';
 import type { Machine } from '../../region/records/machine.ts';
@@ -14,7 +14,7 @@ import {
   ADDRESS_ENDS,
   EVENT_LEVELS,
   type EventRange,
-  eventTypeOf,
+  getEventType,
   happeningOfReport,
   isAddressTaken,
   isBootEvent,
@@ -25,7 +25,7 @@ import {
   type NewMachineEvent,
   type RackReport,
 } from '../../region/records/machine-event.ts';
-import { fieldsOf } from '../../region/records/report-fields.ts';
+import { getReportFields } from '../../region/records/report-fields.ts';
 import type { EventOf, RecordedReports, StrangerSeen } from '../../region/records/store.ts';
 import { cleanWords } from '../../region/records/text-json.ts';
 import { number, type Row, text } from '../rows.ts';
@@ -175,9 +175,10 @@ export class EventTable {
       const machineId = interfaces.see(report);
       events.push(reportedEvent(report, happening, { machineId, rackId }));
       if (report.isAway === true) continue;
-      const isAlive = report.mac !== undefined && isBootEvent(eventTypeOf(report.kind)) && !isDeadTransfer(report.kind);
+      const isAlive =
+        report.mac !== undefined && isBootEvent(getEventType(report.kind)) && !isDeadTransfer(report.kind);
       if (machineId !== undefined && isAlive) booting.set(machineId, report.at);
-      const isStart = isNetworkStart(report.kind, fieldsOf(happening), report);
+      const isStart = isNetworkStart(report.kind, getReportFields(happening), report);
       if (machineId !== undefined && isStart) started.set(machineId, report.at);
       if (machineId !== undefined && isAddressTaken(report.kind)) leased.add(machineId);
     }
@@ -314,7 +315,7 @@ export class LoggedTable {
 
   /** Adds the event of a change of a row, with what differs in the row; a change of nothing has no event. */
   protected *addChange(event: NewMachineEvent, before: object, after: object): Steps<void> {
-    const differs = differencesOf(before, after);
+    const differs = listDifferences(before, after);
     if (differs.length > 0) yield* this.events.addAll([{ event, machineId: undefined, differs }]);
   }
 }
@@ -337,8 +338,8 @@ function reportedEvent(
   { machineId, rackId }: { readonly machineId: number | undefined; readonly rackId: number | undefined },
 ): AddedEvent {
   const event: NewMachineEvent = {
-    type: eventTypeOf(report.kind),
-    level: levelOfReport({ ...report, fields: fieldsOf(happening) }),
+    type: getEventType(report.kind),
+    level: levelOfReport({ ...report, fields: getReportFields(happening) }),
     atMs: report.at,
     username: '',
     ...happening,

@@ -4,7 +4,7 @@
 // 2. The region has at most one key, with which its processes log in to hypervisors, and it is never replaced. If two processes store one
 //    at the same time, the first wins: the transaction of the other runs again, and finds the key.
 
-import { digestOf } from '../../region/records/digest.ts';
+import { hashSha256 } from '../../region/records/digest.ts';
 import type { MachineKey, SshKey, Tag } from '../../region/records/life-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { codec, number, type Row, text } from '../rows.ts';
@@ -38,7 +38,7 @@ export class LifeTables extends LoggedTable {
     if (held.length >= keysMax) return 'limit';
     const sql = 'INSERT INTO ssh_key (username, key, digest, source, created_ms) VALUES (?, ?, ?, ?, ?) RETURNING id';
     const { username, source = null, createdMs } = key;
-    const id = numberIn(yield one(sql, username, key.key, digestOf(key.key), source, createdMs));
+    const id = numberIn(yield one(sql, username, key.key, hashSha256(key.key), source, createdMs));
     yield* this.events.add(event);
     return { ...key, id };
   }

@@ -12,13 +12,13 @@ import {
   type ResultChange,
   type ResultFilter,
   RUNS_MAX,
-  runStatusOf,
   SCRIPT_HARDWARE,
   SCRIPT_KINDS,
   SCRIPT_PARALLEL,
   type Script,
   type ScriptKind,
   type ScriptResult,
+  summarizeRunStatus,
   type WrittenScript,
 } from '../../region/records/script-store.ts';
 import { outputText } from '../../region/scripts/script-output.ts';
@@ -205,7 +205,7 @@ export function* noteRuns(machine: number): Steps<void> {
   const rows = (yield all(NEWEST_SQL, machine)).rows.map(readRunRow);
   const newest = SCRIPT_KINDS.flatMap((kind): readonly (readonly [ScriptKind, NewestRuns[ScriptKind]])[] => {
     const own = rows.filter(({ purpose }) => purpose === kind);
-    const status = runStatusOf(own.flatMap((one) => RESULT_STATUSES.filter((known) => known === one.status)));
+    const status = summarizeRunStatus(own.flatMap((one) => RESULT_STATUSES.filter((known) => known === one.status)));
     const [first] = own;
     return first === undefined || status === undefined ? [] : [[kind, { id: first.run, status }]];
   });

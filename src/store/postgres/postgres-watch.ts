@@ -22,7 +22,7 @@ import { type Instant, systemClock } from '../../ground/clock.ts';
 import { isStoreUnavailable } from '../../ground/errors.ts';
 import { answersWithin } from '../../net/answers-within.ts';
 import type { StoreAvailability } from '../../region/records/store-state.ts';
-import { type Outage, outageOf, StoreOutage } from '../../region/reports/notes.ts';
+import { describeOutage, type Outage, StoreOutage } from '../../region/reports/notes.ts';
 import { explainWhileRunning, isLost, isRefusedConnection } from './postgres-faults.ts';
 import { connectionOf, endConnection, PostgresClient, type PostgresPlace } from './postgres-place.ts';
 
@@ -160,7 +160,7 @@ export class PostgresWatch implements StoreAvailability {
     this.noteFailure(failure);
     if (!isLost(failure)) return undefined;
     const explained = explainWhileRunning(failure);
-    return isStoreUnavailable(explained) ? outageOf(explained) : undefined;
+    return isStoreUnavailable(explained) ? describeOutage(explained) : undefined;
   }
 
   #admitted(): void {

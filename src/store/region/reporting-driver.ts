@@ -6,7 +6,7 @@
 import { BoundedMap } from '../../ground/bounded-map.ts';
 import { type Clock, type Instant, systemClock } from '../../ground/clock.ts';
 import { isStoreUnavailable, type RackError } from '../../ground/errors.ts';
-import { type Outage, outageOf } from '../../region/reports/notes.ts';
+import { describeOutage, type Outage } from '../../region/reports/notes.ts';
 import type { Steps } from '../operations/region-steps.ts';
 import type { RegionDriver } from './region-driver.ts';
 
@@ -72,6 +72,6 @@ export class ReportingDriver implements RegionDriver {
     // It would displace the oldest, which could then be reported again at once.
     if (this.#reportedAt.size === CAUSES_MAX && isRecent(this.#reportedAt.oldest)) return;
     this.#reportedAt.set(cause, now);
-    this.#onTrouble(outageOf(error));
+    this.#onTrouble(describeOutage(error));
   }
 }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { objectSchemas } from '../../../src/region/api/answers/answer-objects.ts';
 import type { Operation } from '../../../src/region/api/call/operation.ts';
 import { API_VERSIONS } from '../../../src/region/api/operations.ts';
-import { successOf } from '../../../src/region/http/openapi.ts';
+import { describeSuccess } from '../../../src/region/http/openapi.ts';
 import { findOperations } from '../../../src/region/http/operation-paths.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -59,7 +59,7 @@ interface Received {
 
 /** Compares one successful answer with the table. */
 function judge(version: string, operation: Operation, { statusCode, headers, body }: Received): readonly string[] {
-  const { statuses, content } = successOf(operation);
+  const { statuses, content } = describeSuccess(operation);
   const wanted: readonly number[] = statuses;
   if (!wanted.includes(statusCode)) return [`the status is ${statusCode}`];
   const type = String(headers['content-type'] ?? '').split(';', 1)[0] ?? '';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
-import { formOf } from '../../../src/region/http/request-form.ts';
+import { parseRequestForm } from '../../../src/region/http/request-form.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { authorizationOf } from '../../support/oauth.ts';
 import { addAdmin } from '../accounts/administrator.ts';
@@ -48,6 +48,6 @@ test('a compressed body is refused, and one that is not is read', () => {
     ['identity, br', TEXT, 'fault'],
   ] as const) {
     const headers = { 'content-type': FORM, ...(encoding === undefined ? {} : { 'content-encoding': encoding }) };
-    assert.equal(formOf({ headers, body }).kind, expected, encoding);
+    assert.equal(parseRequestForm({ headers, body }).kind, expected, encoding);
   }
 });

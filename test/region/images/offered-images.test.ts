@@ -6,12 +6,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SourceOffers } from '../../../src/images/engine/asking.ts';
 import type { ImageSource } from '../../../src/images/sources/source.ts';
 import { OfferedImages } from '../../../src/region/images/offered-images.ts';
-import { type RegionSource, streamOf } from '../../../src/region/images/region-source.ts';
+import { buildStreamSource, type RegionSource } from '../../../src/region/images/region-source.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const sourceOf = (id: number, url = `https://site-${id}/`): RegionSource => {
   const row = { url, why: 'a test', keyringFilename: '', keyring: new Uint8Array() };
-  return { ...row, id, createdMs: 0, updatedMs: 0, images: streamOf(row) };
+  return { ...row, id, createdMs: 0, updatedMs: 0, images: buildStreamSource(row) };
 };
 const offers = (problems: readonly string[] = []): SourceOffers => ({ images: [], problems });
 

@@ -12,7 +12,7 @@ import {
   makeInterface,
   removeInterface,
 } from '../../../src/region/layout/interface-changes.ts';
-import { interfacesOf } from '../../../src/region/layout/interfaces.ts';
+import { buildNetInterfaces } from '../../../src/region/layout/interfaces.ts';
 import { linkSubnet } from '../../../src/region/layout/link-changes.ts';
 import {
   beginDraft,
@@ -68,12 +68,12 @@ test('a link leads to a subnet of the VLAN of its interface', () => {
   assert.match(saidOf(linkSubnet(draft, id, { ...wish, subnetId: 1, isForced: true })), /^subnet: /);
   const linked = linkSubnet(draft, SECOND, { ...wish, subnetId: 2 });
   assert.ok(linked.kind === 'draft');
-  const [, second] = interfacesOf(after(linked), NETWORKS);
+  const [, second] = buildNetInterfaces(after(linked), NETWORKS);
   assert.deepEqual([second?.vlan, second?.links.map(({ mode }) => mode)], [TAGGED, ['auto']]);
   // Another VLAN: its subnet is out of reach.
   const moved = changeInterface(linked, SECOND, { vlanId: UNTAGGED.vlan.id });
   assert.ok(moved.kind === 'changed');
-  const [, left] = interfacesOf(after(moved.draft), NETWORKS);
+  const [, left] = buildNetInterfaces(after(moved.draft), NETWORKS);
   assert.deepEqual([left?.vlan, left?.links.map(({ mode }) => mode)], [UNTAGGED, ['link_up']]);
 });
 
@@ -83,7 +83,7 @@ test('an auto link next to a static one of the same subnet shows an address of i
   const shown = (...addresses: readonly Ipv4[]): readonly unknown[] => {
     const [first] = MACHINE.interfaces;
     const held = addresses.map((address) => ({ mac: first?.mac ?? mac(0), address }));
-    const [one] = interfacesOf({ ...after(draft), addresses: held }, NETWORKS);
+    const [one] = buildNetInterfaces({ ...after(draft), addresses: held }, NETWORKS);
     return one?.links.map(({ mode, address }) => [mode, address]) ?? [];
   };
   const wanted = (first: Ipv4 | undefined, last: Ipv4 | undefined) => [
@@ -122,7 +122,7 @@ test('the only served network is that of a machine never seen; another network t
   const machine = { ...MACHINE, interfaces: [unseen, second] };
   const held = { ...machine, addresses: [{ mac: unseen.mac, address: ipv4(0x0a140014) }] };
   const linked = (of: Machine, ...subnets: readonly SubnetView[]): unknown =>
-    interfacesOf(of, networksWith([], subnets))[0]?.links[0]?.subnetId;
+    buildNetInterfaces(of, networksWith([], subnets))[0]?.links[0]?.subnetId;
   assert.equal(linked(machine, home), 1);
   assert.equal(linked(machine, home, other), undefined);
   assert.equal(linked(held, home), 1);
@@ -137,7 +137,7 @@ test('a machine never seen gets an address by DHCP wherever it is, if racks serv
   const { address: _seen, ...unseen } = first;
   const machine = { ...MACHINE, interfaces: [unseen, second] };
   const linksOf = (of: Machine, position = 0) =>
-    interfacesOf(of, networks)[position]?.links.map(({ mode, subnetId }) => [mode, subnetId]);
+    buildNetInterfaces(of, networks)[position]?.links.map(({ mode, subnetId }) => [mode, subnetId]);
   assert.deepEqual(linksOf(machine), [['dhcp', undefined]]);
   assert.deepEqual(linksOf(machine, 1), [['link_up', undefined]]);
   const draft = beginDraft(machine, networks);
@@ -195,7 +195,7 @@ test('hardware that is gone leaves the interfaces that were made of it without t
   const [kept] = MACHINE.interfaces;
   assert.ok(kept !== undefined);
   const smaller = { ...after(draft), interfaces: [kept] };
-  const bond = interfacesOf(smaller, NETWORKS).find((each) => each.id === id);
+  const bond = buildNetInterfaces(smaller, NETWORKS).find((each) => each.id === id);
   assert.deepEqual(bond?.parents, [FIRST]);
 });
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { addDisk } from '../../../src/region/layout/disk-changes.ts';
-import { disksOf } from '../../../src/region/layout/disks.ts';
+import { listDisks } from '../../../src/region/layout/disks.ts';
 import type { LayoutRefusal } from '../../../src/region/layout/network-draft.ts';
 import { makePartition } from '../../../src/region/layout/storage-changes.ts';
 import {
@@ -32,7 +32,7 @@ const machineWith = (disks: readonly object[], uefi = false): Machine => ({
   facts: facts({}, { disks, uefi }),
 });
 const MACHINE = machineWith([disk('sda', 'S1'), disk('sdb', 'S2')]);
-const [FIRST = 0, SECOND = 0] = disksOf(MACHINE).map(({ id }) => id);
+const [FIRST = 0, SECOND = 0] = listDisks(MACHINE).map(({ id }) => id);
 
 const saidOf = (outcome: { readonly kind: string } | LayoutRefusal): string =>
   'refusal' in outcome ? outcome.refusal.text : outcome.kind;
@@ -57,7 +57,7 @@ test('a machine has a bounded number of partitions and of RAIDs', () => {
 });
 
 test('two disks without a serial number, or with the same one, have ids of their names', () => {
-  const ids = (disks: readonly object[]) => disksOf(machineWith(disks)).map(({ id }) => id);
+  const ids = (disks: readonly object[]) => listDisks(machineWith(disks)).map(({ id }) => id);
   for (const serial of ['', 'S1']) {
     const [one, other] = ids([disk('sda', serial), disk('sdb', serial)]);
     assert.notEqual(one, other);
@@ -102,7 +102,7 @@ test('a disk that a person added keeps its id when the machine reports it, by it
     assert.ok(made.kind === 'made', saidOf(made));
     const layout = storageWith(made.draft);
     const reported = machineWith([disk('sda', 'S1'), disk('sdc', 'S9'), disk('sdb', 'S2')]);
-    const disks = disksOf({ ...reported, layout });
+    const disks = listDisks({ ...reported, layout });
     assert.deepEqual(
       disks.map(({ facts: { name } }) => name),
       ['sda', 'data', 'sdb'],

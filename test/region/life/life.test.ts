@@ -10,7 +10,7 @@ import { decideLock } from '../../../src/region/life/ownership.ts';
 import { keyOfMachine } from '../../../src/region/metadata/machine-keys.ts';
 import type { Machine, PowerState } from '../../../src/region/records/machine.ts';
 import { LINK_VERSION } from '../../../src/region/records/rack.ts';
-import { stepOf, WRITTEN_STAGE } from '../../../src/region/records/work.ts';
+import { getWorkStep, WRITTEN_STAGE } from '../../../src/region/records/work.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { reasonOf, sentenceOf } from '../../support/sentences.ts';
 import { type RegionPlace, withRegion } from '../place.ts';
@@ -196,7 +196,7 @@ test('the bytes of a stage end with it, and with a network boot', () =>
     await machine.order('accept');
     const tell = async (stage: string, more: object = {}) => {
       await machine.tell('WORKING', stage, { message: `${stage} sda`, ...more });
-      return stepOf((await machine.now()).work ?? assert.fail('no work')).bytes;
+      return getWorkStep((await machine.now()).work ?? assert.fail('no work')).bytes;
     };
     assert.deepEqual(await tell('writing', { doneBytes: 5, totalBytes: 9 }), { done: 5, total: 9 });
     assert.deepEqual(await tell('writing'), { done: 5, total: 9 });
@@ -204,9 +204,9 @@ test('the bytes of a stage end with it, and with a network boot', () =>
     assert.deepEqual(await tell('growing', { doneBytes: 12, totalBytes: 9 }), { done: 9, total: 9 });
     const { work } = await machine.now();
     assert.ok(work);
-    const step = stepOf({ ...work, boots: 1, bootMs: 1 });
+    const step = getWorkStep({ ...work, boots: 1, bootMs: 1 });
     assert.deepEqual([step.what?.code, step.bytes], ['boots-from-network', undefined]);
-    const last = stepOf({ ...work, stage: WRITTEN_STAGE });
+    const last = getWorkStep({ ...work, stage: WRITTEN_STAGE });
     assert.deepEqual([last.what?.code, last.bytes], ['starts-own-system', undefined]);
   }));
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { parseMetadataPath } from '../../../src/region/metadata/metadata-tree.ts';
-import { meaningOf, readSignal, readWebhook } from '../../../src/region/metadata/reports.ts';
+import { interpretReport, readSignal, readWebhook } from '../../../src/region/metadata/reports.ts';
 import { printedRandom } from '../../support/printed-random.ts';
 
 const PATHS: readonly (readonly [string, string | undefined])[] = [
@@ -59,7 +59,7 @@ const MEANINGS: readonly (readonly [string, ReturnType<typeof report>, boolean, 
 ];
 for (const [name, reported, isInstalling, expected] of MEANINGS) {
   test(`${name}: ${expected}`, () => {
-    const { signal, isFailure, isUp } = meaningOf(reported, isInstalling);
+    const { signal, isFailure, isUp } = interpretReport(reported, isInstalling);
     const words = [
       signal === undefined ? 'alive' : `${signal.status} ${signal.stage}`,
       ...(isUp ? ['up'] : []),
@@ -74,7 +74,7 @@ test('any path and any report are read or refused, without an exception', () => 
   const anything = fc.property(fc.string(), fc.jsonValue(), fc.boolean(), (text, value, isInstalling) => {
     parseMetadataPath(text);
     const read = readWebhook(value);
-    if (read !== undefined) meaningOf(read, isInstalling);
+    if (read !== undefined) interpretReport(read, isInstalling);
     readSignal(new Map([['status', [text]]]));
   });
   fc.assert(anything, options);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatIpv4 } from '../../../src/ground/address.ts';
 import { PAGES } from '../../../src/region/page/routes.ts';
-import { faultsOf, type Outcome, operate, refusalText, type View } from '../../../src/region/page/view.ts';
+import { formatFieldFaults, type Outcome, operate, refusalText, type View } from '../../../src/region/page/view.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { Region } from '../../../src/region/region.ts';
 import type { RegionPlace } from '../place.ts';
@@ -55,7 +55,7 @@ test('a wrong hardware address of a new machine is refused at its field, with wh
     const view = viewOf(region, { viewer: ADMIN, given });
     const outcome = await ADD_MACHINE.act?.(view);
     assert.ok(outcome?.kind === 'refusal');
-    const again = `${await ADD_MACHINE.render({ ...view, refusal: refusalText(outcome), faults: faultsOf(outcome) })}`;
+    const again = `${await ADD_MACHINE.render({ ...view, refusal: refusalText(outcome), faults: formatFieldFaults(outcome) })}`;
     assert.match(again, /id="f-mac_addresses-fault"/);
     assert.match(again, /name="hostname"[^>]* value="node7"/);
     assert.equal(await store.countMachines({}), 0);

@@ -6,9 +6,9 @@ import { formatIpv4, ipv4, parseIpv4, parseNetwork, rangeSize } from '../../../s
 import {
   type AddressKind,
   type AddressUse,
+  buildAddressRuns,
   countKinds,
   renderAddressMap,
-  runsOf,
 } from '../../../src/region/page/address-map.ts';
 
 const at = (text: string) => parseIpv4(text) ?? assert.fail(text);
@@ -30,7 +30,7 @@ const LAB: readonly AddressUse[] = [
 ];
 
 test('the strongest use of an address is its run, and the runs are the whole network in order', () => {
-  const runs = runsOf(network('10.20.0.0/24'), LAB);
+  const runs = buildAddressRuns(network('10.20.0.0/24'), LAB);
   const texts = runs.map(({ low, high, kind, owner }) =>
     `${formatIpv4(low)}-${formatIpv4(high)} ${kind} ${owner}`.trim(),
   );
@@ -67,7 +67,7 @@ for (const [cidr, uses] of [
 ] as const)
   test(`the runs of ${cidr} are all its addresses, each once`, () => {
     const of = network(cidr);
-    const runs = runsOf(of, uses);
+    const runs = buildAddressRuns(of, uses);
     let next: number = of.address;
     for (const run of runs) {
       assert.equal(run.low, ipv4(next));
@@ -83,7 +83,7 @@ for (const [cidr, uses] of [
 
 test('a /24 has a square for each taken address, with the address and its owner for the pointer', () => {
   const of = network('10.20.0.0/24');
-  const svg = renderAddressMap(of, runsOf(of, LAB)).toString();
+  const svg = renderAddressMap(of, buildAddressRuns(of, LAB)).toString();
   // The 120th address: row 3, column 24.
   assert.match(
     svg,
@@ -102,7 +102,10 @@ test('a square of a large network is filled as far as its addresses are taken, a
   const leases = Array.from({ length: 4 }, (_, index) =>
     use('leased', `10.20.1.${index}`, `10.20.1.${index}`, `host-${index}`),
   );
-  const svg = renderAddressMap(of, runsOf(of, [use('dynamic', '10.20.1.0', '10.20.1.255'), ...leases])).toString();
+  const svg = renderAddressMap(
+    of,
+    buildAddressRuns(of, [use('dynamic', '10.20.1.0', '10.20.1.255'), ...leases]),
+  ).toString();
   const [, cell = ''] = /<g>(<title>10\.20\.1\.0 – 10\.20\.1\.15.*?)<\/g>/s.exec(svg) ?? [];
   assert.match(cell, /12 dynamic, 4 leased\n10\.20\.1\.0 host-0\n10\.20\.1\.1 host-1\n10\.20\.1\.2 host-2<\/title>/);
   assert.match(cell, /<rect class="dynamic" [^>]*height="10"\/><rect class="leased" [^>]*height="3"\/>/);
@@ -119,7 +122,7 @@ test('the picture of a full /16 has at most 256 squares and 100 kB, and is made 
       owner: 'a-host-of-a-name-that-is-as-long-as-a-label-may-be-which-is-63-abc',
     };
   });
-  const svg = renderAddressMap(of, runsOf(of, full)).toString();
+  const svg = renderAddressMap(of, buildAddressRuns(of, full)).toString();
   assert.ok((svg.match(/<g>/g)?.length ?? 0) <= 256);
   assert.ok(svg.length < 130_000, `${svg.length}`);
 });

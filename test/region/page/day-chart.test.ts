@@ -4,11 +4,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { renderDayChart } from '../../../src/region/page/day-chart.ts';
 import {
-  fillsOf,
+  computeFills,
+  computeRates,
   type Point,
   type RackMeasures,
   type RackSample,
-  ratesOf,
   SAMPLE_MS,
   SAMPLES_MAX,
   withMeasure,
@@ -72,7 +72,7 @@ test('of several measures of five minutes the last one counts, and a day is kept
     [SAMPLE_MS, 3],
   ]);
   assert.deepEqual(
-    fillsOf(samples).map(({ atMs, value }) => [atMs, value]),
+    computeFills(samples).map(({ atMs, value }) => [atMs, value]),
     [
       [60_000, 2],
       [SAMPLE_MS, 3],
@@ -92,7 +92,7 @@ test('a rate is what a counter grew in a second; after a restart or a silence it
     [9 * SAMPLE_MS, 400],
   ]);
   assert.deepEqual(
-    ratesOf(samples, 'leases').map(({ value }) => value),
+    computeRates(samples, 'leases').map(({ value }) => value),
     [2, undefined, 1, undefined],
   );
 });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EDIT_PAGE } from '../../../src/region/page/edit-page.ts';
-import { faultsOf, operate, refusalText } from '../../../src/region/page/view.ts';
+import { formatFieldFaults, operate, refusalText } from '../../../src/region/page/view.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { report, withRegion } from '../place.ts';
 import { ADMIN, addViewer, fieldsOf, viewOf } from './view.ts';
@@ -57,7 +57,11 @@ test('a zone that was deleted meanwhile is refused at its field, and nothing is 
     const view = viewOf(region, { viewer: ADMIN, path: { machine }, given: fieldsOf({ ...FORM, zone: 'gone' }) });
     const outcome = await EDIT_PAGE.act?.(view);
     assert.ok(outcome?.kind === 'refusal');
-    const again = await EDIT_PAGE.render({ ...view, refusal: refusalText(outcome), faults: faultsOf(outcome) });
+    const again = await EDIT_PAGE.render({
+      ...view,
+      refusal: refusalText(outcome),
+      faults: formatFieldFaults(outcome),
+    });
     assert.match(`${again}`, /id="f-zone-fault"/);
     assert.equal((await store.findMachine(machine))?.hostname, 'node1');
   }));

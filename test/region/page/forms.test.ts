@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { verbatim } from '../../../src/ground/html.ts';
 import { type FieldWords, refuseFields } from '../../../src/region/api/call/answer.ts';
 import { PAGES } from '../../../src/region/page/routes.ts';
-import { faultsOf, refusalText } from '../../../src/region/page/view.ts';
+import { formatFieldFaults, refusalText } from '../../../src/region/page/view.ts';
 import { refusal } from '../../../src/region/records/refusal.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { withRegion } from '../place.ts';
@@ -22,7 +22,7 @@ async function afterForm(region: Region, path: string, form: Readonly<Record<str
   const outcome = await page.act?.(view);
   assert.equal(outcome?.kind, 'refusal', JSON.stringify(form));
   assert.ok(outcome?.kind === 'refusal');
-  return `${await page.render({ ...view, refusal: refusalText(outcome), faults: faultsOf(outcome) })}`;
+  return `${await page.render({ ...view, refusal: refusalText(outcome), faults: formatFieldFaults(outcome) })}`;
 }
 
 /** The field of this name with its label, error and hint. */

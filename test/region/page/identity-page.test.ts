@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { IDENTITY_PAGE } from '../../../src/region/page/identity-page.ts';
 import { conflictNeeds, renderNeeds } from '../../../src/region/page/needs.ts';
-import { faultsOf, refusalText } from '../../../src/region/page/view.ts';
+import { formatFieldFaults, refusalText } from '../../../src/region/page/view.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { enlist, facts, macsOf, report, withRegion } from '../place.ts';
 import { acceptRack, RACK_UUID } from '../racks/rack-place.ts';
@@ -71,7 +71,11 @@ test('a machine is split by ticks of its interfaces, and a wrong machine to merg
     const view = viewAt(region, systemId, { do: 'merge', other: systemId });
     const refused = await IDENTITY_PAGE.act?.(view);
     assert.ok(refused?.kind === 'refusal');
-    const again = await IDENTITY_PAGE.render({ ...view, refusal: refusalText(refused), faults: faultsOf(refused) });
+    const again = await IDENTITY_PAGE.render({
+      ...view,
+      refusal: refusalText(refused),
+      faults: formatFieldFaults(refused),
+    });
     assert.match(`${again}`, /id="f-other-fault"/);
   }));
 

@@ -8,12 +8,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { mac } from '../../../src/ground/address.ts';
 import { nothing } from '../../../src/ground/html.ts';
 import { POWER_DRIVERS } from '../../../src/power/drivers.ts';
-import { controlOf } from '../../../src/region/api/call/operation.ts';
+import { chooseControl } from '../../../src/region/api/call/operation.ts';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
 import { LANGUAGES, wordsFor } from '../../../src/region/page/languages.ts';
-import { describeTask, TASK_NAMES, taskOf } from '../../../src/region/page/layout-forms.ts';
-import { controlsOf } from '../../../src/region/page/operation-form.ts';
-import { languageForm, pageOf } from '../../../src/region/page/parts.ts';
+import { describeTask, getLayoutTask, TASK_NAMES } from '../../../src/region/page/layout-forms.ts';
+import { renderControls } from '../../../src/region/page/operation-form.ts';
+import { languageForm, renderFullPage } from '../../../src/region/page/parts.ts';
 import { namesIn, valueNames } from '../../../src/region/page/template.ts';
 import { eventText, remarkText } from '../../../src/region/page/values.ts';
 import { completed, withWords, words } from '../../../src/region/page/words.ts';
@@ -146,7 +146,7 @@ test('pages rendered at once are each in their own language, and the page names 
       await nextTurn();
       const title = words.machines.title(2);
       await nextTurn();
-      return `${pageOf(viewOf(region), { title, place: 'machines', main: nothing })}`;
+      return `${renderFullPage(viewOf(region), { title, place: 'machines', main: nothing })}`;
     };
     const [latin, japanese, english, plain] = await Promise.all([
       withWords(LATIN, render),
@@ -167,7 +167,7 @@ const OF_OTHERS: ReadonlySet<string> = new Set(['rack', 'said']);
 
 /** The texts that operations declare for their controls, of which each language has its own. */
 const CONTROLS = OPERATIONS.flatMap(({ parameters }) => Object.values(parameters)).map((type) => {
-  const { label = '', hint = '', choices = {}, group = { label: '', hint: '' } } = controlOf(type);
+  const { label = '', hint = '', choices = {}, group = { label: '', hint: '' } } = chooseControl(type);
   // A choice without words of its own is a term.
   const texts = Object.entries(choices).flatMap(([value, text]) => (value === text ? [] : [text]));
   return { labels: [label, group.label, ...texts], hints: [hint, group.hint] };
@@ -194,7 +194,7 @@ const OF_TABLES = {
       ),
     ),
   },
-  layout: { leads: byText(TASK_NAMES.map(taskOf).map(describeTask)) },
+  layout: { leads: byText(TASK_NAMES.map(getLayoutTask).map(describeTask)) },
   preseed: {
     meanings: Object.fromEntries(Object.entries(PURPOSES).map(([purpose, { meaning }]) => [purpose, meaning])),
   },
@@ -323,8 +323,8 @@ for (const { name, words: own } of LANGUAGES.slice(1))
   test(`the forms of layouts have no English label or hint (${name})`, () =>
     withRegion(({ region }) => {
       const textsOf = () =>
-        TASK_NAMES.map(taskOf).flatMap(({ operation, only }) =>
-          controlsOf(viewOf(region), operation, { only, ...words.layout })
+        TASK_NAMES.map(getLayoutTask).flatMap(({ operation, only }) =>
+          renderControls(viewOf(region), operation, { only, ...words.layout })
             .flatMap((control) => [...`${control}`.matchAll(/<(?:label|legend|b|p)[^>]*>([^<]+)/g)])
             .map(([, text = '']) => text),
         );

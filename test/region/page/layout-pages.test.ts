@@ -4,10 +4,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { blockDevicesJson, storageFields } from '../../../src/region/api/json/disk-json.ts';
-import { interfacesOf } from '../../../src/region/layout/interfaces.ts';
-import { LAYOUT_PAGE, objectsOf, TASK_NAMES } from '../../../src/region/page/layout-forms.ts';
+import { buildNetInterfaces } from '../../../src/region/layout/interfaces.ts';
+import { LAYOUT_PAGE, parseObjects, TASK_NAMES } from '../../../src/region/page/layout-forms.ts';
 import { LAYOUT_SECTIONS } from '../../../src/region/page/layout-sections.ts';
-import { faultsOf } from '../../../src/region/page/view.ts';
+import { formatFieldFaults } from '../../../src/region/page/view.ts';
 import { parseHardwareFacts } from '../../../src/region/records/hardware-facts.ts';
 import type { MachineStatus } from '../../../src/region/records/lifecycle.ts';
 import type { Region } from '../../../src/region/region.ts';
@@ -61,7 +61,7 @@ const sectionsOf = async (region: Region, machine: string, viewer = ADMIN) => {
 const machineOf = async (region: Region, systemId: string) =>
   (await region.store.findMachine(systemId)) ?? assert.fail(systemId);
 const interfacesIn = async (region: Region, systemId: string) =>
-  interfacesOf(await machineOf(region, systemId), await region.networks.look());
+  buildNetInterfaces(await machineOf(region, systemId), await region.networks.look());
 
 test('a bond is made, changed and deleted through its forms', () =>
   withMachine(async (region, systemId) => {
@@ -96,17 +96,17 @@ test('a refusal names the field of the form', () =>
   withMachine(async (region, systemId) => {
     const outcome = await send(region, systemId, 'bond', { name: 'a name with spaces', bond_mode: '' });
     assert.ok(outcome?.kind === 'refusal');
-    assert.deepEqual([...faultsOf(outcome).keys()].toSorted(), ['name', 'parents']);
+    assert.deepEqual([...formatFieldFaults(outcome).keys()].toSorted(), ['name', 'parents']);
     const other = await send(region, systemId, 'lay-out', { storage_layout: 'flat', boot_size: ATTACK });
     assert.ok(other?.kind === 'refusal');
-    assert.deepEqual([...faultsOf(other).keys()], ['boot_size']);
+    assert.deepEqual([...formatFieldFaults(other).keys()], ['boot_size']);
   }));
 
 test('a RAID is made of two disks with a spare, formatted, mounted, and deleted', () =>
   withMachine(async (region, systemId) => {
     const disks = async () => blockDevicesJson(await machineOf(region, systemId));
     const [one, two, three] = (await disks()).map(({ id }) => String(id));
-    const raids = async () => objectsOf(storageFields(await machineOf(region, systemId)).raids);
+    const raids = async () => parseObjects(storageFields(await machineOf(region, systemId)).raids);
     const fields = { name: 'md0', block_devices: [one ?? '', two ?? ''], spare_devices: [three ?? ''] };
     assert.equal((await send(region, systemId, 'raid', fields))?.kind, 'done');
     const [raid] = await raids();
@@ -141,10 +141,10 @@ test('every task has a form under a heading that names the machine, and one abou
     });
     await send(region, systemId, 'partition', { size: '10G' }, { device_id: String(disk?.id) });
     const [withPart] = blockDevicesJson(await machineOf(region, systemId));
-    const part = String(objectsOf(withPart?.partitions)[0]?.id);
+    const part = String(parseObjects(withPart?.partitions)[0]?.id);
     await send(region, systemId, 'group', { name: 'vg0', partitions: [part] });
     const { raids, volume_groups: groups } = storageFields(await machineOf(region, systemId));
-    const ids = [nic?.id, disk?.id, part, objectsOf(raids)[0]?.id, objectsOf(groups)[0]?.id].map(String);
+    const ids = [nic?.id, disk?.id, part, parseObjects(raids)[0]?.id, parseObjects(groups)[0]?.id].map(String);
     for (const task of TASK_NAMES) {
       const forms = await Promise.all(
         ids.map((id) =>

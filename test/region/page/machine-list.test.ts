@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipv4, mac } from '../../../src/ground/address.ts';
-import { queryOf } from '../../../src/region/api/call/form-body.ts';
-import { indexOf } from '../../../src/region/page/machine-index.ts';
+import { parseTargetQuery } from '../../../src/region/api/call/form-body.ts';
+import { getMachineIndex } from '../../../src/region/page/machine-index.ts';
 import { COLUMNS, choose, linkTo, parseQuery, queryText } from '../../../src/region/page/machine-query.ts';
 import { MACHINES_PAGE, renderPage } from '../../../src/region/page/machines-page.ts';
 import type { View } from '../../../src/region/page/view.ts';
@@ -78,7 +78,9 @@ async function furnish(region: Region): Promise<Readonly<Record<string, string>>
 }
 
 const namesFor = async (region: Region, query: string): Promise<readonly string[]> =>
-  choose(await indexOf(region).list(), parseQuery(queryOf(query)), region).machines.map(({ hostname }) => hostname);
+  choose(await getMachineIndex(region).list(), parseQuery(parseTargetQuery(query)), region).machines.map(
+    ({ hostname }) => hostname,
+  );
 
 const ALL = ['node-2', 'node-10', 'db', 'web'];
 const LISTS: readonly (readonly [query: string, names: readonly string[]])[] = [
@@ -140,8 +142,8 @@ test('a query is written as it was read, and without what goes without saying', 
     ['?page=-7&size=12', ''],
     ['?page=2.9', '?page=2'],
   ] as const)
-    assert.equal(queryText(parseQuery(queryOf(query))), again, query);
-  const query = parseQuery(queryOf('?zone=a&page=4&size=100'));
+    assert.equal(queryText(parseQuery(parseTargetQuery(query))), again, query);
+  const query = parseQuery(parseTargetQuery('?zone=a&page=4&size=100'));
   assert.equal(
     linkTo(query, { status: 'new' }),
     '/MAAS/machines/?status=new&zone=a&size=100',
@@ -153,7 +155,7 @@ const shown = (page: string): readonly string[] =>
   [...page.matchAll(/<div class="name"><a [^>]+>([\w-]+)\.maas</g)].map(([, name = '']) => name);
 
 async function pageOf(region: Region, query: string, more: Partial<View> = {}): Promise<string> {
-  return `${await renderPage(viewOf(region, { query: queryOf(query), ...more }))}`;
+  return `${await renderPage(viewOf(region, { query: parseTargetQuery(query), ...more }))}`;
 }
 
 test('without scripts a list that is filled in is not loaded again, and an empty one is', () =>
@@ -289,13 +291,13 @@ test('a list reads what changed, and nothing again', async () => {
     for (let index = 0; index < 300; index += 1) await region.enlist(report([0x525400000000 + index]));
     const statementsOf = async (): Promise<number> => {
       takeTexts();
-      await indexOf(region).list();
+      await getMachineIndex(region).list();
       return sumOf(takeTexts());
     };
-    await indexOf(region).list();
+    await getMachineIndex(region).list();
     const idle = await statementsOf();
     assert.ok(idle > 0 && idle <= 4, `${idle} statements of a list that knows all`);
-    const before = await indexOf(region).list();
+    const before = await getMachineIndex(region).list();
     const [first] = before;
     assert.ok(first !== undefined);
     await store.changeMachine<never>(first.systemId, 1, () => ({
@@ -305,11 +307,11 @@ test('a list reads what changed, and nothing again', async () => {
     }));
     const changed = await statementsOf();
     assert.ok(changed <= idle + 4, `${changed} statements after a change of one machine`);
-    const after = await indexOf(region).list();
+    const after = await getMachineIndex(region).list();
     assert.equal(after[0]?.hostname, 'other');
     assert.equal(after.filter((machine, index) => machine !== before[index]).length, 1);
     await region.removeMachine(first.systemId, 'admin', 'none');
-    assert.equal((await indexOf(region).list()).length, 299);
+    assert.equal((await getMachineIndex(region).list()).length, 299);
   } finally {
     end();
     await place.remove();

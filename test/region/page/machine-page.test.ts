@@ -10,7 +10,7 @@ import { renderPage } from '../../../src/region/page/machines-page.ts';
 import { OVERVIEW_PAGE } from '../../../src/region/page/overview.ts';
 import { PRESEED_PAGE } from '../../../src/region/page/preseed-page.ts';
 import { PAGES } from '../../../src/region/page/routes.ts';
-import { bootsOf, renderTimeline } from '../../../src/region/page/timeline.ts';
+import { renderTimeline, splitBoots } from '../../../src/region/page/timeline.ts';
 import type { Viewer } from '../../../src/region/page/view.ts';
 import { happeningOfReport, type MachineEvent, type RackReport } from '../../../src/region/records/machine-event.ts';
 import type { Region } from '../../../src/region/region.ts';
@@ -68,7 +68,7 @@ test('the log is divided into boots, the newest first', async (t) => {
   for (const [name, events, sizes] of BOOTS) {
     await t.test(name, () =>
       assert.deepEqual(
-        bootsOf(events.toReversed()).map((boot) => boot.length),
+        splitBoots(events.toReversed()).map((boot) => boot.length),
         sizes,
       ),
     );
@@ -97,7 +97,7 @@ test('the timeline omits reports that the region accepted and shows those that i
 test('the events of a boot are in the order of their times, not of their arrival', () => {
   const log = [event(1, 'dhcp.offer', OFFER), { ...event(9, 'enlisted'), id: 2 }, { ...event(5, 'tftp.sent'), id: 3 }];
   assert.deepEqual(
-    bootsOf(log.toReversed()).map((boot) => boot.map(({ kind }) => kind)),
+    splitBoots(log.toReversed()).map((boot) => boot.map(({ kind }) => kind)),
     [['dhcp.offer', 'tftp.sent', 'enlisted']],
   );
 });

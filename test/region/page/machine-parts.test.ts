@@ -7,7 +7,7 @@ import { commandsFrom } from '../../../src/region/life/commands.ts';
 import { actionsFor, MACHINE_ACTIONS } from '../../../src/region/page/machine-actions.ts';
 import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
 import { PAGES } from '../../../src/region/page/routes.ts';
-import { faultsOf, refusalText, type Viewer } from '../../../src/region/page/view.ts';
+import { formatFieldFaults, refusalText, type Viewer } from '../../../src/region/page/view.ts';
 import { words } from '../../../src/region/page/words.ts';
 import { STATUSES } from '../../../src/region/records/lifecycle.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
@@ -114,7 +114,7 @@ test('the form of a driver keeps a secret left empty, and shows the errors of th
     const bad = await send({ power_type: 'ipmi', power_address: 'nowhere', power_user: 'root', power_pass: '' });
     assert.ok(bad?.kind === 'refusal');
     assert.deepEqual(
-      faultsOf(bad),
+      formatFieldFaults(bad),
       new Map([['power_address', `Is invalid; give ${words.power.parameter('ipmi', 'power_address').expects}.`]]),
     );
     assert.equal((await send({ power_type: 'manual' }))?.kind, 'done');

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { mac } from '../../../src/ground/address.ts';
-import { bodyOf, JsonText, type ListToSend } from '../../../src/region/api/call/answer.ts';
+import { JsonText, type ListToSend, renderRefusalBody } from '../../../src/region/api/call/answer.ts';
 import { EVENTS_PAGE } from '../../../src/region/page/events-page.ts';
 import { SIZES } from '../../../src/region/page/machine-query.ts';
 import { renderPage } from '../../../src/region/page/machines-page.ts';
@@ -121,7 +121,7 @@ test('with several racks a machine shows its own, and both page and API search b
     const refused = await list('rack-9');
     assert.ok(refused.kind === 'refusal');
     assert.match(
-      JSON.stringify(bodyOf(refused)),
+      JSON.stringify(renderRefusalBody(refused)),
       /No rack is called 'rack-9'\. Did you mean rack-.*`rackboot racks list`/,
     );
   }));

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EMPTY } from '../../../src/region/api/call/answer.ts';
-import { queryOf } from '../../../src/region/api/call/form-body.ts';
+import { parseTargetQuery } from '../../../src/region/api/call/form-body.ts';
 import { MANY_PAGES } from '../../../src/region/page/many-pages.ts';
-import { runsOf } from '../../../src/region/page/many-runs.ts';
+import { getManyRuns } from '../../../src/region/page/many-runs.ts';
 import { type Outcome, operate, type View, type Viewer } from '../../../src/region/page/view.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { report, withRegion } from '../place.ts';
@@ -36,7 +36,7 @@ async function furnish(region: Region): Promise<Readonly<Record<string, string>>
 }
 
 const preview = async (region: Region, query: string, viewer: Viewer = ADMIN): Promise<string> =>
-  `${await PREVIEW.render(viewOf(region, { viewer, query: queryOf(`?${query}`) }))}`;
+  `${await PREVIEW.render(viewOf(region, { viewer, query: parseTargetQuery(`?${query}`) }))}`;
 
 const chosenIn = (page: string): readonly string[] =>
   (/name="machines" value="([^"]*)"/.exec(page)?.[1] ?? '').split(' ').filter((id) => id !== '');
@@ -195,7 +195,7 @@ test('only who started a run sees it, and a run that is not known says so', () =
 
 test('a user has at most four runs: an ended one makes room, and one under way does not', () =>
   withRegion(async ({ region }) => {
-    const runs = runsOf(region);
+    const runs = getManyRuns(region);
     const target = [{ systemId: 'aaaaaa', hostname: 'one' }];
     const wanted = (username: string) => ({ username, label: 'Lock', query: '' });
     let release = (): void => undefined;
@@ -225,7 +225,7 @@ test('a run that the store fails says where it stopped', () =>
       throw new Error('the disk is full');
     };
     const target = [{ systemId: 'aaaaaa', hostname: 'one' }];
-    const run = runsOf(region).start({ username: 'admin', label: 'Lock', query: '' }, target, act);
+    const run = getManyRuns(region).start({ username: 'admin', label: 'Lock', query: '' }, target, act);
     for (let turn = 0; turn < 5; turn += 1) await nextTurn();
     const page = `${await RUN.render(viewOf(region, { viewer: ADMIN, path: { run: run?.id ?? '' } }))}`;
     assert.match(page, /role="alert".*the disk is full/s);

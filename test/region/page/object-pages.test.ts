@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PAGES } from '../../../src/region/page/routes.ts';
-import { faultsOf, type Outcome, refusalText, type View } from '../../../src/region/page/view.ts';
+import { formatFieldFaults, type Outcome, refusalText, type View } from '../../../src/region/page/view.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { withRegion } from '../place.ts';
 import { ADMIN, addViewer, fieldsOf, USER, viewOf } from './view.ts';
@@ -44,7 +44,7 @@ test('a refusal is shown at the field of its parameter', () =>
     const again = await rendered(region, '/MAAS/pools/', {
       given: fieldsOf(form),
       refusal: refusalText(refused),
-      faults: faultsOf(refused),
+      faults: formatFieldFaults(refused),
     });
     assert.match(again, /id="f-name-fault"/);
     assert.match(again, />\nkept<\/textarea>/);

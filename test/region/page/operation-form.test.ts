@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
-import { controlsOf, parametersOf, valuesOf } from '../../../src/region/page/operation-form.ts';
+import { collectFormValues, listFormParameters, renderControls } from '../../../src/region/page/operation-form.ts';
 import { SHOWN } from '../../../src/region/page/touched.ts';
 import { findWanted, type WantedOperation } from '../../../src/region/page/view.ts';
 import { completed, withWords } from '../../../src/region/page/words.ts';
@@ -37,9 +37,9 @@ test('every parameter of every operation has one control, except those that acce
   withRegion(({ region }) => {
     const view = viewOf(region, { viewer: ADMIN });
     for (const wanted of CHANGES) {
-      const parameters = parametersOf(wanted);
+      const parameters = listFormParameters(wanted);
       for (const { name } of parameters) {
-        const names = new Set(namesIn(controlsOf(view, wanted, { only: [name] }).join('')));
+        const names = new Set(namesIn(renderControls(view, wanted, { only: [name] }).join('')));
         assert.deepEqual([...names], [name], wanted);
       }
       const without = Object.keys(findWanted(wanted).parameters).filter(
@@ -54,13 +54,13 @@ test('every parameter of every operation has one control, except those that acce
 
 test('what a form sends for a parameter is what its operation accepts', () => {
   for (const wanted of CHANGES) {
-    for (const { name, kind, values } of parametersOf(wanted)) {
+    for (const { name, kind, values } of listFormParameters(wanted)) {
       const type = findWanted(wanted).parameters[name] ?? assert.fail(name);
       const sample = (kind === 'check' ? ['true'] : [...values, ...SAMPLES]).find(
         (text) => type.safeParse([text]).success,
       );
       if (sample === undefined) continue;
-      const sent = valuesOf({ given: new Map([[name, [sample]]]) }, wanted, { only: [name] })[name];
+      const sent = collectFormValues({ given: new Map([[name, [sample]]]) }, wanted, { only: [name] })[name];
       assert.deepEqual(sent, kind === 'list' ? sample.split('\n') : sample, `${wanted} ${name}`);
       assert.ok(type.safeParse(typeof sent === 'string' ? [sent] : sent).success, `${wanted} ${name}: ${sent}`);
     }
@@ -84,37 +84,41 @@ const KINDS: readonly (readonly [WantedOperation, string, string])[] = [
 
 test('the kind of a control is that of the type of its parameter', () => {
   for (const [wanted, name, kind] of KINDS)
-    assert.equal(parametersOf(wanted, [name])[0]?.kind, kind, `${wanted} ${name}`);
-  assert.throws(() => parametersOf('PUT vlans/{id}', ['relay_vlan']), /relay_vlan/, 'it accepts the empty text only');
-  assert.throws(() => parametersOf('POST zones', ['nmae']), /nmae/);
+    assert.equal(listFormParameters(wanted, [name])[0]?.kind, kind, `${wanted} ${name}`);
+  assert.throws(
+    () => listFormParameters('PUT vlans/{id}', ['relay_vlan']),
+    /relay_vlan/,
+    'it accepts the empty text only',
+  );
+  assert.throws(() => listFormParameters('POST zones', ['nmae']), /nmae/);
 });
 
 const sent = (fields: Readonly<Record<string, readonly string[]>>) => ({ given: new Map(Object.entries(fields)) });
 
 test('an empty field is absent where it adds something, and empty where it changes something', () => {
   const form = sent({ name: [' north '], description: [''] });
-  assert.deepEqual(valuesOf(form, 'POST zones'), { name: 'north' });
-  assert.deepEqual(valuesOf(form, 'PUT zones/{name}'), { name: 'north', description: '' });
-  assert.deepEqual(valuesOf(form, 'PUT zones/{name}', { only: ['description'] }), { description: '' });
+  assert.deepEqual(collectFormValues(form, 'POST zones'), { name: 'north' });
+  assert.deepEqual(collectFormValues(form, 'PUT zones/{name}'), { name: 'north', description: '' });
+  assert.deepEqual(collectFormValues(form, 'PUT zones/{name}', { only: ['description'] }), { description: '' });
 });
 
 test('boxes, lists and texts of several lines are sent as the operation takes them', () => {
   const options = { only: ['allow_dns', 'dns_servers', 'description'] };
   const form = sent({ dns_servers: ['10.20.0.2\r\n\r\n 10.20.0.3 '], description: ['one\r\ntwo\r\n'] });
-  assert.deepEqual(valuesOf(form, 'PUT subnets/{id}', options), {
+  assert.deepEqual(collectFormValues(form, 'PUT subnets/{id}', options), {
     allow_dns: 'false',
     dns_servers: ['10.20.0.2', '10.20.0.3'],
     description: 'one\ntwo',
   });
-  assert.equal(valuesOf(sent({ allow_dns: ['true'] }), 'PUT subnets/{id}', options).allow_dns, 'true');
+  assert.equal(collectFormValues(sent({ allow_dns: ['true'] }), 'PUT subnets/{id}', options).allow_dns, 'true');
   const ticked = sent({ dns_servers: ['10.20.0.2', '10.20.0.3'] });
-  assert.deepEqual(valuesOf(ticked, 'POST subnets', options).dns_servers, ['10.20.0.2', '10.20.0.3']);
+  assert.deepEqual(collectFormValues(ticked, 'POST subnets', options).dns_servers, ['10.20.0.2', '10.20.0.3']);
 });
 
 test('controls show the present values, required marks and the choices that the page gives', () =>
   withRegion(({ region }) => {
     const view = viewOf(region, { viewer: ADMIN });
-    const [vlan = '', name = '', servers = ''] = controlsOf(view, 'PUT subnets/{id}', {
+    const [vlan = '', name = '', servers = ''] = renderControls(view, 'PUT subnets/{id}', {
       only: ['vlan', 'name', 'dns_servers'],
       values: { vlan: 5, name: 'lab "1"', dns_servers: ['10.20.0.2', '10.20.0.3'] },
       choices: {
@@ -133,16 +137,16 @@ test('controls show the present values, required marks and the choices that the 
     assert.match(name, /value="lab &quot;1&quot;"/);
     assert.match(servers, /value="10.20.0.2" checked>/);
     assert.doesNotMatch(servers, /value="10.20.0.9" checked>/);
-    assert.match(`${controlsOf(view, 'POST zones', { only: ['name'] })[0]}`, / required/);
-    assert.doesNotMatch(`${controlsOf(view, 'PUT zones/{name}', { only: ['name'] })[0]}`, / required/);
+    assert.match(`${renderControls(view, 'POST zones', { only: ['name'] })[0]}`, / required/);
+    assert.doesNotMatch(`${renderControls(view, 'PUT zones/{name}', { only: ['name'] })[0]}`, / required/);
   }));
 
 test('the description of a parameter is shown in the language of the page', () =>
   withRegion(({ region }) => {
     const translation = completed({ forms: { hint: (description) => `Latine: ${description}` } });
     const render = () =>
-      controlsOf(viewOf(region, { viewer: ADMIN }), 'POST fabrics', { only: ['class_type'] }).join('');
-    const description = parametersOf('POST fabrics', ['class_type'])[0]?.hint ?? '';
+      renderControls(viewOf(region, { viewer: ADMIN }), 'POST fabrics', { only: ['class_type'] }).join('');
+    const description = listFormParameters('POST fabrics', ['class_type'])[0]?.hint ?? '';
     assert.ok(description !== '' && withWords(translation, render).includes(`Latine: ${description}`));
     assert.ok(render().includes(description) && !render().includes('Latine'));
   }));

@@ -4,7 +4,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EDIT_PAGE } from '../../../src/region/page/edit-page.ts';
 import { withoutUntouched } from '../../../src/region/page/touched.ts';
-import { faultsOf, operate, type PageDefinition, refusalText, type View } from '../../../src/region/page/view.ts';
+import {
+  formatFieldFaults,
+  operate,
+  type PageDefinition,
+  refusalText,
+  type View,
+} from '../../../src/region/page/view.ts';
 import { enlist, report, withRegion } from '../place.ts';
 import { ADMIN, addViewer, viewOf } from './view.ts';
 
@@ -61,9 +67,13 @@ test('the second of two tabs changes what it touched; what both changed is refus
     second.set('description', ['on the roof']);
     const { outcome, view } = await send(EDIT_PAGE, { ...admin, given: second });
     assert.ok(outcome?.kind === 'refusal');
-    assert.match(faultsOf(outcome)?.get('description') ?? '', /by the door/);
+    assert.match(formatFieldFaults(outcome)?.get('description') ?? '', /by the door/);
     assert.equal((await store.findMachine(systemId))?.description, 'by the door');
-    const again = await formIn(EDIT_PAGE, { ...view, refusal: refusalText(outcome), faults: faultsOf(outcome) });
+    const again = await formIn(EDIT_PAGE, {
+      ...view,
+      refusal: refusalText(outcome),
+      faults: formatFieldFaults(outcome),
+    });
     assert.equal(again.get('description')?.[0], 'on the roof');
     assert.equal((await send(EDIT_PAGE, { ...admin, given: again })).outcome?.kind, 'done');
     const last = await store.findMachine(systemId);

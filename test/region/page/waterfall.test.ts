@@ -5,14 +5,14 @@ import { test } from 'node:test';
 import { BOOT_PAGE } from '../../../src/region/page/boot-page.ts';
 import {
   type BootVerdict,
+  buildBootRows,
   firstMissing,
   judgeBoot,
   renderWaterfall,
-  rowsOf,
   spanOfBoot,
 } from '../../../src/region/page/waterfall.ts';
 import type { Happening } from '../../../src/region/records/events.ts';
-import { eventTypeOf, happeningOfReport, type MachineEvent } from '../../../src/region/records/machine-event.ts';
+import { getEventType, happeningOfReport, type MachineEvent } from '../../../src/region/records/machine-event.ts';
 import { report, withRegion } from '../place.ts';
 import { bootReports, GOOD_BOOT, STALLED_BOOT } from './boot-reports.ts';
 import { viewOf } from './view.ts';
@@ -26,7 +26,7 @@ const eventsOf = (boot: typeof GOOD_BOOT, startMs = START_MS): readonly MachineE
   bootReports(boot, startMs, 1, MAC).map((one) => ({
     id: one.sequence,
     atMs: one.at,
-    type: eventTypeOf(one.kind),
+    type: getEventType(one.kind),
     level: one.level ?? 'info',
     username: '',
     kind: one.kind,
@@ -34,7 +34,7 @@ const eventsOf = (boot: typeof GOOD_BOOT, startMs = START_MS): readonly MachineE
   }));
 
 test('a boot has a row for each exchange, transfer, configuration and call; equal ones in sequence are one', () => {
-  const rows = rowsOf(eventsOf(GOOD_BOOT), IN_READY);
+  const rows = buildBootRows(eventsOf(GOOD_BOOT), IN_READY);
   assert.deepEqual(
     rows.map(({ name, tone, times }) => [name, tone, times]),
     [
@@ -101,7 +101,7 @@ const VERDICTS: readonly (readonly [string, typeof GOOD_BOOT, number, BootVerdic
 for (const [name, boot, laterMs, kind, why] of VERDICTS) {
   test(name, () => {
     const events = eventsOf(boot);
-    const verdict = judgeBoot(events, rowsOf(events, IN_READY), START_MS + laterMs);
+    const verdict = judgeBoot(events, buildBootRows(events, IN_READY), START_MS + laterMs);
     assert.equal(verdict.kind, kind);
     assert.match(verdict.why, why);
   });
@@ -124,32 +124,36 @@ test('what the region heard of the machine itself belongs to the boot: reports, 
     own(30, 'info', { code: 'signal', params: SAID }),
     own(31, 'info', { code: 'disk-written', params: {} }),
   ];
-  const rows = rowsOf(well, IN_READY);
+  const rows = buildBootRows(well, IN_READY);
   assert.deepEqual(
     rows.slice(-2).map(({ tone }) => tone),
     ['report', 'state'],
   );
   assert.equal(judgeBoot(well, rows, START_MS + 1e6).kind, 'good');
   const badly = [...well, own(32, 'error', { code: 'signal', params: SAID })];
-  const verdict = judgeBoot(badly, rowsOf(badly, IN_READY), START_MS + 1e6);
+  const verdict = judgeBoot(badly, buildBootRows(badly, IN_READY), START_MS + 1e6);
   assert.equal(verdict.kind, 'bad');
   assert.match(verdict.why, /no space left/);
 });
 
 test('a boot that ends with the report of its hardware went well: the region knows the machine since, or knows it better', () => {
   const loaded = eventsOf(GOOD_BOOT.slice(0, 12));
-  assert.equal(judgeBoot(loaded, rowsOf(loaded, IN_READY), START_MS + 1e6).kind, 'stopped');
+  assert.equal(judgeBoot(loaded, buildBootRows(loaded, IN_READY), START_MS + 1e6).kind, 'stopped');
   for (const [happening, tone] of [
     [{ code: 'enlisted', params: { isUnvouched: false, leftOut: [] } }, 'state'],
     [{ code: 'hardware-reported', params: { leftOut: [] } }, 'report'],
   ] as const) {
     const boot = [...loaded, own(30, 'info', happening)];
-    const rows = rowsOf(boot, { ownRack: 'rack-1', state: undefined });
+    const rows = buildBootRows(boot, { ownRack: 'rack-1', state: undefined });
     assert.equal(rows.at(-1)?.tone, tone);
     assert.equal(judgeBoot(boot, rows, START_MS + 1e6).kind, 'good');
   }
   const added = own(30, 'info', { code: 'enlisted', params: { isUnvouched: false, leftOut: [], isAdded: true } });
-  assert.equal(rowsOf([...loaded, added], IN_READY).length, rowsOf(loaded, IN_READY).length, 'a person added it');
+  assert.equal(
+    buildBootRows([...loaded, added], IN_READY).length,
+    buildBootRows(loaded, IN_READY).length,
+    'a person added it',
+  );
 });
 
 test('a boot that enlisted a machine ends there, whenever a person accepts it', () => {
@@ -157,18 +161,21 @@ test('a boot that enlisted a machine ends there, whenever a person accepts it', 
   const enlisted = own(30, 'info', { code: 'enlisted', params: { isUnvouched: false, leftOut: [] } });
   const accepted = own(500, 'info', { code: 'status-changed', params: { from: 'new', to: 'commissioning' } });
   const surroundings = { ownRack: 'rack-1', state: undefined };
-  const rows = rowsOf([...loaded, enlisted, { ...accepted, username: 'ann' }], surroundings);
-  assert.deepEqual(rows, rowsOf([...loaded, enlisted], surroundings));
+  const rows = buildBootRows([...loaded, enlisted, { ...accepted, username: 'ann' }], surroundings);
+  assert.deepEqual(rows, buildBootRows([...loaded, enlisted], surroundings));
   // Before that, and of itself, a change belongs to the boot.
   for (const events of [
     [...loaded, { ...accepted, username: 'ann' }],
     [...loaded, enlisted, accepted],
   ])
-    assert.equal(rowsOf(events, surroundings).at(-1)?.key, 'state commissioning');
+    assert.equal(buildBootRows(events, surroundings).at(-1)?.key, 'state commissioning');
 });
 
 test('the first step that a failed boot lacks is named', () => {
-  const [good, failed] = [rowsOf(eventsOf(GOOD_BOOT), IN_READY), rowsOf(eventsOf(STALLED_BOOT), IN_READY)];
+  const [good, failed] = [
+    buildBootRows(eventsOf(GOOD_BOOT), IN_READY),
+    buildBootRows(eventsOf(STALLED_BOOT), IN_READY),
+  ];
   assert.equal(firstMissing(good, failed)?.name, 'HTTP boot-kernel');
   assert.equal(firstMissing(good, good), undefined);
 });
@@ -183,7 +190,7 @@ test('what a hostile client says of itself stays text and within the picture, an
         { file: `${index}/${ATTACK}${index}`, bytes: 8e12, milliseconds: index % 2 === 0 ? 8e12 : -8e12 },
       ] as const,
   );
-  const rows = rowsOf(
+  const rows = buildBootRows(
     eventsOf([[0, 'dhcp.offer', { client: ATTACK, architecture: 7, file: ATTACK, waitedSeconds: 65_535 }], ...files]),
     { ownRack: ATTACK, state: ATTACK },
   );

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { EVENT_TYPES, eventTypeOf } from '../../../src/region/records/machine-event.ts';
+import { EVENT_TYPES, getEventType } from '../../../src/region/records/machine-event.ts';
 import { EVENT_KINDS } from '../../../src/region/reports/reported.ts';
 
 /** The types at INFO: states, installation steps, erasures, switched power, and what becomes of racks. */
@@ -28,6 +28,6 @@ test('no event of a server itself has the type of a request', () => {
   const isOfServer = /\.(?:listening|listener-waiting|socket-open|socket-failed)$/;
   const own = [...EVENT_KINDS.keys()].filter((kind) => isOfServer.test(kind));
   assert.ok(own.includes('tftp.listening') && own.includes('http.listening') && own.includes('dhcp.socket-open'));
-  for (const kind of own) assert.equal(EVENT_TYPES[eventTypeOf(kind)].title, 'Rack', kind);
-  assert.equal(EVENT_TYPES[eventTypeOf('tftp.sent')].title, 'TFTP Request');
+  for (const kind of own) assert.equal(EVENT_TYPES[getEventType(kind)].title, 'Rack', kind);
+  assert.equal(EVENT_TYPES[getEventType('tftp.sent')].title, 'TFTP Request');
 });

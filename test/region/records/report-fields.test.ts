@@ -8,7 +8,7 @@ import type { RackEvent } from '../../../src/ground/event.ts';
 import type { ReportFields } from '../../../src/region/records/events.ts';
 import { happeningOfReport, isNetworkStart, levelOfReport } from '../../../src/region/records/machine-event.ts';
 import {
-  fieldsOf,
+  getReportFields,
   isBootDecision,
   isBootOffer,
   isDiskStart,
@@ -36,7 +36,7 @@ const PREDICATES = {
 function sent(fields: Readonly<Record<string, unknown>> & { readonly kind: string }): ReportFields {
   const event: RackEvent = { at: instant(0), mac: mac(0x525400000001), address: ipv4(0x0a140064), ...fields };
   const report = { sequence: 1, kind: event.kind, at: 0, text: 'x', mac: '52:54:00:00:00:01' };
-  return fieldsOf(happeningOfReport({ ...report, params: reportParams(event) }));
+  return getReportFields(happeningOfReport({ ...report, params: reportParams(event) }));
 }
 
 const offer = { kind: 'dhcp.offer', source: 'unused' };

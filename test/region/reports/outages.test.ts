@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import pg from 'pg';
 import { isStoreUnavailable, RackError } from '../../../src/ground/errors.ts';
-import { noteText, type Outage, outageOf, StoreOutage } from '../../../src/region/reports/notes.ts';
+import { describeOutage, noteText, type Outage, StoreOutage } from '../../../src/region/reports/notes.ts';
 import { explainPostgres, explainWhileRunning, isRepeatable } from '../../../src/store/postgres/postgres-faults.ts';
 
 /** An error of the driver or of Node. */
@@ -17,7 +17,7 @@ function meaningOf(error: Error): Outage {
   const explained = explainWhileRunning(error);
   assert.ok(isStoreUnavailable(explained), String(explained));
   assert.equal(explained.cause, error);
-  return outageOf(explained);
+  return describeOutage(explained);
 }
 
 test('a plan that no longer fits is run again, in whatever language the database says so', () => {
@@ -114,7 +114,7 @@ describe('an error of the database', () => {
 });
 
 test('an error without an outage is quoted; a code of a later version stands for itself', () => {
-  const outage = outageOf(new RackError('store-unavailable', 'region.db cannot be opened'));
+  const outage = describeOutage(new RackError('store-unavailable', 'region.db cannot be opened'));
   assert.deepEqual(outage, { note: 'store-trouble', reason: 'region.db cannot be opened' });
   assert.match(new StoreOutage(unusable('on-holiday', 'closed')).message, /cannot be used now \(closed\): on-holiday$/);
 });

@@ -10,7 +10,7 @@ import {
   type ScriptResult,
 } from '../../../src/region/records/script-store.ts';
 import { appendOutput, lastWords, OFFSET_MAX, outputText } from '../../../src/region/scripts/script-output.ts';
-import { failureOf, isOverdue, planRun, takeNews } from '../../../src/region/scripts/script-run.ts';
+import { findRunFailure, isOverdue, planRun, takeNews } from '../../../src/region/scripts/script-run.ts';
 import { parseScript, parseTimeout, SCRIPT_BYTES_MAX } from '../../../src/region/scripts/script-text.ts';
 import { reasonOf } from '../../support/sentences.ts';
 
@@ -124,15 +124,16 @@ test('a running script is overdue after its time limit and a grace period', () =
 test('a failure names scripts with their ends and last lines, and counts the others', () => {
   const all = (...changes: readonly Partial<ScriptResult>[]): ScriptResult[] =>
     changes.map((change) => ({ ...result, output: '', status: 'passed', ...change }));
-  const why = (...changes: readonly Partial<ScriptResult>[]) => reasonOf({ statusReason: failureOf(all(...changes)) });
-  assert.equal(failureOf(all({}, { status: 'skipped' }, { kind: 'builtin', status: 'pending' })), undefined);
+  const why = (...changes: readonly Partial<ScriptResult>[]) =>
+    reasonOf({ statusReason: findRunFailure(all(...changes)) });
+  assert.equal(findRunFailure(all({}, { status: 'skipped' }, { kind: 'builtin', status: 'pending' })), undefined);
   assert.equal(
     why({ status: 'failed', exitStatus: 3, output: 'a\nno such disk\n' }, { name: 'c2', status: 'timed-out' }),
     'script c1 ended with status 3: no such disk; script c2 did not end within 60 seconds',
   );
   assert.equal(why({ status: 'pending' }), 'script c1 was not run to its end');
   assert.match(why(...Array(5).fill({ status: 'failed', exitStatus: 1 })), /; and 2 more failed$/);
-  assert.deepEqual(failureOf(all({ status: 'failed', exitStatus: 3, output: 'no such disk\n' })), {
+  assert.deepEqual(findRunFailure(all({ status: 'failed', exitStatus: 3, output: 'no such disk\n' })), {
     code: 'scripts-failed',
     params: {
       failed: [{ name: 'c1', end: 'exited', exitStatus: 3, timeoutSeconds: 60, said: 'no such disk' }],

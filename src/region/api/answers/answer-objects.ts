@@ -31,10 +31,10 @@ const PRIMITIVES: Json = {
 };
 
 /** The schema of a type. */
-export function schemaOf(type: string): Json {
+export function describeSchema(type: string): Json {
   const types = type.split('|');
-  if (types.length > 1) return { anyOf: types.map(schemaOf) };
-  if (type.endsWith('[]')) return { type: 'array', items: schemaOf(type.slice(0, -2)) };
+  if (types.length > 1) return { anyOf: types.map(describeSchema) };
+  if (type.endsWith('[]')) return { type: 'array', items: describeSchema(type.slice(0, -2)) };
   const primitive = PRIMITIVES[type];
   return typeof primitive === 'object' && primitive !== null
     ? { ...primitive }
@@ -50,7 +50,7 @@ function objectSchema(table: ObjectTable): Json {
   );
   return {
     type: 'object',
-    properties: Object.fromEntries(properties.map(([name, type]) => [name.replace('?', ''), schemaOf(type)])),
+    properties: Object.fromEntries(properties.map(([name, type]) => [name.replace('?', ''), describeSchema(type)])),
     required: properties.flatMap(([name]) => (name.endsWith('?') ? [] : [name])),
     additionalProperties: false,
   };
@@ -65,6 +65,6 @@ export function objectSchemas(version: '1.0' | '2.0'): Readonly<Record<string, J
   };
   return {
     ...Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, objectSchema(table)])),
-    ...Object.fromEntries(Object.entries(KINDS).map(([name, type]) => [name, schemaOf(type)])),
+    ...Object.fromEntries(Object.entries(KINDS).map(([name, type]) => [name, describeSchema(type)])),
   };
 }

@@ -36,10 +36,10 @@ import {
   controls,
   defineOperation,
   eventBy,
+  getCallerUsername,
   nothing,
   type Operation,
   resource,
-  usernameOf,
   value,
   values,
 } from '../call/operation.ts';
@@ -77,7 +77,7 @@ const noAreaText = (area: AreaKind): string =>
   area === 'zone' ? 'No zone has this name.' : 'No pool has this id or name.';
 
 /** The zone with the name, or the pool with the id or the name, in the path; or the refusal. */
-async function areaOf(call: ApiCall, kind: AreaKind): Promise<Area | Refusal> {
+async function findAreaOrRefuse(call: ApiCall, kind: AreaKind): Promise<Area | Refusal> {
   const { name, id } = call.path;
   const areas = await shownAreas(call, kind);
   const found = kind === 'pool' ? areas.find((area) => String(area.id) === id) : undefined;
@@ -104,7 +104,7 @@ async function add(call: ApiCall, kind: AreaKind, given: z.output<typeof changed
 }
 
 async function change(call: ApiCall, kind: AreaKind, given: z.output<typeof changedArea>): Promise<Answer> {
-  const before = await areaOf(call, kind);
+  const before = await findAreaOrRefuse(call, kind);
   if ('kind' in before) return before;
   const next = written(given, before);
   if (before.id === 0) return await changeDefault(call, kind, before, next);
@@ -127,14 +127,14 @@ async function changeDefault(call: ApiCall, kind: AreaKind, before: Area, next: 
   if (next.name !== before.name) return refuse('bad-request', defaultAreaText(kind));
   if (next.description !== before.description) {
     const edit = { key: DEFAULT_DESCRIPTION_KEYS[kind], value: next.description };
-    const refused = await call.region.settings.change('', [edit], usernameOf(call));
+    const refused = await call.region.settings.change('', [edit], getCallerUsername(call));
     if (refused !== undefined) return refuseSetting(refused);
   }
   return json(areaJson(call, kind, { ...before, ...next }));
 }
 
 async function remove(call: ApiCall, kind: AreaKind): Promise<Answer> {
-  const before = await areaOf(call, kind);
+  const before = await findAreaOrRefuse(call, kind);
   if ('kind' in before) return before;
   if (before.id === 0) return refuse('bad-request', defaultAreaText(kind));
   const found = kind === 'pool' ? await inhabitants(call, { poolIds: [before.id] }) : undefined;
@@ -219,7 +219,7 @@ const OF_MEMBERS: Readonly<Record<AreaKind, string>> = {
   pool: 'Refused while machines or devices are in it, or a profile names it.',
 };
 
-const operationsOf = ({ kind, versions, many, one }: AreaPaths): readonly Operation[] =>
+const defineAreaOperations = ({ kind, versions, many, one }: AreaPaths): readonly Operation[] =>
   resource({
     many: { ...many, versions },
     one: { ...one, versions },
@@ -234,7 +234,7 @@ const operationsOf = ({ kind, versions, many, one }: AreaPaths): readonly Operat
       `Read one ${kind}.`,
       nothing,
       async (call) => {
-        const area = await areaOf(call, kind);
+        const area = await findAreaOrRefuse(call, kind);
         return 'kind' in area ? area : json(areaJson(call, kind, area));
       },
     ],
@@ -257,7 +257,7 @@ const setZones = [
 ] as const;
 
 export const AREA_OPERATIONS: readonly Operation[] = [
-  ...PATHS.flatMap(operationsOf),
+  ...PATHS.flatMap(defineAreaOperations),
   ...setZones.map((place) =>
     defineOperation({
       ...place,

@@ -6,7 +6,7 @@ import { type Area, type AreaKind, defaultArea } from '../../records/area.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import { didYouMean } from '../../records/refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
-import { allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
+import { combineOrRefuse, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
 import type { ApiCall } from '../call/operation.ts';
 
 /** Zones or pools, the default one first. */
@@ -63,7 +63,7 @@ export interface GivenFilter
 }
 
 export async function machineFilter(call: ApiCall, given: GivenFilter): Promise<MachineFilter | Refusal> {
-  const chosen = allOf(
+  const chosen = combineOrRefuse(
     await chooseAreas(call, 'zone', 'zone', given.zone),
     await chooseAreas(call, 'pool', 'pool', given.pool),
   );
@@ -107,7 +107,10 @@ export async function choosePlace(
   call: Pick<ApiCall, 'region'>,
   given: { readonly zone?: string | undefined; readonly pool?: string | undefined },
 ): Promise<ChosenPlace | Refusal> {
-  const chosen = allOf(await chooseArea(call, 'zone', given.zone), await chooseArea(call, 'pool', given.pool));
+  const chosen = combineOrRefuse(
+    await chooseArea(call, 'zone', given.zone),
+    await chooseArea(call, 'pool', given.pool),
+  );
   if (isRefusal(chosen)) return chosen;
   const [zone, pool] = chosen;
   return {

@@ -2,7 +2,7 @@
 //
 // Sources: the status codes and plain-text bodies that MAAS's clients expect; RFC 9110 §15.
 //
-// 1. A refusal says in words what is wrong and what to do; `bodyOf` makes the sentences, which clients show to users unchanged.
+// 1. A refusal says in words what is wrong and what to do; `renderRefusalBody` makes the sentences, which clients show to users unchanged.
 
 import type { z } from 'zod';
 import { counted } from '../../../ground/counted.ts';
@@ -178,7 +178,7 @@ const hasNone = <T extends readonly unknown[]>(found: T): found is T & { [K in k
   !found.some(isRefusal);
 
 /** All values, if none is a refusal; otherwise one refusal of all refused fields. A refusal that names no field takes precedence. */
-export function allOf<T extends readonly unknown[]>(...found: T) {
+export function combineOrRefuse<T extends readonly unknown[]>(...found: T) {
   if (hasNone(found)) return found;
   const refusals = found.filter(isRefusal);
   const [first] = refusals;
@@ -187,7 +187,7 @@ export function allOf<T extends readonly unknown[]>(...found: T) {
 }
 
 /** The problems that a schema found, by field. */
-export const fieldsOf = ({ issues }: z.ZodError): FieldWords =>
+export const groupIssuesByField = ({ issues }: z.ZodError): FieldWords =>
   Object.fromEntries(issues.map((issue) => [issue.path.join('.'), [wordOfIssue(issue)]]));
 
 /** The refusal of a path that names no machine. */
@@ -198,7 +198,7 @@ export const refuseUnmanaged = (address: string): Refusal =>
   refuse('not-from-here', `${address} is not in a managed network: machines enlist only from those.`);
 
 /** A refusal in sentences: plain text, or the messages of each field. */
-export const bodyOf = ({ words, fields }: Refusal): string | Readonly<Record<string, readonly string[]>> =>
+export const renderRefusalBody = ({ words, fields }: Refusal): string | Readonly<Record<string, readonly string[]>> =>
   fields === undefined
     ? words.map(({ text }) => text).join('\n')
     : Object.fromEntries(Object.entries(fields).map(([field, list]) => [field, list.map(({ text }) => text)]));

@@ -94,7 +94,7 @@ const operatorRequests = new WeakSet<IncomingMessage>();
 export const noteOperatorRequest = (request: IncomingMessage): void => void operatorRequests.add(request);
 
 /** Reads those parts from a request. */
-export function factsOf(request: IncomingMessage): CallerFacts {
+export function readCallerFacts(request: IncomingMessage): CallerFacts {
   const { socket, headers } = request;
   return {
     isAtOperatorDoor: operatorRequests.has(request),
@@ -130,14 +130,14 @@ export function findPeer(received: CallerFacts, config: RegionConfig, racks: Kno
   const parsed = parseIpv4(address);
   return {
     address: address.slice(0, 64),
-    share: isRemoteRack ? shareOf(address, rackUuid) : address.slice(0, 64),
+    share: isRemoteRack ? formatShareKey(address, rackUuid) : address.slice(0, 64),
     isByRack: rackKey !== undefined && !isOwnRack,
     ipv4: parsed,
     isManaged:
       parsed !== undefined && isServed(parsed, config, racks) && (rackKey === undefined || isOwnRack || isRemoteRack),
     isOperator,
     ...(isRemoteRack ? { rackUuid } : {}),
-    ...bootOf(facts, isOwnRack || isRemoteRack),
+    ...describePeerBoot(facts, isOwnRack || isRemoteRack),
   };
 }
 
@@ -157,12 +157,12 @@ export async function withVouchedBoot(
 }
 
 /** The share of a client for which a remote rack speaks. */
-export const shareOf = (address: string, rackUuid: string): string => spokenFor(address, `rack ${rackUuid}`);
+export const formatShareKey = (address: string, rackUuid: string): string => spokenFor(address, `rack ${rackUuid}`);
 
 const ADDRESS_AND_PORT = /^\d{1,3}(?:\.\d{1,3}){3}:\d{1,5}$/;
 
 /** The boot of the machine, as the request describes it. Only a rack may report the address at which the request arrived. */
-function bootOf(facts: CallerFacts, isFromRack: boolean): Pick<Peer, 'bootToken' | 'rackLocal'> {
+function describePeerBoot(facts: CallerFacts, isFromRack: boolean): Pick<Peer, 'bootToken' | 'rackLocal'> {
   const bootToken = facts.header('x-rackboot-token');
   const rackLocal = isFromRack ? facts.header('x-rackboot-local') : undefined;
   return {

@@ -75,7 +75,7 @@ export function parseUrlEncoded(text: string): ParsedBody {
 }
 
 /** The parameters in the query of a request's target; none if there is no query, or if it has more than FIELDS_MAX. */
-export function queryOf(target = ''): Fields {
+export function parseTargetQuery(target = ''): Fields {
   const parsed = parseUrlEncoded(splitTarget(target).query);
   return parsed.kind === 'fields' ? parsed.fields : new Map();
 }
@@ -165,7 +165,7 @@ function parseJsonBody(text: string): ParsedBody {
 }
 
 /** The boundary between the parts of a body; `undefined` if the content type names none that is usable. */
-export function boundaryOf(contentType: string): string | undefined {
+export function parseBoundary(contentType: string): string | undefined {
   const match = /;\s*boundary=(?:"([^"]+)"|([^\s;]+))/i.exec(contentType);
   const boundary = match?.[1] ?? match?.[2];
   return boundary === undefined || boundary.length > BOUNDARY_MAX ? undefined : boundary;
@@ -177,7 +177,7 @@ export const UNENDED = 'multipart/form-data that does not end with its boundary'
 
 /** Decodes the body as one character a byte, so that positions in the text are byte positions. */
 function parseMultipart(contentType: string, body: Buffer): ParsedBody {
-  const boundary = boundaryOf(contentType);
+  const boundary = parseBoundary(contentType);
   if (boundary === undefined) return { kind: 'fault', refusal: refusal('bad-request', BOUNDARY) };
   const text = `\n${body.toString('latin1')}`;
   const mark = `\n--${boundary}`;

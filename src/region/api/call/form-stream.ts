@@ -10,13 +10,13 @@ import { copyBytes } from '../../../ground/borrowed-bytes.ts';
 import { type RefusalWord, refusal } from '../../records/refusal.ts';
 import {
   BOUNDARY,
-  boundaryOf,
   decodePart,
   FIELDS_MAX,
   type Fields,
   isBase64Text,
   notBase64,
   PART_HEADER_MAX,
+  parseBoundary,
   parsePartHeader,
   TOO_MANY_PARAMETERS,
   UNENDED,
@@ -53,7 +53,7 @@ export async function readStreamedForm<T>(
   const fields = new Map<string, string[]>();
   let file: T | undefined;
   try {
-    const boundary = boundaryOf(contentType);
+    const boundary = parseBoundary(contentType);
     if (boundary === undefined) throw new FormFault(refusal('bad-request', BOUNDARY));
     const parts = new PartReader(body, boundary);
     for (let count = 0; ; count += 1) {

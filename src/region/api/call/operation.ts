@@ -77,11 +77,11 @@ export interface ApiCall {
 }
 
 /** The user who calls; empty for every other caller. */
-export const usernameOf = ({ caller }: ApiCall): string => (caller.kind === 'user' ? caller.username : '');
+export const getCallerUsername = ({ caller }: ApiCall): string => (caller.kind === 'user' ? caller.username : '');
 
 /** The event of what this call does, in the name of its user. */
 export function eventBy(call: ApiCall, type: NewMachineEvent['type'], happening: Happening): NewMachineEvent {
-  return { type, ...happening, atMs: call.region.clock.wallTimeMs(), username: usernameOf(call) };
+  return { type, ...happening, atMs: call.region.clock.wallTimeMs(), username: getCallerUsername(call) };
 }
 
 /** The id in a segment of a path or in a parameter. @param none the result for a text that is not an id; no row has this id */
@@ -145,7 +145,7 @@ export interface Control {
   readonly group?: { readonly label: string; readonly hint: string };
 }
 
-/** What types say of their controls, read by `controlOf`. Apart from their other metadata, which OpenAPI shows. */
+/** What types say of their controls, read by `chooseControl`. Apart from their other metadata, which OpenAPI shows. */
 export const controls = z.registry<Control>();
 
 const lastValue = z
@@ -157,7 +157,7 @@ const lastValue = z
 export const value = <S extends z.ZodType<unknown, string | undefined>>(schema: S) => lastValue.pipe(schema);
 
 /** How pages ask for a parameter, from all that its type is made of; the outermost counts. */
-export function controlOf(type: z.core.$ZodType): Control {
+export function chooseControl(type: z.core.$ZodType): Control {
   const parts =
     type instanceof z.ZodPipe
       ? [type.in, type.out]
@@ -165,7 +165,7 @@ export function controlOf(type: z.core.$ZodType): Control {
         ? [type.unwrap()]
         : [];
   const choice = type instanceof z.ZodEnum ? ({ control: 'choice' } as const) : {};
-  return Object.assign({}, ...parts.map(controlOf), choice, controls.get(type));
+  return Object.assign({}, ...parts.map(chooseControl), choice, controls.get(type));
 }
 
 const TRUE = /^(?:1|t|true|y|yes|on)$/i;
@@ -250,10 +250,10 @@ export type Passed<P extends z.ZodObject> = {
 
 type Given = Readonly<Record<string, readonly string[]>>;
 /** The documentation of a parameter, even if its schema was made required or optional afterwards. */
-function documentationOf(schema: z.core.$ZodType): string | undefined {
+function findDocumentation(schema: z.core.$ZodType): string | undefined {
   const own = schema instanceof z.ZodType ? schema.description : undefined;
   const isWrapped = schema instanceof z.ZodOptional || schema instanceof z.ZodNonOptional;
-  return own ?? (isWrapped ? documentationOf(schema.unwrap()) : undefined);
+  return own ?? (isWrapped ? findDocumentation(schema.unwrap()) : undefined);
 }
 
 /** Makes an operation from its description and its handler. */
@@ -274,7 +274,7 @@ export function defineOperation<P extends z.ZodObject>(definition: {
   const typed = Object.entries(shape).flatMap(([name, schema]): (readonly [string, z.ZodType])[] => {
     if (!(schema instanceof z.ZodType)) return [];
     const isDocumented = schema.description !== undefined;
-    return [[name, isDocumented ? schema : schema.describe(documentationOf(schema) ?? '')]];
+    return [[name, isDocumented ? schema : schema.describe(findDocumentation(schema) ?? '')]];
   });
   const names = typed.map(([name]) => name);
   const lines = typed.map(([name, { description }]) => `:param ${name}: ${description ?? ''}`);

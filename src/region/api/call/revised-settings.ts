@@ -5,7 +5,7 @@ import type { RefusalWord } from '../../records/refusal.ts';
 import { transactOrUndo } from '../../records/undo.ts';
 import type { SettingEdit, SettingsReader } from '../../settings.ts';
 import { isRefusal, type Refusal, refuseSetting } from './answer.ts';
-import { type ApiCall, usernameOf } from './operation.ts';
+import { type ApiCall, getCallerUsername } from './operation.ts';
 
 /**
  * An edit whose `revise` may also refuse, in the transaction; without a value, the key is removed from the store.
@@ -37,7 +37,7 @@ export const reviseSettings = (
       };
       return { ...edit, value, revise: revise && checked };
     });
-    const refused = await call.region.settings.change(rack, edits, usernameOf(call));
+    const refused = await call.region.settings.change(rack, edits, getCallerUsername(call));
     const refusal = refused === undefined ? await also?.() : refuseSetting(refused);
     if (refusal !== undefined) throw undo(refusal);
     return undefined;

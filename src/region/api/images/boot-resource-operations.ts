@@ -15,13 +15,20 @@ import type { ResourceWish } from '../../records/resource-wish.ts';
 import type { ImageUpload } from '../../records/upload-store.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
 import { type Answer, EMPTY, json, noRackText, plainText, refuse, refuseField } from '../call/answer.ts';
-import { type ApiCall, nothing, type Operation, operation, optionalText, usernameOf } from '../call/operation.ts';
+import {
+  type ApiCall,
+  getCallerUsername,
+  nothing,
+  type Operation,
+  operation,
+  optionalText,
+} from '../call/operation.ts';
 import { listGroupImages, readGroupImage } from '../racks/group-calls.ts';
 
 const KINDS: Readonly<Record<string, 'Synced' | 'Uploaded'>> = { synced: 'Synced', uploaded: 'Uploaded' };
 
 /** An image of which only the progress is known was imported, unless it names no source: a person added it, and its bytes are damaged. */
-const kindOf = ({ images, progress, upload }: ListedResource) => {
+const describeResourceKind = ({ images, progress, upload }: ListedResource) => {
   const lost = progress?.reason?.code === 'bytes-lost';
   const isImport = progress !== undefined && upload === undefined && !lost;
   const isOfSource = lost && progress.source !== '';
@@ -35,7 +42,7 @@ const percent = (bytes: number, total: number | undefined) =>
 const isLost = ({ progress }: ListedResource) => progress?.reason?.code === 'bytes-lost';
 
 /** The percentage of the newest version that is there. */
-function progressOf({ images, progress }: ListedResource) {
+function computeResourceProgress({ images, progress }: ListedResource) {
   if (progress === undefined || progress.state === 'done') return images.length > 0 ? 100 : 0;
   return percent(progress.bytes, progress.total);
 }
@@ -65,13 +72,13 @@ function resourceJson(call: ApiCall, resource: ListedResource): AnswerOf<'bootRe
   return {
     id,
     name: `${os}/${release}`,
-    type: kindOf(resource),
+    type: describeResourceKind(resource),
     architecture: `${architecture}/${subarchitecture}`,
     subarches: subarchitecture,
     label,
     title: images[0]?.title || (progress?.title ?? ''),
     complete: images.length > 0 && !isLost(resource),
-    progress: progressOf(resource),
+    progress: computeResourceProgress(resource),
     import: importJson(resource),
     resource_uri: `/MAAS/api/${call.version}/boot-resources/${id}/`,
   };
@@ -132,7 +139,7 @@ async function list(call: ApiCall, { type }: z.output<typeof byType>): Promise<A
   const kind = type === undefined || type === '' ? undefined : KINDS[type.toLowerCase()];
   if (type && kind === undefined) return refuseField('type', 'Give synced or uploaded.');
   const resources = await call.region.bootImages.listResources();
-  const wanted = resources.filter((resource) => kind === undefined || kindOf(resource) === kind);
+  const wanted = resources.filter((resource) => kind === undefined || describeResourceKind(resource) === kind);
   return json(wanted.map((resource) => resourceJson(call, resource)));
 }
 
@@ -189,19 +196,19 @@ const wish = (call: ApiCall, wanted: ResourceWish): Promise<Answer> =>
         'image-missing',
         `The region itself has no ${name}; only racks report it. \`sudo rackboot images remove ${name}\` on their hosts removes it.`,
       );
-    const isKnown = await call.region.bootImages.wish(resource, wanted, usernameOf(call));
+    const isKnown = await call.region.bootImages.wish(resource, wanted, getCallerUsername(call));
     if (!isKnown) return refuse('not-found', `There is no image ${String(resource.id)}: boot-resources lists them.`);
     if (wanted === 'delete') return EMPTY;
     return json(resourceJson(call, resource));
   });
 
 async function startImport(call: ApiCall) {
-  const lack = await call.region.bootImages.askImport(usernameOf(call));
+  const lack = await call.region.bootImages.askImport(getCallerUsername(call));
   return plainText(importStartedText('boot resources', lack));
 }
 
 async function stopImport(call: ApiCall) {
-  await call.region.bootImages.stopImport(usernameOf(call));
+  await call.region.bootImages.stopImport(getCallerUsername(call));
   return plainText('Import of boot resources is being stopped');
 }
 

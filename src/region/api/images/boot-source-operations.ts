@@ -25,6 +25,7 @@ import {
   type ApiCall,
   controls,
   flag,
+  getCallerUsername,
   idIn,
   isTrue,
   nothing,
@@ -33,7 +34,6 @@ import {
   optionalText,
   ownTransaction,
   requiredText,
-  usernameOf,
   value,
   values,
 } from '../call/operation.ts';
@@ -174,7 +174,10 @@ async function listSources(call: ApiCall, given: Detail): Promise<Answer> {
 }
 
 const sourceEvent = (call: ApiCall, change: BootChange, { url: source, why }: Pick<WrittenBootSource, 'url' | 'why'>) =>
-  call.region.bootImages.event(usernameOf(call), { code: 'boot-source-changed', params: { change, source, why } });
+  call.region.bootImages.event(getCallerUsername(call), {
+    code: 'boot-source-changed',
+    params: { change, source, why },
+  });
 
 async function urlTaken({ region }: ApiCall, { url }: WrittenBootSource): Promise<Answer> {
   const { id = 0 } = (await region.store.boot.listSources()).find((one) => one.url === url) ?? {};
@@ -249,7 +252,7 @@ const selectionFields = z.object({
 });
 type GivenSelection = z.output<typeof selectionFields>;
 
-function selectionOf(given: GivenSelection, before: Selection | undefined): Selection {
+function parseSelection(given: GivenSelection, before: Selection | undefined): Selection {
   const list = (entries: readonly string[] | undefined, kept: readonly string[] | undefined) =>
     entries === undefined ? (kept ?? ['*']) : entries.length === 0 || entries.includes('*') ? ['*'] : entries;
   return {
@@ -262,7 +265,7 @@ function selectionOf(given: GivenSelection, before: Selection | undefined): Sele
 }
 
 const selectionEvent = (call: ApiCall, change: BootChange, { os, release }: Selection, source: RegionSource) =>
-  call.region.bootImages.event(usernameOf(call), {
+  call.region.bootImages.event(getCallerUsername(call), {
     code: 'boot-selection-changed',
     params: { change, image: `${os}/${release}`, source: sourceTitle(source) },
   });
@@ -270,12 +273,12 @@ const selectionEvent = (call: ApiCall, change: BootChange, { os, release }: Sele
 const noSelection = (call: ApiCall): Answer =>
   refuse('not-found', `This source has no selection ${(call.path.id ?? '').slice(0, 64)}.`);
 
-const twinOf = async ({ region }: ApiCall, source: RegionSource, { os, release }: Selection) =>
+const findSameSelection = async ({ region }: ApiCall, source: RegionSource, { os, release }: Selection) =>
   (await region.bootImages.listSelections(source)).find((one) => one.os === os && one.release === release);
 
 async function taken(call: ApiCall, source: RegionSource, wanted: Selection): Promise<Answer> {
   const { os, release } = wanted;
-  const { id = 0, pin } = (await twinOf(call, source, wanted)) ?? {};
+  const { id = 0, pin } = (await findSameSelection(call, source, wanted)) ?? {};
   const image = `${os}/${release}`;
   if (pin !== undefined)
     return refuseField(
@@ -302,9 +305,10 @@ function listSelections(call: ApiCall, given: Detail): Promise<Answer> {
 
 function addSelection(call: ApiCall, given: GivenSelection): Promise<Answer> {
   return withSource(call, call.path.boot_source_id, async (source) => {
-    const selection = selectionOf(given, undefined);
+    const selection = parseSelection(given, undefined);
     if (!mayHave(source.images, selection.os)) return otherSystem(source);
-    if ((await twinOf(call, source, selection))?.pin !== undefined) return await taken(call, source, selection);
+    if ((await findSameSelection(call, source, selection))?.pin !== undefined)
+      return await taken(call, source, selection);
     const event = selectionEvent(call, 'added', selection, source);
     const added = await call.region.store.boot.addSelection(source.id, selection, event);
     if (added === 'exists') return await taken(call, source, selection);
@@ -341,9 +345,10 @@ const withOwnSelection = (
 
 function changeSelection(call: ApiCall, given: GivenSelection): Promise<Answer> {
   return withOwnSelection(call, async (before, source) => {
-    const selection = selectionOf(given, before);
+    const selection = parseSelection(given, before);
     if (given.os !== undefined && !mayHave(source.images, given.os)) return otherSystem(source);
-    if ((await twinOf(call, source, selection))?.pin !== undefined) return await taken(call, source, selection);
+    if ((await findSameSelection(call, source, selection))?.pin !== undefined)
+      return await taken(call, source, selection);
     const event = selectionEvent(call, 'changed', selection, source);
     const changed = await call.region.store.boot.changeSelection(source.id, before.id, selection, event);
     if (changed === 'exists') return await taken(call, source, selection);

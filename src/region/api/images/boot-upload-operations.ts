@@ -11,17 +11,26 @@ import { cleanText } from '../../../ground/clean-text.ts';
 import { counted } from '../../../ground/counted.ts';
 import { noUploadText, UPLOAD_EMPTY } from '../../images/uploads.ts';
 import { UPLOAD_BYTES_MAX } from '../../records/upload-store.ts';
-import { type Answer, allOf, isRefusal, json, plainText, refuse, refuseField, refuseFor } from '../call/answer.ts';
+import {
+  type Answer,
+  combineOrRefuse,
+  isRefusal,
+  json,
+  plainText,
+  refuse,
+  refuseField,
+  refuseFor,
+} from '../call/answer.ts';
 import {
   type ApiCall,
   controls,
+  getCallerUsername,
   nothing,
   numberText,
   type Operation,
   operation,
   optionalText,
   ownTransaction,
-  usernameOf,
   value,
 } from '../call/operation.ts';
 import { ARCHITECTURES } from '../machines/enlistment-operations.ts';
@@ -84,7 +93,7 @@ const given = z.object({
 
 type Fields = z.output<typeof given>;
 
-function nameOf({ name, architecture: text }: Fields) {
+function parseUploadName({ name, architecture: text }: Fields) {
   const [, os = 'custom', release = ''] = NAME.exec(name ?? '') ?? [];
   const [, architecture = '', subarchitecture = 'generic'] = ARCHITECTURE.exec(text ?? '') ?? [];
   return { os, release, architecture, subarchitecture, label: LABEL };
@@ -97,7 +106,7 @@ function judged({ region: { bootImages }, file }: ApiCall, fields: Fields) {
   const known = uploads.fileTypes;
   const bytes = size === undefined ? file?.bytes : Number(size);
   const isSize = bytes !== undefined && bytes >= 1 && bytes <= UPLOAD_BYTES_MAX;
-  const wanted = nameOf(fields);
+  const wanted = parseUploadName(fields);
   const excess = fields.name === undefined ? 0 : uploads.nameExcess(wanted);
   return [
     known !== undefined && !known.includes(fileType)
@@ -127,13 +136,13 @@ function judged({ region: { bootImages }, file }: ApiCall, fields: Fields) {
 async function create(call: ApiCall, fields: z.output<typeof given>): Promise<Answer> {
   const { bootImages } = call.region;
   const { file } = call;
-  const found = allOf(...judged(call, fields));
+  const found = combineOrRefuse(...judged(call, fields));
   if (isRefusal(found)) return found;
   const [fileType, sha256, bytes] = found;
-  const { os, release, architecture, subarchitecture } = nameOf(fields);
+  const { os, release, architecture, subarchitecture } = parseUploadName(fields);
   const name = [os, release, architecture, subarchitecture, LABEL].join('/');
   const title = cleanText(fields.title ?? '', 128);
-  const wanted = { name, title, fileType, bytes, sha256, username: usernameOf(call) };
+  const wanted = { name, title, fileType, bytes, sha256, username: getCallerUsername(call) };
   const created = await bootImages.uploads.create(wanted, file);
   if ('refusal' in created) return refuseFor([created.refusal]);
   const resource = (await bootImages.listResources()).find((one) => one.name === name);

@@ -6,7 +6,7 @@ import { cleanText, isPrintable } from '../../../ground/clean-text.ts';
 import type { BootImages } from '../../images/boot-images.ts';
 import { namesIndex, parseKeyring, parseSourceUrl } from '../../images/region-source.ts';
 import { KEYRING_BYTES_MAX, WHY_CHARACTERS_MAX, type WrittenBootSource } from '../../records/boot-store.ts';
-import { type Answer, allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
+import { type Answer, combineOrRefuse, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
 import { type ApiCall, isTrue } from '../call/operation.ts';
 
 /** The parameters, as texts; undefined: unchanged, or the default. */
@@ -15,13 +15,13 @@ export type GivenSource = {
 };
 
 /** The URL and the index made from the parameters. An empty index is that in the URL, or the usual one. */
-function placeOf(given: GivenSource, before: WrittenBootSource | undefined) {
+function parseSourceLocation(given: GivenSource, before: WrittenBootSource | undefined) {
   const url = parseSourceUrl(given.url ?? before?.url ?? '');
   // A new URL that names its index replaces an index that was given before.
   const kept = given.url === undefined || !namesIndex(given.url) ? before?.index : undefined;
   const index = given.index?.trim() ?? kept ?? '';
   const isTwice = index !== '' && namesIndex(url ?? '');
-  return allOf(
+  return combineOrRefuse(
     url ??
       refuseField(
         'url',
@@ -49,14 +49,18 @@ const NO_KEYS = { keyringFilename: '', keyring: new Uint8Array() };
 const KEYRING_DATA = `Give OpenPGP keys, as a file, in armor or in Base64, at most ${KEYRING_BYTES_MAX} bytes.`;
 
 /** The trust made from the parameters. Keys of one kind replace those of the other, and both replace a trust without a signature. */
-function trustOf(given: GivenSource, before: SourceTrust | undefined, url: string | undefined): SourceTrust | Refusal {
+function parseSourceTrust(
+  given: GivenSource,
+  before: SourceTrust | undefined,
+  url: string | undefined,
+): SourceTrust | Refusal {
   const file = given.keyring_filename?.trim() ?? '';
   const data = given.keyring_data?.trim() ?? '';
   const hasKeys = file !== '' || data !== '';
   const isUnsigned = given.unsigned === undefined ? before?.why !== undefined && !hasKeys : isTrue(given.unsigned);
   if (isUnsigned) {
     const why = cleanText(given.why?.trim() ?? before?.why ?? '', WHY_CHARACTERS_MAX);
-    const found = allOf(
+    const found = combineOrRefuse(
       hasKeys
         ? refuseField('unsigned', 'An unsigned source has no keys: leave them out, or do not say that it is unsigned.')
         : undefined,
@@ -68,7 +72,7 @@ function trustOf(given: GivenSource, before: SourceTrust | undefined, url: strin
     return isRefusal(found) ? found : { ...NO_KEYS, why };
   }
   const isPath = file === '' || (file.startsWith('/') && isPrintable(file));
-  const found = allOf(
+  const found = combineOrRefuse(
     file !== '' && data !== ''
       ? refuseField('keyring_data', 'Give the path of a file with keys or the keys themselves, not both.')
       : (parseKeyring(data) ?? refuseField('keyring_data', KEYRING_DATA)),
@@ -134,7 +138,7 @@ export type SourceChange = (call: ApiCall, given: GivenSource, make: MakeSource)
 
 async function sourceMaker({ region }: ApiCall, keys: GivenSource): Promise<MakeSource> {
   const means = await checkedMeans(keys, region.bootImages);
-  return (given, before) => sourceOf(given, before, region.clock.wallTimeMs(), means);
+  return (given, before) => buildSource(given, before, region.clock.wallTimeMs(), means);
 }
 
 /** Changes a source. */
@@ -144,13 +148,16 @@ export async function changeChecked(call: ApiCall, given: GivenSource, run: Sour
 }
 
 /** The source made from the parameters and the source before, if any; or a refusal. @param nowMs wall time */
-async function sourceOf(
+async function buildSource(
   given: GivenSource,
   before: WrittenBootSource | undefined,
   nowMs: number,
   means: SourceMeans,
 ): Promise<WrittenBootSource | Refusal> {
-  const found = allOf(placeOf(given, before), trustOf(given, before, parseSourceUrl(given.url ?? before?.url ?? '')));
+  const found = combineOrRefuse(
+    parseSourceLocation(given, before),
+    parseSourceTrust(given, before, parseSourceUrl(given.url ?? before?.url ?? '')),
+  );
   if (isRefusal(found)) return found;
   const [[url, index], trust] = found;
   const refused = await judgeKeys(trust, before, means);

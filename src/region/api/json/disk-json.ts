@@ -8,12 +8,12 @@ import { counted } from '../../../ground/counted.ts';
 import type { Disk } from '../../layout/disks.ts';
 import {
   beginStorage,
+  findGroupName,
   freeBytes,
   groupBytes,
   groupFree,
   raidBytes,
   type StorageDraft,
-  userOf,
 } from '../../layout/storage-draft.ts';
 import type { Machine } from '../../records/machine.ts';
 import type { FileSystem, LogicalVolume, Partition, Raid, VolumeGroup } from '../../records/machine-layout.ts';
@@ -91,7 +91,7 @@ function partitionJson(draft: StorageDraft, part: Partition, disk: Disk, positio
     size: part.bytes,
     bootable: part.isBootable,
     tags: part.tags,
-    used_for: usedFor(part.fileSystem, userOf(draft, 'partitions', part.id)),
+    used_for: usedFor(part.fileSystem, findGroupName(draft, 'partitions', part.id)),
     filesystem: fileSystemJson(part.fileSystem),
     resource_uri: `${API_2}/nodes/${systemId}/blockdevices/${disk.id}/partition/${part.id}`,
   };
@@ -114,7 +114,7 @@ export const partitionName = (path: unknown): string => String(path).split('/').
 function diskJson(draft: StorageDraft, disk: Disk): Device {
   const own = ownDiskJson(draft.machine.systemId, disk);
   const partitions = partitionsJson(draft, disk);
-  const user = userOf(draft, 'disks', disk.id);
+  const user = findGroupName(draft, 'disks', disk.id);
   const fileSystem = draft.layout.wholeDisks?.find(({ id }) => id === disk.id)?.fileSystem;
   const isWhole = user !== undefined || fileSystem !== undefined;
   if (partitions.length === 0 && !isWhole) return { ...own, ...UNUSED };
@@ -156,7 +156,7 @@ function virtualJson(
     ...UNUSED,
     type: 'virtual',
     used_size: bytes,
-    used_for: usedFor(fileSystem, userOf({ layout }, 'raids', id)),
+    used_for: usedFor(fileSystem, findGroupName({ layout }, 'raids', id)),
     uuid,
     filesystem: fileSystemJson(fileSystem),
   };

@@ -7,7 +7,7 @@
 // 2. Nothing here is a secret: power parameters have an operation of their own.
 
 import { formatIpv4, formatMac, type Ipv4 } from '../../../ground/address.ts';
-import { disksOf } from '../../layout/disks.ts';
+import { listDisks } from '../../layout/disks.ts';
 import type { PowerView } from '../../life/power-life.ts';
 import type { Whereabouts } from '../../life/whereabouts.ts';
 import { remarkSentence } from '../../records/events.ts';
@@ -16,7 +16,7 @@ import { statusRow } from '../../records/lifecycle.ts';
 import { type Machine, machineFqdn } from '../../records/machine.ts';
 import { readingText } from '../../records/power-words.ts';
 import type { NewestRuns, ResultStatus, ScriptKind } from '../../records/script-store.ts';
-import { stepOf } from '../../records/work.ts';
+import { getWorkStep } from '../../records/work.ts';
 import { domainJson, poolJson, zoneJson } from './area-json.ts';
 import { blockDevicesJson, bootDiskIndex, disksJson, storageFields, virtualDevicesJson } from './disk-json.ts';
 import { API_2, TEST_STATUSES } from './fixed-json.ts';
@@ -48,7 +48,7 @@ function hardwareInfo(facts: HardwareFacts | undefined): Record<string, string> 
 }
 
 /** The hardware parts that the firmware reports; MAAS has no fields for them. */
-function partsOf(facts: HardwareFacts | undefined) {
+function hardwarePartsJson(facts: HardwareFacts | undefined) {
   return {
     processors: facts?.processors ?? [],
     memory_banks: facts?.memory_banks ?? [],
@@ -61,7 +61,7 @@ function partsOf(facts: HardwareFacts | undefined) {
 }
 
 const storageMb = (machine: Machine) =>
-  Math.round(disksOf(machine).reduce((sum, { facts }) => sum + facts.bytes, 0) / 1e5) / 10;
+  Math.round(listDisks(machine).reduce((sum, { facts }) => sum + facts.bytes, 0) / 1e5) / 10;
 
 const givenTo = ({ addresses }: Machine): readonly Ipv4[] => addresses.map(({ address }) => address);
 
@@ -134,9 +134,9 @@ export function introductionJson(machine: Machine, version: '1.0' | '2.0') {
   };
 }
 
-function stepUnderWay({ status, work }: Machine): Partial<ReturnType<typeof stepOf>> {
+function stepUnderWay({ status, work }: Machine): Partial<ReturnType<typeof getWorkStep>> {
   const isAtWork = work !== undefined && !work.waitsForBoot && statusRow(status).failed !== undefined;
-  return isAtWork ? stepOf(work) : {};
+  return isAtWork ? getWorkStep(work) : {};
 }
 
 /** When it was reported: wall time in milliseconds; `undefined`: there is none. */
@@ -227,7 +227,7 @@ function ownJson(machine: Machine, where: Whereabouts) {
     bios_boot_method: machine.facts === undefined ? null : machine.facts.uefi === true ? 'uefi' : 'pxe',
     hardware_uuid: machine.uuid ?? null,
     hardware_info: hardwareInfo(machine.facts),
-    hardware_parts: partsOf(machine.facts),
+    hardware_parts: hardwarePartsJson(machine.facts),
     ...storageFields(machine),
     ...runsJson(machine),
     default_gateways: gatewaysJson(machine, where.networks),

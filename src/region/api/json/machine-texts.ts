@@ -34,7 +34,7 @@ interface Kept extends MachineText {
   usedAt: Instant;
 }
 
-const sizeOf = ({ text }: MachineText) => text.length + ENTRY_BYTES;
+const measureEntry = ({ text }: MachineText) => text.length + ENTRY_BYTES;
 
 /** The texts of one region. */
 export class MachineTexts {
@@ -61,9 +61,9 @@ export class MachineTexts {
     const text = Buffer.from(entryText(restingJson(machine, where)).slice(ENTRY_START.length));
     const made = { systemId: machine.systemId, text, workAtMs: workAtMs(machine) };
     this.#forget(machine.id);
-    if (this.#bytes + sizeOf(made) > this.#bytesMax) return made;
+    if (this.#bytes + measureEntry(made) > this.#bytesMax) return made;
     this.#kept.set(machine.id, { ...made, stamp, basis, usedAt: this.#clock.now() });
-    this.#bytes += sizeOf(made);
+    this.#bytes += measureEntry(made);
     this.#timer ??= this.#clock.schedule(KEPT_MS, () => this.#forgetUnused());
     return made;
   }
@@ -71,7 +71,7 @@ export class MachineTexts {
   #forget(id: number) {
     const kept = this.#kept.get(id);
     if (kept === undefined) return;
-    this.#bytes -= sizeOf(kept);
+    this.#bytes -= measureEntry(kept);
     this.#kept.delete(id);
   }
 
@@ -86,5 +86,8 @@ const ENTRY_START = '\n    {';
 const ENTRY_END = '\n    }';
 
 /** The entry of a list. */
-export const entryOf = ({ text, workAtMs: atMs }: MachineText, nowMs: number, power: PowerView | undefined): JsonText =>
-  new JsonText(`${entryText(movingJson(atMs, nowMs, power)).slice(0, -ENTRY_END.length)},`, text);
+export const renderListEntry = (
+  { text, workAtMs: atMs }: MachineText,
+  nowMs: number,
+  power: PowerView | undefined,
+): JsonText => new JsonText(`${entryText(movingJson(atMs, nowMs, power)).slice(0, -ENTRY_END.length)},`, text);

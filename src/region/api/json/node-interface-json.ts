@@ -7,7 +7,7 @@
 // 2. VLANs and subnets are made once for all machines of a list.
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../../../ground/address.ts';
-import { interfacesOf, type NetInterface, type NetLink } from '../../layout/interfaces.ts';
+import { buildNetInterfaces, type NetInterface, type NetLink } from '../../layout/interfaces.ts';
 import { type NetworkView, type SubnetView, subnetWithId, type VlanView } from '../../networks/network-view.ts';
 import type { Machine } from '../../records/machine.ts';
 import { MTU_DEFAULT } from '../../records/network-store.ts';
@@ -86,7 +86,7 @@ export function interfaceJson(
 
 /** The interfaces of a machine; the first is the one with which it boots. */
 export function interfacesJson(machine: Machine, networks: NetworkView): readonly AnswerOf<'interface'>[] {
-  const all = interfacesOf(machine, networks);
+  const all = buildNetInterfaces(machine, networks);
   return all.map((one) => interfaceJson(machine, one, all));
 }
 

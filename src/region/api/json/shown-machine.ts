@@ -1,7 +1,7 @@
 // A machine as the API version of the request represents it, with its current power reading.
 
 import { formatMac } from '../../../ground/address.ts';
-import { disksOf } from '../../layout/disks.ts';
+import { listDisks } from '../../layout/disks.ts';
 import type { PowerView } from '../../life/power-life.ts';
 import { type Whereabouts, whereabouts } from '../../life/whereabouts.ts';
 import { remarkSentence } from '../../records/events.ts';
@@ -22,7 +22,7 @@ import { machineJson, SHARED_FIXED, sharedJson } from './machine-json.ts';
 const BASE = '/MAAS/api/1.0';
 
 const storageMb = (machine: Machine) =>
-  Math.floor(disksOf(machine).reduce((sum, { facts }) => sum + facts.bytes, 0) / 1e6);
+  Math.floor(listDisks(machine).reduce((sum, { facts }) => sum + facts.bytes, 0) / 1e6);
 
 /** The whole node. @param power the reading of its power; `undefined` if there is none */
 function nodeJson(machine: Machine, where: Whereabouts, power?: PowerView) {

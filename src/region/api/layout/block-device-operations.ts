@@ -10,7 +10,7 @@ import { blockDevicesJson } from '../json/disk-json.ts';
 import { ofMachine } from '../machines/machine-calls.ts';
 import { shownName } from './layout-calls.ts';
 import { changeDevice, createDisk, deleteDevice } from './storage-calls.ts';
-import { bytesOf, diskParameters, kernelNameOf, uuid } from './storage-parameters.ts';
+import { diskParameters, parseKernelName, parseSizeBytes, uuid } from './storage-parameters.ts';
 
 /** Reads the device in the path. */
 const reading = (segment: 'id' | 'device_id', show: (device: ReturnType<typeof blockDevicesJson>[number]) => unknown) =>
@@ -29,12 +29,12 @@ const changeParameters = diskParameters.partial().extend({
 });
 
 /** Left out or empty: as it is. */
-const wishOf = (given: Omit<z.output<typeof changeParameters>, 'uuid'>) => ({
+const parseDiskWish = (given: Omit<z.output<typeof changeParameters>, 'uuid'>) => ({
   name: given.name,
   model: given.model,
   serial: given.serial,
-  kernelName: kernelNameOf(given.id_path),
-  bytes: bytesOf(given.size),
+  kernelName: parseKernelName(given.id_path),
+  bytes: parseSizeBytes(given.size),
   blockSize: given.block_size,
 });
 
@@ -75,7 +75,7 @@ export const BLOCK_DEVICE_OPERATIONS: readonly Operation[] = [
     answers: 'blockDevice',
     doc: 'Add a disk that the machine has not reported. Its next report does not remove it.',
     parameters: diskParameters,
-    run: async (call, given) => createDisk(call, { ...wishOf(given), bytes: bytesOf(given.size) ?? 0 }),
+    run: async (call, given) => createDisk(call, { ...parseDiskWish(given), bytes: parseSizeBytes(given.size) ?? 0 }),
   }),
   defineOperation({
     ...admin,
@@ -85,7 +85,7 @@ export const BLOCK_DEVICE_OPERATIONS: readonly Operation[] = [
     answers: 'blockDevice',
     doc: 'Change a block device: a disk, a RAID or a volume. What is left out stays as it is.',
     parameters: changeParameters,
-    run: async (call, given) => changeDevice(call, given, { disk: wishOf(given), uuid: given.uuid }),
+    run: async (call, given) => changeDevice(call, given, { disk: parseDiskWish(given), uuid: given.uuid }),
   }),
   defineOperation({
     ...admin,

@@ -9,7 +9,7 @@ import type { NetInterface } from '../../layout/interfaces.ts';
 import { refuseReserved } from '../../life/link-addresses.ts';
 import type { Machine } from '../../records/machine.ts';
 import { type Answer, isRefusal, refuseFor } from '../call/answer.ts';
-import { type ApiCall, usernameOf } from '../call/operation.ts';
+import { type ApiCall, getCallerUsername } from '../call/operation.ts';
 import { hostPlaces } from '../networks/host-places.ts';
 import { isAdmin, look } from '../networks/network-calls.ts';
 import { changeNetwork, changeOne, putInterfaces, shows } from './interface-calls.ts';
@@ -24,7 +24,7 @@ export async function changeMac(
   const after = interfaces.map((nic) => (nic.id === id ? { mac, formerMac, name: nic.name, source: nic.source } : nic));
   const judged = await putInterfaces(call, systemId, after, mac, true);
   if (isRefusal(judged)) return judged;
-  const kept = isAdmin(call) ? undefined : refuseReserved(await look(call), mac, usernameOf(call));
+  const kept = isAdmin(call) ? undefined : refuseReserved(await look(call), mac, getCallerUsername(call));
   if (kept !== undefined) return refuseFor([kept]);
   const places = links.some(({ address }) => address !== undefined) ? await hostPlaces(call, [mac]) : [];
   const moved = places.find((one) => !addresses.some(({ address }) => address === one.address));

@@ -9,7 +9,7 @@ import {
   interfacesLimitText,
   RESERVED_NAMES,
 } from '../../layout/interface-changes.ts';
-import { findInterface, interfacesOf, type NetInterface } from '../../layout/interfaces.ts';
+import { buildNetInterfaces, findInterface, type NetInterface } from '../../layout/interfaces.ts';
 import {
   beginDraft,
   type LayoutRefusal,
@@ -28,7 +28,7 @@ import { fieldRefusal, MACS, type RefusalWord } from '../../records/refusal.ts';
 import { machineExistsText } from '../../records/report-refusal.ts';
 import {
   type Answer,
-  allOf,
+  combineOrRefuse,
   isRefusal,
   json,
   NO_MACHINE,
@@ -37,9 +37,9 @@ import {
   refuseField,
   refuseFields,
 } from '../call/answer.ts';
-import { type ApiCall, eventBy, usernameOf } from '../call/operation.ts';
+import { type ApiCall, eventBy, getCallerUsername } from '../call/operation.ts';
 import { interfaceJson } from '../json/node-interface-json.ts';
-import { nodeOf, systemIdOf } from '../machines/machine-calls.ts';
+import { findNodeInPath, getSystemId } from '../machines/machine-calls.ts';
 import { isAdmin, look } from '../networks/network-calls.ts';
 import { changeLayout, type LayoutChange, shownName } from './layout-calls.ts';
 
@@ -51,20 +51,20 @@ interface Edited {
 }
 export type Edit = (draft: NetworkDraft, known: ChangeKnowledge) => Edited | LayoutRefusal | ChangeQuestion;
 
-export const rackOf = (call: ApiCall): Rack | undefined => call.region.racks.findAccepted(systemIdOf(call));
+export const findRackInPath = (call: ApiCall): Rack | undefined => call.region.racks.findAccepted(getSystemId(call));
 
 /** The refusal to change a rack, or of a user without an administrator's rights, unless the path names a device of theirs. */
 export async function refuseOrdinary(call: ApiCall): Promise<Refusal | undefined> {
-  const rack = rackOf(call);
+  const rack = findRackInPath(call);
   if (rack !== undefined)
     return refuse(
       'layout-refused',
       `${rack.name} is a rack: it reports the interfaces of its host, which are changed there.`,
     );
   if (isAdmin(call)) return undefined;
-  const node = await nodeOf(call);
+  const node = await findNodeInPath(call);
   if (node === undefined) return NO_MACHINE;
-  const isOwn = node.device !== undefined && node.owner === usernameOf(call);
+  const isOwn = node.device !== undefined && node.owner === getCallerUsername(call);
   return isOwn
     ? undefined
     : refuse(
@@ -90,7 +90,7 @@ export async function changeNetwork(call: ApiCall, edit: Edit, part: 'network' |
 }
 
 export function showInterface(machine: Machine, networks: NetworkView, id: number | undefined): Answer {
-  const all = interfacesOf(machine, networks);
+  const all = buildNetInterfaces(machine, networks);
   const one = all.find((each) => each.id === id);
   return one === undefined ? { kind: 'empty' } : json(interfaceJson(machine, one, all));
 }
@@ -104,7 +104,7 @@ export const changeOne = (
     call,
     (draft, known) => {
       const named = call.path.id ?? '';
-      const one = findInterface(interfacesOf(draft.machine, draft.networks), named);
+      const one = findInterface(buildNetInterfaces(draft.machine, draft.networks), named);
       return one === undefined ? noSuchInterface(draft, shownName(named)) : edit(draft, one, known);
     },
     part,
@@ -123,7 +123,7 @@ export async function addPhysical(
   let number = interfaces.length;
   while (isTaken(`eth${number}`)) number += 1;
   const name = wanted ?? `eth${number}`;
-  const found = allOf(
+  const found = combineOrRefuse(
     isHostMac(mac) ? undefined : refuseField('mac_address', MACS),
     isTaken(name)
       ? refuseField('name', interfaceNameTakenText(name))

@@ -15,7 +15,7 @@ import { refusal } from '../../records/refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, refuseFields, refuseFor } from '../call/answer.ts';
 import { type ApiCall, eventBy } from '../call/operation.ts';
-import { answerOutcome, systemIdOf } from '../machines/machine-calls.ts';
+import { answerOutcome, getSystemId } from '../machines/machine-calls.ts';
 
 /** The states of a machine whose layout no system uses. */
 export const CHANGEABLE: readonly MachineStatus[] = [
@@ -85,7 +85,7 @@ export async function changeLayout(
 ): Promise<Answer> {
   const { store, clock } = call.region;
   const atMs = clock.wallTimeMs();
-  const outcome = await store.changeMachine<LayoutRefusal>(systemIdOf(call), atMs, (machine, known) => {
+  const outcome = await store.changeMachine<LayoutRefusal>(getSystemId(call), atMs, (machine, known) => {
     const decided = refuseState(machine, part) ?? refuseDisks(machine, part) ?? decide(machine, known);
     if (decided.kind === 'refuse') return { kind: 'refuse', refusal: decided };
     if (decided.kind === 'ask') return decided;

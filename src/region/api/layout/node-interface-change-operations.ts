@@ -16,9 +16,9 @@ import {
   notOfKindText,
   tagInterface,
 } from '../../layout/interface-changes.ts';
-import { findInterface, interfacesOf, type NetInterface } from '../../layout/interfaces.ts';
+import { buildNetInterfaces, findInterface, type NetInterface } from '../../layout/interfaces.ts';
 import { disconnect, type LinkWish, linkSubnet, setGateway, unlinkSubnet } from '../../layout/link-changes.ts';
-import { beginDraft, type LayoutRefusal, laidOf, type NetworkDraft } from '../../layout/network-draft.ts';
+import { beginDraft, findLaidInterface, type LayoutRefusal, type NetworkDraft } from '../../layout/network-draft.ts';
 import { chooseFor, judgeLinkAddress, refuseReserved } from '../../life/link-addresses.ts';
 import { refuseHolding } from '../../networks/address-use.ts';
 import { type NetworkView, subnetOfAddress, subnetWithId, vlanWithId } from '../../networks/network-view.ts';
@@ -40,6 +40,7 @@ import {
   type ApiCall,
   defineOperation,
   flag,
+  getCallerUsername,
   idIn,
   ipv4Field,
   isTrue,
@@ -47,7 +48,6 @@ import {
   NOT_A_NUMBER,
   nothing,
   type Operation,
-  usernameOf,
   value,
   values,
 } from '../call/operation.ts';
@@ -56,10 +56,10 @@ import {
   bridgeParameters,
   commonParameters,
   linkStateParameters,
-  paramsOf,
+  parseInterfaceParams,
   whole,
 } from '../machines/interface-parameters.ts';
-import { nodeOf } from '../machines/machine-calls.ts';
+import { findNodeInPath } from '../machines/machine-calls.ts';
 import { type HostPlace, hostPlaces } from '../networks/host-places.ts';
 import { findSubnet, isAdmin, look, refusalIn, refuseSubnet } from '../networks/network-calls.ts';
 import { changeMac, removeOne } from './device-interface-calls.ts';
@@ -83,12 +83,12 @@ const ofOne = {
   parent: value(whole).optional().describe('The id of the interface.'),
   parents: parents.optional().describe('The same as `parent`.'),
 };
-const idsOf = (texts: readonly string[]): readonly number[] => texts.map((text) => idIn(text));
+const parseIds = (texts: readonly string[]): readonly number[] => texts.map((text) => idIn(text));
 
 const subnetText = z.string().trim().max(256);
 
 /** The wish in the parameters that all kinds of interfaces share. An empty VLAN: disconnected. */
-function wishOf(given: GivenInterface): InterfaceWish {
+function parseInterfaceWish(given: GivenInterface): InterfaceWish {
   const vlanId = given.vlan === '' ? null : given.vlan;
   return { name: given.name, mac: given.mac_address, vlanId, mtu: given.mtu, tags: given.tags };
 }
@@ -107,14 +107,14 @@ interface Parents {
 }
 
 const parentsIn = ({ parent, parents }: Parents): readonly number[] | undefined =>
-  parent === undefined ? parents && idsOf(parents) : [parent, ...idsOf(parents ?? [])];
+  parent === undefined ? parents && parseIds(parents) : [parent, ...parseIds(parents ?? [])];
 
 const inSentName = ({ parents }: Parents, answer: Answer): Answer =>
   refusalIn(parents === undefined ? { parents: 'parent' } : { parent: 'parents' }, answer);
 
 async function make(call: ApiCall, kind: MadeKind, given: GivenInterface & Parents): Promise<Answer> {
-  const wish = wishOf(given);
-  const params = paramsOf({ ...given }, kind === 'vlan' ? undefined : kind);
+  const wish = parseInterfaceWish(given);
+  const params = parseInterfaceParams({ ...given }, kind === 'vlan' ? undefined : kind);
   const answer = await changeNetwork(call, (draft) => {
     const made = makeInterface(draft, kind, { ...wish, parents: parentsIn(given), params });
     return made.kind === 'refuse' ? made : { draft: made.draft, shown: made.id };
@@ -139,13 +139,15 @@ const speedsIn = (
 });
 
 async function update(call: ApiCall, given: z.output<typeof updateParameters>): Promise<Answer> {
-  const wish = wishOf(given);
+  const wish = parseInterfaceWish(given);
   const { mac } = wish;
   const barred = await refuseOrdinary(call);
   if (barred !== undefined) return barred;
-  const node = mac === undefined ? undefined : await nodeOf(call);
+  const node = mac === undefined ? undefined : await findNodeInPath(call);
   const own =
-    node?.device === undefined ? undefined : findInterface(interfacesOf(node, await look(call)), call.path.id ?? '');
+    node?.device === undefined
+      ? undefined
+      : findInterface(buildNetInterfaces(node, await look(call)), call.path.id ?? '');
   if (node === undefined || mac === undefined || own?.nic === undefined || own.mac === mac)
     return await changeGiven(call, given, wish);
   if (!isHostMac(mac)) return refuseField('mac_address', MACS);
@@ -158,9 +160,9 @@ async function changeGiven(
   wish: InterfaceWish,
 ): Promise<Answer> {
   const wanted = parentsIn(given);
-  const params = paramsOf(given);
+  const params = parseInterfaceParams(given);
   const answer = await changeOne(call, (draft, { id }) => {
-    const kind = laidOf(draft, id)?.kind ?? 'physical';
+    const kind = findLaidInterface(draft, id)?.kind ?? 'physical';
     const strange = Object.keys(params).find((name) => name !== 'accept_ra' && !name.startsWith(`${kind}_`));
     if (strange !== undefined) return { kind: 'refuse', field: strange, refusal: fieldRefusal(notOfKindText(kind)) };
     const changed = changeInterface(draft, id, { ...wish, parents: wanted, params, speeds: speedsIn(given) });
@@ -193,15 +195,15 @@ async function link(call: ApiCall, given: z.output<typeof linkParameters>): Prom
     isForced: isTrue(given.force),
     isGateway: isTrue(given.default_gateway),
   };
-  const places = await placesOf(call);
+  const places = await listHostPlaces(call);
   return await changeOne(call, (draft, one, known) =>
     linkWith(call, draft, one, { ...wish, address: given.ip_address }, known, places),
   );
 }
 
 /** Where the hosts with the interfaces of the node in the path are. */
-export const placesOf = async (call: ApiCall): Promise<readonly HostPlace[]> =>
-  hostPlaces(call, (await nodeOf(call))?.interfaces.map(({ mac }) => mac) ?? []);
+export const listHostPlaces = async (call: ApiCall): Promise<readonly HostPlace[]> =>
+  hostPlaces(call, (await findNodeInPath(call))?.interfaces.map(({ mac }) => mac) ?? []);
 
 /** Links the interface; a static link gets a free address if none is given. */
 export function linkWith(
@@ -220,7 +222,7 @@ export function linkWith(
   const place = { subnet: subnetWithId(draft.networks, wish.subnetId), subnetId: wish.subnetId };
   const terms = { networks: draft.networks, known, isOrdinary: !isAdmin(call) };
   const own = new Set<Ipv4>(draft.machine.addresses.map(({ address }) => address));
-  const username = isAdmin(call) ? undefined : usernameOf(call);
+  const username = isAdmin(call) ? undefined : getCallerUsername(call);
   const kept = username === undefined ? undefined : refuseReserved(draft.networks, mac, username, wish.subnetId);
   if (kept !== undefined) return { kind: 'refuse', refusal: kept };
   const choice =
@@ -230,7 +232,7 @@ export function linkWith(
   // A free address for a machine is not the one that another ordinary user reserved before the machine was known.
   const { device, owner } = draft.machine;
   const isChosen = wish.address === undefined && device === undefined;
-  const whose = isChosen ? (owner ?? usernameOf(call)) : username;
+  const whose = isChosen ? (owner ?? getCallerUsername(call)) : username;
   if (choice.kind === 'ask') return { ...choice, host: { macs: [mac], username: whose } };
   if (choice.kind === 'refuse') return { kind: 'refuse', refusal: choice.refusal };
   const address = choice.addresses[0]?.address;
@@ -250,7 +252,7 @@ function refuseHeld(call: ApiCall, linked: NetworkDraft | LayoutRefusal, address
   const ended = new Set(machine.addresses.filter((one) => !left.has(one.address)).map((one) => one.address));
   const others = records.linked.filter((one) => one.address !== address && !ended.has(one.address));
   const view = { ...networks, records: { ...records, linked: others } };
-  const word = refuseHolding(view, subnet, { low: address, high: address }, usernameOf(call));
+  const word = refuseHolding(view, subnet, { low: address, high: address }, getCallerUsername(call));
   return word === undefined ? linked : { kind: 'refuse' as const, field: 'ip_address', refusal: word };
 }
 
@@ -306,7 +308,7 @@ function refuseMore(node: Machine, view: NetworkView, wish: InterfaceWish): Refu
 async function makePhysical(call: ApiCall, given: z.output<typeof physicalParameters>): Promise<Answer> {
   const barred = await refuseOrdinary(call);
   if (barred !== undefined) return barred;
-  const node = await nodeOf(call);
+  const node = await findNodeInPath(call);
   if (node === undefined) return NO_MACHINE;
   const busy = refuseState(node, 'network');
   if (busy !== undefined) return refuseFor([busy.refusal]);
@@ -316,7 +318,7 @@ async function makePhysical(call: ApiCall, given: z.output<typeof physicalParame
     vlanId: vlan === '' ? null : vlan,
     mtu,
     tags,
-    params: paramsOf(others),
+    params: parseInterfaceParams(others),
     speeds: speedsIn(others),
   };
   const isMore = Object.values(others).some((one) => one !== undefined);

@@ -3,37 +3,37 @@
 // Source: MAAS's `nodes/{system_id}/interfaces/`. `machines/{system_id}/interfaces/` is the same, without racks. 1.0 has `nodes/{system_id}/macs/` instead.
 
 import { z } from 'zod';
-import { findInterface, interfacesOf } from '../../layout/interfaces.ts';
+import { buildNetInterfaces, findInterface } from '../../layout/interfaces.ts';
 import { noNodeInterfaceText } from '../../layout/network-draft.ts';
 import { type Answer, json, refuse } from '../call/answer.ts';
 import { type ApiCall, defineOperation, ipv4Field, macField, nothing, type Operation } from '../call/operation.ts';
 import { interfaceJson, interfacesJson } from '../json/node-interface-json.ts';
-import { nodeOf, ofMachine } from '../machines/machine-calls.ts';
+import { findNodeInPath, ofMachine } from '../machines/machine-calls.ts';
 import { findRackInterface, rackInterfacesJson } from '../racks/rack-interfaces.ts';
-import { rackOf } from './interface-calls.ts';
+import { findRackInPath } from './interface-calls.ts';
 import { shownName } from './layout-calls.ts';
 import { addMac, claimAddress, listMacs, readMac, removeMac } from './old-interface-calls.ts';
 
 const noInterface = ({ path }: ApiCall, machine: string): Answer =>
   refuse('not-found', noNodeInterfaceText(machine, shownName(path.id)));
 
-const list = ofMachine((call, machine) => json(interfacesJson(machine, call.region.networks.known)), nodeOf);
+const list = ofMachine((call, machine) => json(interfacesJson(machine, call.region.networks.known)), findNodeInPath);
 
 const read = ofMachine((call, machine) => {
-  const all = interfacesOf(machine, call.region.networks.known);
+  const all = buildNetInterfaces(machine, call.region.networks.known);
   const one = findInterface(all, call.path.id ?? '');
   if (one === undefined) return noInterface(call, machine.hostname);
   return json(interfaceJson(machine, one, all));
-}, nodeOf);
+}, findNodeInPath);
 
 async function listOfNode(call: ApiCall, none: object): Promise<Answer> {
-  const rack = rackOf(call);
+  const rack = findRackInPath(call);
   if (rack === undefined) return await list(call, none);
   return json(rackInterfacesJson(rack, call.region.networks.known));
 }
 
 async function readOfNode(call: ApiCall, none: object): Promise<Answer> {
-  const rack = rackOf(call);
+  const rack = findRackInPath(call);
   if (rack === undefined) return await read(call, none);
   const shown = findRackInterface(rack, call.region.networks.known, call.path.id ?? '');
   return shown === undefined ? noInterface(call, rack.name) : json(shown);

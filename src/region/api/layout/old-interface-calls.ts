@@ -7,7 +7,7 @@
 
 import { formatIpv4, formatMac, type Ipv4, type MacAddress, parseMac } from '../../../ground/address.ts';
 import { lastInterfaceText } from '../../layout/interface-changes.ts';
-import { interfacesOf, type NetInterface } from '../../layout/interfaces.ts';
+import { buildNetInterfaces, type NetInterface } from '../../layout/interfaces.ts';
 import type { NetworkDraft } from '../../layout/network-draft.ts';
 import { noNodeInterfaceText } from '../../layout/network-draft.ts';
 import { lockedText } from '../../life/commands.ts';
@@ -19,12 +19,12 @@ import { fieldRefusal } from '../../records/refusal.ts';
 import { type Answer, isRefusal, json, NO_MACHINE, type Refusal, refuse } from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
 import type { ApiCall } from '../call/operation.ts';
-import { nodeOf, ofMachine } from '../machines/machine-calls.ts';
+import { findNodeInPath, ofMachine } from '../machines/machine-calls.ts';
 import { refusalIn } from '../networks/network-calls.ts';
 import { ALLOC_TYPES } from '../networks/subnet-use-operations.ts';
 import { addPhysical, changeNetwork, type Edit, putInterfaces, refuseOrdinary } from './interface-calls.ts';
 import { shownName } from './layout-calls.ts';
-import { linkWith, placesOf } from './node-interface-change-operations.ts';
+import { linkWith, listHostPlaces } from './node-interface-change-operations.ts';
 
 const macJson = ({ systemId }: Machine, mac: Machine['interfaces'][number]['mac']): Record<string, unknown> => {
   const text = formatMac(mac);
@@ -40,18 +40,21 @@ const noMac = ({ path }: ApiCall, { hostname }: Machine): Refusal =>
 const interfaceIn = ({ path }: ApiCall, { interfaces }: Machine): Machine['interfaces'][number] | undefined =>
   interfaces.find(({ mac }) => mac === parseMac(path.mac_address ?? ''));
 
-export const listMacs = ofMachine((_call, node) => json(node.interfaces.map(({ mac }) => macJson(node, mac))), nodeOf);
+export const listMacs = ofMachine(
+  (_call, node) => json(node.interfaces.map(({ mac }) => macJson(node, mac))),
+  findNodeInPath,
+);
 
 export const readMac = ofMachine((call, node) => {
   const found = interfaceIn(call, node);
   return found === undefined ? noMac(call, node) : json(macJson(node, found.mac));
-}, nodeOf);
+}, findNodeInPath);
 
 /** The node in the path if the caller may change its interfaces. */
 async function changeable(call: ApiCall): Promise<Machine | Refusal> {
   const barred = await refuseOrdinary(call);
   if (barred !== undefined) return barred;
-  const node = await nodeOf(call);
+  const node = await findNodeInPath(call);
   if (node === undefined) return NO_MACHINE;
   const { hostname: machine, systemId } = node;
   return node.isLocked === true ? refuse('machine-locked', lockedText(machine, systemId)) : node;
@@ -96,9 +99,9 @@ const claimed = (all: readonly NetInterface[], { mac_address: mac }: Claim): Net
 export async function claimAddress(call: ApiCall, claim: Claim): Promise<Answer> {
   const { requested_address: asked } = claim;
   let mac: NetInterface['mac'] | undefined;
-  const places = await placesOf(call);
+  const places = await listHostPlaces(call);
   const edit = (draft: NetworkDraft, known: ChangeKnowledge): ReturnType<Edit> => {
-    const one = claimed(interfacesOf(draft.machine, draft.networks), claim);
+    const one = claimed(buildNetInterfaces(draft.machine, draft.networks), claim);
     if (one === undefined)
       return {
         kind: 'refuse',
@@ -127,7 +130,7 @@ export async function claimAddress(call: ApiCall, claim: Claim): Promise<Answer>
   const answer = await changeNetwork(call, edit);
   if (answer.kind !== 'json')
     return refusalIn({ ip_address: 'requested_address', subnet: 'requested_address' }, answer);
-  const after = await nodeOf(call);
+  const after = await findNodeInPath(call);
   const created = maasTime(call.region.clock.wallTimeMs());
   const given = after === undefined ? [] : staticAddresses(after).filter((one) => one.mac === mac);
   return json(

@@ -30,7 +30,7 @@ import { type ApiCall, idIn } from '../call/operation.ts';
 import { blockDevicesJson, partitionNamed, partitionsJson } from '../json/disk-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { changeLayout, shownName } from './layout-calls.ts';
-import { bytesOf } from './storage-parameters.ts';
+import { parseSizeBytes } from './storage-parameters.ts';
 
 export type Aim = 'partition' | 'device';
 
@@ -69,31 +69,31 @@ export async function changeDisks(
 
 // ---- what a path names ----
 
-const diskIdOf = ({ disks }: StorageDraft, named: string | undefined): number =>
+const findDiskId = ({ disks }: StorageDraft, named: string | undefined): number =>
   disks.find(({ id, facts }) => String(id) === named || facts.name === named)?.id ?? 0;
 
-function deviceIdOf(draft: StorageDraft, named: string | undefined): number {
+function findDeviceId(draft: StorageDraft, named: string | undefined): number {
   const { raids, volumeGroups } = draft.layout;
   const volumes = volumeGroups.flatMap((group) =>
     group.volumes.map(({ id, name }) => ({ id, name: `${group.name}-${name}` })),
   );
   const found = [...raids, ...volumes].find(({ id, name }) => String(id) === named || name === named);
-  return diskIdOf(draft, named) || (found?.id ?? 0);
+  return findDiskId(draft, named) || (found?.id ?? 0);
 }
 
 /** Edits the disk that a segment of the path names. A RAID or a volume is refused: only disks have partitions, and start a machine. */
 function onDisk(draft: StorageDraft, segment: string | undefined, edit: EditOne): Edited {
-  const id = diskIdOf(draft, segment);
+  const id = findDiskId(draft, segment);
   if (id !== 0) return edit(draft, id);
-  return deviceIdOf(draft, segment) === 0
+  return findDeviceId(draft, segment) === 0
     ? noSuchDevice(draft, shownName(segment))
     : refuseChange(
         `${shownName(segment)} is a RAID or a volume: only disks have partitions and start a machine. Give it a file system, or make a volume group of a RAID.`,
       );
 }
 
-function partitionIdOf(draft: StorageDraft, { device_id: device = '', id = '' }: ApiCall['path']) {
-  const disk = draft.disks.find((one) => one.id === diskIdOf(draft, device));
+function findPartitionId(draft: StorageDraft, { device_id: device = '', id = '' }: ApiCall['path']) {
+  const disk = draft.disks.find((one) => one.id === findDiskId(draft, device));
   if (disk === undefined) return noSuchDevice(draft, shownName(device));
   const found = partitionNamed(partitionsJson(draft, disk), id);
   if (found !== undefined) return Number(found.id);
@@ -103,7 +103,7 @@ function partitionIdOf(draft: StorageDraft, { device_id: device = '', id = '' }:
 const on =
   (call: ApiCall, aim: Aim, edit: EditOne): Edit =>
   (draft) => {
-    const id = aim === 'device' ? deviceIdOf(draft, call.path.id) : partitionIdOf(draft, call.path);
+    const id = aim === 'device' ? findDeviceId(draft, call.path.id) : findPartitionId(draft, call.path);
     if (typeof id !== 'number') return id;
     if (id === 0) return noSuchDevice(draft, shownName(call.path.id));
     const edited = edit(draft, id);
@@ -118,7 +118,7 @@ const showPartition: Show = (draft, wanted) => {
 export const showDevice: Show = (_draft, wanted, machine) =>
   json(blockDevicesJson(machine).find(({ id }) => id === wanted) ?? null);
 
-const showOf = (aim: Aim): Show => (aim === 'partition' ? showPartition : showDevice);
+const chooseShow = (aim: Aim): Show => (aim === 'partition' ? showPartition : showDevice);
 
 // ---- partitions and file systems ----
 
@@ -137,21 +137,21 @@ export const deletePartition = (call: ApiCall): Promise<Answer> =>
 
 export function formatPart(call: ApiCall, aim: Aim, wish: Parameters<typeof format>[2]): Promise<Answer> {
   const edit: EditOne = (draft, id) => format(draft, id, wish);
-  return changeDisks(call, on(call, aim, edit), showOf(aim));
+  return changeDisks(call, on(call, aim, edit), chooseShow(aim));
 }
 
 export const unformatPart = (call: ApiCall, aim: Aim): Promise<Answer> =>
-  changeDisks(call, on(call, aim, unformat), showOf(aim));
+  changeDisks(call, on(call, aim, unformat), chooseShow(aim));
 
 export function mount(call: ApiCall, aim: Aim, wish: Parameters<typeof mountPart>[2]): Promise<Answer> {
   const edit: EditOne = (draft, id) => mountPart(draft, id, wish);
-  return changeDisks(call, on(call, aim, edit), showOf(aim));
+  return changeDisks(call, on(call, aim, edit), chooseShow(aim));
 }
 
 export function tag(call: ApiCall, aim: Aim, word: string, isAdded: boolean): Promise<Answer> {
   const edit: EditOne = (draft, id) =>
     draft.disks.some((disk) => disk.id === id) ? tagDisk(draft, id, word, isAdded) : tagPart(draft, id, word, isAdded);
-  return changeDisks(call, on(call, aim, edit), showOf(aim), 'tags');
+  return changeDisks(call, on(call, aim, edit), chooseShow(aim), 'tags');
 }
 
 // ---- block devices ----
@@ -211,7 +211,7 @@ interface LayoutGiven {
 export function layOutDisks(call: ApiCall, given: LayoutGiven): Promise<Answer> {
   const { root_device: named } = given;
   const edit: Edit = (draft) => {
-    const rootDiskId = named === undefined ? undefined : diskIdOf(draft, named);
+    const rootDiskId = named === undefined ? undefined : findDiskId(draft, named);
     if (rootDiskId === 0) {
       const names = draft.disks.map(({ facts }) => facts.name);
       return names.length === 0
@@ -221,11 +221,11 @@ export function layOutDisks(call: ApiCall, given: LayoutGiven): Promise<Answer> 
     return layOut(draft, {
       layout: given.storage_layout,
       rootDiskId,
-      bootBytes: bytesOf(given.boot_size),
-      rootBytes: bytesOf(given.root_size),
+      bootBytes: parseSizeBytes(given.boot_size),
+      rootBytes: parseSizeBytes(given.root_size),
       groupName: given.vg_name ?? 'vgroot',
       volumeName: given.lv_name ?? 'lvroot',
-      volumeBytes: bytesOf(given.lv_size),
+      volumeBytes: parseSizeBytes(given.lv_size),
     });
   };
   return changeDisks(call, edit, (_draft, _id, machine) => json(showMachine(call, machine)));

@@ -28,7 +28,7 @@ import {
   tag,
   unformatPart,
 } from './storage-calls.ts';
-import { bytesOf, mountParameters, size, uuid } from './storage-parameters.ts';
+import { mountParameters, parseSizeBytes, size, uuid } from './storage-parameters.ts';
 
 const LABELS = FILE_SYSTEM_KINDS.map((kind) => `${FILE_SYSTEMS[kind].labelMax} for ${kind}`).join(', ');
 const DRAWN = FILE_SYSTEM_KINDS.filter((kind) => FILE_SYSTEMS[kind].drawsUuid);
@@ -143,7 +143,7 @@ const PARTITIONS: readonly Operation[] = [
     parameters: partitionParameters,
     run: async (call, given) =>
       addPartition(call, {
-        bytes: bytesOf(given.size),
+        bytes: parseSizeBytes(given.size),
         isBootable: isTrue(given.bootable),
         uuid: given.uuid,
       }),

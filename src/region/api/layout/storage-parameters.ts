@@ -12,7 +12,7 @@ const SIZE = /^(\d{1,15})([kmgt]?)b?$/i;
 /** A size as people write it. */
 export const size = z.string().regex(SIZE, 'Give bytes, or a number with K, M, G or T.');
 
-export function bytesOf(text: string | undefined): number | undefined {
+export function parseSizeBytes(text: string | undefined): number | undefined {
   const [, number, unit = ''] = SIZE.exec(text ?? '') ?? [];
   if (number === undefined) return undefined;
   return Math.min(Number.MAX_SAFE_INTEGER, Number(number) * (UNITS[unit.toLowerCase()] ?? 1));
@@ -45,7 +45,7 @@ export const partWords = (description: string) => values(STORAGE_PARTS_MAX).opti
 
 const KERNEL_PATH = /^\/dev\/([A-Za-z0-9][A-Za-z0-9_-]{0,31})$/;
 
-export const kernelNameOf = (path: string | undefined): string | undefined => KERNEL_PATH.exec(path ?? '')?.[1];
+export const parseKernelName = (path: string | undefined): string | undefined => KERNEL_PATH.exec(path ?? '')?.[1];
 
 const text = (description: string) => value(z.string().trim().max(128)).optional().describe(description);
 

@@ -18,7 +18,7 @@ import {
 import { raidJson, volumeGroupJson } from '../json/disk-json.ts';
 import { ofMachine } from '../machines/machine-calls.ts';
 import { shownName } from './layout-calls.ts';
-import { bytesOf, partWords, size, uuid } from './storage-parameters.ts';
+import { parseSizeBytes, partWords, size, uuid } from './storage-parameters.ts';
 import {
   addGroup,
   addRaid,
@@ -165,7 +165,8 @@ const GROUPS: readonly Operation[] = [
     answers: 'blockDevice',
     doc: 'Make a volume in a volume group.',
     parameters: newVolume,
-    run: async (call, given) => addVolume(call, { name: given.name, uuid: given.uuid, bytes: bytesOf(given.size) }),
+    run: async (call, given) =>
+      addVolume(call, { name: given.name, uuid: given.uuid, bytes: parseSizeBytes(given.size) }),
   }),
   defineOperation({
     ...group,

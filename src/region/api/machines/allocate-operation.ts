@@ -17,7 +17,7 @@ import {
   parseNetworks,
   type UnusableCondition,
 } from '../../life/network-conditions.ts';
-import { currentProfiles, profileOf } from '../../racks/profiles.ts';
+import { currentProfiles, findBoundProfile } from '../../racks/profiles.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import type { Machine } from '../../records/machine.ts';
 import { COMMANDS } from '../../records/machine-commands.ts';
@@ -26,7 +26,7 @@ import { cleanWords } from '../../records/text-json.ts';
 import { chooseAreas } from '../areas/chosen-areas.ts';
 import {
   type Answer,
-  allOf,
+  combineOrRefuse,
   isRefusal,
   json,
   type Refusal,
@@ -52,7 +52,7 @@ import { disksJson } from '../json/disk-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { acquiredBridgeParameters, acquiredBridges } from './deploy-calls.ts';
 import { answerCommand } from './life-operations.ts';
-import { actorOf, agentName, comment, machinePaths } from './machine-calls.ts';
+import { agentName, comment, getUserActor, machinePaths } from './machine-calls.ts';
 
 /** Candidates read in one step of the search for an allocation. */
 const CANDIDATES_CHUNK = 10;
@@ -144,7 +144,7 @@ function refuseUnknown(given: Given) {
       ? refuseField(name, `Rackboot makes no virtual machines, so none is in a pod: omit ${name}.`)
       : undefined,
   );
-  const found = allOf(
+  const found = combineOrRefuse(
     ...routers,
     ...pods,
     given.devices
@@ -157,12 +157,12 @@ function refuseUnknown(given: Given) {
   return isRefusal(found) ? found : undefined;
 }
 
-async function areasOf(
+async function parseAreaConstraints(
   call: ApiCall,
   given: Given,
 ): Promise<Pick<Constraints, 'zoneIds' | 'poolIds' | 'notZoneIds' | 'notPoolIds'> | Refusal> {
   const named = (name: string | undefined) => (name === undefined || name === '' ? undefined : [name]);
-  const chosen = allOf(
+  const chosen = combineOrRefuse(
     await chooseAreas(call, 'zone', 'zone', named(given.zone)),
     await chooseAreas(call, 'zone', 'not_in_zone', given.not_in_zone),
     await chooseAreas(call, 'pool', 'pool', named(given.pool)),
@@ -180,7 +180,7 @@ interface AskedNetwork {
 }
 
 /** The conditions on the network of the machine; `undefined`: none are given. */
-function networkOf(
+function parseNetworkConstraints(
   { region }: ApiCall,
   { subnets, not_subnets, vlans, not_vlans, fabrics, not_fabrics, interfaces, ...given }: Given,
 ): AskedNetwork | Refusal | undefined {
@@ -193,7 +193,7 @@ function networkOf(
   const view = region.networks.known;
   const tests = (field: string, condition: string, names: readonly string[] | undefined) =>
     usable(field, parseNames(names ?? [], condition, view));
-  const found = allOf(
+  const found = combineOrRefuse(
     usable(
       'interfaces',
       parseLabels(interfaces ?? '', view) ??
@@ -268,16 +268,16 @@ const judged = async (call: ApiCall, given: Given) =>
   [
     parseStorage(given.storage ?? '') ??
       refuseField('storage', 'Give sizes in GB, and tags of the disk in parentheses: root:50(ssd),100.'),
-    await areasOf(call, given),
-    networkOf(call, given),
+    await parseAreaConstraints(call, given),
+    parseNetworkConstraints(call, given),
     refuseUnknown(given),
   ] as const;
 
 type Wanted = Constraints & { readonly network: AskedNetwork | undefined };
 
 /** The conditions in the parameters, or a refusal. */
-export async function constraintsOf(call: ApiCall, given: Given): Promise<Wanted | Refusal> {
-  const found = allOf(...(await judged(call, given)));
+export async function parseConstraints(call: ApiCall, given: Given): Promise<Wanted | Refusal> {
+  const found = combineOrRefuse(...(await judged(call, given)));
   if (isRefusal(found)) return found;
   const [disks, areas, network] = found;
   return {
@@ -333,7 +333,7 @@ async function* search(
     const machines = await call.region.store.listMachines(readyMachines(wanted), afterId, CANDIDATES_CHUNK);
     // Who names a machine knows what it boots.
     const profiles = isNamed(wanted) ? [] : currentProfiles(await call.region.settings.read());
-    const isFree = (machine: Machine) => meets(machine, wanted) && profileOf(profiles, machine) === undefined;
+    const isFree = (machine: Machine) => meets(machine, wanted) && findBoundProfile(profiles, machine) === undefined;
     const answer = await take(machines.filter(isFree));
     if (answer !== undefined) return answer;
     const last = machines.at(-1);
@@ -347,11 +347,11 @@ async function* search(
 }
 
 async function allocate(call: ApiCall, given: Given): Promise<Answer> {
-  const [wanted, names] = [await constraintsOf(call, given), allOf(...(await judgedNames(call, given)))];
+  const [wanted, names] = [await parseConstraints(call, given), combineOrRefuse(...(await judgedNames(call, given)))];
   if ('kind' in wanted) return wanted;
   if (isRefusal(names)) return names;
   const { ip_address: address } = given;
-  const by = actorOf(call, given.comment);
+  const by = getUserActor(call, given.comment);
   const steps = search(call, wanted, async (machines) => {
     const [first] = machines;
     if (first !== undefined && isTrue(given.dry_run)) {

@@ -7,7 +7,7 @@ import type { ScriptKind } from '../../records/script-store.ts';
 import { isMeant, runsUnasked } from '../../scripts/script-run.ts';
 import {
   type Answer,
-  allOf,
+  combineOrRefuse,
   isRefusal,
   ONLY_ADMINISTRATORS,
   type Refusal,
@@ -18,14 +18,14 @@ import {
 import {
   type ApiCall,
   flag,
+  getCallerUsername,
   isFalse,
   isTrue,
   notDoneText,
   optionalList,
   type Passed,
-  usernameOf,
 } from '../call/operation.ts';
-import { actorOf } from './machine-calls.ts';
+import { getUserActor } from './machine-calls.ts';
 
 /** Scripts that one request names. */
 const NAMES_MAX = 100;
@@ -60,7 +60,7 @@ export const commissioningFields = {
 type CommissioningFields = Passed<z.ZodObject<typeof commissioningFields>>;
 
 /** The names of the scripts of one kind that names and tags choose; a refusal if a word means none; `undefined` if none are given. */
-export async function scriptsOf(
+export async function chooseScriptNames(
   { region }: ApiCall,
   kind: ScriptKind,
   given: readonly string[] | undefined,
@@ -88,9 +88,9 @@ export async function commissioningScripts(
   call: ApiCall,
   given: CommissioningFields,
 ): Promise<Commissioning | Refusal> {
-  const found = allOf(
-    await scriptsOf(call, 'commissioning', given.commissioning_scripts),
-    await scriptsOf(call, 'testing', given.testing_scripts),
+  const found = combineOrRefuse(
+    await chooseScriptNames(call, 'commissioning', given.commissioning_scripts),
+    await chooseScriptNames(call, 'testing', given.testing_scripts),
   );
   if (isRefusal(found)) return found;
   const [first, tests = []] = found;
@@ -134,8 +134,8 @@ export async function refuseSsh(
 ): Promise<Refusal | undefined> {
   if (!isTrue(text)) return undefined;
   const { hostname, owner } = machine;
-  if (!mayDebug(machine, actorOf(call))) return refuse('not-owner', openDebugLoginText(hostname, owner));
-  const keyless = await refuseWithoutKey(call.region.store, usernameOf(call), machine);
+  if (!mayDebug(machine, getUserActor(call))) return refuse('not-owner', openDebugLoginText(hostname, owner));
+  const keyless = await refuseWithoutKey(call.region.store, getCallerUsername(call), machine);
   return keyless === undefined ? undefined : refuseFor([keyless]);
 }
 
@@ -150,7 +150,7 @@ export async function openSsh(
   answer: Answer,
 ): Promise<Answer> {
   if (isRefusal(answer) || !isTrue(text)) return answer;
-  const refusal = await openDebugLogin(call.region, machine, actorOf(call, why), DEBUG_SECONDS);
+  const refusal = await openDebugLogin(call.region, machine, getUserActor(call, why), DEBUG_SECONDS);
   return refusal === undefined ? answer : refuseFor([refusal]);
 }
 
@@ -172,7 +172,7 @@ function refuseDeployed(isAdmin: boolean, isCommissioned: boolean): Refusal | un
  * How to commission a new machine, `undefined` if not at all, and the refusals of what cannot be followed. As in MAAS, one that an administrator
  * adds is commissioned, unless it is said to be deployed or `commission` is false. A machine's own wish does not count: a person decides.
  */
-export async function commissioningOf(
+export async function parseNewCommissioning(
   call: ApiCall,
   given: AddedFields,
 ): Promise<readonly [Commissioning | Refusal | undefined, ...(readonly (Refusal | undefined)[])]> {

@@ -7,8 +7,8 @@
 import { z } from 'zod';
 import { refuseCommand } from '../../life/commands.ts';
 import { parseSystem } from '../../life/deployment.ts';
-import { distributionOf } from '../../life/installer.ts';
-import { currentProfiles, profileOf } from '../../racks/profiles.ts';
+import { inferDistribution } from '../../life/installer.ts';
+import { currentProfiles, findBoundProfile } from '../../racks/profiles.ts';
 import type { Machine } from '../../records/machine.ts';
 import { type Refusal, refuse, refuseField, refuseFields } from '../call/answer.ts';
 import {
@@ -21,11 +21,11 @@ import {
   optionalText,
   value,
 } from '../call/operation.ts';
-import { bridgeParameters, paramsOf } from './interface-parameters.ts';
+import { bridgeParameters, parseInterfaceParams } from './interface-parameters.ts';
 import {
   absentDisk,
-  actorOf,
   agentName,
+  getUserActor,
   parseUserData,
   RELEASE,
   refuseOtherSystem,
@@ -80,7 +80,7 @@ export const acquiredBridgeParameters = z.object({
 
 /** The settings of the bridges that a request asks for; `undefined`: it asks for none. */
 export const acquiredBridges = ({ bridge_all: all, ...given }: Partial<z.output<typeof acquiredBridgeParameters>>) =>
-  isTrue(all) ? paramsOf(given, 'bridge') : undefined;
+  isTrue(all) ? parseInterfaceParams(given, 'bridge') : undefined;
 
 /** The parameters of `deploy` of API 2.0. */
 export const newDeployParameters = deployParameters.extend({
@@ -97,7 +97,7 @@ function refuseNotDone(given: GivenDeployment): readonly Refusal[] {
 
 /** The refusal of a deployment that the machine would never boot. */
 async function refuseProfiled({ region }: ApiCall, machine: Machine): Promise<Refusal | undefined> {
-  const bound = profileOf(currentProfiles(await region.settings.read()), machine);
+  const bound = findBoundProfile(currentProfiles(await region.settings.read()), machine);
   return bound === undefined
     ? undefined
     : refuse(
@@ -112,7 +112,7 @@ export async function judgeDeployment(call: ApiCall, machine: Machine, given: Gi
   const wanted = system ?? (await usualSystem(call, machine));
   const by = given.deploy_by ?? (given.hwe_kernel ? 'image' : await call.region.life.usualWay(machine, wanted));
   // Judging user data takes time, so only that for a machine that the caller may deploy is judged.
-  const isAllowed = refuseCommand(machine, 'deploy', actorOf(call)) === undefined;
+  const isAllowed = refuseCommand(machine, 'deploy', getUserActor(call)) === undefined;
   return [
     await systemFor(call, machine, { ...given, deploy_by: by }, wanted),
     isAllowed ? parseUserData(given.user_data) : undefined,
@@ -147,7 +147,7 @@ async function systemFor(
   if (by === 'installer') {
     if (hwe_kernel)
       return refuseField('hwe_kernel', 'An installer brings its own kernel: omit hwe_kernel, or deploy by an image.');
-    return { osystem: osystem === '' ? distributionOf(release) : osystem, release, deployBy: by };
+    return { osystem: osystem === '' ? inferDistribution(release) : osystem, release, deployBy: by };
   }
   await call.region.settings.load();
   const usualKernel = String(call.region.settings.valueOf('deployment.kernel') ?? '');

@@ -25,7 +25,7 @@ import type { SettingsReader } from '../../settings.ts';
 import { choosePlace, machineFilter } from '../areas/chosen-areas.ts';
 import {
   type Answer,
-  allOf,
+  combineOrRefuse,
   domainText,
   EMPTY,
   isRefusal,
@@ -38,18 +38,25 @@ import {
 import {
   type ApiCall,
   eventBy,
+  getCallerUsername,
   nothing,
   type Operation,
   operation,
   optionalText,
   ownTransaction,
   someMacFields,
-  usernameOf,
 } from '../call/operation.ts';
 import { deviceJson } from '../json/device-json.ts';
 import { currentDomains } from '../names/dns-records.ts';
 import { removeController } from '../racks/controller-calls.ts';
-import { areaParameters, description, nodeOf, readDescription, readNames, systemIdOf } from './machine-calls.ts';
+import {
+  areaParameters,
+  description,
+  findNodeInPath,
+  getSystemId,
+  readDescription,
+  readNames,
+} from './machine-calls.ts';
 import { filterParameters, removeMachine, removeParameters } from './machine-operations.ts';
 
 const MACS_MAX = 64;
@@ -68,7 +75,7 @@ const newDevice = z.object({
 });
 
 /** The names in the parameters, or a refusal. @param inForce the settings in the transaction of the change */
-async function namesOf(
+async function parseDeviceNames(
   call: ApiCall,
   given: { readonly [K in 'hostname' | 'domain' | 'parent']?: string | undefined },
   inForce: SettingsReader,
@@ -84,12 +91,12 @@ async function namesOf(
   const parent = given.parent === undefined || given.parent === '' ? undefined : given.parent;
   const found = parent === undefined ? undefined : await call.region.store.findMachine(parent);
   const isUnknown = parent !== undefined && (found === undefined || found.device !== undefined);
-  const checked = allOf(
+  const checked = combineOrRefuse(
     named,
     isUnknown ? refuseField('parent', `No machine has the system id ${cleanWords(parent, 16)}.`) : undefined,
   );
   if (isRefusal(checked)) return checked;
-  if (!isAdmin && found !== undefined && found.owner !== usernameOf(call) && found.systemId !== before?.device) {
+  if (!isAdmin && found !== undefined && found.owner !== getCallerUsername(call) && found.systemId !== before?.device) {
     return refuse(
       'not-owner',
       `${found.hostname} is not yours: a device can be a part of your own machines; administrators may name any.`,
@@ -104,7 +111,7 @@ async function namesOf(
 /** A host that the caller names. */
 const hostNamedBy = (call: ApiCall, macs: readonly MacAddress[]): NamedHost => ({
   macs,
-  username: call.caller.kind === 'user' && call.caller.isAdmin ? undefined : usernameOf(call),
+  username: call.caller.kind === 'user' && call.caller.isAdmin ? undefined : getCallerUsername(call),
 });
 
 interface Misfit {
@@ -121,7 +128,7 @@ function takenBy(knowledge: EnlistmentKnowledge, field: string): Misfit | undefi
 
 async function add(call: ApiCall, given: z.output<typeof newDevice>): Promise<Answer> {
   const inForce = await call.region.settings.read();
-  const found = allOf(await namesOf(call, given, inForce), await choosePlace(call, given));
+  const found = combineOrRefuse(await parseDeviceNames(call, given, inForce), await choosePlace(call, given));
   if (isRefusal(found)) return found;
   const [names, place] = found;
   const { mac_addresses: macs } = given;
@@ -135,7 +142,7 @@ async function add(call: ApiCall, given: z.output<typeof newDevice>): Promise<An
     code: 'device-added',
     params: {},
     atMs,
-    username: usernameOf(call),
+    username: getCallerUsername(call),
   };
   const decide = (knowledge: EnlistmentKnowledge): EnlistmentDecision<Misfit> | EnlistmentQuestion => {
     const taken = takenBy(knowledge, 'mac_addresses');
@@ -152,7 +159,7 @@ async function add(call: ApiCall, given: z.output<typeof newDevice>): Promise<An
       systemId: chosen.systemId,
       events: [event],
       fields: {
-        ...fieldsOf(call, inForce, chosen.hostname, names, given, atMs),
+        ...parseDeviceFields(call, inForce, chosen.hostname, names, given, atMs),
         ...place,
       },
       interfaces: macs.map((mac, index) => ({ mac, name: `eth${index}`, source: 'person' })),
@@ -164,7 +171,7 @@ async function add(call: ApiCall, given: z.output<typeof newDevice>): Promise<An
   return showDevice(call, outcome.machine);
 }
 
-const fieldsOf = (
+const parseDeviceFields = (
   call: ApiCall,
   inForce: SettingsReader,
   hostname: string,
@@ -181,7 +188,7 @@ const fieldsOf = (
   status: 'deployed',
   statusSinceMs: atMs,
   netboot: false,
-  owner: usernameOf(call) || undefined,
+  owner: getCallerUsername(call) || undefined,
   addedBy: call.caller.kind === 'user' && !call.caller.isAdmin ? call.caller.username : undefined,
   architecture: 'amd64',
   subarchitecture: 'generic',
@@ -191,14 +198,14 @@ const fieldsOf = (
 export const showDevice = (call: ApiCall, device: Machine): Answer =>
   json(deviceJson(device, whereabouts(call.region)));
 
-async function deviceOf(call: ApiCall) {
-  const found = await nodeOf(call);
+async function findDeviceInPath(call: ApiCall) {
+  const found = await findNodeInPath(call);
   return found?.device === undefined ? undefined : found;
 }
 
 /** The device in the path if the caller may change it; otherwise the refusal. */
 export async function ownDevice(call: ApiCall): Promise<Machine | Refusal> {
-  const device = await deviceOf(call);
+  const device = await findDeviceInPath(call);
   if (device === undefined) return NO_DEVICE;
   const { hostname, owner } = device;
   const isOwn = call.caller.kind === 'user' && (call.caller.isAdmin || owner === call.caller.username);
@@ -212,8 +219,8 @@ const changedDevice = z.object(shared);
 async function change(call: ApiCall, given: z.output<typeof changedDevice>): Promise<Answer> {
   const device = await ownDevice(call);
   if ('kind' in device) return device;
-  const found = allOf(
-    await namesOf(call, given, await call.region.settings.read(), device),
+  const found = combineOrRefuse(
+    await parseDeviceNames(call, given, await call.region.settings.read(), device),
     await choosePlace(call, given),
   );
   if (isRefusal(found)) return found;
@@ -241,7 +248,7 @@ async function change(call: ApiCall, given: z.output<typeof changedDevice>): Pro
 async function removeDevice(call: ApiCall): Promise<Answer> {
   const device = await ownDevice(call);
   if ('kind' in device) return device;
-  await call.region.removeMachine(systemIdOf(call), usernameOf(call), 'none');
+  await call.region.removeMachine(getSystemId(call), getCallerUsername(call), 'none');
   return EMPTY;
 }
 
@@ -254,12 +261,12 @@ async function list(call: ApiCall, given: z.output<typeof filterParameters>): Pr
 }
 
 async function read(call: ApiCall): Promise<Answer> {
-  const device = await deviceOf(call);
+  const device = await findDeviceInPath(call);
   return device === undefined ? NO_DEVICE : showDevice(call, device);
 }
 
 async function removeNode(call: ApiCall, given: z.output<typeof removeParameters>) {
-  const found = await nodeOf(call);
+  const found = await findNodeInPath(call);
   if (found === undefined) return removeController(call);
   const remove = () => (found.device === undefined ? removeMachine(call, given) : removeDevice(call));
   return call.region.transact(remove);

@@ -15,7 +15,7 @@ import type { SettingsReader } from '../../settings.ts';
 import { choosePlace } from '../areas/chosen-areas.ts';
 import {
   type Answer,
-  allOf,
+  combineOrRefuse,
   domainText,
   isRefusal,
   json,
@@ -42,17 +42,17 @@ import { introductionJson } from '../json/machine-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { currentDomains, isOperatorsName } from '../names/dns-records.ts';
 import { chosenRacks } from '../racks/controller-calls.ts';
-import { commissioningFields, commissioningOf, openSsh } from './commissioning-calls.ts';
+import { commissioningFields, openSsh, parseNewCommissioning } from './commissioning-calls.ts';
 import { answerCommand } from './life-operations.ts';
 import {
-  actorOf,
   description,
   type GivenNames,
-  labelOf,
+  getUserActor,
   licenseKey,
   machineNotes,
   machinePaths,
   nodeGroup,
+  parseHostLabel,
   readNames,
   readNotes,
   reportedFields,
@@ -143,7 +143,7 @@ const oldParameters = z.object({ nodegroup: nodeGroup, commission: commissionFie
 
 type Parameters = z.output<typeof parameters> & z.output<typeof newParameters>;
 
-function factsOf(text: string | undefined) {
+function parseReportedFacts(text: string | undefined) {
   if (text === undefined || text === '') return undefined;
   const facts = parseHardwareFacts(text);
   if (facts.kind !== 'fault') return facts;
@@ -151,13 +151,13 @@ function factsOf(text: string | undefined) {
 }
 
 /** The names of a new machine. Those that a machine reports are not used if they are unfit, and its domain never is. */
-function namesOf(
+function parseReportedNames(
   call: ApiCall,
   given: GivenNames,
   isOrdinary: boolean,
   inForce: SettingsReader = call.region.settings,
 ) {
-  const label = labelOf(given.hostname ?? '');
+  const label = parseHostLabel(given.hostname ?? '');
   if (call.caller.kind !== 'user')
     return label === undefined || isOperatorsName(call, label) ? {} : { hostname: label };
   const [byDefault] = currentDomains(call, inForce);
@@ -167,7 +167,7 @@ function namesOf(
   return isForeign && label !== undefined ? refuse('not-allowed', domainText(byDefault)) : found;
 }
 
-function powerOf(call: ApiCall, given: z.output<typeof allParameters>, isOrdinary: boolean) {
+function parseReportedPower(call: ApiCall, given: z.output<typeof allParameters>, isOrdinary: boolean) {
   const power = readPower(given, undefined);
   if (isRefusal(power)) return power;
   if (isOrdinary && !isReportable(power.powerType ?? '', power.powerParameters ?? {})) {
@@ -180,17 +180,17 @@ function powerOf(call: ApiCall, given: z.output<typeof allParameters>, isOrdinar
   return (call.caller.kind === 'user' ? refusePower(call, power, given, undefined) : undefined) ?? power;
 }
 
-const architectureOf = (text: string, subarchitecture: string | undefined) =>
+const parseReportedArchitecture = (text: string, subarchitecture: string | undefined) =>
   parseArchitecture(text, subarchitecture) ??
   refuseField('architecture', 'Give amd64/generic, or amd64 and one subarchitecture, of an architecture that exists.');
 
-function reportOf(call: ApiCall, given: Parameters, inForce: SettingsReader): EnlistmentReport | Refusal {
+function parseEnlistmentReport(call: ApiCall, given: Parameters, inForce: SettingsReader): EnlistmentReport | Refusal {
   const isOrdinary = call.caller.kind === 'user' && !call.caller.isAdmin;
-  const found = allOf(
-    architectureOf(given.architecture, given.subarchitecture),
-    powerOf(call, given, isOrdinary),
-    factsOf(given.hardware_facts),
-    namesOf(call, given, isOrdinary, inForce),
+  const found = combineOrRefuse(
+    parseReportedArchitecture(given.architecture, given.subarchitecture),
+    parseReportedPower(call, given, isOrdinary),
+    parseReportedFacts(given.hardware_facts),
+    parseReportedNames(call, given, isOrdinary, inForce),
   );
   if (isRefusal(found)) return found;
   const [architecture, power, facts, names] = found;
@@ -215,28 +215,28 @@ function reportOf(call: ApiCall, given: Parameters, inForce: SettingsReader): En
   };
 }
 
-async function areasOf(call: ApiCall, given: z.output<typeof allParameters>) {
+async function findAreasOrRefuse(call: ApiCall, given: z.output<typeof allParameters>) {
   if (call.caller.kind !== 'user' || (!given.zone && !given.pool)) return {};
   return call.caller.isAdmin ? await choosePlace(call, given) : refuse('not-allowed', ONLY_ADMINISTRATORS);
 }
 
-const notesOf = ({ caller }: ApiCall, given: z.output<typeof allParameters>) =>
+const parseNewMachineNotes = ({ caller }: ApiCall, given: z.output<typeof allParameters>) =>
   caller.kind === 'user' ? readNotes(given) : {};
 
 async function commission(call: ApiCall, machine: Machine, scripts: readonly string[] | undefined, given: Parameters) {
   const command = { name: 'commission', scripts } as const;
-  const outcome = await call.region.life.command(machine.systemId, command, actorOf(call));
+  const outcome = await call.region.life.command(machine.systemId, command, getUserActor(call));
   return await openSsh(call, machine, given, await answerCommand(call, outcome));
 }
 
 async function enlist(call: ApiCall, given: Parameters): Promise<Answer> {
   // A machine with a key is already known, and reports in other ways.
   if (call.caller.kind === 'machine') return refuse('not-allowed', 'A machine with a key cannot enlist again.');
-  const found = allOf(
-    reportOf(call, given, await call.region.settings.read()),
-    await areasOf(call, given),
-    notesOf(call, given),
-    ...(await commissioningOf(call, given)),
+  const found = combineOrRefuse(
+    parseEnlistmentReport(call, given, await call.region.settings.read()),
+    await findAreasOrRefuse(call, given),
+    parseNewMachineNotes(call, given),
+    ...(await parseNewCommissioning(call, given)),
   );
   if (isRefusal(found)) return found;
   const [report, place, notes, commissioning] = found;

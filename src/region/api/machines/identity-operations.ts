@@ -23,18 +23,18 @@ import {
 import {
   type ApiCall,
   controls,
+  getCallerUsername,
   macFields,
   nothing,
   type Operation,
   operation,
   optionalText,
   requiredText,
-  usernameOf,
   value,
 } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { answerCommand } from './life-operations.ts';
-import { answerOutcome, machinePaths, ofMachine, systemIdOf } from './machine-calls.ts';
+import { answerOutcome, getSystemId, machinePaths, ofMachine } from './machine-calls.ts';
 
 const answerRefusal = (refusal: IdentityRefusal, field: string): Answer =>
   refusal.name === 'invalid-parameters' ? refuseFields({ [field]: [refusal] }) : refuseFor([refusal]);
@@ -46,7 +46,7 @@ const other = z.object({
 });
 
 async function merge(call: ApiCall, given: z.output<typeof other>): Promise<Answer> {
-  const outcome = await call.region.identity.merge(systemIdOf(call), given.other, usernameOf(call));
+  const outcome = await call.region.identity.merge(getSystemId(call), given.other, getCallerUsername(call));
   return answerOutcome(
     outcome,
     ({ machine }) => json(showMachine(call, machine)),
@@ -61,7 +61,7 @@ const interfaces = z.object({
 });
 
 async function split(call: ApiCall, given: z.output<typeof interfaces>): Promise<Answer> {
-  const outcome = await call.region.identity.split(systemIdOf(call), given.mac_addresses, usernameOf(call));
+  const outcome = await call.region.identity.split(getSystemId(call), given.mac_addresses, getCallerUsername(call));
   return answerOutcome(
     outcome,
     ({ made }) => json(showMachine(call, made)),
@@ -70,9 +70,9 @@ async function split(call: ApiCall, given: z.output<typeof interfaces>): Promise
 }
 
 async function keepApart(call: ApiCall, given: z.output<typeof other>): Promise<Answer> {
-  const isKnown = await call.region.identity.keepApart(systemIdOf(call), given.other, usernameOf(call));
+  const isKnown = await call.region.identity.keepApart(getSystemId(call), given.other, getCallerUsername(call));
   if (isKnown) return await identity(call);
-  const itself = given.other === systemIdOf(call) ? await call.region.store.findMachine(given.other) : undefined;
+  const itself = given.other === getSystemId(call) ? await call.region.store.findMachine(given.other) : undefined;
   if (itself === undefined) return NO_MACHINE;
   return refuseField(
     'other',
@@ -102,7 +102,7 @@ function identityJson({ machine, lines, conflicts }: IdentityView, region: Regio
 }
 
 async function identity(call: ApiCall): Promise<Answer> {
-  const view = await call.region.identity.view(systemIdOf(call));
+  const view = await call.region.identity.view(getSystemId(call));
   return view === undefined ? NO_MACHINE : json(identityJson(view, call.region));
 }
 
@@ -114,7 +114,7 @@ const destination = z.object({
   ),
 });
 
-function rackOf({ region }: ApiCall, named: string) {
+function findRackOrRefuse({ region }: ApiCall, named: string) {
   const racks = region.racks.list();
   return (
     racks.find(({ uuid }) => uuid === named.toLowerCase()) ??
@@ -124,9 +124,9 @@ function rackOf({ region }: ApiCall, named: string) {
 }
 
 async function move(call: ApiCall, given: z.output<typeof destination>): Promise<Answer> {
-  const rack = rackOf(call, given.rack);
+  const rack = findRackOrRefuse(call, given.rack);
   if (isRefusal(rack)) return rack;
-  const outcome = await call.region.racks.homes.move(systemIdOf(call), rack, usernameOf(call), given.network);
+  const outcome = await call.region.racks.homes.move(getSystemId(call), rack, getCallerUsername(call), given.network);
   return answerCommand(call, outcome);
 }
 

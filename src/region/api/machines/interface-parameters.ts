@@ -96,7 +96,7 @@ const DEFAULTS = {
 } as const satisfies Readonly<Record<string, LaidInterface['params']>>;
 
 /** The settings of a bond or a bridge among parameters. @param made the kind of a new interface, which has the others by default */
-export function paramsOf(
+export function parseInterfaceParams(
   given: Readonly<Record<string, unknown>>,
   made?: keyof typeof DEFAULTS,
 ): LaidInterface['params'] {

@@ -13,7 +13,7 @@ import type { MachineChangeOutcome } from '../../records/decisions.ts';
 import type { MachineStatus } from '../../records/lifecycle.ts';
 import type { Machine, MachineOutline } from '../../records/machine.ts';
 import { COMMAND_NAMES, COMMANDS, operationName } from '../../records/machine-commands.ts';
-import { type Answer, allOf, isRefusal, json, refuseFor, refuseMachines } from '../call/answer.ts';
+import { type Answer, combineOrRefuse, isRefusal, json, refuseFor, refuseMachines } from '../call/answer.ts';
 import type { ApiCall, ApiVersion, Operation } from '../call/operation.ts';
 import { flag, isTrue, nothing, operation, optionalList, ownTransaction, values } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
@@ -24,7 +24,15 @@ import {
   judgeDeployment,
   newDeployParameters,
 } from './deploy-calls.ts';
-import { actorOf, answerOutcome, comment, machineOf, machinePaths, ofMachine, systemIdOf } from './machine-calls.ts';
+import {
+  answerOutcome,
+  comment,
+  findMachineInPath,
+  getSystemId,
+  getUserActor,
+  machinePaths,
+  ofMachine,
+} from './machine-calls.ts';
 import { listMachines } from './machine-list.ts';
 import { giveMany } from './many-machines.ts';
 import { switchPower } from './power-operations.ts';
@@ -47,7 +55,10 @@ export async function give(
   why: string | undefined,
   options?: CommandOptions,
 ): Promise<Answer> {
-  return answerCommand(call, await call.region.life.command(systemIdOf(call), command, actorOf(call, why), options));
+  return answerCommand(
+    call,
+    await call.region.life.command(getSystemId(call), command, getUserActor(call, why), options),
+  );
 }
 
 const releaseParameters = z.object({
@@ -65,14 +76,14 @@ const isAccepted = ({ status, owner }: MachineOutline) =>
   owner === undefined && (status === 'ready' || status === 'commissioning');
 
 /** As in MAAS, `erase` says whether, and the others how. */
-const erasureOf = ({ erase, quick_erase: quick, secure_erase: secure }: z.output<typeof releaseParameters>) => {
+const chooseErasure = ({ erase, quick_erase: quick, secure_erase: secure }: z.output<typeof releaseParameters>) => {
   if (!isTrue(erase)) return undefined;
   return isTrue(quick) && !isTrue(secure) ? ('signatures' as const) : ('all' as const);
 };
 
 async function release(call: ApiCall, given: z.output<typeof releaseParameters>) {
-  const erase = erasureOf(given);
-  const machine = await machineOf(call);
+  const erase = chooseErasure(given);
+  const machine = await findMachineInPath(call);
   if (machine !== undefined && isReleased(machine)) return json(showMachine(call, machine));
   return give(call, { name: 'release', erase }, given.comment);
 }
@@ -80,7 +91,7 @@ async function release(call: ApiCall, given: z.output<typeof releaseParameters>)
 async function deploy(call: ApiCall, machine: Machine, given: GivenDeployment): Promise<Answer> {
   // In API 1.0, `start` also switches on a deployed machine.
   if (call.version === '1.0' && machine.status === 'deployed') return switchPower(call, 'on', given.comment);
-  const found = allOf(...(await judgeDeployment(call, machine, given)));
+  const found = combineOrRefuse(...(await judgeDeployment(call, machine, given)));
   if (isRefusal(found)) return found;
   const [chosen, userData] = found;
   const deployment = { ...chosen, disk: given.disk, userData };
@@ -92,7 +103,7 @@ async function deploy(call: ApiCall, machine: Machine, given: GivenDeployment): 
 async function acceptAll(call: ApiCall) {
   const found = await call.region.store.listMachines({ statuses: ['new'] }, 0, MANY_MAX);
   const news = found.map(({ systemId }) => systemId);
-  const terms = { field: 'machines', command: { name: 'accept' }, by: actorOf(call) } as const;
+  const terms = { field: 'machines', command: { name: 'accept' }, by: getUserActor(call) } as const;
   return giveMany(call, news, terms, (machine) => showMachine(call, machine));
 }
 
@@ -100,14 +111,14 @@ const allocatedParameters = z.object({
   id: optionalList(MANY_MAX, 'Only machines with these system ids.'),
 });
 const listAllocated = (call: ApiCall, { id }: z.output<typeof allocatedParameters>) =>
-  listMachines(call, { owners: [actorOf(call).username], systemIds: id });
+  listMachines(call, { owners: [getUserActor(call).username], systemIds: id });
 
 const acceptParameters = z.object({
   comment,
   skip_commissioning: flag('True: make it Ready at once, if it cannot be commissioned.'),
 });
 
-function singleOf(version: ApiVersion): readonly Operation[] {
+function defineLifeOperations(version: ApiVersion): readonly Operation[] {
   const { isOld, one } = machinePaths(version);
   return [
     // Those that take only a comment.
@@ -143,7 +154,7 @@ function singleOf(version: ApiVersion): readonly Operation[] {
   ];
 }
 
-function pluralOf(version: ApiVersion): readonly Operation[] {
+function defineBulkLifeOperations(version: ApiVersion): readonly Operation[] {
   const { isOld, all } = machinePaths(version);
   const list = values(MANY_MAX).describe('System ids.');
   const field = isOld ? 'nodes' : 'machines';
@@ -158,7 +169,7 @@ function pluralOf(version: ApiVersion): readonly Operation[] {
       'Release several machines. The answer names the released ones.',
       ids,
       (call, given) => {
-        const by = actorOf(call, given.comment);
+        const by = getUserActor(call, given.comment);
         const terms = { field, command: { name: 'release' }, by, isDone: isReleased } as const;
         return giveMany(call, idsOf(given), terms, ({ systemId }) => systemId);
       },
@@ -171,7 +182,7 @@ function pluralOf(version: ApiVersion): readonly Operation[] {
       'Accept several New machines.',
       ids,
       (call, given) => {
-        const by = actorOf(call, given.comment);
+        const by = getUserActor(call, given.comment);
         const terms = { field, command: { name: 'accept' }, by, isDone: isAccepted } as const;
         return giveMany(call, idsOf(given), terms, (machine) => showMachine(call, machine));
       },
@@ -263,7 +274,7 @@ function oldOnly(): readonly Operation[] {
 
 /** Life cycle operations, in both versions. */
 export const LIFE_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap((version) => [
-  ...singleOf(version),
-  ...pluralOf(version),
+  ...defineLifeOperations(version),
+  ...defineBulkLifeOperations(version),
   ...(version === '1.0' ? oldOnly() : []),
 ]);

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { cleanText } from '../../../ground/clean-text.ts';
 import { HOSTNAME_MAX, parseHostname } from '../../identity/hostname.ts';
-import { disksOf } from '../../layout/disks.ts';
+import { listDisks } from '../../layout/disks.ts';
 import { noSuchDiskText } from '../../layout/storage-draft.ts';
 import type { Actor } from '../../life/commands.ts';
 import { kernelRank, parseSystem } from '../../life/deployment.ts';
@@ -14,7 +14,15 @@ import type { Machine, MachineEdit } from '../../records/machine.ts';
 import { hostnameTakenText } from '../../records/report-refusal.ts';
 import { cleanNote, cleanWords } from '../../records/text-json.ts';
 import type { SettingsReader } from '../../settings.ts';
-import { type Answer, allOf, isRefusal, NO_MACHINE, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
+import {
+  type Answer,
+  combineOrRefuse,
+  isRefusal,
+  NO_MACHINE,
+  type Refusal,
+  refuseField,
+  refuseFields,
+} from '../call/answer.ts';
 import { type ApiCall, type ApiVersion, optionalText, type Passed, value } from '../call/operation.ts';
 import { currentDomains, domainUnknownText, isAlias, isOperatorsName } from '../names/dns-records.ts';
 
@@ -158,19 +166,19 @@ export function readSystem(
   );
 }
 
-export const systemIdOf = (call: ApiCall): string => call.path.system_id ?? '';
+export const getSystemId = (call: ApiCall): string => call.path.system_id ?? '';
 /** The machine or the device in the path. */
-export const nodeOf = async (call: ApiCall): Promise<Machine | undefined> =>
-  await call.region.store.findMachine(systemIdOf(call));
+export const findNodeInPath = async (call: ApiCall): Promise<Machine | undefined> =>
+  await call.region.store.findMachine(getSystemId(call));
 /** The machine in the path; `undefined` if a device has the id. */
-export async function machineOf(call: ApiCall): Promise<Machine | undefined> {
-  const found = await nodeOf(call);
+export async function findMachineInPath(call: ApiCall): Promise<Machine | undefined> {
+  const found = await findNodeInPath(call);
   return found?.device === undefined ? found : undefined;
 }
 
 /** Runs with the machine in the path. @param find which nodes may be in it: default machines */
 export const ofMachine =
-  <G>(run: (call: ApiCall, machine: Machine, given: G) => Answer | Promise<Answer>, find = machineOf) =>
+  <G>(run: (call: ApiCall, machine: Machine, given: G) => Answer | Promise<Answer>, find = findMachineInPath) =>
   async (call: ApiCall, given: G): Promise<Answer> => {
     const machine = await find(call);
     return machine === undefined ? NO_MACHINE : await run(call, machine, given);
@@ -193,7 +201,7 @@ export function answerOutcome<C extends { readonly kind: 'changed' }, R>(
 }
 
 /** The user who gives a command. Machines and racks never get here: these operations require a user. */
-export function actorOf({ caller }: ApiCall, why?: string): Actor {
+export function getUserActor({ caller }: ApiCall, why?: string): Actor {
   const said = cleanWords(why ?? '', COMMENT_MAX);
   if (caller.kind !== 'user') return { username: '', isAdmin: false, comment: said };
   return { username: caller.username, isAdmin: caller.isAdmin, comment: said };
@@ -215,7 +223,7 @@ export function parseUserData(text: string | undefined): Uint8Array | undefined 
 
 /** The refusal of a disk that the machine did not report. If the machine reported no disks, or more than are kept, every disk passes. */
 export function absentDisk(machine: Machine, wanted: string | undefined): Refusal | undefined {
-  const disks = disksOf(machine).map(({ facts }) => facts);
+  const disks = listDisks(machine).map(({ facts }) => facts);
   const isJudged = disks.length > 0 && disks.length < DISKS_KEPT_MAX;
   if (wanted === undefined || !isJudged || disks.some(({ name }) => name === wanted)) return undefined;
   return refuseField(
@@ -235,7 +243,7 @@ export const licenseKey = value(z.literal('', 'Rackboot deploys no system that n
 export const startFields = { comment, license_key: licenseKey };
 
 /** The label of a hostname, which may have its domain after it; `undefined`: it is malformed. */
-export const labelOf = (hostname: string): string | undefined => parseHostname(hostname.split('.', 1)[0] ?? '');
+export const parseHostLabel = (hostname: string): string | undefined => parseHostname(hostname.split('.', 1)[0] ?? '');
 
 /** The names of a machine or device that a user gives. */
 export interface GivenNames {
@@ -256,13 +264,13 @@ export function readNames(
   before?: { readonly hostname: string; readonly domain: string },
 ): { hostname?: string; domain?: string } | Refusal {
   const written = given.hostname?.toLowerCase() ?? '';
-  const label = labelOf(written);
+  const label = parseHostLabel(written);
   const after = written.includes('.') ? written.slice(written.indexOf('.') + 1).replace(/\.$/, '') : '';
   const stated = given.domain?.toLowerCase() ?? '';
   const domain = stated || after;
   const domains = currentDomains(call, inForce);
   const isUnknown = domain !== '' && domain !== before?.domain && !domains.includes(domain);
-  const found = allOf(
+  const found = combineOrRefuse(
     written !== '' && label === undefined
       ? refuseField(
           'hostname',

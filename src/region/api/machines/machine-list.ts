@@ -9,7 +9,7 @@ import type { Region } from '../../region.ts';
 import type { Answer } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
 import type { ApiCall } from '../call/operation.ts';
-import { entryOf, type MachineText, MachineTexts } from '../json/machine-texts.ts';
+import { type MachineText, MachineTexts, renderListEntry } from '../json/machine-texts.ts';
 import { showMachine } from '../json/shown-machine.ts';
 
 /** Machines read at a time. Each list under way holds this many in memory, with at most 32 KiB of facts each. */
@@ -42,7 +42,7 @@ async function* shown(
 
 const texts = new WeakMap<Region, MachineTexts>();
 
-function textsOf(region: Region) {
+function getMachineTexts(region: Region) {
   const known = texts.get(region) ?? new MachineTexts(region.clock);
   texts.set(region, known);
   return known;
@@ -57,7 +57,7 @@ interface TextsRead {
 }
 
 async function* shownByText({ region }: ApiCall, filter: MachineFilter): AsyncGenerator<unknown, void> {
-  const kept = textsOf(region);
+  const kept = getMachineTexts(region);
   const basisNow = basisReader(region);
   const read = async (afterId: number): Promise<TextsRead> => {
     const [where, basis] = [whereabouts(region), basisNow()];
@@ -81,7 +81,8 @@ async function* shownByText({ region }: ApiCall, filter: MachineFilter): AsyncGe
     next?.catch(() => undefined);
     for (const { id, stamp, machine } of machines) {
       const text = machine === undefined ? known.get(id) : kept.make(machine, stamp, where, basis);
-      if (text !== undefined) yield entryOf(text, region.clock.wallTimeMs(), region.power?.reading(text.systemId));
+      if (text !== undefined)
+        yield renderListEntry(text, region.clock.wallTimeMs(), region.power?.reading(text.systemId));
     }
     if (!isAhead && lastId !== undefined) next = read(lastId);
   }

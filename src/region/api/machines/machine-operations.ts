@@ -20,7 +20,7 @@ import { cleanWords } from '../../records/text-json.ts';
 import { chooseAreas, choosePlace, machineFilter } from '../areas/chosen-areas.ts';
 import {
   type Answer,
-  allOf,
+  combineOrRefuse,
   EMPTY,
   isRefusal,
   json,
@@ -34,6 +34,7 @@ import {
   type ApiCall,
   type ApiVersion,
   flag,
+  getCallerUsername,
   isTrue,
   macFields,
   nothing,
@@ -41,19 +42,19 @@ import {
   operation,
   optionalList,
   optionalText,
-  usernameOf,
   value,
 } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import { constraintsOf, listConditions } from './allocate-operation.ts';
+import { listConditions, parseConstraints } from './allocate-operation.ts';
 import { parseArchitecture } from './enlistment-operations.ts';
 import {
   answerOutcome,
   areaParameters,
   description,
+  findMachineInPath,
+  getSystemId,
   licenseKey,
   machineNotes,
-  machineOf,
   machinePaths,
   ofMachine,
   oldNodeFields,
@@ -61,7 +62,6 @@ import {
   readNotes,
   readSystem,
   reportedFields,
-  systemIdOf,
 } from './machine-calls.ts';
 import { listMachines } from './machine-list.ts';
 import { listNodes, readDetails, readNode, readPowerParameters } from './node-calls.ts';
@@ -90,7 +90,7 @@ const listParameters = filterParameters.extend({
   ),
 });
 
-function statusesOf(texts: readonly string[]): readonly MachineStatus[] | Refusal {
+function parseStatusFilter(texts: readonly string[]): readonly MachineStatus[] | Refusal {
   const statuses: MachineStatus[] = [];
   for (const text of texts) {
     const named = parseStatuses(text);
@@ -126,19 +126,19 @@ const newListParameters = listParameters.extend({
 type ListWishes = z.output<typeof listParameters> & Partial<z.output<typeof newListParameters>>;
 
 /** The conditions that also choose machines for allocations; `undefined`: none are given. */
-async function conditionsOf(call: ApiCall, given: ListWishes): Promise<Constraints | Refusal | undefined> {
+async function parseListConstraints(call: ApiCall, given: ListWishes): Promise<Constraints | Refusal | undefined> {
   const { not_zone, not_pool, power_state: powerStates } = given;
   const names: readonly (keyof ListWishes)[] = ['not_zone', 'not_pool', 'power_state', ...CONDITION_NAMES];
   if (names.every((name) => given[name] === undefined)) return undefined;
   // The filter has these three.
   const { zone: _, pool: __, agent_name: ___, ...asked } = given;
-  const strange = allOf(
+  const strange = combineOrRefuse(
     await chooseAreas(call, 'zone', 'not_zone', not_zone),
     await chooseAreas(call, 'pool', 'not_pool', not_pool),
   );
   if (isRefusal(strange)) return strange;
   const joined = (a: readonly string[] = [], b: readonly string[] = []) => [...a, ...b];
-  const wanted = await constraintsOf(call, {
+  const wanted = await parseConstraints(call, {
     ...asked,
     not_in_zone: joined(given.not_in_zone, not_zone),
     not_in_pool: joined(given.not_in_pool, not_pool),
@@ -150,13 +150,13 @@ const CONDITION_NAMES = listConditions.keyof().options;
 const listWishes = async (call: ApiCall, given: ListWishes) =>
   [
     await machineFilter(call, given),
-    statusesOf(given.status ?? []),
+    parseStatusFilter(given.status ?? []),
     refuseRacks(call, given.rack),
-    await conditionsOf(call, given),
+    await parseListConstraints(call, given),
   ] as const;
 
 async function list(call: ApiCall, given: ListWishes): Promise<Answer> {
-  const found = allOf(...(await listWishes(call, given)));
+  const found = combineOrRefuse(...(await listWishes(call, given)));
   if (isRefusal(found)) return found;
   const [filter, statuses, , conditions] = found;
   const narrowed: MachineFilter = {
@@ -186,10 +186,10 @@ export const removeParameters = z.object({
 
 /** Deletes the machine in the path. */
 export async function removeMachine(call: ApiCall, given: z.output<typeof removeParameters>): Promise<Answer> {
-  if ((await machineOf(call)) === undefined) return NO_MACHINE;
+  if ((await findMachineInPath(call)) === undefined) return NO_MACHINE;
   const unforced = given.force === undefined && call.version === '2.0' ? 'locked' : 'owned';
   const spared = isTrue(given.force) ? 'none' : unforced;
-  switch (await call.region.removeMachine(systemIdOf(call), usernameOf(call), spared)) {
+  switch (await call.region.removeMachine(getSystemId(call), getCallerUsername(call), spared)) {
     case 'removed':
       return EMPTY;
     case 'in-use':
@@ -204,7 +204,7 @@ const byForce = (machine: string) =>
   `delete it by force (force=true, or \`rackboot machines remove ${machine} --force\`)`;
 
 async function refuseUsed(call: ApiCall) {
-  const machine = await machineOf(call);
+  const machine = await findMachineInPath(call);
   if (machine === undefined) return NO_MACHINE;
   const { status, owner, hostname } = machine;
   if (machine.isLocked === true) {
@@ -245,11 +245,11 @@ const editParameters = z.object({
 const oldEditParameters = editParameters.extend(oldNodeFields);
 type GivenEdit = z.output<typeof oldEditParameters>;
 
-async function editOf(call: ApiCall, given: GivenEdit, before: Machine): Promise<MachineEdit | Refusal> {
+async function parseMachineEdit(call: ApiCall, given: GivenEdit, before: Machine): Promise<MachineEdit | Refusal> {
   const power = readPower(given, before);
   const misfit = isRefusal(power) ? undefined : refusePower(call, power, given, before);
   const fault = refuseKernelParams(given.kernel_params ?? '');
-  const found = allOf(
+  const found = combineOrRefuse(
     readNames(call, given, await call.region.settings.read(), before),
     given.architecture === undefined
       ? undefined
@@ -275,9 +275,9 @@ async function editOf(call: ApiCall, given: GivenEdit, before: Machine): Promise
 }
 
 async function edit(call: ApiCall, before: Machine, given: GivenEdit): Promise<Answer> {
-  const changes = await editOf(call, given, before);
+  const changes = await parseMachineEdit(call, given, before);
   if ('kind' in changes) return changes;
-  const outcome = await call.region.editMachine(systemIdOf(call), changes, usernameOf(call));
+  const outcome = await call.region.editMachine(getSystemId(call), changes, getCallerUsername(call));
   return answerOutcome(
     outcome,
     ({ machine }) => json(showMachine(call, machine)),
@@ -285,7 +285,7 @@ async function edit(call: ApiCall, before: Machine, given: GivenEdit): Promise<A
   );
 }
 
-function readingOf(version: ApiVersion): readonly Operation[] {
+function defineReadOperations(version: ApiVersion): readonly Operation[] {
   const { isOld, one, all } = machinePaths(version);
   const parameters = isOld ? listParameters : newListParameters;
   return [
@@ -294,7 +294,7 @@ function readingOf(version: ApiVersion): readonly Operation[] {
   ];
 }
 
-function changingOf(version: ApiVersion): readonly Operation[] {
+function defineChangeOperations(version: ApiVersion): readonly Operation[] {
   const { isOld, one } = machinePaths(version);
   const parameters = isOld ? oldEditParameters : editParameters;
   return [
@@ -321,7 +321,10 @@ async function listMatchingNodes(call: ApiCall, given: z.output<typeof filterPar
 
 /** The operations on machines, in both versions, and on nodes of all kinds in 2.0. */
 export const MACHINE_OPERATIONS: readonly Operation[] = [
-  ...(['2.0', '1.0'] as const).flatMap((version) => [...readingOf(version), ...changingOf(version)]),
+  ...(['2.0', '1.0'] as const).flatMap((version) => [
+    ...defineReadOperations(version),
+    ...defineChangeOperations(version),
+  ]),
   operation(
     allNodes,
     'GET',

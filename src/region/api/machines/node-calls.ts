@@ -11,7 +11,7 @@ import { detailsAnswer } from '../json/details.ts';
 import { deviceJson } from '../json/device-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { chosenRacks, controllerJson, readController } from '../racks/controller-calls.ts';
-import { nodeOf } from './machine-calls.ts';
+import { findNodeInPath } from './machine-calls.ts';
 import { machineEntries } from './machine-list.ts';
 
 /** The nodes that pass the filter. Racks have an id, a name, a zone and hardware addresses, and no pool or agent name. */
@@ -29,13 +29,13 @@ async function* entries(call: ApiCall, filter: MachineFilter): AsyncGenerator<un
 
 /** Reads a machine, a device or a rack. */
 export async function readNode(call: ApiCall): Promise<Answer> {
-  const node = await nodeOf(call);
+  const node = await findNodeInPath(call);
   if (node === undefined) return await readController(call);
   return json(node.device === undefined ? showMachine(call, node) : deviceJson(node, whereabouts(call.region)));
 }
 
 async function nodeIn(call: ApiCall) {
-  const node = await nodeOf(call);
+  const node = await findNodeInPath(call);
   if (node !== undefined) return node;
   const rack = await readController(call);
   return isRefusal(rack) ? rack : undefined;

@@ -13,7 +13,7 @@ import type { Fields } from '../call/form-body.ts';
 import { type ApiCall, type Operation, operation } from '../call/operation.ts';
 import { deviceJson } from '../json/device-json.ts';
 import { answerCommand } from './life-operations.ts';
-import { actorOf, comment, machinePaths, nodeOf, systemIdOf } from './machine-calls.ts';
+import { comment, findNodeInPath, getSystemId, getUserActor, machinePaths } from './machine-calls.ts';
 
 const common = { ...machinePaths('2.0').one, method: 'POST', access: 'user' } as const;
 const ofDevices = { ...common, path: 'devices/{system_id}', handler: 'DeviceHandler' } as const;
@@ -43,12 +43,12 @@ function setOwnerData(place: typeof common | typeof ofDevices, op: string): Oper
       const problems = ownerDataProblems(data);
       if (problems.size > 0) return refuseFields(Object.fromEntries([...problems].map(([key, one]) => [key, [one]])));
       const { store, clock } = call.region;
-      const node = await nodeOf(call);
+      const node = await findNodeInPath(call);
       if ((node?.device !== undefined) !== isOfDevices)
         return isOfDevices ? refuse('not-found', 'No device has this system id.') : NO_MACHINE;
       const atMs = clock.wallTimeMs();
-      const outcome = await store.changeMachine<CommandRefusal>(systemIdOf(call), atMs, (machine, knowledge) =>
-        decideOwnerData(machine, data, { by: actorOf(call), atMs, knowledge }),
+      const outcome = await store.changeMachine<CommandRefusal>(getSystemId(call), atMs, (machine, knowledge) =>
+        decideOwnerData(machine, data, { by: getUserActor(call), atMs, knowledge }),
       );
       if (!isOfDevices || outcome.kind !== 'changed') return answerCommand(call, outcome);
       return json(deviceJson(outcome.machine, whereabouts(call.region)));
@@ -63,8 +63,8 @@ const locking = (isLocked: boolean) => async (call: ApiCall, given: z.output<typ
   const atMs = clock.wallTimeMs();
   return answerCommand(
     call,
-    await store.changeMachine(systemIdOf(call), atMs, (machine) =>
-      decideLock(machine, isLocked, actorOf(call, given.comment), atMs),
+    await store.changeMachine(getSystemId(call), atMs, (machine) =>
+      decideLock(machine, isLocked, getUserActor(call, given.comment), atMs),
     ),
   );
 };

@@ -29,7 +29,7 @@ import {
   value,
 } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import { actorOf, answerOutcome, comment, machinePaths, ofMachine, systemIdOf } from './machine-calls.ts';
+import { answerOutcome, comment, getSystemId, getUserActor, machinePaths, ofMachine } from './machine-calls.ts';
 
 /** How long a client waits for a controller, in milliseconds; the command line gives up after 15 seconds. */
 const ASK_MS_MAX = 12_000;
@@ -46,7 +46,7 @@ const TOO_MANY = refuse('rate-limit', 'You are querying the power of too many ma
 /** Switches the power of the machine in the path. @param why the caller's comment */
 export async function switchPower(call: ApiCall, task: PowerTask, why: string | undefined): Promise<Answer> {
   if (call.caller.kind !== 'user') return refuse('not-allowed', ONLY_USERS);
-  const outcome = await call.region.life.switchPower(systemIdOf(call), task, actorOf(call, why));
+  const outcome = await call.region.life.switchPower(getSystemId(call), task, getUserActor(call, why));
   return answerOutcome(
     outcome,
     async ({ machine }) =>
@@ -128,7 +128,7 @@ const switching =
     switchPower(call, task, why);
 
 /** Switching. In 1.0 that is `stop`, and `start`, which also deploys and so is in `life-operations.ts`. */
-function switchingOf(version: ApiVersion): readonly Operation[] {
+function defineSwitchingOperations(version: ApiVersion): readonly Operation[] {
   const { isOld, one } = machinePaths(version);
   const off = operation(
     one,
@@ -163,7 +163,7 @@ function switchingOf(version: ApiVersion): readonly Operation[] {
   ];
 }
 
-function readingOf(version: ApiVersion): readonly Operation[] {
+function definePowerReadOperations(version: ApiVersion): readonly Operation[] {
   const { one, all } = machinePaths(version);
   return [
     operation(
@@ -198,7 +198,10 @@ function readingOf(version: ApiVersion): readonly Operation[] {
 
 /** Power operations, in both versions. */
 export const POWER_OPERATIONS: readonly Operation[] = [
-  ...(['2.0', '1.0'] as const).flatMap((version) => [...switchingOf(version), ...readingOf(version)]),
+  ...(['2.0', '1.0'] as const).flatMap((version) => [
+    ...defineSwitchingOperations(version),
+    ...definePowerReadOperations(version),
+  ]),
   refusedOperation(
     { ...machinePaths('2.0').all, method: 'POST', access: 'admin' },
     'add_chassis',

@@ -15,7 +15,16 @@ import { isTagName, TAGGED_MAX, TAGS_MAX } from '../../records/tags.ts';
 import { parseXpath } from '../../records/xpath.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
 import { renameInProfiles } from '../areas/profile-names.ts';
-import { type Answer, allOf, EMPTY, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import {
+  type Answer,
+  combineOrRefuse,
+  EMPTY,
+  isRefusal,
+  json,
+  type Refusal,
+  refuse,
+  refuseField,
+} from '../call/answer.ts';
 import {
   type ApiCall,
   type ApiVersion,
@@ -80,12 +89,12 @@ const noTag = () => refuse('not-found', 'No tag has this name.');
 const listTags = ({ region }: ApiCall) => region.store.life.listTags();
 const findTag = async (call: ApiCall) => (await listTags(call)).find(({ name }) => name === call.path.name);
 
-function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
+function buildTag(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
   const name = given.name ?? before.name;
   const definition = given.definition?.trim() ?? before.definition ?? '';
   const parsed = definition === '' ? undefined : parseXpath(definition);
   const fault = refuseKernelParams(given.kernel_opts ?? '');
-  const checked = allOf(
+  const checked = combineOrRefuse(
     parsed?.kind === 'fault'
       ? refuseField(
           'definition',
@@ -106,7 +115,7 @@ function tagOf(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
 const TAG_EXISTS = 'Tag with this Name already exists.';
 
 async function add(call: ApiCall, given: z.output<typeof newTag>): Promise<Answer> {
-  const tag = tagOf(given, { name: given.name, comment: '', kernelParams: '' });
+  const tag = buildTag(given, { name: given.name, comment: '', kernelParams: '' });
   if ('kind' in tag) return tag;
   const event = eventBy(call, 'TAG', { code: 'tag-created', params: { tag: tag.name } });
   const outcome = await call.region.store.life.addTag(tag, TAGS_MAX, event);
@@ -130,7 +139,7 @@ async function storeChange(
 ): Promise<Refusal | { readonly tag: Tag; readonly before: Tag }> {
   const before = await findTag(call);
   if (before === undefined) return noTag();
-  const tag = tagOf(given, before);
+  const tag = buildTag(given, before);
   if ('kind' in tag) return tag;
   // The profiles would else follow to a name that is refused.
   const isTaken = tag.name !== before.name && (await listTags(call)).some(({ name }) => name === tag.name);
@@ -216,7 +225,7 @@ const LIST_RACKS = 'List the racks that have the tag: none, because only machine
 const LIST_REGIONS = 'List the regions that have the tag: none, likewise.';
 const CHANGE = 'Change a tag. A tag whose definition changes is assigned again, and profiles follow a new name.';
 
-function operationsOf(version: ApiVersion): readonly Operation[] {
+function defineTagOperations(version: ApiVersion): readonly Operation[] {
   const isOld = version === '1.0';
   const many = { versions: [version], path: 'tags', handler: 'TagsHandler' } as const;
   const one = { versions: [version], path: 'tags/{name}', handler: 'TagHandler' } as const;
@@ -248,4 +257,4 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
   ];
 }
 
-export const TAG_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap(operationsOf);
+export const TAG_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap(defineTagOperations);

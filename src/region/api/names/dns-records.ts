@@ -14,7 +14,7 @@ import { formatIpv4 } from '../../../ground/address.ts';
 import { isSettings, type SettingValue } from '../../../machines/settings.ts';
 import { domainIds, numberOfDomain } from '../../life/whereabouts.ts';
 import { configuredHosts } from '../../racks/rack-networks.ts';
-import { numberOf } from '../../records/digest.ts';
+import { hashFnv1a } from '../../records/digest.ts';
 import { NO_RECORDS } from '../../records/network-store.ts';
 import { REQUIRED } from '../../records/refusal.ts';
 import type { SettingsReader } from '../../settings.ts';
@@ -38,17 +38,17 @@ export interface NamedRecord {
 }
 
 /** The number of a text, at least 1: no stranger chooses these texts. */
-const idOf = (text: string) => (numberOf(text) >>> 1) + 1;
+const hashToId = (text: string) => (hashFnv1a(text) >>> 1) + 1;
 
 /** The records in a setting; entries of another form, which no configuration has, are left out. */
-function recordsOf(setting: SettingValue | undefined): readonly NamedRecord[] {
+function parseRecordsSetting(setting: SettingValue | undefined): readonly NamedRecord[] {
   const list = Array.isArray(setting) ? setting : [];
   return list.flatMap((entry): readonly NamedRecord[] => {
     if (!isSettings(entry)) return [];
     const { id, name, type, data, ttl } = entry;
     const known = RECORD_TYPES.find((one) => one === type);
     if (typeof name !== 'string' || typeof data !== 'string' || known === undefined) return [];
-    const number = typeof id === 'number' ? id : idOf(`${name} ${known} ${data}`);
+    const number = typeof id === 'number' ? id : hashToId(`${name} ${known} ${data}`);
     return [
       { id: number, name: name.toLowerCase(), type: known, data, ttl: typeof ttl === 'number' ? ttl : undefined },
     ];
@@ -66,7 +66,7 @@ export function byName(records: readonly NamedRecord[]): readonly (readonly Name
   return [...groups.values()];
 }
 
-const settingOf = (records: readonly NamedRecord[]): SettingValue =>
+const formatRecordsSetting = (records: readonly NamedRecord[]): SettingValue =>
   records.map(({ id, name, type, data, ttl }) => ({ id, name, type, data, ...(ttl === undefined ? {} : { ttl }) }));
 
 /** Numbers of the API begin at this time, so that they are short. */
@@ -82,14 +82,14 @@ export function nextNumber(records: readonly NamedRecord[], nowMs: number): numb
 export const currentRecords = (
   { region }: Pick<ApiCall, 'region'>,
   inForce: SettingsReader = region.settings,
-): readonly NamedRecord[] => recordsOf(inForce.valueOf(RECORDS));
+): readonly NamedRecord[] => parseRecordsSetting(inForce.valueOf(RECORDS));
 
 /** The names of the reserved addresses, as records. */
 export const reservedRecords = ({ region }: Pick<ApiCall, 'region'>): readonly NamedRecord[] =>
   region.networks.known.records.reserved.flatMap(({ hostname, domain, address }): readonly NamedRecord[] => {
     if (hostname === undefined || domain === undefined) return [];
     const [name, data] = [`${hostname}.${domain}`, formatIpv4(address)];
-    return [{ id: idOf(`${name} A ${data}`), name, type: 'A', data, ttl: undefined }];
+    return [{ id: hashToId(`${name} A ${data}`), name, type: 'A', data, ttl: undefined }];
   });
 
 /** The refusal of a new name that has records, or is that of a reserved address. */
@@ -170,7 +170,7 @@ function idsAfter(before: DomainIds, names: readonly string[], renamed: NameChan
   return ids;
 }
 
-function listOf(ids: DomainIds, byDefault: string): SettingValue {
+function formatDomainsSetting(ids: DomainIds, byDefault: string): SettingValue {
   return [...ids].flatMap(([name, id]): readonly SettingValue[] => {
     if (name === byDefault && id === 0) return [];
     return [id === numberOfDomain(name) ? name : { name, id }];
@@ -236,7 +236,7 @@ export function changeRecords(
       if (isRefusal(revised)) return revised;
       const texts = new Set(before.map(({ name, type, data }) => `${name} ${type} ${data}`));
       changed = revised.filter(({ name, type, data }) => !texts.has(`${name} ${type} ${data}`));
-      return settingOf(revised);
+      return formatRecordsSetting(revised);
     },
   };
   const also = async () => (field === undefined ? undefined : await refuseMachineNames(call, changed, field)) ?? then();
@@ -295,11 +295,11 @@ export function changeDomains(
         if (isRefusal(revised)) return revised;
         change = revised;
         const { byDefault = namesIn(ids)[0], further, renamed } = change;
-        return further && listOf(idsAfter(ids, [byDefault, ...further], renamed), byDefault);
+        return further && formatDomainsSetting(idsAfter(ids, [byDefault, ...further], renamed), byDefault);
       },
     },
     { key: 'dns.domain', revise: () => change.byDefault },
-    { key: RECORDS, revise: () => change.records && settingOf(change.records) },
+    { key: RECORDS, revise: () => change.records && formatRecordsSetting(change.records) },
   ];
   return reviseSettings(call, '', revisions, also);
 }
@@ -311,7 +311,7 @@ export function moveRecords(
   before: string,
   after: string,
 ): readonly NamedRecord[] | undefined {
-  const isMoved = ({ name }: NamedRecord) => domainOf(domains, name) === before;
+  const isMoved = ({ name }: NamedRecord) => findLongestDomain(domains, name) === before;
   if (!records.some(isMoved)) return undefined;
   return records.map((record) =>
     isMoved(record) ? { ...record, name: `${record.name.slice(0, -before.length)}${after}` } : record,
@@ -319,7 +319,7 @@ export function moveRecords(
 }
 
 /** The longest of these domains that has the name; `undefined`: none. */
-export const domainOf = (domains: readonly string[], name: string): string | undefined =>
+export const findLongestDomain = (domains: readonly string[], name: string): string | undefined =>
   domains.filter((one) => name === one || name.endsWith(`.${one}`)).toSorted((a, b) => b.length - a.length)[0];
 
 /** The domain that a parameter names; `undefined`: none. */
@@ -336,11 +336,11 @@ interface NameGiven {
 }
 
 /** The fully qualified name in the parameters, within a known domain. */
-export function nameOf(ids: DomainIds, given: NameGiven): string | Refusal {
+export function parseQualifiedName(ids: DomainIds, given: NameGiven): string | Refusal {
   const domains = namesIn(ids);
   if (given.fqdn !== undefined && given.fqdn !== '') {
     const name = given.fqdn.toLowerCase().replace(/\.$/, '');
-    return domainOf(domains, name) === undefined ? refuseField('fqdn', domainUnknownText(domains)) : name;
+    return findLongestDomain(domains, name) === undefined ? refuseField('fqdn', domainUnknownText(domains)) : name;
   }
   const domain = namedDomain(ids, given.domain);
   if (domain === undefined) return refuseField('domain', domainUnknownText(domains));
@@ -349,8 +349,11 @@ export function nameOf(ids: DomainIds, given: NameGiven): string | Refusal {
 }
 
 /** The name within its domain, and the domain. */
-export function partsOf(domains: Domains, fqdn: string): { readonly name: string; readonly domain?: string } {
-  const domain = domainOf(domains, fqdn);
+export function splitQualifiedName(
+  domains: Domains,
+  fqdn: string,
+): { readonly name: string; readonly domain?: string } {
+  const domain = findLongestDomain(domains, fqdn);
   if (domain === undefined) return { name: fqdn };
   return { name: fqdn === domain ? '@' : fqdn.slice(0, -domain.length - 1), domain };
 }

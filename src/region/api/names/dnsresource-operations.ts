@@ -14,7 +14,7 @@ import { REQUIRED } from '../../records/refusal.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
 import {
   type Answer,
-  allOf,
+  combineOrRefuse,
   EMPTY,
   isRefusal,
   json,
@@ -27,6 +27,7 @@ import {
   type ApiCall,
   controls,
   flagWord,
+  getCallerUsername,
   IP_ADDRESS,
   idIn,
   isTrue,
@@ -36,7 +37,6 @@ import {
   optionalText,
   requiredText,
   resource,
-  usernameOf,
   value,
   values,
 } from '../call/operation.ts';
@@ -49,20 +49,20 @@ import {
   currentDomains,
   currentRecords,
   domainIn,
-  domainOf,
+  findLongestDomain,
   type NamedRecord,
   named,
   namedDomain,
-  nameOf,
   nextNumber,
   ofName,
   ofRecord,
-  partsOf,
+  parseQualifiedName,
   RECORD_TYPES,
   refuseAddresses,
   refuseNameless,
   refuseTaken,
   reservedRecords,
+  splitQualifiedName,
   typeIn,
 } from './dns-records.ts';
 import { listWithNodes } from './node-names.ts';
@@ -101,7 +101,7 @@ function addressJson({ region }: ApiCall, ip: string): AnswerOf<'dnsAddress'> {
 }
 
 function resourceJson(call: ApiCall, records: readonly NamedRecord[]): AnswerOf<'dnsResource'> {
-  const id = idOf(records);
+  const id = getLowestRecordId(records);
   const addresses = records.filter(({ type }) => type === 'A');
   return {
     id,
@@ -113,7 +113,7 @@ function resourceJson(call: ApiCall, records: readonly NamedRecord[]): AnswerOf<
   };
 }
 
-const idOf = (records: readonly NamedRecord[]) => Math.min(...records.map(({ id }) => id));
+const getLowestRecordId = (records: readonly NamedRecord[]) => Math.min(...records.map(({ id }) => id));
 
 async function loaded(call: ApiCall): Promise<readonly NamedRecord[]> {
   await call.region.networks.look();
@@ -121,7 +121,7 @@ async function loaded(call: ApiCall): Promise<readonly NamedRecord[]> {
 }
 
 const findName = (call: ApiCall, records: readonly NamedRecord[]) =>
-  byName(records).find((group) => idOf(group) === idIn(call.path.id));
+  byName(records).find((group) => getLowestRecordId(group) === idIn(call.path.id));
 const NO_NAME: Refusal = refuse('not-found', 'No name has this id.');
 const NO_RECORD: Refusal = refuse('not-found', 'No record has this id.');
 
@@ -153,7 +153,7 @@ const filters = z.object({
 async function filtered(call: ApiCall, given: z.output<typeof filters>): Promise<readonly NamedRecord[] | Refusal> {
   const records = await loaded(call);
   const domains = currentDomains(call);
-  const found = allOf(
+  const found = combineOrRefuse(
     given.domain === undefined ? undefined : domainIn(call, given.domain),
     given.rrtype === undefined ? undefined : typeIn(given.rrtype),
   );
@@ -163,7 +163,7 @@ async function filtered(call: ApiCall, given: z.output<typeof filters>): Promise
     ({ name, type }) =>
       (given.fqdn === undefined || name === given.fqdn.toLowerCase()) &&
       (given.name === undefined || name.split('.', 1)[0] === given.name.toLowerCase()) &&
-      (domain === undefined || domainOf(domains, name) === domain) &&
+      (domain === undefined || findLongestDomain(domains, name) === domain) &&
       (rrtype === undefined || type === rrtype),
   );
 }
@@ -192,8 +192,8 @@ async function addName(call: ApiCall, given: z.output<typeof newName>): Promise<
   const nowMs = call.region.clock.wallTimeMs();
   let name = '';
   const revise: Revise = (records, _domains, ids) => {
-    const wanted = nameOf(ids, given);
-    const found = allOf(
+    const wanted = parseQualifiedName(ids, given);
+    const found = combineOrRefuse(
       isRefusal(wanted) ? wanted : (refuseTaken(call, records, wanted) ?? wanted),
       listed.length === 0 ? refuseField('ip_addresses', REQUIRED) : listed,
     );
@@ -208,7 +208,7 @@ async function addName(call: ApiCall, given: z.output<typeof newName>): Promise<
 async function reserveAll(call: ApiCall, texts: readonly string[]): Promise<Refusal | undefined> {
   for (const text of new Set(texts)) {
     const address = parseIpv4(text);
-    const word = address === undefined ? undefined : await reserveNamed(call.region, usernameOf(call), address);
+    const word = address === undefined ? undefined : await reserveNamed(call.region, getCallerUsername(call), address);
     if (word !== undefined) return refuseFor([word]);
   }
   return undefined;
@@ -235,14 +235,14 @@ async function changeName(call: ApiCall, given: z.output<typeof changedName>): P
   const revise: Revise = (records, domains, ids) => {
     const old = findName(call, records)?.[0]?.name;
     if (old === undefined) return refuseNameless(call, idIn(call.path.id));
-    const next = nameOf(ids, { ...partsOf(domains, old), ...given });
+    const next = parseQualifiedName(ids, { ...splitQualifiedName(domains, old), ...given });
     if (typeof next !== 'string') return next;
     const list = given.ip_addresses === undefined ? undefined : wordsIn(given.ip_addresses);
     name = next;
     const own = records.filter((one) => one.name === old && one.type === 'A');
     const misfit = refuseAddresses(old, own, list, given.address_ttl);
     const taken = name === old ? undefined : refuseTaken(call, records, name);
-    const found = allOf(misfit, taken);
+    const found = combineOrRefuse(misfit, taken);
     if (isRefusal(found)) return found;
     const first = nextNumber(records, nowMs);
     const revised = records.flatMap((one): readonly NamedRecord[] => {
@@ -292,7 +292,7 @@ async function addRecord(call: ApiCall, given: z.output<typeof newRecord>): Prom
   const nowMs = call.region.clock.wallTimeMs();
   let id = 0;
   const revise: Revise = (records, _domains, ids) => {
-    const found = allOf(nameOf(ids, given), known);
+    const found = combineOrRefuse(parseQualifiedName(ids, given), known);
     if (isRefusal(found)) return found;
     const [name, type] = found;
     id = nextNumber(records, nowMs);
@@ -319,7 +319,10 @@ async function changeRecord(call: ApiCall, given: z.output<typeof changedRecord>
   const revise: Revise = (records, domains, ids) => {
     const before = records.find((one) => one.id === id);
     if (before === undefined) return NO_RECORD;
-    const found = allOf(nameOf(ids, { ...partsOf(domains, before.name), ...given }), known);
+    const found = combineOrRefuse(
+      parseQualifiedName(ids, { ...splitQualifiedName(domains, before.name), ...given }),
+      known,
+    );
     if (isRefusal(found)) return found;
     const [name, type = before.type] = found;
     const after = { id, name, type, data: rrdata ?? before.data, ttl: ttl ?? before.ttl };

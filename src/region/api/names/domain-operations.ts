@@ -33,7 +33,7 @@ import {
   currentDomains,
   type DomainIds,
   type Domains,
-  domainOf,
+  findLongestDomain,
   moveRecords,
   type NamedRecord,
   namedDomain,
@@ -163,7 +163,7 @@ async function remove(call: ApiCall): Promise<Answer> {
     if (name === undefined) return NO_DOMAIN;
     if (name === domains[0]) return refuse('domain-in-use', defaultText(name));
     removed = name;
-    const held = records.filter((record) => domainOf(domains, record.name) === name).length;
+    const held = records.filter((record) => findLongestDomain(domains, record.name) === name).length;
     if (held > 0) return refuse('domain-in-use', `${name} has ${counted(held, 'record')}: delete them first.`);
     return { further: domains.slice(1).filter((one) => one !== name) };
   };

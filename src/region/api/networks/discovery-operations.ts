@@ -11,7 +11,7 @@ import { z } from 'zod';
 import { formatMac, type MacAddress, parseIpv4 } from '../../../ground/address.ts';
 import { whereabouts } from '../../life/whereabouts.ts';
 import { type NetworkView, subnetOfAddress } from '../../networks/network-view.ts';
-import { numberOf } from '../../records/digest.ts';
+import { hashFnv1a } from '../../records/digest.ts';
 import type { HeardHost } from '../../records/store.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
@@ -73,7 +73,7 @@ function discoveryJson(call: ApiCall, host: HeardHost, networks: NetworkView): A
     vid: vlan.vlan.vid === 0 ? null : vlan.vlan.vid,
     subnet: subnet === undefined ? null : subnetJson(subnet),
     is_external_dhcp: false,
-    observer: { ...observer, interface_id: numberOf(`${observer.hostname} ${nic}`), interface_name: nic },
+    observer: { ...observer, interface_id: hashFnv1a(`${observer.hostname} ${nic}`), interface_name: nic },
     resource_uri: `/MAAS/api/2.0/discovery/${id}/`,
   };
 }

@@ -36,7 +36,7 @@ import type { SettingsReader } from '../../settings.ts';
 import type { AnswerOf, OldAnswerOf } from '../answers/answer-types.ts';
 import {
   type Answer,
-  allOf,
+  combineOrRefuse,
   domainText,
   isRefusal,
   ONLY_ADMINISTRATORS,
@@ -51,10 +51,10 @@ import {
   type ApiVersion,
   controls,
   defineOperation,
+  getCallerUsername,
   ipv4Field,
   macField,
   type Operation,
-  usernameOf,
 } from '../call/operation.ts';
 import { reservedInterfaceJson } from '../json/node-interface-json.ts';
 import { subnetJson } from '../json/subnet-json.ts';
@@ -114,7 +114,7 @@ const listing = z.object({
 });
 
 async function list(call: ApiCall, { all, owner, ip }: z.output<typeof listing>): Promise<Answer> {
-  const username = usernameOf(call);
+  const username = getCallerUsername(call);
   if ((all === true || (owner ?? username) !== username) && !isAdmin(call))
     return refuse('not-allowed', ONLY_ADMINISTRATORS);
   const [view, users] = [await look(call), await usersOf(call)];
@@ -207,7 +207,7 @@ async function hostOf(call: ApiCall, given: z.output<typeof reserving>): Promise
   if (isRefusal(named)) return named;
   const { mac } = given;
   const host = { mac, ...named };
-  const refused = allOf(
+  const refused = combineOrRefuse(
     await refuseMachine(call, mac),
     await refuseMoving(call, mac, given.ip ?? given.ip_address ?? given.requested_address),
     await refuseName(call, host, inForce),
@@ -228,7 +228,7 @@ function nameOf(call: ApiCall, hostname = '', inForce: SettingsReader): Pick<Hos
 async function refuseMachine(call: ApiCall, mac: MacAddress | undefined): Promise<Refusal | undefined> {
   if (mac === undefined || isAdmin(call)) return undefined;
   const node = await findNode(call, { macs: [mac] });
-  const isOthers = node !== undefined && node.owner !== usernameOf(call);
+  const isOthers = node !== undefined && node.owner !== getCallerUsername(call);
   return isOthers
     ? refuseField(
         'mac',
@@ -271,7 +271,7 @@ function refuseHost(
   const given = used.find((one) => one.kind === 'allocated' && one.mac === mac);
   const had = mac === undefined ? undefined : (other ?? given);
   const namesake = records.reserved.find((one) => one.hostname === hostname && one.domain === domain);
-  const refused = allOf(
+  const refused = combineOrRefuse(
     had === undefined
       ? undefined
       : refuseField(
@@ -292,7 +292,7 @@ async function reserve(call: ApiCall, given: z.output<typeof reserving>): Promis
   const field = (['ip', 'ip_address', 'requested_address'] as const).find((name) => given[name] !== undefined) ?? 'ip';
   const view = await look(call);
   const wanted = given[field];
-  const found = allOf(subnetFor(view, given, wanted, field), await hostOf(call, given));
+  const found = combineOrRefuse(subnetFor(view, given, wanted, field), await hostOf(call, given));
   if (isRefusal(found)) return found;
   const [subnet] = found;
   let [, host] = found;
@@ -352,7 +352,7 @@ function decideReserving(
   const refusal = bar?.kind === 'lease' ? (holding ?? inUse) : (inUse ?? holding);
   if (refusal !== undefined) return refusal;
   const createdMs = call.region.clock.wallTimeMs();
-  return { id: view.nextId, subnetId: subnet.id, address, username: usernameOf(call), createdMs, ...host };
+  return { id: view.nextId, subnetId: subnet.id, address, username: getCallerUsername(call), createdMs, ...host };
 }
 
 const releasing = z.object({
@@ -367,7 +367,7 @@ function release(call: ApiCall, { ip, ip_address, force }: z.output<typeof relea
   if (force === true && !isAdmin(call)) return refuse('not-allowed', ONLY_ADMINISTRATORS);
   return change(call, (view) => {
     const found = view.records.reserved.find((one) => one.address === address);
-    const mayRelease = found !== undefined && (force === true || found.username === usernameOf(call));
+    const mayRelease = found !== undefined && (force === true || found.username === getCallerUsername(call));
     const name = formatIpv4(address);
     if (!mayRelease)
       return refuse('not-found', `A reservation of ${name} by you does not exist: ipaddresses lists your addresses.`);

@@ -35,7 +35,7 @@ import { REQUIRED } from '../../records/refusal.ts';
 import type { User } from '../../records/user.ts';
 import {
   type Answer,
-  allOf,
+  combineOrRefuse,
   isRefusal,
   json,
   type Refusal,
@@ -43,7 +43,15 @@ import {
   refuseField,
   refuseFields,
 } from '../call/answer.ts';
-import { type ApiCall, ipv4Field, nothing, type Operation, resource, usernameOf, value } from '../call/operation.ts';
+import {
+  type ApiCall,
+  getCallerUsername,
+  ipv4Field,
+  nothing,
+  type Operation,
+  resource,
+  value,
+} from '../call/operation.ts';
 import { rangeJson } from '../json/subnet-json.ts';
 import { userJson } from '../people/user-operations.ts';
 import {
@@ -121,7 +129,7 @@ async function read(call: ApiCall): Promise<Answer> {
 }
 
 function boundsOf(given: Given, before: Ipv4Range | undefined): Ipv4Range | Refusal {
-  const found = allOf(
+  const found = combineOrRefuse(
     given.start_ip ?? before?.low ?? refuseField('start_ip', REQUIRED),
     given.end_ip ?? before?.high ?? refuseField('end_ip', REQUIRED),
   );
@@ -189,7 +197,7 @@ export function refuseReserving(
   except?: number,
 ): Refusal | undefined {
   if (isAdmin(call)) return undefined;
-  const word = refuseHolding(view, subnet, wanted, usernameOf(call), view.held, except);
+  const word = refuseHolding(view, subnet, wanted, getCallerUsername(call), view.held, except);
   return word && refuseFields({ [field]: [word] });
 }
 
@@ -244,7 +252,7 @@ function rangeAddition(
     (type === 'reserved' ? refuseReserving(call, view, subnet, bounds, 'start_ip') : undefined);
   if (misfit !== undefined) return misfit;
   const { cidr: network, id: subnetId } = subnet.subnet;
-  const username = usernameOf(call);
+  const username = getCallerUsername(call);
   const added = (range: StoredRange, service?: readonly ServiceEdit[]): WantedChange =>
     changeOf('added', `${type} range`, rangeName(bounds), id, { put: { ranges: [range] }, service });
   if (type === 'reserved') return added({ kind: type, id, subnetId, ...bounds, username, comment });
@@ -268,7 +276,7 @@ function rangeAddition(
 const DYNAMIC = 'Only an administrator may create or change a dynamic or static range.';
 
 async function add(call: ApiCall, given: NewRange): Promise<Answer> {
-  const found = allOf(boundsOf(given, undefined), refuseSubnet(await look(call), 'subnet', given.subnet));
+  const found = combineOrRefuse(boundsOf(given, undefined), refuseSubnet(await look(call), 'subnet', given.subnet));
   if (isRefusal(found)) return found;
   const [bounds] = found;
   const { type, comment } = given;
@@ -293,7 +301,7 @@ async function add(call: ApiCall, given: NewRange): Promise<Answer> {
 function refuseForeign(call: ApiCall, { range }: RangeView): Refusal | undefined {
   if (isAdmin(call)) return undefined;
   if (range.kind !== 'reserved') return refuse('not-allowed', DYNAMIC);
-  return range.username === usernameOf(call)
+  return range.username === getCallerUsername(call)
     ? undefined
     : refuse('not-allowed', 'The range belongs to another user: an administrator may change it.');
 }
@@ -315,7 +323,7 @@ function refuseMove(view: NetworkView, { subnet: text = '' }: Given, { subnet: o
 function amendment(call: ApiCall, view: NetworkDraft, id: number, given: Given): WantedChange | Refusal {
   const found = rangeWithId(view, id);
   if (found === undefined) return noRange(call);
-  const all = allOf(boundsOf(given, found), refuseType(given, found), refuseMove(view, given, found));
+  const all = combineOrRefuse(boundsOf(given, found), refuseType(given, found), refuseMove(view, given, found));
   if (isRefusal(all)) return all;
   const [bounds] = all;
   const { range, type, served } = found;

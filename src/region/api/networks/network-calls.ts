@@ -23,11 +23,11 @@ import {
   type ApiCall,
   controls,
   flagWord,
+  getCallerUsername,
   IP_ADDRESS,
   idIn,
   isTrue,
   numberText,
-  usernameOf,
   value,
 } from '../call/operation.ts';
 
@@ -121,7 +121,7 @@ export async function change(
   among?: Ipv4Range,
   also?: () => Promise<Refusal | undefined>,
 ): Promise<Answer> {
-  const outcome = await call.region.networks.change<Refusal>(usernameOf(call), decide, among, also);
+  const outcome = await call.region.networks.change<Refusal>(getCallerUsername(call), decide, among, also);
   if ('text' in outcome) {
     const isOfNetworks = outcome.name === 'networks-limit' || outcome.name === 'in-use';
     return isOfNetworks ? refuseFor([outcome]) : refuseSetting(outcome);

@@ -17,7 +17,7 @@ import {
   parseIpv4,
   prefixOf,
 } from '../../../ground/address.ts';
-import { interfacesOf } from '../../layout/interfaces.ts';
+import { buildNetInterfaces } from '../../layout/interfaces.ts';
 import {
   type NetworkView,
   oldNetworkName,
@@ -31,7 +31,15 @@ import type { Machine } from '../../records/machine.ts';
 import { type Connection, UNTAGGED_VID, VID_MAX } from '../../records/network-store.ts';
 import { REQUIRED } from '../../records/refusal.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
-import { type Answer, allOf, isRefusal, type Refusal, refuse, refuseField, refuseMachines } from '../call/answer.ts';
+import {
+  type Answer,
+  combineOrRefuse,
+  isRefusal,
+  type Refusal,
+  refuse,
+  refuseField,
+  refuseMachines,
+} from '../call/answer.ts';
 import {
   type ApiCall,
   defineOperation,
@@ -165,7 +173,7 @@ async function commonTo(
 
 function subnetsOf(view: NetworkView, machine: Machine): readonly number[] {
   const noted = view.records.connections.filter((one) => machine.interfaces.some(({ mac }) => mac === one.mac));
-  const used = interfacesOf(machine, view).flatMap(({ links, seenIn }) => [
+  const used = buildNetInterfaces(machine, view).flatMap(({ links, seenIn }) => [
     ...links.map(({ subnet }) => subnet),
     seenIn,
   ]);
@@ -179,7 +187,7 @@ const inOldFields = (answer: Answer): Answer => refusalIn(FIELDS, answer);
 function cidrOf({ ip, netmask }: Given, before: SubnetView | undefined): string | undefined | Refusal {
   if (ip === undefined && netmask === undefined) return undefined;
   const mask = netmask === undefined ? undefined : parseIpv4(netmask);
-  const found = allOf(
+  const found = combineOrRefuse(
     (ip === undefined ? before?.network.address : ip) ?? refuseField('ip', REQUIRED),
     (netmask === undefined ? before?.network.prefix : mask === undefined ? undefined : prefixOf(mask)) ??
       refuseField('netmask', NETMASK),
@@ -193,7 +201,7 @@ function subnetFields(given: Given, before: SubnetView | undefined): GivenSubnet
   const { name, description, default_gateway: gateway, dns_servers: servers, vlan_tag: tag } = given;
   const vid = tag === undefined ? undefined : tag === '' ? UNTAGGED_VID : Number(tag);
   const isVid = vid === undefined || (Number.isInteger(vid) && vid >= UNTAGGED_VID && vid <= VID_MAX);
-  const found = allOf(cidrOf(given, before), isVid ? undefined : refuseField('vlan_tag', VID));
+  const found = combineOrRefuse(cidrOf(given, before), isVid ? undefined : refuseField('vlan_tag', VID));
   if (isRefusal(found)) return found;
   const [cidr] = found;
   return {
@@ -240,7 +248,7 @@ function refuseName(view: NetworkView, name: string | undefined, otherThan: numb
 }
 
 function networkChange(view: NetworkDraft, given: Given, before: SubnetView | undefined): WantedChange | Refusal {
-  const found = allOf(subnetFields(given, before), refuseName(view, given.name, before?.subnet.id));
+  const found = combineOrRefuse(subnetFields(given, before), refuseName(view, given.name, before?.subnet.id));
   if (isRefusal(found)) return found;
   const [fields] = found;
   return withVlan(view, fields.vid, before?.vlan.fabric.id, (now) => {

@@ -10,7 +10,7 @@ import { formatNetwork, type Ipv4Network, networkContains, parseNetwork } from '
 import type { ServedNetwork } from '../../networks/served-networks.ts';
 import type { NetworkScan, ScanOutcome } from '../../records/network-scan.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
-import { type Answer, allOf, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import { type Answer, combineOrRefuse, isRefusal, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import { type ApiCall, eventBy, isTrue } from '../call/operation.ts';
 import { CIDR, look } from './network-calls.ts';
 
@@ -107,7 +107,7 @@ export async function scan(call: ApiCall, given: ScanFields): Promise<Answer> {
   const own = region.scan === undefined ? undefined : region.config().ownRack?.uuid;
   const served = (await look(call)).served.filter(({ management }) => management > 0);
   const isAll = cidr.length === 0;
-  const found = allOf(
+  const found = combineOrRefuse(
     isAll && !isTrue(given.force)
       ? refuseField('cidr', 'Give the networks to scan, or force=true to scan all.')
       : isAll

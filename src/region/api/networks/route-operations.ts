@@ -18,7 +18,7 @@ import type { ServiceEdit } from '../../networks/served-networks.ts';
 import { withOption } from '../../racks/cluster-interface.ts';
 import type { StaticRoute } from '../../records/network-store.ts';
 import { REQUIRED } from '../../records/refusal.ts';
-import { type Answer, allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
+import { type Answer, combineOrRefuse, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
 import { type ApiCall, ipv4Field, nothing, type Operation, resource } from '../call/operation.ts';
 import { routeJson } from '../json/subnet-json.ts';
 import {
@@ -64,7 +64,7 @@ function routeOf(view: NetworkView, given: Given, id: number, before: StaticRout
     const text = given[field] ?? String(kept);
     return findSubnet(view, text) ?? refuseField(field, noSubnetText(text.slice(0, 64)));
   };
-  const found = allOf(
+  const found = combineOrRefuse(
     at('source', before?.sourceId),
     at('destination', before?.destinationId),
     given.gateway_ip ?? before?.gateway ?? refuseField('gateway_ip', REQUIRED),

@@ -22,7 +22,7 @@ import { addressBarText, refuseServer } from '../../networks/range-check.ts';
 import type { ServiceEdit } from '../../networks/served-networks.ts';
 import { NETWORK_PREFIX_MIN } from '../../records/heartbeat-bounds.ts';
 import { UNTAGGED_VID } from '../../records/network-store.ts';
-import { allOf, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
+import { combineOrRefuse, isRefusal, type Refusal, refuseField } from '../call/answer.ts';
 import { controls, IP_ADDRESS, value } from '../call/operation.ts';
 import {
   addressOrNone,
@@ -118,7 +118,7 @@ export function wantedSubnet(
   given: GivenSubnet,
   before: SubnetView | undefined,
 ): WantedSubnet | Refusal {
-  const found = allOf(
+  const found = combineOrRefuse(
     networkIn(view, given, before),
     vlanIn(view, given),
     gatewayIn(given),

@@ -7,11 +7,11 @@ import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, EMPTY, json, ONLY_USERS, plainText, refuse, refuseField, refuseFor } from '../call/answer.ts';
 import {
   type ApiCall,
+  getCallerUsername,
   nothing,
   type Operation,
   operation,
   requiredText,
-  usernameOf,
   value,
 } from '../call/operation.ts';
 import { userJson } from './user-operations.ts';
@@ -31,7 +31,7 @@ function whoami(call: ApiCall): Answer {
 }
 
 /** The caller's account name; `undefined` for the local administrator, who has no account and so no keys. */
-async function accountOf(call: ApiCall) {
+async function findAccountName(call: ApiCall) {
   const { caller } = call;
   return caller.kind === 'user' && (await call.region.store.accounts.findUser(caller.username)) !== undefined
     ? caller.username
@@ -39,7 +39,7 @@ async function accountOf(call: ApiCall) {
 }
 
 async function createToken(call: ApiCall, given: z.output<typeof newToken>): Promise<Answer> {
-  const username = await accountOf(call);
+  const username = await findAccountName(call);
   if (username === undefined)
     return refuse('not-allowed', 'API keys belong to accounts: create an account with rackboot createadmin.');
   const full = await findKeyRefusal(call.region.store, username);
@@ -54,7 +54,7 @@ async function createToken(call: ApiCall, given: z.output<typeof newToken>): Pro
 const NO_API_KEY = 'You have no API key with this token_key.';
 
 async function deleteToken(call: ApiCall, given: z.output<typeof chosenToken>): Promise<Answer> {
-  const username = await accountOf(call);
+  const username = await findAccountName(call);
   const isGone = username !== undefined && (await call.region.store.accounts.removeKey(username, given.token_key));
   if (!isGone) return refuse('not-found', NO_API_KEY);
   await recordChange(call, { change: 'removed', name: '' });
@@ -63,20 +63,26 @@ async function deleteToken(call: ApiCall, given: z.output<typeof chosenToken>): 
 
 async function recordChange(call: ApiCall, params: EventParams['api-key-changed']) {
   const atMs = call.region.clock.wallTimeMs();
-  const event = { type: 'AUTHORISATION', code: 'api-key-changed', params, atMs, username: usernameOf(call) } as const;
+  const event = {
+    type: 'AUTHORISATION',
+    code: 'api-key-changed',
+    params,
+    atMs,
+    username: getCallerUsername(call),
+  } as const;
   await call.region.store.recordEvent(event, undefined);
 }
 
 /** The middle part of a key. MAAS's clients name a key by all of its text, or by its middle part. */
-function tokenKeyOf(text: string) {
+function parseTokenKey(text: string) {
   const parts = text.split(':');
   return (parts.length === 1 ? parts[0] : parts[1]) || refuseField('token', 'Give the key, or its middle part.');
 }
 
 async function renameToken(call: ApiCall, given: z.output<typeof renaming>): Promise<Answer> {
-  const tokenKey = tokenKeyOf(given.token);
+  const tokenKey = parseTokenKey(given.token);
   if (typeof tokenKey !== 'string') return tokenKey;
-  const username = await accountOf(call);
+  const username = await findAccountName(call);
   const isDone = username !== undefined && (await call.region.store.accounts.renameKey(username, tokenKey, given.name));
   if (!isDone) return refuse('not-found', NO_API_KEY);
   await recordChange(call, { change: 'renamed', name: given.name });
@@ -90,7 +96,7 @@ const renaming = z.object({
 
 /** Lists the keys without their secrets, which are not stored. */
 async function listTokens(call: ApiCall) {
-  const username = await accountOf(call);
+  const username = await findAccountName(call);
   const keys = username === undefined ? [] : await call.region.store.accounts.listKeys(username);
   return json(keys.map((key) => ({ name: key.name, token: `${key.consumerKey}:${key.tokenKey}:` })));
 }

@@ -20,12 +20,12 @@ import { type Answer, EMPTY, json, refuse, refuseField } from '../call/answer.ts
 import {
   type ApiCall,
   type ApiVersion,
+  getCallerUsername,
   nothing,
   type Operation,
   operation,
   optionalText,
   requiredText,
-  usernameOf,
   value,
 } from '../call/operation.ts';
 
@@ -48,7 +48,7 @@ function fileJson({ version }: ApiCall, { name, key }: FileInfo): AnswerOf<'file
 }
 
 const noFile = () => refuse('not-found', 'There is no such file.');
-const contentOf = ({ content }: StoredFile): Answer => ({
+const answerContent = ({ content }: StoredFile): Answer => ({
   kind: 'text',
   text: Buffer.from(content),
   contentType: 'application/octet-stream',
@@ -67,7 +67,7 @@ async function add(call: ApiCall, given: z.output<typeof newFile>): Promise<Answ
   if (content.length > FILE_BYTES_MAX)
     return refuse('body-too-large', `An uploaded file may have at most ${FILE_BYTES_MAX} bytes.`);
   const file = { name: given.filename, key: keyPart(clock, KEY_LENGTH), content };
-  const stored = await store.files.put(usernameOf(call), file, clock.wallTimeMs());
+  const stored = await store.files.put(getCallerUsername(call), file, clock.wallTimeMs());
   if (stored === 'no-user') return refuse('not-allowed', 'Files belong to accounts: use the API key of an account.');
   if (stored === 'limit') {
     const mebibytes = FILE_BYTES_PER_USER_MAX / (1024 * 1024);
@@ -80,28 +80,28 @@ async function add(call: ApiCall, given: z.output<typeof newFile>): Promise<Answ
 }
 
 async function list(call: ApiCall, given: z.output<typeof byPrefix>) {
-  const files = await call.region.store.files.list(usernameOf(call));
+  const files = await call.region.store.files.list(getCallerUsername(call));
   return json(files.filter(({ name }) => name.startsWith(given.prefix ?? '')).map((file) => fileJson(call, file)));
 }
 
 async function get(call: ApiCall, given: z.output<typeof byName>): Promise<Answer> {
-  const found = await call.region.store.files.find(usernameOf(call), given.filename);
-  return found === undefined ? noFile() : contentOf(found);
+  const found = await call.region.store.files.find(getCallerUsername(call), given.filename);
+  return found === undefined ? noFile() : answerContent(found);
 }
 
 async function getByKey(call: ApiCall, { key }: z.output<typeof byKey>): Promise<Answer> {
   const found = await call.region.store.files.findByKey(key);
-  return found === undefined ? noFile() : contentOf(found);
+  return found === undefined ? noFile() : answerContent(found);
 }
 
 async function read(call: ApiCall): Promise<Answer> {
-  const found = await call.region.store.files.find(usernameOf(call), call.path.filename ?? '');
+  const found = await call.region.store.files.find(getCallerUsername(call), call.path.filename ?? '');
   if (found === undefined) return noFile();
   return json({ ...fileJson(call, found), content: Buffer.from(found.content).toString('base64') });
 }
 
 async function remove(call: ApiCall, name: string): Promise<Answer> {
-  return (await call.region.store.files.remove(usernameOf(call), name)) ? EMPTY : noFile();
+  return (await call.region.store.files.remove(getCallerUsername(call), name)) ? EMPTY : noFile();
 }
 
 const byName = z.object({ filename });
@@ -109,7 +109,7 @@ const byPrefix = z.object({ prefix });
 const byKey = z.object({ key: requiredText(64, 'The key of the file.') });
 const DELETE = 'Delete a file.';
 
-function operationsOf(version: ApiVersion): readonly Operation[] {
+function defineFileOperations(version: ApiVersion): readonly Operation[] {
   const isOld = version === '1.0';
   const many = { versions: [version], path: 'files', handler: 'FilesHandler' } as const;
   const one = { versions: [version], path: 'files/{filename}', handler: 'FileHandler' } as const;
@@ -142,4 +142,4 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
   ];
 }
 
-export const FILE_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap(operationsOf);
+export const FILE_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap(defineFileOperations);

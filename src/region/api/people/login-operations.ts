@@ -13,7 +13,7 @@ import type { Machine } from '../../records/machine.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
 import { type Answer, json, refuseFor } from '../call/answer.ts';
 import { type ApiCall, flag, isTrue, nothing, type Operation, operation, value } from '../call/operation.ts';
-import { actorOf, comment, machinePaths, ofMachine } from '../machines/machine-calls.ts';
+import { comment, getUserActor, machinePaths, ofMachine } from '../machines/machine-calls.ts';
 
 const SECONDS = `Give a whole number of seconds from 1 to ${DEBUG_SECONDS_MAX}.`;
 
@@ -29,7 +29,7 @@ const debugParameters = z.object({
 
 async function debugLogin(call: ApiCall, machine: Machine, given: z.output<typeof debugParameters>): Promise<Answer> {
   const { region } = call;
-  const by = actorOf(call, given.comment);
+  const by = getUserActor(call, given.comment);
   const refusal = isTrue(given.off)
     ? await closeDebugLogin(region, machine, by)
     : await openDebugLogin(region, machine, by, given.seconds ?? DEBUG_SECONDS);

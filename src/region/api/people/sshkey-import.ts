@@ -12,7 +12,7 @@ import { transactOrUndo } from '../../records/undo.ts';
 import { isRefusal, type Refusal, refuse, refuseField } from '../call/answer.ts';
 import type { ApiCall } from '../call/operation.ts';
 
-const sourceOf = (text: string) =>
+const parseSourceOrRefuse = (text: string) =>
   parseKeySource(text) ?? refuseField('keysource', 'Give lp:NAME for Launchpad, or gh:NAME for GitHub.');
 
 export const SSH_KEYS_LIMIT = `A user may have at most ${SSH_KEYS_PER_USER_MAX} keys: remove one.`;
@@ -25,7 +25,7 @@ export async function importSshKeys(
   event: NewMachineEvent,
 ): Promise<readonly SshKey[] | Refusal> {
   const { region } = call;
-  const source = sourceOf(text);
+  const source = parseSourceOrRefuse(text);
   if (isRefusal(source)) return source;
   if (region.fetchKeys === undefined)
     return refuseField('keysource', 'This region does not fetch published keys: add your keys one by one.');

@@ -37,7 +37,7 @@ export const noUserText = (username: string, meant: string | undefined): string 
   `There is no user ${username}.${didYouMean(meant)} \`rackboot users list\` shows all.`;
 
 /** The user whose keys the call is about, or a refusal. */
-async function userOf(call: ApiCall, wanted: string | undefined) {
+async function findKeyOwner(call: ApiCall, wanted: string | undefined) {
   const { caller } = call;
   if (caller.kind !== 'user') return refuse('not-allowed', 'Only users have SSH keys.');
   if (wanted === undefined || wanted === '' || wanted === caller.username) return caller.username;
@@ -51,13 +51,13 @@ async function userOf(call: ApiCall, wanted: string | undefined) {
 type Whose = z.output<typeof whose>;
 
 async function list(call: ApiCall, given: Whose): Promise<Answer> {
-  const user = await userOf(call, given.username);
+  const user = await findKeyOwner(call, given.username);
   if (typeof user !== 'string') return user;
   return json((await call.region.store.life.listSshKeys(user)).map((key) => keyJson(call, key)));
 }
 
 async function add(call: ApiCall, given: z.output<typeof newKey>): Promise<Answer> {
-  const user = await userOf(call, given.username);
+  const user = await findKeyOwner(call, given.username);
   if (typeof user !== 'string') return user;
   const parsed = parseSshKey(given.key);
   if (parsed.kind === 'fault') return refuseField('key', `Invalid SSH public key: ${parsed.fault}.`);
@@ -73,7 +73,7 @@ async function add(call: ApiCall, given: z.output<typeof newKey>): Promise<Answe
 }
 
 async function importKeys(call: ApiCall, given: z.output<typeof keyImport>): Promise<Answer> {
-  const user = await userOf(call, given.username);
+  const user = await findKeyOwner(call, given.username);
   if (typeof user !== 'string') return user;
   const added = await importSshKeys(
     call,
@@ -90,14 +90,14 @@ const noSshKeyText = (username: string | undefined) =>
 const noKey = (given: Whose) => refuse('not-found', noSshKeyText(given.username === '' ? undefined : given.username));
 
 async function read(call: ApiCall, given: Whose): Promise<Answer> {
-  const user = await userOf(call, given.username);
+  const user = await findKeyOwner(call, given.username);
   if (typeof user !== 'string') return user;
   const found = (await call.region.store.life.listSshKeys(user)).find(({ id }) => id === idIn(call.path.id));
   return found === undefined ? noKey(given) : json(keyJson(call, found));
 }
 
 async function remove(call: ApiCall, given: Whose): Promise<Answer> {
-  const user = await userOf(call, given.username);
+  const user = await findKeyOwner(call, given.username);
   if (typeof user !== 'string') return user;
   const event = eventBy(call, 'AUTHORISATION', { code: 'ssh-key-removed', params: { user } });
   return (await call.region.store.life.removeSshKey(user, idIn(call.path.id), event)) ? EMPTY : noKey(given);
@@ -110,7 +110,7 @@ const keyImport = whose.extend({
 });
 const IMPORT = 'Add the SSH keys that somebody has published. Lists those that are new.';
 
-function operationsOf(version: ApiVersion): readonly Operation[] {
+function defineSshKeyOperations(version: ApiVersion): readonly Operation[] {
   const isOld = version === '1.0';
   const many = { versions: [version], path: PATH, handler: 'SSHKeysHandler' } as const;
   const one = { versions: [version], path: `${PATH}/{id}`, handler: 'SSHKeyHandler' } as const;
@@ -123,4 +123,4 @@ function operationsOf(version: ApiVersion): readonly Operation[] {
   ];
 }
 
-export const SSHKEY_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap(operationsOf);
+export const SSHKEY_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap(defineSshKeyOperations);

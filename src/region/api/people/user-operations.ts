@@ -28,6 +28,7 @@ import {
   controls,
   eventBy,
   flagWord,
+  getCallerUsername,
   isTrue,
   nothing,
   type Operation,
@@ -35,7 +36,6 @@ import {
   optionalText,
   ownTransaction,
   requiredText,
-  usernameOf,
   value,
 } from '../call/operation.ts';
 
@@ -131,17 +131,17 @@ async function create(call: ApiCall, given: z.output<typeof newUser>): Promise<A
 async function refuseLoss(call: ApiCall, { username, isAdmin }: User, own: string) {
   const isLast = isAdmin && (await call.region.store.accounts.listUsers()).filter((user) => user.isAdmin).length === 1;
   if (isLast) return refuse('not-allowed', `${username} is the last administrator: create another one first.`);
-  return username === usernameOf(call) ? refuse('not-allowed', own) : undefined;
+  return username === getCallerUsername(call) ? refuse('not-allowed', own) : undefined;
 }
 
 /** The event that names the racks with an API key of this user, who loses the rights; undefined: there are none. */
 const findLostRacks = (call: ApiCall, { username }: User) =>
   ownerLostEvent(call.region.racks, username, {
-    username: usernameOf(call),
+    username: getCallerUsername(call),
     atMs: call.region.clock.wallTimeMs(),
   });
 
-const reservedOf = ({ ranges, reserved }: NetworkRecords, username: string) => ({
+const listUserReservations = ({ ranges, reserved }: NetworkRecords, username: string) => ({
   ranges: ranges.filter((one) => one.kind === 'reserved' && one.username === username),
   reserved: reserved.filter((one) => one.username === username),
 });
@@ -163,7 +163,7 @@ async function refuseHeld({ region }: ApiCall, username: string) {
       'machine-in-use',
       `${username} owns ${ownedText(machines, devices)} first, or name the user who takes them over (transfer_resources_to).`,
     );
-  const { ranges, reserved } = reservedOf(await store.networks.list(), username);
+  const { ranges, reserved } = listUserReservations(await store.networks.list(), username);
   const count = ranges.length + reserved.length;
   return count > 0
     ? refuse(
@@ -175,7 +175,7 @@ async function refuseHeld({ region }: ApiCall, username: string) {
 
 async function handOverReserved({ region }: ApiCall, username: string, heir: string) {
   await region.store.networks.change((records) => {
-    const { ranges, reserved } = reservedOf(records, username);
+    const { ranges, reserved } = listUserReservations(records, username);
     const to = <T extends object>(one: T) => ({ ...one, username: heir });
     return { put: { ranges: ranges.map(to), reserved: reserved.map(to) }, result: undefined };
   });
@@ -196,7 +196,7 @@ async function handOver(call: ApiCall, username: string, heir: string) {
     const machines = await store.listMachines(own, 0, HANDED_OVER_AT_ONCE);
     if (machines.length === 0) return undefined;
     const systemIds = machines.map(({ systemId }) => systemId);
-    const events = [{ ...event, username: usernameOf(call) }];
+    const events = [{ ...event, username: getCallerUsername(call) }];
     await store.changeMachines<never>(systemIds, atMs, () => ({ kind: 'change', fields: { owner: heir }, events }));
   }
   return await refuseHeld(call, username);

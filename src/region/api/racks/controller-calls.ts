@@ -15,7 +15,7 @@ import { moveToZone } from '../areas/area-operations.ts';
 import { type Areas, chooseArea, type GivenFilter, listAreas, machineFilter } from '../areas/chosen-areas.ts';
 import {
   type Answer,
-  allOf,
+  combineOrRefuse,
   isRefusal,
   json,
   noRackText,
@@ -25,11 +25,11 @@ import {
   refuseFor,
 } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
-import { type ApiCall, eventBy, usernameOf } from '../call/operation.ts';
+import { type ApiCall, eventBy, getCallerUsername } from '../call/operation.ts';
 import { domainJson, zoneJson } from '../json/area-json.ts';
 import { detailsAnswer } from '../json/details.ts';
 import { TEST_STATUSES } from '../json/fixed-json.ts';
-import { imagesOf } from './group-calls.ts';
+import { buildGroupImages } from './group-calls.ts';
 import { macsOfRack, rackInterfacesJson } from './rack-interfaces.ts';
 
 const UNKNOWN = {
@@ -149,7 +149,7 @@ export async function changeController(call: ApiCall, given: GivenController): P
   if ('kind' in rack) return rack;
   const { domain } = call.region.config();
   const isOther = (given.domain ?? domain).toLowerCase() !== domain;
-  const found = allOf(
+  const found = combineOrRefuse(
     given.zone === undefined ? undefined : await chooseArea(call, 'zone', given.zone),
     isOther ? refuseField('domain', `All racks are in ${domain}, the domain of the site: omit domain.`) : undefined,
   );
@@ -174,7 +174,7 @@ export async function changeController(call: ApiCall, given: GivenController): P
 export async function removeController(call: ApiCall): Promise<Answer> {
   const rack = rackIn(call);
   if ('kind' in rack) return rack;
-  const refusal = await call.region.racks.judge([rack.uuid], 'remove', usernameOf(call));
+  const refusal = await call.region.racks.judge([rack.uuid], 'remove', getCallerUsername(call));
   if (refusal === undefined) return { kind: 'empty' };
   return refuseFor([refusal]);
 }
@@ -183,7 +183,7 @@ export async function removeController(call: ApiCall): Promise<Answer> {
 export async function importImages(call: ApiCall): Promise<Answer> {
   const rack = call.path.system_id === undefined ? undefined : rackIn(call);
   if (rack !== undefined && 'kind' in rack) return rack;
-  const lack = await call.region.bootImages.askImport(usernameOf(call));
+  const lack = await call.region.bootImages.askImport(getCallerUsername(call));
   return { kind: 'text', text: importStartedText('boot images', lack), contentType: 'text/plain; charset=utf-8' };
 }
 
@@ -192,12 +192,14 @@ export async function listImages(call: ApiCall): Promise<Answer> {
   const rack = rackIn(call);
   if ('kind' in rack) return rack;
   const connected = !isAway(rack, call.region.clock.wallTimeMs());
-  const images = (await imagesOf(call, rack)).map(({ osystem, release, architecture, subarchitecture, label }) => ({
-    name: `${osystem}/${release}`,
-    architecture,
-    subarches: [subarchitecture],
-    label,
-  }));
+  const images = (await buildGroupImages(call, rack)).map(
+    ({ osystem, release, architecture, subarchitecture, label }) => ({
+      name: `${osystem}/${release}`,
+      architecture,
+      subarches: [subarchitecture],
+      label,
+    }),
+  );
   return json({ connected, images, status: connected ? 'synced' : 'unknown' });
 }
 
@@ -224,7 +226,7 @@ export const describePowerTypes = ({ region }: ApiCall): Answer =>
     })),
   );
 
-export function powerParametersOf(call: ApiCall, ids: readonly string[] | undefined): Answer {
+export function answerPowerParameters(call: ApiCall, ids: readonly string[] | undefined): Answer {
   const shown = call.region.racks
     .accepted()
     .filter(({ uuid }) => ids === undefined || ids.length === 0 || ids.includes(uuid));

@@ -17,6 +17,7 @@ import {
   values,
 } from '../call/operation.ts';
 import {
+  answerPowerParameters,
   changeController,
   describePowerTypes,
   importImages,
@@ -24,7 +25,6 @@ import {
   listImages,
   listRegions,
   powerParameters,
-  powerParametersOf,
   readController,
   readRackDetails,
   readRegion,
@@ -153,7 +153,7 @@ const RACKS: readonly Operation[] = [
     parameters: z.object({
       id: values(NAMED_MAX).optional().describe('The racks, by their system ids. Default: all.'),
     }),
-    run: async (call, given) => powerParametersOf(call, given.id),
+    run: async (call, given) => answerPowerParameters(call, given.id),
   }),
   defineOperation({
     ...rack,

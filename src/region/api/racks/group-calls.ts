@@ -3,12 +3,12 @@
 // Sources: MAAS 1.x, `nodegroups/<uuid>/` (PUT, list_nodes) and `nodegroups/<uuid>/boot-images/` with the keys of 1.7.
 
 import { whereabouts } from '../../life/whereabouts.ts';
-import { numberOf } from '../../records/digest.ts';
+import { hashFnv1a } from '../../records/digest.ts';
 import { machineChunks } from '../../records/machine-chunks.ts';
 import { RACK_STATE_NUMBERS, type Rack } from '../../records/rack.ts';
 import {
   type Answer,
-  allOf,
+  combineOrRefuse,
   isRefusal,
   json,
   noRackText,
@@ -18,7 +18,7 @@ import {
   refuseFor,
 } from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
-import { type ApiCall, idIn, usernameOf } from '../call/operation.ts';
+import { type ApiCall, getCallerUsername, idIn } from '../call/operation.ts';
 
 const MACHINES_CHUNK = 50;
 
@@ -52,12 +52,12 @@ interface GivenGroup {
 export async function updateGroup(call: ApiCall, given: GivenGroup, show: (rack: Rack) => unknown): Promise<Answer> {
   const rack = rackIn(call);
   if (isRefusal(rack)) return rack;
-  const checked = allOf(...groupFaults(rack, given));
+  const checked = combineOrRefuse(...groupFaults(rack, given));
   if (isRefusal(checked)) return checked;
   const wanted = given.status === undefined ? RACK_STATE_NUMBERS[rack.state] : Number(given.status);
   if (wanted !== RACK_STATE_NUMBERS[rack.state]) {
     const verdict = wanted === RACK_STATE_NUMBERS.accepted ? 'accept' : 'reject';
-    const refusal = await call.region.racks.judge([rack.uuid], verdict, usernameOf(call));
+    const refusal = await call.region.racks.judge([rack.uuid], verdict, getCallerUsername(call));
     if (refusal !== undefined) return refuseFor([refusal]);
   }
   return json(show(call.region.racks.find(rack.uuid) ?? rack));
@@ -103,7 +103,7 @@ interface GroupImageJson extends Readonly<Record<string, unknown>> {
 function imageJson(call: ApiCall, { uuid }: Rack, image: GroupImage): GroupImageJson {
   const { os, release, architecture, subarchitecture, label, kind } = image;
   const purpose = kind === 'installer' ? 'install' : 'xinstall';
-  const id = (numberOf([os, release, architecture, subarchitecture, label].join('/')) >>> 1) + 1;
+  const id = (hashFnv1a([os, release, architecture, subarchitecture, label].join('/')) >>> 1) + 1;
   return {
     id,
     osystem: os,
@@ -119,7 +119,7 @@ function imageJson(call: ApiCall, { uuid }: Rack, image: GroupImage): GroupImage
   };
 }
 
-export async function imagesOf(call: ApiCall, rack: Rack): Promise<readonly ReturnType<typeof imageJson>[]> {
+export async function buildGroupImages(call: ApiCall, rack: Rack): Promise<readonly ReturnType<typeof imageJson>[]> {
   const images: readonly GroupImage[] = rack.isEmbedded
     ? (await call.region.bootImages.listResources()).flatMap((resource) =>
         resource.images.filter(({ isReported, kind }) => isReported !== true && kind !== 'loader'),
@@ -131,13 +131,13 @@ export async function imagesOf(call: ApiCall, rack: Rack): Promise<readonly Retu
 
 export async function listGroupImages(call: ApiCall): Promise<Answer> {
   const rack = rackIn(call);
-  return isRefusal(rack) ? rack : json(await imagesOf(call, rack));
+  return isRefusal(rack) ? rack : json(await buildGroupImages(call, rack));
 }
 
 export async function readGroupImage(call: ApiCall): Promise<Answer> {
   const rack = rackIn(call);
   if (isRefusal(rack)) return rack;
-  const found = (await imagesOf(call, rack)).find(({ id }) => id === idIn(call.path.id));
+  const found = (await buildGroupImages(call, rack)).find(({ id }) => id === idIn(call.path.id));
   return found === undefined
     ? refuse('not-found', `There is no image ${(call.path.id ?? '').slice(0, 64)}: boot-resources lists them.`)
     : json(found);

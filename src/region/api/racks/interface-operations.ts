@@ -90,7 +90,7 @@ function findEntry(call: ApiCall, rack: string, inForce: SettingsReader = call.r
 }
 
 /** The refusal if a file has the cluster interface of the path, so that it can neither go nor get another name. */
-function pinOf(call: ApiCall, rack: string): Refusal | undefined {
+function findPinRefusal(call: ApiCall, rack: string): Refusal | undefined {
   const key = `${INTERFACES_KEY}.${call.path.name ?? ''}`;
   const pin = call.region.settings.pinnedBy(key, rack);
   return pin === undefined ? undefined : refuse('setting-read-only', pinnedText(key, pin));
@@ -159,7 +159,7 @@ async function create(call: ApiCall, rack: string, given: Given): Promise<Answer
 async function update(call: ApiCall, rack: string, given: Given): Promise<Answer> {
   const before = call.path.name ?? '';
   const name = given.name?.trim() || before;
-  const pin = name === before ? undefined : pinOf(call, rack);
+  const pin = name === before ? undefined : findPinRefusal(call, rack);
   if (pin !== undefined) return pin;
   const revise = (inForce: SettingsReader): Settings | Refusal => {
     const entry = findEntry(call, rack, inForce);
@@ -197,7 +197,7 @@ async function store(
 async function remove(call: ApiCall, rack: string): Promise<Answer> {
   if (findEntry(call, rack) === undefined) return noEntry(call);
   const key = `${INTERFACES_KEY}.${call.path.name ?? ''}`;
-  const pin = pinOf(call, rack);
+  const pin = findPinRefusal(call, rack);
   if (pin !== undefined) return pin;
   const refused = await reviseSettings(call, rack, [{ key }]);
   if (refused === undefined) return { kind: 'empty' };

@@ -8,7 +8,7 @@
 
 import { formatMac, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../../ground/address.ts';
 import { type NetworkView, specified, subnetOfAddress } from '../../networks/network-view.ts';
-import { numberOf } from '../../records/digest.ts';
+import { hashFnv1a } from '../../records/digest.ts';
 import type { Rack } from '../../records/rack.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
 import { type HostInterfaceView, hostInterfaceJson } from '../json/node-interface-json.ts';
@@ -26,7 +26,7 @@ interface Found {
 
 /** A number that no other text has; the next free one after a collision. */
 function takeId(text: string, taken: Set<number>): number {
-  let id = ID_MIN + (numberOf(text) >>> (32 - ID_DIGEST_BITS));
+  let id = ID_MIN + (hashFnv1a(text) >>> (32 - ID_DIGEST_BITS));
   while (taken.has(id)) id += 1;
   taken.add(id);
   return id;
@@ -52,7 +52,7 @@ export const macsOfRack = ({ pulse }: Rack): readonly MacAddress[] =>
   (pulse?.addresses ?? []).flatMap(({ mac }) => parseMac(mac ?? '') ?? []);
 
 /** The interface of which one is a VLAN, by the names that the kernel's tools give: eth0 of eth0.30. */
-const parentOf = (name: string): string | undefined => /^(.+)\.\d{1,4}$/.exec(name)?.[1];
+const findVlanParentName = (name: string): string | undefined => /^(.+)\.\d{1,4}$/.exec(name)?.[1];
 
 function rackInterfaces(rack: Rack, networks: NetworkView): readonly HostInterfaceView[] {
   const ids = new Set<number>();
@@ -60,7 +60,7 @@ function rackInterfaces(rack: Rack, networks: NetworkView): readonly HostInterfa
   const found = interfacesByName(rack);
   const children = new Map<string, string[]>();
   for (const name of found.keys()) {
-    const parent = parentOf(name);
+    const parent = findVlanParentName(name);
     if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), name]);
   }
   return [...found].map(([name, { mac, addresses }]) => {
@@ -69,7 +69,7 @@ function rackInterfaces(rack: Rack, networks: NetworkView): readonly HostInterfa
       const id = takeId(`${rack.uuid}/${name}/${address}`, linkIds);
       return { id, mode: 'static' as const, address, subnet, subnetId: subnet?.subnet.id };
     });
-    const parent = parentOf(name);
+    const parent = findVlanParentName(name);
     return {
       id: takeId(`${rack.uuid}/${name}`, ids),
       name,

@@ -21,10 +21,10 @@ import type { Fields } from '../call/form-body.ts';
 import {
   type ApiCall,
   defineOperation,
+  getCallerUsername,
   NOT_A_NUMBER,
   nothing,
   type Operation,
-  usernameOf,
   value,
   values,
 } from '../call/operation.ts';
@@ -105,7 +105,7 @@ export const rackOwnerText = (rack: string, username: string): string =>
   `Rack ${rack} registered with the API key of ${username}, who is no longer an administrator: make ${username} one again, or put an ` +
   "administrator's key in region.api_key_file of the rack and restart it.";
 
-function keyOf(call: ApiCall, given: Registration): RackKey | Answer {
+function chooseRackKey(call: ApiCall, given: Registration): RackKey | Answer {
   const { caller } = call;
   if (caller.kind === 'user' && caller.isAdmin && caller.tokenKey !== undefined) {
     return { kind: 'administrator', token: caller.tokenKey, username: caller.username };
@@ -130,7 +130,7 @@ function keyOf(call: ApiCall, given: Registration): RackKey | Answer {
 }
 
 async function register(call: ApiCall, given: Registration): Promise<Answer> {
-  const key = keyOf(call, given);
+  const key = chooseRackKey(call, given);
   if (key.kind !== 'own' && key.kind !== 'administrator') return key;
   const { uuid, name, version } = given;
   const regionFile = namedFile(call.region.config());
@@ -186,7 +186,7 @@ async function judge(
   shared: readonly string[] = [],
 ): Promise<Answer> {
   if (uuids.length === 0) return refuseField('uuid', REQUIRED);
-  const username = usernameOf(call);
+  const username = getCallerUsername(call);
   const refusal = await call.region.racks.judge(uuids, said, username, shared);
   if (refusal !== undefined) return refuseFor([refusal]);
   return { kind: 'text', text: done, contentType: 'text/plain; charset=utf-8' };

@@ -7,12 +7,26 @@
 import { z } from 'zod';
 import type { Machine } from '../../records/machine.ts';
 import { COMMANDS } from '../../records/machine-commands.ts';
-import { runStatusOf, type ScriptHardware, type ScriptKind, type ScriptResult } from '../../records/script-store.ts';
+import {
+  type ScriptHardware,
+  type ScriptKind,
+  type ScriptResult,
+  summarizeRunStatus,
+} from '../../records/script-store.ts';
 import { cleanWords } from '../../records/text-json.ts';
-import { marksOf, passes } from '../../scripts/script-run.ts';
+import { getDefaultMarks, passes } from '../../scripts/script-run.ts';
 import { HARDWARE_FORM, parseHardware } from '../../scripts/script-text.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
-import { type Answer, allOf, isRefusal, json, plainText, type Refusal, refuse, refuseField } from '../call/answer.ts';
+import {
+  type Answer,
+  combineOrRefuse,
+  isRefusal,
+  json,
+  plainText,
+  type Refusal,
+  refuse,
+  refuseField,
+} from '../call/answer.ts';
 import { listFor } from '../call/long-answers.ts';
 import {
   type ApiCall,
@@ -26,13 +40,13 @@ import {
 } from '../call/operation.ts';
 import { STATUS_ROWS } from '../json/machine-json.ts';
 import {
+  chooseScriptNames,
   commissioningFields,
   commissioningScripts,
   enableSsh,
   openSsh,
   refuseSkips,
   refuseSsh,
-  scriptsOf,
   testingScripts,
 } from '../machines/commissioning-calls.ts';
 import { give } from '../machines/life-operations.ts';
@@ -88,7 +102,7 @@ function resultJson(result: ScriptResult, withOutput: boolean): AnswerOf<'script
 
 /** @param first the first of the results */
 function runJson(first: ScriptResult, results: readonly ScriptResult[], withOutput: boolean): AnswerOf<'result'> {
-  const [status, statusName] = STATUS_ROWS[runStatusOf(results.map((result) => result.status)) ?? 'pending'];
+  const [status, statusName] = STATUS_ROWS[summarizeRunStatus(results.map((result) => result.status)) ?? 'pending'];
   const [type, typeName] = TYPES[first.purpose];
   const starts = results.flatMap(({ startedMs }) => startedMs ?? []);
   const ends = results.flatMap(({ endedMs }) => endedMs ?? []);
@@ -116,7 +130,7 @@ const kindOfHardware = optionalText(
   'Only scripts for this kind of hardware: node, cpu, memory, storage, network or gpu.',
 );
 /** The kind of hardware in a filter; `undefined`: all. */
-export const hardwareOf = (text: string | undefined): ScriptHardware | Refusal | undefined =>
+export const parseHardwareType = (text: string | undefined): ScriptHardware | Refusal | undefined =>
   text === undefined || text === '' ? undefined : (parseHardware(text) ?? refuseField('hardware_type', HARDWARE_FORM));
 
 /** How MAAS's clients ask for what Rackboot has only as one text. */
@@ -139,7 +153,10 @@ function refuseForms(given: GivenForms) {
     output: output === '' || output === 'combined',
   };
   const names = (['filetype', 'output'] as const).filter((name) => !isServed[name]);
-  const found = allOf(...names.map((name) => refuseField(name, notDoneText(name))), hardwareOf(given.hardware_type));
+  const found = combineOrRefuse(
+    ...names.map((name) => refuseField(name, notDoneText(name))),
+    parseHardwareType(given.hardware_type),
+  );
   return isRefusal(found) ? found : undefined;
 }
 
@@ -148,11 +165,11 @@ async function resultFilter(
   { region }: ApiCall,
   given: { readonly filters?: readonly string[] | undefined; readonly hardware_type?: string | undefined },
 ): Promise<(result: Pick<ScriptResult, 'name'>) => boolean> {
-  const found = hardwareOf(given.hardware_type);
+  const found = parseHardwareType(given.hardware_type);
   const hardware = isRefusal(found) ? undefined : found;
   if (hardware === undefined && given.filters === undefined) return () => true;
   const known = new Map((await region.store.scripts.listScripts()).map((script) => [script.name, script]));
-  return ({ name }) => passes(known.get(name) ?? { ...marksOf(name), name }, hardware, given.filters);
+  return ({ name }) => passes(known.get(name) ?? { ...getDefaultMarks(name), name }, hardware, given.filters);
 }
 
 const filters = optionalList(NAMES_MAX, 'Only scripts with these names or tags.');
@@ -190,7 +207,7 @@ const checkList = async (_call: ApiCall, given: z.output<typeof listParameters>)
 ];
 
 async function list(call: ApiCall, machine: Machine, given: z.output<typeof listParameters>): Promise<Answer> {
-  const found = allOf(...(await checkList(call, given)));
+  const found = combineOrRefuse(...(await checkList(call, given)));
   if (isRefusal(found)) return found;
   const wanted = typesIn(given.type);
   const withOutput = isTrue(given.include_output);
@@ -268,7 +285,7 @@ const wishes = async (call: ApiCall, machine: Machine, given: GivenCommissioning
   ] as const;
 
 async function commission(call: ApiCall, machine: Machine, given: GivenCommissioning): Promise<Answer> {
-  const found = allOf(...(await wishes(call, machine, given)));
+  const found = combineOrRefuse(...(await wishes(call, machine, given)));
   if (isRefusal(found)) return found;
   const [{ scripts }] = found;
   return await openSsh(call, machine, given, await give(call, { name: 'commission', scripts }, given.comment));
@@ -277,8 +294,8 @@ async function commission(call: ApiCall, machine: Machine, given: GivenCommissio
 const testParameters = z.object({ comment, testing_scripts: testingScripts, enable_ssh: enableSsh });
 
 async function test(call: ApiCall, machine: Machine, given: z.output<typeof testParameters>): Promise<Answer> {
-  const found = allOf(
-    await scriptsOf(call, 'testing', given.testing_scripts),
+  const found = combineOrRefuse(
+    await chooseScriptNames(call, 'testing', given.testing_scripts),
     await refuseSsh(call, machine, given.enable_ssh),
   );
   if (isRefusal(found)) return found;

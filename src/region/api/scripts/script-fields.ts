@@ -11,7 +11,7 @@ import {
   parseTimeout,
   SCRIPT_TYPE_FORM,
 } from '../../scripts/script-text.ts';
-import { allOf, isRefusal, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
+import { combineOrRefuse, isRefusal, type Refusal, refuseField, refuseFields } from '../call/answer.ts';
 import { type ApiCall, isTrue } from '../call/operation.ts';
 
 /** The parameters of a script; `undefined`: it keeps the value, or has that of its text. */
@@ -23,7 +23,7 @@ type TextName =
   | ('hardware_type' | 'parallel' | 'destructive' | 'packages' | 'may_reboot');
 
 /** The script made from the parameters and the script before, if any; or a refusal. */
-export function scriptOf(
+export function buildScript(
   call: ApiCall,
   given: GivenScript,
   before: WrittenScript | undefined,
@@ -47,7 +47,7 @@ export function scriptOf(
     parallel,
     isDestructive: destructive === undefined ? undefined : isTrue(destructive),
   });
-  const found = allOf(
+  const found = combineOrRefuse(
     parsed.kind === 'fault' ? refuseFields(parsed.problems) : parsed,
     given.packages ? refuseField('packages', 'Nothing is installed before a script: it runs with busybox.') : undefined,
     isTrue(given.may_reboot) ? refuseField('may_reboot', 'A script may not restart its machine.') : undefined,

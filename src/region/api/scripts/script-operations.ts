@@ -20,7 +20,16 @@ import {
   TIMEOUT_SECONDS_DEFAULT,
 } from '../../scripts/script-text.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
-import { type Answer, allOf, EMPTY, isRefusal, json, plainText, refuse, refuseField } from '../call/answer.ts';
+import {
+  type Answer,
+  combineOrRefuse,
+  EMPTY,
+  isRefusal,
+  json,
+  plainText,
+  refuse,
+  refuseField,
+} from '../call/answer.ts';
 import {
   type ApiCall,
   controls,
@@ -38,8 +47,8 @@ import {
 } from '../call/operation.ts';
 import { refusalIn } from '../networks/network-calls.ts';
 import { formatEventTime } from '../site/event-operations.ts';
-import { hardwareOf } from './result-operations.ts';
-import { scriptOf } from './script-fields.ts';
+import { parseHardwareType } from './result-operations.ts';
+import { buildScript } from './script-fields.ts';
 
 const KIND_NUMBERS = { commissioning: 0, testing: 2 } as const;
 const HARDWARE_TITLES = {
@@ -208,11 +217,11 @@ const listParameters = z.object({
 });
 
 /** The kind in a parameter; `undefined`: none is given. */
-const kindOf = (text: string | undefined) =>
+const parseScriptKind = (text: string | undefined) =>
   text === undefined ? undefined : (parseKind(text) ?? refuseField('type', 'Give commissioning or testing.'));
 
 async function list(call: ApiCall, given: z.output<typeof listParameters>): Promise<Answer> {
-  const found = allOf(kindOf(given.type), hardwareOf(given.hardware_type));
+  const found = combineOrRefuse(parseScriptKind(given.type), parseHardwareType(given.hardware_type));
   if (isRefusal(found)) return found;
   const [kind, hardware] = found;
   const { scripts } = call.region.store;
@@ -225,7 +234,7 @@ async function list(call: ApiCall, given: z.output<typeof listParameters>): Prom
 type Given = z.output<typeof changedScript>;
 
 async function add(call: ApiCall, given: Given): Promise<Answer> {
-  const script = scriptOf(call, given, undefined);
+  const script = buildScript(call, given, undefined);
   if (script.kind === 'refusal') return script;
   const added = await call.region.store.scripts.addScript(
     script,
@@ -246,7 +255,7 @@ async function add(call: ApiCall, given: Given): Promise<Answer> {
 async function change(call: ApiCall, given: Given, isKindKept = false): Promise<Answer> {
   const before = await findScript(call);
   if (before === undefined) return noScript();
-  const script = scriptOf(call, isKindKept ? { ...given, type: before.kind } : given, before);
+  const script = buildScript(call, isKindKept ? { ...given, type: before.kind } : given, before);
   if (script.kind === 'refusal') return script;
   const event = eventBy(call, 'SCRIPT', { code: 'script-changed', params: { script: before.name } });
   const changed = await call.region.store.scripts.changeScript(before.name, script, event);

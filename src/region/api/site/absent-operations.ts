@@ -5,8 +5,8 @@
 
 import { json, NO_MACHINE, refuse } from '../call/answer.ts';
 import { type ApiVersion, nothing, type Operation, operation, refusedOperation } from '../call/operation.ts';
-import { rackOf } from '../layout/interface-calls.ts';
-import { nodeOf } from '../machines/machine-calls.ts';
+import { findRackInPath } from '../layout/interface-calls.ts';
+import { findNodeInPath } from '../machines/machine-calls.ts';
 
 const ALL: readonly ApiVersion[] = ['1.0', '2.0'];
 const NEW: readonly ApiVersion[] = ['2.0'];
@@ -54,7 +54,7 @@ const ABSENT: readonly Absent[] = [
   ofNode('vmfs-datastore', 'VmfsDatastore'),
 ];
 
-function operationsOf({ versions, list: [path, handler], one }: Absent): readonly Operation[] {
+function defineAbsentOperations({ versions, list: [path, handler], one }: Absent): readonly Operation[] {
   const resource = path.split('/').at(-1) ?? path;
   const doc = `Rackboot has no ${resource}.`;
   const refused = (at: string, of: string, method: Operation['method']) =>
@@ -73,7 +73,8 @@ function operationsOf({ versions, list: [path, handler], one }: Absent): readonl
       `${doc} The list is empty.`,
       nothing,
       async (call) => {
-        const isKnown = !path.startsWith(NODE) || (await nodeOf(call)) !== undefined || rackOf(call) !== undefined;
+        const isKnown =
+          !path.startsWith(NODE) || (await findNodeInPath(call)) !== undefined || findRackInPath(call) !== undefined;
         return isKnown ? json([]) : NO_MACHINE;
       },
     );
@@ -87,4 +88,4 @@ function operationsOf({ versions, list: [path, handler], one }: Absent): readonl
 }
 
 /** Every operation on what is absent. */
-export const ABSENT_OPERATIONS: readonly Operation[] = ABSENT.flatMap(operationsOf);
+export const ABSENT_OPERATIONS: readonly Operation[] = ABSENT.flatMap(defineAbsentOperations);

@@ -8,7 +8,7 @@ import type { EventFilter } from '../../records/filters.ts';
 import { EVENT_LEVELS, EVENT_TYPES, isEventLevel, type MachineEvent } from '../../records/machine-event.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
 import { machineFilter } from '../areas/chosen-areas.ts';
-import { type Answer, allOf, isRefusal, json, type Refusal, refuseField } from '../call/answer.ts';
+import { type Answer, combineOrRefuse, isRefusal, json, type Refusal, refuseField } from '../call/answer.ts';
 import { EVENT_PLACE, type EventPlace, formatEventPlace, idAt, parseEventPlace } from '../call/event-place.ts';
 import { searchFor } from '../call/long-answers.ts';
 import {
@@ -91,7 +91,7 @@ async function chosen(
 ): Promise<{ readonly kind: 'choice'; readonly choice: EventChoice } | Refusal> {
   const wanted = (given.level ?? 'INFO').toLowerCase();
   const levels = Object.keys(EVENT_LEVELS).map((name) => name.toUpperCase());
-  const found = allOf(
+  const found = combineOrRefuse(
     await machineFilter(call, given),
     isEventLevel(wanted) ? wanted : refuseField('level', `Give one of ${levels.join(', ')}.`),
   );
@@ -149,7 +149,7 @@ function pageFaults({ limit: text, before, after }: Page): readonly (Refusal | u
 
 async function query(call: ApiCall, given: z.output<typeof parameters>): Promise<Answer> {
   const limit = Number(given.limit ?? EVENTS_PER_PAGE);
-  const found = allOf(await chosen(call, given), ...pageFaults(given));
+  const found = combineOrRefuse(await chosen(call, given), ...pageFaults(given));
   if (isRefusal(found)) return found;
   const [which] = found;
   const before = given.before === undefined ? undefined : Number(given.before);

@@ -27,6 +27,7 @@ import {
 import {
   type ApiCall,
   flag,
+  getCallerUsername,
   isFalse,
   isTrue,
   nothing,
@@ -35,7 +36,6 @@ import {
   optionalText,
   ownTransaction,
   requiredText,
-  usernameOf,
   value,
 } from '../call/operation.ts';
 import { reviseSettings } from '../call/revised-settings.ts';
@@ -71,7 +71,7 @@ function findName(name: string) {
 
 type Fixed = NonNullable<ReturnType<typeof fixedSetting>>;
 
-function isValueOf(value: Fixed['value'], text: string): boolean {
+function isFixedValueText(value: Fixed['value'], text: string): boolean {
   if (typeof value === 'boolean') return value ? isTrue(text) : text !== '' && isFalse(text);
   return text === String(value ?? '');
 }
@@ -120,7 +120,8 @@ function valueFor(
 async function setConfig(call: ApiCall, { name: text, value: written }: z.output<typeof newConfig>): Promise<Answer> {
   const found = findName(text);
   const fixed = fixedSetting(text);
-  if (fixed !== undefined) return isValueOf(fixed.value, written.trim()) ? plainText('OK') : otherValue(text, fixed);
+  if (fixed !== undefined)
+    return isFixedValueText(fixed.value, written.trim()) ? plainText('OK') : otherValue(text, fixed);
   if (found === undefined) return unknownName(text);
   const { settings } = call.region;
   await settings.load();
@@ -188,7 +189,7 @@ const changesShape = z
   .max(CHANGES_MAX);
 
 /** The change as an edit of the settings; undefined: a value is too large. */
-function editOf(one: z.output<typeof changesShape>[number]): SettingEdit | undefined {
+function buildSettingEdit(one: z.output<typeof changesShape>[number]): SettingEdit | undefined {
   const { key } = one;
   if ('value' in one) {
     const written = parseSettingValue(one.value);
@@ -211,13 +212,13 @@ async function changeTogether(call: ApiCall, given: z.output<typeof newChanges>)
       'changes',
       `${jsonFaultText({ kind: 'malformed' })}: give JSON, such as "text", 5 or ["a", "b"].`,
     );
-  const edits = changes.data.map(editOf);
+  const edits = changes.data.map(buildSettingEdit);
   if (!edits.every((edit) => edit !== undefined)) return refuseField('changes', VALUE_TOO_LARGE);
-  const owner = ownerOf(call, given.rack);
+  const owner = findInterfaceOwner(call, given.rack);
   if (owner === undefined) return unknownRack(given.rack);
   const { settings } = call.region;
   if (isTrue(given.dry_run)) {
-    const misfit = await settings.change(owner, edits, usernameOf(call), true);
+    const misfit = await settings.change(owner, edits, getCallerUsername(call), true);
     return misfit === undefined ? json([]) : refuseSetting(misfit);
   }
   const refused = await reviseSettings(call, owner, edits);
@@ -225,7 +226,7 @@ async function changeTogether(call: ApiCall, given: z.output<typeof newChanges>)
 }
 
 /** The owner of cluster interfaces as `RegionSettings.change` names it. */
-const ownerOf = (call: ApiCall, name: string | undefined) =>
+const findInterfaceOwner = (call: ApiCall, name: string | undefined) =>
   name === undefined || name === '' ? '' : call.region.settings.findRack(name);
 
 const unknownRack = (name = ''): Answer => refuse('not-found', noRackText(name.slice(0, 64)));
@@ -237,7 +238,7 @@ async function change(
   key: string,
   next: SettingValue | undefined,
 ): Promise<Answer> {
-  const rack = ownerOf(call, name);
+  const rack = findInterfaceOwner(call, name);
   if (rack === undefined) return unknownRack(name);
   const refused = await reviseSettings(call, rack, [{ key, value: next }]);
   return refused ?? json({ key, value: next ?? null });
