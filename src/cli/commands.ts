@@ -46,15 +46,15 @@ export function forgottenDashes(
 ): string | undefined {
   const [command, ...rest] = args;
   if (command !== 'lab' || environment.npm_lifecycle_event !== 'start') return undefined;
-  const kept = OPTIONS.filter(([name]) => environment[`npm_config_${name}`] !== undefined);
-  if (kept.length === 0) return undefined;
+  const options = OPTIONS.filter(([name]) => environment[`npm_config_${name}`] !== undefined);
+  if (options.length === 0) return undefined;
   const values = rest.filter((word) => !word.startsWith('-'));
-  const words = kept.map(([name, hasValue]) => {
+  const words = options.map(([name, hasValue]) => {
     const value = environment[`npm_config_${name}`] ?? '';
     return hasValue ? `--${name} ${/^\d+$/.test(value) ? value : (values.shift() ?? 'N')}` : `--${name}`;
   });
   const also = rest.filter((word) => word.startsWith('-'));
-  const names = kept.map(([name]) => `--${name}`).join(' and ');
+  const names = options.map(([name]) => `--${name}`).join(' and ');
   return `rackboot: npm kept ${names} for itself. Put -- before the options: npm start -- ${[...words, ...also].join(' ')}`;
 }
 
@@ -71,8 +71,8 @@ export async function runCommand(written: readonly string[]): Promise<number> {
     return 2;
   }
   if (args[0] !== COMPLETION_OPTION) return await runTyped(args);
-  const { lineOf, proposalsFor } = await import('./completion/proposals.ts');
-  const { words, parserLine } = await proposalsFor(lineOf(args.slice(1)));
+  const { dropProgram, proposalsFor } = await import('./completion/proposals.ts');
+  const { words, parserLine } = await proposalsFor(dropProgram(args.slice(1)));
   const isFirstWord = parserLine !== undefined && parserLine.length <= 1;
   // Own commands come before the nouns of the API.
   for (const word of [...(isFirstWord ? await ownCommands(parserLine) : []), ...words]) print(word);

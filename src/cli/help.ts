@@ -42,8 +42,8 @@ export const nameHelp = ([first, ...rest]: readonly string[]): readonly string[]
 
 /** By the first word of each command. */
 function describedIn(help: string): ReadonlyMap<string, string> {
-  const found = help.matchAll(/^ {2}rackboot ([a-z][a-z-]*)(?: \S+)* {2,}(.+)$/gm);
-  return new Map([...found].map(([, command = '', text = '']) => [command, text.trim()]));
+  const matches = help.matchAll(/^ {2}rackboot ([a-z][a-z-]*)(?: \S+)* {2,}(.+)$/gm);
+  return new Map([...matches].map(([, command = '', text = '']) => [command, text.trim()]));
 }
 
 function wrapped(text: string, width: number): readonly string[] {

@@ -48,14 +48,19 @@ export async function explainUsage({ message, help }: UsageError, args: readonly
   const nearest = (name: string): string | undefined => nearestName(name, options);
   const written = names.find((name) => nearest(name) !== undefined) ?? names[0];
   if (written === undefined) return complain(text, missingText(message, text) ?? message, []);
-  const meant = nearest(written);
-  return complain(text, `there is no "${asTyped(written, args)}" here`, meant === undefined ? [] : [`--${meant}`]);
+  const suggestion = nearest(written);
+  return complain(
+    text,
+    `there is no "${asTyped(written, args)}" here`,
+    suggestion === undefined ? [] : [`--${suggestion}`],
+  );
 }
 
 /** The unknown word, with the dashes of an option if it was typed as one. */
 const asTyped = (word: string, args: readonly string[]): string =>
-  ['--', '-'].map((dashes) => `${dashes}${word}`).find((one) => args.some((arg) => arg.split('=', 1)[0] === one)) ??
-  word;
+  ['--', '-']
+    .map((dashes) => `${dashes}${word}`)
+    .find((option) => args.some((arg) => arg.split('=', 1)[0] === option)) ?? word;
 
 /** For a value that an option or argument does not accept. */
 function explainChoice(message: string, help: string): string | undefined {
@@ -65,14 +70,14 @@ function explainChoice(message: string, help: string): string | undefined {
   const choices = [...list.matchAll(/"([^"]*)"/g)].map(([, choice = '']) => choice);
   const nearest = nearestName(given.toLowerCase(), choices);
   const where = namesIn(help).options.includes(name) ? `--${name}` : `<${name}>`;
-  const said = `"${given}" is not a value of ${where}, which takes ${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
-  return complain(help, said, nearest === undefined ? [] : [nearest]);
+  const problem = `"${given}" is not a value of ${where}, which takes ${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
+  return complain(help, problem, nearest === undefined ? [] : [nearest]);
 }
 
 function complain(help: string, said: string, meant: readonly string[]): string {
   const last = meant.at(-1);
   const list = meant.length > 1 ? `${meant.slice(0, -1).join(', ')} or ${last}` : last;
-  return `rackboot: ${said}${list === undefined ? '' : `. Did you mean ${list}?`}\nSee ${commandOf(help)} --help.`;
+  return `rackboot: ${said}${list === undefined ? '' : `. Did you mean ${list}?`}\nSee ${findCommandName(help)} --help.`;
 }
 
 /** The commands that an unknown word may mean, as typed after the correct words. */
@@ -80,7 +85,7 @@ function commandsFor(word: string, help: string): readonly string[] {
   const { commands } = namesIn(help);
   const other = OTHER_WORDS.get(word) ?? '';
   if (commands.includes(other)) return [other];
-  const isAtTop = commandOf(help) === 'rackboot';
+  const isAtTop = findCommandName(help) === 'rackboot';
   const groups = isAtTop
     ? Object.entries(NAMED_COMMANDS).map(([group, names]) => ({ group, names: names.split(' ') }))
     : [];
@@ -105,19 +110,19 @@ function missingText(message: string, help: string): string | undefined {
   if (valueless !== undefined) return `--${valueless} needs a value after it`;
   const [, one, other] = /^Arguments (\S+) and (\S+) are mutually exclusive$/.exec(message) ?? [];
   if (one !== undefined) return `--${one} and --${other} exclude each other: name one of them`;
-  const given = /^Not enough non-option arguments: got (\d+)/.exec(message)?.[1];
-  if (given === undefined) return undefined;
+  const count = /^Not enough non-option arguments: got (\d+)/.exec(message)?.[1];
+  if (count === undefined) return undefined;
   const demanded = help.split('\n', 1)[0]?.match(/<[\w.-]+>/g) ?? [];
-  const missing = demanded.slice(Number(given));
+  const missing = demanded.slice(Number(count));
   if (missing.length === 0) return 'an argument is missing';
-  const look = missing.some((name) => name.slice(1, -1) === 'system')
+  const hint = missing.some((name) => name.slice(1, -1) === 'system')
     ? '; `sudo rackboot images list` shows the systems'
     : '';
-  return `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing${look}`;
+  return `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing${hint}`;
 }
 
 function namesIn(help: string): { readonly options: readonly string[]; readonly commands: readonly string[] } {
-  const command = commandOf(help);
+  const command = findCommandName(help);
   const options: string[] = [];
   const commands: string[] = [];
   for (const line of help.split('\n')) {
@@ -131,7 +136,7 @@ function namesIn(help: string): { readonly options: readonly string[]; readonly 
 }
 
 /** From the first line of its help: `rackboot leases list`. */
-function commandOf(help: string): string {
+function findCommandName(help: string): string {
   const words = help.split('\n', 1)[0]?.split(' ') ?? [];
   const end = words.findIndex((word) => !/^[a-z][a-z-]*$/.test(word));
   return words.slice(0, end === -1 ? words.length : end).join(' ') || 'rackboot';

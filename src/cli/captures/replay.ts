@@ -21,7 +21,7 @@ import { datedLeases } from '../leases/source.ts';
 import { leftOutNote, loadMerged } from '../terminal/config-in-force.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { formatLocalTime, jsonListLines, printLines } from '../terminal/output.ts';
-import { asOwnerOf } from '../terminal/state-owner.ts';
+import { runAsOwner } from '../terminal/state-owner.ts';
 
 interface ReplayOptions {
   readonly file: string;
@@ -46,7 +46,7 @@ export async function replayFile(options: ReplayOptions): Promise<number> {
   const notes: string[] = leftOut === undefined ? [] : [leftOut];
   const { machines, leases } = options.withoutState
     ? { machines: [], leases: [] }
-    : asOwnerOf(config.stateDir, () => readState(config, leftOut, notes));
+    : runAsOwner(config.stateDir, () => readState(config, leftOut, notes));
   const { datagrams, fault } = capture;
   const results = replayDatagrams(datagrams, {
     config,
@@ -60,7 +60,7 @@ export async function replayFile(options: ReplayOptions): Promise<number> {
   const counts = countVerdicts(results);
   const head = `{ "file": ${JSON.stringify(options.file)}, "queries": `;
   const tail = `, ${JSON.stringify({ verdicts: counts, notes }).slice(1)}`;
-  await printLines(options.json ? jsonListLines(head, results, tail) : linesOf(results, counts, notes));
+  await printLines(options.json ? jsonListLines(head, results, tail) : formatReplay(results, counts, notes));
   return fault === undefined ? 0 : 1;
 }
 
@@ -98,7 +98,7 @@ function treeSizes(tree: string, notes: string[]): (path: string) => number | un
   let isNoted = false;
   return (path) => {
     try {
-      return sizeOf(tree, path);
+      return findFileSize(tree, path);
     } catch (error) {
       // A circular symbolic link is not a file.
       if (!isOwnershipError(error)) return undefined;
@@ -110,11 +110,11 @@ function treeSizes(tree: string, notes: string[]): (path: string) => number | un
 }
 
 /** Of a regular file of the tree; no path can leave the tree. */
-function sizeOf(tree: string, path: string): number | undefined {
+function findFileSize(tree: string, path: string): number | undefined {
   const names = splitPath(path);
   if (names === undefined) return undefined;
-  const found = statSync(join(tree, ...names), { throwIfNoEntry: false });
-  return found?.isFile() === true ? found.size : undefined;
+  const stats = statSync(join(tree, ...names), { throwIfNoEntry: false });
+  return stats?.isFile() === true ? stats.size : undefined;
 }
 
 const VERDICTS: Readonly<Record<Verdict, string>> = {
@@ -131,7 +131,7 @@ function countVerdicts(results: readonly Replayed[]): Readonly<Record<Verdict, n
   return counts;
 }
 
-function* linesOf(
+function* formatReplay(
   results: readonly Replayed[],
   counts: Readonly<Record<Verdict, number>>,
   notes: readonly string[],

@@ -13,7 +13,7 @@ const isSuccess = ({ status }: RegionAnswer): boolean => status >= 200 && status
 const REFUSED = 2;
 
 /** Undefined for another media type. @throws RackError `not-running` if it is damaged */
-export function jsonOf({ type, body }: RegionAnswer): { readonly value: unknown } | undefined {
+export function parseJsonAnswer({ type, body }: RegionAnswer): { readonly value: unknown } | undefined {
   if (type !== 'application/json') return undefined;
   const value = jsonIn({ body });
   if (value === undefined) throw new RackError('not-running', "the region's answer claims to be JSON but is not");
@@ -28,7 +28,7 @@ export function printAnswer(answer: RegionAnswer): number {
     print('Success.');
     print('Machine-readable output follows:');
   }
-  const json = jsonOf(answer);
+  const json = parseJsonAnswer(answer);
   if (json !== undefined) printJson(json.value, INDENT);
   else printContent(answer);
   return isDone ? 0 : REFUSED;

@@ -53,11 +53,11 @@ const BOUNDARY_BYTES = 16;
 const readWhole = (path: string): Buffer => readGivenFile(path, Number.POSITIVE_INFINITY);
 
 /** @throws RackError `bad-argument` for missing or unusable words; as `readGivenFile` */
-export function requestOf(action: Action, words: readonly string[], read = readWhole): RegionRequest {
+export function buildRegionRequest(action: Action, words: readonly string[], read = readWhole): RegionRequest {
   const { places, method, op } = action;
-  const given = words.slice(0, places.length);
-  const wrong = given.findIndex((word) => /^\w+@?=/.test(word));
-  const missing = wrong === -1 ? places.slice(given.length) : places.slice(wrong);
+  const pathWords = words.slice(0, places.length);
+  const wrong = pathWords.findIndex((word) => /^\w+@?=/.test(word));
+  const missing = wrong === -1 ? places.slice(pathWords.length) : places.slice(wrong);
   if (missing.length > 0) {
     const names = missing.map((name) => name.toUpperCase()).join(' and ');
     throw new RackError(
@@ -66,9 +66,9 @@ export function requestOf(action: Action, words: readonly string[], read = readW
     );
   }
   const path = action.path.replace(/\{(\w+)\}/g, (_, name: string) =>
-    encodeURIComponent(given[places.indexOf(name)] ?? ''),
+    encodeURIComponent(pathWords[places.indexOf(name)] ?? ''),
   );
-  const parts = partsOf(words.slice(places.length), read);
+  const parts = parseParts(words.slice(places.length), read);
   const query = new URLSearchParams(op === null ? {} : { op });
   if (method === 'GET' || method === 'DELETE') {
     for (const { name, value } of parts)
@@ -81,7 +81,7 @@ export function requestOf(action: Action, words: readonly string[], read = readW
   return { method, path, query, body: { type, bytes: encodeMultipart(parts, boundary) } };
 }
 
-function partsOf(words: readonly string[], read: (path: string) => Uint8Array): readonly Part[] {
+function parseParts(words: readonly string[], read: (path: string) => Uint8Array): readonly Part[] {
   const parts: Part[] = [];
   for (const word of words) {
     const [, name, at, value = ''] = ASSIGNMENT.exec(word) ?? [];

@@ -30,11 +30,11 @@ export interface Noun {
 }
 
 /** `NodeGroupsHandler` → `node-groups`. */
-export const nounOf = (handler: string): string =>
+export const formatNoun = (handler: string): string =>
   (handler.replace(/Handler$/, '').match(/[A-Z]*[a-z0-9]+|[A-Z]+/g) ?? []).join('-').toLowerCase();
 
 /** Sorted by name. */
-export function nounsOf({ resources }: Description): readonly Noun[] {
+export function listNouns({ resources }: Description): readonly Noun[] {
   const nouns = resources.flatMap(({ name, anon, auth }): readonly Noun[] => {
     const handler = auth ?? anon;
     if (handler === null) return [];
@@ -46,7 +46,7 @@ export function nounsOf({ resources }: Description): readonly Noun[] {
       places: handler.params,
       doc: action.doc ?? '',
     }));
-    return [{ name: nounOf(name), actions: actions.toSorted((a, b) => (a.name < b.name ? -1 : 1)) }];
+    return [{ name: formatNoun(name), actions: actions.toSorted((a, b) => (a.name < b.name ? -1 : 1)) }];
   });
   return nouns.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
@@ -62,23 +62,23 @@ export function withOther(first: readonly Noun[], second: readonly Noun[]): read
   return names.map((name) => {
     const own = first.find((noun) => noun.name === name)?.actions ?? [];
     const further = second.find((noun) => noun.name === name)?.actions ?? [];
-    const actions = [...own, ...further.filter((action) => !own.some((one) => one.name === action.name))];
+    const actions = [...own, ...further.filter((action) => !own.some((ownAction) => ownAction.name === action.name))];
     return { name, actions: actions.toSorted((a, b) => (a.name < b.name ? -1 : 1)) };
   });
 }
 
 /** In the order of its description. */
-export const parametersOf = ({ doc }: Action): readonly string[] =>
+export const listParameters = ({ doc }: Action): readonly string[] =>
   [...doc.matchAll(/^ {0,16}[:@]param (?:\([^()\n]{1,40}\) )?"?([\w.-]+)/gm)].map(([, name = '']) => name);
 
 /** Parameters of any name, written as `<key>`. */
 export const takesAny = ({ doc }: Action): boolean => /^ {0,16}[:@]param <[\w-]{1,40}>/m.test(doc);
 
-export const summaryOf = ({ doc }: Action): string => doc.trim().split('\n', 1)[0] ?? '';
+export const getSummary = ({ doc }: Action): string => doc.trim().split('\n', 1)[0] ?? '';
 
 /** After its noun: `update UUID NAME [KEY=VALUE …]`. */
-export function usageOf(action: Action): string {
+export function formatUsage(action: Action): string {
   const places = action.places.map((place) => place.toUpperCase());
-  const takesWords = takesAny(action) || parametersOf(action).length > 0;
+  const takesWords = takesAny(action) || listParameters(action).length > 0;
   return [action.name, ...places, ...(takesWords ? ['[KEY=VALUE …]'] : [])].join(' ');
 }

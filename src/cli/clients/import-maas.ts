@@ -42,11 +42,11 @@ import { RackError } from '../../ground/errors.ts';
 import { type Fields, isFields } from '../../ground/fields.ts';
 import { CONTROL_SOCKET } from '../../http/config.ts';
 import { computeFingerprint } from '../../region/accounts/ssh-keys.ts';
-import { ask as askHere, formOf } from '../terminal/asking.ts';
+import { ask as askHere, encodeForm } from '../terminal/asking.ts';
 import { type FoundConfig, findConfig } from '../terminal/config-in-force.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
 import { print, printAside, printJson, printTable } from '../terminal/output.ts';
-import { keyOf, parseRegionAddress } from './login.ts';
+import { parseRegionAddress, readKey } from './login.ts';
 import {
   ABSENT,
   type Absent,
@@ -54,16 +54,17 @@ import {
   commandFor,
   deviceParameters,
   foreignPowerNames,
-  identityOf,
+  formatObjectTitle,
   interfaceParameters,
   isDeployedHere,
   KINDS,
   type Kind,
   listAt,
+  listMacs,
+  listUnusableKeys,
   MADE_OF_OTHERS,
   machineParameters,
-  macsOf,
-  oddOf,
+  objectIdentity,
   ownerData,
   type Parameters,
   parametersFrom,
@@ -72,7 +73,6 @@ import {
   type Reach,
   stateHere,
   textAt,
-  titleOf,
   valueAt,
 } from './maas-objects.ts';
 import { type AskRegion, askAs, askSocket, jsonIn, type RegionAnswer, unavailable } from './region-request.ts';
@@ -142,7 +142,7 @@ const problemsShape = z.record(z.string(), z.array(z.string()));
 export async function importMaas(flags: ImportFlags): Promise<number> {
   const { url } = parseRegionAddress(flags.url);
   if (flags.cacerts !== undefined) checkGivenFile(flags.cacerts);
-  const key = await keyOf(flags.apikey);
+  const key = await readKey(flags.apikey);
   // Says how to start the daemon if none runs.
   await askHere(flags, `${API}version/`);
   const ca = flags.cacerts === undefined ? {} : { ca_file: flags.cacerts };
@@ -151,7 +151,7 @@ export async function importMaas(flags: ImportFlags): Promise<number> {
     new Source(url, askAs({ url, key, ...ca })),
     own,
     flags.dryRun,
-    hostsOf(await findConfig(flags.config)),
+    listOwnHosts(await findConfig(flags.config)),
   );
   try {
     await run.all();
@@ -170,7 +170,7 @@ interface OwnHosts {
   readonly macs: ReadonlySet<string>;
 }
 
-function hostsOf({ config }: FoundConfig): OwnHosts {
+function listOwnHosts({ config }: FoundConfig): OwnHosts {
   const { selfName, domains, forwardZones = [] } = config.dns;
   const names = [
     ...domains.map((domain) => `${selfName}.${domain}`),
@@ -198,7 +198,7 @@ interface FormerNetwork {
 }
 
 /** A subnet of this region in which nobody has done anything yet: a rack's host is in it. */
-const isDiscovered = (one: unknown): boolean => isFields(one) && one.is_discovered === true;
+const isDiscovered = (object: unknown): boolean => isFields(object) && object.is_discovered === true;
 
 /** The MAAS, of which everything is read by GET. */
 class Source {
@@ -262,7 +262,7 @@ const commentOn = (node: unknown): string => textAt(node, 'error_description') |
 const answerWords = ({ body }: RegionAnswer): string => refusalLines(body.toString('utf8')).replaceAll('\n', '; ');
 const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 const objectsIn = (all: readonly unknown[], { within }: Kind): readonly unknown[] =>
-  within === undefined ? all : all.flatMap((one) => listAt(one, within));
+  within === undefined ? all : all.flatMap((object) => listAt(object, within));
 
 /** One import, and what became of each object. */
 class Import {
@@ -311,9 +311,9 @@ class Import {
     this.#isEmpty = isFields(former) && Object.keys(former).length === 0;
     await this.#lookHere();
     for (const kind of KINDS) await this.#add(kind, owner);
-    this.#tags = (await this.#here('tags/')).map((one) => textAt(one, 'name'));
-    const vlans = (await this.#here('fabrics/')).flatMap((one) => listAt(one, 'vlans'));
-    this.#vlans = new Map(vlans.map((one) => [identityOf(one, VLAN_KEY), textAt(one, 'id')]));
+    this.#tags = (await this.#here('tags/')).map((tag) => textAt(tag, 'name'));
+    const vlans = (await this.#here('fabrics/')).flatMap((fabric) => listAt(fabric, 'vlans'));
+    this.#vlans = new Map(vlans.map((vlan) => [objectIdentity(vlan, VLAN_KEY), textAt(vlan, 'id')]));
     await this.#addMachines();
     for (const device of await this.#source.list('devices/'))
       await this.#addNode('devices', device, deviceParameters(device));
@@ -325,20 +325,20 @@ class Import {
   /** Notes what is here before anything is added. */
   async #lookHere(): Promise<void> {
     const domains = await this.#here('domains/');
-    for (const name of [...domains.map((one) => textAt(one, 'name')), ...this.#hosts.forwarded])
+    for (const name of [...domains.map((domain) => textAt(domain, 'name')), ...this.#hosts.forwarded])
       this.#domains.set(domainName(name), true);
     this.#defaultDomain = textAt(
-      domains.find((one) => valueAt(one, 'is_default') === true),
+      domains.find((domain) => valueAt(domain, 'is_default') === true),
       'name',
     );
     const records = [...(await this.#here('dnsresources/')), ...(await this.#here('dnsresourcerecords/'))];
-    const names = records.map((one) => domainName(textAt(one, 'fqdn')));
+    const names = records.map((record) => domainName(textAt(record, 'fqdn')));
     this.#formerNames = new Set([...this.#hosts.names, ...this.#domains.keys(), ...names]);
     const networks: FormerNetwork[] = [];
-    for (const one of await this.#here('subnets/')) {
-      const network = parseNetwork(textAt(one, 'cidr'));
+    for (const subnet of await this.#here('subnets/')) {
+      const network = parseNetwork(textAt(subnet, 'cidr'));
       if (network === undefined) continue;
-      const free = (await this.#here(`subnets/${textAt(one, 'id')}/?op=unreserved_ip_ranges`)).flatMap((range) => {
+      const free = (await this.#here(`subnets/${textAt(subnet, 'id')}/?op=unreserved_ip_ranges`)).flatMap((range) => {
         const [low, high] = [parseIpv4(textAt(range, 'start')), parseIpv4(textAt(range, 'end'))];
         return low === undefined || high === undefined ? [] : [{ low, high }];
       });
@@ -378,7 +378,7 @@ class Import {
       const above = this.#domainOf(domain);
       if (above !== undefined && this.#domains.get(above) === true)
         return `${above} was here before, and it would answer there`;
-      const below = this.#hosts.forwarded.find((one) => isWithin(one, domain));
+      const below = this.#hosts.forwarded.find((zone) => isWithin(zone, domain));
       if (below !== undefined) return `${below} is forwarded, and it would answer there`;
       if (isWithin(domain, 'arpa')) return 'it would answer for the addresses of networks';
     }
@@ -391,7 +391,7 @@ class Import {
     for (const text of networks) {
       const network = parseNetwork(text);
       if (network === undefined) return `${text} is no network`;
-      if (this.#formerNetworks.some((one) => networksOverlap(one.network, network)))
+      if (this.#formerNetworks.some((former) => networksOverlap(former.network, network)))
         return `${text} was here before, and it would answer or route there`;
     }
     for (const text of addresses) {
@@ -407,14 +407,14 @@ class Import {
   }
 
   async #isRegistered(macs: readonly string[]): Promise<boolean> {
-    const path = `${API}machines/?op=is_registered&${formOf({ mac_address: macs })}`;
+    const path = `${API}machines/?op=is_registered&${encodeForm({ mac_address: macs })}`;
     return jsonIn(await this.#own({ method: 'GET', path })) === true;
   }
 
   /** A list of this region, without discovered subnets; empty if it is of a user who is not here yet. */
   async #here(path: string): Promise<readonly unknown[]> {
     const answer = await this.#own({ method: 'GET', path: `${API}${path}` });
-    return asList(jsonIn(answer)).filter((one) => !isDiscovered(one));
+    return asList(jsonIn(answer)).filter((object) => !isDiscovered(object));
   }
 
   /** @param owner the user of the key: a MAAS shows the SSH keys of no other */
@@ -422,50 +422,50 @@ class Import {
     const { plural, list, key, parameters, change, withheld = {}, isWholeIfEmpty } = kind;
     const isOfOwner = list === SSH_KEYS;
     const there = this.#source.bounded(list, objectsIn(await this.#source.list(list), kind));
-    const ownList = isOfOwner ? `${list}?${formOf({ username: owner })}` : (kind.here ?? list);
-    const here = new Set(objectsIn(await this.#here(ownList), kind).map((one) => identityOf(one, key)));
+    const ownList = isOfOwner ? `${list}?${encodeForm({ username: owner })}` : (kind.here ?? list);
+    const here = new Set(objectsIn(await this.#here(ownList), kind).map((object) => objectIdentity(object, key)));
     const left = isWholeIfEmpty === true && this.#isEmpty ? [] : Object.keys(withheld);
     const needs = Object.keys(parameters).filter((name) => key.includes(parameters[name] ?? ''));
-    for (const found of there) {
-      if (!isFields(found) || kind.isMeant?.(found) === false) continue;
+    for (const original of there) {
+      if (!isFields(original) || kind.isMeant?.(original) === false) continue;
       // Of the source, it could be used to sign in here.
-      const one = { ...found, password: randomPassword(), ...(isOfOwner ? { username: owner } : {}) };
-      const identity = identityOf(one, key);
-      const title = isOfOwner ? keyTitle(identity, owner) : titleOf(one, key);
-      const odd = oddOf(one, key);
+      const object = { ...original, password: randomPassword(), ...(isOfOwner ? { username: owner } : {}) };
+      const identity = objectIdentity(object, key);
+      const title = isOfOwner ? keyTitle(identity, owner) : formatObjectTitle(object, key);
+      const odd = listUnusableKeys(object, key);
       if (odd.length > 0) {
         this.#refuse(plural, title, `refused: its ${odd.join(', ')} is no text`);
         continue;
       }
       const sent = Object.fromEntries(
-        Object.entries(parametersFrom(one, parameters)).filter(([name]) => !left.includes(name)),
+        Object.entries(parametersFrom(object, parameters)).filter(([name]) => !left.includes(name)),
       );
       if (!here.has(identity)) {
         here.add(identity);
         if (isOfOwner && !this.#added.has(`users ${owner}`)) {
-          const command = commandFor(one, 'rackboot sshkeys add FILE --username {username}');
+          const command = commandFor(object, 'rackboot sshkeys add FILE --username {username}');
           this.#refuse(plural, title, `the account was here before; to add the key: \`${command}\``);
           continue;
         }
-        const former = await this.#findFormer(kind.reachOf?.(one));
+        const former = await this.#findFormer(kind.reachOf?.(object));
         if (former !== undefined) {
           this.#refuse(plural, title, `left: ${former}`);
           continue;
         }
-        const path = pathFor(one, kind.add ?? list);
+        const path = pathFor(object, kind.add ?? list);
         const isAdded = this.#isDry || (await this.#send(plural, title, path, sent, needs)) !== undefined;
         this.#tally(plural)[isAdded ? 'added' : 'refused'] += 1;
         if (!isAdded) continue;
         this.#added.add(`${plural} ${identity}`);
         if (plural === 'domains') this.#domains.set(domainName(identity), false);
-        const places = kind.placesOf?.(one);
+        const places = kind.placesOf?.(object);
         if (kind.isNamed === true)
           this.#named.push({ kind: plural, name: title, ...(places === undefined ? {} : { places }) });
         for (const name of left)
-          if (!['', 'false'].includes(textAt(one, name)))
-            this.#remark(plural, title, `without ${name}; to give it: \`${commandFor(one, withheld[name] ?? '')}\``);
-      } else if (change !== undefined && !this.#isDry && this.#added.has(`fabrics ${textAt(one, 'fabric')}`)) {
-        await this.#send(plural, title, pathFor(one, change), sent, needs, 'PUT');
+          if (!['', 'false'].includes(textAt(object, name)))
+            this.#remark(plural, title, `without ${name}; to give it: \`${commandFor(object, withheld[name] ?? '')}\``);
+      } else if (change !== undefined && !this.#isDry && this.#added.has(`fabrics ${textAt(object, 'fabric')}`)) {
+        await this.#send(plural, title, pathFor(object, change), sent, needs, 'PUT');
         this.#tally(plural).added += 1;
       } else this.#tally(plural).there += 1;
     }
@@ -482,7 +482,7 @@ class Import {
   ): Promise<unknown> {
     let sent = wanted;
     for (;;) {
-      const body = { type: FORM_TYPE, bytes: Buffer.from(formOf(sent)) };
+      const body = { type: FORM_TYPE, bytes: Buffer.from(encodeForm(sent)) };
       const answer = await this.#own({ method, path: `${API}${path}`, body });
       if (answer.status < 300) return jsonIn(answer) ?? {};
       if (!JUDGED.has(answer.status))
@@ -515,7 +515,11 @@ class Import {
         const own = valueAt(power, id);
         if (await this.#addNode('machines', machine, machineParameters(machine, own), own))
           for (const name of foreignPowerNames(own).slice(0, NAMES_SHOWN_MAX))
-            this.#remark('machines', titleOf(machine, ['hostname']), `without ${name}: no power driver here has it`);
+            this.#remark(
+              'machines',
+              formatObjectTitle(machine, ['hostname']),
+              `without ${name}: no power driver here has it`,
+            );
       }
       // Now: after an interruption these machines are already here.
       await this.#tag();
@@ -529,9 +533,9 @@ class Import {
     parameters: Parameters,
     power?: unknown,
   ): Promise<boolean> {
-    const title = titleOf(node, ['hostname']);
+    const title = formatObjectTitle(node, ['hostname']);
     const tally = this.#tally(kind);
-    if (await this.#isRegistered(macsOf(node))) {
+    if (await this.#isRegistered(listMacs(node))) {
       tally.there += 1;
       return false;
     }
@@ -558,7 +562,7 @@ class Import {
       const places = [cleanText(fqdn, NAME_CHARACTERS_MAX), ...addresses];
       this.#named.push({ kind, name: title, places, ...(hosts.length === 0 ? {} : { power: hosts }) });
     }
-    if (made !== undefined) for (const mac of macsOf(node)) this.#addedMacs.add(macText(mac));
+    if (made !== undefined) for (const mac of listMacs(node)) this.#addedMacs.add(macText(mac));
     if (made !== undefined && !this.#isDry) await this.#complete(kind, title, node, made, addresses);
     if (made !== undefined && kind === 'machines') this.#compare(title, node);
     this.#current = '';
@@ -579,12 +583,12 @@ class Import {
   /** The addresses of a node there that it gets here, too; each other one is named. */
   #addressesOf(kind: 'machines' | 'devices', title: string, node: unknown): readonly string[] {
     const isRunning = kind === 'devices' || isDeployedHere(node);
-    const ownMac = macsOf(node)
+    const ownMac = listMacs(node)
       .map(macText)
       .find((mac) => this.#hosts.macs.has(mac));
     const links = listAt(node, 'interface_set')
       .slice(0, INTERFACES_MAX)
-      .flatMap((one) => listAt(one, 'links'));
+      .flatMap((nic) => listAt(nic, 'links'));
     return links.flatMap((link) => {
       const [mode, address] = [textAt(link, 'mode'), textAt(link, 'ip_address')];
       // An address that is chosen at each deployment is that of the system which runs.
@@ -644,23 +648,23 @@ class Import {
     const chosen = new Set(addresses);
     const gateway = textAt(node, 'default_gateways.ipv4.link_id');
     const physical = new Map(
-      listAt(made, 'interface_set').map((one) => [textAt(one, 'mac_address'), textAt(one, 'id')]),
+      listAt(made, 'interface_set').map((nic) => [textAt(nic, 'mac_address'), textAt(nic, 'id')]),
     );
     /** Of the interfaces that are here, by name. */
     const ids = new Map<string, string>();
     let waiting = listAt(node, 'interface_set').slice(0, INTERFACES_MAX);
-    for (let ready = waiting; ready.length > 0; waiting = waiting.filter((one) => !ready.includes(one))) {
-      ready = waiting.filter((one) => listAt(one, 'parents').every((parent) => ids.has(String(parent))));
-      for (const one of ready) {
-        const type = textAt(one, 'type');
+    for (let ready = waiting; ready.length > 0; waiting = waiting.filter((nic) => !ready.includes(nic))) {
+      ready = waiting.filter((nic) => listAt(nic, 'parents').every((parent) => ids.has(String(parent))));
+      for (const nic of ready) {
+        const type = textAt(nic, 'type');
         const operation = Object.hasOwn(MADE_OF_OTHERS, type) ? MADE_OF_OTHERS[type] : undefined;
         const id =
           operation === undefined
-            ? physical.get(textAt(one, 'mac_address').toLowerCase())
-            : await this.#make(kind, title, `${place}?op=${operation}`, one, ids);
+            ? physical.get(textAt(nic, 'mac_address').toLowerCase())
+            : await this.#make(kind, title, `${place}?op=${operation}`, nic, ids);
         if (id === undefined) continue;
-        ids.set(textAt(one, 'name'), id);
-        for (const link of listAt(one, 'links')) {
+        ids.set(textAt(nic, 'name'), id);
+        for (const link of listAt(nic, 'links')) {
           const address = textAt(link, 'ip_address');
           if (!chosen.has(address)) continue;
           const wish = { mode: 'static', subnet: textAt(link, 'subnet.cidr'), ip_address: address };
@@ -675,7 +679,7 @@ class Import {
         kind,
         title,
         `without ${listed(
-          waiting.map((one) => titleOf(one, ['name'])),
+          waiting.map((nic) => formatObjectTitle(nic, ['name'])),
           NAMES_SHOWN_MAX,
         )}`,
       );
@@ -686,13 +690,13 @@ class Import {
     kind: string,
     title: string,
     path: string,
-    one: unknown,
+    nic: unknown,
     ids: ReadonlyMap<string, string>,
   ): Promise<string | undefined> {
-    const parents = listAt(one, 'parents').map((parent) => ids.get(String(parent)) ?? '');
-    const vlan = this.#vlans.get(identityOf(valueAt(one, 'vlan'), VLAN_KEY));
+    const parents = listAt(nic, 'parents').map((parent) => ids.get(String(parent)) ?? '');
+    const vlan = this.#vlans.get(objectIdentity(valueAt(nic, 'vlan'), VLAN_KEY));
     const place: Parameters = { parents, ...(vlan === undefined ? {} : { vlan }) };
-    const made = await this.#send(kind, title, path, { ...interfaceParameters(one), ...place }, [
+    const made = await this.#send(kind, title, path, { ...interfaceParameters(nic), ...place }, [
       'name',
       'parents',
       'vlan',
@@ -713,7 +717,7 @@ class Import {
   async #lookFor({ plural, list, remedy, isMeant = () => true }: Absent): Promise<void> {
     const names = (await this.#source.list(list))
       .filter(isMeant)
-      .map((one) => titleOf(one, ['name']) || titleOf(one, ['id']));
+      .map((object) => formatObjectTitle(object, ['name']) || formatObjectTitle(object, ['id']));
     if (names.length > 0) this.#remark(plural, listed(names, NAMES_SHOWN_MAX), `no counterpart: ${remedy}`);
   }
 

@@ -42,13 +42,13 @@ export function parseRegionAddress(text: string): RegionAddress {
   }
   if (url.username !== '' || url.password !== '')
     throw new RackError('bad-argument', 'the address must not contain a name or password: the API key comes after it');
-  const found = PATH.exec(url.pathname);
-  if (found === null || url.search !== '' || url.hash !== '')
+  const match = PATH.exec(url.pathname);
+  if (match === null || url.search !== '' || url.hash !== '')
     throw new RackError(
       'bad-argument',
       `"${withoutUser(text).slice(0, 200)}" is not an address of a region: the path is /MAAS, /MAAS/api/1.0 or /MAAS/api/2.0`,
     );
-  return { url: `${url.protocol}//${url.host}/MAAS`, api: found[1] === '1.0' ? '1.0' : '2.0' };
+  return { url: `${url.protocol}//${url.host}/MAAS`, api: match[1] === '1.0' ? '1.0' : '2.0' };
 }
 
 interface LoginWords {
@@ -67,7 +67,7 @@ export async function logIn(
   checkProfileName(name);
   const { url, api } = parseRegionAddress(written);
   if (cacerts !== undefined) checkGivenFile(cacerts);
-  const key = await keyOf(apikey);
+  const key = await readKey(apikey);
   const profile: Profile = { url, api, key, ...(cacerts === undefined ? {} : { ca_file: resolve(cacerts) }) };
   const username = await checkKey(profile, terms);
   writeProfile(name, profile);
@@ -106,9 +106,9 @@ export function showProfiles(): number {
   return 0;
 }
 
-/** @param given as `LoginWords` has it @throws RackError `bad-argument` */
-export async function keyOf(given: string | undefined): Promise<string> {
-  const text = given === undefined ? await askForKey() : isInput(given) ? readInput() : literalOrFile(given);
+/** @param argument as `LoginWords` has it @throws RackError `bad-argument` */
+export async function readKey(argument: string | undefined): Promise<string> {
+  const text = argument === undefined ? await askForKey() : isInput(argument) ? readInput() : literalOrFile(argument);
   const key = text.trim().split(/\s/, 1)[0] ?? '';
   if (key !== '' && parseRegionKey(key) === undefined)
     throw new RackError(
@@ -118,14 +118,14 @@ export async function keyOf(given: string | undefined): Promise<string> {
   return key;
 }
 
-const isInput = (given: string): boolean => given === '-' || given === '/dev/stdin';
+const isInput = (argument: string): boolean => argument === '-' || argument === '/dev/stdin';
 
 const readInput = (): string => readFileSync(0, 'utf8');
 
 /** The key itself, or the text of the file that holds it. */
-function literalOrFile(given: string): string {
-  if (given === '' || (parseRegionKey(given) !== undefined && !existsSync(given))) return given;
-  return readGivenFile(given).toString('utf8');
+function literalOrFile(argument: string): string {
+  if (argument === '' || (parseRegionKey(argument) !== undefined && !existsSync(argument))) return argument;
+  return readGivenFile(argument).toString('utf8');
 }
 
 async function askForKey(): Promise<string> {
@@ -158,10 +158,10 @@ async function checkKey(profile: Profile, terms?: AskTerms): Promise<string | un
   const { status, body } = answer;
   // The name is optional: only the status matters.
   if (status === 200) return whoShape.safeParse(jsonIn(isOld ? await askName() : answer)).data?.username;
-  const said = body.toString('utf8');
+  const message = body.toString('utf8');
   if (status === 401 || status === 403)
-    throw new RackError('bad-argument', `${url} does not accept this API key: ${refusalLines(said)}`);
+    throw new RackError('bad-argument', `${url} does not accept this API key: ${refusalLines(message)}`);
   const failure = unavailable(url, answer);
   if (failure !== undefined) throw failure;
-  throw new RackError('not-running', `${url} answered ${status}, so it is not a region: ${refusalLines(said)}`);
+  throw new RackError('not-running', `${url} answered ${status}, so it is not a region: ${refusalLines(message)}`);
 }

@@ -14,8 +14,8 @@ import { POWER_PARAMETER_NAMES } from '../../region/records/power-parameters.ts'
 const NAME_CHARACTERS_MAX = 100;
 
 /** The value at a path; of a list, those of its elements. */
-export function valueAt(one: unknown, path: string): unknown {
-  let value = one;
+export function valueAt(object: unknown, path: string): unknown {
+  let value = object;
   for (const name of path.split('.')) {
     if (Array.isArray(value)) value = value.map((each) => valueAt(each, name));
     else value = isFields(value) && Object.hasOwn(value, name) ? value[name] : undefined;
@@ -26,14 +26,14 @@ export function valueAt(one: unknown, path: string): unknown {
 const isPlain = (value: unknown): value is string | number | boolean =>
   typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
 
-export const listAt = (one: unknown, path: string): readonly unknown[] => {
-  const value = valueAt(one, path);
+export const listAt = (object: unknown, path: string): readonly unknown[] => {
+  const value = valueAt(object, path);
   return Array.isArray(value) ? value : [];
 };
 
 /** Empty if there is none. */
-export const textAt = (one: unknown, path: string): string => {
-  const value = valueAt(one, path);
+export const textAt = (object: unknown, path: string): string => {
+  const value = valueAt(object, path);
   return isPlain(value) ? String(value) : '';
 };
 
@@ -43,26 +43,26 @@ export type Parameters = Readonly<Record<string, string | readonly string[]>>;
 const MANY = '[]';
 
 /** Those in a list, or the only one. */
-const textsAt = (one: unknown, path: string): readonly string[] =>
-  [valueAt(one, path)].flat().filter(isPlain).map(String);
+const textsAt = (object: unknown, path: string): readonly string[] =>
+  [valueAt(object, path)].flat().filter(isPlain).map(String);
 
 /** The parameters that have a value. @param from the path of each */
-export function parametersFrom(one: unknown, from: Readonly<Record<string, string>>): Parameters {
-  const found: Record<string, string | readonly string[]> = {};
+export function parametersFrom(object: unknown, from: Readonly<Record<string, string>>): Parameters {
+  const parameters: Record<string, string | readonly string[]> = {};
   for (const [name, path] of Object.entries(from)) {
-    const texts = path.endsWith(MANY) ? textsAt(one, path.slice(0, -MANY.length)) : textAt(one, path);
-    if (texts.length > 0) found[name] = texts;
+    const texts = path.endsWith(MANY) ? textsAt(object, path.slice(0, -MANY.length)) : textAt(object, path);
+    if (texts.length > 0) parameters[name] = texts;
   }
-  return found;
+  return parameters;
 }
 
 /** A path of the API with the properties of an object in it: `fabrics/name:{fabric}/vlans/`. */
-export const pathFor = (one: unknown, path: string): string =>
-  path.replace(/\{([\w.]+)\}/g, (_, name: string) => encodeURIComponent(textAt(one, name)));
+export const pathFor = (object: unknown, path: string): string =>
+  path.replace(/\{([\w.]+)\}/g, (_, name: string) => encodeURIComponent(textAt(object, name)));
 
 /** A command with properties of an object in it, quoted. */
-export const commandFor = (one: unknown, command: string): string =>
-  command.replace(/\{([\w.]+)\}/g, (_, name: string) => shellWord(textAt(one, name)));
+export const commandFor = (object: unknown, command: string): string =>
+  command.replace(/\{([\w.]+)\}/g, (_, name: string) => shellWord(textAt(object, name)));
 
 /** Objects of one kind, which one operation adds. */
 export interface Kind {
@@ -88,11 +88,11 @@ export interface Kind {
   /** Each one that is added is named in the report: it gives rights, or answers for names. */
   readonly isNamed?: boolean;
   /** Named with it. */
-  placesOf?(one: unknown): readonly string[];
+  placesOf?(object: unknown): readonly string[];
   /** Only these. */
-  isMeant?(one: unknown): boolean;
+  isMeant?(object: unknown): boolean;
   /** What it would answer for, or route; undefined: nothing. */
-  reachOf?(one: unknown): Reach | undefined;
+  reachOf?(object: unknown): Reach | undefined;
 }
 
 /** What an object would answer for, or route. */
@@ -109,8 +109,8 @@ const noted = { name: 'name', description: 'description' };
 const USER_RESERVED = 4;
 
 /** Without a client, an address is only kept. */
-const reservedReach = (one: unknown, macs: readonly string[]): Reach | undefined =>
-  macs.length === 0 ? undefined : { addresses: [textAt(one, 'ip')], macs };
+const reservedReach = (object: unknown, macs: readonly string[]): Reach | undefined =>
+  macs.length === 0 ? undefined : { addresses: [textAt(object, 'ip')], macs };
 
 /** In this order: the later ones name the earlier ones. */
 export const KINDS: readonly Kind[] = [
@@ -122,7 +122,7 @@ export const KINDS: readonly Kind[] = [
     key: ['name'],
     parameters: { name: 'name', authoritative: 'authoritative', ttl: 'ttl' },
     isNamed: true,
-    reachOf: (one) => ({ domains: [textAt(one, 'name')] }),
+    reachOf: (object) => ({ domains: [textAt(object, 'name')] }),
   },
   { plural: 'spaces', list: 'spaces/', key: ['name'], parameters: noted },
   { plural: 'fabrics', list: 'fabrics/', key: ['name'], parameters: { ...noted, class_type: 'class_type' } },
@@ -157,10 +157,13 @@ export const KINDS: readonly Kind[] = [
     list: 'ipranges/',
     key: ['start_ip', 'end_ip', 'subnet.cidr'],
     parameters: { type: 'type', start_ip: 'start_ip', end_ip: 'end_ip', comment: 'comment', subnet: 'subnet.cidr' },
-    reachOf: (one) =>
-      textAt(one, 'type') === 'reserved'
+    reachOf: (object) =>
+      textAt(object, 'type') === 'reserved'
         ? undefined
-        : { networks: [textAt(one, 'subnet.cidr')], addresses: [textAt(one, 'start_ip'), textAt(one, 'end_ip')] },
+        : {
+            networks: [textAt(object, 'subnet.cidr')],
+            addresses: [textAt(object, 'start_ip'), textAt(object, 'end_ip')],
+          },
   },
   {
     plural: 'static routes',
@@ -172,7 +175,7 @@ export const KINDS: readonly Kind[] = [
       gateway_ip: 'gateway_ip',
       metric: 'metric',
     },
-    reachOf: (one) => ({ networks: [textAt(one, 'source.cidr')] }),
+    reachOf: (object) => ({ networks: [textAt(object, 'source.cidr')] }),
   },
   {
     plural: 'users',
@@ -182,7 +185,7 @@ export const KINDS: readonly Kind[] = [
     withheld: { is_superuser: 'rackboot user update {username} is_superuser=true' },
     isNamed: true,
     // Those of MAAS itself.
-    isMeant: (one) => !['MAAS', 'maas-init-node'].includes(textAt(one, 'username')),
+    isMeant: (object) => !['MAAS', 'maas-init-node'].includes(textAt(object, 'username')),
   },
   {
     plural: 'SSH keys',
@@ -212,8 +215,8 @@ export const ADDRESS_KINDS: readonly Kind[] = [
     key: ['ip'],
     parameters: { ip: 'ip', mac: 'interface_set.mac_address[]' },
     add: 'ipaddresses/?op=reserve',
-    isMeant: (one) => valueAt(one, 'alloc_type') === USER_RESERVED,
-    reachOf: (one) => reservedReach(one, textsAt(one, 'interface_set.mac_address')),
+    isMeant: (object) => valueAt(object, 'alloc_type') === USER_RESERVED,
+    reachOf: (object) => reservedReach(object, textsAt(object, 'interface_set.mac_address')),
   },
   {
     plural: 'reserved addresses of hosts',
@@ -222,7 +225,7 @@ export const ADDRESS_KINDS: readonly Kind[] = [
     key: ['ip'],
     parameters: { ip: 'ip', mac: 'mac_address' },
     add: 'ipaddresses/?op=reserve',
-    reachOf: (one) => reservedReach(one, textsAt(one, 'mac_address')),
+    reachOf: (object) => reservedReach(object, textsAt(object, 'mac_address')),
   },
   {
     plural: 'names in DNS',
@@ -230,10 +233,10 @@ export const ADDRESS_KINDS: readonly Kind[] = [
     key: ['fqdn'],
     parameters: { fqdn: 'fqdn', ip_addresses: 'ip_addresses.ip[]', address_ttl: 'address_ttl' },
     isNamed: true,
-    placesOf: (one) => textsAt(one, 'ip_addresses.ip').map((address) => cleanText(address, NAME_CHARACTERS_MAX)),
-    reachOf: (one) => ({ names: [textAt(one, 'fqdn')] }),
+    placesOf: (object) => textsAt(object, 'ip_addresses.ip').map((address) => cleanText(address, NAME_CHARACTERS_MAX)),
+    reachOf: (object) => ({ names: [textAt(object, 'fqdn')] }),
     // The others have only records.
-    isMeant: (one) => listAt(one, 'ip_addresses').length > 0,
+    isMeant: (object) => listAt(object, 'ip_addresses').length > 0,
   },
   {
     plural: 'records of DNS',
@@ -241,7 +244,7 @@ export const ADDRESS_KINDS: readonly Kind[] = [
     key: ['fqdn', 'rrtype', 'rrdata'],
     parameters: { fqdn: 'fqdn', rrtype: 'rrtype', rrdata: 'rrdata', ttl: 'ttl' },
     isNamed: true,
-    reachOf: (one) => ({ names: [textAt(one, 'fqdn')] }),
+    reachOf: (object) => ({ names: [textAt(object, 'fqdn')] }),
   },
 ];
 
@@ -250,7 +253,7 @@ export interface Absent {
   readonly plural: string;
   readonly list: string;
   readonly remedy: string;
-  isMeant?(one: unknown): boolean;
+  isMeant?(object: unknown): boolean;
 }
 
 export const ABSENT: readonly Absent[] = [
@@ -263,14 +266,14 @@ export const ABSENT: readonly Absent[] = [
     plural: 'scripts',
     list: 'scripts/',
     remedy: 'download each there, and add it here (`rackboot scripts add`)',
-    isMeant: (one) => valueAt(one, 'default') === false,
+    isMeant: (object) => valueAt(object, 'default') === false,
   },
   { plural: 'hosts of virtual machines', list: 'vm-hosts/', remedy: 'their machines are imported as others' },
   {
     plural: 'package repositories',
     list: 'package-repositories/',
     remedy: 'name mirrors in the settings under preseeds (`rackboot config set`)',
-    isMeant: (one) => !['main_archive', 'ports_archive'].includes(textAt(one, 'name')),
+    isMeant: (object) => !['main_archive', 'ports_archive'].includes(textAt(object, 'name')),
   },
   { plural: 'licence keys', list: 'license-keys/', remedy: 'give license_key when you deploy' },
 ];
@@ -344,18 +347,18 @@ const FACTS: Readonly<Record<string, string>> = {
 const DISK = { name: 'name', bytes: 'size', model: 'model', serial: 'serial', block_size: 'block_size' };
 const NIC = { name: 'name', mac: 'mac_address', speed: 'interface_speed' };
 
-const plainFrom = (one: unknown, from: Readonly<Record<string, string>>): readonly (readonly [string, unknown])[] =>
+const plainFrom = (object: unknown, from: Readonly<Record<string, string>>): readonly (readonly [string, unknown])[] =>
   Object.entries(from).flatMap(([name, path]) => {
-    const value = valueAt(one, path);
+    const value = valueAt(object, path);
     return isPlain(value) && value !== 'Unknown' ? [[name, value] as const] : [];
   });
 
 /** Its hardware, as its agent would report it, so that a Ready machine can be deployed. */
-function factsOf(machine: unknown): string {
+function hardwareFactsJson(machine: unknown): string {
   const facts: Record<string, unknown> = {
     uefi: valueAt(machine, 'bios_boot_method') === 'uefi',
-    disks: listAt(machine, 'physicalblockdevice_set').map((one) => Object.fromEntries(plainFrom(one, DISK))),
-    nics: physicalOf(machine).map((one) => Object.fromEntries(plainFrom(one, NIC))),
+    disks: listAt(machine, 'physicalblockdevice_set').map((disk) => Object.fromEntries(plainFrom(disk, DISK))),
+    nics: listPhysicalInterfaces(machine).map((nic) => Object.fromEntries(plainFrom(nic, NIC))),
   };
   const parts: Record<string, Record<string, unknown>> = { cpu: {}, dmi: {} };
   for (const [name, value] of plainFrom(machine, FACTS)) {
@@ -366,12 +369,12 @@ function factsOf(machine: unknown): string {
   return JSON.stringify({ ...facts, ...parts });
 }
 
-const physicalOf = (node: unknown): readonly unknown[] =>
-  listAt(node, 'interface_set').filter((one) => valueAt(one, 'type') === 'physical');
+const listPhysicalInterfaces = (node: unknown): readonly unknown[] =>
+  listAt(node, 'interface_set').filter((nic) => valueAt(nic, 'type') === 'physical');
 
 /** The boot interface first. */
-export function macsOf(node: unknown): readonly string[] {
-  const macs = physicalOf(node).map((one) => textAt(one, 'mac_address'));
+export function listMacs(node: unknown): readonly string[] {
+  const macs = listPhysicalInterfaces(node).map((nic) => textAt(nic, 'mac_address'));
   return [...new Set([textAt(node, 'boot_interface.mac_address'), ...macs])].filter((mac) => mac !== '');
 }
 
@@ -384,7 +387,7 @@ const flatValues = (parameters: unknown): readonly (readonly [string, string | n
     return isPlain(flat) && flat !== '' ? [[name, flat] as const] : [];
   });
 
-const powerOf = (parameters: unknown): string =>
+const powerParametersJson = (parameters: unknown): string =>
   JSON.stringify(Object.fromEntries(flatValues(parameters).filter(([name]) => POWER_NAMES.has(name))));
 
 /** The names of the parameters that no driver here has: one of them would make the others unusable. */
@@ -413,15 +416,15 @@ export const ownerData = (node: unknown): Parameters =>
 
 export const deviceParameters = (device: unknown): Parameters => ({
   ...parametersFrom(device, DEVICE),
-  mac_addresses: macsOf(device),
+  mac_addresses: listMacs(device),
 });
 
 /** @param power the parameters of its driver */
 export const machineParameters = (machine: unknown, power: unknown): Parameters => ({
   ...parametersFrom(machine, MACHINE),
-  mac_addresses: macsOf(machine),
-  power_parameters: powerOf(power),
-  hardware_facts: factsOf(machine),
+  mac_addresses: listMacs(machine),
+  power_parameters: powerParametersJson(power),
+  hardware_facts: hardwareFactsJson(machine),
   ...(isDeployedHere(machine) ? { deployed: 'true' } : { commission: 'false' }),
 });
 
@@ -433,26 +436,26 @@ export const MADE_OF_OTHERS: Readonly<Record<string, string>> = {
 };
 
 /** Without its parents and its VLAN, which have other ids here. */
-export function interfaceParameters(one: unknown): Parameters {
-  const params = valueAt(one, 'params');
+export function interfaceParameters(object: unknown): Parameters {
+  const params = valueAt(object, 'params');
   const settings = Object.fromEntries(
     Object.keys(isFields(params) ? params : {}).map((name) => [name, `params.${name}`] as const),
   );
-  const isVlan = valueAt(one, 'type') === 'vlan';
-  return parametersFrom(one, {
+  const isVlan = valueAt(object, 'type') === 'vlan';
+  return parametersFrom(object, {
     ...(isVlan ? {} : { ...settings, name: 'name', mac_address: 'mac_address' }),
     mtu: 'effective_mtu',
   });
 }
 
 /** By which an object there and one here are the same. */
-export const identityOf = (one: unknown, key: readonly string[]): string =>
-  key.map((path) => textAt(one, path)).join(' ');
+export const objectIdentity = (object: unknown, key: readonly string[]): string =>
+  key.map((path) => textAt(object, path)).join(' ');
 
 /** Those of its properties that are no text: it cannot be told from others by them. */
-export const oddOf = (one: unknown, key: readonly string[]): readonly string[] =>
-  key.filter((path) => !isPlain(valueAt(one, path)));
+export const listUnusableKeys = (object: unknown, key: readonly string[]): readonly string[] =>
+  key.filter((path) => !isPlain(valueAt(object, path)));
 
 /** Its name, for people: also of a list in its place. */
-export const titleOf = (one: unknown, key: readonly string[]): string =>
-  cleanText(key.flatMap((path) => textsAt(one, path)).join(' '), NAME_CHARACTERS_MAX);
+export const formatObjectTitle = (object: unknown, key: readonly string[]): string =>
+  cleanText(key.flatMap((path) => textsAt(object, path)).join(' '), NAME_CHARACTERS_MAX);

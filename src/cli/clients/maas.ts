@@ -13,8 +13,8 @@ import { RackError } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
 import { print, printError } from '../terminal/output.ts';
 import { printAnswer } from './answer-output.ts';
-import { requestOf } from './call.ts';
-import { findNamed, type Noun, nounsOf, summaryOf, usageOf, withOther } from './description.ts';
+import { buildRegionRequest } from './call.ts';
+import { findNamed, formatUsage, getSummary, listNouns, type Noun, withOther } from './description.ts';
 import { descriptionShape } from './description-shape.ts';
 import { logIn, logOut, showProfiles } from './login.ts';
 import { type Profile, readProfile } from './profiles.ts';
@@ -130,23 +130,24 @@ async function runNoun(name: string, written: readonly string[]): Promise<number
   const wantsHelp = words.some((word) => HELP_OPTIONS.has(word));
   const nouns = await readNouns(ask, profile, [noun, action]);
   if (noun === undefined) return help(nounLines(name, nouns), wantsHelp);
-  const found = findNamed(nouns, noun);
-  if (found === undefined) {
-    const meant = nearestHint(
+  const nounHere = findNamed(nouns, noun);
+  if (nounHere === undefined) {
+    const hint = nearestHint(
       noun,
-      nouns.map((one) => one.name),
+      nouns.map((known) => known.name),
     );
-    throw new RackError('bad-argument', `there is no ${noun} here: ${meant}rackboot maas ${name} --help lists all`);
+    throw new RackError('bad-argument', `there is no ${noun} here: ${hint}rackboot maas ${name} --help lists all`);
   }
-  if (action === undefined) return help(actionLines(name, found), wantsHelp);
-  const operation = findNamed(found.actions, action);
+  if (action === undefined) return help(actionLines(name, nounHere), wantsHelp);
+  const operation = findNamed(nounHere.actions, action);
   if (operation === undefined) {
-    const names = found.actions.map((one) => one.name);
-    const meant = nearestHint(action, names);
-    throw new RackError('bad-argument', `${found.name} has no ${action}: ${meant}it has ${names.join(', ')}`);
+    const names = nounHere.actions.map((known) => known.name);
+    const hint = nearestHint(action, names);
+    throw new RackError('bad-argument', `${nounHere.name} has no ${action}: ${hint}it has ${names.join(', ')}`);
   }
-  if (wantsHelp) return help([`rackboot maas ${name} ${found.name} ${usageOf(operation)}`, '', operation.doc], true);
-  return printAnswer((await uploadNamed(operation, rest, ask)) ?? (await ask(requestOf(operation, rest))));
+  if (wantsHelp)
+    return help([`rackboot maas ${name} ${nounHere.name} ${formatUsage(operation)}`, '', operation.doc], true);
+  return printAnswer((await uploadNamed(operation, rest, ask)) ?? (await ask(buildRegionRequest(operation, rest))));
 }
 
 /** @returns 0 if the person asked for help, 2 because words are missing */
@@ -163,7 +164,7 @@ const nounLines = (profile: string, nouns: readonly Noun[]): readonly string[] =
 
 const actionLines = (profile: string, { name, actions }: Noun): readonly string[] => [
   `rackboot maas ${profile} ${name} ACTION`,
-  ...actions.flatMap((action) => ['', `  ${usageOf(action)}`, `      ${summaryOf(action)}`]),
+  ...actions.flatMap((action) => ['', `  ${formatUsage(action)}`, `      ${getSummary(action)}`]),
 ];
 
 /** Of the profile's API version; if it lacks the wanted operation, with those of the other. */
@@ -186,5 +187,5 @@ async function readVersion(ask: AskRegion, version: '1.0' | '2.0', url: string):
   const failure = unavailable(url, answer);
   if (failure !== undefined) throw failure;
   const described = answer.status === 200 ? descriptionShape.safeParse(jsonIn(answer)).data : undefined;
-  return described && nounsOf(described);
+  return described && listNouns(described);
 }

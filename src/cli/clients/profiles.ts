@@ -40,7 +40,7 @@ export function profileDirectory(environment: Readonly<Record<string, string | u
   return join(base, 'rackboot', 'profiles');
 }
 
-const fileOf = (name: string): string => join(profileDirectory(), `${name}${ENDING}`);
+const profilePath = (name: string): string => join(profileDirectory(), `${name}${ENDING}`);
 
 /** @throws RackError `bad-argument` for a text that cannot name a profile */
 export function checkProfileName(name: string): void {
@@ -70,7 +70,7 @@ export function listProfiles(): readonly string[] {
 /** @throws RackError `not-found` with the nearest name, `permission-denied` if others may read it, `bad-argument` if it is not a profile */
 export function readProfile(name: string): Profile {
   checkProfileName(name);
-  const file = fileOf(name);
+  const file = profilePath(name);
   let text: string;
   try {
     const { mode } = statSync(file);
@@ -98,7 +98,7 @@ function parseText(text: string): unknown {
 /** Replaces an existing profile of the same name. @throws RackError `bad-argument`, `store-unwritable` */
 export function writeProfile(name: string, profile: Profile): void {
   checkProfileName(name);
-  const file = fileOf(name);
+  const file = profilePath(name);
   const part = `${file}.${process.pid}.part`;
   try {
     makeDirectories(profileDirectory(), 0o700);
@@ -112,7 +112,7 @@ export function writeProfile(name: string, profile: Profile): void {
 /** @throws RackError `not-found`, `store-unwritable` */
 export function removeProfile(name: string): void {
   checkProfileName(name);
-  const file = fileOf(name);
+  const file = profilePath(name);
   try {
     rmSync(file);
   } catch (cause) {
@@ -123,8 +123,8 @@ export function removeProfile(name: string): void {
 
 function absent(name: string, cause: unknown): RackError {
   const names = listProfiles();
-  const known = names.length === 0 ? '' : `${nearestHint(name, names)}\`rackboot maas list\` shows all; `;
-  return new RackError('not-found', `there is no profile ${name}: ${known}rackboot login ${name} URL KEY creates it`, {
+  const hint = names.length === 0 ? '' : `${nearestHint(name, names)}\`rackboot maas list\` shows all; `;
+  return new RackError('not-found', `there is no profile ${name}: ${hint}rackboot login ${name} URL KEY creates it`, {
     cause,
   });
 }

@@ -123,7 +123,7 @@ async function send(
       type: (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '',
       body: await readWhole(answer, answerBytesMax),
       isRegions: headers[REGION_FIELD.name.toLowerCase()] !== undefined,
-      retrySeconds: secondsOf(headers['retry-after']),
+      retrySeconds: parseSeconds(headers['retry-after']),
     };
   } catch (error) {
     throw unanswered(name, error);
@@ -139,7 +139,7 @@ export function jsonIn({ body }: Pick<RegionAnswer, 'body'>): unknown {
   return json.kind === 'value' ? json.value : undefined;
 }
 
-const secondsOf = (text: string | undefined): number | undefined =>
+const parseSeconds = (text: string | undefined): number | undefined =>
   text !== undefined && /^\d{1,5}$/.test(text) ? Number(text) : undefined;
 
 /** The error for an answer that says "not now", of a region without its database or of a proxy without a region. */
@@ -147,9 +147,9 @@ export function unavailable(url: string, answer: RegionAnswer): RackError | unde
   const { status, type, body, isRegions, retrySeconds } = answer;
   if (!NOT_NOW.has(status)) return undefined;
   // A page for a browser says nothing more than its status.
-  const said = type === 'text/html' ? '' : textOf(body.toString('utf8'));
+  const message = type === 'text/html' ? '' : textOf(body.toString('utf8'));
   const again = retrySeconds === undefined ? 'try again' : `try again in ${retrySeconds} s`;
-  const answers = `${url} answers ${status}${said === '' ? '' : `: ${said}`}`;
+  const answers = `${url} answers ${status}${message === '' ? '' : `: ${message}`}`;
   return new RackError(
     'not-running',
     isRegions ? `${answers}; ${again}` : `${answers}: no process of the region may be ready; ${again}`,

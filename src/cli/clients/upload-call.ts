@@ -6,7 +6,7 @@
 
 import { z } from 'zod';
 import { openHashed } from '../terminal/hashed-file.ts';
-import { requestOf } from './call.ts';
+import { buildRegionRequest } from './call.ts';
 import type { Action } from './description.ts';
 import { type AskRegion, jsonIn, type RegionAnswer } from './region-request.ts';
 import { findUpload, sendPiece, setsShape } from './upload-piece.ts';
@@ -26,7 +26,7 @@ export async function uploadNamed(
   const file = await openHashed(path);
   try {
     const others = words.filter((word) => !CONTENT.test(word) && !/^(?:sha256|size)=/.test(word));
-    const created = await ask(requestOf(action, [...others, `sha256=${file.sha256}`, `size=${file.bytes}`]));
+    const created = await ask(buildRegionRequest(action, [...others, `sha256=${file.sha256}`, `size=${file.bytes}`]));
     const resource = created.status < 300 ? createdShape.safeParse(jsonIn(created)).data : undefined;
     const { uri, received } = findUpload(resource?.sets ?? {}, file) ?? { uri: '', received: file.bytes };
     for (let at = received; at < file.bytes; ) {
@@ -42,7 +42,7 @@ export async function uploadNamed(
 
 function uploadedFile({ method, op, path }: Action, words: readonly string[]): string | undefined {
   if (method !== 'POST' || op !== null || !path.endsWith('/boot-resources/')) return undefined;
-  return words.map((word) => CONTENT.exec(word)?.[1]).find((found) => found !== undefined);
+  return words.map((word) => CONTENT.exec(word)?.[1]).find((path) => path !== undefined);
 }
 
 export const isUpload = (action: Action, words: readonly string[]): boolean =>

@@ -16,7 +16,7 @@ type Place = (line: readonly string[]) => readonly string[] | Promise<readonly s
 const WITHOUT_MACHINE: ReadonlySet<string> = new Set(['add', 'list']);
 const ofMachine = (NAMED_COMMANDS.machines ?? '').split(' ').filter((name) => !WITHOUT_MACHINE.has(name));
 
-const configOf = (line: readonly string[]): string =>
+const findConfigPath = (line: readonly string[]): string =>
   line[line.indexOf('--config') + 1 || line.length] ?? defaultConfig();
 
 /** A value of the file's top level or of `boot`, as a person writes a path. */
@@ -28,16 +28,17 @@ function pathIn(config: string, key: string): string | undefined {
   }
 }
 
-const stateDirOf = (line: readonly string[]): string => pathIn(configOf(line), 'state_dir') ?? DEFAULT_STATE_DIR;
+const findStateDir = (line: readonly string[]): string =>
+  pathIn(findConfigPath(line), 'state_dir') ?? DEFAULT_STATE_DIR;
 
 async function machineNames(line: readonly string[]): Promise<readonly string[]> {
-  const names = await askDaemon(stateDirOf(line), '/machine-names').catch(() => []);
+  const names = await askDaemon(findStateDir(line), '/machine-names').catch(() => []);
   return Array.isArray(names) ? names.map(String) : [];
 }
 
 /** The names that `images list` shows: those of the manifests (`images/image-store.ts`). */
 function imageNames(line: readonly string[]): readonly string[] {
-  const tree = pathIn(configOf(line), 'tree') ?? join(stateDirOf(line), 'boot');
+  const tree = pathIn(findConfigPath(line), 'tree') ?? join(findStateDir(line), 'boot');
   try {
     const files = readdirSync(join(tree, 'images', '.manifests'));
     return files.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5).replaceAll('~', '/'));

@@ -3,7 +3,7 @@
 // 1. The parser completes commands of Rackboot's own only: after words that it does not know it proposes all commands.
 
 import { basename } from 'node:path';
-import { findNamed, type Noun, parametersOf } from '../clients/description.ts';
+import { findNamed, listParameters, type Noun } from '../clients/description.ts';
 import { listProfiles } from '../clients/profiles.ts';
 import { isOwnCommand, mayBeOperation, OPERATION_OPTIONS, untaken, withOwnNoun } from '../operations/commands.ts';
 import { proposeNames } from './names.ts';
@@ -20,7 +20,7 @@ const MAAS_WORDS = ['list', 'login', 'logout', 'refresh'];
 const OF_THIS_HOST = ['status', 'config', 'createadmin', 'apikey'];
 
 /** The words after `rackboot`, or after its alias `maas`. */
-export const lineOf = (typed: readonly string[]): readonly string[] =>
+export const dropProgram = (typed: readonly string[]): readonly string[] =>
   basename(typed[0] ?? '') === 'rackboot' ? typed.slice(1) : typed;
 
 /** @param typed the words after `rackboot`; the last one is being typed */
@@ -70,12 +70,12 @@ async function proposeOperations(line: readonly string[], offer: Offer): Promise
   const nouns = ownNouns();
   const [noun, action, ...rest] = line;
   if (line.length <= 1) return nouns.map(({ name }) => name).filter(offer.isOffered);
-  const found = findNamed(nouns, noun ?? '');
-  if (found === undefined) return [];
-  if (line.length === 2) return offer.actionsOf(found).map(({ name }) => name);
-  const operation = findNamed(found.actions, action ?? '');
+  const nounHere = findNamed(nouns, noun ?? '');
+  if (nounHere === undefined) return [];
+  if (line.length === 2) return offer.actionsOf(nounHere).map(({ name }) => name);
+  const operation = findNamed(nounHere.actions, action ?? '');
   if (operation === undefined) return [];
   if (rest.at(-1)?.startsWith('-') === true) return offer.options;
   if (rest.length <= operation.places.length) return [];
-  return parametersOf(operation).map((name) => `${name}=`);
+  return listParameters(operation).map((name) => `${name}=`);
 }

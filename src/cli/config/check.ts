@@ -34,17 +34,17 @@ import { desiredStateFile, desiredStateTime } from '../../uplink/desired-state-c
 import { runningLeases, strandedLines } from '../leases/stranded.ts';
 import { closedLines, closedListeners } from '../terminal/closed-listeners.ts';
 import { askConfig, cachedSettings, hiddenStoreText } from '../terminal/config-in-force.ts';
-import { judgeTreeOf } from '../terminal/judged-tree.ts';
+import { judgeConfiguredTree } from '../terminal/judged-tree.ts';
 import { print, printError, printJson } from '../terminal/output.ts';
-import { asOwnerOf } from '../terminal/state-owner.ts';
+import { runAsOwner } from '../terminal/state-owner.ts';
 
 /** With the cached settings of the store. @returns 0 if this host can serve all of it, else 1 */
 export async function checkFile(file: string, json: boolean): Promise<number> {
   const parsed = parseMerged(file);
-  const tree = parsed.ok ? await judgeTreeOf(parsed.config) : undefined;
+  const tree = parsed.ok ? await judgeConfiguredTree(parsed.config) : undefined;
   const hidden = parsed.ok ? unseenText(parsed.config) : undefined;
   const problems = [
-    ...problemsOf(parsed),
+    ...findConfigProblems(parsed),
     ...(parsed.ok && saysNothing(parsed) ? [NOTHING] : []),
     ...(tree?.isFault === true ? [treeProblem(tree)] : []),
     ...sourcesProblems(file),
@@ -58,7 +58,7 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
           ({ index, message }) => `dns.records[${index}]: ${message}`,
         ),
         ...absentLoaders(parsed.config.boot),
-        ...asOwnerOf(parsed.config.stateDir, () => otherKeyLines(parsed.config)),
+        ...runAsOwner(parsed.config.stateDir, () => otherKeyLines(parsed.config)),
         ...waitingLines(parsed.config),
       ]
     : [];
@@ -123,11 +123,11 @@ function otherKeyLines(config: RackConfig): readonly string[] {
 
 const treeProblem = ({ text }: TreeJudgement): ConfigProblem => ({ path: 'boot.tree', line: undefined, message: text });
 
-const problemsOf = (parsed: ParsedConfig) =>
+const findConfigProblems = (parsed: ParsedConfig) =>
   parsed.ok
     ? [
         ...findHostOverlaps(parsed, hostAddresses()),
-        ...asOwnerOf(parsed.config.stateDir, () => findCertificateProblems(parsed.config)),
+        ...runAsOwner(parsed.config.stateDir, () => findCertificateProblems(parsed.config)),
         ...findAuthorityProblems(parsed.config),
         ...findOwnCopyProblems(parsed),
         ...findRecordProblems(parsed),
@@ -160,7 +160,7 @@ function parseMerged(file: string): ParsedConfig {
 export async function showDifference(file: string, config: string, json: boolean): Promise<number> {
   const running = await askConfig(config);
   const parsed = parseConfig(readConfigText(file), running.stored);
-  const problems = problemsOf(parsed);
+  const problems = findConfigProblems(parsed);
   if (!parsed.ok || problems.length > 0) {
     if (json) printJson({ file, ok: false, problems });
     else printError(formatProblems(file, problems));

@@ -33,9 +33,9 @@ interface Reserved {
 }
 
 const reservedIn = ({ file, stored }: FoundConfig): readonly Reserved[] =>
-  interfacesOf(mergeSettings(file.values, stored).merged).flatMap((one) =>
-    (isSettings(one) ? (parseListEntries(one.hosts) ?? []) : []).flatMap((host) =>
-      isSettings(host) ? [{ network: nameOf(one), host }] : [],
+  interfacesOf(mergeSettings(file.values, stored).merged).flatMap((network) =>
+    (isSettings(network) ? (parseListEntries(network.hosts) ?? []) : []).flatMap((host) =>
+      isSettings(host) ? [{ network: nameOf(network), host }] : [],
     ),
   );
 
@@ -44,8 +44,13 @@ const CLIENT_FIELDS = ['mac', 'client_id', 'duid', 'circuit_id', 'remote_id'] as
 /** By address. */
 export async function listHosts(where: Where): Promise<number> {
   const numberOf = ({ host }: Reserved): number => parseIpv4(String(host.ip)) ?? 0;
-  const all = reservedIn(await findConfig(where.config)).toSorted((one, other) => numberOf(one) - numberOf(other));
-  const rows = all.map(({ network, host }) => [String(host.ip), clientOf(host), String(host.hostname ?? ''), network]);
+  const all = reservedIn(await findConfig(where.config)).toSorted((host, other) => numberOf(host) - numberOf(other));
+  const rows = all.map(({ network, host }) => [
+    String(host.ip),
+    formatClient(host),
+    String(host.hostname ?? ''),
+    network,
+  ]);
   const table = tableText(['ADDRESS', 'CLIENT', 'HOST NAME', 'NETWORK'], rows, 'No address is reserved.');
   return tell(
     where,
@@ -61,21 +66,21 @@ export async function reserveHost({
   ip,
   hostname,
 }: Where & { readonly client: string; readonly ip: string; readonly hostname: string | undefined }): Promise<number> {
-  const found = await findConfig(config);
-  const key = hostsKey(found, ip);
+  const current = await findConfig(config);
+  const key = hostsKey(current, ip);
   const who = clientIn(client);
-  const rival = reservedIn(found).find(
-    ({ network, host }) => keyOf(network) === key && (String(host.ip) === ip || isOneClient(who, host)),
+  const rival = reservedIn(current).find(
+    ({ network, host }) => formatHostsKey(network) === key && (String(host.ip) === ip || isOneClient(who, host)),
   )?.host;
   if (rival !== undefined)
     throw new RackError(
       'bad-argument',
-      `${String(rival.ip)} is kept for ${clientOf(rival)} already; to end that: rackboot hosts remove ${String(rival.ip)}`,
+      `${String(rival.ip)} is kept for ${formatClient(rival)} already; to end that: rackboot hosts remove ${String(rival.ip)}`,
     );
-  const fqdn = fqdnOf(found, { ip, hostname });
-  const owner = fqdn === undefined ? undefined : (await nameOwners(found, [{ ip, hostname }]))(fqdn, { ...who, ip });
+  const fqdn = findFqdn(current, { ip, hostname });
+  const owner = fqdn === undefined ? undefined : (await nameOwners(current, [{ ip, hostname }]))(fqdn, { ...who, ip });
   if (owner !== undefined) throw new RackError('bad-argument', `${fqdn} is the name of ${owner}: give another name`);
-  const effect = `${clientOf(who)} gets ${ip}${fqdn === undefined ? '' : `, ${fqdn}`}.`;
+  const effect = `${formatClient(who)} gets ${ip}${fqdn === undefined ? '' : `, ${fqdn}`}.`;
   return await editConfig(
     { config },
     'add',
@@ -93,29 +98,29 @@ interface NamedHost {
 const namedMachines = z.array(machineShape.pick({ fqdn: true, interface_set: true }));
 
 /** The name of a host in DNS; undefined: it has none, or its network is not named here. */
-function fqdnOf(found: FoundConfig, { ip, hostname }: NamedHost): string | undefined {
+function findFqdn(current: FoundConfig, { ip, hostname }: NamedHost): string | undefined {
   const address = parseIpv4(ip);
-  if (hostname === undefined || address === undefined || !isNamedHere(address, found.config)) return undefined;
-  const { dhcp, region } = found.config;
-  const domain = dhcp.subnets.find(({ name }) => name === networkAt(found, ip))?.domain ?? region.domain;
+  if (hostname === undefined || address === undefined || !isNamedHere(address, current.config)) return undefined;
+  const { dhcp, region } = current.config;
+  const domain = dhcp.subnets.find(({ name }) => name === networkAt(current, ip))?.domain ?? region.domain;
   return `${hostname}.${domain}`.toLowerCase();
 }
 
 /** Finds who else has the name of a new reservation. Machines are known while the daemon runs. */
 async function nameOwners(
-  found: FoundConfig,
+  current: FoundConfig,
   wanted: readonly NamedHost[],
 ): Promise<(fqdn: string, host: Settings) => string | undefined> {
-  const { config, uuid } = found;
+  const { config, uuid } = current;
   const named = wanted.flatMap((host) => {
-    const [fqdn, address] = [fqdnOf(found, host), parseIpv4(host.ip)];
+    const [fqdn, address] = [findFqdn(current, host), parseIpv4(host.ip)];
     return fqdn === undefined || address === undefined ? [] : [{ fqdn, address }];
   });
   const owners = findNameOwners(config, named);
   const reserved = new Map(
-    reservedIn(found).map(({ host: { ip, hostname } }) => {
+    reservedIn(current).map(({ host: { ip, hostname } }) => {
       const text = hostname === undefined ? undefined : String(hostname);
-      return [fqdnOf(found, { ip: String(ip), hostname: text }), String(ip)];
+      return [findFqdn(current, { ip: String(ip), hostname: text }), String(ip)];
     }),
   );
   const isApart = uuid === undefined || config.uplink.mode === 'remote';
@@ -139,9 +144,9 @@ const isOneClient = (client: Settings, entry: Settings): boolean =>
     return value !== undefined && isNamedBy(entry, { [field]: value });
   });
 
-const keyOf = (network: string): string => `${INTERFACES_KEY}.${network}.hosts`;
+const formatHostsKey = (network: string): string => `${INTERFACES_KEY}.${network}.hosts`;
 
-const clientOf = (host: Settings): string =>
+const formatClient = (host: Settings): string =>
   CLIENT_FIELDS.flatMap((field) => {
     const value = host[field];
     return value === undefined ? [] : [field === 'mac' ? String(value) : `${field} ${String(value)}`];
@@ -150,7 +155,7 @@ const clientOf = (host: Settings): string =>
 /** A text alone is refused: it is more often the name of the host than the identifier that the client sends. */
 function clientIn(client: string): Settings {
   const [, field = '', value = ''] = /^(\w+)=(.+)$/s.exec(client) ?? [];
-  if (CLIENT_FIELDS.some((one) => one === field)) return { [field]: value };
+  if (CLIENT_FIELDS.some((clientField) => clientField === field)) return { [field]: value };
   if (parseMac(client) !== undefined) return { mac: client };
   if (/^[0-9a-f]{2}(?:[:-][0-9a-f]{2}){2,4}$/i.test(client))
     throw new RackError('bad-argument', `${client} has fewer than the six octets of a hardware address`);
@@ -164,31 +169,33 @@ function clientIn(client: string): Settings {
 
 /** Of an address, a client or a host name. */
 export async function removeHost({ config, host: name }: Where & { readonly host: string }): Promise<number> {
-  const found = reservedIn(await findConfig(config)).filter(({ host }) => isNamedBy(host, name));
-  const [first] = found;
+  const matches = reservedIn(await findConfig(config)).filter(({ host }) => isNamedBy(host, name));
+  const [first] = matches;
   if (first === undefined)
     throw new RackError(
       'not-found',
       `${name}: no reservation has this address, client or host name: rackboot hosts list`,
     );
-  if (found.length > 1) {
-    const list = found.map(({ network, host }) => `  ${network}: ${JSON.stringify(host)}`).join('\n');
+  if (matches.length > 1) {
+    const list = matches.map(({ network, host }) => `  ${network}: ${JSON.stringify(host)}`).join('\n');
     throw new RackError(
       'bad-argument',
       `${name}: several reservations have this name; give the address of one:\n${list}`,
     );
   }
-  const effect = `${String(first.host.ip)} is no longer kept for ${clientOf(first.host)}.`;
-  return await editConfig({ config }, 'remove', keyOf(first.network), [first.host], effect);
+  const effect = `${String(first.host.ip)} is no longer kept for ${formatClient(first.host)}.`;
+  return await editConfig({ config }, 'remove', formatHostsKey(first.network), [first.host], effect);
 }
 
 /** Of the network that an address is in. */
-function hostsKey(found: FoundConfig, ip: string): string {
-  const name = networkAt(found, ip);
-  if (name !== undefined) return keyOf(name);
-  const known = found.config.clusterInterfaces.map((one) => `${one.name} ${formatNetwork(one.network)}`).join(', ');
+function hostsKey(current: FoundConfig, ip: string): string {
+  const name = networkAt(current, ip);
+  if (name !== undefined) return formatHostsKey(name);
+  const networks = current.config.clusterInterfaces
+    .map((network) => `${network.name} ${formatNetwork(network.network)}`)
+    .join(', ');
   const why = parseIpv4(ip) === undefined ? 'is not an IPv4 address' : 'is in none of the networks';
-  throw new RackError('bad-argument', `${ip} ${why}: ${known || 'there is none'}`);
+  throw new RackError('bad-argument', `${ip} ${why}: ${networks || 'there is none'}`);
 }
 
 function networkAt({ config }: FoundConfig, ip: string): string | undefined {
@@ -211,19 +218,21 @@ export async function importHosts({ files, format, dryRun, ...where }: ImportFla
   const reservations: ForeignReservation[] = [];
   for (const file of files) {
     const text = readGivenFile(file).toString('latin1');
-    const found = format ?? detectReservations(text);
-    if (found === undefined)
+    const detected = format ?? detectReservations(text);
+    if (detected === undefined)
       throw new RackError(
         'bad-argument',
         `${file} is no known configuration of a DHCP server: add --format ${RESERVATION_FORMATS.join(', ')}`,
       );
-    const read = readReservations(found, text);
+    const read = readReservations(detected, text);
     reservations.push(...read.reservations);
     const textOf = ({ line, text: written, reason }: (typeof read.left)[number]): string =>
       cleanText(`${file}:${line}: ${written}: ${reason}`);
     left.push(...read.left.map(textOf));
     without.push(...read.without.map(textOf));
-    for (const further of read.includes.filter((one) => !files.some((given) => basename(given) === basename(one))))
+    for (const further of read.includes.filter(
+      (include) => !files.some((named) => basename(named) === basename(include)),
+    ))
       left.push(cleanText(`${file} includes ${further}: name it, too`));
   }
   const outcome = await takeReservations(where.config, reservations, dryRun);
@@ -242,7 +251,7 @@ export async function importHosts({ files, format, dryRun, ...where }: ImportFla
 }
 
 const hostText = (host: Settings): string =>
-  [String(host.ip), clientOf(host), ...(host.hostname === undefined ? [] : [String(host.hostname)])].join('  ');
+  [String(host.ip), formatClient(host), ...(host.hostname === undefined ? [] : [String(host.hostname)])].join('  ');
 
 interface TakeoverOutcome {
   readonly taken: readonly Settings[];
@@ -262,26 +271,26 @@ export async function takeReservations(
   reservations: readonly ForeignReservation[],
   dryRun: boolean,
 ): Promise<TakeoverOutcome> {
-  const found = await findConfig(config);
+  const current = await findConfig(config);
   const [left, without]: [string[], string[]] = [[], []];
-  const present = reservedIn(found);
-  const findOwner = await nameOwners(found, reservations);
+  const present = reservedIn(current);
+  const findOwner = await nameOwners(current, reservations);
   const names = new Set<string>();
   let candidates: Candidate[] = [];
-  for (const one of reservations) {
-    const network = networkAt(found, one.ip);
-    const { hostname: _name, ...client } = one;
-    const fqdn = fqdnOf(found, one);
+  for (const reservation of reservations) {
+    const network = networkAt(current, reservation.ip);
+    const { hostname: _name, ...client } = reservation;
+    const fqdn = findFqdn(current, reservation);
     const owner =
-      fqdn === undefined ? undefined : names.has(fqdn) ? 'another reservation' : findOwner(fqdn, { ...one });
-    const host: Settings = owner === undefined ? { ...one } : { ...client };
+      fqdn === undefined ? undefined : names.has(fqdn) ? 'another reservation' : findOwner(fqdn, { ...reservation });
+    const host: Settings = owner === undefined ? { ...reservation } : { ...client };
     const clash = [...present, ...candidates].find(
-      (known) => known.host.ip === one.ip || (known.network === network && isOneClient(host, known.host)),
+      (entry) => entry.host.ip === reservation.ip || (entry.network === network && isOneClient(host, entry.host)),
     );
     if (network === undefined) left.push(`${hostText(host)}: in none of the networks`);
     else if (clash !== undefined) {
       if (!isNamedBy(clash.host, host))
-        left.push(`${hostText({ ...one })}: reserved differently: ${hostText(clash.host)}`);
+        left.push(`${hostText({ ...reservation })}: reserved differently: ${hostText(clash.host)}`);
     } else {
       candidates.push({ network, host });
       if (owner !== undefined) without.push(`${hostText(host)}: the name ${fqdn}, which ${owner} has`);
@@ -291,13 +300,13 @@ export async function takeReservations(
   const flags = { config };
   const submit = async (list: readonly Candidate[], isTrial: boolean): Promise<void> => {
     const edits = [...Map.groupBy(list, ({ network }) => network)].map(([network, entries]) => ({
-      key: keyOf(network),
+      key: formatHostsKey(network),
       value: undefined,
       entries: { kind: 'add', entries: entries.map(({ host }) => host) } as const,
     }));
-    refuseElsewhere(found, flags, 'add', edits);
-    const answer = await submitEdits(found, flags, edits, isTrial);
-    if (answer !== undefined && !isTrial) await awaitApplied(config, found, answer);
+    refuseElsewhere(current, flags, 'add', edits);
+    const answer = await submitEdits(current, flags, edits, isTrial);
+    if (answer !== undefined && !isTrial) await awaitApplied(config, current, answer);
   };
   const before = Map.groupBy(present, ({ network }) => network);
   while (candidates.length > 0) {
@@ -306,8 +315,8 @@ export async function takeReservations(
       break;
     } catch (error) {
       if (!(error instanceof RackError) || error.code !== 'bad-argument') throw error;
-      const faults = candidates.map((one) =>
-        faultOf(one, candidates, before.get(one.network)?.length ?? 0, error.message),
+      const faults = candidates.map((candidate) =>
+        findFault(candidate, candidates, before.get(candidate.network)?.length ?? 0, error.message),
       );
       // A refusal that names no entry concerns them all.
       const isNamed = faults.some((fault) => fault !== undefined);
@@ -323,9 +332,14 @@ export async function takeReservations(
 }
 
 /** What a refusal says of an entry, by its place in the list that it would have. */
-function faultOf(one: Candidate, all: readonly Candidate[], before: number, refused: string): string | undefined {
-  const index = before + all.filter(({ network }) => network === one.network).indexOf(one);
-  const place = `${INTERFACES_KEY}.${one.network}.hosts[${index}]`;
+function findFault(
+  candidate: Candidate,
+  all: readonly Candidate[],
+  before: number,
+  refused: string,
+): string | undefined {
+  const index = before + all.filter(({ network }) => network === candidate.network).indexOf(candidate);
+  const place = `${INTERFACES_KEY}.${candidate.network}.hosts[${index}]`;
   const faults = refused.split('\n').flatMap((line) => {
     const rest = line.startsWith(place) ? /^(?:\.\w+)*: (.+)$/s.exec(line.slice(place.length))?.[1] : undefined;
     return rest === undefined ? [] : [rest];

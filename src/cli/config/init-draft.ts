@@ -15,7 +15,7 @@ import { type Candidate, describeCandidate, unknownInterfaceText } from './init-
 import { answeredText, askForServers, bewareText, chooseText, type WireAnswer } from './init-probe.ts';
 import type { InitAnswers } from './init-proposal.ts';
 import { type Answers, FIELDS, type Field, interview, type Mistake } from './init-questions.ts';
-import { fieldsAt, flagOf, mistakeText, type NameAnswer, questionName } from './init-words.ts';
+import { fieldsAt, formatFlag, mistakeText, type NameAnswer, questionName } from './init-words.ts';
 
 /** A configuration with answers in it. */
 interface Made {
@@ -33,7 +33,7 @@ export interface DraftTerms {
   readonly make: (known: Answers, proposal: Candidate | undefined) => Made;
 }
 
-export const optionsOf = (flags: Answers): Answers => ({
+export const pickOptions = (flags: Answers): Answers => ({
   ...Object.fromEntries(FIELDS.flatMap((field) => (flags[field] === undefined ? [] : [[field, flags[field]]]))),
 });
 
@@ -61,7 +61,7 @@ function proposeRest(candidates: readonly Candidate[], given: Answers): Answers 
 
 /** Looks for other DHCP servers on an interface, and warns if silence may mislead. */
 async function askWire(candidates: readonly Candidate[], name: string): Promise<WireAnswer> {
-  const place = candidates.find((one) => one.name === name);
+  const place = candidates.find((candidate) => candidate.name === name);
   if (place === undefined) return { servers: [] };
   print(`Looking for other DHCP servers on ${name} …`);
   const own = readInterfaces().flatMap(({ addresses }) => addresses.map(({ address }) => formatIpv4(address)));
@@ -90,15 +90,15 @@ export async function askPerson(terms: DraftTerms): Promise<Draft> {
   const { given, candidates } = terms;
   const list = candidates.map(describeCandidate).join(', ');
   const prompt = openPrompt();
-  const nameOf: NameAnswer = (field) => (given[field] === undefined ? questionName(field) : flagOf(field));
+  const nameOf: NameAnswer = (field) => (given[field] === undefined ? questionName(field) : formatFlag(field));
   try {
     const answers = await interview({
       given,
       questionOf: (field) =>
         field === 'interface' ? `Interface on the machines' network (${list})` : QUESTIONS[field],
-      settle: (field, known) => settle(candidates, field, known),
-      proposalOf: (field, known) => propose(candidates, field, known),
-      judge: (known) => judge(terms, known, nameOf).mistakes,
+      settle: (field, answers) => settle(candidates, field, answers),
+      proposalOf: (field, answers) => propose(candidates, field, answers),
+      judge: (answers) => judge(terms, answers, nameOf).mistakes,
       ask: async (question, proposal, wrong) => {
         const answer = (await prompt.ask(`${question} [${proposal}]: `, wrong)).trim();
         return answer === '' ? proposal : answer;
@@ -157,7 +157,7 @@ interface Judgement {
 }
 
 /** The mistakes that `check` would report in these answers. A missing answer is none. */
-function judge(terms: DraftTerms, known: Answers, nameOf: NameAnswer = flagOf): Judgement {
+function judge(terms: DraftTerms, known: Answers, nameOf: NameAnswer = formatFlag): Judgement {
   const { candidates } = terms;
   if (known.interface === undefined) return { mistakes: [] };
   const proposal = candidates.find(({ name }) => name === known.interface);
@@ -175,7 +175,7 @@ export function judgeAnswers(
   { make }: Pick<DraftTerms, 'make'>,
   known: Answers,
   proposal: Candidate | undefined,
-  nameOf: NameAnswer = flagOf,
+  nameOf: NameAnswer = formatFlag,
 ): Judgement {
   const { answers, text, parsed, prefix } = make(known, proposal);
   if (parsed.ok) return { mistakes: [], draft: { answers, text, values: parsed.file.values, config: parsed.config } };

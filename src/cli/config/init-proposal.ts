@@ -29,7 +29,7 @@ function renderRemoteConfig(answers: InitAnswers, region: string): string {
     state_dir: stateDir,
     ...(answers.proposal === undefined
       ? {}
-      : { [INTERFACES_KEY]: [{ name: answers.proposal.name, ...networkOf(answers, answers.proposal) }] }),
+      : { [INTERFACES_KEY]: [{ name: answers.proposal.name, ...buildNetwork(answers, answers.proposal) }] }),
     region: { mode: 'remote', url: region },
     ...(Object.keys(dns).length === 0 ? {} : { dns }),
   };
@@ -54,7 +54,7 @@ region:
 `;
 
 /** The domain that another server of this host named in the network, unless a person named another. */
-export const formerDomainOf = (
+export const findFormerDomain = (
   { mode }: Answers,
   domain: string,
   proposal: { readonly formerDomain?: string | undefined } | undefined,
@@ -81,10 +81,10 @@ export function renderFile({ name, stateDir }: { readonly name: string; readonly
 }
 
 /** The caller checks them before storing. @param name of the network */
-export function settingsOf(answers: InitAnswers, name = answers.proposal?.name): readonly SettingEdit[] {
+export function buildSettings(answers: InitAnswers, name = answers.proposal?.name): readonly SettingEdit[] {
   const { proposal, upstream, domain } = answers;
   return [
-    ...(proposal === undefined ? [] : [{ key: `${INTERFACES_KEY}.${name}`, value: networkOf(answers, proposal) }]),
+    ...(proposal === undefined ? [] : [{ key: `${INTERFACES_KEY}.${name}`, value: buildNetwork(answers, proposal) }]),
     ...(domain === 'maas' ? [] : [{ key: 'dns.domain', value: domain }]),
     ...(isGiven(upstream) ? [{ key: 'dns.upstream', value: upstream }] : []),
   ];
@@ -93,7 +93,7 @@ export function settingsOf(answers: InitAnswers, name = answers.proposal?.name):
 const isGiven = (value: string | undefined): value is string => value !== undefined && value !== '-' && value !== '';
 
 /** Without its name. */
-function networkOf(
+function buildNetwork(
   { mode, router, low, high, staticLow, staticHigh, formerDomain }: InitAnswers,
   proposal: InterfaceProposal,
 ): Settings {

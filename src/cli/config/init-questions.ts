@@ -47,14 +47,14 @@ const inOrder = (fields: Iterable<Field>): Field[] => {
 /** @throws RackError `bad-argument` for wrong options or after too many mistakes, `cancelled` */
 export async function interview(terms: Interview): Promise<Answers> {
   const { given, judge, ask, tell, questionOf, proposalOf } = terms;
-  const asked = FIELDS.filter((field) => given[field] === undefined);
+  const openFields = FIELDS.filter((field) => given[field] === undefined);
   refuseOptions(judge(given));
   let answers: Answers = given;
   let wrong: readonly Field[] = [];
   let mistakes = 0;
   /** Valid answers, proposed again when another was wrong. */
-  let kept: Answers = {};
-  for (let open = asked; open.length > 0; ) {
+  let validAnswers: Answers = {};
+  for (let open = openFields; open.length > 0; ) {
     const [field, ...rest] = open;
     if (field === undefined) break;
     const settledAs = wrong.includes(field) ? undefined : await terms.settle?.(field, answers);
@@ -67,42 +67,44 @@ export async function interview(terms: Interview): Promise<Answers> {
     const isWrong = wrong.includes(field);
     // The mode is one of two words; in a name or an address, mostly one character is wrong.
     const isMended = isWrong && field !== 'mode';
-    if (field === 'interface') kept = {};
-    else if (!isWrong && typed !== undefined) kept = { ...kept, [field]: typed };
-    const proposal = isWrong || typed === undefined ? (kept[field] ?? proposalOf(field, answers)) : typed;
+    if (field === 'interface') validAnswers = {};
+    else if (!isWrong && typed !== undefined) validAnswers = { ...validAnswers, [field]: typed };
+    const proposal = isWrong || typed === undefined ? (validAnswers[field] ?? proposalOf(field, answers)) : typed;
     answers = { ...answers, [field]: await ask(questionOf(field), proposal, isMended ? typed : undefined) };
     open = rest;
     // Open questions are not judged.
-    const settled = only(answers, (one) => !rest.includes(one));
-    const found = judge(settled);
-    if (found.length === 0) continue;
+    const settled = pickAnswers(answers, (answered) => !rest.includes(answered));
+    const problems = judge(settled);
+    if (problems.length === 0) continue;
     mistakes += 1;
     if (mistakes > MISTAKES_MAX) throw new RackError('bad-argument', 'no usable answers; nothing was written');
-    const named = found.flatMap(({ fields }) => fields);
-    wrong = inOrder(named).filter((one) => asked.includes(one) && isWrongAlone(one, answers, judge));
-    const again = wrong.length > 0 ? wrong : relatedOf(named, settled, asked);
-    if (again.length === 0) refuseOptions(found);
-    tell(`That does not work:\n${found.map(({ text }) => `  ${text}`).join('\n')}\nNothing is written yet.`);
+    const named = problems.flatMap(({ fields }) => fields);
+    wrong = inOrder(named).filter(
+      (mistaken) => openFields.includes(mistaken) && isWrongAlone(mistaken, answers, judge),
+    );
+    const again = wrong.length > 0 ? wrong : findRelated(named, settled, openFields);
+    if (again.length === 0) refuseOptions(problems);
+    tell(`That does not work:\n${problems.map(({ text }) => `  ${text}`).join('\n')}\nNothing is written yet.`);
     // Another network may have another DHCP server.
-    const repeated = again.includes('interface') && asked.includes('mode') ? (['mode'] as const) : [];
+    const repeated = again.includes('interface') && openFields.includes('mode') ? (['mode'] as const) : [];
     open = inOrder([...again, ...repeated, ...rest]);
   }
   return answers;
 }
 
-const only = (answers: Answers, test: (field: Field) => boolean): Answers =>
+const pickAnswers = (answers: Answers, test: (field: Field) => boolean): Answers =>
   Object.fromEntries(
     FIELDS.filter((field) => answers[field] !== undefined && test(field)).map((field) => [field, answers[field]]),
   );
 
 /** With the interface as the only other answer. */
 function isWrongAlone(field: Field, answers: Answers, judge: Interview['judge']): boolean {
-  const alone = only(answers, (one) => one === field || one === 'interface');
+  const alone = pickAnswers(answers, (other) => other === field || other === 'interface');
   return judge(alone).some(({ fields }) => fields.includes(field));
 }
 
 /** Typed answers that contradict each other or an option. */
-function relatedOf(named: readonly Field[], answers: Answers, asked: readonly Field[]): readonly Field[] {
+function findRelated(named: readonly Field[], answers: Answers, asked: readonly Field[]): readonly Field[] {
   const isTyped = (field: Field): boolean => asked.includes(field) && answers[field] !== undefined;
   const related = inOrder([...named, ...RELATED]).filter(isTyped);
   return related.length > 0 || !isTyped('interface') ? related : ['interface'];

@@ -27,7 +27,7 @@ const OTHER_FLAGS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** `staticLow` is `--static-low`. */
-export const flagOf: NameAnswer = (field) => `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+export const formatFlag: NameAnswer = (field) => `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 const TYPED: Readonly<Record<Field, string>> = {
   interface: 'interface',

@@ -41,12 +41,12 @@ import { print } from '../terminal/output.ts';
 import { agrees, confirmOnTerminal } from '../terminal/prompt.ts';
 import { takeReservations } from './hosts.ts';
 import { findCandidates, withFormer } from './init-candidates.ts';
-import { askPerson, type Draft, type DraftTerms, judgeAnswers, optionsOf, takeProposals } from './init-draft.ts';
+import { askPerson, type Draft, type DraftTerms, judgeAnswers, pickOptions, takeProposals } from './init-draft.ts';
 import { findInitFile } from './init-file.ts';
-import { domainLines, formerDomainOf, type InitAnswers, renderConfig, settingsOf } from './init-proposal.ts';
+import { buildSettings, domainLines, findFormerDomain, type InitAnswers, renderConfig } from './init-proposal.ts';
 import { type Answers, FIELDS } from './init-questions.ts';
 import { prepareServiceOffer } from './init-service.ts';
-import { flagOf } from './init-words.ts';
+import { formatFlag } from './init-words.ts';
 import { findLocalServers, type LocalServer, rightfulFor } from './local-dhcp.ts';
 import { type NetworkOfRack, networkLosses, networksIn } from './networks.ts';
 import { withStoredSettings } from './settings-store.ts';
@@ -154,7 +154,7 @@ async function initBare(given: InitFlags): Promise<number> {
   if (idle.length > 0)
     throw new RackError(
       'bad-argument',
-      `${idle.map(flagOf).join(', ')}: --no-interface leaves the networks to the page`,
+      `${idle.map(formatFlag).join(', ')}: --no-interface leaves the networks to the page`,
     );
   const flags = repeatOwn(given);
   refuseUnwritable(flags);
@@ -167,7 +167,7 @@ async function initBare(given: InitFlags): Promise<number> {
   const strangers = findStrangers(wantedPorts(drafted.draft.config), rightfulFor(flags));
   const offer = offerIn(place, isAsked(flags) && strangers.every(isHarmless));
   writeConfig(flags, drafted.draft.text);
-  if (flags.region === undefined && (flags.force || settingsOf(drafted.draft.answers).length > 0))
+  if (flags.region === undefined && (flags.force || buildSettings(drafted.draft.answers).length > 0))
     await storeNetwork(flags, drafted.draft);
   for (const line of closedLines(judgePorts({ absent: [], strangers }))) print(line);
   for (const line of nextSteps({ ...place, isStarted: await offer() })) print(line);
@@ -209,19 +209,19 @@ async function offerAddition(given: InitFlags): Promise<number | undefined> {
 async function initWithNetwork(given: InitFlags): Promise<number> {
   const added = await offerAddition(given);
   if (added !== undefined) return added;
-  const found = findCandidates(given.interface);
+  const hostNetworks = findCandidates(given.interface);
   const local = findLocalServers(
-    found.map(({ name }) => name),
+    hostNetworks.map(({ name }) => name),
     rightfulFor(given),
   );
-  const candidates = withFormer(found, local);
+  const candidates = withFormer(hostNetworks, local);
   // Answers that cannot be written would be wasted.
   const flags = repeatOwn(given);
   refuseUnwritable(flags);
   refuseRegion(flags);
   await confirmReplacement(flags);
   const hasPerson = isAsked(flags);
-  const terms = { given: optionsOf(flags), candidates, make: makeWith(flags) };
+  const terms = { given: pickOptions(flags), candidates, make: makeWith(flags) };
   const drafted = hasPerson ? await askPerson(terms) : await takeProposals(terms);
   // Storing may switch to the owner of the state directory; the next steps are for the user who started `init`.
   const place = findPlace(flags, drafted.answers);
@@ -234,7 +234,7 @@ async function initWithNetwork(given: InitFlags): Promise<number> {
     if (flags.region === undefined) await storeNetwork(flags, drafted);
   } catch (error) {
     if (!hasPerson || !(error instanceof RackError)) throw error;
-    const again = `To give the same answers again: ${commandOf(flags, drafted.answers)}`;
+    const again = `To give the same answers again: ${formatInitCommand(flags, drafted.answers)}`;
     throw new RackError(error.code, `${error.message}\n${again}`, { cause: error });
   }
   const isTaken = servers.length > 0 && flags.region === undefined && (await offerTakeover(flags, servers, hasPerson));
@@ -281,13 +281,13 @@ function leftLines({ name, leaseFiles, configFiles }: LocalServer, isTaken: bool
 /** A new file, and the network in the store or, with a remote region, in the file. */
 const makeWith =
   (flags: InitFlags): DraftTerms['make'] =>
-  (known, proposal) => {
+  (taken, proposal) => {
     const { stateDir, domain, region, name = defaultName() } = flags;
-    const formerDomain = formerDomainOf(known, domain, proposal);
-    const answers: InitAnswers = { ...known, name, stateDir, domain, region, proposal, formerDomain };
+    const formerDomain = findFormerDomain(taken, domain, proposal);
+    const answers: InitAnswers = { ...taken, name, stateDir, domain, region, proposal, formerDomain };
     const text = renderConfig(answers);
     let stored: Settings = {};
-    for (const { key, value } of region === undefined ? settingsOf(answers) : []) {
+    for (const { key, value } of region === undefined ? buildSettings(answers) : []) {
       if (proposal !== undefined && key.startsWith(`${INTERFACES_KEY}.`))
         stored = { ...stored, [INTERFACES_KEY]: [{ name: proposal.name, ...Object(value) }] };
       else stored = withValue(stored, key, value);
@@ -321,11 +321,11 @@ function repeatOwn(flags: InitFlags): Prepared {
 
 function refuseUnwritable(flags: InitFlags): void {
   for (const place of [flags.config, flags.stateDir]) {
-    const found = nearestExisting(place);
+    const existing = nearestExisting(place);
     try {
-      accessSync(found, constants.W_OK);
+      accessSync(existing, constants.W_OK);
     } catch (error) {
-      const whose = `${ownUserName()} may not write ${found}`;
+      const whose = `${ownUserName()} may not write ${existing}`;
       const text = `cannot write ${place}: ${whose}. Run this as root, or name other places with --config and --state-dir`;
       throw new RackError('store-unwritable', text, { cause: error });
     }
@@ -370,7 +370,7 @@ async function storeNetwork(flags: Prepared, { answers, values }: Draft): Promis
   else {
     // It would not learn of a change behind its back.
     const former = interfacesOf(running.stored).map((entry) => `${INTERFACES_KEY}.${nameOf(entry)}`);
-    await submitEdits(running, { config: flags.config }, [...removals(former, own), ...settingsOf(answers)]);
+    await submitEdits(running, { config: flags.config }, [...removals(former, own), ...buildSettings(answers)]);
   }
   if (answers.proposal === undefined) return;
   const { name, network } = answers.proposal;
@@ -409,19 +409,19 @@ async function storeStopped(
         'the store has a network already. To add one: rackboot networks add INTERFACE. To replace it: rackboot init --force',
       );
     const former = removals(flags.force ? stored.map(({ key }) => key) : [], own);
-    const refusal = await settings.change('', [...former, ...settingsOf(answers)], by);
+    const refusal = await settings.change('', [...former, ...buildSettings(answers)], by);
     if (refusal !== undefined) refuse(refusal.text);
   });
 }
 
 /** The command that gives the same answers and replaces the stored networks. */
-function commandOf(flags: InitFlags, answers: InitAnswers): string {
+function formatInitCommand(flags: InitFlags, answers: InitAnswers): string {
   const named: readonly (readonly [option: string, value: string | undefined])[] = [
     ['--config', flags.config === RACK_CONFIG ? undefined : flags.config],
     ['--state-dir', flags.stateDir],
     ['--name', flags.name],
     ['--interface', answers.proposal?.name],
-    ...FIELDS.filter((field) => field !== 'interface').map((field) => [flagOf(field), answers[field]] as const),
+    ...FIELDS.filter((field) => field !== 'interface').map((field) => [formatFlag(field), answers[field]] as const),
     ['--domain', answers.domain],
     ['--region', answers.region],
   ];

@@ -95,7 +95,7 @@ export function findLocalServers(interfaces: readonly string[], rightful: Rightf
     return {
       name: ownerText(stranger, SERVER_PORT),
       interfaces: new Set(ports.flatMap(({ device }) => device ?? [])),
-      ...(owner === undefined || program === undefined ? NO_FILES : filesOf(program, owner.words)),
+      ...(owner === undefined || program === undefined ? NO_FILES : readServerFiles(program, owner.words)),
     };
   });
 }
@@ -103,9 +103,9 @@ export function findLocalServers(interfaces: readonly string[], rightful: Rightf
 type Files = Omit<LocalServer, 'name' | 'interfaces'>;
 const NO_FILES: Files = { reservations: [], ranges: [], routers: [], domains: [], configFiles: [], leaseFiles: [] };
 
-function filesOf(program: Program, words: readonly string[]): Files {
-  const given = optionValues(words, program.configOptions).map((value) => value.split(',')[0] ?? '');
-  const waiting = given.some((path) => isFile(path)) ? given : [...program.configs, ...given];
+function readServerFiles(program: Program, words: readonly string[]): Files {
+  const optionPaths = optionValues(words, program.configOptions).map((value) => value.split(',')[0] ?? '');
+  const waiting = optionPaths.some((path) => isFile(path)) ? optionPaths : [...program.configs, ...optionPaths];
   const reservations: ForeignReservation[] = [];
   const ranges: ForeignRange[] = [];
   const routers: Ipv4[] = [];

@@ -22,10 +22,10 @@ import { closedLines, closedListeners } from '../terminal/closed-listeners.ts';
 import { cachedSettings, type FoundConfig, findConfig } from '../terminal/config-in-force.ts';
 import { print, tableText } from '../terminal/output.ts';
 import { confirmOnTerminal } from '../terminal/prompt.ts';
-import { asOwnerOf } from '../terminal/state-owner.ts';
+import { runAsOwner } from '../terminal/state-owner.ts';
 import { type Candidate, findCandidates, withFormer } from './init-candidates.ts';
-import { askPerson, type DraftTerms, optionsOf, takeProposals } from './init-draft.ts';
-import { domainLines, formerDomainOf, settingsOf } from './init-proposal.ts';
+import { askPerson, type DraftTerms, pickOptions, takeProposals } from './init-draft.ts';
+import { buildSettings, domainLines, findFormerDomain } from './init-proposal.ts';
 import type { Answers } from './init-questions.ts';
 import { findLocalServers, rightfulFor } from './local-dhcp.ts';
 import { networkText } from './reset-networks.ts';
@@ -40,7 +40,7 @@ export interface NetworkOfRack {
   readonly isOfFile: boolean;
 }
 
-function networksOf(values: Settings, stored: Settings): readonly NetworkOfRack[] {
+function buildNetworkList(values: Settings, stored: Settings): readonly NetworkOfRack[] {
   const ofFile = new Set(interfacesOf(values).map(nameOf));
   return interfacesOf(mergeSettings(values, stored).merged)
     .filter(isSettings)
@@ -53,7 +53,7 @@ function networksOf(values: Settings, stored: Settings): readonly NetworkOfRack[
 /** Of a configuration and a state directory that may both be missing. */
 export function networksIn(file: string, stateDir: string): readonly NetworkOfRack[] {
   const read = existsSync(file) ? readConfigFile(readConfigText(file)) : undefined;
-  return networksOf(read?.ok === true ? read.file.values : {}, cachedSettings(stateDir));
+  return buildNetworkList(read?.ok === true ? read.file.values : {}, cachedSettings(stateDir));
 }
 
 /** A line for each network: what is lost with it. */
@@ -76,15 +76,15 @@ async function leasesIn(stateDir: string): Promise<readonly Ipv4[]> {
   }
   if (!existsSync(join(stateDir, LEASE_FILE))) return [];
   const moment = readHostMoment(systemClock);
-  const left = asOwnerOf(stateDir, () => datedLeases(stateDir, moment));
+  const left = runAsOwner(stateDir, () => datedLeases(stateDir, moment));
   return left.filter((lease) => isActive(lease, moment.now)).map(({ address }) => address);
 }
 
 export async function listNetworks(where: Where): Promise<number> {
   const { config, file, stored } = await findConfig(where.config);
-  const all = networksOf(file.values, stored);
+  const all = buildNetworkList(file.values, stored);
   const rows = all.map(({ name, entry, isOfFile }) => {
-    const { interfaceName, management, proxy } = config.clusterInterfaces.find((one) => one.name === name) ?? {};
+    const { interfaceName, management, proxy } = config.clusterInterfaces.find((served) => served.name === name) ?? {};
     const gives = proxy === true ? 'boot information' : 'addresses';
     return [
       name,
@@ -131,22 +131,24 @@ interface AddFlags extends Answers {
 export async function addNetwork(flags: AddFlags): Promise<number> {
   const before = await findConfig(flags.config);
   const served = before.config.clusterInterfaces.map(({ network }) => network);
-  const found = findCandidates(flags.interface, (network) => served.some((one) => networksOverlap(one, network)));
+  const hostNetworks = findCandidates(flags.interface, (network) =>
+    served.some((other) => networksOverlap(other, network)),
+  );
   const servers = findLocalServers(
-    found.map((one) => one.name),
+    hostNetworks.map((candidate) => candidate.name),
     rightfulFor(before.config),
   );
-  const candidates = withFormer(found, servers);
+  const candidates = withFormer(hostNetworks, servers);
   const terms: DraftTerms = {
-    given: { ...optionsOf(flags), upstream: '-' },
+    given: { ...pickOptions(flags), upstream: '-' },
     candidates,
-    make: (known, proposal) => makeIn(before, nameFor(before, flags, proposal), known, proposal),
+    make: (answers, proposal) => makeIn(before, nameFor(before, flags, proposal), answers, proposal),
   };
   const isAsked = !flags.yes && process.stdin.isTTY === true;
   const { answers, config } = isAsked ? await askPerson(terms) : await takeProposals(terms);
   const { proposal } = answers;
   const name = nameFor(before, flags, proposal);
-  const edits = settingsOf({ ...answers, domain: 'maas', upstream: undefined }, name);
+  const edits = buildSettings({ ...answers, domain: 'maas', upstream: undefined }, name);
   refuseElsewhere(before, { config: flags.config }, 'set', edits);
   for (const line of closedLines(await closedListeners(config.stateDir, config))) print(line);
   await store(flags.config, before, edits);
@@ -163,7 +165,7 @@ function nameFor(
 ): string {
   if (name !== undefined) return name;
   const wanted = (proposal?.name ?? '').replaceAll(/[^\w-]/g, '-');
-  const taken = new Set(config.clusterInterfaces.map((one) => one.name));
+  const taken = new Set(config.clusterInterfaces.map((served) => served.name));
   let free = wanted;
   for (let number = 2; taken.has(free); number += 1) free = `${wanted}-${number}`;
   return free;
@@ -177,9 +179,12 @@ function makeIn(
 ): ReturnType<DraftTerms['make']> {
   const { stateDir } = config;
   const domain = String(valueAt(mergeSettings(file.values, stored).merged, 'dns.domain') ?? 'maas');
-  const formerDomain = formerDomainOf(known, domain, proposal);
+  const formerDomain = findFormerDomain(known, domain, proposal);
   const answers = { ...known, name: config.name, stateDir, domain: 'maas', region: undefined, proposal, formerDomain };
-  const added = settingsOf({ ...answers, upstream: undefined }, name).map(({ value }) => ({ name, ...Object(value) }));
+  const added = buildSettings({ ...answers, upstream: undefined }, name).map(({ value }) => ({
+    name,
+    ...Object(value),
+  }));
   const text = readConfigText(path);
   const parsed = parseConfig(text, { ...stored, [INTERFACES_KEY]: [...interfacesOf(stored), ...added] });
   return { answers, text, parsed, prefix: `${INTERFACES_KEY}.${name}.` };
@@ -203,26 +208,26 @@ export async function removeNetwork({
   yes,
 }: Where & { readonly name: string; readonly yes: boolean }): Promise<number> {
   const before = await findConfig(file);
-  const all = networksOf(before.file.values, before.stored);
-  const found = all.find((one) => one.name === name);
-  if (found === undefined)
+  const all = buildNetworkList(before.file.values, before.stored);
+  const network = all.find((network) => network.name === name);
+  if (network === undefined)
     throw new RackError(
       'not-found',
       `${name}: this rack has no such network: ${all.map(({ text }) => text).join(', ') || 'it has none'}`,
     );
-  if (found.isOfFile)
+  if (network.isOfFile)
     throw new RackError(
       'bad-argument',
       `${name}: ${before.path} has this network: remove it from cluster_interfaces there`,
     );
   const edits: readonly SettingEdit[] = [{ key: `${INTERFACES_KEY}.${name}`, value: undefined }];
   refuseElsewhere(before, { config: file }, 'unset', edits);
-  const losses = await networkLosses([found], before.config.stateDir);
+  const losses = await networkLosses([network], before.config.stateDir);
   for (const line of losses) print(`Removes  ${line}`);
   if (!yes && process.stdin.isTTY !== true)
     throw new RackError('bad-argument', 'there is no terminal to ask for confirmation: add --yes; nothing was changed');
   await confirmOnTerminal(`Remove the network ${name}?`, yes);
   await store(file, before, edits);
-  print(`${found.text} is no longer served.`);
+  print(`${network.text} is no longer served.`);
   return 0;
 }

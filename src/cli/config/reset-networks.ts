@@ -41,8 +41,8 @@ export function findNetworks(file: string, stateDir: string): NetworksOfRack {
   if (alone.ok && alone.config.uplink.mode === 'remote') return { stored: [], initStateDir };
   // Of a refused file, nobody knows which networks it has.
   const inFile = new Set(alone.ok ? alone.config.clusterInterfaces.map(({ name }) => name) : []);
-  const found = valueAt(cachedSettings(stateDir), INTERFACES_KEY);
-  const stored = (Array.isArray(found) ? found : []).flatMap((entry): readonly StoredNetwork[] => {
+  const cached = valueAt(cachedSettings(stateDir), INTERFACES_KEY);
+  const stored = (Array.isArray(cached) ? cached : []).flatMap((entry): readonly StoredNetwork[] => {
     const { name, ...fields } = Object(entry);
     if (typeof name !== 'string' || inFile.has(name)) return [];
     return [{ name, fields, text: [name, networkText(fields)].filter(Boolean).join(' ') }];

@@ -61,7 +61,7 @@ const LINKED = /^(?:\.\.\/){4}images\/systems\/[^/]+$/;
  * Tells Rackboot's files in a tree from all others; both are empty if there is no tree.
  * @param tree not a link: that counts as a file that is not Rackboot's
  */
-export function sharesOf(tree: string): TreeShares {
+export function splitTree(tree: string): TreeShares {
   const facts = lstatSync(tree, { throwIfNoEntry: false });
   if (facts?.isDirectory() !== true) return { own: [], others: facts === undefined ? [] : [tree] };
   const named = new Map<string, Named>(
@@ -92,9 +92,9 @@ function judge(tree: string, path: string, named: ReadonlyMap<string, Named>): T
   if (!facts.isDirectory()) return { own: [], others: [path] };
   const isAway = UNFINISHED_DIRECTORY.test(path);
   const files = isAway ? new Map(filesNamedIn(tree, path).map((file) => [file, {}])) : named;
-  const inside = entriesIn(tree, path).map((one) => judge(tree, `${path}/${one}`, files));
-  const own = inside.flatMap((one) => one.own);
-  const others = inside.flatMap((one) => one.others);
+  const inside = entriesIn(tree, path).map((name) => judge(tree, `${path}/${name}`, files));
+  const own = inside.flatMap((share) => share.own);
+  const others = inside.flatMap((share) => share.others);
   const isEmptied = inside.length === 0 && OWN_LEVELS.some((level) => level.test(path));
   if (own.length === 0 && !isEmptied) return { own, others: [path] };
   return others.length === 0 ? { own: [path], others } : { own, others };
@@ -107,8 +107,8 @@ function isOwn(tree: string, path: string, facts: Stats, named: ReadonlyMap<stri
     return STORED_DIRECTORY.test(path) || state === 'new' || state === 'gone';
   }
   if (!facts.isFile()) return false;
-  const known = named.get(path);
-  if (known !== undefined) return (known.bytes ?? facts.size) === facts.size;
+  const entry = named.get(path);
+  if (entry !== undefined) return (entry.bytes ?? facts.size) === facts.size;
   const systemFile = SYSTEM_FILE.exec(path)?.groups?.file;
   if (systemFile !== undefined) return kindOfFile(systemFile) !== 'other';
   const { above = '', name = '' } = HIDDEN_COPY.exec(path)?.groups ?? {};

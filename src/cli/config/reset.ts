@@ -26,9 +26,9 @@ import { isInside, ownerPlace, realPath } from '../images/image-tree.ts';
 import { packageCache } from '../terminal/cache-place.ts';
 import { formatBytes, print, printJson } from '../terminal/output.ts';
 import { confirmOnTerminal } from '../terminal/prompt.ts';
-import { asOwnerOf } from '../terminal/state-owner.ts';
+import { runAsOwner } from '../terminal/state-owner.ts';
 import { afterReset, findNetworks, type NetworksOfRack } from './reset-networks.ts';
-import { sharesOf, type TreeShares } from './reset-tree.ts';
+import { splitTree, type TreeShares } from './reset-tree.ts';
 
 interface ResetFlags {
   readonly config: string;
@@ -70,9 +70,9 @@ const LOCK = /^rack\.lock(?:-journal)?$/;
 
 /** Removes everything. @throws RackError `already-running`, `cancelled`, `bad-argument`, `store-unwritable` */
 export async function reset(flags: ResetFlags): Promise<number> {
-  const { stateDir, store, tree } = placesOf(flags.config);
+  const { stateDir, store, tree } = readPlaces(flags.config);
   const networks = findNetworks(flags.config, stateDir);
-  const lock = existsSync(stateDir) ? asOwnerOf(stateDir, () => lockState(stateDir, CONFIGURED)) : undefined;
+  const lock = existsSync(stateDir) ? runAsOwner(stateDir, () => lockState(stateDir, CONFIGURED)) : undefined;
   try {
     const listed = look(flags, stateDir, tree).doomed;
     const isDatabase = store.kind === 'postgresql';
@@ -85,7 +85,7 @@ export async function reset(flags: ResetFlags): Promise<number> {
       await emptyPostgres(postgresPlace(store));
     }
     for (const { path, place } of doomed) remove(path, place);
-    for (const name of namesIn(stateDir).filter((one) => LOCK.test(one))) remove(join(stateDir, name), stateDir);
+    for (const name of namesIn(stateDir).filter((file) => LOCK.test(file))) remove(join(stateDir, name), stateDir);
     report(flags.json, { doomed, others }, networks);
   } finally {
     lock?.release();
@@ -113,7 +113,7 @@ interface Places {
 }
 
 /** The rest of the file may be invalid. */
-function placesOf(file: string): Places {
+function readPlaces(file: string): Places {
   const { stateDir } = loadPlace(file);
   const read = readConfigFile(readConfigText(file));
   const values = read.ok ? read.file.values : {};
@@ -127,7 +127,7 @@ const namesIn = (directory: string): readonly string[] =>
   existsSync(directory) ? readdirSync(directory).toSorted() : [];
 
 /** What a file or directory in the state directory is for; undefined: it is not Rackboot's. */
-function purposeOf(path: string): string | undefined {
+function findPurpose(path: string): string | undefined {
   const ours = lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? DIRECTORIES : FILES;
   return ours.find(([, pattern]) => pattern.test(basename(path)))?.[0];
 }
@@ -135,13 +135,13 @@ function purposeOf(path: string): string | undefined {
 /** @param shares undefined: the images stay */
 function findDoomed(stateDir: string, treePlace: string, shares: TreeShares | undefined): readonly Doomed[] {
   const names = namesIn(stateDir);
-  const found = names.flatMap((name) => {
-    const what = purposeOf(join(stateDir, name));
+  const removals = names.flatMap((name) => {
+    const what = findPurpose(join(stateDir, name));
     return what === undefined ? [] : [doom(what, join(stateDir, name), stateDir)];
   });
   const images = (shares?.own ?? []).map((path) => doom('images and boot environments', path, treePlace));
   const packages = shares === undefined ? [] : packagesKept();
-  return [...images, ...packages.map((path) => doom(PACKAGES, path, packageCache())), ...found];
+  return [...images, ...packages.map((path) => doom(PACKAGES, path, packageCache())), ...removals];
 }
 
 /** What `images make-debian` keeps. Root's place also has code that commands compiled, and files of the lab. */
@@ -162,7 +162,7 @@ function sharesIn(written: string, stateDir: string): TreeShares {
       `the boot tree ${written} holds more than images: remove them by hand, and add --keep-images`,
     );
   try {
-    return mayFollow(written, stateDir) ? sharesOf(tree) : { own: [], others: [written] };
+    return mayFollow(written, stateDir) ? splitTree(tree) : { own: [], others: [written] };
   } catch (error) {
     throw unremovable(tree, error);
   }
@@ -175,13 +175,13 @@ function mayFollow(tree: string, stateDir: string): boolean {
   return owner === 0 || !isLeavingIt || seenStats(tree)?.uid === owner;
 }
 
-const doom = (what: string, path: string, place: string): Doomed => ({ what, path, bytes: sizeOf(path), place });
+const doom = (what: string, path: string, place: string): Doomed => ({ what, path, bytes: measureSize(path), place });
 
-function sizeOf(path: string): number {
+function measureSize(path: string): number {
   try {
     const stats = lstatSync(path);
     if (!stats.isDirectory()) return stats.size;
-    return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0);
+    return readdirSync(path).reduce((sum, name) => sum + measureSize(join(path, name)), 0);
   } catch (error) {
     if (osErrorCode(error) === 'ENOENT') return 0;
     throw unremovable(path, error);
@@ -192,7 +192,7 @@ const othersIn = (stateDir: string, tree: string): readonly string[] =>
   namesIn(stateDir)
     .filter((name) => !LOCK.test(name))
     .map((name) => join(stateDir, name))
-    .filter((path) => purposeOf(path) === undefined)
+    .filter((path) => findPurpose(path) === undefined)
     .filter((path) => !`${realPath(tree)}/`.startsWith(`${realPath(path)}/`));
 
 function announce(
@@ -202,14 +202,14 @@ function announce(
   kept: string | undefined,
 ): void {
   const groups = new Map<string, Doomed[]>();
-  for (const one of doomed) {
-    const where = `${one.what} in ${dirname(one.path)}`;
-    groups.set(where, [...(groups.get(where) ?? []), one]);
+  for (const removal of doomed) {
+    const where = `${removal.what} in ${dirname(removal.path)}`;
+    groups.set(where, [...(groups.get(where) ?? []), removal]);
   }
   if (groups.size === 0 && database === undefined) print('There is nothing to remove.');
   else print('This removes for good:');
   for (const [where, list] of groups) {
-    const bytes = list.reduce((sum, one) => sum + one.bytes, 0);
+    const bytes = list.reduce((sum, removal) => sum + removal.bytes, 0);
     print(`  ${where} (${formatBytes(bytes)}): ${list.map(({ path }) => basename(path)).join(', ')}`);
   }
   if (database !== undefined) print(`  every table of the region in ${database}`);
@@ -231,7 +231,7 @@ async function ask(isMeant: boolean): Promise<void> {
 }
 
 function remove(path: string, place: string): void {
-  asOwnerOf(place, () => {
+  runAsOwner(place, () => {
     try {
       rmSync(path, { recursive: true, force: true });
     } catch (error) {

@@ -14,7 +14,7 @@ import { openCommandRegion } from '../../store/sqlite/command-region.ts';
 import { readDesiredState, writeDesiredState } from '../../uplink/desired-state-cache.ts';
 import { readRackUuid } from '../../uplink/rack-identity.ts';
 import { printError } from '../terminal/output.ts';
-import { becomeMakerOf } from '../terminal/state-owner.ts';
+import { becomeOwnerOfNew } from '../terminal/state-owner.ts';
 
 /** The place of the settings, and the values of the rack's file. */
 interface SettingsPlace {
@@ -31,7 +31,7 @@ export async function withStoredSettings<T>(
   action: (settings: RegionSettings, by: string) => Promise<T>,
 ): Promise<T> {
   const { stateDir, name, file, values } = place;
-  becomeMakerOf(stateDir);
+  becomeOwnerOfNew(stateDir);
   makeStateDirectory(stateDir);
   const ownRack = { uuid: readRackUuid(stateDir), name, file, values };
   const store = openCommandRegion(stateDir);

@@ -66,13 +66,13 @@ export async function findShownConfig(file: string): Promise<ShownConfig> {
     return { path, refused, note: undefined, ...regionValues(parsed, stored) };
   }
   if (answer === undefined && isRegionFile(file)) return stoppedRegion(file);
-  const found = await findConfig(file);
-  const { path, refused, merged } = found;
+  const config = await findConfig(file);
+  const { path, refused, merged } = config;
   return {
     path,
     refused,
-    note: found.uuid === undefined ? `${NOT_RUNNING}.` : undefined,
-    values: [...listValues(found)].map(([key, value]) => ({ key, value, owner: ownerOfValue(found, key) })),
+    note: config.uuid === undefined ? `${NOT_RUNNING}.` : undefined,
+    values: [...listValues(config)].map(([key, value]) => ({ key, value, owner: ownerOfValue(config, key) })),
     find: (key) => (key.startsWith(`${INTERFACES_KEY}.`) ? findSetting(merged, key) : valueOrDefault(key, merged)),
   };
 }
@@ -95,12 +95,12 @@ function stoppedRegion(file: string): ShownConfig {
 function regionValues(region: UsableRegionFile, stored: Settings): Pick<ShownConfig, 'values' | 'find'> {
   const { written, merged } = region;
   const computed = new Map(computedDefaults(region.config).filter(([key]) => valueAt(merged, key) === undefined));
-  const shown = new Map([
+  const values = new Map([
     ...listValues(region),
     ...[...computed].map(([key, value]) => [key, showValue(key, value)] as const),
   ]);
-  const sections = [...new Set([...shown.keys()].map(sectionOf))];
-  const own = [...shown].map(([key, value]) => ({ key, value, owner: ownerOfValue(region, key) }));
+  const sections = [...new Set([...values.keys()].map(settingSection))];
+  const own = [...values].map(([key, value]) => ({ key, value, owner: ownerOfValue(region, key) }));
   const ofRegion = storedForRegion(stored);
   const ofRacks = STORE_KEYS.flatMap((key) => {
     const value = valueAt(ofRegion, key) === undefined ? valueAt(stored, key) : undefined;
@@ -109,7 +109,7 @@ function regionValues(region: UsableRegionFile, stored: Settings): Pick<ShownCon
   const defaults: unknown = written;
   return {
     values: [
-      ...own.toSorted((a, b) => sections.indexOf(sectionOf(a.key)) - sections.indexOf(sectionOf(b.key))),
+      ...own.toSorted((a, b) => sections.indexOf(settingSection(a.key)) - sections.indexOf(settingSection(b.key))),
       ...ofRacks,
     ],
     find: (key) =>
@@ -121,7 +121,7 @@ function regionValues(region: UsableRegionFile, stored: Settings): Pick<ShownCon
   };
 }
 
-const sectionOf = (key: string): string => key.split('.')[0] ?? '';
+const settingSection = (key: string): string => key.split('.')[0] ?? '';
 
 /** Defaults that depend on other values or on the host. */
 function computedDefaults({
@@ -143,9 +143,9 @@ function computedDefaults({
 
 /** Maps and lists with entries look different as written and as used. */
 function scalarAt(value: unknown, key: string): unknown {
-  let found = value;
+  let inner = value;
   for (const part of key.split('.'))
-    found = typeof found === 'object' && found !== null ? Reflect.get(found, part) : undefined;
-  const isPlain = typeof found !== 'object' || (Array.isArray(found) && found.length === 0);
-  return isPlain ? found : undefined;
+    inner = typeof inner === 'object' && inner !== null ? Reflect.get(inner, part) : undefined;
+  const isPlain = typeof inner !== 'object' || (Array.isArray(inner) && inner.length === 0);
+  return isPlain ? inner : undefined;
 }

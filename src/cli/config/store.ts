@@ -48,9 +48,9 @@ function proxyCommand(key: string, value: unknown, refused: string, stored: Sett
   if (key !== `${place}.mode` || value !== 'proxy' || entry === null || typeof entry !== 'object') return undefined;
   const lines = refused.split('\n').filter((line) => line.startsWith(`${place}.`));
   const gone = new Set(lines.map((line) => /^\w+/.exec(line.slice(place.length + 1))?.[0] ?? ''));
-  const kept = Object.entries(entry).filter(([field]) => !gone.has(field) && field !== 'mode');
+  const rest = Object.entries(entry).filter(([field]) => !gone.has(field) && field !== 'mode');
   if (gone.size === 0 || gone.has('mode')) return undefined;
-  const fields = JSON.stringify(Object.fromEntries([...kept, ['mode', value]]));
+  const fields = JSON.stringify(Object.fromEntries([...rest, ['mode', value]]));
   return `Without ${[...gone].join(', ')}, in one command: rackboot config set --replace ${place} ${shellWord(fields)}`;
 }
 
@@ -84,32 +84,34 @@ interface ShowFlags {
 /** Lists every key with its value and owner; with `key`, only that key and those below it. */
 export async function showConfig({ config, key: prefix, json, rack }: ShowFlags): Promise<number> {
   refuseRack(rack);
-  const found = await findShownConfig(config);
-  if (found.note !== undefined) printError(`rackboot: ${found.note}`);
-  const rows = found.values.filter(({ key }) => prefix === undefined || key === prefix || key.startsWith(`${prefix}.`));
-  if (rows.length === 0) throw unknownKey(prefix ?? '', found);
-  const shown = rows.map(({ key, value, owner }) => ({ key, value, owner: ownerText(owner, found.path) }));
-  return tell({ json }, shown, () => {
+  const shownConfig = await findShownConfig(config);
+  if (shownConfig.note !== undefined) printError(`rackboot: ${shownConfig.note}`);
+  const rows = shownConfig.values.filter(
+    ({ key }) => prefix === undefined || key === prefix || key.startsWith(`${prefix}.`),
+  );
+  if (rows.length === 0) throw unknownKey(prefix ?? '', shownConfig);
+  const entries = rows.map(({ key, value, owner }) => ({ key, value, owner: ownerText(owner, shownConfig.path) }));
+  return tell({ json }, entries, () => {
     printTable(
       ['KEY', 'VALUE', 'OWNER'],
-      shown.map(({ key, value, owner }) => [key, value, owner]),
+      entries.map(({ key, value, owner }) => [key, value, owner]),
       '',
     );
-    if (found.refused !== undefined) printError(`rackboot: refused and not in force:\n${found.refused}`);
+    if (shownConfig.refused !== undefined) printError(`rackboot: refused and not in force:\n${shownConfig.refused}`);
   });
 }
 
 /** Prints one value as YAML; a scalar without quotes. */
 export async function getConfig({ config, key, json, rack }: ShowFlags & { readonly key: string }): Promise<number> {
   refuseRack(rack);
-  const found = await findShownConfig(config);
-  const value = found.find(key);
-  if (value === undefined) throw unknownKey(key, found);
-  const shown = isSecretKey(key) ? '(secret)' : value;
+  const shownConfig = await findShownConfig(config);
+  const value = shownConfig.find(key);
+  if (value === undefined) throw unknownKey(key, shownConfig);
+  const shownValue = isSecretKey(key) ? '(secret)' : value;
   return tell(
     { json },
-    shown,
-    typeof shown === 'object' && shown !== null ? stringify(shown).trimEnd() : String(shown),
+    shownValue,
+    typeof shownValue === 'object' && shownValue !== null ? stringify(shownValue).trimEnd() : String(shownValue),
   );
 }
 
@@ -120,7 +122,7 @@ interface SettingFlags {
 }
 
 /** The pairs of `KEY VALUE` and `KEY=VALUE` words. */
-export function pairsOf(words: readonly string[]): readonly (readonly [key: string, text: string])[] {
+export function parsePairs(words: readonly string[]): readonly (readonly [key: string, text: string])[] {
   const pairs: [string, string][] = [];
   for (let at = 0; at < words.length; at += 1) {
     const word = words[at] ?? '';
@@ -138,14 +140,14 @@ export function pairsOf(words: readonly string[]): readonly (readonly [key: stri
   return pairs;
 }
 
-/** Sets keys in the store, all or none. @param flags.pairs as for `pairsOf` */
+/** Sets keys in the store, all or none. @param flags.pairs as for `parsePairs` */
 export async function setConfig(
   flags: SettingFlags & { readonly pairs: readonly string[]; readonly replace: boolean },
 ): Promise<number> {
-  const edits = pairsOf(flags.pairs).map(([key, text]) => ({ key, value: parseValue(key, text) }));
+  const edits = parsePairs(flags.pairs).map(([key, text]) => ({ key, value: parseValue(key, text) }));
   const before = await findConfig(flags.config);
   refuseElsewhere(before, flags, 'set', edits);
-  const stored = flags.rack === undefined ? before.stored : await storedOf(before, flags.rack);
+  const stored = flags.rack === undefined ? before.stored : await fetchStored(before, flags.rack);
   if (!flags.replace) refuseLosses(edits, stored);
   try {
     await change(before, flags, edits);
@@ -195,8 +197,8 @@ export async function editConfig(
 const LOSSES_SHOWN_MAX = 20;
 
 /** The losses of one change, as lines below its key. */
-function shownLosses(...[key, before, after]: Parameters<typeof lossesOf>): readonly string[] {
-  const lost = lossesOf(key, before, after);
+function shownLosses(...[key, before, after]: Parameters<typeof listLosses>): readonly string[] {
+  const lost = listLosses(key, before, after);
   const more = lost.length > LOSSES_SHOWN_MAX ? [`and ${lost.length - LOSSES_SHOWN_MAX} more`] : [];
   return [...lost.slice(0, LOSSES_SHOWN_MAX), ...more].map((line) => `  ${line}`);
 }
@@ -222,7 +224,7 @@ function refuseLosses(edits: readonly SettingEdit[], stored: Settings): void {
 }
 
 /** The entries and keys of a stored value that a new one lacks. A changed single value is no loss. */
-export function lossesOf(
+export function listLosses(
   key: string,
   before: SettingValue | undefined,
   after: SettingValue | undefined,
@@ -231,14 +233,16 @@ export function lossesOf(
     const next = isSettings(after) ? after : {};
     return Object.entries(before).flatMap(([name, value]) =>
       Object.hasOwn(next, name)
-        ? lossesOf(`${key}.${name}`, value, next[name])
+        ? listLosses(`${key}.${name}`, value, next[name])
         : [`${key}.${name}: ${withoutUsers(JSON.stringify(value))}`],
     );
   }
   const isList = Array.isArray(before) || Array.isArray(after) || Array.isArray(valueOrDefault(key, {}));
   if (!isList) return [];
-  const kept = parseListEntries(after) ?? [];
-  const lost = (parseListEntries(before) ?? []).filter((entry) => !kept.some((one) => isDeepStrictEqual(one, entry)));
+  const remaining = parseListEntries(after) ?? [];
+  const lost = (parseListEntries(before) ?? []).filter(
+    (entry) => !remaining.some((other) => isDeepStrictEqual(other, entry)),
+  );
   return lost.map((entry) => `${key}: ${withoutUsers(JSON.stringify(entry))}`);
 }
 
@@ -247,7 +251,7 @@ export async function exportConfig(flags: SettingFlags): Promise<number> {
   const found = await findConfig(flags.config);
   // A region's file cannot contain settings that only racks use.
   const own = found.uuid === '' ? storedForRegion(found.stored) : found.stored;
-  const stored = flags.rack === undefined ? own : await storedOf(found, flags.rack);
+  const stored = flags.rack === undefined ? own : await fetchStored(found, flags.rack);
   if (Object.keys(stored).length === 0) print('# The store owns nothing of this configuration.');
   else print(stringify(stored).trimEnd());
   return 0;
@@ -377,7 +381,7 @@ async function changeOffline(
   });
 }
 
-async function storedOf({ config }: FoundConfig, rack: string): Promise<Settings> {
+async function fetchStored({ config }: FoundConfig, rack: string): Promise<Settings> {
   const { uuid } = await askRack(config.stateDir, rack);
   const rows = rowsShape.parse(await askDaemon(config.stateDir, SETTINGS_PATH));
   const interfaces: SettingValue[] = [];
@@ -408,15 +412,15 @@ function ownerText(owner: ValueOwner, file: string): string {
 }
 
 function unknownKey(key: string, found: ShownConfig): RackError {
-  const meant = nearestKey(key) ?? nearestName(key, networkKeys(found));
+  const nearest = nearestKey(key) ?? nearestName(key, networkKeys(found));
   const isKey = findKeyRule(key) !== undefined && nearestKey(key) === undefined;
-  if (meant === key || (isKey && !key.startsWith(`${INTERFACES_KEY}.`)))
+  if (nearest === key || (isKey && !key.startsWith(`${INTERFACES_KEY}.`)))
     return new RackError(
       'bad-argument',
       `${key}: it is not set, and has no fixed default; rackboot config show lists all`,
     );
-  const what = meant === undefined ? 'there is no such key, or it has no value' : 'there is no such key';
-  const hint = meant === undefined ? '' : `did you mean ${meant}? `;
+  const what = nearest === undefined ? 'there is no such key, or it has no value' : 'there is no such key';
+  const hint = nearest === undefined ? '' : `did you mean ${nearest}? `;
   return new RackError('bad-argument', `${key}: ${what}; ${hint}rackboot config show lists all`);
 }
 

@@ -13,7 +13,7 @@ import type { RootForm } from '../../images/make/given-file.ts';
 import { describeRoot } from '../../images/run/root-check.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { haveDone } from './engine.ts';
-import { contentOf, type GivenPath, misplaced, openGivenPath } from './given-path.ts';
+import { type GivenPath, misplaced, openGivenPath, readContent } from './given-path.ts';
 import { enterImageTree, forReader, type ImageTree, realPath } from './image-tree.ts';
 import type { AddFlags as GivenFlags } from './options.ts';
 
@@ -24,11 +24,11 @@ interface AddFlags extends GivenFlags {
 
 export async function addGiven(flags: AddFlags): Promise<number> {
   // Opened before switching users: the owner of the state directory may be unable to read it.
-  const given = await openGivenPath(flags.file);
+  const opened = await openGivenPath(flags.file);
   try {
-    return await addOpenedPath(given, flags);
+    return await addOpenedPath(opened, flags);
   } finally {
-    await given.handle.close();
+    await opened.handle.close();
   }
 }
 
@@ -46,7 +46,7 @@ export async function addOpenedPath(given: GivenPath, flags: AddFlags): Promise<
 
 async function addRootFile(handle: FileHandle, form: RootForm, flags: AddFlags): Promise<number> {
   refuseCompress(flags);
-  const content = await contentOf(handle, flags.file);
+  const content = await readContent(handle, flags.file);
   return await addRoot(await enterImageTree(flags), form, flags, content);
 }
 
@@ -116,7 +116,7 @@ async function addDiskImage(file: FileHandle, flags: AddFlags): Promise<number> 
 /** Has an open file added. @throws RackError as `addImage`, and `permission-denied` as `readTree` */
 export async function addOpened(place: ImageTree, file: FileHandle, flags: AddFlags): Promise<WorkResult<'add-disk'>> {
   const { file: fileName, title, compress, isMade, json: isSilent } = flags;
-  const content = await contentOf(file, fileName);
+  const content = await readContent(file, fileName);
   const terms = { fileName, name: nameIn(flags), title, compress, isMade };
   return await haveDone(place, 'add-disk', terms, { isSilent, content }).catch((error: unknown) => {
     throw forReader(place.tree, error);

@@ -43,37 +43,37 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
     );
   }
   // Sources choose by labels too: the newest version may have another label.
-  const isWanted = (names: OfferNames): boolean => filters.every(({ matches }) => matches([tagsOf(names)]));
+  const isWanted = (names: OfferNames): boolean => filters.every(({ matches }) => matches([tagValues(names)]));
   const [os = ANY, release] = flags.os?.split('/') ?? [];
   const config = await readImageConfig({ config: flags.config, tree: '' });
-  const asking = askingOf(config);
-  const known = await knownSources(ofFiles, config);
-  const all = flags.source === undefined ? known : sourceNamed(known, flags.source);
+  const asking = openCatalog(config);
+  const sources = await knownSources(ofFiles, config);
+  const all = flags.source === undefined ? sources : sourceNamed(sources, flags.source);
   const wish = { os, release, architectures: flags.arch === undefined ? [] : [flags.arch], isWanted };
   const answers = await asking.ask(os === ANY ? all : sourcesOf(all, os), wish);
   const today = new Date(systemClock.wallTimeMs()).toISOString().slice(0, 10);
   const offers = answers.flatMap((answer) => answer.offers).filter(isWanted);
   const isCurrent = (offer: Offer): boolean =>
     flags.all || offer.kind !== 'image' || offer.supportEnds === undefined || offer.supportEnds >= today;
-  const shown = await asking.date(offers.filter(isCurrent));
-  const ofKind = (kind: Offer['kind']): readonly DatedOffer[] => shown.filter((offer) => offer.kind === kind);
+  const dated = await asking.date(offers.filter(isCurrent));
+  const ofKind = (kind: Offer['kind']): readonly DatedOffer[] => dated.filter((offer) => offer.kind === kind);
   const [images, installers, loaders] = [ofKind('image'), ofKind('installer'), ofKind('loader')];
-  const problems = answers.flatMap(problemsOf);
-  const isOffered = answers.some((answer) => countOf(answer) > 0);
+  const problems = answers.flatMap(listProblems);
+  const isOffered = answers.some((answer) => countOffers(answer) > 0);
   if (flags.os !== undefined && filters.length === 0 && problems.length === 0 && !isOffered)
     throw nothingOffered(flags, all);
   if (flags.json) {
-    const [ofImages, ofInstallers, ofLoaders] = [images, installers, loaders].map((ones) => ones.map(jsonOf));
+    const [ofImages, ofInstallers, ofLoaders] = [images, installers, loaders].map((ones) => ones.map(offerJson));
     printJson({ offers: ofImages, installers: ofInstallers, loaders: ofLoaders, problems });
   } else {
     printTable(
       ['IMAGE', 'DATE', 'SIZE', 'TITLE', 'SOURCE'],
-      [...images.toSorted(byName), ...installers, ...loaders].map(rowOf),
+      [...images.toSorted(byName), ...installers, ...loaders].map(formatRow),
       problems.length > 0 && !isOffered ? 'No image can be listed.' : 'No source offers an image.',
     );
-    const hidden = offers.length - shown.length;
+    const hidden = offers.length - dated.length;
     if (hidden > 0) print(`Not listed: ${counted(hidden, 'image')} whose support has ended (--all lists them).`);
-    for (const note of shown.flatMap(notesOn)) printError(note);
+    for (const note of dated.flatMap(notesOn)) printError(note);
     for (const line of problemLines(answers)) printError(line);
   }
   return problems.length > 0 ? 1 : 0;
@@ -88,31 +88,31 @@ function nothingOffered({ os: wanted = ANY, arch }: AvailableFlags, sources: rea
   return new RackError('not-found', `no source offers ${JSON.stringify(wanted)}${where}; ${hint}${remedy}`);
 }
 
-const askingOf = (config: RackConfig | undefined): Asking =>
+const openCatalog = (config: RackConfig | undefined): Asking =>
   new Asking(
     { configured: configuredMirrors(config), proxy: configuredProxy(config) },
     new ImportProgress(false, true).take,
   );
 
-const dayOf = (modified: string | undefined): string => modified?.slice(0, 10).replaceAll('-', '') ?? '–';
-const sizeOf = (bytes: number | undefined): string => (bytes === undefined ? '–' : formatBytes(bytes));
+const formatDay = (modified: string | undefined): string => modified?.slice(0, 10).replaceAll('-', '') ?? '–';
+const formatOfferSize = (bytes: number | undefined): string => (bytes === undefined ? '–' : formatBytes(bytes));
 
 const TAGS = ['os', 'release', 'arch', 'subarch', 'label', 'source'];
 
-const tagsOf = ({ os, release, architecture: arch, subarchitecture: subarch, label, source }: OfferNames) =>
+const tagValues = ({ os, release, architecture: arch, subarchitecture: subarch, label, source }: OfferNames) =>
   new Map(Object.entries({ os, release, arch, subarch, label, source }));
 
 const byName = (a: Offer, b: Offer): number => (offerName(a) < offerName(b) ? -1 : 1);
 
-const rowOf = (offer: DatedOffer): readonly string[] => [
+const formatRow = (offer: DatedOffer): readonly string[] => [
   offerName(offer),
-  offer.serial ?? dayOf(offer.modified),
-  sizeOf(offer.bytes),
+  offer.serial ?? formatDay(offer.modified),
+  formatOfferSize(offer.bytes),
   offer.title,
   offer.source,
 ];
 
-function jsonOf(offer: DatedOffer): object {
+function offerJson(offer: DatedOffer): object {
   const [first, second] = offer.files;
   if (offer.kind === 'loader') return { ...offer, type: offer.release };
   if (offer.kind === 'installer') return { ...offer, kernel: first, initrd: second };
@@ -123,13 +123,15 @@ function jsonOf(offer: DatedOffer): object {
 /** Prints a line for each source: `ok` with the number of its offers, or its problem. @returns 0, or 1 if one does not answer as expected */
 export async function checkSources(flags: CheckFlags): Promise<number> {
   const config = await readImageConfig({ config: flags.config, tree: '' });
-  const known = await knownSources(readImageSources(flags), config);
-  const sources = flags.source === undefined ? known : sourceNamed(known, flags.source);
+  const allSources = await knownSources(readImageSources(flags), config);
+  const sources = flags.source === undefined ? allSources : sourceNamed(allSources, flags.source);
   if (sources.length === 0) throw new RackError('not-found', 'there are no image sources');
-  const answers = await askingOf(config).ask(sources, { os: ANY, release: undefined, architectures: [] });
+  const answers = await openCatalog(config).ask(sources, { os: ANY, release: undefined, architectures: [] });
   if (flags.json)
-    printJson(answers.map((one) => ({ source: one.source, offers: countOf(one), problems: problemsOf(one) })));
-  else for (const line of answers.flatMap((answer) => linesOf(answer, flags.verbose))) print(line);
+    printJson(
+      answers.map((answer) => ({ source: answer.source, offers: countOffers(answer), problems: listProblems(answer) })),
+    );
+  else for (const line of answers.flatMap((answer) => formatSourceLines(answer, flags.verbose))) print(line);
   return answers.some(({ problems }) => problems.length > 0) ? 1 : 0;
 }
 
@@ -138,9 +140,9 @@ const notesOn = (offer: Offer): readonly string[] => {
   return note === undefined ? [] : [`Note: ${note}`];
 };
 
-const problemsOf = ({ problems }: SourceAnswer): readonly string[] => problems.map(({ message }) => message);
+const listProblems = ({ problems }: SourceAnswer): readonly string[] => problems.map(({ message }) => message);
 
-const countOf = ({ offers }: SourceAnswer): number => offers.length;
+const countOffers = ({ offers }: SourceAnswer): number => offers.length;
 
 const inOneLine = (text: string): string =>
   text
@@ -149,24 +151,24 @@ const inOneLine = (text: string): string =>
     .join(' ');
 
 /** The problems, without others of the same network fault as the first. */
-function distinctOf({ problems: [first, ...others] }: SourceAnswer): readonly Error[] {
+function distinctProblems({ problems: [first, ...others] }: SourceAnswer): readonly Error[] {
   if (first === undefined) return [];
   const fault = networkFault(first);
   return [first, ...(fault === undefined ? others : others.filter((other) => networkFault(other) !== fault))];
 }
 
 /** The first problem in one line; undefined: none. */
-function problemOf(answer: SourceAnswer): string | undefined {
-  const [first, ...others] = distinctOf(answer);
+function describeProblem(answer: SourceAnswer): string | undefined {
+  const [first, ...others] = distinctProblems(answer);
   const all = `; \`rackboot images check-sources --verbose\` shows ${counted(others.length, 'other problem')}`;
   if (first === undefined) return undefined;
   // Others of its releases are listed.
-  const isUsed = countOf(answer) > 0;
-  const said = inOneLine(first.message).replace(
+  const isUsed = countOffers(answer) > 0;
+  const message = inOneLine(first.message).replace(
     /^the source (\S+) cannot be used: /,
     isUsed ? 'a part of the source $1 cannot be used: ' : '$&',
   );
-  return `${said}${others.length === 0 ? '' : all}`;
+  return `${message}${others.length === 0 ? '' : all}`;
 }
 
 /** Sources that cannot be reached for the same reason share a line. */
@@ -174,8 +176,8 @@ function problemLines(answers: readonly SourceAnswer[]): readonly string[] {
   const unreached = new Map<string, SourceAnswer[]>();
   const alone: string[] = [];
   for (const answer of answers) {
-    const problem = problemOf(answer);
-    const code = countOf(answer) === 0 ? networkFault(answer.problems[0]) : undefined;
+    const problem = describeProblem(answer);
+    const code = countOffers(answer) === 0 ? networkFault(answer.problems[0]) : undefined;
     if (code !== undefined) unreached.set(code, [...(unreached.get(code) ?? []), answer]);
     else if (problem !== undefined) alone.push(problem);
   }
@@ -184,21 +186,23 @@ function problemLines(answers: readonly SourceAnswer[]): readonly string[] {
 
 function unreachedLine(answers: readonly SourceAnswer[]): string {
   const [first] = answers.flatMap(({ problems }) => problems);
-  if (answers.length === 1 || first === undefined) return answers.flatMap((one) => problemOf(one) ?? []).join('');
+  if (answers.length === 1 || first === undefined)
+    return answers.flatMap((answer) => describeProblem(answer) ?? []).join('');
   const names = answers.map(({ source }) => source);
   const why = inOneLine(first.message).replace(/^the source \S+ cannot be used: (?:https?:\S+: )?/, '');
   return `${listed(names, NAMED_MAX)} cannot be reached. Of the first of them: ${why}`;
 }
 
-function linesOf(answer: SourceAnswer, isVerbose: boolean): readonly string[] {
+function formatSourceLines(answer: SourceAnswer, isVerbose: boolean): readonly string[] {
   const { source, offers } = answer;
   const offered = counted(offers.length, offers.some(({ kind }) => kind === 'installer') ? 'installer' : 'image');
-  const [first, ...others] = distinctOf(answer);
+  const [first, ...others] = distinctProblems(answer);
   const [note] = offers.flatMap(notesOn);
   if (first === undefined) return [`ok   ${source}: ${offered}${note === undefined ? '' : `. ${note}`}`];
-  const said = ({ message }: Error): string => inOneLine(message).replace(`the source ${source} cannot be used: `, '');
+  const describe = ({ message }: Error): string =>
+    inOneLine(message).replace(`the source ${source} cannot be used: `, '');
   if (others.length === 0 || isVerbose)
-    return [`BAD  ${source}: ${offered}; ${said(first)}`, ...others.map((other) => `     ${said(other)}`)];
+    return [`BAD  ${source}: ${offered}; ${describe(first)}`, ...others.map((other) => `     ${describe(other)}`)];
   const count = counted(others.length + 1, 'problem');
-  return [`BAD  ${source}: ${offered}, ${count} (--verbose shows all); the first: ${said(first)}`];
+  return [`BAD  ${source}: ${offered}, ${count} (--verbose shows all); the first: ${describe(first)}`];
 }

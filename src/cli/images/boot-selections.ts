@@ -11,14 +11,14 @@ import { ANY, INSTALLER, matches } from '../../images/sources/offer.ts';
 import { ask, type Fields, requireChange, tell, type Where } from '../terminal/asking.ts';
 import { printTable } from '../terminal/output.ts';
 import {
+  fetchSources,
   findSource,
-  listOf,
+  findStateDir,
   namePinFiles,
   PATH,
   pinShape,
   pinText,
   type Source,
-  stateDirOf,
   warnOfFile,
 } from './boot-sources.ts';
 import type { ListFlags } from './options.ts';
@@ -38,7 +38,7 @@ type OnSelection = OnSource & { readonly selection: string };
 
 const selectionsPath = ({ id }: Source): string => `${PATH}${id}/selections/`;
 
-const selectionsOf = async (stateDir: string, source: Source) =>
+const fetchSelections = async (stateDir: string, source: Source) =>
   z.array(listedSelection).parse(await askDaemon(stateDir, `${selectionsPath(source)}?details=true`));
 
 const NAMED_MAX = 3;
@@ -54,11 +54,11 @@ const mayHave = (kind: string, { label }: Removed): boolean =>
  */
 export async function fetchedAgainNote(stateDir: string, removed: readonly Removed[]): Promise<string | undefined> {
   const names: string[] = [];
-  for (const source of await listOf(stateDir))
-    for (const selection of await selectionsOf(stateDir, source)) {
+  for (const source of await fetchSources(stateDir))
+    for (const selection of await fetchSelections(stateDir, source)) {
       // An image may be for further subarchitectures, which only its source knows.
       const wanted = { ...selection, subarches: [ANY] };
-      const isMatch = removed.some((one) => mayHave(source.kind, one) && matches(wanted, one));
+      const isMatch = removed.some((image) => mayHave(source.kind, image) && matches(wanted, image));
       if (isMatch) names.push(`${selection.os}/${selection.release} of ${source.name}`);
     }
   if (names.length === 0) return undefined;
@@ -68,12 +68,15 @@ export async function fetchedAgainNote(stateDir: string, removed: readonly Remov
 
 /** Prints the selections of one source, or of all. @returns 0; 1 if the site's file has an error @throws RackError `not-found` */
 export async function listSelections(flags: Where & { readonly source?: string | undefined }): Promise<number> {
-  const stateDir = stateDirOf(flags);
-  const sources = flags.source === undefined ? await listOf(stateDir) : [await findSource(stateDir, flags.source)];
-  const found = await Promise.all(
-    sources.map(async (source) => (await selectionsOf(stateDir, source)).map((selection) => ({ source, selection }))),
+  const stateDir = findStateDir(flags);
+  const sources =
+    flags.source === undefined ? await fetchSources(stateDir) : [await findSource(stateDir, flags.source)];
+  const matches = await Promise.all(
+    sources.map(async (source) =>
+      (await fetchSelections(stateDir, source)).map((selection) => ({ source, selection })),
+    ),
   );
-  const all = found.flat();
+  const all = matches.flat();
   const selections = all.map(({ selection }) => selection);
   tell(flags, selections, () => {
     const rows = all.map(({ source, selection: { id, os, release, arches, subarches, labels, pinned_by: pin } }) => [
@@ -97,7 +100,7 @@ export async function listSelections(flags: Where & { readonly source?: string |
 export async function addSelection(
   flags: OnSource & ListFlags & { readonly image?: string | undefined },
 ): Promise<number> {
-  const source = await findSource(stateDirOf(flags), flags.source);
+  const source = await findSource(findStateDir(flags), flags.source);
   // Names of single imported installers begin so.
   const names = (flags.image ?? '*/*').split('/');
   const [os = '*', release = '*', ...more] = names.length === 3 && names[0] === INSTALLER ? names.slice(1) : names;
@@ -109,20 +112,24 @@ export async function addSelection(
 }
 
 function listFields({ arches, subarches, labels }: ListFlags): Fields {
-  const known = [...STREAM_ARCHITECTURES.keys()];
-  const unknown = arches?.flatMap((one) => one.split(',')).find((one) => one !== '*' && !known.includes(one.trim()));
+  const architectures = [...STREAM_ARCHITECTURES.keys()];
+  const unknown = arches
+    ?.flatMap((list) => list.split(','))
+    .find((one) => one !== '*' && !architectures.includes(one.trim()));
   if (unknown !== undefined) {
-    const text = `${JSON.stringify(unknown)} is not an architecture; ${nearestHint(unknown, known)}name ${known.join(', ')} or *`;
+    const text = `${JSON.stringify(unknown)} is not an architecture; ${nearestHint(unknown, architectures)}name ${architectures.join(', ')} or *`;
     throw new RackError('bad-argument', text);
   }
   return { arches: arches?.join(','), subarches: subarches?.join(','), labels: labels?.join(',') };
 }
 
 async function findSelection(flags: OnSelection) {
-  const source = await findSource(stateDirOf(flags), flags.source);
-  const selections = await selectionsOf(stateDirOf(flags), source);
-  const found = selections.find(({ id, os, release }) => [String(id), `${os}/${release}`].includes(flags.selection));
-  if (found !== undefined) return { source, ...found, path: `${selectionsPath(source)}${found.id}/` };
+  const source = await findSource(findStateDir(flags), flags.source);
+  const selections = await fetchSelections(findStateDir(flags), source);
+  const selection = selections.find(({ id, os, release }) =>
+    [String(id), `${os}/${release}`].includes(flags.selection),
+  );
+  if (selection !== undefined) return { source, ...selection, path: `${selectionsPath(source)}${selection.id}/` };
   const there = '`rackboot images selections list` shows all';
   throw new RackError('not-found', `${source.name} has no selection ${JSON.stringify(flags.selection)}; ${there}`);
 }

@@ -39,9 +39,9 @@ const sourceShape = addedShape.extend({
 });
 export type Source = z.output<typeof sourceShape>;
 
-export const stateDirOf = ({ config }: Where): string => loadPlace(config).stateDir;
+export const findStateDir = ({ config }: Where): string => loadPlace(config).stateDir;
 
-export const listOf = async (stateDir: string): Promise<readonly Source[]> =>
+export const fetchSources = async (stateDir: string): Promise<readonly Source[]> =>
   z.array(sourceShape).parse(await askDaemon(stateDir, `${PATH}?details=true`));
 
 /** Sources of files and of the running region, in the order of use. */
@@ -54,7 +54,7 @@ export interface KnownSources {
 /** Reads the running region's sources after those of files. */
 export async function readKnownSources(ofFiles: readonly ImageSource[], stateDir: string): Promise<KnownSources> {
   try {
-    const added = (await listOf(stateDir)).filter(({ pinned_by: pin }) => pin === null);
+    const added = (await fetchSources(stateDir)).filter(({ pinned_by: pin }) => pin === null);
     const streams = added.map(({ url, index, why, keyring_filename: keyringFilename, keyring_data: data }) =>
       buildStreamSource({
         url,
@@ -90,8 +90,8 @@ const siteUrl = (url: string): string => (url.endsWith('/') || namesIndex(url) ?
 
 /** Finds a source by number, name or URL. @throws RackError `not-found`, or `bad-argument` for a URL that several sources have */
 export async function findSource(stateDir: string, wanted: string): Promise<Source> {
-  const sources = await listOf(stateDir);
-  const named = sources.find((one) => String(one.id) === wanted || (isNamed(one) && one.name === wanted));
+  const sources = await fetchSources(stateDir);
+  const named = sources.find((source) => String(source.id) === wanted || (isNamed(source) && source.name === wanted));
   if (named !== undefined) return named;
   const placed = sources.filter(({ url }) => url === wanted || url === siteUrl(wanted));
   const [found] = placed;
@@ -118,9 +118,9 @@ const numberText = (source: Source): string => `${source.id} (${isNamed(source) 
 async function readKeys(path: string): Promise<Buffer> {
   const bytes = readGivenFile(path, KEYRING_BYTES_MAX);
   const { judgeKeyring } = await import('../../images/sources/keyring.ts');
-  const found = await judgeKeyring(bytes, systemClock.wallTimeMs());
-  if (found === undefined) return bytes;
-  if (found === 'large-keyring') {
+  const fault = await judgeKeyring(bytes, systemClock.wallTimeMs());
+  if (fault === undefined) return bytes;
+  if (fault === 'large-keyring') {
     const remedy = `name a file with the keys of the site alone: gpg --export --export-options export-minimal KEY`;
     throw new RackError('bad-argument', `${path} has more keys and signatures than are read: ${remedy}`);
   }
@@ -186,7 +186,9 @@ export async function addSource(flags: Where & TrustFlags & { readonly url: stri
     'The next import of the region then fetches them. To import at once: sudo rackboot images import',
   ];
   tell(flags, raw, next.join('\n'));
-  const others = flags.json ? [] : (await listOf(stateDirOf(flags))).filter((one) => one.url === url && one.id !== id);
+  const others = flags.json
+    ? []
+    : (await fetchSources(findStateDir(flags))).filter((other) => other.url === url && other.id !== id);
   if (others.length > 0)
     printError(`Note: this URL is also that of ${others.map(numberText).join(', ')}. Name each by its number.`);
   return 0;
@@ -198,7 +200,7 @@ type OnSource = Where & { readonly source: string };
 export async function setSource(flags: OnSource & TrustFlags & { readonly url?: string | undefined }): Promise<number> {
   const fields = { ...(await trustFields(flags)), url: flags.url };
   requireChange(fields, '--keyring, --keys, --unsigned, --why, --index or --url');
-  const { id } = await findSource(stateDirOf(flags), flags.source);
+  const { id } = await findSource(findStateDir(flags), flags.source);
   const raw = await ask(flags, `${PATH}${id}/`, 'PUT', fields);
   const { url } = addedShape.parse(raw);
   const changed = `The source ${url} is changed; the next import uses it.`;
@@ -207,7 +209,7 @@ export async function setSource(flags: OnSource & TrustFlags & { readonly url?: 
 
 /** With its selections. @throws RackError `not-found` */
 export async function removeSource(flags: OnSource): Promise<number> {
-  const { id, url } = await findSource(stateDirOf(flags), flags.source);
+  const { id, url } = await findSource(findStateDir(flags), flags.source);
   await ask(flags, `${PATH}${id}/`, 'DELETE');
   return tell(flags, { id, url }, `The source ${url} is removed, with its selections. Imported images stay.`);
 }

@@ -54,11 +54,11 @@ function chooseContent(tree: string, names: readonly string[]): BundleContent {
   const parts = listTreeParts(tree);
   const chosen = { images: new Set<StoredImage>(), parts: new Set<TreePart>() };
   for (const name of names) {
-    const found = imagesNamed(images, name);
-    const foundParts = partsNamed(parts, name, found.length > 0);
-    if (found.length + foundParts.length === 0)
+    const named = imagesNamed(images, name);
+    const foundParts = partsNamed(parts, name, named.length > 0);
+    if (named.length + foundParts.length === 0)
       throw new RackError('not-found', `there is no image ${JSON.stringify(name)}; \`rackboot images list\` shows all`);
-    for (const image of found) chosen.images.add(image);
+    for (const image of named) chosen.images.add(image);
     for (const part of foundParts) chosen.parts.add(part);
   }
   return { images: [...chosen.images], parts: [...chosen.parts] };

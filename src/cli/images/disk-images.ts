@@ -71,7 +71,7 @@ export async function listDiskImages(flags: StoreFlags): Promise<number> {
     printInstallers(tree);
     printLoaders(tree);
     for (const problem of problems) printError(problem);
-    for (const line of removalsOf(unusable, treeOption(flags))) printError(line);
+    for (const line of suggestRemovals(unusable, treeOption(flags))) printError(line);
     const missing = images.filter(isMissing);
     const lost = missing.filter(({ origin }) => origin !== undefined).length;
     const command = `sudo rackboot images fsck${treeOption(flags)}`;
@@ -79,14 +79,14 @@ export async function listDiskImages(flags: StoreFlags): Promise<number> {
       printError(`The bytes of ${counted(lost, 'image')} are missing or damaged; to get them back: ${command}`);
     for (const [image, note] of [...addedNotes(missing, treeOption(flags))].slice(0, CANDIDATES_MAX))
       printError(`${formatImageName(image)} has lost its bytes: ${note}`);
-    for (const line of damageOf(damaged, treeOption(flags), command)) printError(line);
+    for (const line of describeDamage(damaged, treeOption(flags), command)) printError(line);
     if (leftOut !== undefined) printError(`Note: ${leftOut}`);
   }
   return problems.length > 0 || images.some(isMissing) || damaged.length > 0 ? 1 : 0;
 }
 
 /** Says how the files of parts come back. @param command what repairs those of a source */
-function damageOf(parts: readonly KnownPart[], treeWords: string, command: string): readonly string[] {
+function describeDamage(parts: readonly KnownPart[], treeWords: string, command: string): readonly string[] {
   const [others, fetched] = [parts.filter((part) => originOf(part) === undefined), parts.filter(originOf)];
   return [
     ...(fetched.length === 0
@@ -101,7 +101,7 @@ function damageOf(parts: readonly KnownPart[], treeWords: string, command: strin
 }
 
 /** Says how the unusable manifests are removed. @param treeWords as `treeOption` */
-export const removalsOf = (unusable: readonly UnusableManifest[], treeWords: string): readonly string[] =>
+export const suggestRemovals = (unusable: readonly UnusableManifest[], treeWords: string): readonly string[] =>
   unusable.map(({ name }) => `To give that image up: sudo rackboot images remove ${shellWord(name)}${treeWords}`);
 
 function printInstallers(tree: string): void {
@@ -122,15 +122,15 @@ function printInstallers(tree: string): void {
 export function partsNamed(parts: readonly TreePart[], wanted: string, hasImage: boolean): readonly TreePart[] {
   return parts.filter((part) => {
     const name = nameOfPart(part);
-    const shown = name.slice(name.indexOf('/') + 1);
-    return isNamed(name, wanted) || (part.kind === 'installer' && !hasImage && isNamed(shown, wanted));
+    const shownName = name.slice(name.indexOf('/') + 1);
+    return isNamed(name, wanted) || (part.kind === 'installer' && !hasImage && isNamed(shownName, wanted));
   });
 }
 
 /** The directory of a listed installer that Rackboot did not import; undefined: none. */
 function foreignInstaller(tree: string, wanted: string): string | undefined {
-  const found = listAllInstallers(tree).find(({ os, release }) => os === undefined && release === wanted);
-  return found && join(tree, installerDirectory(found));
+  const installer = listAllInstallers(tree).find(({ os, release }) => os === undefined && release === wanted);
+  return installer && join(tree, installerDirectory(installer));
 }
 
 const loadersIn = (tree: string) => listTreeParts(tree).filter(({ kind }) => kind === 'loader');
@@ -155,7 +155,7 @@ export const imagesNamed = <T extends ImageName>(images: readonly T[], name: str
   images.filter((image) => isNamed(formatImageName(image), name));
 
 /** Without a running region nothing is fetched now. */
-async function noteOf(stateDir: string, removed: readonly ImageName[]): Promise<string | undefined> {
+async function describeFetchedAgain(stateDir: string, removed: readonly ImageName[]): Promise<string | undefined> {
   if (removed.length === 0) return undefined;
   try {
     return await fetchedAgainNote(stateDir, removed);
@@ -191,11 +191,11 @@ export async function removeDiskImages(flags: RemoveFlags): Promise<number> {
     const foreign = foreignInstaller(tree, wanted);
     if (foreign !== undefined)
       throw new RackError('bad-argument', `no command of Rackboot made the installer ${wanted}: remove ${foreign}`);
-    const known = [...images.map(formatImageName), ...allParts.map(nameOfPart), ...unusable.map(({ name }) => name)];
+    const names = [...images.map(formatImageName), ...allParts.map(nameOfPart), ...unusable.map(({ name }) => name)];
     const all = `\`rackboot images list${treeOption(flags)}\` names all`;
     throw new RackError(
       'not-found',
-      `there is no image ${JSON.stringify(wanted)}; ${meantImages(wanted, known)}${all}`,
+      `there is no image ${JSON.stringify(wanted)}; ${meantImages(wanted, names)}${all}`,
     );
   }
   if (names.length > 1 && !flags.all) throw severalMatch(names);
@@ -217,7 +217,7 @@ export async function removeDiskImages(flags: RemoveFlags): Promise<number> {
   for (const path of moved) print(`Its unusable manifest is now ${path}`);
   print(`Freed ${formatBytes(freed)}.`);
   const imported = [...doomed, ...parts].filter(({ origin }) => origin !== undefined && origin.source !== COPY_SOURCE);
-  const note = place.stateDir === undefined ? undefined : await noteOf(place.stateDir, imported);
+  const note = place.stateDir === undefined ? undefined : await describeFetchedAgain(place.stateDir, imported);
   if (note !== undefined) printError(note);
   return 0;
 }

@@ -37,7 +37,7 @@ export async function haveDone<N extends WorkName>(
     },
   };
   try {
-    const door = await doorOf(place);
+    const door = await findEngine(place);
     if (door !== undefined) return await askEngine(door, name, terms, io);
     const { doWork } = await import('../../images/engine/works.ts');
     const workDir = (): string => {
@@ -53,7 +53,7 @@ export async function haveDone<N extends WorkName>(
 }
 
 /** The door of the tree's daemon; undefined: none runs, or it has another tree. */
-async function doorOf({ tree, config }: ImageTree): Promise<EngineDoor | undefined> {
+async function findEngine({ tree, config }: ImageTree): Promise<EngineDoor | undefined> {
   if (config === undefined) return undefined;
   const tellSlow = (): void => printError('Rackboot is busy: waiting until it takes this; Ctrl-C gives up.');
   try {

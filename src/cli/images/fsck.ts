@@ -18,7 +18,7 @@ import { INSTALLER, LOADER } from '../../images/sources/offer.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { type KnownSources, readKnownSources } from './boot-sources.ts';
-import { removalsOf } from './disk-images.ts';
+import { suggestRemovals } from './disk-images.ts';
 import { haveDone } from './engine.ts';
 import { enterImageTree, type ImageTree, treeOption } from './image-tree.ts';
 import { importFrom } from './import.ts';
@@ -54,13 +54,13 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
   const sources = readImageSources(flags);
   const place = await enterImageTree(flags);
   const { tree } = place;
-  const shown = { isSilent: flags.json };
+  const options = { isSilent: flags.json };
   const {
     contents: checked,
     parts,
     others,
     problems,
-  } = await haveDone(place, 'check', { repairs: !flags.report }, shown);
+  } = await haveDone(place, 'check', { repairs: !flags.report }, options);
   const bad = checked.filter(({ state }) => state.kind !== 'whole');
   const badParts = parts.filter(({ files }) => files.some(({ state }) => state.kind !== 'whole'));
   if (!flags.json) for (const line of [...bad.map(describe), ...badParts.flatMap(describePart)]) printError(line);
@@ -93,25 +93,26 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
     });
   else {
     for (const problem of troubles) printError(problem);
-    for (const line of removalsOf(unusable, treeOption(flags))) printError(line);
-    const found = bad.length + wrongFiles(badParts);
+    for (const line of suggestRemovals(unusable, treeOption(flags))) printError(line);
+    const damagedCount = bad.length + wrongFiles(badParts);
     const count = checked.length + parts.reduce((sum, { files }) => sum + files.length, 0);
     const missed = troubles.length === 0 ? '' : ', but not everything could be checked';
-    print(`Checked ${counted(count, 'file')}: ${verdict(found, wrong)}${missed}.`);
+    print(`Checked ${counted(count, 'file')}: ${verdict(damagedCount, wrong)}${missed}.`);
     if (others.length > 0) print(`Not checked, because Rackboot has no hashes of it: ${listed(others, NAMED_MAX)}.`);
     if (freed > 0) print(`Freed ${formatBytes(freed)} that no image needs.`);
-    const kept = bytesMovedAside(tree);
-    if (kept > 0) print(`Damaged files kept in ${damagedOf(tree)}: ${formatBytes(kept)}; delete what you do not need.`);
+    const keptBytes = bytesMovedAside(tree);
+    if (keptBytes > 0)
+      print(`Damaged files kept in ${damagedOf(tree)}: ${formatBytes(keptBytes)}; delete what you do not need.`);
   }
   return wrong + troubles.length > 0 ? 1 : 0;
 }
 
 /** Removes what no image needs. @returns the freed bytes, and failures */
 async function sweep(place: ImageTree): Promise<{ readonly freed: number; readonly problems: readonly string[] }> {
-  const shown = { isSilent: true };
-  const freed = await haveDone(place, 'sweep', {}, shown);
+  const options = { isSilent: true };
+  const freed = await haveDone(place, 'sweep', {}, options);
   try {
-    return { freed: freed + (await haveDone(place, 'sweep-downloads', {}, shown)), problems: [] };
+    return { freed: freed + (await haveDone(place, 'sweep-downloads', {}, options)), problems: [] };
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
     return { freed, problems: [errorText(error)] };
@@ -236,14 +237,14 @@ async function repairAll(
   place: ImageTree,
   json: boolean,
 ): Promise<readonly Repair[]> {
-  const known = await sourcesFor(
+  const sources = await sourcesFor(
     wanted.map(({ origin }) => origin),
     ofFiles,
     place,
   );
   const repairs: Repair[] = [];
   for (const lost of wanted) {
-    const repair = { lost, ...(await importAgain(lost, known, place, json)) };
+    const repair = { lost, ...(await importAgain(lost, sources, place, json)) };
     repairs.push(repair);
     if (json) continue;
     if (repair.problem === undefined) print(describeRepair(repair));

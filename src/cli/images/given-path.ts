@@ -39,7 +39,7 @@ export async function openGivenPath(path: string): Promise<GivenPath> {
 }
 
 /** The content of an open file. @param name in messages */
-export async function contentOf(handle: FileHandle, name: string): Promise<GivenContent> {
+export async function readContent(handle: FileHandle, name: string): Promise<GivenContent> {
   const file = await bytesOfFile(handle, name);
   async function* pieces(): AsyncGenerator<Uint8Array> {
     for await (const { bytes } of piecesOf(file)) yield bytes;
@@ -59,12 +59,12 @@ async function closingIfBad<T>(handle: FileHandle, use: () => Promise<T>): Promi
 
 /** The error for a file that a command does not take, with the complete right command. */
 export function misplaced(path: string, is: GivenKind): RackError {
-  return new RackError('bad-argument', `${path} ${remedyOf(shellWord(path), path, is)}`);
+  return new RackError('bad-argument', `${path} ${suggestRemedy(shellWord(path), path, is)}`);
 }
 
-function remedyOf(word: string, path: string, is: GivenKind): string {
+function suggestRemedy(word: string, path: string, is: GivenKind): string {
   const place = path.startsWith('/') || path.startsWith('.') ? word : `./${word}`;
-  const command = `sudo rackboot images add ${word} --os custom --release ${releaseOf(path)}`;
+  const command = `sudo rackboot images add ${word} --os custom --release ${formatRelease(path)}`;
   switch (is.kind) {
     case 'bundle':
       return `is a bundle of images: sudo rackboot images import ${place}`;
@@ -79,7 +79,7 @@ function remedyOf(word: string, path: string, is: GivenKind): string {
     }
     case 'nested': {
       const inside = shellWord(is.directory);
-      return `has a system in its directory ${is.directory}, not at its top: unpack it (mkdir new && sudo tar --xattrs --xattrs-include='*' --numeric-owner -xpf ${word} -C new), then sudo rackboot images add new/${inside} --os custom --release ${releaseOf(path)}`;
+      return `has a system in its directory ${is.directory}, not at its top: unpack it (mkdir new && sudo tar --xattrs --xattrs-include='*' --numeric-owner -xpf ${word} -C new), then sudo rackboot images add new/${inside} --os custom --release ${formatRelease(path)}`;
     }
     case 'root':
       return `is the root of a system, whose name and release it does not tell: ${command}`;
@@ -97,7 +97,7 @@ export const unnamedSystem = (path: string): RackError =>
   misplaced(path, { kind: 'root', format: 'root.tar', rootName: '' });
 
 /** Makes the name of a release from that of a file. */
-function releaseOf(path: string): string {
+function formatRelease(path: string): string {
   const plain = basename(path)
     .toLowerCase()
     .replace(/(?:\.(?:tar|gz|xz|zst|bz2|tgz|txz|tbz|img|raw|qcow2|squashfs|iso))+$/, '');

@@ -17,7 +17,7 @@ import type { Publication } from '../../images/environment.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
 import { makeStateDirectory } from '../../store/database-file.ts';
 import { loadServed } from '../terminal/config-in-force.ts';
-import { becomeOwnerOf } from '../terminal/state-owner.ts';
+import { becomeOwner } from '../terminal/state-owner.ts';
 
 export interface ImageTree {
   readonly tree: string;
@@ -41,7 +41,7 @@ export async function enterImageTree(flags: TreeFlags): Promise<ImageTree> {
   // The owner may be unable to enter the current directory, and the daemon has another.
   const tree = resolve(flags.tree ?? config?.boot.tree ?? '');
   const place = ownerPlace(tree, config?.stateDir);
-  becomeOwnerOf(place);
+  becomeOwner(place);
   return { tree, stateDir: place === config?.stateDir ? place : undefined, config };
 }
 
@@ -52,7 +52,7 @@ export const ownerPlace = (tree: string, stateDir: string | undefined): string =
 /** True if a path is below a directory, however both are written, even if a link there leads elsewhere. */
 export function isInside(path: string, directory: string): boolean {
   const whole = resolve(path);
-  const isBelow = (one: string, other: string): boolean => one.startsWith(`${other}${sep}`);
+  const isBelow = (path: string, other: string): boolean => path.startsWith(`${other}${sep}`);
   const real = realPath(directory);
   if (isBelow(whole, resolve(directory)) || isBelow(realPath(whole), real)) return true;
   // The way to a link may be written differently.
@@ -60,7 +60,7 @@ export function isInside(path: string, directory: string): boolean {
 }
 
 /** True if two paths name the same file, however both are written. */
-export const isSamePath = (one: string, other: string): boolean => realPath(one) === realPath(other);
+export const isSamePath = (path: string, other: string): boolean => realPath(path) === realPath(other);
 
 /** The absolute path without links; a missing end stays. */
 export function realPath(path: string): string {
@@ -117,9 +117,9 @@ export function openWorkDirectory(stateDir: string | undefined): WorkDirectory {
       });
     }
   }
-  const found = lstatSync(path);
-  const isPrivate = found.uid === (process.getuid?.() ?? found.uid) && (found.mode & 0o022) === 0;
-  if (found.isDirectory() && isPrivate) return { path, close: () => undefined };
+  const stats = lstatSync(path);
+  const isPrivate = stats.uid === (process.getuid?.() ?? stats.uid) && (stats.mode & 0o022) === 0;
+  if (stats.isDirectory() && isPrivate) return { path, close: () => undefined };
   const remedy = `remove it (rm -r ${path}) and run this again`;
   throw new RackError('store-unwritable', `other users can change the contents of ${path}: ${remedy}`);
 }

@@ -53,14 +53,14 @@ export class ImportProgress {
     if (total !== this.#total || bytes < this.#bytes) this.restart();
     [this.#bytes, this.#total] = [bytes, total];
     if (this.#bar !== undefined) {
-      const shown = {
+      const sizes = {
         done: formatBytes(bytes),
         whole: formatBytes(total),
         rate: `${formatBytes(bytesPerSecond)}/s`,
         left: bytesPerSecond === 0 ? '' : `${formatDuration(((total - bytes) / bytesPerSecond) * 1000)} left`,
       };
-      if (!this.#bar.isActive) this.#bar.start(total, bytes, shown);
-      else this.#bar.update(bytes, shown);
+      if (!this.#bar.isActive) this.#bar.start(total, bytes, sizes);
+      else this.#bar.update(bytes, sizes);
       return;
     }
     const percent = this.#reach(bytes, total);

@@ -26,7 +26,7 @@ import { addOpenedPath } from './add.ts';
 import { knownSources } from './boot-sources.ts';
 import { configuredProxy, parseLimit } from './download-options.ts';
 import { haveDone } from './engine.ts';
-import { contentOf, type GivenPath, misplaced, openGivenPath, unnamedSystem } from './given-path.ts';
+import { type GivenPath, misplaced, openGivenPath, readContent, unnamedSystem } from './given-path.ts';
 import { enterImageTree, type ImageTree, publishedLines } from './image-tree.ts';
 import { readImageUse } from './image-use.ts';
 import type { ImportFlags } from './options.ts';
@@ -85,20 +85,20 @@ const isFileName = (name: string): boolean =>
 
 async function importFile(flags: FileFlags): Promise<number> {
   // Opened before switching users: the owner of the state directory may be unable to read it.
-  const given = await openGivenPath(flags.file);
+  const opened = await openGivenPath(flags.file);
   try {
-    return await importOpened(given, flags);
+    return await importOpened(opened, flags);
   } finally {
-    await given.handle.close();
+    await opened.handle.close();
   }
 }
 
 async function importOpened(given: GivenPath, flags: FileFlags): Promise<number> {
   const { os, release, arch, file } = flags;
   if (given.kind === 'file' && given.is.kind === 'bundle')
-    return await importBundle(await contentOf(given.handle, file), flags);
+    return await importBundle(await readContent(given.handle, file), flags);
   if (given.kind === 'file' && given.is.kind === 'disc')
-    return await importDisc(await contentOf(given.handle, file), flags);
+    return await importDisc(await readContent(given.handle, file), flags);
   if (os !== undefined && release !== undefined) {
     if (arch.includes(',')) throw new RackError('bad-argument', `${file} is for one architecture: name it with --arch`);
     const rest = { subarch: flags.subarch ?? 'generic', label: 'release' };
@@ -193,13 +193,13 @@ async function show(imported: Imported, place: ImageTree, { json }: ImportFlags)
 
 function removeOlderThan(image: StoredImage, place: ImageTree): Promise<readonly StoredImage[]> {
   const { tree, config } = place;
-  const shown = { isSilent: true };
+  const options = { isSilent: true };
   return removeOlder(image, {
     tree,
     keptVersions: config?.region.importKeptVersions ?? KEPT_VERSIONS,
     use: () => readImageUse(place),
-    remove: (images) => haveDone(place, 'remove', { images, keepsBytes: true }, shown),
-    sweep: (doomed) => haveDone(place, 'sweep', { doomed }, shown),
+    remove: (images) => haveDone(place, 'remove', { images, keepsBytes: true }, options),
+    sweep: (doomed) => haveDone(place, 'sweep', { doomed }, options),
   });
 }
 

@@ -55,25 +55,25 @@ const readVersions = async (stateDir: string): Promise<readonly Version[]> =>
 /** Lists images with the hosts and accepted racks that have them. @returns 0 @throws RackError as `askDaemon` */
 export async function listRegionImages(where: Where): Promise<number> {
   const { stateDir } = loadPlace(where.config);
-  const found = new Map<string, ShownImage>();
+  const byKey = new Map<string, ShownImage>();
   for (const { name, version: serial, size: bytes, disk_size: diskBytes, sha256, hosts } of await readVersions(
     stateDir,
   )) {
     if (hosts.length === 0) continue;
     const [os = '', release = '', architecture = '', subarchitecture = '', label = ''] = name.split('/');
     const image = { os, release, architecture, subarchitecture, label, serial, sha256, bytes, diskBytes };
-    found.set(`${formatImageName(image)} ${sha256}`, { ...image, hosts, racks: [] });
+    byKey.set(`${formatImageName(image)} ${sha256}`, { ...image, hosts, racks: [] });
   }
   const racks = racksShape.parse(await askDaemon(stateDir, '/MAAS/api/2.0/nodegroups/'));
   for (const { name, images } of racks.filter(({ status_name: state }) => state === 'accepted')) {
     for (const image of images) {
       const key = `${formatImageName(image)} ${image.sha256}`;
-      const known = found.get(key);
-      if (known === undefined) found.set(key, { ...image, hosts: [], racks: [name] });
-      else known.racks.push(name);
+      const listedImage = byKey.get(key);
+      if (listedImage === undefined) byKey.set(key, { ...image, hosts: [], racks: [name] });
+      else listedImage.racks.push(name);
     }
   }
-  const images = [...found].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, image]) => image);
+  const images = [...byKey].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, image]) => image);
   const rows = images.map((image) => [
     formatImageName(image),
     formatBytes(image.bytes),
@@ -138,7 +138,7 @@ function imagesNamed(all: readonly Version[], wanted: string): readonly DoomedIm
   }
   return [...Map.groupBy(stored, ({ id }) => id).values()].flatMap((some) => {
     const [{ id, name } = { id: 0, name: '' }] = some;
-    const versions = all.filter((one) => one.id === id).map(({ version }) => version);
+    const versions = all.filter((version) => version.id === id).map(({ version }) => version);
     if (some.length === versions.length || !wanted.startsWith(`${name}/`)) return [{ id, name, versions }];
     const text = `the region deletes all ${counted(versions.length, 'version')} of an image together: remove ${name}`;
     throw new RackError('bad-argument', text);

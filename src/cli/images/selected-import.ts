@@ -44,7 +44,7 @@ function isSelectable(
 }
 
 /** `ubuntu/noble/amd64/generic`, with an unusual label. */
-const nameOf = ({ name, architecture, label }: Resource): string =>
+const formatResource = ({ name, architecture, label }: Resource): string =>
   `${name}/${architecture}${label === 'release' ? '' : `/${label}`}`;
 
 /**
@@ -69,13 +69,13 @@ export async function importSelected({
   if (selections.length === 0)
     throw new RackError('bad-argument', 'nothing is selected: rackboot images selections add ubuntu ubuntu/noble');
   const read = async (): Promise<readonly Resource[]> =>
-    resourcesShape.parse(await askDaemon(stateDir, PATH)).filter((one) => isSelectable(one, selections));
-  const shown = new Changes(json, await read());
+    resourcesShape.parse(await askDaemon(stateDir, PATH)).filter((resource) => isSelectable(resource, selections));
+  const changes = new Changes(json, await read());
   await askDaemon(stateDir, `${PATH}?op=import`, 'POST', '');
   const stop = new StopSignals();
   try {
     while ((await askDaemon(stateDir, `${PATH}?op=is_importing`)) === true && !stop.signal.aborted) {
-      shown.take(await read());
+      changes.take(await read());
       await sleep(LOOK_MS);
     }
   } finally {
@@ -83,8 +83,8 @@ export async function importSelected({
   }
   if (stop.signal.aborted) throw new RackError('cancelled', 'no longer watched: the region continues the import');
   const resources = await read();
-  shown.end(resources);
-  const failed = resources.filter((one) => one.import?.state === 'failed');
+  changes.end(resources);
+  const failed = resources.filter((resource) => resource.import?.state === 'failed');
   const { left_out, more } = leftOutShape.parse(await askDaemon(stateDir, `${PATH}?op=list_left_out`));
   const missing = left_out.filter(({ is_failure }) => is_failure);
   if (json) printJson(resources);
@@ -121,14 +121,14 @@ class Changes {
   constructor(isSilent: boolean, before: readonly Resource[]) {
     this.#isSilent = isSilent;
     for (const resource of before) {
-      if (resource.import !== null) this.#states.set(nameOf(resource), textOf(resource.import));
+      if (resource.import !== null) this.#states.set(formatResource(resource), formatState(resource.import));
     }
   }
 
   /** Also prints unchanged states; an image that is there says so: `done` alone is of an earlier import. */
   end(resources: readonly Resource[]): void {
     for (const resource of resources) {
-      const name = nameOf(resource);
+      const name = formatResource(resource);
       const isOld = resource.import?.state === 'done' && resource.import.reason === null;
       if (!this.#printed.has(name) && !isOld) this.#states.delete(name);
     }
@@ -137,12 +137,13 @@ class Changes {
 
   take(resources: readonly Resource[]): void {
     if (this.#isSilent) return;
-    for (const resource of resources) if (resource.import !== null) this.#show(nameOf(resource), resource.import);
+    for (const resource of resources)
+      if (resource.import !== null) this.#show(formatResource(resource), resource.import);
   }
 
   #show(name: string, shown: z.output<typeof importShape>): void {
     const { state, bytes, total } = shown;
-    const now = textOf(shown);
+    const now = formatState(shown);
     if (this.#states.get(name) !== now) {
       print(`${name}: ${now}`);
       this.#printed.add(name);
@@ -156,5 +157,5 @@ class Changes {
   }
 }
 
-const textOf = ({ state, reason }: z.output<typeof importShape>): string =>
+const formatState = ({ state, reason }: z.output<typeof importShape>): string =>
   reason === null ? state : `${state}: ${reason}`;

@@ -13,7 +13,7 @@ import { namesIndex } from '../../region/images/region-source.ts';
 import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
 import type { Where } from '../terminal/asking.ts';
 import { print, printJson, tableLines } from '../terminal/output.ts';
-import { isNamed, listOf, namePinFiles, pinText, type Source, stateDirOf, warnOfFile } from './boot-sources.ts';
+import { fetchSources, findStateDir, isNamed, namePinFiles, pinText, type Source, warnOfFile } from './boot-sources.ts';
 import { readImageConfig } from './image-tree.ts';
 
 /** As OpenPGP's long identifiers. */
@@ -21,8 +21,8 @@ const KEY_ID_CHARACTERS = 16;
 
 /** @returns 1 if the site's file has an error */
 export async function listSources(flags: Where & { readonly json: boolean }): Promise<number> {
-  const stateDir = stateDirOf(flags);
-  const sources = await listOf(stateDir);
+  const stateDir = findStateDir(flags);
+  const sources = await fetchSources(stateDir);
   if (flags.json) printJson(sources);
   else {
     for await (const line of sourceLines(sources, flags.config)) print(line);
@@ -90,15 +90,17 @@ function keysText(source: Source, written: ImageSource | undefined): string {
   const keyrings = written?.trust.kind === 'signed' ? written.trust.keyrings : [];
   const present = [...keyrings, ...(file === '' ? [] : [file])].find((path) => existsSync(path));
   if (present !== undefined) return present;
-  const [print, ...others] = fingerprintsOf(written);
+  const [print, ...others] = listFingerprints(written);
   const more = others.length === 0 ? '' : ` and ${others.length} more`;
   if (print !== undefined) return `to be fetched: ${print.slice(-KEY_ID_CHARACTERS)}${more}`;
   return file === '' ? '–' : `${file} (missing)`;
 }
 
 /** Fingerprints of fetched keys; empty: none are fetched. */
-function fingerprintsOf(source: ImageSource | undefined): readonly string[] {
+function listFingerprints(source: ImageSource | undefined): readonly string[] {
   if (source?.trust.kind !== 'signed' || source.trust.keyUrl === undefined) return [];
   const releases = source.kind === 'files' ? source.releases : [];
-  return [...new Set([...(source.trust.fingerprints ?? []), ...releases.flatMap((one) => one.fingerprints ?? [])])];
+  return [
+    ...new Set([...(source.trust.fingerprints ?? []), ...releases.flatMap((release) => release.fingerprints ?? [])]),
+  ];
 }

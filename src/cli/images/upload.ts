@@ -103,7 +103,7 @@ export async function uploadImage(flags: UploadFlags): Promise<number> {
   try {
     const wrong = judgeTitle(flags.title);
     if (wrong !== undefined) throw new RackError('bad-argument', wrong);
-    const target = targetOf(flags);
+    const target = findTarget(flags);
     const file = await openHashed(flags.file, stop.signal);
     closing.push(() => file.handle.close());
     const upload = new Upload(target, flags, file, progress, stop.signal);
@@ -122,7 +122,7 @@ export async function uploadImage(flags: UploadFlags): Promise<number> {
   }
 }
 
-function targetOf({ url, keyFile, caFile, profile, config }: UploadFlags): UploadTarget {
+function findTarget({ url, keyFile, caFile, profile, config }: UploadFlags): UploadTarget {
   if (profile !== undefined) {
     const { url: address, key, ca_file: ca } = readProfile(profile);
     return webTarget(address, key, ca);
@@ -171,7 +171,7 @@ class Upload {
   async #create(): Promise<Place> {
     const { name, title, file, arch } = this.#flags;
     const { bytes, sha256 } = this.#file;
-    const filetype = fileTypeOf(this.#flags);
+    const filetype = chooseFileType(this.#flags);
     await checkHead(this.#file, file, filetype);
     const architecture = arch.includes('/') ? arch : `${arch}/generic`;
     const fields = { name, architecture, filetype, sha256, size: String(bytes) };
@@ -214,19 +214,19 @@ class Upload {
 
   /** True if another command has sent the rest of the same file. */
   async #isDone(id: number, before: readonly string[]): Promise<boolean> {
-    const found = await this.#resource(id).catch(() => undefined);
-    if (found === undefined) return false;
-    const place = placeIn(found, this.#file);
+    const resource = await this.#resource(id).catch(() => undefined);
+    if (resource === undefined) return false;
+    const place = placeIn(resource, this.#file);
     if (place !== undefined) return place.received >= this.#file.bytes;
-    if (found.complete === false) return false;
-    return versionsIn(found).some((version) => !before.includes(version));
+    if (resource.complete === false) return false;
+    return versionsIn(resource).some((version) => !before.includes(version));
   }
 
   /** How many bytes the region has; undefined: it does not say. */
   async #ask(id: number): Promise<number | undefined> {
-    const found = await this.#resource(id).catch(() => undefined);
-    if (found?.import?.state === 'failed') throw failed(found);
-    return found === undefined ? undefined : placeIn(found, this.#file)?.received;
+    const resource = await this.#resource(id).catch(() => undefined);
+    if (resource?.import?.state === 'failed') throw failed(resource);
+    return resource === undefined ? undefined : placeIn(resource, this.#file)?.received;
   }
 
   async #sendPiece(uri: string, at: number): Promise<number> {
@@ -239,17 +239,17 @@ class Upload {
 
   async #waitFor(id: number): Promise<Resource> {
     this.#afterStop = 'the region still completes the image';
-    let said = '';
+    let printed = '';
     for (let isSaid = this.#flags.json; ; ) {
-      const found = await this.#resource(id);
-      const { import: state } = found;
-      if (state?.state === 'failed') throw failed(found);
-      if (isComplete(found)) return found;
+      const resource = await this.#resource(id);
+      const { import: state } = resource;
+      if (state?.state === 'failed') throw failed(resource);
+      if (isComplete(resource)) return resource;
       if (!isSaid) print('The region is converting and checking it, which takes minutes for a large image.');
       isSaid = true;
       const reason = state?.reason ?? '';
-      if (reason !== '' && reason !== said && !this.#flags.json) print(`Not yet: ${reason}`);
-      said = reason;
+      if (reason !== '' && reason !== printed && !this.#flags.json) print(`Not yet: ${reason}`);
+      printed = reason;
       this.#checkStop();
       await pause(LOOK_MS, this.#signal);
     }
@@ -284,12 +284,12 @@ class Upload {
   }
 }
 
-const fileTypeOf = ({ type, file }: UploadFlags): string =>
+const chooseFileType = ({ type, file }: UploadFlags): string =>
   type ?? TYPES.find(([end]) => end.test(file))?.[1] ?? 'ddraw';
 
 /** Inspects the root of a system; undefined: it is the image of a disk, or nothing can be said on this host. */
 async function inspectUpload({ handle }: HashedFile, flags: UploadFlags): Promise<RootFacts | undefined> {
-  const kind = fileKindOf(fileTypeOf(flags));
+  const kind = fileKindOf(chooseFileType(flags));
   if (kind?.kind !== 'root') return undefined;
   try {
     return await inspectRoot(await bytesOfFile(handle, flags.file), kind.format);

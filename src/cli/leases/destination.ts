@@ -27,7 +27,7 @@ import { readReportedEnds } from '../../store/leases/reported-ends.ts';
 import { CONFIGURED, lockState } from '../../store/state-lock.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { loadMerged } from '../terminal/config-in-force.ts';
-import { becomeMakerOf } from '../terminal/state-owner.ts';
+import { becomeOwnerOfNew } from '../terminal/state-owner.ts';
 
 interface LeaseDestination {
   readonly name: string;
@@ -85,7 +85,7 @@ export function* requestBodies(leases: readonly ForeignLease[], dryRun: boolean)
 async function openFile(configFile: string): Promise<LeaseDestination> {
   const { config } = loadMerged(configFile);
   const { stateDir } = config;
-  becomeMakerOf(stateDir);
+  becomeOwnerOfNew(stateDir);
   const lock = lockState(stateDir, CONFIGURED);
   const clock = systemClock;
   const opened = await openLeaseJournal({ stateDir, clock });

@@ -120,7 +120,7 @@ export async function importLeases(args: ImportArguments): Promise<number> {
     printTally(tally, { dryRun, json, isWhole, into: destination.name, replaced: leases.replaced });
   };
   try {
-    for (const batch of batchesOf(newestFirst(leases.values()))) {
+    for (const batch of splitBatches(newestFirst(leases.values()))) {
       const addresses = new Map(batch.map(({ line, address }) => [line, address]));
       for await (const { taken, left } of destination.take(batch, dryRun)) {
         tally.taken += taken;
@@ -153,10 +153,10 @@ function readFiles({ files, format }: ImportArguments, tally: Tally) {
   const places = new Map<Ipv4, Place>();
   let number = 0;
   for (const file of files) {
-    const found = format ?? detect(file);
+    const detected = format ?? detect(file);
     // A document of JSON may be one line.
-    const lines = linesOfFile(file, found === 'json' ? DOCUMENT_CHARACTERS_MAX : FILE_LINE_MAX);
-    for (const entry of readLeaseFile(found, lines, systemClock.wallTimeMs())) {
+    const lines = linesOfFile(file, detected === 'json' ? DOCUMENT_CHARACTERS_MAX : FILE_LINE_MAX);
+    for (const entry of readLeaseFile(detected, lines, systemClock.wallTimeMs())) {
       if (entry.kind === 'problem') {
         note(tally, { file, line: entry.line }, entry.problem, entry.text, FILE_PROBLEMS[entry.problem]);
         continue;
@@ -173,12 +173,12 @@ function readFiles({ files, format }: ImportArguments, tally: Tally) {
 function detect(file: string): LeaseFileFormat {
   const first: string[] = [];
   for (const line of linesOfFile(file, FILE_LINE_MAX)) if (first.push(line) >= DETECT_LINES) break;
-  const found = detectFormat(first);
-  if (found.kind === 'format') return found.format;
+  const detected = detectFormat(first);
+  if (detected.kind === 'format') return detected.format;
   const formats = Object.entries(LEASE_FILE_FORMATS).map(([name, title]) => `${title} (--format ${name})`);
   throw new RackError(
     'bad-argument',
-    `${file} is ${found.name}: ${found.next}. These formats can be imported: ${formats.join(', ')}`,
+    `${file} is ${detected.name}: ${detected.next}. These formats can be imported: ${formats.join(', ')}`,
   );
 }
 
@@ -188,7 +188,7 @@ const newestFirst = (leases: Iterable<ForeignLease>): readonly ForeignLease[] =>
   return [...leases].sort((a, b) => grantedMs(b) - grantedMs(a));
 };
 
-function* batchesOf(leases: Iterable<ForeignLease>): Generator<readonly ForeignLease[]> {
+function* splitBatches(leases: Iterable<ForeignLease>): Generator<readonly ForeignLease[]> {
   let batch: ForeignLease[] = [];
   for (const lease of leases) {
     if (batch.push(lease) < BATCH_LEASES) continue;
@@ -237,8 +237,8 @@ function printTally(
   print(
     `${counted(taken, 'lease')} ${dryRun ? 'would be' : taken === 1 ? 'was' : 'were'} imported into ${into}${isWhole ? '' : ' before the import failed; the rest was not tried'}.`,
   );
-  for (const [reason, count] of left) print(`${count} skipped: ${sentenceOf(reason)} (${reason})`);
+  for (const [reason, count] of left) print(`${count} skipped: ${refusalSentence(reason)} (${reason})`);
 }
 
-const sentenceOf = (reason: string): string =>
+const refusalSentence = (reason: string): string =>
   Object.entries<string>({ ...FILE_PROBLEMS, ...IMPORT_REFUSALS }).find(([name]) => name === reason)?.[1] ?? reason;

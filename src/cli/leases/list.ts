@@ -43,7 +43,7 @@ export async function listLeases(config: string, criteria: GivenCriteria, format
       lease.address,
       lease.mac,
       lease.state,
-      nameOf(lease),
+      clientName(lease),
       lease.expiresAt,
       lease.circuitId ?? '',
     ]);
@@ -54,7 +54,7 @@ export async function listLeases(config: string, criteria: GivenCriteria, format
 }
 
 /** The region's name for a client, else the operator's, else its own. */
-export const nameOf = ({ machine, reservedName, hostname }: LeaseReport): string =>
+export const clientName = ({ machine, reservedName, hostname }: LeaseReport): string =>
   machine ?? reservedName ?? hostname ?? '';
 
 /** Standard output holds only the list. */
@@ -85,7 +85,7 @@ export async function showLease(argv: Where & { readonly wanted: string }): Prom
   return tell(argv, leases, () => {
     for (const [index, lease] of leases.entries()) {
       if (index > 0) print('');
-      printFields(fieldsOf(lease));
+      printFields(listLeaseFields(lease));
     }
   });
 }
@@ -94,7 +94,7 @@ const endedShape = z.object({ mac: z.string() });
 
 /** Returns an address that was set aside to its range. */
 export async function clearAddress(argv: Where & { readonly address: string }): Promise<number> {
-  const address = formatIpv4(addressOf(argv.address));
+  const address = formatIpv4(parseAddress(argv.address));
   await ask(argv, `/leases/clear?address=${address}`, 'POST');
   print(`${address} is no longer set aside. The rack probes it again before offering it.`);
   return 0;
@@ -102,13 +102,13 @@ export async function clearAddress(argv: Where & { readonly address: string }): 
 
 /** @throws RackError `bad-argument`, `not-found` if the address has none, as `askDaemon` */
 export async function endLease(argv: Where & { readonly address: string }): Promise<number> {
-  const address = formatIpv4(addressOf(argv.address));
+  const address = formatIpv4(parseAddress(argv.address));
   const { mac } = endedShape.parse(await ask(argv, `/leases/end?address=${address}`, 'POST'));
   print(`The lease of ${address} to ${mac} has ended.`);
   return 0;
 }
 
-function addressOf(wanted: string): Ipv4 {
+function parseAddress(wanted: string): Ipv4 {
   const address = parseIpv4(wanted);
   if (address !== undefined) return address;
   throw new RackError(
@@ -117,7 +117,7 @@ function addressOf(wanted: string): Ipv4 {
   );
 }
 
-export function fieldsOf(lease: LeaseReport): readonly (readonly [string, string])[] {
+export function listLeaseFields(lease: LeaseReport): readonly (readonly [string, string])[] {
   const fields: readonly (readonly [string, string | undefined])[] = [
     ['Address', lease.address],
     ['Network', lease.network ?? 'not served now'],
@@ -131,13 +131,13 @@ export function fieldsOf(lease: LeaseReport): readonly (readonly [string, string
     ['Lease time', lease.expiresAt === 'never' ? 'forever' : `${lease.seconds} s`],
     ['Client id', lease.clientId],
     ['Vendor class', lease.vendorClass],
-    ['Switch port', lease.circuitId === undefined ? undefined : portOf(lease.circuitId)],
+    ['Switch port', lease.circuitId === undefined ? undefined : formatPort(lease.circuitId)],
     ['Switch', lease.remoteId],
   ];
   return fields.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
 }
 
-function portOf(circuitId: string): string {
+function formatPort(circuitId: string): string {
   const port = ciscoPort(circuitId);
   return port === undefined ? circuitId : `${circuitId} (${port})`;
 }

@@ -30,7 +30,7 @@ import { LEASE_FILE } from '../../store/leases/lease-journal.ts';
 import { readReportedEnds } from '../../store/leases/reported-ends.ts';
 import { readDesiredState } from '../../uplink/desired-state-cache.ts';
 import { loadMerged } from '../terminal/config-in-force.ts';
-import { becomeOwnerOf } from '../terminal/state-owner.ts';
+import { becomeOwner } from '../terminal/state-owner.ts';
 
 /** As given on the command line. */
 export type GivenCriteria = Readonly<Partial<Record<LeaseCriterion, string | undefined>>>;
@@ -79,7 +79,7 @@ function readLeases(config: string, criteria: GivenCriteria): LeaseReport[] {
   if (!parsed.ok) throw new RackError('bad-argument', parsed.reason);
   const path = join(merged.stateDir, LEASE_FILE);
   if (!existsSync(path)) return [];
-  becomeOwnerOf(merged.stateDir);
+  becomeOwner(merged.stateDir);
   const machines = new MachineDirectory(readDesiredState(merged.stateDir, () => undefined).machines);
   const moment = readHostMoment(systemClock);
   const { now, wallMs } = moment;

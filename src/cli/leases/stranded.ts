@@ -38,9 +38,9 @@ export async function strandedBy(before: RackConfig, after: RackConfig): Promise
   try {
     const stranded = (await runningLeases(after.stateDir)).filter(strander(before, after));
     const lines = strandedLines(stranded, 'the ranges in force');
-    const look =
+    const hint =
       '`rackboot leases list --state bound` names their machines. If you restore the former value, they keep their addresses.';
-    return lines.length === 0 ? [] : [...lines, look];
+    return lines.length === 0 ? [] : [...lines, hint];
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
     return [`Leases: could not check for leases outside the ranges: ${errorText(error)}`];

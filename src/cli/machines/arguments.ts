@@ -11,4 +11,5 @@ export const MACHINE: Finder<MachineShape> = {
 
 export const aMachine = (describe = ANY_NAME) => ({ ...named(describe), finder: MACHINE }) as const;
 
-export const titleOf = ({ fqdn, system_id: id }: Pick<MachineShape, 'fqdn' | 'system_id'>): string => `${fqdn} (${id})`;
+export const formatMachineTitle = ({ fqdn, system_id: id }: Pick<MachineShape, 'fqdn' | 'system_id'>): string =>
+  `${fqdn} (${id})`;

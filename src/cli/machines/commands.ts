@@ -25,7 +25,7 @@ import {
   text,
   yes,
 } from '../terminal/shared-options.ts';
-import { aMachine, titleOf } from './arguments.ts';
+import { aMachine, formatMachineTitle } from './arguments.ts';
 
 const life = () => import('./life.ts');
 const logins = () => import('./logins.ts');
@@ -114,7 +114,7 @@ const MACHINES = [
         domain: 'domain',
         power_type: 'power-type',
       },
-      more: async (found) => (await life()).newMachineFields(found),
+      more: async (machine) => (await life()).newMachineFields(machine),
       say: async (_, answer) => (await life()).addedText(answer),
     },
   ),
@@ -242,7 +242,7 @@ const MACHINES = [
     {
       ask: ['POST', 'machines/{machine}/?op=debug_login'],
       fields: { off: 'off', seconds: 'for' },
-      more: async ({ for: time }) => ({ seconds: time && (await logins()).secondsOf(time) }),
+      more: async ({ for: time }) => ({ seconds: time && (await logins()).parseSeconds(time) }),
       say: async ({ machine: { fqdn }, off }, answer) =>
         off ? `The debug login of ${fqdn} has ended.` : (await logins()).loginsText(answer),
     },
@@ -289,8 +289,8 @@ const MACHINES = [
     {
       ask: ['DELETE', 'machines/{machine}/'],
       more: ({ force }) => ({ force: String(force) }),
-      confirm: ({ machine: gone }) => `Forget ${titleOf(gone)}, with its log and results?`,
-      say: ({ machine: gone }) => `${titleOf(gone)} is removed.`,
+      confirm: ({ machine: gone }) => `Forget ${formatMachineTitle(gone)}, with its log and results?`,
+      say: ({ machine: gone }) => `${formatMachineTitle(gone)} is removed.`,
     },
   ),
   form(
@@ -305,7 +305,7 @@ const MACHINES = [
     {
       ask: ['POST', 'machines/{keep}/?op=merge'],
       fields: { other: 'other' },
-      say: ({ keep, other }) => `${titleOf(other)} is now part of ${titleOf(keep)}.`,
+      say: ({ keep, other }) => `${formatMachineTitle(other)} is now part of ${formatMachineTitle(keep)}.`,
     },
   ),
   form(

@@ -37,30 +37,30 @@ const TITLES: Readonly<Record<string, string>> = {
 };
 
 const DEVICES_PATH = '/MAAS/api/2.0/devices/';
-const pathOf = ({ system_id: id }: MachineShape, op: string): string => `${MACHINES_PATH}${id}/?op=${op}`;
+const operationPath = ({ system_id: id }: MachineShape, op: string): string => `${MACHINES_PATH}${id}/?op=${op}`;
 
 /** By system id, hostname, FQDN or hardware address. @throws RackError `not-found` */
 export async function findMachine(where: Where, wanted: string): Promise<MachineShape> {
   const machines = machinesShape.parse(await ask(where, MACHINES_PATH));
-  const found = findMachineShape(machines, wanted);
-  if (found === undefined) {
+  const machine = findMachineShape(machines, wanted);
+  if (machine === undefined) {
     const device = findMachineShape(devicesShape.parse(await ask(where, DEVICES_PATH)), wanted);
     if (device !== undefined)
       throw new RackError('not-found', `${wanted} is a device: \`rackboot devices read\` shows all`);
-    const meant = nearestHint(
+    const hint = nearestHint(
       wanted.toLowerCase(),
       machines.flatMap(({ hostname, fqdn }) => [hostname, fqdn]),
     );
-    throw new RackError('not-found', `no machine is called ${wanted}; ${meant}\`rackboot machines list\` shows all`);
+    throw new RackError('not-found', `no machine is called ${wanted}; ${hint}\`rackboot machines list\` shows all`);
   }
-  return found;
+  return machine;
 }
 
 export async function identityFields(
   where: Where,
   machine: MachineShape,
 ): Promise<readonly (readonly [string, string])[]> {
-  const identity = identityShape.parse(await ask(where, pathOf(machine, 'identity')));
+  const identity = identityShape.parse(await ask(where, operationPath(machine, 'identity')));
   const lines = identity.evidence.map((line): readonly [string, string] => {
     const notes = [
       line.is_vouched ? 'booted from it, confirmed by its rack' : '',

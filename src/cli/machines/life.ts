@@ -6,15 +6,15 @@ import { RackError } from '../../ground/errors.ts';
 import { ask, type Fields, type Where } from '../terminal/asking.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { machineShape } from '../terminal/shapes.ts';
-import { titleOf } from './arguments.ts';
+import { formatMachineTitle } from './arguments.ts';
 import { encodedParameters } from './machine-power.ts';
 
 /** @param done what was done to a machine that stays in its state */
 export function stateText(answer: unknown, done?: string): string {
   const { status_name: status, ...machine } = machineShape.parse(answer);
-  if (done !== undefined) return `${titleOf(machine)} is ${done} now (${status}).`;
+  if (done !== undefined) return `${formatMachineTitle(machine)} is ${done} now (${status}).`;
   const more = [machine.status_message, machine.ip_addresses.join(' ')].filter((part) => part !== '');
-  return `${titleOf(machine)} is ${status} now${more.length === 0 ? '' : `: ${more.join('; ')}`}.`;
+  return `${formatMachineTitle(machine)} is ${status} now${more.length === 0 ? '' : `: ${more.join('; ')}`}.`;
 }
 
 /**
@@ -49,14 +49,14 @@ export async function newMachineFields(
 export function addedText(answer: unknown): string {
   const { hostname, status_name: status, ...machine } = machineShape.parse(answer);
   if (status !== 'New') return stateText(answer);
-  return `${titleOf(machine)} is ${status}. To commission it: rackboot machines accept ${hostname}`;
+  return `${formatMachineTitle(machine)} is ${status}. To commission it: rackboot machines accept ${hostname}`;
 }
 
 /** @param answer the machine that was split off */
 export function splitText(answer: unknown): string {
   const made = machineShape.parse(answer);
   const addresses = made.interface_set.map(({ mac_address: address }) => address);
-  return `${titleOf(made)} is a New machine with ${addresses.join(', ')}.`;
+  return `${formatMachineTitle(made)} is a New machine with ${addresses.join(', ')}.`;
 }
 
 /** A machine is off, or has no work from Rackboot. */

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { asSentence, counted, noneFitsText } from '../../ground/counted.ts';
 import { DEFAULT_AREA } from '../../region/records/area.ts';
-import { ask, formOf, tell, type Where } from '../terminal/asking.ts';
+import { ask, encodeForm, tell, type Where } from '../terminal/asking.ts';
 import { formatBytes, formatDuration, printFields, printTable } from '../terminal/output.ts';
 import { type MachineShape, machinesShape } from '../terminal/shapes.ts';
 import { findMachine, identityFields } from './identity.ts';
@@ -41,7 +41,7 @@ interface ListArguments extends Where {
 /** @throws RackError `bad-argument` for an unknown state, rack, zone or pool */
 export async function listMachines(argv: ListArguments): Promise<number> {
   const { search: q, status, owner, rack, zone, pool, tags, arch } = argv;
-  const filters = formOf({ q, status, owner, rack, zone, pool, tags, arch });
+  const filters = encodeForm({ q, status, owner, rack, zone, pool, tags, arch });
   const raw = await ask(argv, `${MACHINES_PATH}${filters === '' ? '' : `?${filters}`}`);
   const machines = machinesShape.parse(raw);
   const all = argv.json !== true && machines.length === 0 && filters !== '' ? await ask(argv, MACHINES_PATH) : raw;
@@ -114,32 +114,32 @@ function partLines({ hardware_parts: parts }: MachineShape): [string, string][] 
 }
 
 /** `system_sku` is "System SKU". */
-const labelOf = (key: string): string =>
+const formatLabel = (key: string): string =>
   asSentence(key.replaceAll('_', ' ')).replace(/\b(?:cpu|sku)\b/gi, (word) => word.toUpperCase());
 
 /** Named by system id, hostname, FQDN or hardware address. @throws RackError `not-found` */
 export async function showMachine(argv: Where & { readonly machine: string }): Promise<number> {
-  const found = await findMachine(argv, argv.machine);
-  if (argv.json === true) return tell(argv, found, '');
+  const machine = await findMachine(argv, argv.machine);
+  if (argv.json === true) return tell(argv, machine, '');
   const lines: readonly (readonly [string, string])[] = [
-    ['System id', found.system_id],
-    ['Name', found.fqdn],
-    ['Status', progressText(found)],
-    ...(found.locked ? [['Lock', await lockText(argv, found)] as const] : []),
-    ...(found.owner === null ? [] : [['Owner', found.owner] as const]),
-    ...areaLines(found),
-    ['Power', powerText(found)],
-    ['Architecture', found.architecture ?? ''],
-    ['Processors', cpusText(found)],
-    ['Memory', memoryText(found)],
-    ['Interfaces', found.interface_set.map(({ name, mac_address: address }) => `${name} ${address}`).join(', ')],
-    ['Disks', found.physicalblockdevice_set.map(({ name, size }) => `${name} ${formatBytes(size)}`).join(', ')],
-    ['IP addresses', found.ip_addresses.join(', ') || NOT_KNOWN],
-    ...partLines(found),
-    ...Object.entries(found.hardware_info ?? {}).flatMap(([name, value]): [string, string][] =>
-      value === null || value === '' || value === 'Unknown' ? [] : [[labelOf(name), value]],
+    ['System id', machine.system_id],
+    ['Name', machine.fqdn],
+    ['Status', progressText(machine)],
+    ...(machine.locked ? [['Lock', await lockText(argv, machine)] as const] : []),
+    ...(machine.owner === null ? [] : [['Owner', machine.owner] as const]),
+    ...areaLines(machine),
+    ['Power', powerText(machine)],
+    ['Architecture', machine.architecture ?? ''],
+    ['Processors', cpusText(machine)],
+    ['Memory', memoryText(machine)],
+    ['Interfaces', machine.interface_set.map(({ name, mac_address: address }) => `${name} ${address}`).join(', ')],
+    ['Disks', machine.physicalblockdevice_set.map(({ name, size }) => `${name} ${formatBytes(size)}`).join(', ')],
+    ['IP addresses', machine.ip_addresses.join(', ') || NOT_KNOWN],
+    ...partLines(machine),
+    ...Object.entries(machine.hardware_info ?? {}).flatMap(([name, value]): [string, string][] =>
+      value === null || value === '' || value === 'Unknown' ? [] : [[formatLabel(name), value]],
     ),
-    ...(await identityFields(argv, found)),
+    ...(await identityFields(argv, machine)),
   ];
   printFields(lines);
   return 0;

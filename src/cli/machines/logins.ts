@@ -38,22 +38,22 @@ export async function rescueMachine(argv: OnMachine & { readonly wait: boolean }
   return tell(argv, { machine, logins }, () => {
     const { fqdn, status_name: status, status_message: message } = machineShape.parse(machine);
     print(`${fqdn} (${id}) is ${status} now${message ? `: ${message}` : ''}.`);
-    const shown = loginsShape.parse(logins);
-    for (const login of shown) print(lineOf(login));
-    if (!argv.wait && shown.some(({ simulated }) => simulated !== true))
+    const parsed = loginsShape.parse(logins);
+    for (const login of parsed) print(formatLogin(login));
+    if (!argv.wait && parsed.some(({ simulated }) => simulated !== true))
       print(`\`rackboot machines logins ${argv.machine}\` shows the host key once the machine has started.`);
   });
 }
 
 /** A line for each; empty: none. */
-export const loginsText = (answer: unknown): string => loginsShape.parse(answer).map(lineOf).join('\n');
+export const loginsText = (answer: unknown): string => loginsShape.parse(answer).map(formatLogin).join('\n');
 
-export const secondsOf = (time: string): number => parseDuration(time, '--for');
+export const parseSeconds = (time: string): number => parseDuration(time, '--for');
 
 /** @throws RackError `bad-argument` if the machine failed or took too long */
 async function waitForLogin(where: Where, path: string): Promise<unknown> {
   const began = systemClock.now();
-  let said = '';
+  let printed = '';
   for (;;) {
     const machine = await ask(where, path);
     const { fqdn, status_name: status, status_message: message } = machineShape.parse(machine);
@@ -62,13 +62,13 @@ async function waitForLogin(where: Where, path: string): Promise<unknown> {
     if (status !== 'Entering rescue mode') throw new RackError('bad-argument', now);
     if (systemClock.now() - began > WAIT_MS_MAX)
       throw new RackError('bad-argument', `${now}; rescue mode did not start within ${WAIT_MS_MAX / 60_000} minutes`);
-    if (now !== said && where.json !== true) print(`${now}.`);
-    said = now;
+    if (now !== printed && where.json !== true) print(`${now}.`);
+    printed = now;
     await sleep(WAIT_MS);
   }
 }
 
-function lineOf({ kind, ssh, simulated, host_key: hostKey, username, keys, seconds_left: left }: Login): string {
+function formatLogin({ kind, ssh, simulated, host_key: hostKey, username, keys, seconds_left: left }: Login): string {
   const place = simulated === true ? 'no login: the machine is simulated' : (ssh ?? 'ssh root@ADDRESS (not known yet)');
   const booted = hostKey === null ? '; not possible until the machine has booted for it' : `; host key ${hostKey}`;
   // A simulated machine has no host key, whatever it boots.

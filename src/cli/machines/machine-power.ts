@@ -13,7 +13,7 @@ import { ask, type Fields, tell, type Where } from '../terminal/asking.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { formatDuration, print, printError, printFields, printTable } from '../terminal/output.ts';
 import { machineShape } from '../terminal/shapes.ts';
-import { titleOf } from './arguments.ts';
+import { formatMachineTitle } from './arguments.ts';
 import { findMachine, type OnMachine } from './identity.ts';
 import { missingProgramLines } from './power-programs.ts';
 import { handNote } from './progress.ts';
@@ -75,14 +75,14 @@ async function showAll(where: Where): Promise<number> {
     machine.power_type || '-',
     machine.power_state,
     ageText(machine.power_state_age),
-    noteOf(machine),
+    describePower(machine),
   ]);
   return tell(where, brief, () =>
     printTable(['MACHINE', 'DRIVER', 'POWER', 'SEEN', 'NOTE'], rows, 'No machine is known.'),
   );
 }
 
-function noteOf(machine: PowerShape): string {
+function describePower(machine: PowerShape): string {
   if (machine.power_task !== '') return `being switched: ${machine.power_task}`;
   return [handNote(machine), plainText(machine.power_state_text)].filter((text) => text !== '').join('; ');
 }
@@ -156,7 +156,7 @@ export async function setText(config: string, answer: unknown): Promise<string> 
   // A remote region switches it with its own programs. Imported late: the other commands need no schemas.
   const { isRegionElsewhere } = await import('../../config/load.ts');
   if (!isRegionElsewhere(config)) for (const line of missingProgramLines([type])) printError(line);
-  return `${titleOf(machine)} is now switched by ${type === '' || type === 'manual' ? 'hand' : type}.`;
+  return `${formatMachineTitle(machine)} is now switched by ${type === '' || type === 'manual' ? 'hand' : type}.`;
 }
 
 /** As the region reads them. */

@@ -17,14 +17,14 @@ import { powerText, problemText } from '../../region/records/power-words.ts';
 import { hasStore, openStore } from '../../region-host/open-store.ts';
 import { ask, tell, type Where } from '../terminal/asking.ts';
 import { print, printFields, tableText } from '../terminal/output.ts';
-import { becomeMakerOf, becomeOwnerOf } from '../terminal/state-owner.ts';
+import { becomeOwner, becomeOwnerOfNew } from '../terminal/state-owner.ts';
 import { findMachine } from './identity.ts';
 
 const machinePower = z.looseObject({ power_type: z.string() });
 const machineValues = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 const machineIdentity = z.looseObject({ power_is_proposed: z.boolean() });
 
-const surroundingsOf = (config: string): PowerSurroundings => ({
+const powerDeps = (config: string): PowerSurroundings => ({
   clock: systemClock,
   sshIdentity: () => regionSshIdentity(config),
 });
@@ -68,8 +68,8 @@ async function checkHypervisor(where: Where, stateDir: string, uri: string): Pro
     const text = `${uri} is not a libvirt URI: use qemu+ssh://user@host/system, qemu:///system or test:///default`;
     throw new RackError('bad-argument', text);
   }
-  becomeOwnerOf(stateDir);
-  const list = await listGuests(host, surroundingsOf(where.config), questionSignal());
+  becomeOwner(stateDir);
+  const list = await listGuests(host, powerDeps(where.config), questionSignal());
   if (list.kind === 'failed') {
     const { outcome } = list;
     const { kind, detail } = outcome;
@@ -104,10 +104,10 @@ async function checkMachine(where: Where, stateDir: string, wanted: string): Pro
     const lack = type === '' ? `${fqdn} has no driver` : `the power_type of ${fqdn} is unknown (${type})`;
     throw new RackError('bad-argument', `${lack}: set one by \`sudo rackboot power set\` (${names})`);
   }
-  becomeOwnerOf(stateDir);
-  const opened = driver.open(id, values, surroundingsOf(where.config));
+  becomeOwner(stateDir);
+  const opened = driver.open(id, values, powerDeps(where.config));
   if (opened.kind === 'bad-parameters') {
-    const problems = opened.problems.map((one) => problemText(one));
+    const problems = opened.problems.map((problem) => problemText(problem));
     throw new RackError('bad-argument', `the power_parameters of ${fqdn} are unusable: ${problems.join('; ')}`);
   }
   const answer = await opened.port.query(questionSignal());
@@ -131,7 +131,7 @@ function printOutcome(controller: string, { kind, state, detail, said }: PowerOu
 /** The line for a hypervisor's authorized_keys; creates the key if there is none. */
 export async function printPowerKey({ config }: Where): Promise<number> {
   const { stateDir } = loadPlace(config);
-  becomeMakerOf(stateDir);
+  becomeOwnerOfNew(stateDir);
   print(await readPublicKey(await regionSshIdentity(config), systemClock));
   return 0;
 }

@@ -50,12 +50,12 @@ interface RenderFlags {
   readonly json: boolean;
 }
 
-const sourceOf = ({ preseeds }: RackConfig): TemplateSource =>
+const openTemplates = ({ preseeds }: RackConfig): TemplateSource =>
   new TemplateSource(new TextDirectory(preseeds.directory), new TextDirectory(SHIPPED_DIRECTORY));
 
 export async function listPreseeds(where: Where): Promise<number> {
   const { config } = await loadServed(where.config);
-  const templates = sourceOf(config).list();
+  const templates = openTemplates(config).list();
   const leftOut = leftOutNote(config.stateDir);
   const { directory } = config.preseeds;
   return tell(where, { directory, templates, notes: leftOut === undefined ? [] : [leftOut] }, () => {
@@ -72,11 +72,11 @@ export async function showPreseed(where: Where & { readonly name: string }): Pro
   const { config } = await loadServed(where.config);
   const leftOut = leftOutNote(config.stateDir);
   if (leftOut !== undefined) printError(`Note: ${leftOut}`);
-  const found = sourceOf(config).find(name);
-  if (found === undefined)
+  const template = openTemplates(config).find(name);
+  if (template === undefined)
     throw new RackError('not-found', `no template is called ${name}; \`rackboot preseed list\` shows all`);
-  if (!found.ok) throw new RackError('bad-argument', `${found.path}: ${mistakeText(found.fault)}`);
-  printDocument(found.text);
+  if (!template.ok) throw new RackError('bad-argument', `${template.path}: ${mistakeText(template.fault)}`);
+  printDocument(template.text);
   return 0;
 }
 

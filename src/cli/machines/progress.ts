@@ -15,7 +15,7 @@ type SentMachine = Readonly<Record<string, unknown>>;
 export const waitsForHand = (machine: SentMachine): boolean => waitingText(machine) !== '';
 
 function waitingText({ status_message_code: sent }: SentMachine): string {
-  const code = WAITING.find((one) => one === sent);
+  const code = WAITING.find((code) => code === sent);
   return code === undefined ? '' : remarkSentence({ code, params: {} });
 }
 

@@ -49,15 +49,15 @@ const decode = (base64: string | undefined): string => Buffer.from(base64 ?? '',
 
 /** @returns 1 if the followed run did not pass @throws RackError `not-found` */
 export async function showResults(argv: ResultArguments): Promise<number> {
-  const found = await findMachine(argv, argv.machine);
-  const path = `/MAAS/api/2.0/nodes/${found.system_id}/results/`;
+  const machine = await findMachine(argv, argv.machine);
+  const path = `/MAAS/api/2.0/nodes/${machine.system_id}/results/`;
   if (argv.script !== undefined)
-    return await printOutput(argv, path, { hostname: found.hostname, script: argv.script });
-  if (argv.follow) return await new Follower(argv, found.system_id, path).follow();
+    return await printOutput(argv, path, { hostname: machine.hostname, script: argv.script });
+  if (argv.follow) return await new Follower(argv, machine.system_id, path).follow();
   const raw = await ask(argv, path);
   const runs = z.array(runShape).parse(raw);
   if (argv.json) printJson(argv.all ? raw : runs.slice(0, 1));
-  else if (runs.length === 0) print(`${found.fqdn} has run no scripts yet.`);
+  else if (runs.length === 0) print(`${machine.fqdn} has run no scripts yet.`);
   else for (const run of argv.all ? runs : runs.slice(0, 1)) printRun(run);
   return 0;
 }

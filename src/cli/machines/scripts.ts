@@ -30,7 +30,7 @@ const NAMES: OptionNames = {
 };
 const KINDS: Readonly<Record<number, string>> = { 0: 'commissioning', 2: 'testing' };
 
-const pathOf = (name: string): string => `${PATH}${encodeURIComponent(name)}/`;
+const scriptPath = (name: string): string => `${PATH}${encodeURIComponent(name)}/`;
 
 /** Adds or replaces a script from a file. @throws RackError `bad-argument` for an unusable file, `not-found` */
 export async function addScript(
@@ -52,26 +52,26 @@ export async function addScript(
   const name = argv.name ?? own ?? basename(argv.file).replace(/\.(?:sh|awk)$/, '');
   const { kind: type, title, timeout, position, tag } = argv;
   const fields = { name, script, type, title, timeout, position, tags: tag?.join(',') };
-  const [path, method] = argv.replace ? [pathOf(name), 'PUT' as const] : [PATH, 'POST' as const];
+  const [path, method] = argv.replace ? [scriptPath(name), 'PUT' as const] : [PATH, 'POST' as const];
   const raw = await ask(argv, path, method, fields, NAMES);
   return tell(argv, raw, () => {
-    const kept = shape.parse(raw);
-    const time = formatDuration(kept.timeout_seconds * 1000);
-    print(`${kept.name} is a ${KINDS[kept.type] ?? ''} script; it may take ${time}.`);
+    const script = shape.parse(raw);
+    const time = formatDuration(script.timeout_seconds * 1000);
+    print(`${script.name} is a ${KINDS[script.type] ?? ''} script; it may take ${time}.`);
   });
 }
 
 export function scriptsText(answer: unknown): string {
   const scripts = z.array(shape).parse(answer);
   const isTagged = scripts.some(({ tags }) => tags.length > 0);
-  const rows = scripts.map((one) => [
-    one.name,
-    KINDS[one.type] ?? '',
-    String(one.position),
-    formatDuration(one.timeout_seconds * 1000),
-    formatBytes(one.bytes),
-    ...(isTagged ? [one.tags.join(',')] : []),
-    one.title,
+  const rows = scripts.map((script) => [
+    script.name,
+    KINDS[script.type] ?? '',
+    String(script.position),
+    formatDuration(script.timeout_seconds * 1000),
+    formatBytes(script.bytes),
+    ...(isTagged ? [script.tags.join(',')] : []),
+    script.title,
   ]);
   const headings = ['NAME', 'KIND', 'POSITION', 'AT MOST', 'SIZE', ...(isTagged ? ['TAGS'] : []), 'TITLE'];
   return tableText(headings, rows, 'There are no scripts yet: rackboot scripts add FILE');
@@ -79,6 +79,6 @@ export function scriptsText(answer: unknown): string {
 
 /** Prints the text of a script. @throws RackError `not-found` */
 export async function showScript(argv: Where & { readonly script: string }): Promise<number> {
-  printDocument(String(await ask(argv, `${pathOf(argv.script)}?op=download`)));
+  printDocument(String(await ask(argv, `${scriptPath(argv.script)}?op=download`)));
   return 0;
 }

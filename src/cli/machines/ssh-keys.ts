@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
-import { ask, formOf, tell, type Where } from '../terminal/asking.ts';
+import { ask, encodeForm, tell, type Where } from '../terminal/asking.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { printError, tableText } from '../terminal/output.ts';
 
@@ -34,7 +34,7 @@ export function keysText(username: string | undefined, answer: unknown): string 
 export async function addSshKeys(
   argv: Where & { readonly file: string; readonly username?: string | undefined },
 ): Promise<number> {
-  const path = `${PATH}${argv.username === undefined ? '' : `?${formOf({ username: argv.username })}`}`;
+  const path = `${PATH}${argv.username === undefined ? '' : `?${encodeForm({ username: argv.username })}`}`;
   const lines = readGivenFile(argv.file)
     .toString('utf8')
     .split('\n')

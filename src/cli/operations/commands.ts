@@ -3,7 +3,7 @@
 // 1. Rackboot's own commands come first.
 
 import type { Argv } from 'yargs';
-import { findNamed, type Noun, parametersOf, summaryOf } from '../clients/description.ts';
+import { findNamed, getSummary, listParameters, type Noun } from '../clients/description.ts';
 import { refuseTwice } from '../terminal/command-table.ts';
 import { NAMED_COMMANDS } from '../terminal/named-commands.ts';
 import type { SharedOptions } from '../terminal/shared-options.ts';
@@ -72,19 +72,19 @@ export function operationCommands<T>(
   return parser.command(noun.name, `Operations on ${noun.name}`, (group) => {
     for (const action of untaken(noun)) {
       const places = action.places.map((place) => `<${place}>`);
-      const takes = parametersOf(action);
+      const takes = listParameters(action);
       // As Rackboot's own commands name it.
       const isList = action.name === 'read' && places.length === 0 && findNamed(noun.actions, 'list') === undefined;
       const text = action.doc.split('\n').slice(1).join('\n').trim();
       group.command(
         [[action.name, ...places, '[fields..]'].join(' '), ...(isList ? ['list'] : [])],
-        summaryOf(action),
-        (one) => {
-          refuseTwice(one, options);
-          for (const place of action.places) one.positional(place, { type: 'string', demandOption: true });
+        getSummary(action),
+        (command) => {
+          refuseTwice(command, options);
+          for (const place of action.places) command.positional(place, { type: 'string', demandOption: true });
           const fields =
             takes.length === 0 ? 'KEY=VALUE, if the operation takes any' : 'KEY=VALUE, or KEY@=FILE for a file';
-          return one
+          return command
             .positional('fields', { type: 'string', array: true, describe: fields })
             .options(options)
             .epilogue(text.replace(/^:param ([\w.-]+): ?/gm, '$1  '));

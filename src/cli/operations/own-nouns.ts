@@ -1,12 +1,12 @@
 // The nouns of this version's own table of operations. Loading the table takes half a second, so only commands that need it load it.
 
 import { apiDescription } from '../../region/http/description.ts';
-import { type Noun, nounsOf, withOther } from '../clients/description.ts';
+import { listNouns, type Noun, withOther } from '../clients/description.ts';
 import { descriptionShape } from '../clients/description-shape.ts';
 
 type Version = '1.0' | '2.0';
 
-const ofVersion = (version: Version): readonly Noun[] => nounsOf(descriptionShape.parse(apiDescription(version, '')));
+const ofVersion = (version: Version): readonly Noun[] => listNouns(descriptionShape.parse(apiDescription(version, '')));
 
 /** The nouns of both versions. @param first the version whose operations come first */
 export const ownNouns = (first: Version = '2.0'): readonly Noun[] =>

@@ -5,14 +5,14 @@ import { askDaemon } from '../../control/ask-daemon.ts';
 import { refusalLines } from '../../control/field-refusal.ts';
 import { RackError, type RackErrorCode } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
-import { jsonOf } from '../clients/answer-output.ts';
-import { requestOf } from '../clients/call.ts';
-import { type Action, parametersOf, takesAny } from '../clients/description.ts';
+import { parseJsonAnswer } from '../clients/answer-output.ts';
+import { buildRegionRequest } from '../clients/call.ts';
+import { type Action, listParameters, takesAny } from '../clients/description.ts';
 import { readProfile } from '../clients/profiles.ts';
 import { askAs, type RegionAnswer } from '../clients/region-request.ts';
 import { isUpload, uploadNamed } from '../clients/upload-call.ts';
 import { print, printFields, printJson, printTable } from '../terminal/output.ts';
-import { fieldsOf, listIn, tableOf } from './value-table.ts';
+import { buildTable, listFields, listIn } from './value-table.ts';
 
 /** Columns if the output is not a terminal. */
 const WIDTH = 120;
@@ -38,25 +38,26 @@ export async function runOperation(action: Action, words: readonly string[], pla
 
 /** Refuses a mistyped parameter, which the region would ignore. */
 function checkNames(action: Action, words: readonly string[]): void {
-  const known = parametersOf(action);
+  const parameters = listParameters(action);
   if (takesAny(action)) return;
   for (const word of words) {
     const name = /^([^=@]+)@?=/.exec(word)?.[1];
-    if (name === undefined || known.includes(name)) continue;
-    const others = known.length === 0 ? 'it has none' : `${nearestHint(name, known)}it has ${known.join(', ')}`;
+    if (name === undefined || parameters.includes(name)) continue;
+    const others =
+      parameters.length === 0 ? 'it has none' : `${nearestHint(name, parameters)}it has ${parameters.join(', ')}`;
     throw new RackError('bad-argument', `${action.name} has no parameter ${name}: ${others}`);
   }
 }
 
 async function askThere(profile: string, action: Action, words: readonly string[]): Promise<unknown> {
   const ask = askAs(readProfile(profile));
-  return contentOf((await uploadNamed(action, words, ask)) ?? (await ask(requestOf(action, words))));
+  return parseAnswer((await uploadNamed(action, words, ask)) ?? (await ask(buildRegionRequest(action, words))));
 }
 
 function askHere(config: string, action: Action, words: readonly string[]): Promise<unknown> {
   if (isUpload(action, words))
     throw new RackError('bad-argument', 'use `rackboot images upload` to upload an image to the region of this host');
-  const { method, path, query, body } = requestOf(action, words);
+  const { method, path, query, body } = buildRegionRequest(action, words);
   const search = query === undefined || query.size === 0 ? '' : `?${query}`;
   const text = body === undefined ? undefined : Buffer.from(body.bytes).toString('latin1');
   return askDaemon(loadPlace(config).stateDir, `${path}${search}`, method, text, body && { contentType: body.type });
@@ -72,16 +73,16 @@ const CODES: ReadonlyMap<number, RackErrorCode> = new Map([
 ]);
 
 /** Undefined: the answer is empty. */
-function contentOf(answer: RegionAnswer): unknown {
+function parseAnswer(answer: RegionAnswer): unknown {
   const { status, body } = answer;
   const text = body.toString('utf8');
   if (status === 204) return undefined;
   if (status >= 200 && status < 300) {
-    const json = jsonOf(answer);
+    const json = parseJsonAnswer(answer);
     return json === undefined ? text : json.value;
   }
-  const said = refusalLines(text);
-  throw new RackError(CODES.get(status) ?? 'not-running', said === '' ? `the region answered ${status}` : said);
+  const refusal = refusalLines(text);
+  throw new RackError(CODES.get(status) ?? 'not-running', refusal === '' ? `the region answered ${status}` : refusal);
 }
 
 function show(value: unknown): void {
@@ -90,11 +91,11 @@ function show(value: unknown): void {
   else if (typeof value === 'object') {
     const page = listIn(value);
     if (page !== undefined) showList(page.list);
-    printFields(fieldsOf(page?.others ?? value));
+    printFields(listFields(page?.others ?? value));
   } else print(String(value));
 }
 
 function showList(list: readonly unknown[]): void {
-  const { headings, rows } = tableOf(list, process.stdout.columns ?? WIDTH);
+  const { headings, rows } = buildTable(list, process.stdout.columns ?? WIDTH);
   printTable(headings, rows, 'There is nothing to list.');
 }

@@ -38,38 +38,38 @@ interface Table {
 }
 
 /** Empty if it contains nothing to show. */
-export function wordsOf(value: unknown): string {
+export function formatValue(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (Array.isArray(value))
     return value
-      .map(wordsOf)
+      .map(formatValue)
       .filter((text) => text !== '')
       .join(', ');
   if (!isFields(value)) return String(value);
-  const name = NAMES.find((key) => Object.hasOwn(value, key) && wordsOf(value[key]) !== '');
-  if (name !== undefined) return wordsOf(value[name]);
+  const name = NAMES.find((key) => Object.hasOwn(value, key) && formatValue(value[key]) !== '');
+  if (name !== undefined) return formatValue(value[name]);
   const parts = Object.entries(value)
-    .map(([key, one]): [string, string] => [key, wordsOf(one)])
+    .map(([key, field]): [string, string] => [key, formatValue(field)])
     .filter(([, text]) => text !== '');
   const named = parts.length > 1 ? parts.find(([key]) => NAMES_OF_SEVERAL.includes(key)) : undefined;
   return named?.[1] ?? parts.map(([key, text]) => `${key}=${text}`).join(' ');
 }
 
-const cellOf = (value: unknown): string => {
-  const text = wordsOf(value).replaceAll('\n', ' ');
+const formatCell = (value: unknown): string => {
+  const text = formatValue(value).replaceAll('\n', ' ');
   return text.length <= CELL_CHARACTERS_MAX ? text : `${text.slice(0, CELL_CHARACTERS_MAX - 1)}…`;
 };
 
-const rankOf = (key: string): number => (FIRST.includes(key) ? FIRST.indexOf(key) : FIRST.length);
+const columnRank = (key: string): number => (FIRST.includes(key) ? FIRST.indexOf(key) : FIRST.length);
 
 /** @param width columns of the terminal */
-export function tableOf(list: readonly unknown[], width: number): Table {
-  if (!list.every(isFields)) return { headings: ['VALUE'], rows: list.map((value) => [cellOf(value)]) };
+export function buildTable(list: readonly unknown[], width: number): Table {
+  if (!list.every(isFields)) return { headings: ['VALUE'], rows: list.map((value) => [formatCell(value)]) };
   const keys = [...new Set(list.flatMap((entry) => Object.keys(entry)))].filter((key) => !LEFT_OUT.has(key));
   const columns = keys
-    .map((key) => ({ key, cells: list.map((entry) => cellOf(entry[key])) }))
+    .map((key) => ({ key, cells: list.map((entry) => formatCell(entry[key])) }))
     .filter(({ cells }) => cells.some((text) => text !== ''))
-    .toSorted((a, b) => rankOf(a.key) - rankOf(b.key));
+    .toSorted((a, b) => columnRank(a.key) - columnRank(b.key));
   const fitting: typeof columns = [];
   let used = 0;
   for (const column of columns) {
@@ -89,15 +89,15 @@ export function listIn(
   value: object,
 ): { readonly list: readonly unknown[]; readonly others: Readonly<Record<string, unknown>> } | undefined {
   const entries = Object.entries(value);
-  const lists = entries.filter(([, one]) => Array.isArray(one));
+  const lists = entries.filter(([, field]) => Array.isArray(field));
   const [[name, list] = ['', []]] = lists;
   const isPage = lists.length === 1 && Object.hasOwn(value, 'count') && list.every(isFields);
   return isPage ? { list, others: Object.fromEntries(entries.filter(([key]) => key !== name)) } : undefined;
 }
 
 /** Nested objects and lists are in a few words. */
-export const fieldsOf = (value: object): readonly (readonly [string, string])[] =>
-  Object.entries(value).flatMap(([key, one]): readonly (readonly [string, string])[] => {
-    const text = wordsOf(one);
+export const listFields = (value: object): readonly (readonly [string, string])[] =>
+  Object.entries(value).flatMap(([key, field]): readonly (readonly [string, string])[] => {
+    const text = formatValue(field);
     return LEFT_OUT.has(key) || text === '' ? [] : [[key.replaceAll('_', ' '), text]];
   });

@@ -23,7 +23,7 @@ import { hasStore, openStore } from '../../region-host/open-store.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import { formatDuration, print, printError, printTable } from '../terminal/output.ts';
 import { openPrompt } from '../terminal/prompt.ts';
-import { becomeMakerOf, becomeOwnerOf } from '../terminal/state-owner.ts';
+import { becomeOwner, becomeOwnerOfNew } from '../terminal/state-owner.ts';
 
 const MISTAKES_MAX = 50;
 
@@ -50,14 +50,14 @@ export async function createAdministrator(written: AdministratorFlags): Promise<
   const place = loadStorePlace(written.config);
   const { username, email } = await nameOnTerminal(written);
   const flags = { ...written, username };
-  const given = flags.password ?? (await givenPassword(flags));
+  const password = flags.password ?? (await givenPassword(flags));
   // A taken name is refused before a person types a password.
-  if (given === undefined && hasStore(place)) {
+  if (password === undefined && hasStore(place)) {
     await withStore(place, async (store) => {
       if ((await store.accounts.findUser(username)) !== undefined) throw nameTaken(username);
     });
   }
-  const account = { username, email, password: given ?? (await readPassword(flags)) };
+  const account = { username, email, password: password ?? (await readPassword(flags)) };
   // Before `withStore`, which would create a store.
   const problem = newUserProblem(account);
   if (problem !== undefined) throw new RackError('bad-argument', problem);
@@ -109,10 +109,10 @@ export async function resetPassword(
   if (username === undefined) throw new RackError('bad-argument', 'name the account: `rackboot password USERNAME`');
   const place = loadStorePlace(flags.config);
   checkHasAccounts(place, username);
-  const given = await givenPassword({ ...flags, username });
+  const newPassword = await givenPassword({ ...flags, username });
   // Before a person types a password, and closed while the person types.
-  if (given === undefined) await withStore(place, (store) => checkUser(store, username));
-  const password = given ?? (await readPassword({ ...flags, username }));
+  if (newPassword === undefined) await withStore(place, (store) => checkUser(store, username));
+  const password = newPassword ?? (await readPassword({ ...flags, username }));
   await withStore(place, async (store) => {
     await checkUser(store, username);
     await changePassword(store, systemClock, username, password);
@@ -196,8 +196,8 @@ async function openAccounts(place: StorePlace): Promise<RegionStore> {
 }
 
 async function withStore<T>(place: StorePlace, action: (store: RegionStore) => T | Promise<T>): Promise<T> {
-  if (place.store.kind === 'sqlite') becomeMakerOf(place.stateDir);
-  else becomeOwnerOf(place.stateDir);
+  if (place.store.kind === 'sqlite') becomeOwnerOfNew(place.stateDir);
+  else becomeOwner(place.stateDir);
   const store = await openAccounts(place);
   try {
     return await action(store);
@@ -250,6 +250,6 @@ export async function readPassword(flags: PasswordFlags): Promise<string> {
 
 function isReadableByOthers(path: string): boolean {
   if (path === '-') return false;
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found?.isFile() === true && (found.mode & 0o004) !== 0;
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats?.isFile() === true && (stats.mode & 0o004) !== 0;
 }

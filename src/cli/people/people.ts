@@ -90,7 +90,9 @@ export async function listTags(where: Where): Promise<number> {
   const raw = await ask(where, TAGS);
   const tags = tagsShape.parse(raw);
   const isPlain = where.json || tags.length === 0;
-  const tagged = isPlain ? [] : taggedShape.parse(await ask(where, MACHINES_PATH)).flatMap((one) => one.tag_names);
+  const tagged = isPlain
+    ? []
+    : taggedShape.parse(await ask(where, MACHINES_PATH)).flatMap((machine) => machine.tag_names);
   const isDefined = tags.some(({ definition }) => definition !== '');
   const rows = tags.map((tag) => [
     tag.name,

@@ -45,7 +45,7 @@ export function writeArchive(
       left -= piece.length;
     }
     if (left !== 0) throw new Error(`${path} changed meanwhile`);
-    writeFileSync(archive, Buffer.alloc(paddingOf(bytes)));
+    writeFileSync(archive, Buffer.alloc(paddingBytes(bytes)));
   }
   writeFileSync(archive, Buffer.alloc(2 * TAR_BLOCK_BYTES));
 }
@@ -55,7 +55,7 @@ export function readFirst(archive: number, bytesMax: number): Buffer {
   const bytes = Number.parseInt(take(archive, TAR_BLOCK_BYTES).toString('latin1', SIZE_OFFSET, SIZE_END), 8);
   if (!(bytes <= bytesMax)) throw new Error('its first file is no manifest');
   const content = take(archive, bytes);
-  take(archive, paddingOf(bytes));
+  take(archive, paddingBytes(bytes));
   return content;
 }
 
@@ -73,11 +73,11 @@ export function readArchived(
     hash.update(piece);
     write(piece);
   }
-  take(archive, paddingOf(bytes));
+  take(archive, paddingBytes(bytes));
   return hash.digest('hex');
 }
 
-const paddingOf = (bytes: number): number => paddedBytes(bytes) - bytes;
+const paddingBytes = (bytes: number): number => paddedBytes(bytes) - bytes;
 
 /** With the path cut at a character: the manifest has it whole. */
 function encodeHeader(path: string, bytes: number, seconds: number): Uint8Array {

@@ -65,7 +65,7 @@ import { CONFIGURED, lockState } from '../../store/state-lock.ts';
 import { withStoredSettings } from '../config/settings-store.ts';
 import { formatBytes, print, printAside, printError, printJson } from '../terminal/output.ts';
 import { confirmOnTerminal } from '../terminal/prompt.ts';
-import { asOwnerOf, makeForService, type Owner } from '../terminal/state-owner.ts';
+import { makeForService, type Owner, runAsOwner } from '../terminal/state-owner.ts';
 import { type Content, digestContent, readArchived, readFirst, writeArchive } from './backup-archive.ts';
 
 const FORMAT = 1;
@@ -169,7 +169,7 @@ async function backUpInto(config: string, directory: string, keep: number, check
     // Whatever the clock says, the new one stays.
     const older = names.filter((name) => KEPT.test(name) && name !== basename(file));
     for (const name of older.slice(0, Math.max(0, older.length - (keep - 1)))) rmSync(join(directory, name));
-    for (const name of names.filter((one) => KEPT.test(one.replace(UNFINISHED, ''))))
+    for (const name of names.filter((file) => KEPT.test(file.replace(UNFINISHED, ''))))
       removeLeft(directory, name.replace(UNFINISHED, '.'));
     await tellRack(config, { file, bytes: made.bytes });
     return made;
@@ -225,7 +225,7 @@ function writeBackup(config: string, file: string): Backup {
   const out = openNew(target);
   let state: readonly Part[] = [];
   try {
-    state = attempt(stateDir, writeRefused, () => asOwnerOf(stateDir, () => readState(stateDir, work)));
+    state = attempt(stateDir, writeRefused, () => runAsOwner(stateDir, () => readState(stateDir, work)));
     const parts = [...configured, ...state].map((part) => ({ ...part, ...digestContent(part.content) }));
     const seconds = Math.floor(systemClock.wallTimeMs() / 1000);
     const manifest = manifestShape.safeParse({
@@ -235,7 +235,8 @@ function writeBackup(config: string, file: string): Backup {
       configFile: config,
       files: parts,
     });
-    if (!manifest.success) throw new RackError('bad-argument', `no backup can hold this: ${faultOf(manifest.error)}`);
+    if (!manifest.success)
+      throw new RackError('bad-argument', `no backup can hold this: ${formatIssue(manifest.error)}`);
     const content = Buffer.from(JSON.stringify(manifest.data, undefined, 2));
     const first = { path: MANIFEST_FILE, bytes: content.length, content };
     attempt(file, writeRefused, () => writeArchive(out, seconds, [first, ...parts]));
@@ -246,7 +247,7 @@ function writeBackup(config: string, file: string): Backup {
     closeSync(out);
     for (const { content } of state) if (typeof content === 'number') closeSync(content);
     rmSync(target, { force: true });
-    asOwnerOf(stateDir, () => rmSync(work, { recursive: true, force: true }));
+    runAsOwner(stateDir, () => rmSync(work, { recursive: true, force: true }));
   }
 }
 
@@ -355,10 +356,10 @@ export async function restoreRack({
     const targets = stateOnly ? [] : configTargets(backup, config, stateDir);
     checkPlace(stateDir);
     makeForService(stateDir);
-    const lock = asOwnerOf(stateDir, () => lockState(stateDir, CONFIGURED));
+    const lock = runAsOwner(stateDir, () => lockState(stateDir, CONFIGURED));
     const work = join(stateDir, `restore.${process.pid}.unfinished`);
     try {
-      const owner = asOwnerOf(stateDir, (ids) => {
+      const owner = runAsOwner(stateDir, (ids) => {
         removeLeft(stateDir, 'restore.');
         unpack(backup, work);
         return ids;
@@ -372,10 +373,10 @@ export async function restoreRack({
       );
       await confirmReplacing([...inTheWay, ...others.map(({ path }) => path)], force);
       const written = targets.map(({ path, bytes }) => writeBeside(path, bytes, owner));
-      attempt(stateDir, writeRefused, () => asOwnerOf(stateDir, () => commitRestore(stateDir, work)));
+      attempt(stateDir, writeRefused, () => runAsOwner(stateDir, () => commitRestore(stateDir, work)));
       for (const { from, to } of written) renameSync(from, to);
     } finally {
-      asOwnerOf(stateDir, () => rmSync(work, { recursive: true, force: true }));
+      runAsOwner(stateDir, () => rmSync(work, { recursive: true, force: true }));
       lock.release();
     }
     // Perhaps the owner of the state may not read the configuration.
@@ -414,7 +415,7 @@ function tryRestore(file: string, config: string): void {
   const backup = openBackup(file);
   try {
     configTargets(backup, config, stateDir);
-    asOwnerOf(stateDir, () => {
+    runAsOwner(stateDir, () => {
       removeLeft(stateDir, 'check.');
       unpack(backup, complete);
       commitRestore(scratch, complete);
@@ -425,7 +426,7 @@ function tryRestore(file: string, config: string): void {
     });
   } finally {
     closeSync(backup.archive);
-    asOwnerOf(stateDir, () => rmSync(scratch, { recursive: true, force: true }));
+    runAsOwner(stateDir, () => rmSync(scratch, { recursive: true, force: true }));
   }
 }
 
@@ -455,7 +456,7 @@ const damaged = (file: string, cause: unknown): RackError =>
     { cause },
   );
 
-const faultOf = ({ issues: [first] }: z.ZodError): string => `${first?.path.join('.')}: ${first?.message}`;
+const formatIssue = ({ issues: [first] }: z.ZodError): string => `${first?.path.join('.')}: ${first?.message}`;
 
 /** A backup that was read as far as its state. */
 interface OpenBackup {
@@ -496,7 +497,7 @@ function parseManifest(file: string, text: Buffer): Manifest {
       `${file} was made by Rackboot ${format.version}: install that version or a newer one`,
     );
   const manifest = manifestShape.safeParse(written);
-  if (!manifest.success) throw new Error(`${MANIFEST_FILE}: ${faultOf(manifest.error)}`);
+  if (!manifest.success) throw new Error(`${MANIFEST_FILE}: ${formatIssue(manifest.error)}`);
   return manifest.data;
 }
 

@@ -82,8 +82,8 @@ const wrong = (text: string) => new RackError('bad-argument', text);
 
 /** @throws RackError `bad-argument` */
 function givenPath(option: string, path: string, kind: 'file' | 'directory' = 'file'): string {
-  const found = existsSync(path) ? statSync(path) : undefined;
-  const isThere = kind === 'file' ? found?.isFile() : found?.isDirectory();
+  const stats = existsSync(path) ? statSync(path) : undefined;
+  const isThere = kind === 'file' ? stats?.isFile() : stats?.isDirectory();
   if (isThere !== true) throw wrong(`--${option} ${path}: there is no such ${kind}`);
   return realpathSync(path);
 }
@@ -127,7 +127,7 @@ function servedDirectory(path: string, directory: string): string {
     );
   const served = givenPath('serve', path, 'directory');
   const keys = [realpathSync(directory), join(served, '.ssh')].find(
-    (one) => one.startsWith(join(served, '/')) && existsSync(one),
+    (path) => path.startsWith(join(served, '/')) && existsSync(path),
   );
   if (keys !== undefined)
     throw wrong(`--serve ${path}: everyone could read ${keys} in it, which holds keys: name a directory of files`);
@@ -161,20 +161,20 @@ function bootedBy({ kernel, initrd = [], arguments: words, ...request }: BootReq
 }
 
 /** The first IPv4 address of an interface, which may have no carrier yet. @throws RackError `bad-argument` */
-function placeOf(name: string): { readonly ip: string; readonly network: string } {
+function findAddress(name: string): { readonly ip: string; readonly network: string } {
   const interfaces = readInterfaces();
-  const found = interfaces.find((one) => one.name === name);
-  if (found === undefined) {
-    const names = interfaces.map((one) => one.name).filter((one) => one !== 'lo');
+  const match = interfaces.find((candidate) => candidate.name === name);
+  if (match === undefined) {
+    const names = interfaces.map((interfaceName) => interfaceName.name).filter((one) => one !== 'lo');
     throw wrong(`--interface ${name}: this host has no such interface; it has ${names.join(', ')}`);
   }
-  if (!found.up) throw wrong(`--interface ${name} is down: sudo ip link set ${name} up`);
-  const [first] = found.addresses;
+  if (!match.up) throw wrong(`--interface ${name} is down: sudo ip link set ${name} up`);
+  const [first] = match.addresses;
   if (first === undefined)
     throw wrong(
       `--interface ${name} has no IPv4 address: set one, such as sudo ip address add 10.20.0.1/24 dev ${name}`,
     );
-  if (!found.carrier) printError(`rackboot: ${name} has no carrier yet: no cable, or the machine at its end is off`);
+  if (!match.carrier) printError(`rackboot: ${name} has no carrier yet: no cable, or the machine at its end is off`);
   return { ip: formatIpv4(first.address), network: formatNetwork(networkOf(first.address, first.prefix)) };
 }
 
@@ -194,20 +194,20 @@ function isFree(host: string, port: number): Promise<boolean> {
   });
 }
 
-async function configurationOf(
+async function buildConfiguration(
   request: BootRequest,
   directory: string,
   profile: Booted['profile'],
   hostLoaders: ReadonlyMap<string, string>,
 ) {
-  const { ip, network } = placeOf(request.interface);
+  const { ip, network } = findAddress(request.interface);
   const [, low, high] = /^([\d.]+)-([\d.]+)$/.exec(request.range ?? '') ?? [];
   if (request.range !== undefined && high === undefined)
     throw wrong(`--range ${request.range}: expected two addresses, such as 10.20.0.100-10.20.0.199`);
   const { mac } = request;
-  const only = mac === undefined ? [] : [mac];
+  const macs = mac === undefined ? [] : [mac];
   const others = [
-    { name: 'chosen', when: { mac: only }, deny: false },
+    { name: 'chosen', when: { mac: macs }, deny: false },
     { name: 'all', when: { mac: '*' }, deny: true },
   ];
   const isServer = request.range !== undefined;
@@ -235,7 +235,7 @@ async function configurationOf(
       loaders: otherLoaders,
       tree: request.serve === undefined ? join(directory, 'tree') : servedDirectory(request.serve, directory),
       http: { listen: [`${ip}:${HTTP_PORT}`, ...(has80 ? [`${ip}:80`] : [])] },
-      profiles: [{ name: 'boot', title: 'boot', ...profile, machines: only, unknown: mac === undefined }],
+      profiles: [{ name: 'boot', title: 'boot', ...profile, machines: macs, unknown: mac === undefined }],
     },
   };
 }
@@ -260,7 +260,8 @@ export function replaceOldGrubs(
       : 'sudo apt-get install ipxe, which they then get there';
     tell(`${old}, which stops at its prompt after HTTP boot and beside another DHCP server: ${remedy}`);
     const failed = FIRMWARE_ARCHITECTURES.filter(
-      (one) => one.firmware === 'uefi' && one.cpu === cpu && (!isServer || bootsFromHttp(one.code)),
+      (architecture) =>
+        architecture.firmware === 'uefi' && architecture.cpu === cpu && (!isServer || bootsFromHttp(architecture.code)),
     );
     return files.has(ipxe) ? failed.map(({ code }) => [code, ipxe]) : [];
   });
@@ -280,14 +281,14 @@ function checkConfiguration(text: string): void {
 
 /** The host's loaders. @throws RackError `tool-missing` if there are none */
 function loaders(): ReadonlyMap<string, string> {
-  const found = ARCHITECTURES.map(findHostLoaders);
-  const files = new Map(found.flatMap((one) => [...one.files]));
+  const loaders = ARCHITECTURES.map(findHostLoaders);
+  const files = new Map(loaders.flatMap((loader) => [...loader.files]));
   if (files.size > 0) return files;
-  const packages = found[0]?.missing.join(' ');
+  const packages = loaders[0]?.missing.join(' ');
   throw new RackError('tool-missing', `this host has no boot loaders: sudo apt-get install ${packages}`);
 }
 
-/** Shows what the machine of `only` does, or else every machine, until `signal`. @param onStep called with each step shown */
+/** Shows what the machine of `macs` does, or else every machine, until `signal`. @param onStep called with each step shown */
 async function showBoots(
   stateDir: string,
   only: string | undefined,
@@ -295,7 +296,7 @@ async function showBoots(
   onStep: (mac: string, step: Step) => void,
 ): Promise<void> {
   const printers = new BoundedMap<string, StepPrinter>(MACHINES_MAX, 'used longest ago');
-  let shown: string | undefined;
+  let lastMac: string | undefined;
   const onLine = (value: unknown): void => {
     const { mac, step } = stepFeedShape.parse(value);
     const isOther = only !== undefined && mac !== only;
@@ -306,8 +307,8 @@ async function showBoots(
       if (isNew) print(`${mac} is not the machine of --mac.`);
       return;
     }
-    if (mac !== shown) print(mac);
-    shown = mac;
+    if (mac !== lastMac) print(mac);
+    lastMac = mac;
     printer.print(step);
     onStep(mac, step);
   };
@@ -352,7 +353,7 @@ export async function bootMachines(written: BootRequest): Promise<number> {
   const { profile, files, opened } = bootedBy(request);
   const hostLoaders = loaders();
   giveUpRoot(files.values(), request.serve);
-  const given = new Map<string, string | number>([...hostLoaders, ...files, ...opened]);
+  const served = new Map<string, string | number>([...hostLoaders, ...files, ...opened]);
   const directory = makeTemporaryDirectory('rackboot-boot-');
   const end = new AbortController();
   const stop = (): void => end.abort();
@@ -361,7 +362,7 @@ export async function bootMachines(written: BootRequest): Promise<number> {
   const isDisc = profile.kind === 'iso' || profile.kind === 'disk';
   const onStep = awaitFiles(sizes, isDisc, systemClock, end);
   try {
-    const configuration = await configurationOf(request, directory, profile, hostLoaders);
+    const configuration = await buildConfiguration(request, directory, profile, hostLoaders);
     const configFile = join(directory, 'rackboot.yaml');
     const text = JSON.stringify(configuration);
     checkConfiguration(text);
@@ -371,13 +372,17 @@ export async function bootMachines(written: BootRequest): Promise<number> {
       failure = error;
       stop();
     };
-    const daemon = await startDaemon({ configFile, version: readVersion(), clock: systemClock, given, onFatal }).catch(
-      (error: unknown) => {
-        if (!(error instanceof RackError && error.code === 'address-in-use')) throw error;
-        const text = error.message.replace(/, or (?:change|configure) .*/, ', or give another --interface');
-        throw new RackError(error.code, text, { cause: error });
-      },
-    );
+    const daemon = await startDaemon({
+      configFile,
+      version: readVersion(),
+      clock: systemClock,
+      given: served,
+      onFatal,
+    }).catch((error: unknown) => {
+      if (!(error instanceof RackError && error.code === 'address-in-use')) throw error;
+      const text = error.message.replace(/, or (?:change|configure) .*/, ', or give another --interface');
+      throw new RackError(error.code, text, { cause: error });
+    });
     const who = request.mac ?? 'every machine that boots from the network';
     const how = request.range === undefined ? 'beside its DHCP server' : 'as its DHCP server';
     if (isDisc)

@@ -16,7 +16,7 @@ import { enterNamespaceOf } from '../../net/linux/network-namespace.ts';
 import { stateHolder } from '../../store/state-lock.ts';
 import { isApart } from '../region/status-lines.ts';
 import { findConfig } from '../terminal/config-in-force.ts';
-import { judgeTreeOf } from '../terminal/judged-tree.ts';
+import { judgeConfiguredTree } from '../terminal/judged-tree.ts';
 import { print, printJson } from '../terminal/output.ts';
 import { statusShape } from '../terminal/shapes.ts';
 
@@ -56,7 +56,7 @@ export async function runDoctor({ config: file, outsideName, fixHint, json }: Do
     report({ check: 'configuration', ok: false, text, fix: 'rackboot check' });
   }
   if (typeof running !== 'string' && isApart(running.region)) throw new RackError('bad-argument', NO_RACK);
-  const place = typeof running === 'string' ? undefined : enterNetworkOf(running.pid);
+  const place = typeof running === 'string' ? undefined : enterNetwork(running.pid);
   if (place !== undefined) report({ check: 'network', ok: true, isNote: true, text: place });
   const isWell = await examine({
     config,
@@ -71,7 +71,7 @@ export async function runDoctor({ config: file, outsideName, fixHint, json }: Do
     gateways: [...readDefaultRouters().values()].flatMap((gateway) => gateway ?? []),
     ports: readPorts(
       config,
-      running === 'silent' ? holderOf(config) : typeof running === 'string' ? undefined : running,
+      running === 'silent' ? findHolder(config) : typeof running === 'string' ? undefined : running,
     ),
     xid: Buffer.from(systemClock.randomBytes(4)).readUInt32BE(0),
     onFinding: report,
@@ -83,12 +83,12 @@ export async function runDoctor({ config: file, outsideName, fixHint, json }: Do
 }
 
 async function treeFault(config: RackConfig): Promise<string | undefined> {
-  const judged = await judgeTreeOf(config);
+  const judged = await judgeConfiguredTree(config);
   return judged?.isFault === true ? judged.text : undefined;
 }
 
 /** Of a daemon that does not say which process it is. */
-function holderOf({ stateDir }: RackConfig): { readonly pid: number } | undefined {
+function findHolder({ stateDir }: RackConfig): { readonly pid: number } | undefined {
   const pid = stateHolder(stateDir);
   return pid === undefined ? undefined : { pid };
 }
@@ -109,7 +109,7 @@ function startWords(file: string): string {
  * From another namespace, each of the rack's networks would look dead.
  * @returns where the rack is; undefined: in this command's own namespace
  */
-function enterNetworkOf(pid: number): string | undefined {
+function enterNetwork(pid: number): string | undefined {
   const entry = enterNamespaceOf(pid);
   if (entry.kind === 'same') return undefined;
   const { name } = entry;
@@ -146,7 +146,7 @@ async function runningFacts(
 /** Undefined: the region does not answer. */
 async function askPowerTypes(stateDir: string): Promise<readonly string[] | undefined> {
   try {
-    return machinesShape.parse(await askDaemon(stateDir, MACHINES_PATH)).map((one) => one.power_type);
+    return machinesShape.parse(await askDaemon(stateDir, MACHINES_PATH)).map((machine) => machine.power_type);
   } catch {
     return undefined;
   }

@@ -48,6 +48,6 @@ export async function runLab(flags: LabFlags): Promise<number> {
 
 function judgeSize(name: string, value: number, max: number): void {
   if (Number.isInteger(value) && value >= 1 && value <= max) return;
-  const given = Number.isNaN(value) ? 'needs' : `is ${value}, but must be`;
-  throw new RackError('bad-argument', `--${name} ${given} a whole number from 1 to ${max}`);
+  const problem = Number.isNaN(value) ? 'needs' : `is ${value}, but must be`;
+  throw new RackError('bad-argument', `--${name} ${problem} a whole number from 1 to ${max}`);
 }

@@ -28,15 +28,15 @@ export async function setLogLevel(request: LogLevelRequest): Promise<number> {
     : ask(request, `/log-level?${changeQuery(isLevel ? '' : room, level, request.for)}`, 'POST'));
   const states = statesShape.parse(raw);
   if (!isLevel && room !== '' && !states.some((state) => state.room === room)) {
-    const meant = nearestName(room, [...states.map((state) => state.room), ...LOG_LEVELS]);
-    const hint = meant === undefined ? '' : ` (did you mean ${meant}?)`;
+    const nearest = nearestName(room, [...states.map((state) => state.room), ...LOG_LEVELS]);
+    const hint = nearest === undefined ? '' : ` (did you mean ${nearest}?)`;
     throw new RackError(
       'bad-argument',
       `${room} is neither a level nor a room${hint}; rackboot log-level shows the rooms`,
     );
   }
-  const shown = states.filter((state) => isLevel || room === '' || state.room === room);
-  const rows = shown.map((state) => [
+  const rooms = states.filter((state) => isLevel || room === '' || state.room === room);
+  const rows = rooms.map((state) => [
     state.room === '' ? '(all others)' : state.room,
     state.level,
     state.secondsLeft === undefined ? 'as configured' : formatDuration(state.secondsLeft * 1000),

@@ -74,7 +74,7 @@ export function loggedSteps(
 }
 
 /** @param isElsewhere the machine's home is another rack */
-export function headOf({ boot, rack }: Pick<Step, 'boot' | 'rack'>, isElsewhere: boolean): string {
+export function formatHeading({ boot, rack }: Pick<Step, 'boot' | 'rack'>, isElsewhere: boolean): string {
   if (rack !== undefined) return `reported by rack ${rack}`;
   if (boot === BEFORE_START) return 'before the rack started';
   if (boot === SINCE_START) return "from the region's log of the machine";

@@ -50,8 +50,8 @@ export async function listNeighbours({ interface: name, ...where }: NeighboursAr
 
 async function checkInterface(configFile: string, name: string): Promise<void> {
   const { config } = await askConfig(configFile);
-  const known = new Set(config.clusterInterfaces.flatMap(({ interfaceName }) => interfaceName ?? []));
-  if (known.has(name)) return;
-  const names = [...known].join(', ');
+  const interfaces = new Set(config.clusterInterfaces.flatMap(({ interfaceName }) => interfaceName ?? []));
+  if (interfaces.has(name)) return;
+  const names = [...interfaces].join(', ');
   throw new RackError('bad-argument', `${name} belongs to no cluster interface; those have ${names || 'no interface'}`);
 }

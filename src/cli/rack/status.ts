@@ -12,7 +12,7 @@ type Status = z.output<typeof statusShape>;
 
 /** How full a network's dynamic range is. */
 function rangeInUse({ dhcp }: Status, network: string): string {
-  const range = dhcp?.ranges.find((one) => one.network === network);
+  const range = dhcp?.ranges.find((candidate) => candidate.network === network);
   if (range === undefined) return '';
   const note = range.level === 'full' ? ', FULL' : range.level === 'filling' ? ', nearly full' : '';
   return `${range.used} of ${range.usable}${note}`;
@@ -55,7 +55,7 @@ function printServed(status: Status, now: number): void {
     status.interfaces.map((entry) => [
       `${entry.name} ${entry.network}`,
       entry.interface || '(relayed)',
-      problemOf(status, entry.name) ?? SERVED[entry.mode] ?? 'served',
+      findProblem(status, entry.name) ?? SERVED[entry.mode] ?? 'served',
       rangeInUse(status, entry.name),
     ]),
     'No cluster interface is configured.',
@@ -74,5 +74,5 @@ function printServed(status: Status, now: number): void {
   if (status.findings.every(({ cause }) => cause !== 'state directory')) print('Leases  are written to disk');
 }
 
-const problemOf = ({ findings }: Status, network: string): string | undefined =>
+const findProblem = ({ findings }: Status, network: string): string | undefined =>
   findings.find(({ check, isNote }) => !isNote && check === networkCheck(network))?.text;

@@ -19,7 +19,7 @@ import { ask, tell, type Where } from '../terminal/asking.ts';
 import { parseDuration } from '../terminal/duration.ts';
 import { formatLocalTime, print, printError, printJson, printJsonLine, tableText } from '../terminal/output.ts';
 import { askThere, otherRacks, ownRackName } from './home-racks.ts';
-import { headOf, loggedEventShape, loggedSteps, type Step, stepShape } from './logged-steps.ts';
+import { formatHeading, loggedEventShape, loggedSteps, type Step, stepShape } from './logged-steps.ts';
 
 const traceShape = z.looseObject({
   mac: z.string(),
@@ -100,9 +100,9 @@ async function askTrace(stateDir: string, query: string): Promise<Trace> {
   const { machine } = trace;
   if (machine === undefined) return trace;
   try {
-    const known = await askDaemon(stateDir, `${MACHINES_PATH}${machine.systemId}/`);
-    const home = otherRacks(known, await ownRackName(stateDir));
-    return waitsForHand(messageShape.parse(known)) ? { ...trace, home, waiting: HAND_WAIT } : { ...trace, home };
+    const machineJson = await askDaemon(stateDir, `${MACHINES_PATH}${machine.systemId}/`);
+    const home = otherRacks(machineJson, await ownRackName(stateDir));
+    return waitsForHand(messageShape.parse(machineJson)) ? { ...trace, home, waiting: HAND_WAIT } : { ...trace, home };
   } catch (error) {
     // The rack's own knowledge.
     if (error instanceof RackError) return trace;
@@ -121,15 +121,15 @@ async function follow(stateDir: string, query: string, json: boolean, oldestMs: 
   const onLine = (value: unknown): void => {
     const part = feedShape.parse(value);
     const steps = 'trace' in part ? part.trace.steps : [part.step];
-    const shown = steps.filter(({ lastAt }) => Date.parse(lastAt) >= oldestMs);
+    const recent = steps.filter(({ lastAt }) => Date.parse(lastAt) >= oldestMs);
     if (json) {
-      for (const step of shown) printJsonLine(step);
+      for (const step of recent) printJsonLine(step);
       return;
     }
     if ('trace' in part) printHead(part.trace);
     else if (part.missed > 0)
       print(`  … ${counted(part.missed, 'step was', 'steps were')} not shown: this terminal is too slow`);
-    for (const step of shown) printer.print(step);
+    for (const step of recent) printer.print(step);
     if ('trace' in part) print(`${lastLine({ home, waiting })} Ctrl-C ends.`);
   };
   try {
@@ -209,7 +209,7 @@ export class StepPrinter {
     if (step.times > 1 && step.number === this.#number && lastMs - this.#lastMs < REPEATED_MS) return;
     this.#number = step.number;
     this.#lastMs = lastMs;
-    const head = headOf(step, this.#isElsewhere);
+    const head = formatHeading(step, this.#isElsewhere);
     if (head !== this.#head) {
       this.#head = head;
       this.#startedMs = atMs;
@@ -219,10 +219,10 @@ export class StepPrinter {
     const { bytes, milliseconds } = step.fields;
     const size = typeof bytes === 'number' ? formatBytes(bytes) : '';
     const span = typeof milliseconds === 'number' ? formatSpan(milliseconds) : '';
-    const times = step.times < 2 ? '' : ` (${counted(step.times, 'time')}, last at ${timeOf(step.lastAt)})`;
+    const times = step.times < 2 ? '' : ` (${counted(step.times, 'time')}, last at ${formatTime(step.lastAt)})`;
     const line = [
       ' ',
-      timeOf(step.at),
+      formatTime(step.at),
       offset.padStart(13),
       step.kind.padEnd(KIND_WIDTH),
       size.padStart(SIZE_WIDTH),
@@ -237,7 +237,7 @@ export class StepPrinter {
 const STEP_CHARACTERS_MAX = 2048;
 
 /** Local time of day; the heading of a boot has the offset. */
-function timeOf(iso: string): string {
+function formatTime(iso: string): string {
   const atMs = Date.parse(iso);
   return formatLocalTime(atMs, String(atMs % 1000).padStart(3, '0')).slice(
     'YYYY-MM-DD '.length,

@@ -89,13 +89,13 @@ async function ask(request: WhyRequest): Promise<Asked> {
       : directory.findByMac(mac);
   const wanted = mac ?? machine?.macs[0];
   if (wanted === undefined) {
-    const meant = nearestHint(
+    const hint = nearestHint(
       request.machine,
       machines.map(({ hostname }) => hostname),
     );
     throw new RackError(
       'not-found',
-      `no machine is called ${request.machine}; ${meant}without a running daemon, name a hardware address`,
+      `no machine is called ${request.machine}; ${hint}without a running daemon, name a hardware address`,
     );
   }
   const { boot, dhcp } = config;
@@ -112,7 +112,7 @@ async function ask(request: WhyRequest): Promise<Asked> {
       subnets,
       ports: { serverPort: dhcp.serverPort, clientPort: dhcp.clientPort },
       identifyClient: identifyBootClient,
-      planBoot: (asked) => planBoot(asked, boot),
+      planBoot: (query) => planBoot(query, boot),
     },
     assets: {
       config: boot,
@@ -150,8 +150,8 @@ function printAnswer({ mac, machine, basis, boots, refused, obstacles }: WhyAnsw
     print('! DHCP serves no network: add one under cluster_interfaces, with management 1 or 2');
     return;
   }
-  const known = BASIS_TEXT[basis];
-  if (known !== undefined) print(known);
+  const basisText = BASIS_TEXT[basis];
+  if (basisText !== undefined) print(basisText);
   for (const { title, network, lines } of boots) {
     print(`\nas ${title}, in ${network}:`);
     const width = Math.max(...lines.map(({ topic }) => topic.length));

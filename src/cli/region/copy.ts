@@ -19,7 +19,7 @@ import { REGION_FILE } from '../../store/region/region-schema.ts';
 import { lockState } from '../../store/state-lock.ts';
 import { tell } from '../terminal/asking.ts';
 import { formatBytes, print, printAside } from '../terminal/output.ts';
-import { actAsOwnerOf, asOwnerOf, becomeOwnerOf, makeForService } from '../terminal/state-owner.ts';
+import { actAsOwner, becomeOwner, makeForService, runAsOwner } from '../terminal/state-owner.ts';
 
 interface DatabaseOptions {
   readonly passwordFile: string | undefined;
@@ -48,8 +48,8 @@ export async function copyStores(
 ): Promise<number> {
   const { from, to } = options;
   try {
-    const source = placeOf(from, '--from', optionsFor(from, to, options));
-    return await copyNamed(source, placeOf(to, '--to', optionsFor(to, from, options)), options);
+    const source = parsePlace(from, '--from', optionsFor(from, to, options));
+    return await copyNamed(source, parsePlace(to, '--to', optionsFor(to, from, options)), options);
   } catch (error) {
     // The values of these keys come from options.
     const text =
@@ -70,7 +70,7 @@ async function copyNamed(source: NamedPlace, target: NamedPlace, report: Report)
   makeTarget(source, target);
   // As the owner of the state, so that the service there can open the files.
   const ends = [source, target].filter(({ store }) => store.kind === 'sqlite');
-  for (const { stateDir } of ends) becomeOwnerOf(stateDir);
+  for (const { stateDir } of ends) becomeOwner(stateDir);
   // Keeps processes of a region from starting in these directories.
   const locks = ends.map(({ stateDir, option }) => atOption(option, () => lockState(stateDir, NAMED[option])));
   try {
@@ -118,10 +118,10 @@ export async function backUp({ config, file: given, json, verbose }: FileFlags):
   const place = loadStorePlace(config);
   await loadPostgres(place);
   const source = sourceAt(place, false);
-  const leave = actAsOwnerOf(place.stateDir);
+  const leave = actAsOwner(place.stateDir);
   const target: Lend<CopyTarget> = (work) => {
     leave();
-    actAsOwnerOf(dirname(file));
+    actAsOwner(dirname(file));
     return intoTarget(SqliteTarget.open(file, TARGET_WORDS.backup), work);
   };
   const copied = await run(source, target, verbose ? tellTable : (): void => undefined);
@@ -144,12 +144,12 @@ export async function restore({ config, ...report }: FileFlags): Promise<number>
   const target = targetAt(place);
   const isFile = place.store.kind === 'sqlite';
   if (isFile) makeForService(place.stateDir, RESTORED);
-  const lock = isFile ? asOwnerOf(place.stateDir, () => lockState(place.stateDir, RESTORED)) : undefined;
-  const leave = actAsOwnerOf(dirname(file));
+  const lock = isFile ? runAsOwner(place.stateDir, () => lockState(place.stateDir, RESTORED)) : undefined;
+  const leave = actAsOwner(dirname(file));
   const source: Lend<CopySource> = (work) =>
     fromFile(file, (opened) => {
       leave();
-      becomeOwnerOf(place.stateDir);
+      becomeOwner(place.stateDir);
       return work(opened);
     });
   try {
@@ -168,7 +168,7 @@ const tellFilled: TellTable = (table, rows) => {
 };
 
 const run = (source: Lend<CopySource>, target: Lend<CopyTarget>, tell: TellTable): Promise<CopiedTables> =>
-  source((one) => target((other) => copyRegion(one, other, tell)));
+  source((opened) => target((other) => copyRegion(opened, other, tell)));
 
 async function copy(
   source: Lend<CopySource>,
@@ -188,7 +188,7 @@ const optionsFor = (end: string, other: string, options: DatabaseOptions): Datab
 
 const isDatabase = (text: string): boolean => /^postgres(?:ql)?:/.test(text);
 
-function placeOf(text: string, option: Option, { passwordFile, caFile }: DatabaseOptions): NamedPlace {
+function parsePlace(text: string, option: Option, { passwordFile, caFile }: DatabaseOptions): NamedPlace {
   const directory = /^sqlite:(.+)$/.exec(text)?.[1];
   if (directory?.startsWith('/') === true) return { option, stateDir: resolve(directory), store: { kind: 'sqlite' } };
   if (directory !== undefined)
@@ -200,8 +200,8 @@ function placeOf(text: string, option: Option, { passwordFile, caFile }: Databas
     const help = 'write sqlite:DIRECTORY with the state directory of a region, or postgresql://user@host/database';
     throw new RackError('bad-argument', `${option}: ${help}`);
   }
-  const given = { kind: 'postgresql', url: text, password_file: passwordFile, ca_file: caFile };
-  const store = parseStore(given, (problem, key) => {
+  const written = { kind: 'postgresql', url: text, password_file: passwordFile, ca_file: caFile };
+  const store = parseStore(written, (problem, key) => {
     const what = `${key}: ${problem}`.replaceAll('region.store.url', option).replace('region.store.pool', 'pool');
     return new RackError('bad-argument', what);
   });

@@ -54,12 +54,12 @@ export async function showEvents(request: EventsRequest): Promise<number> {
   // The stream continues after the newest event.
   const raw = await ask(request, `${EVENTS_PATH}?op=query&limit=${Math.max(1, limit)}&${filter}`);
   const { events, next_uri: next } = pageShape.parse(raw);
-  const shown = events.slice(0, limit).toReversed();
+  const latest = events.slice(0, limit).toReversed();
   const manyRacks = !json && (await hasManyRacks(request));
   const show = (event: ShownEvent): void => (json ? printJsonLine(event) : print(eventLine(event, manyRacks)));
-  if (json && !request.follow) printJson(shown);
-  else for (const event of shown) show(event);
-  if (!json && shown.length === 0 && !request.follow) print('No event matches.');
+  if (json && !request.follow) printJson(latest);
+  else for (const event of latest) show(event);
+  if (!json && latest.length === 0 && !request.follow) print('No event matches.');
   const place = events.length === 0 ? undefined : (new URLSearchParams(next.split('?')[1]).get('after') ?? undefined);
   if (request.follow) await follow(stateDir, filter, show, place);
   return 0;
@@ -85,7 +85,7 @@ function eventLine(event: ShownEvent, manyRacks: boolean): string {
   const { hostname, username, level } = event;
   const person = username === '' || username === 'unknown' ? undefined : username;
   const rack = manyRacks ? (event.rack ?? undefined) : undefined;
-  const [who = '', ...others] = [hostname || undefined, person, rack].filter((one) => one !== undefined);
+  const [who = '', ...others] = [hostname || undefined, person, rack].filter((value) => value !== undefined);
   const more = others.length === 0 ? '' : `  (${others.join(', ')})`;
   return `${event.time}  ${level.padEnd(8)}  ${who.padEnd(WHO_CHARACTERS)}  ${eventWords(event)}${more}`;
 }

@@ -129,20 +129,20 @@ export const askRack = async (stateDir: string, wanted: string): Promise<RackSha
   rackIn(z.array(rackShape).parse(await askDaemon(stateDir, RACKS_PATH)), wanted);
 
 function rackIn(racks: readonly RackShape[], wanted: string): RackShape {
-  const found = racks.filter(({ uuid, name }) => uuid === wanted.toLowerCase() || name === wanted);
-  const [first] = found;
+  const matches = racks.filter(({ uuid, name }) => uuid === wanted.toLowerCase() || name === wanted);
+  const [first] = matches;
   if (first === undefined) {
-    const meant = nearestHint(
+    const hint = nearestHint(
       wanted,
       racks.map(({ name }) => name),
     );
-    throw new RackError('not-found', `no rack is called ${wanted}; ${meant}\`rackboot racks list\` shows all`);
+    throw new RackError('not-found', `no rack is called ${wanted}; ${hint}\`rackboot racks list\` shows all`);
   }
-  if (found.length > 1) {
-    const uuids = found.map(({ uuid, status_name: state }) => `${uuid} (${state})`).join(', ');
+  if (matches.length > 1) {
+    const uuids = matches.map(({ uuid, status_name: state }) => `${uuid} (${state})`).join(', ');
     throw new RackError(
       'bad-argument',
-      `${counted(found.length, 'rack')} are called ${wanted}: name one by its UUID, ${uuids}`,
+      `${counted(matches.length, 'rack')} are called ${wanted}: name one by its UUID, ${uuids}`,
     );
   }
   return first;

@@ -14,7 +14,7 @@ import { startRegionProcess } from '../../region-host/region-process.ts';
 import { findUncreatable } from '../../store/database-file.ts';
 import { closedLines, closedListeners } from '../terminal/closed-listeners.ts';
 import { print, printError, printJson } from '../terminal/output.ts';
-import { becomeRunnerOf } from '../terminal/state-owner.ts';
+import { becomeServiceUser } from '../terminal/state-owner.ts';
 import { runUntilStopped } from '../terminal/until-stopped.ts';
 
 /** @returns 0, or 1 if it could not serve */
@@ -66,7 +66,7 @@ async function findFileProblems({ config, file }: UsableRegionFile): Promise<Fil
   if (config.store.kind === 'postgresql') await import('../../store/postgres/region-postgres.ts');
   // The service runs as another user, whose rights this one cannot judge.
   const isOther = isOfPerson();
-  becomeRunnerOf(config.stateDir);
+  becomeServiceUser(config.stateDir);
   const directory = isOther || config.stateDir === REGION_STATE_DIR ? undefined : findUncreatable(config.stateDir);
   const missing: readonly ConfigProblem[] =
     directory === undefined

@@ -16,10 +16,10 @@ export interface Where {
 export type Fields = Readonly<Record<string, string | number | readonly string[] | undefined>>;
 
 /** The fields that are defined, URL-encoded; each entry of a list by itself. */
-export function formOf(fields: Fields): string {
+export function encodeForm(fields: Fields): string {
   const form = new URLSearchParams();
   for (const [name, value] of Object.entries(fields))
-    for (const one of value === undefined ? [] : [value].flat()) form.append(name, String(one));
+    for (const item of value === undefined ? [] : [value].flat()) form.append(name, String(item));
   return form.toString();
 }
 
@@ -31,7 +31,7 @@ export const ask = (
   fields?: Fields,
   names?: OptionNames,
 ): Promise<unknown> =>
-  askDaemon(loadPlace(config).stateDir, path, method, fields && formOf(fields), names && { names });
+  askDaemon(loadPlace(config).stateDir, path, method, fields && encodeForm(fields), names && { names });
 
 /** @param options that change something @throws RackError `bad-argument` if no field is defined */
 export function requireChange(fields: Fields, options: string): void {
@@ -40,9 +40,9 @@ export function requireChange(fields: Fields, options: string): void {
 }
 
 /** Prints the answer as JSON, or what it says to people. @returns 0 */
-export function tell({ json = false }: Pick<Where, 'json'>, raw: unknown, said: string | (() => void)): number {
+export function tell({ json = false }: Pick<Where, 'json'>, raw: unknown, text: string | (() => void)): number {
   if (json) printJson(raw);
-  else if (typeof said === 'string') print(said);
-  else said();
+  else if (typeof text === 'string') print(text);
+  else text();
   return 0;
 }

@@ -22,8 +22,8 @@ export async function closedListeners(stateDir: string, config: ConfigWithPorts)
 }
 
 /** For people: each with what to do. */
-export const closedLines = (found: readonly Finding[]): readonly string[] =>
-  found.flatMap(({ isNote, text, fix }) => [
+export const closedLines = (findings: readonly Finding[]): readonly string[] =>
+  findings.flatMap(({ isNote, text, fix }) => [
     `${isNote === true ? 'Note  ' : 'Beware'}  ${text}`,
     ...(fix?.split('\n').map((line) => `        ${line}`) ?? []),
   ]);

@@ -96,7 +96,7 @@ export async function askValues(file: string, isTold?: boolean): Promise<Answere
   const onDisk = readConfigFile(readConfigText(file));
   const lineOf = onDisk.ok ? onDisk.file.lineOf : () => undefined;
   const { file: path, uuid, store, refused } = answer;
-  const [values, stored] = [settingsOf(answer.values), settingsOf(answer.stored)];
+  const [values, stored] = [parseDaemonSettings(answer.values), parseDaemonSettings(answer.stored)];
   return { path, uuid, file: { values, lineOf }, stored, store, refused: refused ?? undefined };
 }
 
@@ -117,12 +117,12 @@ export async function loadServed(file: string): Promise<UsableConfig> {
     return loadMerged(file);
   } catch (error) {
     if (!(error instanceof RackError && error.code === 'config-invalid')) throw error;
-    const found = await askConfig(file, true).catch(() => undefined);
-    if (found === undefined) throw error;
+    const daemonConfig = await askConfig(file, true).catch(() => undefined);
+    if (daemonConfig === undefined) throw error;
     printError(
       `${error.message}\nThis file is refused. The running Rackboot keeps its former configuration, which is used here.`,
     );
-    return found;
+    return daemonConfig;
   }
 }
 
@@ -152,7 +152,7 @@ function refuseRegionFile(file: string, remedy: string): void {
     throw new RackError('bad-argument', `${file} is the file of a region without a rack: ${remedy}`);
 }
 
-function settingsOf(value: unknown): Settings {
+function parseDaemonSettings(value: unknown): Settings {
   const parsed = parseSettings(value);
   if (!parsed.ok) throw new RackError('not-running', `the daemon's configuration cannot be read: ${parsed.problem}`);
   return parsed.settings;

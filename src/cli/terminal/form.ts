@@ -58,16 +58,16 @@ async function send(
   placed: ReadonlySet<string>,
   argv: Readonly<Record<string, unknown>>,
 ): Promise<number> {
-  const { ask, formOf, requireChange, tell } = await import('./asking.ts');
+  const { ask, encodeForm, requireChange, tell } = await import('./asking.ts');
   const where: Where = { config: String(argv.config), json: argv.json === true };
-  const found: Record<string, unknown> = { ...argv };
+  const values: Record<string, unknown> = { ...argv };
   const sent: Record<string, string | number> = {};
   for (const [name, { finder }] of Object.entries(takes)) {
     const value = argv[name];
     if (value === undefined || value === false) continue;
-    const thing = await finder?.find(where, String(value));
-    if (thing !== undefined) found[name] = thing;
-    sent[name] = thing === undefined ? asSent(value) : Reflect.get(thing, finder?.id ?? '');
+    const object = await finder?.find(where, String(value));
+    if (object !== undefined) values[name] = object;
+    sent[name] = object === undefined ? asSent(value) : Reflect.get(object, finder?.id ?? '');
   }
   const fields: Record<string, Fields[string]> = {};
   const names: Record<string, string> = {};
@@ -75,11 +75,11 @@ async function send(
     fields[field] = sent[option];
     names[field] = placed.has(option) ? option.toUpperCase() : `--${option}`;
   }
-  Object.assign(fields, await form.more?.(found));
+  Object.assign(fields, await form.more?.(values));
   if (form.mustChange !== undefined) requireChange(fields, form.mustChange);
   if (form.confirm !== undefined) {
     const { confirmOnTerminal } = await import('./prompt.ts');
-    await confirmOnTerminal(form.confirm(found), argv.yes === true);
+    await confirmOnTerminal(form.confirm(values), argv.yes === true);
   }
   const ids: Record<string, unknown> = {};
   const [method, path] = form.ask;
@@ -88,8 +88,8 @@ async function send(
     return encodeURIComponent(sent[name] ?? '');
   });
   const isQuery = method === 'GET' || method === 'DELETE';
-  const query = isQuery ? formOf(fields) : '';
+  const query = isQuery ? encodeForm(fields) : '';
   const whole = `${API}${place}${query && (place.includes('?') ? '&' : '?')}${query}`;
   const answer = await ask(where, whole, method, isQuery ? undefined : fields, names);
-  return tell(where, answer ?? ids, where.json ? '' : await form.say(found, answer));
+  return tell(where, answer ?? ids, where.json ? '' : await form.say(values, answer));
 }

@@ -2,12 +2,15 @@
 
 import type { RackConfig } from '../../config/rack-config.ts';
 import { judgeTree, type TreeJudgement } from '../../doctor/tree-judgement.ts';
-import { actAsOwnerOf } from './state-owner.ts';
+import { actAsOwner } from './state-owner.ts';
 
 /** `undefined`: all is well. */
-export async function judgeTreeOf({ stateDir, boot: { tree } }: RackConfig): Promise<TreeJudgement | undefined> {
+export async function judgeConfiguredTree({
+  stateDir,
+  boot: { tree },
+}: RackConfig): Promise<TreeJudgement | undefined> {
   const isRoot = process.geteuid?.() === 0;
-  const leave = actAsOwnerOf(stateDir);
+  const leave = actAsOwner(stateDir);
   try {
     const judged = await judgeTree(tree);
     if (judged?.isFault !== false || !isRoot) return judged;

@@ -102,12 +102,12 @@ export function nameCommands(text: string, { program, config, isRoot = false }: 
   if ((program === 'rackboot' && config === '' && !isRoot) || !text.includes('rackboot ')) return text;
   return text.replace(
     COMMAND,
-    (found: string, general: string | undefined, command: string | undefined, at: number) => {
-      const rest = text.slice(at + found.length);
+    (match: string, general: string | undefined, command: string | undefined, at: number) => {
+      const rest = text.slice(at + match.length);
       if (command === undefined) return `${program} ${general ?? ''}`;
       const hasRights = !isRoot || WITHOUT_ROOT.has(command) || HELP.test(rest) || text.slice(0, at).endsWith('sudo ');
       const sudo = hasRights ? '' : 'sudo ';
-      if (ELSEWHERE.test(rest)) return `${sudo}${found}`;
+      if (ELSEWHERE.test(rest)) return `${sudo}${match}`;
       const isConfigured = WITHOUT_CONFIG.has(command) || CONFIGURED.test(rest);
       return `${sudo}${program} ${command}${isConfigured ? '' : config}`;
     },

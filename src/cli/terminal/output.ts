@@ -30,21 +30,21 @@ export function callCommands(called: CommandNaming, place: DocumentsPlace): void
   documents = place;
 }
 
-const shown = (text: string): string =>
+const localize = (text: string): string =>
   cleanLines(withLocalTimes(nameDocuments(nameCommands(text, naming), documents)));
 
 /** @param colour if standard output shows colours */
 export function print(text: string, colour?: 'yellow'): void {
-  const clean = shown(text);
+  const clean = localize(text);
   console.log(colour === undefined ? clean : styleText(colour, clean));
 }
 
-export const printError = (text: string): void => console.error(complaintLines(shown(text)));
+export const printError = (text: string): void => console.error(complaintLines(localize(text)));
 
-export const printPart = (text: string): boolean => process.stdout.write(shown(text));
+export const printPart = (text: string): boolean => process.stdout.write(localize(text));
 
 /** For a question whose answer is not shown. */
-export const printAside = (text: string): boolean => process.stderr.write(shown(text));
+export const printAside = (text: string): boolean => process.stderr.write(localize(text));
 
 /** A preseed or a script: unchanged into a file or a pipe, cleaned on a terminal. */
 export const printDocument = (text: string): boolean =>
@@ -71,8 +71,8 @@ export function* tableLines(
     return;
   }
   const widths = headings.map(({ length }) => length);
-  const shown = rows.map((row) => row.map(inLine));
-  for (const row of shown) {
+  const lines = rows.map((row) => row.map(inLine));
+  for (const row of lines) {
     for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
   }
   const line = (cells: readonly string[]): string =>
@@ -81,7 +81,7 @@ export function* tableLines(
       .join('  ')
       .trimEnd();
   yield line(headings);
-  for (const row of shown) yield line(row);
+  for (const row of lines) yield line(row);
 }
 
 /** Prints one `name  value` per line, with the values and their further lines aligned. */

@@ -28,8 +28,8 @@ export interface Owner {
 
 /** The owner of `directory` or, if it is missing, of the directory in which it would be made; only if this process is root and the owner is not. */
 function findOtherOwner(directory: string): Owner | undefined {
-  const found = process.getuid?.() === 0 ? findDeepest(directory) : undefined;
-  return found === undefined || found.uid === 0 ? undefined : { uid: found.uid, gid: found.gid };
+  const deepest = process.getuid?.() === 0 ? findDeepest(directory) : undefined;
+  return deepest === undefined || deepest.uid === 0 ? undefined : { uid: deepest.uid, gid: deepest.gid };
 }
 
 /** The last entry on the way to a path. A link of any user but root is the last: it could lead root anywhere. */
@@ -54,7 +54,7 @@ function findDeepest(path: string): Stats | undefined {
  *
  * @throws RackError `permission-denied` if the owner cannot read this program, `tool-missing` without setpriv(1)
  */
-export function continueAsOwnerOf(stateDir: string, kind: keyof typeof CAPABILITIES): void {
+export function restartAsOwner(stateDir: string, kind: keyof typeof CAPABILITIES): void {
   const owner = findOtherOwner(stateDir);
   if (owner === undefined) return;
   continueAs(owner, kind, `${stateDir} belongs to ${readUserName(owner.uid)}`, { HOME: stateDir });
@@ -62,7 +62,7 @@ export function continueAsOwnerOf(stateDir: string, kind: keyof typeof CAPABILIT
 
 /**
  * Restarts a command of root that serves a network and has no state directory as the user of the units or, without
- * one, as nobody. Otherwise as `continueAsOwnerOf`.
+ * one, as nobody. Otherwise as `restartAsOwner`.
  * @param env for the new process
  */
 export function continueAsServer(env: NodeJS.ProcessEnv): void {
@@ -81,11 +81,11 @@ function continueAs(owner: Owner, kind: keyof typeof CAPABILITIES, why: string, 
   const capabilities = CAPABILITIES[kind];
   const rights = ['--no-new-privs', `--inh-caps=-all,${capabilities}`, `--ambient-caps=-all,${capabilities}`];
   const main = process.argv[1] ?? '';
-  const look = spawnSync(SETPRIV, [...who, 'test', '-r', main, '-a', '-x', program], { stdio: 'ignore' });
-  if (look.error !== undefined) {
+  const probe = spawnSync(SETPRIV, [...who, 'test', '-r', main, '-a', '-x', program], { stdio: 'ignore' });
+  if (probe.error !== undefined) {
     throw new RackError('tool-missing', `${why}, and Rackboot needs setpriv (Debian's util-linux) to run as that user`);
   }
-  if (look.status !== 0) {
+  if (probe.status !== 0) {
     throw new RackError(
       'permission-denied',
       `${why}, who cannot read ${main}: put Rackboot where that user can, such as /opt/rackboot`,
@@ -99,7 +99,7 @@ function continueAs(owner: Owner, kind: keyof typeof CAPABILITIES, why: string, 
  * Runs `work` as the owner of `stateDir` if this process is root and the owner is not, and is root again afterwards.
  * @param work gets the ids for programs that it starts; undefined: those of this process
  */
-export function asOwnerOf<T>(stateDir: string, work: (owner: Owner | undefined) => T): T {
+export function runAsOwner<T>(stateDir: string, work: (owner: Owner | undefined) => T): T {
   const owner = findOtherOwner(stateDir);
   const leave = actAs(owner);
   try {
@@ -109,8 +109,8 @@ export function asOwnerOf<T>(stateDir: string, work: (owner: Owner | undefined) 
   }
 }
 
-/** As `asOwnerOf`, until the returned function is called. */
-export const actAsOwnerOf = (stateDir: string): (() => void) => actAs(findOtherOwner(stateDir));
+/** As `runAsOwner`, until the returned function is called. */
+export const actAsOwner = (stateDir: string): (() => void) => actAs(findOtherOwner(stateDir));
 
 function actAs(owner: Owner | undefined): () => void {
   if (owner === undefined) return () => undefined;
@@ -126,24 +126,24 @@ function actAs(owner: Owner | undefined): () => void {
 }
 
 /** Switches to the user who will run the service: the owner of `stateDir` or, if it is missing, the user of the units. */
-export function becomeRunnerOf(stateDir: string): void {
+export function becomeServiceUser(stateDir: string): void {
   const uid = process.getuid?.() === 0 && !existsSync(stateDir) ? findUid(SERVICE_USER) : undefined;
-  if (uid === undefined) becomeOwnerOf(stateDir);
+  if (uid === undefined) becomeOwner(stateDir);
   else becomeUser(uid, uid);
 }
 
 /**
  * Makes a missing `stateDir` for its service, which could not use one of root. It belongs to the owner of the directory
- * in which it is made or, if that is root's, to the user of the units. Then as `becomeOwnerOf`.
+ * in which it is made or, if that is root's, to the user of the units. Then as `becomeOwner`.
  * @param words of the directory in errors @throws RackError `store-unwritable`
  */
-export function becomeMakerOf(stateDir: string, words?: DirectoryWords): void {
+export function becomeOwnerOfNew(stateDir: string, words?: DirectoryWords): void {
   makeForService(stateDir, words);
-  becomeOwnerOf(stateDir);
+  becomeOwner(stateDir);
 }
 
 /**
- * As `becomeMakerOf`, but remains root.
+ * As `becomeOwnerOfNew`, but remains root.
  * @param source a directory whose owner, unless that is root, gets the new one
  */
 export function makeForService(stateDir: string, words?: DirectoryWords, source?: string): void {
@@ -158,7 +158,7 @@ export function makeForService(stateDir: string, words?: DirectoryWords, source?
 }
 
 /** Switches to the owner of `stateDir` if this process is root and the owner is not. */
-export function becomeOwnerOf(stateDir: string): void {
+export function becomeOwner(stateDir: string): void {
   const owner = findOtherOwner(stateDir);
   if (owner === undefined) return;
   becomeUser(owner.uid, owner.gid);

@@ -47,14 +47,14 @@ const SENTENCES: Readonly<Record<string, Words>> = {
 export function systemErrorText(error: unknown): string | undefined {
   const code = osErrorCode(error);
   const words = code === undefined || !Object.hasOwn(SENTENCES, code) ? undefined : SENTENCES[code];
-  return words === undefined ? undefined : `${words(placeOf(error))} (${code})`;
+  return words === undefined ? undefined : `${words(describeTarget(error))} (${code})`;
 }
 
 /** The file or the address that an error of Node names. */
-function placeOf(error: unknown): string {
+function describeTarget(error: unknown): string {
   // Several addresses of one name were tried.
-  const one = error instanceof AggregateError ? error.errors[0] : error;
-  const { path, address, port }: { path?: unknown; address?: unknown; port?: unknown } = Object(one);
+  const cause = error instanceof AggregateError ? error.errors[0] : error;
+  const { path, address, port }: { path?: unknown; address?: unknown; port?: unknown } = Object(cause);
   if (typeof path === 'string') return path;
   if (address !== undefined) return port === undefined ? String(address) : `${address}:${port}`;
   return 'a file or address that the system does not name';

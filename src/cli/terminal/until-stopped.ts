@@ -14,7 +14,7 @@ import { ENDS_WITH_INPUT, whenInputCloses } from '../../net/ends-with-input.ts';
 import { takeNotifyTerms } from '../../net/linux/notify-socket.ts';
 import { markCrashes } from '../../observe/journal.ts';
 import { printFailure } from './output.ts';
-import { continueAsOwnerOf } from './state-owner.ts';
+import { restartAsOwner } from './state-owner.ts';
 
 interface Service {
   readonly kind: 'rack' | 'region';
@@ -68,5 +68,5 @@ function continueAsOwner(configFile: string, kind: Service['kind']): void {
     // The start reports the problem.
     return;
   }
-  continueAsOwnerOf(stateDir, kind);
+  restartAsOwner(stateDir, kind);
 }

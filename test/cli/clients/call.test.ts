@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { encodeMultipart, requestOf } from '../../../src/cli/clients/call.ts';
-import { type Action, nounOf, nounsOf, usageOf, withOther } from '../../../src/cli/clients/description.ts';
+import { buildRegionRequest, encodeMultipart } from '../../../src/cli/clients/call.ts';
+import { type Action, formatNoun, formatUsage, listNouns, withOther } from '../../../src/cli/clients/description.ts';
 import { parseBody } from '../../../src/region/api/call/form-body.ts';
 
 const action = (method: Action['method'], op: string | null, path: string): Action => ({
@@ -24,27 +24,36 @@ const fieldsOf = (body: { readonly type: string; readonly bytes: Uint8Array } | 
 };
 
 test('the words of the path come first; parameters of PUT and POST go into the body, op into the query', () => {
-  const { method, path, query, body } = requestOf(UPDATE, ['b4ec', 'eth0', 'ip=10.0.0.1', 'management=2', 'a=b=c']);
+  const { method, path, query, body } = buildRegionRequest(UPDATE, [
+    'b4ec',
+    'eth0',
+    'ip=10.0.0.1',
+    'management=2',
+    'a=b=c',
+  ]);
   assert.deepEqual([method, path, `${query}`], ['PUT', '/MAAS/api/1.0/nodegroups/b4ec/interfaces/eth0/', '']);
   assert.deepEqual(fieldsOf(body), { ip: ['10.0.0.1'], management: ['2'], a: ['b=c'] });
-  const start = requestOf(action('POST', 'start', '/x/{id}/'), ['a/b?c', 'tags=x', 'tags=y']);
+  const start = buildRegionRequest(action('POST', 'start', '/x/{id}/'), ['a/b?c', 'tags=x', 'tags=y']);
   assert.deepEqual([start.path, `${start.query}`], ['/x/a%2Fb%3Fc/', 'op=start']);
   assert.deepEqual(fieldsOf(start.body), { tags: ['x', 'y'] });
 });
 
 test('parameters of GET and DELETE go into the query', () => {
-  const { query, body } = requestOf(action('GET', 'list', '/nodes/'), ['mac_address=52:54:00:00:00:01', 'q=a b&c']);
+  const { query, body } = buildRegionRequest(action('GET', 'list', '/nodes/'), [
+    'mac_address=52:54:00:00:00:01',
+    'q=a b&c',
+  ]);
   assert.deepEqual([`${query}`, body], ['op=list&mac_address=52%3A54%3A00%3A00%3A00%3A01&q=a+b%26c', undefined]);
 });
 
 test('a word after an empty parameter is its value, as the shell makes it of labels= "*"', () => {
-  const { body } = requestOf(action('POST', null, '/s/{id}/'), ['1', 'labels=', '*', 'os=ubuntu', 'x=']);
+  const { body } = buildRegionRequest(action('POST', null, '/s/{id}/'), ['1', 'labels=', '*', 'os=ubuntu', 'x=']);
   assert.deepEqual(fieldsOf(body), { labels: ['*'], os: ['ubuntu'], x: [''] });
 });
 
 test('key@=file sends the content of a file', () => {
   const read = (path: string): Buffer => Buffer.from(path === 'keys' ? [0, 255, 1] : 'text');
-  const { body } = requestOf(action('POST', null, '/s/'), ['keyring@=keys', 'script@=run'], read);
+  const { body } = buildRegionRequest(action('POST', null, '/s/'), ['keyring@=keys', 'script@=run'], read);
   assert.deepEqual(fieldsOf(body), { keyring: [Buffer.from([0, 255, 1]).toString('base64')], script: ['text'] });
 });
 
@@ -56,7 +65,7 @@ test('missing words of the path and words that are not parameters are named', ()
     [['b4ec', 'eth0', 'ip'], /"ip" is not a parameter/],
     [['b4ec', 'eth0', '=x'], /"=x" is not a parameter/],
   ] as const)
-    assert.throws(() => requestOf(UPDATE, words), { code: 'bad-argument', message: said }, words.join(' '));
+    assert.throws(() => buildRegionRequest(UPDATE, words), { code: 'bad-argument', message: said }, words.join(' '));
 });
 
 test('a body of parts is read back as it was written, whatever the bytes', () => {
@@ -90,7 +99,7 @@ test('handlers are called as the maas command line calls them', () => {
     ['MaasHandler', 'maas'],
     ['Machines', 'machines'],
   ] as const)
-    assert.equal(nounOf(handler), noun);
+    assert.equal(formatNoun(handler), noun);
 });
 
 test('an operation of one version hides that of the same name in the other, and no other one', () => {
@@ -105,8 +114,8 @@ test('an operation of one version hides that of the same name in the other, and 
       actions: names.map((one) => ({ name: one, method: 'GET' as const, op: one, doc: 'Read.' })),
     },
   });
-  const first = nounsOf({ resources: [handler('NodesHandler', '/2/', ['list', 'read'])] });
-  const second = nounsOf({
+  const first = listNouns({ resources: [handler('NodesHandler', '/2/', ['list', 'read'])] });
+  const second = listNouns({
     resources: [handler('NodesHandler', '/1/', ['read', 'accept_all']), handler('NodeHandler', '/1/n/', ['start'])],
   });
   const shown = withOther(first, second).map(({ name, actions }) => [
@@ -117,5 +126,5 @@ test('an operation of one version hides that of the same name in the other, and 
     ['node', ['start /1/n/']],
     ['nodes', ['accept-all /1/', 'list /2/', 'read /2/']],
   ]);
-  assert.equal(usageOf(UPDATE), 'act UUID NAME [KEY=VALUE …]');
+  assert.equal(formatUsage(UPDATE), 'act UUID NAME [KEY=VALUE …]');
 });

@@ -4,15 +4,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   foreignPowerNames,
+  formatObjectTitle,
   interfaceParameters,
   isDeployedHere,
+  listMacs,
+  listUnusableKeys,
   machineParameters,
-  macsOf,
-  oddOf,
   parametersFrom,
   pathFor,
   powerHosts,
-  titleOf,
   valueAt,
 } from '../../../src/cli/clients/maas-objects.ts';
 import { STATUSES } from '../../../src/region/records/lifecycle.ts';
@@ -41,8 +41,8 @@ test('only texts, numbers and flags become parameters, and lists of them where o
 
 test('an object is told from others by texts, and shown by what it has', () => {
   const one = { name: ['sub.maas'], vid: 0, fabric: {} };
-  assert.deepEqual(oddOf(one, ['name', 'vid', 'fabric', 'none']), ['name', 'fabric', 'none']);
-  assert.equal(titleOf(one, ['name', 'vid', 'fabric']), 'sub.maas 0');
+  assert.deepEqual(listUnusableKeys(one, ['name', 'vid', 'fabric', 'none']), ['name', 'fabric', 'none']);
+  assert.equal(formatObjectTitle(one, ['name', 'vid', 'fabric']), 'sub.maas 0');
 });
 
 test('a name of the source stays within its segment of a path', () => {
@@ -90,7 +90,7 @@ test('the boot interface comes first, and interfaces made of others have no addr
     boot_interface: { mac_address: 'b' },
     interface_set: [nic('physical', 'a'), nic('bond', 'a'), nic('physical', 'b')],
   };
-  assert.deepEqual(macsOf(machine), ['b', 'a']);
+  assert.deepEqual(listMacs(machine), ['b', 'a']);
 });
 
 test('a VLAN interface is named by the region, a bond has its settings', () => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nextSteps } from '../../../src/cli/config/init.ts';
-import { type InitAnswers, renderConfig, settingsOf } from '../../../src/cli/config/init-proposal.ts';
+import { buildSettings, type InitAnswers, renderConfig } from '../../../src/cli/config/init-proposal.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import { formatNetwork, ipv4, networkOf } from '../../../src/ground/address.ts';
 
@@ -55,7 +55,7 @@ test('without a network the file is whole, and the page is where people are befo
   assert.ok(own.ok, own.ok ? '' : JSON.stringify(own.problems));
   assert.deepEqual(own.config.region.listen, [{ host: '0.0.0.0', port: 5240 }]);
   assert.deepEqual(own.config.clusterInterfaces, []);
-  assert.deepEqual(settingsOf(bare), [{ key: 'dns.upstream', value: '192.0.2.53' }]);
+  assert.deepEqual(buildSettings(bare), [{ key: 'dns.upstream', value: '192.0.2.53' }]);
   const remote = parseConfig(renderConfig({ ...bare, region: URL_OF_REGION }));
   assert.ok(remote.ok && remote.config.clusterInterfaces.length === 0 && remote.config.uplink.mode === 'remote');
 });

@@ -2,18 +2,18 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { lossesOf, pairsOf } from '../../../src/cli/config/store.ts';
+import { listLosses, parsePairs } from '../../../src/cli/config/store.ts';
 import { RackError } from '../../../src/ground/errors.ts';
 import type { SettingValue } from '../../../src/machines/settings.ts';
 
 test('keys and values are words in turn, or one word with an equals sign', () => {
-  assert.deepEqual(pairsOf(['a.b', '1', 'c=x=y', 'd', 'e=f']), [
+  assert.deepEqual(parsePairs(['a.b', '1', 'c=x=y', 'd', 'e=f']), [
     ['a.b', '1'],
     ['c', 'x=y'],
     ['d', 'e=f'],
   ]);
   assert.throws(
-    () => pairsOf(['a', '1', 'b']),
+    () => parsePairs(['a', '1', 'b']),
     (error) => error instanceof RackError && error.code === 'bad-argument',
   );
 });
@@ -38,4 +38,4 @@ const losses: readonly [string, string, SettingValue | undefined, SettingValue |
   ['a network with one reservation less', 'cluster_interfaces.lab', { hosts: [HOST, 'x'] }, { hosts: ['x'] }, 1],
 ];
 for (const [name, key, before, after, count] of losses)
-  test(`${name} drops ${count}`, () => assert.equal(lossesOf(key, before, after).length, count));
+  test(`${name} drops ${count}`, () => assert.equal(listLosses(key, before, after).length, count));

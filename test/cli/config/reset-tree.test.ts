@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
-import { sharesOf } from '../../../src/cli/config/reset-tree.ts';
+import { splitTree } from '../../../src/cli/config/reset-tree.ts';
 import { describeFile, encodeManifest } from '../../../src/images/publication.ts';
 
 const HASH = 'ab'.repeat(32);
@@ -20,7 +20,7 @@ function withTree(files: readonly string[], work: (tree: string, shares: () => r
   try {
     for (const path of files) put(path);
     work(tree, () => {
-      const { own, others } = sharesOf(tree);
+      const { own, others } = splitTree(tree);
       return [own, others].map((paths) => paths.map((path) => relative(tree, path)));
     });
   } finally {
@@ -110,7 +110,7 @@ test('a tree of Rackboot alone goes whole, even if it is empty, and a linked sto
     symlinkSync('/srv', join(tree, 'images'));
     assert.deepEqual(shares(), [[], ['images']]);
   });
-  assert.deepEqual(sharesOf('/nowhere/at/all'), { own: [], others: [] });
+  assert.deepEqual(splitTree('/nowhere/at/all'), { own: [], others: [] });
 });
 
 test('a person keeps their own things at the names of Rackboot, and under hidden names', () =>

@@ -12,7 +12,7 @@ import { delimiter, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
-import { lineOf, proposalsFor } from '../../../src/cli/completion/proposals.ts';
+import { dropProgram, proposalsFor } from '../../../src/cli/completion/proposals.ts';
 import { findOperationNoun, mayBeOperation, untaken, withOwnNoun } from '../../../src/cli/operations/commands.ts';
 import { ownNouns } from '../../../src/cli/operations/own-nouns.ts';
 import { NAMED_COMMANDS } from '../../../src/cli/terminal/named-commands.ts';
@@ -215,9 +215,9 @@ test('a shell gets proposals only for the place of the word', async () => {
 });
 
 test('a line of a shell names the program or its alias maas', () => {
-  assert.deepEqual(lineOf(['rackboot', 'logout', '']), ['logout', '']);
-  assert.deepEqual(lineOf(['/usr/bin/rackboot', 'maas', '']), ['maas', '']);
-  assert.deepEqual(lineOf(['maas', 'far', '']), ['maas', 'far', '']);
+  assert.deepEqual(dropProgram(['rackboot', 'logout', '']), ['logout', '']);
+  assert.deepEqual(dropProgram(['/usr/bin/rackboot', 'maas', '']), ['maas', '']);
+  assert.deepEqual(dropProgram(['maas', 'far', '']), ['maas', 'far', '']);
 });
 
 /** The environment of a shell that finds this program. */

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { headOf, loggedSteps } from '../../../src/cli/rack/logged-steps.ts';
+import { formatHeading, loggedSteps } from '../../../src/cli/rack/logged-steps.ts';
 
 const at = (second: number): string => `2026-01-02T03:04:${String(second).padStart(2, '0')}.000Z`;
 const logged = (second: number, rack: string, description: string) => ({
@@ -22,7 +22,7 @@ test('steps of the machine from after the start are not said to be from before i
   ];
   const steps = loggedSteps(events, 'rack-1', Date.parse(at(35)), Date.parse(at(2)));
   assert.deepEqual(
-    steps.map((step) => [headOf(step, false), step.text]),
+    steps.map((step) => [formatHeading(step, false), step.text]),
     [
       ['before the rack started', 'by the rack before'],
       ["from the region's log of the machine", 'by its other card'],

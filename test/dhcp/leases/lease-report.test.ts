@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fieldsOf, nameOf } from '../../../src/cli/leases/list.ts';
+import { clientName, listLeaseFields } from '../../../src/cli/leases/list.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import {
   ciscoPort,
@@ -67,9 +67,9 @@ test('a lease is reported with everything known about it', () => {
 
 test('a lease is listed by the region’s name, else the operator’s, else the client’s own', () => {
   const report = reportLease(lease('10.20.0.101', { ...LEASES.named }), FACTS);
-  assert.equal(nameOf({ ...report, machine: 'swift-fox' }), 'swift-fox');
-  assert.equal(nameOf(report), 'gateway');
-  assert.equal(nameOf({ ...report, reservedName: undefined }), 'web1');
+  assert.equal(clientName({ ...report, machine: 'swift-fox' }), 'swift-fox');
+  assert.equal(clientName(report), 'gateway');
+  assert.equal(clientName({ ...report, reservedName: undefined }), 'web1');
 });
 
 test('a circuit id in the form of Cisco is VLAN and port, any other is not', () => {
@@ -82,7 +82,7 @@ test('a circuit id in the form of Cisco is VLAN and port, any other is not', () 
   ] as const) {
     const report = reportLease(lease('10.20.0.100', { circuitId: bytes }), FACTS);
     assert.equal(ciscoPort(report.circuitId ?? ''), text);
-    const shown = fieldsOf(report).find(([name]) => name === 'Switch port')?.[1];
+    const shown = listLeaseFields(report).find(([name]) => name === 'Switch port')?.[1];
     assert.equal(shown, text === undefined ? report.circuitId : `${report.circuitId} (${text})`);
   }
 });

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findNamed, nounsOf } from '../../../src/cli/clients/description.ts';
+import { findNamed, listNouns } from '../../../src/cli/clients/description.ts';
 import { descriptionShape } from '../../../src/cli/clients/description-shape.ts';
 import { OPERATIONS } from '../../../src/region/api/operations.ts';
 import { apiDescription } from '../../../src/region/http/description.ts';
@@ -19,7 +19,7 @@ test('a handler has one path in each version', () => {
 });
 
 test("the commands of MAAS's manual have their words", () => {
-  const nouns = nounsOf(descriptionShape.parse(apiDescription('2.0', 'http://rack:5240')));
+  const nouns = listNouns(descriptionShape.parse(apiDescription('2.0', 'http://rack:5240')));
   for (const [noun, action] of [
     ['dnsresources', 'create'],
     ['dnsresource', 'update'],
