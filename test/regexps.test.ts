@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { createContext, Script } from 'node:vm';
 import { judgeIpmitool } from '../src/power/ipmi.ts';
 import { bootsFromNetwork, parseGuests } from '../src/power/virsh-words.ts';
-import { cellText } from '../src/region/page/values.ts';
+import { cellText } from '../src/region/page/frame/values.ts';
 
 const ROOT = dirname(import.meta.dirname);
 /** As Biome formats them, a literal stands behind one of these. */

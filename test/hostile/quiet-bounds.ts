@@ -83,7 +83,7 @@ export const QUIET_BOUNDS: Readonly<Record<string, readonly string[]>> = {
     'region/life/ownership.ts OWNER_DATA_TOTAL_BYTES_MAX',
   ],
   'region/metadata/metadata.test.ts': ['region/http/metadata-routes.ts MACHINE_RATE'],
-  'region/page/routes.test.ts': ['region/page/routes.ts FILES_MAX', 'region/page/sessions.ts SESSIONS_MAX'],
+  'region/page/routes.test.ts': ['region/page/routes.ts FILES_MAX', 'region/page/frame/sessions.ts SESSIONS_MAX'],
   'region/racks/machine-homes.test.ts': [
     'region/racks/machine-homes.ts ELSEWHERE_REPORTED_MAX',
     'region/racks/racks.ts DISPUTES_IN_TOTAL',

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { MACHINE_ACTIONS } from '../../src/region/page/machine-actions.ts';
+import { MACHINE_ACTIONS } from '../../src/region/page/machines/machine-actions.ts';
 import { PAGES } from '../../src/region/page/routes.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { CHANGING_LINES } from '../e2e/changing-commands.ts';

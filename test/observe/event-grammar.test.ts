@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipv4, mac } from '../../src/ground/address.ts';
 import { eventText } from '../../src/observe/event-text.ts';
-import { eventText as pageText } from '../../src/region/page/values.ts';
+import { eventText as pageText } from '../../src/region/page/frame/values.ts';
 import type { Happening } from '../../src/region/records/events.ts';
 import { levelOfReport } from '../../src/region/records/machine-event.ts';
 import { EVENT_KINDS } from '../../src/region/reports/reported.ts';

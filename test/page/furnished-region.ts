@@ -7,7 +7,7 @@ import { POWER_DRIVERS } from '../../src/power/drivers.ts';
 import { answerRack } from '../../src/region/http/link.ts';
 import { commandsFrom } from '../../src/region/life/commands.ts';
 import type { ListedImage } from '../../src/region/life/deployment.ts';
-import { MACHINE_ACTIONS } from '../../src/region/page/machine-actions.ts';
+import { MACHINE_ACTIONS } from '../../src/region/page/machines/machine-actions.ts';
 import { IMPORT_STATES, type ImportProgress, type ImportRun } from '../../src/region/records/boot-store.ts';
 import { parseHardwareFacts } from '../../src/region/records/hardware-facts.ts';
 import type { ImportReason } from '../../src/region/records/import-reason.ts';

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { findDriver, POWER_DRIVERS } from '../../src/power/drivers.ts';
 import { splitAddress } from '../../src/power/ipmi.ts';
 import type { PowerValues } from '../../src/power/parameters.ts';
-import { words } from '../../src/region/page/words.ts';
+import { words } from '../../src/region/page/frame/words.ts';
 import { isReportable } from '../../src/region/records/power-parameters.ts';
 import { problemText } from '../../src/region/records/power-words.ts';
 import { surroundings } from './surroundings.ts';

@@ -13,7 +13,7 @@ import type { Settings } from '../../src/machines/settings.ts';
 import { createApiKey } from '../../src/region/accounts/accounts.ts';
 import type { OwnRack, RegionConfig } from '../../src/region/config.ts';
 import { buildApp, makeContext } from '../../src/region/http/server.ts';
-import { SETTINGS_PAGE } from '../../src/region/page/settings-page.ts';
+import { SETTINGS_PAGE } from '../../src/region/page/settings/settings-page.ts';
 import { SETTINGS_MAX } from '../../src/region/settings.ts';
 import { authorizationOf } from '../support/oauth.ts';
 import { sentenceOf } from '../support/sentences.ts';

@@ -27,7 +27,8 @@ import type { ApiProblem } from '../api/call/problem.ts';
 import { CREATE_PATH } from '../api/images/boot-upload-operations.ts';
 import { API_VERSIONS, operationsByPath, runOperation } from '../api/operations.ts';
 import type { MetadataService } from '../metadata/metadata-service.ts';
-import type { PageGuard } from '../page/guard.ts';
+import type { PageGuard } from '../page/frame/guard.ts';
+import type { Sessions } from '../page/frame/sessions.ts';
 import {
   addPageRoutes,
   answerUnknownPage,
@@ -37,7 +38,6 @@ import {
   sendAwayPage,
   showsOutage,
 } from '../page/routes.ts';
-import type { Sessions } from '../page/sessions.ts';
 import { refuseVersion } from '../racks/rack-admission.ts';
 import type { Region } from '../region.ts';
 import { describeOutage, mayBeStored, noteText } from '../reports/notes.ts';

@@ -25,29 +25,9 @@ import type { User } from '../records/user.ts';
 import type { Region } from '../region.ts';
 import { mayBeStored, type Outage, StoreOutage } from '../reports/notes.ts';
 import type { LongWork, PlaceHolder } from '../shares/long-work.ts';
-import { ACCOUNT_PAGE } from './account-page.ts';
-import { ACTION_PAGES } from './action-pages.ts';
-import { ADDING_PAGES } from './adding-pages.ts';
-import { AREA_PAGES } from './area-pages.ts';
-import { assetPath, PAGE_POLICY, PAGE_SCRIPT, PAGE_STYLE } from './assets.ts';
-import { BOOT_PAGE } from './boot-page.ts';
-import { CHOOSE_PAGE } from './choose-page.ts';
-import { DEVICE_PAGE } from './device-page.ts';
-import { DNS_PAGES } from './dns-pages.ts';
-import { DRIVER_PAGE } from './driver-page.ts';
-import { EDIT_PAGE } from './edit-page.ts';
-import { EVENTS_EXPORT, EVENTS_PAGE } from './events-page.ts';
-import { FIRST_RUN_PAGES } from './first-run.ts';
-import { FIRST_RUN_PATH, needsFirstRun } from './first-steps.ts';
-import { byRack, type PageGuard, uncheckedRefusal } from './guard.ts';
-import { HEALTH_PAGE } from './health-page.ts';
-import { IDENTITY_PAGE } from './identity-page.ts';
-import { IMAGE_PAGE } from './image-page.ts';
-import { IMAGES_PAGE } from './images-page.ts';
-import { INTERFACE_PAGES } from './interface-pages.ts';
-import { findLanguage, LANGUAGE_WISH, wordsFor } from './languages.ts';
-import { LAYOUT_PAGE } from './layout-forms.ts';
-import { LAYOUT_SECTIONS } from './layout-sections.ts';
+import { assetPath, PAGE_POLICY, PAGE_SCRIPT, PAGE_STYLE } from './frame/assets.ts';
+import { byRack, type PageGuard, uncheckedRefusal } from './frame/guard.ts';
+import { findLanguage, LANGUAGE_WISH, wordsFor } from './frame/languages.ts';
 import {
   cookieName,
   findLinkUser,
@@ -58,17 +38,7 @@ import {
   safeTarget,
   WRONG_PASSWORD,
   wishCookie,
-} from './login.ts';
-import { DEBUG_PAGE } from './logins-part.ts';
-import { MACHINE_EVENTS_PAGE } from './machine-events.ts';
-import { MACHINE_PAGE } from './machine-page.ts';
-import { SHOWING_SECTIONS } from './machine-sections.ts';
-import { MACHINES_PAGE } from './machines-page.ts';
-import { MANY_PAGES } from './many-pages.ts';
-import { NEIGHBOURS_PAGE } from './neighbours-page.ts';
-import { NETWORK_OBJECT_PAGES } from './network-object-pages.ts';
-import { NETWORKS_PAGE } from './networks-page.ts';
-import { OVERVIEW_PAGE } from './overview.ts';
+} from './frame/login.ts';
 import {
   AWAY_SECONDS,
   LANGUAGE_PATH,
@@ -80,21 +50,10 @@ import {
   renderSignIn,
   renderUnknown,
   STREAM_PATH,
-} from './parts.ts';
-import { findMoved, listAbove } from './paths.ts';
-import { PEOPLE_PAGE } from './people-page.ts';
-import { PRESEED_PAGE } from './preseed-page.ts';
-import { PROFILE_PAGES } from './profile-pages.ts';
-import { RACK_PAGES } from './rack-page.ts';
-import { RACKS_PAGE } from './racks-page.ts';
-import { SCRIPT_PAGES } from './scripts-page.ts';
-import { findCookie, type Session, type Sessions } from './sessions.ts';
-import { SETTINGS_PAGE } from './settings-page.ts';
-import { SOURCE_PAGES } from './sources-page.ts';
-import { SUBNET_PAGES } from './subnet-page.ts';
-import { TAG_PAGES } from './tags-page.ts';
-import { withoutUntouched } from './touched.ts';
-import { UPLOAD_PAGE } from './upload-page.ts';
+} from './frame/parts.ts';
+import { findMoved, listAbove } from './frame/paths.ts';
+import { findCookie, type Session, type Sessions } from './frame/sessions.ts';
+import { withoutUntouched } from './frame/touched.ts';
 import {
   type DownloadDefinition,
   formatFieldFaults,
@@ -102,9 +61,50 @@ import {
   refusalText,
   type View,
   type Viewer,
-} from './view.ts';
-import { VLAN_PAGES } from './vlan-page.ts';
-import { withWords, words } from './words.ts';
+} from './frame/view.ts';
+import { withWords, words } from './frame/words.ts';
+import { FIRST_RUN_PAGES } from './home/first-run.ts';
+import { OVERVIEW_PAGE } from './home/overview.ts';
+import { CHOOSE_PAGE } from './images/choose-page.ts';
+import { IMAGE_PAGE } from './images/image-page.ts';
+import { IMAGES_PAGE } from './images/images-page.ts';
+import { SOURCE_PAGES } from './images/sources-page.ts';
+import { UPLOAD_PAGE } from './images/upload-page.ts';
+import { ACTION_PAGES } from './machines/action-pages.ts';
+import { ADDING_PAGES } from './machines/adding-pages.ts';
+import { AREA_PAGES } from './machines/area-pages.ts';
+import { BOOT_PAGE } from './machines/boot-page.ts';
+import { DEVICE_PAGE } from './machines/device-page.ts';
+import { DRIVER_PAGE } from './machines/driver-page.ts';
+import { EDIT_PAGE } from './machines/edit-page.ts';
+import { IDENTITY_PAGE } from './machines/identity-page.ts';
+import { LAYOUT_PAGE } from './machines/layout-forms.ts';
+import { LAYOUT_SECTIONS } from './machines/layout-sections.ts';
+import { DEBUG_PAGE } from './machines/logins-part.ts';
+import { MACHINE_EVENTS_PAGE } from './machines/machine-events.ts';
+import { MACHINE_PAGE } from './machines/machine-page.ts';
+import { SHOWING_SECTIONS } from './machines/machine-sections.ts';
+import { MACHINES_PAGE } from './machines/machines-page.ts';
+import { MANY_PAGES } from './machines/many-pages.ts';
+import { PRESEED_PAGE } from './machines/preseed-page.ts';
+import { PROFILE_PAGES } from './machines/profile-pages.ts';
+import { SCRIPT_PAGES } from './machines/scripts-page.ts';
+import { TAG_PAGES } from './machines/tags-page.ts';
+import { DNS_PAGES } from './networks/dns-pages.ts';
+import { INTERFACE_PAGES } from './networks/interface-pages.ts';
+import { NEIGHBOURS_PAGE } from './networks/neighbours-page.ts';
+import { NETWORK_OBJECT_PAGES } from './networks/network-object-pages.ts';
+import { NETWORKS_PAGE } from './networks/networks-page.ts';
+import { SUBNET_PAGES } from './networks/subnet-page.ts';
+import { VLAN_PAGES } from './networks/vlan-page.ts';
+import { ACCOUNT_PAGE } from './people/account-page.ts';
+import { PEOPLE_PAGE } from './people/people-page.ts';
+import { EVENTS_EXPORT, EVENTS_PAGE } from './racks/events-page.ts';
+import { FIRST_RUN_PATH, needsFirstRun } from './racks/first-steps.ts';
+import { HEALTH_PAGE } from './racks/health-page.ts';
+import { RACK_PAGES } from './racks/rack-page.ts';
+import { RACKS_PAGE } from './racks/racks-page.ts';
+import { SETTINGS_PAGE } from './settings/settings-page.ts';
 
 export const PAGES: readonly PageDefinition[] = [
   OVERVIEW_PAGE,

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
-import { renderPage } from '../../../src/region/page/machines-page.ts';
+import { renderPage } from '../../../src/region/page/machines/machines-page.ts';
 import { ADMIN, viewOf } from '../../region/page/view.ts';
 import { report, withRegion } from '../../region/place.ts';
 import { acceptRack, OTHER_UUID, rackInterface } from '../../region/racks/rack-place.ts';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PIECE_IDS } from '../../../src/region/api/site/event-pieces.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
-import { cookieName } from '../../../src/region/page/login.ts';
+import { cookieName } from '../../../src/region/page/frame/login.ts';
 import type { EventFilter } from '../../../src/region/records/filters.ts';
 import { addAdmin } from '../accounts/administrator.ts';
 import { CONTROL_SECRET, makeRegion } from '../place.ts';

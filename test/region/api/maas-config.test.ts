@@ -7,7 +7,7 @@ import { resolveFile } from '../../../src/config/resolve-file.ts';
 import { RECORD_TTL } from '../../../src/dns/zones.ts';
 import type { Settings } from '../../../src/machines/settings.ts';
 import { CONFIG_NAMES } from '../../../src/region/api/site/maas-config-names.ts';
-import { SESSION_MS_MAX } from '../../../src/region/page/sessions.ts';
+import { SESSION_MS_MAX } from '../../../src/region/page/frame/sessions.ts';
 import { RUNS_MAX } from '../../../src/region/records/script-store.ts';
 import { assertStatus } from '../../support/answered.ts';
 import { type AskedApi, withAskedApi } from '../asked-api.ts';

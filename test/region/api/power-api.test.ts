@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { POWER_DRIVERS } from '../../../src/power/drivers.ts';
-import { renderMachinePage } from '../../../src/region/page/machine-page.ts';
-import { renderPage } from '../../../src/region/page/machines-page.ts';
-import type { Viewer } from '../../../src/region/page/view.ts';
+import type { Viewer } from '../../../src/region/page/frame/view.ts';
+import { renderMachinePage } from '../../../src/region/page/machines/machine-page.ts';
+import { renderPage } from '../../../src/region/page/machines/machines-page.ts';
 import { POWER_PARAMETER_NAMES } from '../../../src/region/records/power-parameters.ts';
 import { openRegion, type Region } from '../../../src/region/region.ts';
 import { PowerSide } from '../../../src/region-host/power-side.ts';

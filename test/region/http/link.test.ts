@@ -7,7 +7,7 @@ import { mac } from '../../../src/ground/address.ts';
 import { RackError } from '../../../src/ground/errors.ts';
 import { parseDesiredState, parseStateChanges, STATE_CHANGES_IM } from '../../../src/machines/desired-state.ts';
 import type { DesiredState } from '../../../src/machines/machine.ts';
-import { RACKS_PAGE } from '../../../src/region/page/racks-page.ts';
+import { RACKS_PAGE } from '../../../src/region/page/racks/racks-page.ts';
 import { CHANGES_KEPT_MAX } from '../../../src/region/racks/machine-mirror.ts';
 import { ENTRIES_MAX } from '../../../src/region/racks/rack-news.ts';
 import { REFUSED_KEPT_MAX } from '../../../src/region/records/rack.ts';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatMac, mac, parseIpv4 } from '../../../src/ground/address.ts';
 import type { EnlistmentReport } from '../../../src/region/identity/enlistment-report.ts';
-import { conflictNeeds, renderNeeds } from '../../../src/region/page/needs.ts';
+import { conflictNeeds, renderNeeds } from '../../../src/region/page/home/needs.ts';
 import { doubtWords } from '../../../src/region/records/events.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';

@@ -4,8 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hashPassword, KEYS_PER_USER_MAX } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
-import { cookieName, safeTarget } from '../../../src/region/page/login.ts';
-import { FILES_MAX } from '../../../src/region/page/routes.ts';
+import { cookieName, safeTarget } from '../../../src/region/page/frame/login.ts';
 import {
   LINK_MS_MAX,
   SESSION_IDLE_MS,
@@ -13,7 +12,8 @@ import {
   SESSIONS_MAX,
   Sessions,
   USE_STORED_MS,
-} from '../../../src/region/page/sessions.ts';
+} from '../../../src/region/page/frame/sessions.ts';
+import { FILES_MAX } from '../../../src/region/page/routes.ts';
 import { eventSentence } from '../../../src/region/records/events.ts';
 import { authorizationOf } from '../../support/oauth.ts';
 import { addAdmin, hashOnce } from '../accounts/administrator.ts';

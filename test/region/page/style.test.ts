@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PAGE_STYLE } from '../../../src/region/page/assets.ts';
+import { PAGE_STYLE } from '../../../src/region/page/frame/assets.ts';
 
 const CONTRAST_MIN = 4.5;
 

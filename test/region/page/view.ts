@@ -1,7 +1,7 @@
 // Viewers and views, for tests that render a page.
 
+import type { View, Viewer } from '../../../src/region/page/frame/view.ts';
 import { PAGES } from '../../../src/region/page/routes.ts';
-import type { View, Viewer } from '../../../src/region/page/view.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import type { Region } from '../../../src/region/region.ts';
 

@@ -13,7 +13,7 @@ import {
 } from '../../../src/ground/address.ts';
 import { identityKey } from '../../../src/region/identity/evidence.ts';
 import { chooseAddresses, networkOfAddress } from '../../../src/region/life/static-addresses.ts';
-import { RACKS_PAGE } from '../../../src/region/page/racks-page.ts';
+import { RACKS_PAGE } from '../../../src/region/page/racks/racks-page.ts';
 import { changeStatus } from '../../support/change-status.ts';
 import { sentenceOf } from '../../support/sentences.ts';
 import { adminHeader, type LinkPlace, RACK, withLink } from '../http/link-place.ts';
