@@ -67,12 +67,12 @@ export class LoaderLoops {
     const file = baseName(plan.file);
     const mayLoop = query.client.kind === 'ipxe' ? file !== IPXE_SCRIPT : isIpxeBuild(file);
     if (!mayLoop) return plan;
-    const { asker, mac } = query;
-    if (asker === undefined) return this.foresee(query, plan, config, now);
+    const { owner, mac } = query;
+    if (owner === undefined) return this.forecast(query, plan, config, now);
     const key = keyOf(query.sharedNetwork, mac);
     const before = this.#watched.get(key);
     const watched = before?.file === file ? before : { file, loads: 0, firstAt: now, reported: false };
-    this.#watched.set(key, watched, asker);
+    this.#watched.set(key, watched, owner);
     const instead = breakLoop(query, plan, config, watched, now);
     if (instead === undefined) return plan;
     if (!watched.reported) this.#report(mac, watched, plan, instead, now);
@@ -81,7 +81,7 @@ export class LoaderLoops {
   }
 
   /** Like `check`, but remembers and publishes nothing. */
-  foresee(query: BootQuery, plan: BootPlan, config: BootConfig, now: Instant): BootPlan {
+  forecast(query: BootQuery, plan: BootPlan, config: BootConfig, now: Instant): BootPlan {
     const watched = this.#watched.get(keyOf(query.sharedNetwork, query.mac));
     return (watched === undefined ? undefined : breakLoop(query, plan, config, watched, now)) ?? plan;
   }

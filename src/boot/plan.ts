@@ -39,7 +39,7 @@ export interface BootQuery {
   /** By option 93 number or `ipxe`, before `boot.loaders`, highest precedence first. Default: none. */
   readonly loaders?: readonly NamedLoaders[] | undefined;
   /** The client's rank; `undefined` if no machine is booting: nothing is then remembered. */
-  readonly asker?: Owner | undefined;
+  readonly owner?: Owner | undefined;
 }
 
 interface NamedLoaders {

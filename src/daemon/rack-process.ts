@@ -48,7 +48,7 @@ import { LiveTree } from './rack/live-tree.ts';
 import { measureRack } from './rack/measures.ts';
 import { Rack } from './rack/rack.ts';
 import { reconfigurationPorts } from './rack/reconfigure.ts';
-import { acquaintanceOf, RegionSide } from './rack/region-side.ts';
+import { describeKnownHosts, RegionSide } from './rack/region-side.ts';
 import { returnMemory } from './rack/returned-memory.ts';
 import type { ServerNames } from './rack/server-names.ts';
 import type { RackAnswers } from './rack-answers.ts';
@@ -152,7 +152,7 @@ class RackProcess implements Daemon {
         this.#rack === undefined
           ? undefined
           : { ...measureRack(this.#rack, this.#startedWallMs), host: this.#answers?.hostState() },
-      acquaintance: acquaintanceOf(() => this.#rack),
+      knownHosts: describeKnownHosts(() => this.#rack),
       apply: (state) => this.#apply(state),
       scan: (scan) => this.#rack?.neighbourhood?.scan(scan) ?? 'unheard',
       doTask: async (task) =>
@@ -363,7 +363,7 @@ class RackProcess implements Daemon {
     const control = new ControlServer({
       stateDir: config.stateDir,
       secret: this.#region.controlSecret,
-      region: () => this.#region.door,
+      region: () => this.#region.operatorEndpoint,
       elsewhere: this.#region.elsewhere,
       isServing: () => this.#watch !== undefined,
       answers: () => this.#answers?.control ?? {},

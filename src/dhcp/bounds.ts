@@ -31,14 +31,14 @@ export class Bounds {
   /** Notes a decision; returns a further event. */
   note(decision: DhcpDecision, now: Instant): DhcpEvent | undefined {
     if (decision.kind === 'reply') {
-      if (decision.newcomer !== undefined) this.newClients.take(decision.newcomer, now);
+      if (decision.newClient !== undefined) this.newClients.take(decision.newClient, now);
     } else if (decision.kind === 'record') {
       if (decision.declined !== undefined) this.declines.take(decision.declined.by, now);
-    } else if (decision.kind === 'ignore' && decision.newcomer !== undefined) {
-      const { newcomer, reason, event } = decision;
-      this.newClients.leftOut(newcomer, now);
+    } else if (decision.kind === 'ignore' && decision.newClient !== undefined) {
+      const { newClient, reason, event } = decision;
+      this.newClients.leftOut(newClient, now);
       if (reason !== 'too-many-new-clients') return undefined;
-      const { place } = newcomer;
+      const { place } = newClient;
       const limited = this.newClients.refused(place, now);
       if (limited === undefined) return undefined;
       const { subnet, interfaceName } = event;

@@ -10,7 +10,7 @@ import type { FindConflict } from './conflicts/conflict-check.ts';
 import type { Lease } from './leases/lease.ts';
 import type { LeaseJournal } from './leases/lease-journal.ts';
 import type { LeaseChange, LeaseTable } from './leases/lease-table.ts';
-import type { ForeignEar } from './networks/server-role.ts';
+import type { ForeignServerListener } from './networks/server-role.ts';
 import type { Arrival } from './networks/subnet.ts';
 
 /** A reply on its way out. */
@@ -44,7 +44,7 @@ export interface ResponderPorts {
   /** Undefined: always, but nothing is probed ahead of need. */
   readonly canProbe?: ((interfaceName: string) => boolean) | undefined;
   /** Undefined: nothing watches for other servers. */
-  readonly foreign?: ForeignEar | undefined;
+  readonly foreign?: ForeignServerListener | undefined;
   /** Sends replies in order; never throws. @returns those without a socket */
   readonly transmit: (replies: readonly Reply[]) => ReadonlySet<Reply>;
 }

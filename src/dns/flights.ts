@@ -30,11 +30,11 @@ export const SUFFIX_FLIGHTS_MAX = 1024;
 /** Concurrent exchanges over TCP. Names with large answers fill it; the oldest of the domain with the most is evicted. */
 export const STREAMS_MAX = 64;
 
-export interface Asker<W> {
+export interface WaitingQuery<W> {
   readonly client: Ipv4;
   readonly waiter: W;
   readonly flight: Flight<W>;
-  place: Place<Asker<W>> | undefined;
+  place: Place<WaitingQuery<W>> | undefined;
 }
 
 export interface Flight<W> extends Waiting {
@@ -46,7 +46,7 @@ export interface Flight<W> extends Waiting {
   /** The client that asked first. */
   readonly client: Ipv4;
   readonly order: readonly Upstream[];
-  readonly askers: Set<Asker<W>>;
+  readonly waiting: Set<WaitingQuery<W>>;
   /** Exchanges without an answer so far. */
   readonly exchanges: Set<Exchange<W>>;
   attempts: number;
@@ -94,7 +94,7 @@ interface Domain<W> {
 
 export class Flights<W> {
   readonly #byKey = new Map<string, Flight<W>>();
-  readonly #askers = new FairShares<Asker<W>>({ max: WAITERS_MAX, addressMax: CLIENT_WAITERS_MAX });
+  readonly #waiting = new FairShares<WaitingQuery<W>>({ max: WAITERS_MAX, addressMax: CLIENT_WAITERS_MAX });
   readonly #domains = new Map<string, Domain<W>>();
 
   all(): readonly Flight<W>[] {
@@ -115,7 +115,7 @@ export class Flights<W> {
     }
     if (domain.shares === undefined && domain.flights.size >= SUFFIX_FLIGHTS_MAX) {
       domain.shares = new FairShares({ max: SUFFIX_FLIGHTS_MAX });
-      for (const one of domain.flights.keys()) this.#place(domain, one);
+      for (const existing of domain.flights.keys()) this.#place(domain, existing);
     }
     return this.#place(domain, flight);
   }
@@ -130,26 +130,26 @@ export class Flights<W> {
   }
 
   /** Adds a waiting client; returns the one evicted, which may be the newcomer. */
-  join(flight: Flight<W>, client: Ipv4, waiter: W): Asker<W> | undefined {
-    const asker: Asker<W> = { client, waiter, flight, place: undefined };
-    flight.askers.add(asker);
-    const admission = this.#askers.admit(client, asker);
-    if (admission.kind === 'refused') return asker;
-    asker.place = admission.place;
-    this.#askers.touch(admission.place, true);
+  join(flight: Flight<W>, client: Ipv4, waiter: W): WaitingQuery<W> | undefined {
+    const query: WaitingQuery<W> = { client, waiter, flight, place: undefined };
+    flight.waiting.add(query);
+    const admission = this.#waiting.admit(client, query);
+    if (admission.kind === 'refused') return query;
+    query.place = admission.place;
+    this.#waiting.touch(admission.place, true);
     return admission.evicted;
   }
 
-  leave(asker: Asker<W>): void {
-    asker.flight.askers.delete(asker);
-    if (asker.place !== undefined) this.#askers.release(asker.place);
+  leave(query: WaitingQuery<W>): void {
+    query.flight.waiting.delete(query);
+    if (query.place !== undefined) this.#waiting.release(query.place);
   }
 
   /** Removes an ended flight and its clients. */
   remove(flight: Flight<W>): void {
     if (this.#byKey.get(flight.key) === flight) this.#byKey.delete(flight.key);
     this.#leaveDomain(flight);
-    for (const { place } of flight.askers) if (place !== undefined) this.#askers.release(place);
+    for (const { place } of flight.waiting) if (place !== undefined) this.#waiting.release(place);
   }
   #leaveDomain(flight: Flight<W>): void {
     const domain = this.#domains.get(flight.suffix);

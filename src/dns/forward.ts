@@ -26,7 +26,7 @@ import { DeadlineQueue } from '../ground/deadline-queue.ts';
 import { FairShares } from '../net/shares/fair-shares.ts';
 import { type CacheQuestion, questionKey } from './cache.ts';
 import type { DnsCounter, NameReport } from './events.ts';
-import { type Asker, type Exchange, type Flight, Flights, STREAMS_MAX, suffixOf } from './flights.ts';
+import { type Exchange, type Flight, Flights, STREAMS_MAX, suffixOf, type WaitingQuery } from './flights.ts';
 import type { ForwardAction } from './forward-action.ts';
 import { decodeMessage, encodeUpstreamQuery, FLAG, HEADER_OCTETS, type Message, RCODE } from './message.ts';
 import type { Reply } from './reply.ts';
@@ -102,7 +102,7 @@ export class Forwarder<W> {
     const evicted = this.#flights.join(flight, client, waiter);
     if (evicted !== undefined) this.#evict(evicted);
     if (known !== undefined) this.#options.counters.add('merged');
-    else if (flight.askers.size > 0) this.#begin(flight, now);
+    else if (flight.waiting.size > 0) this.#begin(flight, now);
     return this.#take();
   }
 
@@ -181,7 +181,7 @@ export class Forwarder<W> {
       suffix: suffixOf(question.name),
       client,
       order: askingOrder(this.#upstreams.groupOf(question.name)),
-      askers: new Set(),
+      waiting: new Set(),
       exchanges: new Set(),
       attempts: 0,
       done: false,
@@ -206,12 +206,12 @@ export class Forwarder<W> {
     }
   }
 
-  #evict(asker: Asker<W>): void {
-    const { flight, client, waiter } = asker;
+  #evict(query: WaitingQuery<W>): void {
+    const { flight, client, waiter } = query;
     this.#reportOverload(flight.suffix, client);
-    this.#flights.leave(asker);
+    this.#flights.leave(query);
     this.#actions.push({ kind: 'finish', question: flight.question, waiters: [waiter], reply: undefined });
-    if (flight.askers.size === 0) this.#drop(flight);
+    if (flight.waiting.size === 0) this.#drop(flight);
   }
 
   /** Reports a full bound: the client's, else the domain's. */
@@ -385,7 +385,7 @@ export class Forwarder<W> {
     flight.done = true;
     this.#deadlines.set(flight, undefined);
     this.#flights.remove(flight);
-    const waiters = Array.from(flight.askers, ({ waiter }) => waiter);
+    const waiters = Array.from(flight.waiting, ({ waiter }) => waiter);
     if (waiters.length > 0) this.#actions.push({ kind: 'finish', question: flight.question, waiters, reply });
   }
 }

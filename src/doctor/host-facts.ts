@@ -10,7 +10,7 @@ import { seenStats } from '../files/seen-stats.ts';
 import { ANY, type Ipv4, isLoopback } from '../ground/address.ts';
 import { readHostText } from '../net/kernel-text.ts';
 import { unitOf } from '../net/port-owner.ts';
-import { findStrangers, type PortStranger, type WantedPort } from '../net/ports/taken-ports.ts';
+import { findPortConflicts, type PortConflict, type WantedPort } from '../net/ports/taken-ports.ts';
 import { readInterfaces } from '../net/present-interfaces.ts';
 import { DRIVER_PROGRAMS, type DriverProgram, findMissingPrograms } from '../power/programs.ts';
 
@@ -105,7 +105,7 @@ function findPowerless(powerTypes: readonly string[] | undefined): readonly Powe
 export interface PortFacts {
   /** Those of the region and of the metrics at addresses that this host lacks. */
   readonly absent: readonly WantedPort[];
-  readonly strangers: readonly PortStranger[];
+  readonly strangers: readonly PortConflict[];
 }
 
 /** Addresses of the rack's own networks are left out: they are judged there. */
@@ -117,7 +117,7 @@ export function readPorts(config: ConfigWithPorts, running: Pick<RunningFacts, '
   const rightful = { pid: running?.pid, isHidden: running !== undefined };
   return {
     absent: regionPorts(config).filter(isAbsent),
-    strangers: findStrangers(wantedPorts(config), rightful),
+    strangers: findPortConflicts(wantedPorts(config), rightful),
   };
 }
 

@@ -10,10 +10,10 @@ import { counted, mebibytes } from '../ground/counted.ts';
 import { formatBytes } from '../ground/quantity.ts';
 import {
   isHarmless,
-  type PortStranger,
+  type PortConflict,
+  portConflictRemedy,
+  portConflictText,
   portNames,
-  strangerFix,
-  strangerText,
   type WantedPort,
 } from '../net/ports/taken-ports.ts';
 import { installCommand } from '../power/programs.ts';
@@ -98,9 +98,9 @@ function judgeAbsent({ address, port, setting }: WantedPort): Finding {
   return { check: `port ${port}`, ok: false, text, fix, cause: `address ${where}` };
 }
 
-function judgeStranger(stranger: PortStranger): Finding {
+function judgeStranger(stranger: PortConflict): Finding {
   const isNote = isHarmless(stranger);
-  const judged = { check: portNames(stranger), text: strangerText(stranger), fix: strangerFix(stranger) };
+  const judged = { check: portNames(stranger), text: portConflictText(stranger), fix: portConflictRemedy(stranger) };
   return isNote ? { ...judged, ok: true, isNote } : { ...judged, ok: false };
 }
 

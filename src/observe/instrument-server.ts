@@ -66,7 +66,7 @@ interface InstrumentServerDeps {
   readonly onFailed: (endpoint: InstrumentEndpoint, reason: string, retryMs: number) => void;
 }
 
-interface Door {
+interface Listener {
   readonly endpoint: InstrumentEndpoint;
   server: Server | undefined;
   retry: Timer | undefined;
@@ -74,12 +74,12 @@ interface Door {
   closed: boolean;
 }
 
-const keyOf = ({ address, port }: InstrumentEndpoint): string => `${formatIpv4(address)}:${port}`;
+const endpointKey = ({ address, port }: InstrumentEndpoint): string => `${formatIpv4(address)}:${port}`;
 
 /** Serves the instruments. */
 export class InstrumentServer {
   readonly #deps: InstrumentServerDeps;
-  readonly #doors = new Map<string, Door>();
+  readonly #listeners = new Map<string, Listener>();
   readonly #connections: ConnectionShares;
   readonly #scrapes = new RateLimit(SCRAPE_RATE);
   readonly #rates = new RateLimits<string>(ADDRESS_RATE, ADDRESSES_MAX);
@@ -93,14 +93,14 @@ export class InstrumentServer {
 
   /** `address:port` of every open listener; the actual port if 0 was configured. */
   get listening(): readonly string[] {
-    return [...this.#doors.values()].flatMap(({ server, endpoint }) => {
+    return [...this.#listeners.values()].flatMap(({ server, endpoint }) => {
       const bound = server?.address();
       return typeof bound === 'object' && bound !== null ? [`${formatIpv4(endpoint.address)}:${bound.port}`] : [];
     });
   }
 
   get problems(): readonly string[] {
-    return [...this.#doors.values()].flatMap(({ endpoint, reason }) =>
+    return [...this.#listeners.values()].flatMap(({ endpoint, reason }) =>
       reason === undefined
         ? []
         : [socketError(reason, { ...endpoint, protocol: 'TCP', setting: 'metrics.listen' }).message],
@@ -109,29 +109,29 @@ export class InstrumentServer {
 
   /** Listens on these addresses; resolves when each was tried once. Never rejects. */
   async configure(listen: readonly InstrumentEndpoint[]): Promise<void> {
-    const wanted = new Map(listen.map((endpoint) => [keyOf(endpoint), endpoint]));
-    for (const [key, door] of this.#doors) {
+    const wanted = new Map(listen.map((endpoint) => [endpointKey(endpoint), endpoint]));
+    for (const [key, listener] of this.#listeners) {
       if (wanted.has(key)) continue;
-      this.#doors.delete(key);
-      this.#shut(door);
+      this.#listeners.delete(key);
+      this.#shut(listener);
     }
     const opening: Promise<void>[] = [];
     for (const [key, endpoint] of wanted) {
-      if (this.#doors.has(key)) continue;
-      const door: Door = { endpoint, server: undefined, retry: undefined, reason: undefined, closed: false };
-      this.#doors.set(key, door);
-      opening.push(this.#open(door));
+      if (this.#listeners.has(key)) continue;
+      const listener: Listener = { endpoint, server: undefined, retry: undefined, reason: undefined, closed: false };
+      this.#listeners.set(key, listener);
+      opening.push(this.#open(listener));
     }
     await Promise.all(opening);
   }
 
   close(): void {
-    for (const door of this.#doors.values()) this.#shut(door);
-    this.#doors.clear();
+    for (const listener of this.#listeners.values()) this.#shut(listener);
+    this.#listeners.clear();
   }
 
-  async #open(door: Door): Promise<void> {
-    const { endpoint } = door;
+  async #open(listener: Listener): Promise<void> {
+    const { endpoint } = listener;
     const server = createServer(
       {
         headersTimeout: REQUEST_MS_MAX,
@@ -150,31 +150,31 @@ export class InstrumentServer {
         resolve(undefined),
       );
     });
-    if (door.closed) {
+    if (listener.closed) {
       server.close();
       return;
     }
     if (failure !== undefined) {
-      this.#tryLater(door, osErrorCode(failure) ?? errorText(failure));
+      this.#tryLater(listener, osErrorCode(failure) ?? errorText(failure));
       return;
     }
     // A failed accept (too many open files) does not affect the next connection.
     server.on('error', () => undefined);
-    door.server = server;
-    door.reason = undefined;
+    listener.server = server;
+    listener.reason = undefined;
     this.#deps.onListening(endpoint);
   }
 
-  #tryLater(door: Door, reason: string): void {
+  #tryLater(listener: Listener, reason: string): void {
     // Report each reason once, not at each attempt.
-    if (door.reason !== reason) this.#deps.onFailed(door.endpoint, reason, LISTEN_RETRY_MS);
-    door.reason = reason;
-    door.retry = this.#deps.clock.schedule(LISTEN_RETRY_MS, () => void this.#open(door));
+    if (listener.reason !== reason) this.#deps.onFailed(listener.endpoint, reason, LISTEN_RETRY_MS);
+    listener.reason = reason;
+    listener.retry = this.#deps.clock.schedule(LISTEN_RETRY_MS, () => void this.#open(listener));
   }
 
-  #shut(door: Door): void {
-    const { server, retry } = door;
-    door.closed = true;
+  #shut(listener: Listener): void {
+    const { server, retry } = listener;
+    listener.closed = true;
     retry?.cancel();
     if (server === undefined) return;
     server.close();

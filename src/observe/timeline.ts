@@ -9,7 +9,7 @@
 //    longest, those that only asked for an address first: invented hardware addresses displace no boot.
 // 2. A repeated event (renewals) is one step with a count.
 // 3. Events missed because they came too fast are counted, never guessed.
-// 4. New hosts that only ask for an address are admitted at NEWCOMER_RATE: in a flood each would displace another before a person could
+// 4. New hosts that only ask for an address are admitted at NEW_HOST_RATE: in a flood each would displace another before a person could
 //    look.
 
 import { isKernelFile } from '../boot/paths.ts';
@@ -34,7 +34,7 @@ export const STEPS_PER_MACHINE_MAX = 256;
 /** The most steps of all machines. Each holds its event: 370 bytes measured, so 15 MB in all. */
 export const STEPS_MAX = 40_000;
 /** The rate at which new hosts that do not boot are admitted; ample for a hall that is powered on at once. */
-export const NEWCOMER_RATE: Rate = { perSecond: 100, burst: MACHINES_MAX / 2 };
+export const NEW_HOST_RATE: Rate = { perSecond: 100, burst: MACHINES_MAX / 2 };
 /** After this much silence of the machine, in milliseconds, a request of firmware starts a new boot. */
 export const QUIET_MS = 120_000;
 /** The most concurrent followers. */
@@ -97,12 +97,12 @@ function isOfBoot(event: RackEvent): boolean {
 export class Timeline {
   readonly #publish: Publish;
   /** Machines that only asked for an address, and machines that loaded something; each with the longest silent first. */
-  readonly #askers = this.#stories();
+  readonly #addressClients = this.#stories();
   readonly #loaders = this.#stories();
   readonly #followers = new Set<Follower>();
   /** Whether a kind is about machines; cached for the kinds seen so far. */
   readonly #kinds = new Map<string, boolean>();
-  readonly #newcomers = new RateLimit(NEWCOMER_RATE);
+  readonly #newHosts = new RateLimit(NEW_HOST_RATE);
   #number = 0;
   #steps = 0;
   #missed = 0;
@@ -123,7 +123,7 @@ export class Timeline {
     return this.#missed;
   }
   get machines(): number {
-    return this.#askers.size + this.#loaders.size;
+    return this.#addressClients.size + this.#loaders.size;
   }
 
   /** The steps of a machine, the oldest first; undefined if it was not seen, or was dropped. */
@@ -133,7 +133,7 @@ export class Timeline {
 
   /** The machines with their last steps, the most recent first, at most `limit`. */
   latest(limit: number): readonly { readonly mac: MacAddress; readonly step: TimelineStep }[] {
-    return [...this.#askers.values(), ...this.#loaders.values()]
+    return [...this.#addressClients.values(), ...this.#loaders.values()]
       .toSorted((a, b) => b.lastAt - a.lastAt)
       .slice(0, limit)
       .flatMap(({ mac, steps }) => {
@@ -151,12 +151,12 @@ export class Timeline {
 
   take(event: RackEvent): void {
     if (event.mac === undefined || !this.#concernsMachines(event.kind) || isOfProbe(event)) return;
-    const known = this.#storyOf(event.mac);
-    if (known === undefined && isOfBystander(event) && !this.#newcomers.allows(event.at)) {
+    const existing = this.#storyOf(event.mac);
+    if (existing === undefined && isOfBystander(event) && !this.#newHosts.allows(event.at)) {
       this.#missed += 1;
       return;
     }
-    const story = known ?? this.#begin(event.mac, event.at);
+    const story = existing ?? this.#begin(event.mac, event.at);
     if (story.boot === 0 ? isOfBoot(event) : startsBoot(story, event)) {
       story.boot += 1;
       story.answered = false;
@@ -193,7 +193,7 @@ export class Timeline {
   }
 
   #storyOf(mac: MacAddress): Story | undefined {
-    return this.#loaders.get(mac) ?? this.#askers.get(mac);
+    return this.#loaders.get(mac) ?? this.#addressClients.get(mac);
   }
 
   #begin(mac: MacAddress, at: Instant): Story {
@@ -223,9 +223,9 @@ export class Timeline {
       if (isKernelFile(file)) story.kernel = true;
     }
     if (this.#loaders.has(story.mac) || story.loaded) {
-      this.#askers.delete(story.mac);
+      this.#addressClients.delete(story.mac);
       this.#loaders.set(story.mac, story);
-    } else this.#askers.set(story.mac, story);
+    } else this.#addressClients.set(story.mac, story);
   }
 
   #append(story: Story, event: RackEvent): void {
@@ -255,7 +255,7 @@ export class Timeline {
 
   #keepBounds(): void {
     while (this.machines > MACHINES_MAX || this.#steps > STEPS_MAX) {
-      if (!this.#askers.forgetOldest() && !this.#loaders.forgetOldest()) return;
+      if (!this.#addressClients.forgetOldest() && !this.#loaders.forgetOldest()) return;
     }
   }
 }

@@ -19,7 +19,7 @@ const NETASCII_HELD_MAX = 16 * 1024;
 /** Content that can be sent. */
 export interface Content {
   readonly sizeBytes: number;
-  /** For whoever carries it. */
+  /** For the transfer engine. */
   readonly source: FileSource | Uint8Array;
   /** `length` bytes at `offset`, synchronously if they are in memory. */
   read(offset: number, length: number): Uint8Array | Promise<Uint8Array>;

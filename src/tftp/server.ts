@@ -5,7 +5,7 @@
 //    reach a host that never asked.
 // 2. The effects of a forged datagram (an error reply, an event) are limited in rate; every refusal is counted.
 // 3. A change of the settings opens and closes only what changed; running transfers continue to their end.
-// 4. A packet from a wrong port gets error 5 (RFC 1350 §4) if it comes from the host of the transfer's client (`carriage.ts`). Strangers get
+// 4. A packet from a wrong port gets error 5 (RFC 1350 §4) if it comes from the host of the transfer's client (`transfer-engine.ts`). Strangers get
 //    none, because it would tell them which ports carry a transfer: to them the kernel reports each of them closed, by ICMP.
 // 5. Beginning a transfer costs twenty times as much as reading its request. So requests begin in turns by address, within
 //    BEGIN_TIME_SHARE_MAX of the time: a flooding host waits behind its own requests. None is refused because of earlier ones from its
@@ -21,14 +21,14 @@ import { EventSampler, RateLimit } from '../ground/rate-limit.ts';
 import { type TurnBounds, Turns } from '../ground/turns.ts';
 import type { DatagramSocket, HostNetwork, ReceivedDatagram, SocketCounters } from '../net/datagrams/datagram.ts';
 import { TurnQueue } from '../net/shares/turn-queue.ts';
-import { CarriageState, carriageMemory } from './carriage-state.ts';
-import type { Carrier, MakeCarrier } from './carrier.ts';
 import type { TftpConfig } from './config.ts';
 import { TFTP_COUNTERS, type TftpCounter, type TftpEvent } from './events.ts';
 import { Listener, peerKey } from './listener.ts';
 import { decodePacket, describeRequestFault, encodeError, TFTP_ERROR, type TftpRequest } from './packet.ts';
 import { requestEvent, Session, sameRequest } from './session.ts';
+import { allocateTransferMemory, SharedTransferState } from './shared-transfer-state.ts';
 import { describeOptionFault } from './terms.ts';
+import type { MakeTransferRunner, TransferRunner } from './transfer-runner.ts';
 import { BUSY_TEXT, Transfers } from './transfers.ts';
 
 /** A request this soon after a packet of its transfer is the network's copy, in milliseconds. */
@@ -61,7 +61,7 @@ const BEGINNINGS: TurnBounds = {
 
 interface TftpDeps {
   readonly network: Pick<HostNetwork, 'open' | 'mayReach'>;
-  readonly carrier: MakeCarrier;
+  readonly makeTransferRunner: MakeTransferRunner;
   readonly clock: Clock;
   readonly resolve: ResolveAsset;
   readonly files: FileTree;
@@ -87,8 +87,8 @@ export class TftpServer {
   readonly #listeners = new Set<Listener<Session>>();
   readonly #counters = new Counters(TFTP_COUNTERS);
   readonly #transfers: Transfers;
-  readonly #state: CarriageState;
-  readonly #carrier: Carrier;
+  readonly #state: SharedTransferState;
+  readonly #runner: TransferRunner;
   readonly #waiting: TurnQueue<Asked>;
   readonly #refusals = new EventSampler();
   readonly #errorLimit = new RateLimit(ERROR_RATE);
@@ -98,8 +98,8 @@ export class TftpServer {
 
   constructor(deps: TftpDeps) {
     this.#deps = deps;
-    const memory = carriageMemory();
-    this.#state = new CarriageState(memory);
+    const memory = allocateTransferMemory();
+    this.#state = new SharedTransferState(memory);
     const turns = new Turns(deps.clock, BEGINNINGS, () => undefined);
     this.#waiting = new TurnQueue({
       turns,
@@ -113,7 +113,7 @@ export class TftpServer {
       counters: this.#counters,
       refusals: this.#refusals,
       state: this.#state,
-      carry: (order) => this.#carrier.tell(order),
+      command: (order) => this.#runner.tell(order),
       mayReach: (client) => deps.network.mayReach(client),
       onStarted: (ms) => turns.spend(ms),
       onReleased: ({ origin }) => {
@@ -121,7 +121,7 @@ export class TftpServer {
         if (this.#transfers.active === 0) this.#onIdle?.();
       },
     });
-    this.#carrier = deps.carrier({
+    this.#runner = deps.makeTransferRunner({
       memory,
       take: (report) => this.#transfers.take(report),
       onFailure: (reason) => this.#onThreadEnded(reason),
@@ -136,19 +136,19 @@ export class TftpServer {
   /** Counters since start, and the running transfers. */
   counters(): Readonly<Record<TftpCounter, number>> & { readonly active: number } {
     const counted = this.#counters.read();
-    const carried = this.#state.counters.read();
+    const transferCounts = this.#state.counters.read();
     return {
       ...counted,
-      blocks: carried.blocks,
-      malformed: counted.malformed + carried.malformed,
-      'send-errors': counted['send-errors'] + carried['send-errors'],
+      blocks: transferCounts.blocks,
+      malformed: counted.malformed + transferCounts.malformed,
+      'send-errors': counted['send-errors'] + transferCounts['send-errors'],
       active: this.#transfers.active,
     };
   }
 
-  /** A machine was told to load a file: what carries transfers gets ready, because starting it takes a while. */
+  /** A machine was told to load a file: the transfer engine gets ready, because starting it takes a while. */
   prepare(): void {
-    if (this.#listeners.size > 0) this.#carrier.prepare();
+    if (this.#listeners.size > 0) this.#runner.prepare();
   }
 
   /** Visits each client that has answered, with the time of its last packet. @returns the number of transfers */
@@ -195,7 +195,7 @@ export class TftpServer {
     }
     this.#listeners.clear();
     this.#transfers.close();
-    await this.#carrier.stop();
+    await this.#runner.stop();
     this.#transfers.fail('the server was closed');
   }
 

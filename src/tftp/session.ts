@@ -1,7 +1,7 @@
 // One request from one client port, from its arrival to its end, as the server sees it: its content and its events. Once its file is open,
-// `carriage.ts` carries its transfer.
+// `transfer-engine.ts` carries its transfer.
 //
-// 1. A session ends once. Its content is closed then, or when its transfer is no longer carried.
+// 1. A session ends once. Its content is closed then, or when its transfer no longer runs.
 
 import type { Ipv4, MacAddress } from '../ground/address.ts';
 import { cleanText } from '../ground/clean-text.ts';
@@ -35,7 +35,7 @@ export class Session implements Waiting, Seated<Session> {
   content: Content | undefined;
   /** The agreed terms; undefined until there is something to send. */
   terms: Terms | undefined;
-  /** Its number with those who carry it; undefined before and after that. */
+  /** Its number in the engine; undefined before and after that. */
   slot: number | undefined;
   /** A newer request from the same client port, which takes over with its first acknowledgement. */
   successor: Session | undefined;
@@ -45,7 +45,7 @@ export class Session implements Waiting, Seated<Session> {
   #last: Progress;
   #over = false;
 
-  /** @param read the progress of a transfer that is carried */
+  /** @param read the progress of a running transfer */
   constructor(origin: SessionOrigin, now: Instant, read: (slot: number) => Progress) {
     this.origin = origin;
     this.startedAt = now;
@@ -74,7 +74,7 @@ export class Session implements Waiting, Seated<Session> {
     if (this.slot === undefined) this.content?.close();
   }
 
-  /** Its transfer is no longer carried; its progress stays. @param isDoubtful its content could not be read */
+  /** Its transfer no longer runs; its progress stays. @param isDoubtful its content could not be read */
   leaveSlot(isDoubtful: boolean): void {
     void this.progress;
     this.slot = undefined;

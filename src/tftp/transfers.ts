@@ -1,10 +1,10 @@
-// The sessions: opens their files, gives them places, has their transfers carried, and reports their ends. Sources: CONTRIBUTING.md
+// The sessions: opens their files, gives them places, has their transfers run, and reports their ends. Sources: CONTRIBUTING.md
 // ("The path of a datagram"); boot/asset.ts.
 //
-//   begin → resolve (boot) → openContent → negotiateTerms → carry: start ⇢ carriage.ts ⇢ take: answered, overdue, wanted, ended
+//   begin → resolve (boot) → openContent → negotiateTerms → command: start ⇢ transfer-engine.ts ⇢ take: answered, overdue, wanted, ended
 //
 // 1. A session has a place from `begin` to `release`, each once.
-// 2. A transfer that is carried has a slot until the carriage has reported its end, and its file stays open until then.
+// 2. A running transfer has a slot until the engine has reported its end, and its file stays open until then.
 // 3. An event is published after its effect. Of a request it holds at most FILE_CHARACTERS_MAX of the file name; the client's text is
 //    cleaned.
 // 4. Events that a forged request can cause are sampled.
@@ -22,21 +22,21 @@ import { errorText, unreachable } from '../ground/errors.ts';
 import type { Publish } from '../ground/event.ts';
 import { EventSampler, type Rate } from '../ground/rate-limit.ts';
 import { AddressRates } from '../net/shares/address-rates.ts';
-import {
-  CANNOT_READ,
-  type CarriageOrder,
-  type CarriageOutcome,
-  type CarriageReport,
-  type CarriedError,
-} from './carriage.ts';
-import { type CarriageState, SLOTS_MAX } from './carriage-state.ts';
 import { type Content, type OpenedContent, openContent } from './content.ts';
 import type { TftpCounter, TftpEvent, TftpEventKind } from './events.ts';
 import { peerKey } from './listener.ts';
 import { encodeError, TFTP_ERROR } from './packet.ts';
 import { TransferPlaces } from './places.ts';
 import type { Session } from './session.ts';
+import { type SharedTransferState, SLOTS_MAX } from './shared-transfer-state.ts';
 import { negotiateTerms, type Terms } from './terms.ts';
+import {
+  CANNOT_READ,
+  type EngineOutcome,
+  type TransferCommand,
+  type TransferError,
+  type TransferReport,
+} from './transfer-engine.ts';
 
 /** How long resolving and opening the requested file may take, in milliseconds. */
 const OPEN_MS_MAX = 30_000;
@@ -83,8 +83,8 @@ interface TransfersDeps {
   readonly counters: Counters<TftpCounter>;
   /** Shared with the server. */
   readonly refusals: EventSampler;
-  readonly state: CarriageState;
-  readonly carry: (order: CarriageOrder) => void;
+  readonly state: SharedTransferState;
+  readonly command: (order: TransferCommand) => void;
   /** False if the kernel already waits for too many absent hosts: nothing is sent to this one now. */
   readonly mayReach: (client: Ipv4) => boolean;
   /** Time spent starting after `begin` returned, in milliseconds. */
@@ -100,8 +100,8 @@ export class Transfers {
   readonly #places = new TransferPlaces<Session>();
   readonly #blind = new BlindBlocks();
   readonly #forgeable = new EventSampler(FORGEABLE_EVENTS);
-  /** The sessions whose transfers are carried, by slot. */
-  readonly #carried: (Session | undefined)[] = [];
+  /** The sessions whose transfers run, by slot. */
+  readonly #running: (Session | undefined)[] = [];
   readonly #freeSlots: number[] = [];
 
   constructor(deps: TransfersDeps) {
@@ -137,11 +137,11 @@ export class Transfers {
 
   /** The client repeats its request: it has not seen an answer. */
   askAgain({ slot, origin }: Session): void {
-    if (slot !== undefined && this.#deps.mayReach(origin.peer)) this.#deps.carry({ kind: 'request-again', slot });
+    if (slot !== undefined && this.#deps.mayReach(origin.peer)) this.#deps.command({ kind: 'request-again', slot });
   }
 
-  take(report: CarriageReport): void {
-    const session = this.#carried[report.slot];
+  take(report: TransferReport): void {
+    const session = this.#running[report.slot];
     if (session === undefined) return;
     switch (report.kind) {
       case 'answered':
@@ -161,9 +161,9 @@ export class Transfers {
     }
   }
 
-  /** Ends all transfers that are carried, because nobody carries them any longer. */
+  /** Ends all running transfers, because the engine has ended. */
   fail(reason: string): void {
-    for (const slot of this.#carried.keys())
+    for (const slot of this.#running.keys())
       this.take({ kind: 'ended', slot, outcome: { kind: 'failed', reason }, localPort: 0 });
   }
 
@@ -207,7 +207,7 @@ export class Transfers {
     this.#publishSampled(session, 'tftp.restarted');
   }
 
-  #end(session: Session, error: CarriedError | undefined): void {
+  #end(session: Session, error: TransferError | undefined): void {
     if (session.over) return;
     const { listener, peer, port } = session.origin;
     const { predecessor, successor, slot } = session;
@@ -220,7 +220,7 @@ export class Transfers {
     session.successor = undefined;
     if (predecessor !== undefined) predecessor.successor = undefined;
     if (successor !== undefined) this.#seat(successor);
-    if (slot !== undefined) this.#deps.carry({ kind: 'end', slot, error });
+    if (slot !== undefined) this.#deps.command({ kind: 'end', slot, error });
     this.#deps.onReleased(session);
   }
 
@@ -242,14 +242,14 @@ export class Transfers {
 
   #onOverdue(session: Session, slot: number): void {
     if (this.#places.mayRepeat(session) && this.#deps.mayReach(session.origin.peer))
-      this.#deps.carry({ kind: 'repeat', slot });
+      this.#deps.command({ kind: 'repeat', slot });
     else this.#finish(session, { kind: 'timed-out' });
   }
 
-  #read(session: Session, { slot, offset, length }: CarriageReport & { kind: 'wanted' }): void {
+  #read(session: Session, { slot, offset, length }: TransferReport & { kind: 'wanted' }): void {
     // Another transfer may have the slot when the disk answers.
-    const answer = (order: CarriageOrder): void => {
-      if (session.slot === slot) this.#deps.carry(order);
+    const answer = (order: TransferCommand): void => {
+      if (session.slot === slot) this.#deps.command(order);
     };
     // A copy: handing over a view would hand over the whole slice.
     const give = (bytes: Uint8Array): void => answer({ kind: 'part', slot, bytes: new Uint8Array(bytes) });
@@ -259,7 +259,7 @@ export class Transfers {
     else if (part !== undefined) give(part);
   }
 
-  #onEnded(session: Session, { slot, outcome, localPort }: CarriageReport & { kind: 'ended' }): void {
+  #onEnded(session: Session, { slot, outcome, localPort }: TransferReport & { kind: 'ended' }): void {
     const { counters, state, clock } = this.#deps;
     const { listener, peer, port } = session.origin;
     const { ackedBytes, repeatedBlocks } = state.read(slot);
@@ -267,7 +267,7 @@ export class Transfers {
     counters.add('blocks-repeated', repeatedBlocks);
     if (localPort !== 0) listener.noteEnded(peerKey(peer, port), localPort, clock.now());
     session.leaveSlot(outcome.kind === 'failed');
-    this.#carried[slot] = undefined;
+    this.#running[slot] = undefined;
     this.#freeSlots.push(slot);
     if (session.over) return;
     // The acknowledgement of the only block.
@@ -314,7 +314,7 @@ export class Transfers {
       this.#publishSampled(session, 'tftp.refused', { reason: 'blind' });
       return;
     }
-    const slot = this.#freeSlots.pop() ?? this.#carried.length;
+    const slot = this.#freeSlots.pop() ?? this.#running.length;
     if (slot >= SLOTS_MAX || !this.#deps.mayReach(peer)) {
       if (slot < SLOTS_MAX) this.#freeSlots.push(slot);
       this.#deps.counters.add('send-errors');
@@ -325,10 +325,10 @@ export class Transfers {
     this.#deps.state.reset(slot, session.startedAt);
     session.terms = terms;
     session.slot = slot;
-    this.#carried[slot] = session;
+    this.#running[slot] = session;
     const avoidedPort = listener.usedPort(peerKey(peer, port), now);
     const socket = { local: listener.address, peer, port, avoidedPort };
-    this.#deps.carry({ kind: 'start', slot, request: socket, terms, content: content.source });
+    this.#deps.command({ kind: 'start', slot, request: socket, terms, content: content.source });
   }
 
   #decline(session: Session, { kind, ...why }: Exclude<OpenedContent, { readonly kind: 'content' }>): void {
@@ -344,7 +344,7 @@ export class Transfers {
   }
 
   /** @param isTold the client got an error, if it was due one */
-  #finish(session: Session, outcome: CarriageOutcome, isTold = true): void {
+  #finish(session: Session, outcome: EngineOutcome, isTold = true): void {
     const now = this.#deps.clock.now();
     if (outcome.kind === 'failed') {
       this.#fail(session, outcome.reason, isTold);

@@ -16,11 +16,11 @@ import { takeMessages } from '../net/linux/thread-inbox.ts';
 import { NETLINK_GROUPS, RTM_GETADDR, RTM_GETLINK } from '../net/netlink.ts';
 import { InterfaceTable, sameInterfaces } from '../net/watch/interface-table.ts';
 import type { FromNetWorker, NetWorkerData, ToNetWorker } from '../net/watch/net-message.ts';
-import { WireEar } from '../net/watch/wire-ear.ts';
+import { WireListener } from '../net/watch/wire-listener.ts';
 
 /** The longest sleep, in milliseconds. */
 const POLL_MS = 2000;
-/** The most polled descriptors: the eventfd, the interfaces, and the sockets of `WireEar`. */
+/** The most polled descriptors: the eventfd, the interfaces, and the sockets of `WireListener`. */
 const DESCRIPTORS_MAX = 8;
 const POLLIN = 1;
 const POLLFD_BYTES = 8;
@@ -80,23 +80,23 @@ function sleepOn(pollfds: Buffer, descriptors: readonly number[], waitMs: number
 }
 
 function run({ eventFd }: NetWorkerData): void {
-  const ear = new WireEar(libc, tell);
+  const wire = new WireListener(libc, tell);
   const listener = new InterfaceListener((interfaces) => {
-    ear.interfacesChanged(interfaces);
+    wire.interfacesChanged(interfaces);
     tell({ kind: 'interfaces', interfaces });
   });
   const pollfds = Buffer.allocUnsafeSlow(DESCRIPTORS_MAX * POLLFD_BYTES).fill(0);
   listener.netlink.dump();
   for (;;) {
     const now = systemClock.now();
-    const waitMs = Math.ceil(Math.min(POLL_MS, Math.max(0, (ear.nextAt ?? now + POLL_MS) - now)));
-    sleepOn(pollfds, [eventFd, listener.netlink.fd, ...ear.descriptors(now)], waitMs);
-    if (takeMessages<ToNetWorker>(libc, eventFd, (message) => ear.command(message))) break;
+    const waitMs = Math.ceil(Math.min(POLL_MS, Math.max(0, (wire.nextAt ?? now + POLL_MS) - now)));
+    sleepOn(pollfds, [eventFd, listener.netlink.fd, ...wire.descriptors(now)], waitMs);
+    if (takeMessages<ToNetWorker>(libc, eventFd, (message) => wire.command(message))) break;
     listener.work();
-    ear.work();
+    wire.work();
   }
   listener.netlink.close();
-  ear.close();
+  wire.close();
 }
 
 // The loop never returns to the thread.

@@ -1,4 +1,4 @@
-// The thread that carries the transfers of TFTP (`tftp/carriage.ts`). It sleeps in epoll_wait(2) until a client's packet arrives, a deadline
+// The thread that runs the transfers of TFTP (`tftp/transfer-engine.ts`). It sleeps in epoll_wait(2) until a client's packet arrives, a deadline
 // passes, or the server's thread writes the eventfd. Source: epoll(7).
 //
 // 1. A thread in epoll_wait can end only when it wakes: it wakes at least every SLEEP_MS_MAX, and at once when the eventfd is written.
@@ -11,46 +11,46 @@ import { EpollSockets } from '../net/datagrams/peer-epoll.ts';
 import { CachedReads } from '../net/linux/cached-reads.ts';
 import { type Libc, loadLibc } from '../net/linux/libc.ts';
 import { takeMessages } from '../net/linux/thread-inbox.ts';
-import { Carriage, type CarriageOrder } from '../tftp/carriage.ts';
-import { CarriageState } from '../tftp/carriage-state.ts';
-import type { CarriageThreadData } from '../tftp/carrier.ts';
+import { SharedTransferState } from '../tftp/shared-transfer-state.ts';
+import { type TransferCommand, TransferEngine } from '../tftp/transfer-engine.ts';
+import type { TransferThreadData } from '../tftp/transfer-runner.ts';
 
 /** The longest sleep, in milliseconds. */
 const SLEEP_MS_MAX = 2000;
 
-function run(data: CarriageThreadData): void {
+function run(data: TransferThreadData): void {
   const libc = loadLibc();
   const sockets = new EpollSockets(libc, data.eventFd);
   try {
-    carry(libc, sockets, data);
+    runEngine(libc, sockets, data);
   } finally {
     // Descriptors outlive their thread.
     sockets.close();
   }
 }
 
-function carry(libc: Libc, sockets: EpollSockets, { eventFd, memory }: CarriageThreadData): void {
+function runEngine(libc: Libc, sockets: EpollSockets, { eventFd, memory }: TransferThreadData): void {
   const cached = new CachedReads(libc);
   let now = systemClock.now();
   const wake = (): void => {
     now = systemClock.now();
   };
-  const carriage = new Carriage({
+  const engine = new TransferEngine({
     clock: { now: () => now },
     sockets,
-    state: new CarriageState(memory),
+    state: new SharedTransferState(memory),
     report: (report) => parentPort?.postMessage(report),
     readCached: (fd, address, offset, length) => cached.read(fd, address, offset, length),
   });
   let isCodeKept = false;
   for (let isStopped = false; !isStopped; ) {
-    const { nextAt } = carriage;
+    const { nextAt } = engine;
     const waitMs = nextAt === undefined ? SLEEP_MS_MAX : Math.min(SLEEP_MS_MAX, Math.max(0, Math.ceil(nextAt - now)));
     const isWoken = sockets.work(waitMs, wake);
-    if (isWoken) isStopped = takeMessages<CarriageOrder>(libc, eventFd, (order) => carriage.obey(order));
-    if (nextAt !== undefined) carriage.work();
+    if (isWoken) isStopped = takeMessages<TransferCommand>(libc, eventFd, (order) => engine.obey(order));
+    if (nextAt !== undefined) engine.work();
     // With the code of whole transfers: when the first have ended.
-    if (isCodeKept || nextAt === undefined || carriage.nextAt !== undefined) continue;
+    if (isCodeKept || nextAt === undefined || engine.nextAt !== undefined) continue;
     keepCompiledCode();
     isCodeKept = true;
   }

@@ -32,7 +32,7 @@ import {
 import { OUTBOX_BATCH_MAX, Outbox } from './outbox.ts';
 import type { OutboxCommand, QueuedPost } from './outbox-store.ts';
 import { Questions } from './questions.ts';
-import { type Acquaintance, StrangerEvents } from './stranger-events.ts';
+import { type KnownHosts, StrangerEvents } from './stranger-events.ts';
 import { UntoldLeases } from './untold-leases.ts';
 
 // The fields of an event as the rack reports them: those from which the region writes its sentence.
@@ -91,7 +91,7 @@ export interface RackUplinkOptions {
   readonly life: string;
   readonly clock: Clock;
   readonly stream: EventStream;
-  readonly acquaintance: Acquaintance;
+  readonly knownHosts: KnownHosts;
   readonly publish: Publish;
   /** The desired state applied from the cache, and when it was cached. */
   readonly cached: { readonly version: number; readonly sinceMs: number | undefined };
@@ -144,8 +144,8 @@ export class RackUplink {
 
   constructor(options: RackUplinkOptions) {
     this.#options = options;
-    this.#strangers = new StrangerEvents(options.acquaintance);
-    this.#untold = new UntoldLeases(options.acquaintance);
+    this.#strangers = new StrangerEvents(options.knownHosts);
+    this.#untold = new UntoldLeases(options.knownHosts);
     this.#desiredVersion = options.cached.version;
     this.#desiredSince = options.cached.sinceMs;
     this.#posts = new Questions(options.clock, ANSWER_MS_MAX);
@@ -399,9 +399,9 @@ export class RackUplink {
   #apply({ state, isAnew = false }: Extract<RegionMessage, { kind: 'desired-state' }>): void {
     const isNew = isAnew || !this.#isMet || state.version < this.#desiredVersion;
     this.#isMet = true;
-    const newcomers = this.#strangers.newcomers(state);
+    const newMacs = this.#strangers.newcomers(state);
     const done = this.#options.onDesiredState(state);
-    this.#put(this.#strangers.introduce(newcomers));
+    this.#put(this.#strangers.leaseEvents(newMacs));
     this.#sendSoon();
     this.#desiredVersion = state.version;
     this.#desiredSince = this.#options.clock.wallTimeMs();

@@ -4,7 +4,7 @@
 //
 //   registering ──200──▶ linked ──401, 403, 404, 409──▶ registering
 //     │  202: pending, 401, 403: rejected, 409: incompatible, no answer: away; each tries again
-//   linked: EventCarrier ∥ StateFollower ∥ heartbeat, each with its own pauses after failures
+//   linked: EventSender ∥ StateFollower ∥ heartbeat, each with its own pauses after failures
 //     │  a heartbeat's answer in another version: suspended; only heartbeats continue, until one is answered in our version
 //
 // 1. Events and posts are acknowledged when they are on disk here, not when the region has them.
@@ -22,7 +22,7 @@ import type { RackMeasures } from '../region/records/rack-measures.ts';
 import type { RackAnswer } from '../region/records/rack-request.ts';
 import type { RackNote } from '../region/reports/notes.ts';
 import type { NoticeBody } from '../region/reports/uplink-events.ts';
-import { EventCarrier } from './event-carrier.ts';
+import { EventSender } from './event-sender.ts';
 import { isRedirection, parseHeartbeatAnswer, redirection, registrationRefusal, textOf } from './link-answers.ts';
 import type { AddressStatus, LinkState, LinkStatus } from './link-status.ts';
 import { type LinkAnswer, LinkFailure, type LinkRequest, type LinkTransport } from './link-transport.ts';
@@ -173,7 +173,7 @@ export class RegionLink {
     this.#keeper = new OutboxKeeper({ clock, outbox, send, notice, onAdded: () => this.#carrying.poke() });
     this.#images = new ReportedImages(options);
     this.#copies = new ReportedCopies(options.listCopies ?? (() => []));
-    const carrier = new EventCarrier({
+    const sender = new EventSender({
       clock,
       outbox,
       path: () => path('events'),
@@ -186,7 +186,7 @@ export class RegionLink {
       onRenumbered: () => notice({ kind: 'outbox.renumbered', id: outbox.id }),
       onStore: (problem) => this.#keeper.storeIs(problem),
     });
-    this.#carrying = new Repeater(clock, () => this.#thenReport(carrier.run()));
+    this.#carrying = new Repeater(clock, () => this.#thenReport(sender.run()));
     this.#registering = new Repeater(clock, () => this.#thenReport(this.#register()));
     this.#heartbeat = new Repeater(clock, () => this.#thenReport(this.#beat()));
     this.#follower = new StateFollower({

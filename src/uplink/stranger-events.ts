@@ -31,7 +31,7 @@ export const STRANGER_RATE: Rate = { perSecond: 5, burst: 250 };
 const BOOTING = /^(?:boot|tftp|http)\./;
 
 /** Knows which hosts are the region's machines. */
-export interface Acquaintance {
+export interface KnownHosts {
   /** True for an interface of a machine that the region knows. */
   readonly isMachine: (mac: MacAddress) => boolean;
   /** The running leases of these interfaces. */
@@ -48,13 +48,13 @@ export interface Acquaintance {
 
 /** Decides which events are sent to the region. */
 export class StrangerEvents {
-  readonly #acquaintance: Acquaintance;
+  readonly #known: KnownHosts;
   readonly #sampler = new EventSampler<string>(STRANGER_RATE);
   readonly #booters = new BoundedMap<MacAddress, true>(BOOTERS_MAX, 'set longest ago');
   #withheld = 0;
 
-  constructor(acquaintance: Acquaintance) {
-    this.#acquaintance = acquaintance;
+  constructor(known: KnownHosts) {
+    this.#known = known;
   }
 
   /** Events withheld since the start; the events sent in their place count them. */
@@ -75,8 +75,8 @@ export class StrangerEvents {
       this.#booters.set(mac, true);
       return event;
     }
-    if (event.address !== undefined && !this.#acquaintance.isDynamic(event.address)) return event;
-    if (this.#acquaintance.isMachine(mac) || this.#booters.has(mac)) return event;
+    if (event.address !== undefined && !this.#known.isDynamic(event.address)) return event;
+    if (this.#known.isMachine(mac) || this.#booters.has(mac)) return event;
     const sample = this.#sampler.take(event.kind, event.at);
     if (sample !== undefined) return { ...event, ...sample };
     this.#withheld += 1;
@@ -85,20 +85,20 @@ export class StrangerEvents {
 
   /** The interfaces in a desired state, before it is applied, that are not known yet. */
   newcomers({ machines }: DesiredState): ReadonlySet<MacAddress> {
-    const { isMachine } = this.#acquaintance;
+    const { isMachine } = this.#known;
     return new Set(machines.flatMap(({ macs }) => macs.filter((mac) => !isMachine(mac))));
   }
 
   /** The events that send the addresses of machines that became known; those of hosts that booted were sent already. */
-  introduce(newcomers: ReadonlySet<MacAddress>): readonly DhcpEvent[] {
-    const unreported = new Set([...newcomers].filter((mac) => !this.#booters.has(mac)));
+  leaseEvents(listNewInterfaces: ReadonlySet<MacAddress>): readonly DhcpEvent[] {
+    const unreported = new Set([...listNewInterfaces].filter((mac) => !this.#booters.has(mac)));
     if (unreported.size === 0) return [];
-    return this.#acquaintance.leasesOf(unreported).map(ackOf);
+    return this.#known.leasesOf(unreported).map(ackEvent);
   }
 }
 
 /** The event that sends a running lease. */
-export const ackOf = ({ mac, address, grantedAt, duration, hostname }: Lease): DhcpEvent => ({
+export const ackEvent = ({ mac, address, grantedAt, duration, hostname }: Lease): DhcpEvent => ({
   kind: 'dhcp.ack',
   at: grantedAt,
   mac,

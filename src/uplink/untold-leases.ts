@@ -16,7 +16,7 @@ import { isActive } from '../dhcp/leases/lease-table.ts';
 import type { Ipv4 } from '../ground/address.ts';
 import { type Instant, instant } from '../ground/clock.ts';
 import { DeadlineQueue, type Waiting } from '../ground/deadline-queue.ts';
-import { type Acquaintance, ackOf } from './stranger-events.ts';
+import { ackEvent, type KnownHosts } from './stranger-events.ts';
 
 /** Leases that wait to be sent to the region; it keeps as many of one rack. At the bound those that end first are left out. */
 export const LEASES_TOLD_MAX = 16_384;
@@ -29,7 +29,7 @@ interface Untold extends Waiting {
 }
 
 export class UntoldLeases {
-  readonly #acquaintance: Acquaintance;
+  readonly #known: KnownHosts;
   readonly #byAddress = new Map<Ipv4, Untold>();
   /** By their ends. */
   readonly #waiting = new DeadlineQueue<Untold>();
@@ -37,8 +37,8 @@ export class UntoldLeases {
   #isDue = false;
   #closed = false;
 
-  constructor(acquaintance: Acquaintance) {
-    this.#acquaintance = acquaintance;
+  constructor(known: KnownHosts) {
+    this.#known = known;
   }
 
   /** How many leases wait. */
@@ -59,7 +59,7 @@ export class UntoldLeases {
     while (this.#isDue && !this.#closed) {
       this.#isDue = false;
       let looked = 0;
-      for (const lease of this.#acquaintance.leases()) {
+      for (const lease of this.#known.leases()) {
         this.#add(lease, now());
         looked += 1;
         if (looked % TURN_LEASES === 0) await nextTurn();
@@ -77,12 +77,12 @@ export class UntoldLeases {
       const next = this.#waiting.takeDue(FOREVER);
       if (next === undefined) break;
       this.#byAddress.delete(next.address);
-      const lease = this.#acquaintance.leaseAt(next.address);
-      if (!this.#isOutside(lease, now) || this.#acquaintance.isDeploying(lease.mac)) continue;
+      const lease = this.#known.leaseAt(next.address);
+      if (!this.#isOutside(lease, now) || this.#known.isDeploying(lease.mac)) continue;
       taken += 1;
-      events.push(ackOf(lease));
+      events.push(ackEvent(lease));
       const newest = this.#newestOf(lease);
-      if (newest !== lease) events.push(ackOf(newest));
+      if (newest !== lease) events.push(ackEvent(newest));
     }
     return events;
   }
@@ -104,12 +104,12 @@ export class UntoldLeases {
   }
 
   #isOutside(lease: Lease | undefined, now: Instant): lease is Lease {
-    return isActive(lease, now) && !this.#acquaintance.isDynamic(lease.address);
+    return isActive(lease, now) && !this.#known.isDynamic(lease.address);
   }
 
   /** The newest running lease of a lease's host. */
   #newestOf(lease: Lease): Lease {
-    const others = this.#acquaintance.leasesOf(new Set([lease.mac]));
+    const others = this.#known.leasesOf(new Set([lease.mac]));
     return others.reduce((newest, one) => (one.grantedAt > newest.grantedAt ? one : newest), lease);
   }
 }

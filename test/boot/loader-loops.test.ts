@@ -38,7 +38,7 @@ class Rig {
     const query = { client, mac: of, serverAddress: RACK, sharedNetwork: 'eth1', asker };
     const plan = planBoot(query, this.#config);
     if (plan === undefined) return undefined;
-    const foreseen = this.loops.foresee(query, plan, this.#config, this.now).file;
+    const foreseen = this.loops.forecast(query, plan, this.#config, this.now).file;
     const { file } = this.loops.check(query, plan, this.#config, this.now);
     assert.equal(foreseen, file, 'why predicts the reply');
     return file;

@@ -87,7 +87,7 @@ cluster_interfaces:
     listener?.onSolicitation({ interfaceName: 'eth1', mac: client, source: new Uint8Array(16) });
     return advertised.length > 0;
   };
-  const uuidOf = (client: MacAddress): string | undefined => rack.foresight().assets.signsOf?.(client)?.uuid;
+  const uuidOf = (client: MacAddress): string | undefined => rack.forecastInputs().assets.signsOf?.(client)?.uuid;
   return { rack, host, setMachines, discover, inform, hearsOfNoRouter, uuidOf };
 }
 
@@ -137,7 +137,7 @@ describe('U-Boot on x86', () => {
   it('is remembered, because its configurations have the names of pxelinux', async () => {
     const rig = await start('served');
     const shown = { vendorClass: 'U-Boot', options: [[93, Uint8Array.of(0, 0)] as const] };
-    const isUBoot = () => rig.rack.foresight().assets.signsOf?.(MAC_A)?.isUBoot;
+    const isUBoot = () => rig.rack.forecastInputs().assets.signsOf?.(MAC_A)?.isUBoot;
     rig.host.deliver('eth1', clientBytes({ type: 'discover', mac: MAC_A, ...shown }));
     assert.equal(isUBoot(), true);
     rig.discover(MAC_A, UUID);

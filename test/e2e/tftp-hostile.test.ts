@@ -13,8 +13,8 @@ import { ipv4 } from '../../src/ground/address.ts';
 import { sleep, systemClock } from '../../src/ground/clock.ts';
 import type { HostNetwork } from '../../src/net/datagrams/datagram.ts';
 import { openNetwork } from '../../src/net/datagrams/udp-linux.ts';
-import { ThreadCarrier } from '../../src/tftp/carrier.ts';
 import { TftpServer } from '../../src/tftp/server.ts';
+import { ThreadTransferRunner } from '../../src/tftp/transfer-runner.ts';
 import { eventually } from '../support/running-rack.ts';
 import { encodeAck, encodeRequest } from '../tftp/client-packet.ts';
 
@@ -61,7 +61,7 @@ describe('TFTP among hostile hosts', () => {
     tree = await BootTree.open(directory);
     server = new TftpServer({
       network,
-      carrier: (deps) => new ThreadCarrier(deps),
+      makeTransferRunner: (deps) => new ThreadTransferRunner(deps),
       clock: systemClock,
       files: tree,
       publish: () => undefined,

@@ -16,8 +16,8 @@ import { systemClock } from '../../src/ground/clock.ts';
 import type { RackEvent } from '../../src/ground/event.ts';
 import type { HostNetwork } from '../../src/net/datagrams/datagram.ts';
 import { openNetwork } from '../../src/net/datagrams/udp-linux.ts';
-import { ThreadCarrier } from '../../src/tftp/carrier.ts';
 import { TftpServer } from '../../src/tftp/server.ts';
+import { ThreadTransferRunner } from '../../src/tftp/transfer-runner.ts';
 import { missing, type Need } from '../support/needs.ts';
 import { HAS_MANY_ROUNDS } from '../support/rounds.ts';
 import { eventually } from '../support/running-rack.ts';
@@ -189,7 +189,7 @@ describe('TFTP', () => {
     tree = await BootTree.open(treeDirectory);
     server = new TftpServer({
       network,
-      carrier: (deps) => new ThreadCarrier(deps),
+      makeTransferRunner: (deps) => new ThreadTransferRunner(deps),
       clock: systemClock,
       files: tree,
       publish: (event) => events.push(event),

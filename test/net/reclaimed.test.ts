@@ -18,7 +18,7 @@ import { type NetlinkMessage, RTM_GETLINK } from '../../src/net/netlink.ts';
 import { encodeArpProbe } from '../../src/net/watch/arp.ts';
 import type { FromNetWorker } from '../../src/net/watch/net-message.ts';
 import { linkLocalOf } from '../../src/net/watch/router-discovery.ts';
-import { WireEar } from '../../src/net/watch/wire-ear.ts';
+import { WireListener } from '../../src/net/watch/wire-listener.ts';
 import { capturesOf, routerSolicitation, SOCKET_ANSWER } from '../conformance/decoder-samples.ts';
 import { ip } from '../support/lab-facts.ts';
 
@@ -183,7 +183,7 @@ it('reports of the wire’s ear outlive their frames', () => {
   for (const probe of probes) probe.set([10, 20, 0, 9], 14);
   const { libc, into } = receivingLibc(probes, [], solicitations);
   const reported: FromNetWorker[] = [];
-  const ear = new WireEar(libc, (message) => void reported.push(message));
+  const ear = new WireListener(libc, (message) => void reported.push(message));
   ear.interfacesChanged([{ name: 'eth1', index: 2, mac: OWN, up: true, carrier: true, addresses: [] }]);
   ear.command({ kind: 'serve', names: ['eth1'] });
   ear.work();

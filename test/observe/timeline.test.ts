@@ -11,7 +11,7 @@ import { eventText } from '../../src/observe/event-text.ts';
 import {
   FOLLOWERS_MAX,
   MACHINES_MAX,
-  NEWCOMER_RATE,
+  NEW_HOST_RATE,
   QUIET_MS,
   STEPS_MAX,
   STEPS_PER_MACHINE_MAX,
@@ -206,10 +206,10 @@ test('a flood of invented hardware addresses does not displace machines that loa
 
 test('of a flood of hosts that do not boot some are kept and the others counted; a booting machine is always kept', () => {
   const { timeline } = timelineOf();
-  const FLOOD = 2 * NEWCOMER_RATE.burst;
+  const FLOOD = 2 * NEW_HOST_RATE.burst;
   for (let host = 0; host < FLOOD; host += 1) timeline.take({ ...at(0, 'dhcp.offer'), mac: mac(host + 1) });
-  assert.equal(timeline.machines, NEWCOMER_RATE.burst);
-  assert.equal(timeline.missed, FLOOD - NEWCOMER_RATE.burst);
+  assert.equal(timeline.machines, NEW_HOST_RATE.burst);
+  assert.equal(timeline.missed, FLOOD - NEW_HOST_RATE.burst);
   timeline.take({ ...at(0, 'dhcp.ack'), mac: mac(1) });
   assert.equal(timeline.find(mac(1))?.length, 2, 'a known host gets its steps');
   timeline.take(at(0, 'dhcp.offer', BIOS));

@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs';
 import type { RackConfig } from '../../src/config/rack-config.ts';
 import { describeRack } from '../../src/daemon/rack/description.ts';
 import { Rack } from '../../src/daemon/rack/rack.ts';
-import { acquaintanceOf } from '../../src/daemon/rack/region-side.ts';
+import { describeKnownHosts } from '../../src/daemon/rack/region-side.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import type { Clock } from '../../src/ground/clock.ts';
 import type { RackEvent } from '../../src/ground/event.ts';
@@ -92,7 +92,7 @@ export class ChaosRack {
       life: `life-${this.#lives}`,
       clock,
       stream,
-      acquaintance: acquaintanceOf(() => rack),
+      knownHosts: describeKnownHosts(() => rack),
       publish: stream.publish,
       cached: { version: cached.version, sinceMs: undefined },
       onDesiredState: async (state) => rack.setDesiredState(state),

@@ -4,8 +4,8 @@
 import { ANY, type Ipv4, type MacAddress } from '../../src/ground/address.ts';
 import type { Clock } from '../../src/ground/clock.ts';
 import type { DatagramSocket, Destination, HostNetwork, SocketRequest } from '../../src/net/datagrams/datagram.ts';
-import type { MakeCarrier } from '../../src/tftp/carrier.ts';
-import { ownCarrier } from '../support/own-carrier.ts';
+import type { MakeTransferRunner } from '../../src/tftp/transfer-runner.ts';
+import { ownTransferRunner } from '../support/own-transfer-runner.ts';
 
 export interface WireTrouble {
   /** Shares of datagrams, 0 to 1. */
@@ -48,7 +48,7 @@ export class VirtualWire {
   }
 
   /** The rack's end of the wire. */
-  rackEnd(): { readonly network: HostNetwork; readonly carrier: MakeCarrier } {
+  rackEnd(): { readonly network: HostNetwork; readonly carrier: MakeTransferRunner } {
     const network: HostNetwork = {
       notes: [],
       received: 0,
@@ -60,7 +60,7 @@ export class VirtualWire {
       },
       interfacesChanged: () => undefined,
     };
-    return { network, carrier: ownCarrier(network, this.#clock) };
+    return { network, carrier: ownTransferRunner(network, this.#clock) };
   }
 
   /** Broadcasts from a machine. */

@@ -14,7 +14,7 @@ import type {
 } from '../../src/net/datagrams/datagram.ts';
 import { decodePacket, encodeError, type TftpPacket } from '../../src/tftp/packet.ts';
 import { TftpServer } from '../../src/tftp/server.ts';
-import { type MemoryRequest, ownCarrier } from '../support/own-carrier.ts';
+import { type MemoryRequest, ownTransferRunner } from '../support/own-transfer-runner.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { encodeAck, encodeRequest } from './client-packet.ts';
 
@@ -119,10 +119,10 @@ export class Bench {
     const { clock, network } = this;
     const alike = (path: string) => Object.keys(this.files).filter((one) => one.toLowerCase() === path.toLowerCase());
     const files: FileTree = { open: (path) => this.#open(path), alike };
-    const carrier = ownCarrier(network, clock);
+    const carrier = ownTransferRunner(network, clock);
     this.server = new TftpServer({
       network,
-      carrier,
+      makeTransferRunner: carrier,
       clock,
       resolve,
       files,

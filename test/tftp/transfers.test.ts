@@ -5,11 +5,11 @@ import { test } from 'node:test';
 import { ipv4 } from '../../src/ground/address.ts';
 import { Counters } from '../../src/ground/counters.ts';
 import { EventSampler } from '../../src/ground/rate-limit.ts';
-import type { CarriageOrder } from '../../src/tftp/carriage.ts';
-import { CarriageState, carriageMemory } from '../../src/tftp/carriage-state.ts';
 import { TFTP_COUNTERS } from '../../src/tftp/events.ts';
 import { Listener } from '../../src/tftp/listener.ts';
 import { Session } from '../../src/tftp/session.ts';
+import { allocateTransferMemory, SharedTransferState } from '../../src/tftp/shared-transfer-state.ts';
+import type { TransferCommand } from '../../src/tftp/transfer-engine.ts';
 import { Transfers } from '../../src/tftp/transfers.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { MemoryNetwork, RACK, turns } from './server-bench.ts';
@@ -21,8 +21,8 @@ test('at most 6144 transfers are carried: beyond, a request is not answered unti
   const network = new MemoryNetwork();
   const open = () => network.open({ address: RACK, port: 0, onDatagrams: () => undefined });
   const listener = new Listener<Session>(RACK, 69, await open(), await open());
-  const state = new CarriageState(carriageMemory());
-  const orders: CarriageOrder[] = [];
+  const state = new SharedTransferState(allocateTransferMemory());
+  const orders: TransferCommand[] = [];
   const clock = new VirtualClock();
   const transfers = new Transfers({
     clock,
@@ -40,7 +40,7 @@ test('at most 6144 transfers are carried: beyond, a request is not answered unti
     counters: new Counters(TFTP_COUNTERS),
     refusals: new EventSampler(),
     state,
-    carry: (order) => orders.push(order),
+    command: (order) => orders.push(order),
     mayReach: () => true,
     onStarted: () => undefined,
     onReleased: () => undefined,

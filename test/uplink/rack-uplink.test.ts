@@ -61,7 +61,7 @@ function uplinkTo(thread: Thread, stream: EventStream, changes: Partial<RackUpli
     life: 'life',
     clock: new VirtualClock(),
     stream,
-    acquaintance: unknown,
+    knownHosts: unknown,
     publish: stream.publish,
     cached: { version: 0, sinceMs: undefined },
     onDesiredState: async () => undefined,
@@ -80,7 +80,7 @@ test('the region gets a counted sample of a crowd of strangers, and the lease of
   let machines: readonly RackMachine[] = [];
   const uplink = uplinkTo(thread, stream, {
     clock,
-    acquaintance: {
+    knownHosts: {
       ...unknown,
       isMachine: (one) => machines.some(({ macs }) => macs.includes(one)),
       leasesOf: (macs) => [lease].filter((one) => macs.has(one.mac)),
@@ -177,7 +177,7 @@ test('a state is acknowledged once its settings are in force, after the rack’s
     life: 'life',
     clock,
     stream,
-    acquaintance: unknown,
+    knownHosts: unknown,
     publish: stream.publish,
     cached: { version: 0, sinceMs: undefined },
     onDesiredState: () => settled.promise,
@@ -284,7 +284,7 @@ function uplinkWithLeases(count: number, changes: Partial<RackUplinkOptions> = {
     leases: () => leases,
     leaseAt: (address: number) => leases[address - 0x0a14_0000],
   };
-  const uplink = uplinkTo(thread, stream, { clock, acquaintance, ...changes });
+  const uplink = uplinkTo(thread, stream, { clock, knownHosts: acquaintance, ...changes });
   uplink.start();
   const rest = async (): Promise<void> => {
     for (let turns = 0; turns < 40; turns += 1) await new Promise((resolve) => setImmediate(resolve));

@@ -8,7 +8,7 @@ import { isActive } from '../../src/dhcp/leases/lease-table.ts';
 import { ipv4, type MacAddress, mac } from '../../src/ground/address.ts';
 import { type Instant, instant } from '../../src/ground/clock.ts';
 import type { RackEvent } from '../../src/ground/event.ts';
-import { type Acquaintance, BOOTERS_MAX, STRANGER_RATE, StrangerEvents } from '../../src/uplink/stranger-events.ts';
+import { BOOTERS_MAX, type KnownHosts, STRANGER_RATE, StrangerEvents } from '../../src/uplink/stranger-events.ts';
 import { leaseAt, MAC_A, MAC_B, machine, NOW } from '../dhcp/lab.ts';
 import { hw } from '../support/lab-facts.ts';
 
@@ -18,7 +18,7 @@ const OUTSIDE = ipv4(0x0a140032);
 /** Enough strangers that the next one's event is withheld. */
 const CROWD = burst * 4;
 
-function acquaintance(machines: readonly MacAddress[] = [], leases: readonly Lease[] = []): Acquaintance {
+function acquaintance(machines: readonly MacAddress[] = [], leases: readonly Lease[] = []): KnownHosts {
   return {
     isMachine: (one) => machines.includes(one),
     leasesOf: (macs) => leases.filter((lease) => macs.has(lease.mac) && isActive(lease, NOW)),
@@ -120,7 +120,7 @@ test('the running lease of a machine that becomes known is sent, unless all its 
   const state = { schema: 2, version: 2, machines } as const;
   const newcomers = strangers.newcomers(state);
   known.push(MAC_A, MAC_B, booted);
-  const sent = strangers.introduce(newcomers);
+  const sent = strangers.leaseEvents(newcomers);
   assert.deepEqual(
     sent.map(({ kind, mac: whose, address, at }) => [kind, whose, address, at]),
     [['dhcp.ack', MAC_A, leases[0]?.address, leases[0]?.grantedAt]],

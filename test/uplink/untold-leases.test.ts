@@ -6,13 +6,13 @@ import type { Lease } from '../../src/dhcp/leases/lease.ts';
 import { isActive } from '../../src/dhcp/leases/lease-table.ts';
 import { formatIpv4, type Ipv4, ipv4, type MacAddress, mac } from '../../src/ground/address.ts';
 import { HOST_LEASES_MAX } from '../../src/store/operations/region-heard.ts';
-import type { Acquaintance } from '../../src/uplink/stranger-events.ts';
+import type { KnownHosts } from '../../src/uplink/stranger-events.ts';
 import { LEASES_TOLD_MAX, UntoldLeases } from '../../src/uplink/untold-leases.ts';
 import { leaseAt, MAC_A, MAC_B, NOW } from '../dhcp/lab.ts';
 import { hw, ip } from '../support/lab-facts.ts';
 
 /** A rack with these leases, whose addresses from 10.20.0.100 on are dynamic. */
-function rackWith(leases: Iterable<Lease>, changes: Partial<Acquaintance> = {}): Acquaintance {
+function rackWith(leases: Iterable<Lease>, changes: Partial<KnownHosts> = {}): KnownHosts {
   const byAddress = new Map([...leases].map((lease) => [lease.address, lease]));
   return {
     isMachine: () => false,

@@ -30,7 +30,7 @@ import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import { nameDocuments } from '../../ground/named-documents.ts';
 import { INTERFACES_KEY, interfacesOf, nameOf, type Settings, withValue } from '../../machines/settings.ts';
 import { outwardAddress } from '../../net/outward-address.ts';
-import { findStrangers, isHarmless } from '../../net/ports/taken-ports.ts';
+import { findPortConflicts, isHarmless } from '../../net/ports/taken-ports.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
 import type { SettingEdit } from '../../region/settings.ts';
 import { importLeases } from '../leases/import.ts';
@@ -164,7 +164,7 @@ async function initBare(given: InitFlags): Promise<number> {
   if (drafted.draft === undefined)
     throw new RackError('bad-argument', drafted.mistakes.map(({ text }) => text).join('\n'));
   const place = findPlace(flags, drafted.draft.answers);
-  const strangers = findStrangers(wantedPorts(drafted.draft.config), rightfulFor(flags));
+  const strangers = findPortConflicts(wantedPorts(drafted.draft.config), rightfulFor(flags));
   const offer = offerIn(place, isAsked(flags) && strangers.every(isHarmless));
   writeConfig(flags, drafted.draft.text);
   if (flags.region === undefined && (flags.force || buildSettings(drafted.draft.answers).length > 0))
@@ -226,7 +226,7 @@ async function initWithNetwork(given: InitFlags): Promise<number> {
   // Storing may switch to the owner of the state directory; the next steps are for the user who started `init`.
   const place = findPlace(flags, drafted.answers);
   const servers = local.filter(({ interfaces }) => interfaces.has(drafted.answers.proposal?.name ?? ''));
-  const strangers = findStrangers(wantedPorts(drafted.config), rightfulFor(flags));
+  const strangers = findPortConflicts(wantedPorts(drafted.config), rightfulFor(flags));
   // A person frees the ports first.
   const offer = offerIn(place, hasPerson && strangers.every(isHarmless));
   try {

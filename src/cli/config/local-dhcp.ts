@@ -13,7 +13,7 @@ import {
 } from '../../dhcp/import/reservations.ts';
 import { ANY, type Ipv4 } from '../../ground/address.ts';
 import { ownerText } from '../../net/port-owner.ts';
-import { findStrangers, type Rightful } from '../../net/ports/taken-ports.ts';
+import { findPortConflicts, type Rightful } from '../../net/ports/taken-ports.ts';
 import { stateHolder } from '../../store/state-lock.ts';
 
 /** RFC 2131 §4.1. */
@@ -89,7 +89,7 @@ export function findLocalServers(interfaces: readonly string[], rightful: Rightf
   const wanted = interfaces.map(
     (device) => ({ protocol: 'UDP', address: ANY, port: SERVER_PORT, device, setting }) as const,
   );
-  return findStrangers(wanted, rightful).map((stranger) => {
+  return findPortConflicts(wanted, rightful).map((stranger) => {
     const { process: owner, ports } = stranger;
     const program = PROGRAMS[owner?.name ?? ''];
     return {

@@ -11,8 +11,8 @@ import { loadPlace } from '../../config/config-file.ts';
 import { findOldGrub } from '../../config/old-grub.ts';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { explain, parseClient, type WhyAnswer, whyAnswer } from '../../daemon/answers/why.ts';
-import type { Foresight } from '../../daemon/foresight/foresight.ts';
-import type { Basis } from '../../daemon/foresight/likely-clients.ts';
+import type { ForecastInputs } from '../../daemon/forecast/boot-forecast.ts';
+import type { Basis } from '../../daemon/forecast/likely-clients.ts';
 import { LeaseTable } from '../../dhcp/leases/lease-table.ts';
 import { Offers } from '../../dhcp/leases/offers.ts';
 import { indexSubnets } from '../../dhcp/networks/subnet.ts';
@@ -102,7 +102,7 @@ async function ask(request: WhyRequest): Promise<Asked> {
   const subnets = indexSubnets(dhcp, undefined);
   const leases = new LeaseTable();
   leases.serve(subnets.served, directory);
-  const foresight: Foresight = {
+  const foresight: ForecastInputs = {
     config,
     now: systemClock.now(),
     dhcp: {

@@ -8,10 +8,10 @@ import type { Frozen } from '../../ground/fields.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import type { TimelineStep } from '../../observe/timeline.ts';
 import { noteText } from '../../region/reports/notes.ts';
-import { CLIENT_NAMES, type ClientName, isClientName } from '../foresight/clients.ts';
-import { type ForeseenBoot, type Foresight, foreseeBoot, foreseenBoot } from '../foresight/foresight.ts';
-import { findLastRefusal } from '../foresight/last-refusal.ts';
-import { BASES, type LikelyClients, likelyClients } from '../foresight/likely-clients.ts';
+import { type BootForecast, bootForecast, type ForecastInputs, forecastBoot } from '../forecast/boot-forecast.ts';
+import { CLIENT_NAMES, type ClientName, isClientName } from '../forecast/clients.ts';
+import { findLastRefusal } from '../forecast/last-refusal.ts';
+import { BASES, type LikelyClients, likelyClients } from '../forecast/likely-clients.ts';
 import type { InterfaceState } from '../rack/interface-states.ts';
 import type { Rack } from '../rack/rack.ts';
 import { findNamed, type WhoSources } from './who.ts';
@@ -29,7 +29,7 @@ export const whyAnswer = z.object({
   machine: z.object({ name: z.string(), systemId: z.string(), status: z.string(), purpose: z.string() }).optional(),
   basis: z.enum(BASES),
   /** Kinds of client with the same result in a network share one entry, whose title names them all. */
-  boots: z.array(foreseenBoot),
+  boots: z.array(bootForecast),
   refused: z.object({ text: z.string(), remedy: z.string() }).optional(),
   obstacles: z.array(z.string()),
 });
@@ -42,12 +42,12 @@ export function whyAnswers(sources: WhySources): ControlAnswers {
       const rack = sources.rack();
       if (rack === undefined) throw new RackError('not-running', 'the rack is still starting: ask again');
       const { mac, machine } = findNamed(sources, query, { allowUnseen: true });
-      const foresight = rack.foresight();
-      const leases = foresight.dhcp.leases.findAllByMac(mac);
+      const inputs = rack.forecastInputs();
+      const leases = inputs.dhcp.leases.findAllByMac(mac);
       const steps = sources.timeline.find(mac) ?? [];
-      const refused = findLastRefusal(steps, leases, foresight.now);
+      const refused = findLastRefusal(steps, leases, inputs.now);
       const client = parseClient(query.get('arch'));
-      return { ...explain({ mac, machine, client, steps }, foresight, obstaclesOf(sources)), refused };
+      return { ...explain({ mac, machine, client, steps }, inputs, obstaclesOf(sources)), refused };
     },
   };
 }
@@ -71,11 +71,11 @@ export interface Asked {
 /** Builds the answer. */
 export function explain(
   { mac, machine, client, steps }: Asked,
-  foresight: Foresight,
+  inputs: ForecastInputs,
   obstacles: readonly string[],
 ): WhyAnswer {
   const { basis, clients, signs }: LikelyClients =
-    client === undefined ? likelyClients(mac, foresight, steps) : { basis: 'asked', clients: [client] };
+    client === undefined ? likelyClients(mac, inputs, steps) : { basis: 'asked', clients: [client] };
   return {
     mac: formatMac(mac),
     machine: machine && {
@@ -85,12 +85,12 @@ export function explain(
       purpose: machine.purpose,
     },
     basis,
-    boots: joinEqual(clients.flatMap((name) => foreseeBoot(mac, name, foresight, signs))),
+    boots: joinEqual(clients.flatMap((name) => forecastBoot(mac, name, inputs, signs))),
     obstacles,
   };
 }
 
-function joinEqual(boots: readonly ForeseenBoot[]): readonly ForeseenBoot[] {
+function joinEqual(boots: readonly BootForecast[]): readonly BootForecast[] {
   const joined = Map.groupBy(boots, ({ network, lines }) => JSON.stringify([network, lines]));
   return [...joined.values()].flatMap((same) => {
     const [first] = same;

@@ -4,7 +4,7 @@
 //   a probe of its own, every LOOK_MS ──────┴─▶ noteUse ─▶ event, once in RETELL_MS for each host
 //                                                     └──▶ a note, until the host was not seen for GONE_MS
 //
-// 1. This host's other interfaces may answer for the address, as Linux does; `wire-ear.ts` ignores their frames.
+// 1. This host's other interfaces may answer for the address, as Linux does; `wire-listener.ts` ignores their frames.
 // 2. Reports are sampled (USERS_RATE) and hosts bounded (USERS_MAX): any host can invent hardware addresses.
 // 3. Only ARP shows another user, not IP packets from the address.
 

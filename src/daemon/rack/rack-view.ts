@@ -39,7 +39,7 @@ export function readinessOf({ configuration, host, rack, journal, uplink }: Rack
     config: configuration.config,
     host: host(),
     region: uplink(),
-    doors: running && {
+    rack: running && {
       dhcpProblems: running.dhcp.problems().map(({ name, error }) => ({ name, code: error.code, text: error.message })),
       tftp: running.tftp.listening,
       http: running.http.listening,

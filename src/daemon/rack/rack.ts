@@ -40,9 +40,9 @@ import type { HostNetwork } from '../../net/datagrams/datagram.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import type { Wire } from '../../net/watch/wire.ts';
 import type { RackNote } from '../../region/reports/notes.ts';
-import { type MakeCarrier, ThreadCarrier } from '../../tftp/carrier.ts';
 import { TftpServer } from '../../tftp/server.ts';
-import type { Foresight } from '../foresight/foresight.ts';
+import { type MakeTransferRunner, ThreadTransferRunner } from '../../tftp/transfer-runner.ts';
+import type { ForecastInputs } from '../forecast/boot-forecast.ts';
 import { Elsewhere } from './elsewhere.ts';
 import { linksOf } from './interface-states.ts';
 import { LeaseCommands } from './lease-commands.ts';
@@ -58,7 +58,7 @@ interface RackParts {
   readonly clock: Clock;
   readonly network: HostNetwork;
   /** Carries the transfers of TFTP; default: a thread. */
-  readonly carrier?: MakeCarrier;
+  readonly makeTransferRunner?: MakeTransferRunner;
   /** The wires of the interfaces; undefined if they cannot be heard: then addresses are offered without probing. */
   readonly wire?: Wire | undefined;
   readonly journal: LeaseJournal;
@@ -109,7 +109,7 @@ export class Rack {
 
   constructor(parts: RackParts, config: RackConfig) {
     const { clock, network, wire, publish, tree, table } = parts;
-    const carrier = parts.carrier ?? ((deps) => new ThreadCarrier(deps));
+    const makeTransferRunner = parts.makeTransferRunner ?? ((deps) => new ThreadTransferRunner(deps));
     this.#parts = parts;
     this.#given = config;
     this.#config = config;
@@ -166,7 +166,7 @@ export class Rack {
       this.#loading.asked();
       return resolveBootAsset(request, this.#assets());
     };
-    this.tftp = new TftpServer({ network, carrier, clock, resolve, files: tree, publish: publishFiles });
+    this.tftp = new TftpServer({ network, makeTransferRunner, clock, resolve, files: tree, publish: publishFiles });
     const vouchFor = this.#tokens.vouchFor.bind(this.#tokens);
     this.http = new BootHttpServer({
       clock,
@@ -200,10 +200,10 @@ export class Rack {
   }
 
   /** The inputs for predicting a machine's next boot. Predicting changes nothing and issues no token. */
-  foresight(): Foresight {
+  forecastInputs(): ForecastInputs {
     return {
       config: { ...this.#config, boot: this.#boot },
-      dhcp: { ...this.dhcp.state(), planBoot: (query) => this.#foreseePlan(query) },
+      dhcp: { ...this.dhcp.state(), planBoot: (query) => this.#forecastPlan(query) },
       assets: { ...this.#assets(), tokens: undefined },
       oldGrub: (name) => findOldGrub(this.#boot.tree, name),
       now: this.#parts.clock.now(),
@@ -227,10 +227,10 @@ export class Rack {
     this.neighbourhood?.configure(config.clusterInterfaces);
     await this.dhcp.setInterfaces(linksOf(config.clusterInterfaces, host));
     const isFailed = ({ code }: RackError): boolean => !WAITED_FOR.has(code);
-    const ofDhcp = (await this.dhcp.configure(this.#config.dhcp)).map(({ error }) => error).filter(isFailed);
-    const ofDoors = (await this.#openDoors()).filter(isFailed);
+    const dhcpFailures = (await this.dhcp.configure(this.#config.dhcp)).map(({ error }) => error).filter(isFailed);
+    const listenerFailures = (await this.#openListeners()).filter(isFailed);
     // All DHCP sockets share one port, so the reason of the first failure is the reason of all.
-    const failed = joinFailures([...ofDhcp.slice(0, 1), ...ofDoors]);
+    const failed = joinFailures([...dhcpFailures.slice(0, 1), ...listenerFailures]);
     if (failed !== undefined) throw failed;
   }
 
@@ -238,15 +238,15 @@ export class Rack {
     if (this.#draining) return;
     this.#parts.network.interfacesChanged(host);
     await this.dhcp.setInterfaces(linksOf(this.#config.clusterInterfaces, host));
-    if (this.#waiting) await this.#openDoors();
+    if (this.#waiting) await this.#openListeners();
   }
 
   /** Opens the missing listeners of TFTP, HTTP and DNS. @returns the failures */
-  async #openDoors(): Promise<readonly RackError[]> {
+  async #openListeners(): Promise<readonly RackError[]> {
     const { tftp, http, dns } = this.#config;
-    const doors = [() => this.tftp.configure(tftp), () => this.http.configure(http), () => this.dns.configure(dns)];
+    const openers = [() => this.tftp.configure(tftp), () => this.http.configure(http), () => this.dns.configure(dns)];
     const failures: RackError[] = [];
-    for (const open of doors) {
+    for (const open of openers) {
       try {
         await open();
       } catch (error) {
@@ -334,24 +334,24 @@ export class Rack {
   }
 
   #planBoot(query: BootQuery): BootPlan | undefined {
-    const { asker, client, mac, uuid } = query;
+    const { owner, client, mac, uuid } = query;
     const boot = this.#boot;
     const plan = planBoot(query, boot);
-    if (asker !== undefined) {
+    if (owner !== undefined) {
       // iPXE's own request follows that of its firmware, and says no more.
       const cpu = 'cpu' in client ? client.cpu : undefined;
       const signs = { uuid, cpu, isIpxe: plan?.file?.endsWith(IPXE_SCRIPT), isUBoot: client.kind === 'u-boot' };
-      this.#signs.remember(mac, signs, asker);
-      this.neighbourhood?.booting(mac, asker);
+      this.#signs.remember(mac, signs, owner);
+      this.neighbourhood?.booting(mac, owner);
     }
     if (plan !== undefined) this.tftp.prepare();
     return plan === undefined ? undefined : this.#loops.check(query, plan, boot, this.#parts.clock.now());
   }
 
-  #foreseePlan(query: BootQuery): BootPlan | undefined {
+  #forecastPlan(query: BootQuery): BootPlan | undefined {
     const boot = this.#boot;
     const plan = planBoot(query, boot);
-    return plan === undefined ? undefined : this.#loops.foresee(query, plan, boot, this.#parts.clock.now());
+    return plan === undefined ? undefined : this.#loops.forecast(query, plan, boot, this.#parts.clock.now());
   }
 
   /** Publishes events of TFTP and HTTP, and adds the machine if its address is another DHCP server's. */

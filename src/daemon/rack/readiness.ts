@@ -19,7 +19,7 @@ export interface ReadinessFacts {
   readonly config: RackConfig;
   readonly host: readonly HostInterface[];
   /** Undefined until the rack has started. */
-  readonly doors:
+  readonly rack:
     | {
         readonly dhcpProblems: readonly { readonly name: string; readonly code: string; readonly text: string }[];
         readonly tftp: readonly Place[];
@@ -37,19 +37,19 @@ export interface ReadinessFacts {
 export const WAITED_FOR: ReadonlySet<string> = new Set(['interface-missing', 'address-not-here']);
 
 /** Judges readiness from the facts. */
-export function judgeReadiness({ config, host, doors, journalProblem, region }: ReadinessFacts): Readiness {
+export function judgeReadiness({ config, host, rack, journalProblem, region }: ReadinessFacts): Readiness {
   const notReady: { what: string; reason: string }[] = [];
-  if (doors === undefined) notReady.push({ what: 'rack', reason: 'starting' });
+  if (rack === undefined) notReady.push({ what: 'rack', reason: 'starting' });
   else {
-    for (const { name, code, text } of doors.dhcpProblems) {
+    for (const { name, code, text } of rack.dhcpProblems) {
       if (!WAITED_FOR.has(code)) notReady.push({ what: `dhcp ${name}`, reason: text });
     }
-    if (doors.treeProblem !== undefined) notReady.push({ what: 'boot tree', reason: doors.treeProblem });
+    if (rack.treeProblem !== undefined) notReady.push({ what: 'boot tree', reason: rack.treeProblem });
     const { tftp, dns, http } = config;
     const wanted: readonly (readonly [what: string, wanted: readonly Place[], open: readonly Place[]])[] = [
-      ['tftp', tftp.listen.map((address) => ({ address, port: tftp.listenPort })), doors.tftp],
-      ['http', http.listen.filter(({ optional }) => optional !== true), doors.http],
-      ['dns', dns.listen.map((address) => ({ address, port: dns.listenPort })), doors.dns],
+      ['tftp', tftp.listen.map((address) => ({ address, port: tftp.listenPort })), rack.tftp],
+      ['http', http.listen.filter(({ optional }) => optional !== true), rack.http],
+      ['dns', dns.listen.map((address) => ({ address, port: dns.listenPort })), rack.dns],
     ];
     for (const [what, places, open] of wanted) {
       for (const { address, port } of places) {

@@ -27,8 +27,8 @@ import { checkNewListeners } from './region-preflight.ts';
 import { leasesLeft } from './region-side.ts';
 
 /** How long the region may take to open a listener, in milliseconds. */
-const DOOR_MS_MAX = 5000;
-const DOOR_LOOK_MS = 20;
+const LISTENING_MS_MAX = 5000;
+const LISTENING_CHECK_MS = 20;
 
 interface RunningParts {
   readonly clock: Clock;
@@ -85,27 +85,27 @@ function leasesOutside({ rack, clock }: RunningParts, next: RackConfig, before: 
 async function putInForce(parts: RunningParts, next: RackConfig, before: RackConfig): Promise<void> {
   await parts.tree()?.moveTo(next.boot.tree);
   await parts.log.moveTo(next.log);
-  await openDoor(parts, next, before);
+  await listenForRack(parts, next, before);
   await parts.rack()?.configure(next, parts.host());
 }
 
 /** Makes the region also listen on the address that the rack will forward requests to, in addition to its present listeners. */
-async function openDoor(parts: RunningParts, next: RackConfig, before: RackConfig): Promise<void> {
+async function listenForRack(parts: RunningParts, next: RackConfig, before: RackConfig): Promise<void> {
   const uplink = parts.uplink();
-  const door = next.http.region;
-  const isSame = door?.host === before.http.region?.host && door?.port === before.http.region?.port;
-  if (uplink === undefined || door === undefined || isSame || uplink.status().addresses.length === 0) return;
+  const endpoint = next.http.region;
+  const isSame = endpoint?.host === before.http.region?.host && endpoint?.port === before.http.region?.port;
+  if (uplink === undefined || endpoint === undefined || isSame || uplink.status().addresses.length === 0) return;
   const listen = [...next.region.listen, ...before.region.listen];
   uplink.configure(parts.regionConfig({ ...next, region: { ...next.region, listen } }));
-  const name = `${door.host}:${door.port}`;
-  for (let waited = 0; waited < DOOR_MS_MAX; waited += DOOR_LOOK_MS) {
+  const name = `${endpoint.host}:${endpoint.port}`;
+  for (let waited = 0; waited < LISTENING_MS_MAX; waited += LISTENING_CHECK_MS) {
     if (uplink.status().addresses.includes(name)) return;
-    await pause(parts.clock, DOOR_LOOK_MS);
+    await pause(parts.clock, LISTENING_CHECK_MS);
   }
   uplink.configure(parts.regionConfig(before));
   throw new RackError(
     'region-failed',
-    `region.listen: the region did not open ${name} within ${DOOR_MS_MAX / 1000} s; find the program that uses the port, or choose another`,
+    `region.listen: the region did not open ${name} within ${LISTENING_MS_MAX / 1000} s; find the program that uses the port, or choose another`,
   );
 }
 

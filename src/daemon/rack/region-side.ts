@@ -41,7 +41,7 @@ import type { UplinkStatus } from '../../uplink/link-status.ts';
 import { readRackUuid } from '../../uplink/rack-identity.ts';
 import { RackUplink } from '../../uplink/rack-uplink.ts';
 import { type RegionKey, readRegionKey } from '../../uplink/region-key.ts';
-import type { Acquaintance } from '../../uplink/stranger-events.ts';
+import type { KnownHosts } from '../../uplink/stranger-events.ts';
 import type { UplinkThreadData } from '../../uplink/thread-data.ts';
 import type { Rack } from './rack.ts';
 import { checkRegion } from './region-preflight.ts';
@@ -77,7 +77,7 @@ interface RegionSideParts {
   readonly describe: (uuid: string) => RackDescription;
   readonly measure: () => RackMeasures | undefined;
   /** The machines whose every lease event is sent to the region. */
-  readonly acquaintance: Acquaintance;
+  readonly knownHosts: KnownHosts;
   readonly apply: (state: DesiredState) => Promise<void>;
   /** Starts a scan of networks for an embedded region. */
   readonly scan: (scan: NetworkScan) => ScanOutcome;
@@ -88,9 +88,9 @@ interface RegionSideParts {
 }
 
 /** The hosts that a rack knows: the machines of the desired state in force, and the holders of leases. */
-export const acquaintanceOf = (
+export const describeKnownHosts = (
   rack: () => Pick<Rack, 'machines' | 'leasesOf' | 'leases' | 'findLease' | 'networks'> | undefined,
-): Acquaintance => ({
+): KnownHosts => ({
   isMachine: (mac) => rack()?.machines.findByMac(mac) !== undefined,
   leasesOf: (macs) => rack()?.leasesOf(macs) ?? [],
   isDeploying: (mac) => rack()?.machines.findByMac(mac)?.statusName === 'Deploying',
@@ -201,7 +201,7 @@ export class RegionSide {
     return key === undefined ? this.secret : `${key.token}:${key.secret}`;
   }
   /** The region's endpoint for the control socket: its own socket, which connections of other clients cannot block. */
-  get door(): RegionEndpoint | undefined {
+  get operatorEndpoint(): RegionEndpoint | undefined {
     const { http, stateDir } = this.#parts.config();
     const socketPath = join(stateDir, OPERATOR_SOCKET);
     return http.region === undefined ? undefined : { ...http.region, secure: false, socketPath };
@@ -267,7 +267,7 @@ export class RegionSide {
    * @param state the cached desired state, which is in force
    */
   gather({ version }: DesiredState): void {
-    const { clock, stream, config, describe, measure, acquaintance, apply, scan, doTask } = this.#parts;
+    const { clock, stream, config, describe, measure, knownHosts, apply, scan, doTask } = this.#parts;
     this.#uplink = new RackUplink({
       mode: config().uplink.mode,
       startThread: () => this.#startThread(),
@@ -279,7 +279,7 @@ export class RegionSide {
       life: newUuid(),
       clock,
       stream,
-      acquaintance,
+      knownHosts,
       publish: stream.publish,
       cached: { version, sinceMs: desiredStateTime(config().stateDir) },
       onDesiredState: apply,

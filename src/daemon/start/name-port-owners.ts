@@ -3,14 +3,14 @@
 import type { RackConfig } from '../../config/rack-config.ts';
 import { wantedPorts } from '../../config/wanted-ports.ts';
 import { RackError } from '../../ground/errors.ts';
-import { findStrangers, isHarmless, strangerFix, strangerText } from '../../net/ports/taken-ports.ts';
+import { findPortConflicts, isHarmless, portConflictRemedy, portConflictText } from '../../net/ports/taken-ports.ts';
 
 /** The failure with a line for each program. Another failure, or one whose program cannot be seen, stays as it is. */
 export function namePortOwners(failure: unknown, config: RackConfig): unknown {
   if (!(failure instanceof RackError) || failure.code !== 'address-in-use') return failure;
-  const found = findStrangers(wantedPorts(config), { pid: process.pid, isHidden: false });
-  const lines = found
-    .filter((stranger) => !isHarmless(stranger))
-    .map((stranger) => `${strangerText(stranger)} (${strangerFix(stranger).replaceAll('\n', '; ')})`);
+  const conflicts = findPortConflicts(wantedPorts(config), { pid: process.pid, isHidden: false });
+  const lines = conflicts
+    .filter((conflict) => !isHarmless(conflict))
+    .map((conflict) => `${portConflictText(conflict)} (${portConflictRemedy(conflict).replaceAll('\n', '; ')})`);
   return lines.length === 0 ? failure : new RackError(failure.code, lines.join('\n'), { cause: failure });
 }

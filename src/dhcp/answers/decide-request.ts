@@ -48,10 +48,10 @@ import { roleOn } from '../networks/server-role.ts';
 import { type ServedSubnet, subnetOf } from '../networks/subnet.ts';
 import { chooseDestination } from '../wire/destination.ts';
 import { OPTION, optionAddress } from '../wire/options.ts';
-import { type DhcpDecision, ignore, ignoreNewcomer } from './decision.ts';
+import { type DhcpDecision, ignore, ignoreNewClient } from './decision.ts';
 import { givenBack, otherRunningLeases } from './give-back.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
-import { findNewcomer, judgeNewcomer } from './newcomer.ts';
+import { findNewClient, judgeNewClient } from './new-client.ts';
 import { isRepeated, remainingTime } from './repeat.ts';
 import { composeNak, composeReply } from './reply.ts';
 import { eventOf, eventOfReply, identifierFor, isOwnIdentifier, leaseFor, settingsFor, switchPortOf } from './terms.ts';
@@ -223,9 +223,9 @@ function ack(
 ): DhcpDecision {
   const { message, now } = inquiry;
   const held = isOwnLease(inquiry, state, served, address) ? state.leases.find(address) : undefined;
-  const newcomer = held !== undefined ? undefined : findNewcomer(inquiry, state, address);
-  if (newcomer !== undefined && judgeNewcomer(newcomer, inquiry, state, served) !== 'admitted') {
-    return ignoreNewcomer(inquiry, newcomer, address);
+  const newClient = held !== undefined ? undefined : findNewClient(inquiry, state, address);
+  if (newClient !== undefined && judgeNewClient(newClient, inquiry, state, served) !== 'admitted') {
+    return ignoreNewClient(inquiry, newClient, address);
   }
   const full = settingsFor(inquiry, state, served, 'ack', address);
   if (full === undefined) return ignore(inquiry, 'no-server-address', address);
@@ -241,7 +241,7 @@ function ack(
     destination: chooseDestination(message, 'settings', address, state.ports, served.subnet.network),
     served,
     sharedNetwork: inquiry.sharedNetwork,
-    newcomer,
+    newClient,
     records: remaining === undefined && !isWithoutRecord ? [...former, lease] : [],
     restsOn: remaining === undefined ? undefined : held,
     isRepeat: isRepeated(findOwn(served, inquiry, state.leases, now).newest, now),

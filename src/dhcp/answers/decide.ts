@@ -26,7 +26,7 @@ import {
 } from '../leases/allocate.ts';
 import { shownClass, wireText } from '../leases/lease-report.ts';
 import { isActive } from '../leases/lease-table.ts';
-import type { Newcomer } from '../limits/new-clients.ts';
+import type { NewClient } from '../limits/new-clients.ts';
 import { denyingAmong } from '../networks/classes.ts';
 import { type Arrival, type ServedSubnet, subnetOf } from '../networks/subnet.ts';
 import { clientName } from '../wire/client-fqdn.ts';
@@ -34,10 +34,10 @@ import { chooseDestination } from '../wire/destination.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { MESSAGE_TYPE, OPTION, optionAddress, optionIdentifier, vendorClass } from '../wire/options.ts';
 import { decideRequest } from './decide-request.ts';
-import { type DhcpDecision, ignore, ignoreNewcomer } from './decision.ts';
+import { type DhcpDecision, ignore, ignoreNewClient } from './decision.ts';
 import { decideDecline, decideRelease } from './give-back.ts';
 import { type DhcpState, type Inquiry, introductionOf, openInquiry, rackAddress } from './inquiry.ts';
-import { findNewcomer, giveWayMs, judgeNewcomer } from './newcomer.ts';
+import { findNewClient, giveWayMs, judgeNewClient } from './new-client.ts';
 import { decideProxied } from './proxy.ts';
 import { isRepeated } from './repeat.ts';
 import { composeReply } from './reply.ts';
@@ -126,15 +126,15 @@ function decideDiscover(inquiry: Inquiry, state: DhcpState): DhcpDecision {
       if (chosen.reason === 'range-exhausted') full = [...full, served];
       continue;
     }
-    const newcomer = isKnownBy(chosen.source) ? undefined : findNewcomer(inquiry, state, chosen.address);
-    const admission = newcomer === undefined ? 'admitted' : judgeNewcomer(newcomer, inquiry, state, served);
-    if (newcomer !== undefined && admission !== 'admitted') {
+    const newClient = isKnownBy(chosen.source) ? undefined : findNewClient(inquiry, state, chosen.address);
+    const admission = newClient === undefined ? 'admitted' : judgeNewClient(newClient, inquiry, state, served);
+    if (newClient !== undefined && admission !== 'admitted') {
       // The next range may still have room.
-      limited ??= ignoreNewcomer(inquiry, newcomer, chosen.address);
+      limited ??= ignoreNewClient(inquiry, newClient, chosen.address);
       if (admission === 'range-on-offer') full = [...full, served];
       continue;
     }
-    return composeOffer(inquiry, state, served, chosen, newcomer);
+    return composeOffer(inquiry, state, served, chosen, newClient);
   }
   return decideInFull(inquiry, state, full) ?? limited ?? refuseDiscover(inquiry, state, refusal);
 }
@@ -142,18 +142,18 @@ function decideDiscover(inquiry: Inquiry, state: DhcpState): DhcpDecision {
 /** Takes over an address another client was offered and has not requested, when all ranges are exhausted or at their limit of offers. */
 function decideInFull(inquiry: Inquiry, state: DhcpState, networks: readonly ServedSubnet[]): DhcpDecision | undefined {
   if (networks.length === 0) return undefined;
-  const newcomer = findNewcomer(inquiry, state, ANY);
+  const newClient = findNewClient(inquiry, state, ANY);
   for (const served of networks) {
-    const ageMs = giveWayMs(newcomer, inquiry, state, served);
+    const ageMs = giveWayMs(newClient, inquiry, state, served);
     const chosen = ageMs === undefined ? undefined : findUnanswered(served, inquiry, state, inquiry.now, ageMs);
-    if (chosen !== undefined) return composeOffer(inquiry, state, served, chosen, newcomer);
+    if (chosen !== undefined) return composeOffer(inquiry, state, served, chosen, newClient);
   }
   return undefined;
 }
 
 function refuseDiscover(inquiry: Inquiry, state: DhcpState, { reason, address }: RefusedAllocation): DhcpDecision {
-  const newcomer = reason === 'range-exhausted' ? findNewcomer(inquiry, state, ANY) : undefined;
-  return ignore(inquiry, reason, address, { newcomer });
+  const newClient = reason === 'range-exhausted' ? findNewClient(inquiry, state, ANY) : undefined;
+  return ignore(inquiry, reason, address, { newClient });
 }
 
 type RefusedAllocation = Extract<Allocation, { kind: 'refused' }>;
@@ -180,7 +180,7 @@ function composeOffer(
   state: DhcpState,
   served: ServedSubnet,
   chosen: AllocatedAddress,
-  newcomer: Newcomer | undefined,
+  newClient: NewClient | undefined,
 ): DhcpDecision {
   const { address, source } = chosen;
   const { message, mac } = inquiry;
@@ -194,7 +194,7 @@ function composeOffer(
     served,
     sharedNetwork: inquiry.sharedNetwork,
     records: [],
-    newcomer,
+    newClient,
     isRepeat: isRepeated(findOwn(served, inquiry, state.leases, inquiry.now).newest, inquiry.now),
     offer: {
       address,

@@ -7,7 +7,7 @@ import type { DhcpEvent } from '../events/events.ts';
 import type { DhcpRefusal } from '../events/refusals.ts';
 import type { Lease } from '../leases/lease.ts';
 import type { Introduction } from '../leases/offers.ts';
-import type { Newcomer } from '../limits/new-clients.ts';
+import type { NewClient } from '../limits/new-clients.ts';
 import type { ClientIdentity } from '../networks/client-identity.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import type { DhcpMessage } from '../wire/message.ts';
@@ -53,7 +53,7 @@ export type DhcpDecision =
       /** The client asks again for what it just got. */
       readonly isRepeat?: boolean | undefined;
       /** The client, if new. */
-      readonly newcomer?: Newcomer | undefined;
+      readonly newClient?: NewClient | undefined;
       /** For an OFFER: the address to hold. For an ACK: the address to probe first, and then to decide again. */
       readonly offer?: OfferedAddress | undefined;
       /** For an OFFER: what its REQUEST may leave out. */
@@ -75,7 +75,7 @@ export type DhcpDecision =
       readonly kind: 'ignore';
       readonly reason: DhcpRefusal;
       /** The new client left without an address. */
-      readonly newcomer?: Newcomer | undefined;
+      readonly newClient?: NewClient | undefined;
       readonly event: DhcpEvent;
     }
   /** In proxy mode: a message for another server. Counted, and reported only on request. */
@@ -87,16 +87,16 @@ export type DhcpDecision =
     };
 
 interface Cause {
-  readonly newcomer?: Newcomer | undefined;
+  readonly newClient?: NewClient | undefined;
   /** The client's classes, if they matter to the refusal. */
   readonly classes?: string | undefined;
 }
 
-export const ignoreNewcomer = (inquiry: Inquiry, newcomer: Newcomer, address: Ipv4): DhcpDecision =>
-  ignore(inquiry, 'too-many-new-clients', address, { newcomer });
+export const ignoreNewClient = (inquiry: Inquiry, newClient: NewClient, address: Ipv4): DhcpDecision =>
+  ignore(inquiry, 'too-many-new-clients', address, { newClient });
 
 export function ignore(inquiry: Inquiry, reason: DhcpRefusal, address?: Ipv4, because: Cause = {}): DhcpDecision {
-  const { newcomer, classes } = because;
+  const { newClient, classes } = because;
   const event = { ...eventOf(inquiry, 'dhcp.refused'), address, reason, classes };
-  return { kind: 'ignore', reason, newcomer, event };
+  return { kind: 'ignore', reason, newClient, event };
 }

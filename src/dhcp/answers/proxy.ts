@@ -23,9 +23,9 @@ import { chooseDestination, type DhcpPorts } from '../wire/destination.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { OptionList, type OptionsInMaking } from '../wire/message-options.ts';
 import { addressBytes, MESSAGE_TYPE, OPTION, optionAddress, textBytes, u8Bytes } from '../wire/options.ts';
-import { findAsker } from './asker.ts';
 import { type DhcpDecision, ignore } from './decision.ts';
 import { type DhcpState, type Inquiry, introductionOf, rackAddress } from './inquiry.ts';
+import { findRecordOwner } from './record-owner.ts';
 import { addBootFile, addDemandedEchoes, echo, fileField, replyTo } from './reply.ts';
 import { classesOf, eventOf, isOwnIdentifier, shownBy } from './terms.ts';
 
@@ -127,10 +127,10 @@ function planFor(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): Plan
   const classes = namesOf(loaders);
   const denying = denyingAmong(loaders);
   if (denying !== undefined) return { kind: 'refused', reason: 'class-denied', classes: denying.name };
-  const asker = findAsker(inquiry, state, served);
+  const owner = findRecordOwner(inquiry, state, served);
   const sharedNetwork = sharedNetworkKey(served.subnet);
   const shown = shownBy(inquiry);
-  const plan = state.planBoot({ client, mac, ...shown, serverAddress, sharedNetwork, loaders, asker });
+  const plan = state.planBoot({ client, mac, ...shown, serverAddress, sharedNetwork, loaders, owner });
   if (plan === undefined) return { kind: 'refused', reason: 'no-loader', classes };
   return { kind: 'plan', plan, serverAddress, classes };
 }

@@ -20,10 +20,10 @@ import { clientName, nameToEnter, refusedName } from '../wire/client-fqdn.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { MESSAGE_TYPE, OPTION, optionAddress, optionText, optionUuid, vendorClass } from '../wire/options.ts';
 import type { RelayInformation } from '../wire/relay-agent.ts';
-import { findAsker } from './asker.ts';
 import { answerFqdn } from './client-name.ts';
 import { keepPromise } from './earlier-promise.ts';
 import { type DhcpState, type Inquiry, rackAddress } from './inquiry.ts';
+import { findRecordOwner } from './record-owner.ts';
 import type { Settings } from './reply.ts';
 
 /** Undefined: the rack has no address it could give as its own. */
@@ -61,7 +61,7 @@ export function settingsFor(
             serverAddress,
             loaders: classes,
             sharedNetwork: sharedNetworkKey(subnet),
-            asker: findAsker(inquiry, state, served),
+            owner: findRecordOwner(inquiry, state, served),
           }),
     hostname,
     domain: machine === undefined ? reservation?.domain : machine.domain,

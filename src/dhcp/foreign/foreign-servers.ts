@@ -4,7 +4,7 @@
 // 2. A client's word, only an address, never overwrites what a probe found.
 // 3. At most FOREIGN_SERVERS_MAX per shared network; then better evidence replaces the oldest of the weakest. Invented servers never hide
 //    one that answers a probe.
-// 4. Only a reply to a probe proves a server. Any other sign only keeps it in the list (`hearsay.ts`).
+// 4. Only a reply to a probe proves a server. Any other sign only keeps it in the list (`unproven-servers.ts`).
 
 import { formatIpv4, type Ipv4, type MacAddress } from '../../ground/address.ts';
 import { type Instant, later } from '../../ground/clock.ts';

@@ -15,14 +15,14 @@ import { Alarm } from '../../ground/deadline-queue.ts';
 import type { FrameTap, TapRequest } from '../../net/datagrams/frame-tap.ts';
 import type { DhcpEvent } from '../events/events.ts';
 import type { DhcpRefusal } from '../events/refusals.ts';
-import { type ForeignEar, sharedNetworkKey } from '../networks/server-role.ts';
+import { type ForeignServerListener, sharedNetworkKey } from '../networks/server-role.ts';
 import type { LocalInterface, SubnetIndex } from '../networks/subnet.ts';
 import type { DhcpPorts } from '../wire/destination.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { MESSAGE_TYPE, OPTION, optionAddress, optionU8 } from '../wire/options.ts';
 import { composeProbe, type ProbeIdentity, readOffer, readServer, type SeenServer } from './foreign-probe.ts';
 import { type ForeignServer, ForeignServers, type Sighting, seenSince } from './foreign-servers.ts';
-import { Hearsay } from './hearsay.ts';
+import { UnprovenServers } from './unproven-servers.ts';
 
 /** How long offers are awaited, in milliseconds: dnsmasq first pings for 3 s. */
 export const LISTEN_MS = 5000;
@@ -34,7 +34,7 @@ const LOOK_MS = 200;
 export const AGAIN_MS = 45_000;
 /** The shortest time between two probes, in milliseconds. */
 export const PROBE_SOON_MS = 60_000;
-/** The interval that keeps servers known by hearsay without probes, in milliseconds. */
+/** The interval that keeps unproven servers without probes, in milliseconds. */
 export const UNPROBED_INTERVAL_MS = 600_000;
 
 /** A served shared network. */
@@ -96,10 +96,10 @@ interface Listening {
 }
 
 /** Watches the shared networks of a server. */
-export class ForeignWatch implements ForeignEar {
+export class ForeignWatch implements ForeignServerListener {
   readonly #ports: ForeignWatchPorts;
   readonly #servers = new ForeignServers();
-  readonly #hearsay = new Hearsay();
+  readonly #unproven = new UnprovenServers();
   readonly #watched = new Map<string, Watched>();
   /** The interfaces that are searched now. */
   readonly #searches = new Set<string>();
@@ -148,7 +148,7 @@ export class ForeignWatch implements ForeignEar {
       }
       this.#watched.set(network.place, watched);
     }
-    this.#hearsay.retain(places);
+    this.#unproven.retain(places);
     if (this.#servers.retain(places)) this.#ports.onChange?.();
     this.#expect();
   }
@@ -156,7 +156,7 @@ export class ForeignWatch implements ForeignEar {
   isSeenAt(place: string, client: MacAddress): boolean {
     const now = this.#ports.clock.now();
     const isKnown = (): boolean => this.#isKnown(client);
-    return this.#servers.isProvenAt(place, this.#seenSince(now)) || this.#hearsay.spares(place, client, isKnown, now);
+    return this.#servers.isProvenAt(place, this.#seenSince(now)) || this.#unproven.spares(place, client, isKnown, now);
   }
 
   hear(message: DhcpMessage, reason: DhcpRefusal, at: Pick<DhcpEvent, 'subnet' | 'interfaceName'>): void {
@@ -167,7 +167,7 @@ export class ForeignWatch implements ForeignEar {
     if (optionU8(message.options, OPTION.messageType) === MESSAGE_TYPE.request && named !== undefined) {
       if (this.#ports.ownAddresses().has(named)) return;
       const client = macFromBytes(message.chaddr);
-      this.#hearsay.choose(watched.network.place, client, this.#isKnown(client), this.#ports.clock.now());
+      this.#unproven.choose(watched.network.place, client, this.#isKnown(client), this.#ports.clock.now());
       this.#see(watched, { server: named, evidence: 'client' });
       return;
     }
@@ -234,7 +234,7 @@ export class ForeignWatch implements ForeignEar {
     publish(event);
     onChange?.();
     if (seen.evidence !== 'probe') {
-      this.#hearsay.doubt(place, now);
+      this.#unproven.doubt(place, now);
       this.#probeSoon(watched, now);
     }
     this.#expect();

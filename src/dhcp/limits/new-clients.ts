@@ -50,15 +50,15 @@ const REPORTED_EVERY_MS = 60_000;
 export const REPORTS_OF_A_SOCKET: Rate = { perSecond: 1000 / REPORTED_EVERY_MS, burst: PLACES_OF_A_SOCKET };
 
 export interface NewClientView {
-  judge(newcomer: Newcomer, usage: RangeUsage | undefined, now: Instant): Admission;
+  judge(client: NewClient, usage: RangeUsage | undefined, now: Instant): Admission;
   /** How long a returning new client has asked in vain; 0 if it has not returned. */
-  waitedMs(newcomer: Newcomer, now: Instant): number;
+  waitedMs(client: NewClient, now: Instant): number;
 }
 
 /** Whether a new client may be offered an address; if not, too many come, or too much of the range is on offer. */
 export type Admission = 'admitted' | 'too-many' | 'range-on-offer';
 
-export interface Newcomer {
+export interface NewClient {
   readonly client: ClientIdentity;
   readonly place: ClientPlace;
 }
@@ -104,19 +104,19 @@ export class NewClients implements NewClientView {
     this.#sockets.clear();
   }
 
-  judge(newcomer: Newcomer, usage: RangeUsage | undefined, now: Instant): Admission {
+  judge(client: NewClient, usage: RangeUsage | undefined, now: Instant): Admission {
     if (this.#perSecond === 0) return 'admitted';
-    const { place } = newcomer;
-    const isBack = this.waitedMs(newcomer, now) > 0;
+    const { place } = client;
+    const isBack = this.waitedMs(client, now) > 0;
     if (!this.#has(place, now, 'limit') && !(isBack && this.#has(place, now, 'ofBack'))) return 'too-many';
     return usage !== undefined && usage.offered >= offeredMax(usage.usable, isBack) ? 'range-on-offer' : 'admitted';
   }
 
-  waitedMs({ client }: Newcomer, now: Instant): number {
+  waitedMs({ client }: NewClient, now: Instant): number {
     return this.#waiting.waitedMs(client, now);
   }
 
-  take({ client, place }: Newcomer, now: Instant): void {
+  take({ client, place }: NewClient, now: Instant): void {
     this.#waiting.served(client, now);
     if (this.#perSecond === 0) return;
     const which = this.#has(place, now, 'limit') ? 'limit' : 'ofBack';
@@ -125,7 +125,7 @@ export class NewClients implements NewClientView {
   }
 
   /** Remembers a refused new client, to recognise its return. */
-  leftOut({ client }: Newcomer, now: Instant): void {
+  leftOut({ client }: NewClient, now: Instant): void {
     this.#waiting.leftOut(client, now);
   }
 

@@ -25,7 +25,7 @@ export const PASSING_RATE: Rate = { perSecond: 5, burst: 250 };
 /** Shares for clients with leases that are no machines of the region. A prime, so that no vendor's numbering falls into few shares. */
 export const HOLDER_SHARES = 251;
 
-interface Acquaintance {
+interface KnownClients {
   readonly machines: () => MachineDirectory;
   readonly table: LeaseView;
 }
@@ -34,9 +34,9 @@ class ReportSampler {
   readonly #machines = new FairSampler();
   readonly #holders = new FairSampler();
   readonly #strangers: EventSampler;
-  readonly #known: Acquaintance;
+  readonly #known: KnownClients;
 
-  constructor(known: Acquaintance, ofStrangers = EVENT_RATE) {
+  constructor(known: KnownClients, ofStrangers = EVENT_RATE) {
     this.#known = known;
     this.#strangers = new EventSampler(ofStrangers);
   }
@@ -60,7 +60,7 @@ export class ReportSamplers {
   readonly #repeats: ReportSampler;
   readonly #passing: ReportSampler;
 
-  constructor(known: Acquaintance) {
+  constructor(known: KnownClients) {
     this.#refusals = new ReportSampler(known);
     this.#repeats = new ReportSampler(known);
     this.#passing = new ReportSampler(known, PASSING_RATE);

@@ -25,7 +25,7 @@ export interface ForeignView {
 }
 
 /** Learns of other servers, even from unanswered messages. */
-export interface ForeignEar extends ForeignView {
+export interface ForeignServerListener extends ForeignView {
   /** Notes a refused message that reveals another server. */
   hear(message: DhcpMessage, reason: DhcpRefusal, at: Pick<DhcpEvent, 'subnet' | 'interfaceName'>): void;
 }

@@ -218,11 +218,9 @@ class LinuxNetwork implements HostNetwork {
     if (ours.some((socket) => socket.localAddress === address && socket.interfaceName === device)) return true;
     const inodes = new Set(ours.map((socket) => socketInode(socket.fd)));
     const deviceIndex = device === undefined ? 0 : this.#libc.if_nametoindex(device);
-    const strangers = (listSockets(this.#libc, port) ?? []).filter((socket) => !inodes.has(socket.inode));
-    return strangers.some((stranger) =>
-      device === undefined
-        ? stranger.address === address
-        : stranger.deviceIndex === 0 || stranger.deviceIndex === deviceIndex,
+    const others = (listSockets(this.#libc, port) ?? []).filter((socket) => !inodes.has(socket.inode));
+    return others.some((other) =>
+      device === undefined ? other.address === address : other.deviceIndex === 0 || other.deviceIndex === deviceIndex,
     );
   }
 

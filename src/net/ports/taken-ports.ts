@@ -25,7 +25,7 @@ export interface WantedPort {
 }
 
 /** Another program that has wanted ports. */
-export interface PortStranger extends PortOwner {
+export interface PortConflict extends PortOwner {
   /** At least one. */
   readonly ports: readonly WantedPort[];
 }
@@ -39,20 +39,20 @@ export interface Rightful {
 }
 
 /** Every other program that has one of these ports, in the order of the ports. */
-export function findStrangers(wanted: readonly WantedPort[], rightful: Rightful): readonly PortStranger[] {
+export function findPortConflicts(wanted: readonly WantedPort[], rightful: Rightful): readonly PortConflict[] {
   const devices = boundDevices(new Set(wanted.flatMap(({ device, port }) => (device === undefined ? [] : [port]))));
-  const found = new Map<string, PortStranger & { readonly ports: WantedPort[] }>();
+  const conflicts = new Map<string, PortConflict & { readonly ports: WantedPort[] }>();
   for (const place of wanted) {
     for (const { process: owner, uid, inode } of findPortOwners(place.protocol, place.address, place.port)) {
       if (owner === undefined ? rightful.isHidden : owner.pid === rightful.pid) continue;
       if (place.device !== undefined && (devices.get(inode) ?? place.device) !== place.device) continue;
       const who = owner === undefined ? `user ${uid} ${place.port}` : String(owner.pid);
-      const before = found.get(who);
-      if (before === undefined) found.set(who, { process: owner, uid, ports: [place] });
+      const before = conflicts.get(who);
+      if (before === undefined) conflicts.set(who, { process: owner, uid, ports: [place] });
       else if (!before.ports.includes(place)) before.ports.push(place);
     }
   }
-  return [...found.values()];
+  return [...conflicts.values()];
 }
 
 /** The devices of the UDP sockets that are bound to one, by inode. */
@@ -70,19 +70,19 @@ function boundDevices(ports: ReadonlySet<number>): ReadonlyMap<number, string> {
 }
 
 /** True if a rack starts beside it. */
-export const isHarmless = ({ ports }: Pick<PortStranger, 'ports'>): boolean =>
+export const isHarmless = ({ ports }: Pick<PortConflict, 'ports'>): boolean =>
   ports.every(({ isOptional }) => isOptional === true);
 
 /** `port 53, 67` */
-export const portNames = ({ ports }: Pick<PortStranger, 'ports'>): string =>
+export const portNames = ({ ports }: Pick<PortConflict, 'ports'>): string =>
   `port ${[...new Set(ports.map(({ port }) => port))].join(', ')}`;
 
 /** The most places that a sentence names. */
 const PLACES_NAMED_MAX = 4;
 
 /** A clause: the places, the settings that need them, the program, and what to do. */
-export function strangerText(stranger: PortStranger): string {
-  const { ports } = stranger;
+export function portConflictText(conflict: PortConflict): string {
+  const { ports } = conflict;
   const byPlace = Map.groupBy(
     ports,
     ({ address, port, device }) => `${formatIpv4(address)}:${port}${device === undefined ? '' : ` on ${device}`}`,
@@ -91,24 +91,26 @@ export function strangerText(stranger: PortStranger): string {
     ([place, at]) => `${place} (${[...new Set(at.map(({ protocol }) => protocol))].join(', ')})`,
   );
   const settings = [...new Set(ports.map(({ setting }) => setting))];
-  const who = ownerText(stranger, ports[0]?.port ?? 0);
+  const who = ownerText(conflict, ports[0]?.port ?? 0);
   const [need, belong] = [settings.length === 1 ? 'needs' : 'need', places.length === 1 ? 'belongs' : 'belong'];
   const what = `${listed(places, PLACES_NAMED_MAX)}, which ${settings.join(', ')} ${need}, ${belong} to ${who}`;
-  if (isHarmless(stranger))
+  if (isHarmless(conflict))
     return `${what}: the rack goes on without, and loaders that know no other port load nothing by HTTP`;
   return `${what}: stop it, or change ${settings.join(', ')}`;
 }
 
 /** The commands, or the lines of its configuration, that free the ports. */
-export function strangerFix({ ports, process: owner }: PortStranger): string {
+export function portConflictRemedy({ ports, process: owner }: PortConflict): string {
   const [first] = ports;
   if (owner === undefined)
     return `find the process: sudo ss -l${first?.protocol === 'TCP' ? 't' : 'u'}np 'sport = :${first?.port ?? 0}'`;
   const { name, unit, pid, words } = owner;
-  const known = PROGRAMS.find(({ of }) => of.test(name) || of.test(unit ?? '') || words.some((word) => of.test(word)));
+  const program = PROGRAMS.find(
+    ({ of }) => of.test(name) || of.test(unit ?? '') || words.some((word) => of.test(word)),
+  );
   const stop = unit === undefined ? `sudo kill ${pid}` : `sudo systemctl disable --now ${unit}`;
-  if (known === undefined) return stop;
-  const { isPartOfMore = false, remedy } = known;
+  if (program === undefined) return stop;
+  const { isPartOfMore = false, remedy } = program;
   return [...(isPartOfMore ? [] : [stop]), ...remedy(ports)].join('\n');
 }
 

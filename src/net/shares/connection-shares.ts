@@ -27,21 +27,21 @@ import { RequestTurns, takeOver } from './request-turns.ts';
 // (503), §10.2.3 (Retry-After).
 
 /** How long a refused connection is read, in milliseconds. */
-const PARTING_MS = 2000;
+const DRAINING_MS = 2000;
 /**
  * The most refused connections that are still read. Refused clients fill it. Beyond it connections close as soon as the reason is sent,
- * which a client that is still sending may miss. It empties within PARTING_MS.
+ * which a client that is still sending may miss. It empties within DRAINING_MS.
  */
-export const PARTING_MAX = 256;
+export const DRAINING_MAX = 256;
 
 const END = 'Connection: close\r\nContent-Length: 0\r\n\r\n';
 const UNAVAILABLE = 'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n';
 const TIMED_OUT = 'HTTP/1.1 408 Request Timeout\r\n';
 
-class Partings {
+class ClosingConnections {
   readonly #clock: Clock;
   readonly #fields: string;
-  readonly #parting = new Set<Socket>();
+  readonly #draining = new Set<Socket>();
 
   /** @param fields of every answer, each with its CRLF */
   constructor(clock: Clock, fields = '') {
@@ -49,25 +49,25 @@ class Partings {
     this.#fields = fields;
   }
 
-  /** Answers with `words` and closes the connection, after draining its input if fewer than PARTING_MAX are read. */
+  /** Answers with `words` and closes the connection, after draining its input if fewer than DRAINING_MAX are read. */
   tell(socket: Socket, words: string): void {
-    if (this.#parting.has(socket)) return;
+    if (this.#draining.has(socket)) return;
     if (!socket.writable) {
       socket.destroy();
       return;
     }
     socket.end(`${words}${this.#fields}${END}`);
-    if (this.#parting.size >= PARTING_MAX) {
+    if (this.#draining.size >= DRAINING_MAX) {
       socket.destroySoon();
       return;
     }
-    this.#parting.add(socket);
+    this.#draining.add(socket);
     socket.resume();
-    const end = this.#clock.schedule(PARTING_MS, () => socket.destroy());
+    const end = this.#clock.schedule(DRAINING_MS, () => socket.destroy());
     socket.on('end', () => socket.destroySoon());
     socket.on('close', () => {
       end.cancel();
-      this.#parting.delete(socket);
+      this.#draining.delete(socket);
     });
   }
 }
@@ -173,7 +173,7 @@ export class ConnectionShares {
   readonly #served = new Map<string, Connection>();
   /** Served connections without a request, longest idle first. */
   readonly #resting = new Set<Connection>();
-  readonly #partings: Partings;
+  readonly #closing: ClosingConnections;
   #look: Timer | undefined;
   #servesSoon = false;
 
@@ -182,7 +182,7 @@ export class ConnectionShares {
     this.#places = new FairShares({ max: options.max });
     this.#queue = new FairQueue(options.waitingMax);
     this.#requests = new RequestTurns(options.clock);
-    this.#partings = new Partings(options.clock, options.fields);
+    this.#closing = new ClosingConnections(options.clock, options.fields);
   }
 
   /** Served connections. */
@@ -211,14 +211,14 @@ export class ConnectionShares {
   /** Refuses a request with 503 and closes its connection. */
   refuse(request: IncomingMessage, reason: ConnectionRefusal, client?: string): void {
     this.#options.onRefused?.(client ?? request.socket.remoteAddress ?? '', reason);
-    this.#partings.tell(request.socket, UNAVAILABLE);
+    this.#closing.tell(request.socket, UNAVAILABLE);
   }
 
   /** Closes idle connections, including waiting ones, but none that may ask within UNASKED_MS: call it again for those. */
   endResting(server?: Server): void {
     const now = this.#options.clock.now();
     const isOwn = (connection: Connection): boolean => server === undefined || connection.server === server;
-    for (const connection of [...this.#queue].filter(isOwn)) this.#partings.tell(connection.socket, UNAVAILABLE);
+    for (const connection of [...this.#queue].filter(isOwn)) this.#closing.tell(connection.socket, UNAVAILABLE);
     for (const connection of [...this.#resting].filter(isOwn)) {
       const mayAsk = !connection.hasAsked && now < later(connection.since, UNASKED_MS);
       if (!mayAsk) connection.socket.destroySoon();
@@ -288,7 +288,7 @@ export class ConnectionShares {
   #turnAway(connection: Connection): void {
     this.#queue.leave(connection);
     this.#options.onRefused?.(connection.address, 'too-many-connections');
-    this.#partings.tell(connection.socket, UNAVAILABLE);
+    this.#closing.tell(connection.socket, UNAVAILABLE);
   }
 
   /** Serves waiting connections at most once per turn of the event loop, however many places became free in it. */
@@ -321,10 +321,10 @@ export class ConnectionShares {
     this.#leave(connection);
     if (response !== undefined || reason === 'tiny-chunks') this.#options.onRefused?.(connection.client, reason);
     if (reason === 'tiny-chunks' || response?.headersSent === true) socket.destroy();
-    else if (response !== undefined) this.#partings.tell(response.req.socket, UNAVAILABLE);
+    else if (response !== undefined) this.#closing.tell(response.req.socket, UNAVAILABLE);
     // The client may be about to send a request, so it gets the reason. Below TLS no text can be sent, so a TLS connection is only closed.
     else if ('setSecureContext' in server) socket.destroy();
-    else this.#partings.tell(socket, UNAVAILABLE);
+    else this.#closing.tell(socket, UNAVAILABLE);
   }
 
   #leave(connection: Connection): void {
@@ -427,6 +427,6 @@ export class ConnectionShares {
     this.#options.onRefused?.(connection.client, 'too-slow');
     const { socket } = body.request;
     if (connection.response?.headersSent === true) socket.destroy();
-    else this.#partings.tell(socket, TIMED_OUT);
+    else this.#closing.tell(socket, TIMED_OUT);
   }
 }

@@ -214,10 +214,10 @@ export class FairQueue<T> {
   }
 
   /** @returns who may wait no longer: the newcomer itself, another that gives way to it, or nobody */
-  enter(address: string | Ipv4, newcomer: T): T | undefined {
-    const admission = this.#shares.admit(address, newcomer);
-    if (admission.kind === 'refused') return newcomer;
-    this.#places.set(newcomer, admission.place);
+  enter(address: string | Ipv4, entry: T): T | undefined {
+    const admission = this.#shares.admit(address, entry);
+    if (admission.kind === 'refused') return entry;
+    this.#places.set(entry, admission.place);
     if (admission.evicted !== undefined) this.#places.delete(admission.evicted);
     return admission.evicted;
   }

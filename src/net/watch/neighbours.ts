@@ -58,16 +58,16 @@ export class NeighbourTable {
     const before = this.#entries.get(key);
     const since = { interfaceName, address, mac, firstSeen: before?.firstSeen ?? now, lastSeen: now };
     if (before === undefined) {
-      this.#entries.set(key, since, newcomer(mac));
+      this.#entries.set(key, since, strangerOwner(mac));
       return 'new';
     }
     if (before.mac !== mac) {
-      this.#entries.set(key, { ...since, firstSeen: now, previousMac: before.mac, movedAt: now }, newcomer(mac));
+      this.#entries.set(key, { ...since, firstSeen: now, previousMac: before.mac, movedAt: now }, strangerOwner(mac));
       return 'moved';
     }
     const { firstSeen, previousMac, movedAt } = before;
     const lastSeen = sighting.heard ? now : before.lastSeen;
-    const owner = later(firstSeen, RETELL_MS) <= lastSeen ? settled(mac) : newcomer(mac);
+    const owner = later(firstSeen, RETELL_MS) <= lastSeen ? settledOwner(mac) : strangerOwner(mac);
     this.#entries.set(key, { ...since, lastSeen, previousMac, movedAt }, owner);
     return 'seen';
   }
@@ -93,8 +93,8 @@ export class NeighbourTable {
   }
 }
 
-const newcomer = (mac: MacAddress): Owner => ({ rank: 'stranger', share: String(mac) });
-const settled = (mac: MacAddress): Owner => ({ rank: 'client', share: String(mac) });
+const strangerOwner = (mac: MacAddress): Owner => ({ rank: 'stranger', share: String(mac) });
+const settledOwner = (mac: MacAddress): Owner => ({ rank: 'client', share: String(mac) });
 
 /** Passes sightings that are new, or that were last reported RETELL_MS ago. */
 export class SightingFilter {
@@ -110,7 +110,7 @@ export class SightingFilter {
     const isKnown = reported !== undefined && reported.mac === mac;
     if (isKnown && (!heard || later(reported.at, RETELL_MS) > now)) return false;
     if (!isKnown && !(this.#senders.allows(mac, now) && this.#rate.allows(now))) return false;
-    this.#reported.set(key, { mac, at: now }, isKnown ? settled(mac) : newcomer(mac));
+    this.#reported.set(key, { mac, at: now }, isKnown ? settledOwner(mac) : strangerOwner(mac));
     return true;
   }
 

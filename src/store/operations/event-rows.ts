@@ -16,7 +16,7 @@ import { codec, fromRow, ipv4In, macIn, number, optional, type Row, text } from 
 import { packParams, unpackHappening } from './stored-event.ts';
 
 /** Whom an event concerns while the region knows no machine for it. */
-interface Stranger {
+interface UnknownHost {
   readonly mac: MacAddress;
   readonly address: Ipv4 | undefined;
 }
@@ -24,7 +24,7 @@ interface Stranger {
 interface RackOrigin {
   /** The rack's name for the kind of event. */
   readonly kind: string;
-  readonly stranger: Stranger | undefined;
+  readonly stranger: UnknownHost | undefined;
   /** Undefined for the region's own rack. */
   readonly rackId: number | undefined;
 }

@@ -27,31 +27,31 @@ const open = {
   dns: [{ address: RACK, port: 53 }],
 };
 const up = { mode: 'embedded', state: 'up' } as const;
-const facts: ReadinessFacts = { config, host: [eth1], doors: open, journalProblem: undefined, region: up };
+const facts: ReadinessFacts = { config, host: [eth1], rack: open, journalProblem: undefined, region: up };
 
 const cases: readonly (readonly [name: string, facts: Partial<ReadinessFacts>, notReady: readonly string[]])[] = [
   ['a rack with every listener open is ready', {}, []],
-  ['a rack that is starting is not ready', { doors: undefined }, ['rack: starting']],
-  ["port 80, which may be another program's, is not missed", { doors: open }, []],
+  ['a rack that is starting is not ready', { rack: undefined }, ['rack: starting']],
+  ["port 80, which may be another program's, is not missed", { rack: open }, []],
   ['a region in this process that is down is named', { region: { ...up, state: 'waiting' } }, ['region: not running']],
   ['so is one that starts', { region: { ...up, state: 'starting' } }, ['region: starting']],
   ['a remote region says itself whether it is ready', { region: { mode: 'remote', state: 'away' } }, []],
   ['leases that cannot be written are named', { journalProblem: 'disk full' }, ['leases: disk full']],
   [
     'a door that is shut though its address is here is named',
-    { doors: { ...open, http: [], tftp: [{ address: RACK, port: 70 }] } },
+    { rack: { ...open, http: [], tftp: [{ address: RACK, port: 70 }] } },
     ['tftp 10.20.0.1:69: not listening', 'http 10.20.0.1:5248: not listening'],
   ],
   [
     'a boot tree that cannot be known is told',
-    { doors: { ...open, treeProblem: 'boot.tree /t is not a directory' } },
+    { rack: { ...open, treeProblem: 'boot.tree /t is not a directory' } },
     ['boot tree: boot.tree /t is not a directory'],
   ],
-  ['a listener may wait for its address', { host: [], doors: { ...open, http: [], dns: [] } }, []],
+  ['a listener may wait for its address', { host: [], rack: { ...open, http: [], dns: [] } }, []],
   [
     'a socket may wait for its interface, but a taken port is a fault',
     {
-      doors: {
+      rack: {
         ...open,
         dhcpProblems: [
           { name: 'eth1', code: 'interface-missing', text: 'eth1 is not there' },

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { parseConfig } from '../../../src/config/load.ts';
 import {
-  acquaintanceOf,
+  describeKnownHosts,
   KEPT_PER_ADDRESS,
   KEPT_RATE,
   leasesLeft,
@@ -43,7 +43,7 @@ cluster_interfaces:
     regionConfig: unused,
     describe: unused,
     measure: unused,
-    acquaintance: acquaintanceOf(() => undefined),
+    knownHosts: describeKnownHosts(() => undefined),
     apply: unused,
     scan: unused,
     doTask: unused,
@@ -110,7 +110,7 @@ test('an address is dynamic by the configured networks, served now or not, and a
   ];
   const machines = new MachineDirectory([machine(MAC_A, '10.20.0.10', { statusName: 'Deploying' })]);
   const unused = { leasesOf: () => [], leases: () => [], findLease: () => undefined };
-  const known = acquaintanceOf(() => ({ ...unused, machines, networks }));
+  const known = describeKnownHosts(() => ({ ...unused, machines, networks }));
   assert.deepEqual(
     ['10.20.0.99', '10.20.0.100', '10.20.0.155', '10.21.0.100'].map((address) => known.isDynamic(ip(address))),
     [false, true, false, false],

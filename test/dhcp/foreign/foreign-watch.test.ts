@@ -14,7 +14,7 @@ import {
   sharedNetworksOf,
   UNPROBED_INTERVAL_MS,
 } from '../../../src/dhcp/foreign/foreign-watch.ts';
-import { CHOICE_MS, CHOOSERS_MAX, DOUBT_MS, SETTLED_MS } from '../../../src/dhcp/foreign/hearsay.ts';
+import { CHOICE_MS, CHOOSERS_MAX, DOUBT_MS, SETTLED_MS } from '../../../src/dhcp/foreign/unproven-servers.ts';
 import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
 import { type DhcpMessage, decodeDhcpMessage, encodeDhcpMessage } from '../../../src/dhcp/wire/message.ts';
 import {

@@ -6,8 +6,8 @@ import {
   type ClientPlace,
   NEW_CLIENTS_BURST_SECONDS,
   NEW_CLIENTS_PER_SECOND,
+  type NewClient,
   NewClients,
-  type Newcomer,
   OFFERED_ALWAYS,
   OFFERED_BACK_SHARE_MAX,
   OFFERED_SHARE_MAX,
@@ -36,7 +36,7 @@ const port = (number: number): ClientPlace => ({ name: `eth1, circuit ${number}`
 
 let strangers = 0;
 /** A client that asks for the first time. */
-function stranger(place: ClientPlace): Newcomer {
+function stranger(place: ClientPlace): NewClient {
   strangers += 1;
   return { client: mac(0x0200_0000_0000 + strangers), place };
 }

@@ -5,10 +5,10 @@ import { test } from 'node:test';
 import { ipv4 } from '../../../src/ground/address.ts';
 import {
   isHarmless,
-  type PortStranger,
+  type PortConflict,
+  portConflictRemedy,
+  portConflictText,
   portNames,
-  strangerFix,
-  strangerText,
 } from '../../../src/net/ports/taken-ports.ts';
 
 const ADDRESS = ipv4(0x0a140001);
@@ -20,11 +20,11 @@ const HTTP = { ...DNS, protocol: 'TCP', port: 80, setting: 'boot.http.listen', i
 const owner = (
   name: string,
   unit: string | undefined,
-  ports: PortStranger['ports'] = [DNS],
+  ports: PortConflict['ports'] = [DNS],
   words: readonly string[] = [],
-): PortStranger => ({ process: { pid: 7, name, unit, words }, uid: 0, ports });
+): PortConflict => ({ process: { pid: 7, name, unit, words }, uid: 0, ports });
 
-const FIXES: readonly (readonly [what: string, stranger: PortStranger, fix: RegExp])[] = [
+const FIXES: readonly (readonly [what: string, stranger: PortConflict, fix: RegExp])[] = [
   ['a service', owner('coredns', 'coredns.service'), /^sudo systemctl disable --now coredns\.service$/],
   ["a person's program", owner('python3', undefined), /^sudo kill 7$/],
   [
@@ -69,14 +69,15 @@ const FIXES: readonly (readonly [what: string, stranger: PortStranger, fix: RegE
   ['an unseen process on TCP', { process: undefined, uid: 33, ports: [HTTP] }, /sudo ss -ltnp 'sport = :80'/],
 ];
 for (const [what, stranger, fix] of FIXES)
-  test(`the remedy for ${what} frees the port and stops nothing else`, () => assert.match(strangerFix(stranger), fix));
+  test(`the remedy for ${what} frees the port and stops nothing else`, () =>
+    assert.match(portConflictRemedy(stranger), fix));
 
 test('all ports of a program are one clause', () => {
   const ports = [DHCP, TFTP, DNS, { ...DNS, protocol: 'TCP' as const }];
   const stranger = owner('dnsmasq', 'dnsmasq.service', ports);
   assert.equal(portNames(stranger), 'port 67, 69, 53');
   assert.equal(
-    strangerText(stranger),
+    portConflictText(stranger),
     '0.0.0.0:67 on eth1 (UDP), 10.20.0.1:69 (UDP), 10.20.0.1:53 (UDP, TCP), which cluster_interfaces, tftp.listen, dns.listen need, ' +
       'belong to dnsmasq (process 7, dnsmasq.service): stop it, or change cluster_interfaces, tftp.listen, dns.listen',
   );
@@ -85,6 +86,6 @@ test('all ports of a program are one clause', () => {
 test('a program at a port that the rack can do without does not keep it from starting', () => {
   const stranger = owner('nginx', 'nginx.service', [HTTP]);
   assert.equal(isHarmless(stranger), true);
-  assert.match(strangerText(stranger), /belongs to nginx .*: the rack goes on without/);
+  assert.match(portConflictText(stranger), /belongs to nginx .*: the rack goes on without/);
   assert.equal(isHarmless(owner('caddy', undefined, [HTTP, DNS])), false);
 });

@@ -14,7 +14,7 @@ import {
   BODY_WINDOW_MS,
   type ConnectionRefusal,
   ConnectionShares,
-  PARTING_MAX,
+  DRAINING_MAX,
   RESTING_MS,
   UNASKED_MS,
   WAIT_MS_MAX,
@@ -210,13 +210,13 @@ test('a request over TLS counts as one of its connection: it is not idle, and gi
   }
 });
 
-test('all refused connections get the reason, and only PARTING_MAX of those that stay are read', () =>
+test('all refused connections get the reason, and only DRAINING_MAX of those that stay are read', () =>
   withDoor({ max: 1, waitingMax: 1 }, async (door) => {
     void (await hold(door, A, 1));
     void ask(door.port, A, get('/')).catch(() => undefined);
     await eventuallyWithin(5000, 'waits', () => door.shares.waiting === 1);
     let [reported, ended, closed] = [0, 0, 0];
-    const count = PARTING_MAX + 20;
+    const count = DRAINING_MAX + 20;
     const sockets = Array.from({ length: count }, () => {
       // Stays open when the server ends it.
       const socket = createConnection({ port: door.port, host: '127.0.0.1', localAddress: A, allowHalfOpen: true });
@@ -246,7 +246,7 @@ test('all refused connections get the reason, and only PARTING_MAX of those that
     await closesUnread();
     const read = count - closed;
     for (const socket of sockets) socket.destroy();
-    assert.equal(read, PARTING_MAX);
+    assert.equal(read, DRAINING_MAX);
   }));
 
 test('a connection that has not asked yet gets the reason when it gives way', () =>

@@ -5,8 +5,8 @@ import { test } from 'node:test';
 import { identifyBootClient } from '../../src/boot/client.ts';
 import { planBoot } from '../../src/boot/plan.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import type { ClientName } from '../../src/daemon/foresight/clients.ts';
-import { foreseeBoot } from '../../src/daemon/foresight/foresight.ts';
+import { forecastBoot } from '../../src/daemon/forecast/boot-forecast.ts';
+import type { ClientName } from '../../src/daemon/forecast/clients.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import { Offers } from '../../src/dhcp/leases/offers.ts';
 import { indexSubnets } from '../../src/dhcp/networks/subnet.ts';
@@ -27,7 +27,7 @@ function why(address: number, client: ClientName): readonly string[] {
   assert.ok(parsed.ok);
   const { config } = parsed;
   const machines = new MachineDirectory([]);
-  const [boot, ...others] = foreseeBoot(mac(address), client, {
+  const [boot, ...others] = forecastBoot(mac(address), client, {
     config,
     dhcp: {
       leases: new LeaseTable(),

@@ -40,7 +40,7 @@ import type { RackMachine } from '../../machines/machine.ts';
 import { CLIENT_KINDS, CLIENT_NAMES, type ClientKind, type ClientName, discover, type ShownSigns } from './clients.ts';
 
 /** The inputs of a prediction. */
-export interface Foresight {
+export interface ForecastInputs {
   readonly config: RackConfig;
   readonly dhcp: DhcpState;
   readonly assets: AssetContext;
@@ -50,17 +50,17 @@ export interface Foresight {
 }
 
 /** One thing that a machine would or would not get. */
-const foresightLine = z.object({ topic: z.string(), text: z.string(), remedy: z.string().optional(), ok: z.boolean() });
-type ForesightLine = Readonly<z.output<typeof foresightLine>>;
+const forecastLine = z.object({ topic: z.string(), text: z.string(), remedy: z.string().optional(), ok: z.boolean() });
+type ForecastLine = Readonly<z.output<typeof forecastLine>>;
 
 /** The boot that a machine with one kind of firmware would get in one network. */
-export const foreseenBoot = z.object({
+export const bootForecast = z.object({
   client: z.enum(CLIENT_NAMES),
   title: z.string(),
   network: z.string(),
-  lines: z.array(foresightLine),
+  lines: z.array(forecastLine),
 });
-export type ForeseenBoot = Frozen<z.output<typeof foreseenBoot>>;
+export type BootForecast = Frozen<z.output<typeof bootForecast>>;
 
 /** The files that the built-in loaders need next to them. */
 const COMPANIONS: Readonly<Record<string, string>> = {
@@ -71,27 +71,27 @@ const COMPANIONS: Readonly<Record<string, string>> = {
 };
 
 /** Predicts one boot in each network where the machine could be; empty if no network is served. */
-export function foreseeBoot(
+export function forecastBoot(
   mac: MacAddress,
   client: ClientName,
-  foresight: Foresight,
+  inputs: ForecastInputs,
   signs: ShownSigns = {},
-): readonly ForeseenBoot[] {
+): readonly BootForecast[] {
   const kind = { ...CLIENT_KINDS[client], ...signs };
-  return networksOf(mac, foresight).map((served) => {
+  return listPossibleNetworks(mac, inputs).map((served) => {
     const { name, network, interfaceName } = served.subnet;
     const place = `${name}, ${formatNetwork(network)}${interfaceName === undefined ? ', relayed' : ` on ${interfaceName}`}`;
     return {
       client,
       title: kind.title,
       network: place,
-      lines: new Explanation(mac, kind, served, foresight).lines(),
+      lines: new Explanation(mac, kind, served, inputs).lines(),
     };
   });
 }
 
 /** The networks where it has a lease or a fixed address; without either, all served networks. */
-function networksOf(mac: MacAddress, { dhcp }: Foresight): readonly ServedSubnet[] {
+function listPossibleNetworks(mac: MacAddress, { dhcp }: ForecastInputs): readonly ServedSubnet[] {
   const served = dhcp.subnets.served;
   const shown = dhcp.leases.findAllByMac(mac);
   const own = served.filter(
@@ -124,34 +124,35 @@ function divided(sentence: string): readonly [problem: string, remedy: string] {
   return [problem, remedy];
 }
 
-const placeOf = (file: string): string => (isUrl(file) ? `${file}, not checked` : `${file}, in the boot tree`);
+const describeFileLocation = (file: string): string =>
+  isUrl(file) ? `${file}, not checked` : `${file}, in the boot tree`;
 const IMAGE_TOPICS = { iso: 'disc', disk: 'disk', efi: 'program' } as const;
 
 class Explanation {
   readonly #mac: MacAddress;
   readonly #client: ClientKind;
   readonly #served: ServedSubnet;
-  readonly #foresight: Foresight;
+  readonly #inputs: ForecastInputs;
   readonly #machine: RackMachine | undefined;
   /** Its newest lease in this network; undefined if it never had one. */
   readonly #shown: Lease | undefined;
   readonly #reservation: Reservation | undefined;
-  readonly #lines: ForesightLine[] = [];
+  readonly #lines: ForecastLine[] = [];
 
-  constructor(mac: MacAddress, client: ClientKind, served: ServedSubnet, foresight: Foresight) {
+  constructor(mac: MacAddress, client: ClientKind, served: ServedSubnet, inputs: ForecastInputs) {
     this.#mac = mac;
     this.#client = client;
     this.#served = served;
-    this.#foresight = foresight;
-    this.#machine = foresight.dhcp.machines.findByMac(mac);
-    this.#shown = foresight.dhcp.leases
+    this.#inputs = inputs;
+    this.#machine = inputs.dhcp.machines.findByMac(mac);
+    this.#shown = inputs.dhcp.leases
       .findAllByMac(mac)
       .filter(({ address }) => networkContains(served.subnet.network, address))
       .toSorted((a, b) => b.grantedAt - a.grantedAt)[0];
     this.#reservation = findReservation(served, { ...this.#shown, mac });
   }
 
-  lines(): readonly ForesightLine[] {
+  lines(): readonly ForecastLine[] {
     const event = this.#offer();
     // In proxy mode another server gives the address.
     const address = event?.address ?? (event?.proxied === true ? ANY : undefined);
@@ -173,15 +174,15 @@ class Explanation {
 
   /** The rack's address given to the machine; behind a relay, the first address of the rack. */
   #local(): Ipv4 {
-    const [own = ANY] = this.#foresight.dhcp.subnets.ownAddresses;
+    const [own = ANY] = this.#inputs.dhcp.subnets.ownAddresses;
     return this.#served.subnet.serverAddress ?? own;
   }
 
   #offer(): DhcpEvent | undefined {
-    const { dhcp, now } = this.#foresight;
+    const { dhcp, now } = this.#inputs;
     const { interfaceName } = this.#served.subnet;
     const behind = interfaceName === undefined ? this.#served.subnet : undefined;
-    const uuid = this.#foresight.assets.signsOf?.(this.#mac)?.uuid;
+    const uuid = this.#inputs.assets.signsOf?.(this.#mac)?.uuid;
     const message = discover(this.#mac, this.#client, behind, uuid, this.#shown);
     const arrival = { interfaceName, localAddress: interfaceName === undefined ? this.#local() : ANY };
     const decision = decide(message, arrival, dhcp, now);
@@ -213,7 +214,7 @@ class Explanation {
 
   #home(): void {
     const machine = this.#machine;
-    const { config } = this.#foresight;
+    const { config } = this.#inputs;
     const { network, name } = this.#served.subnet;
     const away = machine && awayFrom(machine, network.address, config.dhcp);
     if (machine === undefined || away === undefined || machine.statusName === 'New') return;
@@ -250,7 +251,7 @@ class Explanation {
   /** @returns false when the boot cannot continue */
   #loader(event: DhcpEvent, local: Ipv4): boolean {
     const { file, fileServer } = event;
-    const { config, assets } = this.#foresight;
+    const { config, assets } = this.#inputs;
     if (file === undefined) {
       if (event.client !== 'u-boot') {
         this.#noLoader(local);
@@ -294,7 +295,7 @@ class Explanation {
   }
 
   #grub(name: string): void {
-    const old = this.#foresight.oldGrub?.(name);
+    const old = this.#inputs.oldGrub?.(name);
     if (old === undefined) return;
     const remedy = `\`${newGrubCommand(this.#client.cpu)}\` puts a newer one there, once yours is moved away`;
     this.#stop('loader', `${old}, which stops at its prompt after HTTP boot`, remedy);
@@ -303,7 +304,7 @@ class Explanation {
   #noLoader(local: Ipv4): void {
     const { code, vendorClass } = this.#client;
     const byHttp = vendorClass.startsWith('HTTPClient');
-    if (byHttp && findHttpBootEndpoint(this.#foresight.config.boot, local) === undefined) {
+    if (byHttp && findHttpBootEndpoint(this.#inputs.config.boot, local) === undefined) {
       this.#stop('loader', 'none: it boots by HTTP, and boot.http.listen has no address here', 'add one');
       return;
     }
@@ -312,7 +313,7 @@ class Explanation {
 
   #nameInTree(file: string, local: Ipv4): string | undefined {
     if (!file.includes('://')) return file;
-    const { boot } = this.#foresight.config;
+    const { boot } = this.#inputs.config;
     const own = [findHttpBootEndpoint(boot, local), findEndpointFor(boot.http, local)];
     const base = own.map((one) => one && `${formatBaseUrl(one)}/`).find((one) => one && file.startsWith(one));
     return base === undefined ? undefined : file.slice(base.length);
@@ -320,7 +321,7 @@ class Explanation {
 
   #configuration(address: Ipv4, local: Ipv4): void {
     const { language, cpu } = this.#client;
-    const assets: AssetContext = { ...this.#foresight.assets, macOf: () => this.#mac };
+    const assets: AssetContext = { ...this.#inputs.assets, macOf: () => this.#mac };
     const byDefault = { kind: 'default', architecture: cpu } as const;
     const resolve = (identity: ConfigIdentity): BootAsset =>
       resolveBootAsset({ path: formatConfigPath(language, identity) ?? '', peer: address, local }, assets);
@@ -354,12 +355,12 @@ class Explanation {
         return;
       }
       case 'kernel':
-        this.#add('kernel', placeOf(step.kernel));
-        for (const { file } of step.initrds) this.#add('initrd', placeOf(file));
+        this.#add('kernel', describeFileLocation(step.kernel));
+        for (const { file } of step.initrds) this.#add('initrd', describeFileLocation(file));
         this.#add('arguments', step.words.join(' '));
         return;
       case 'image':
-        this.#add(IMAGE_TOPICS[step.form], placeOf(step.file));
+        this.#add(IMAGE_TOPICS[step.form], describeFileLocation(step.file));
         return;
       case 'script':
         this.#add('script', counted(step.lines.length, 'line'));
@@ -387,7 +388,7 @@ class Explanation {
 
   /** Adds an obstacle if the region may refuse the machine's report. The limit of a remote region is not known here. */
   #enlistment(): void {
-    const { config, dhcp } = this.#foresight;
+    const { config, dhcp } = this.#inputs;
     const fresh = dhcp.machines.all.filter(({ statusName }) => statusName === 'New').length;
     const { newMachinesMax } = config.region;
     if (config.uplink.mode !== 'embedded' || fresh < newMachinesMax) return;

@@ -28,7 +28,7 @@ export const SETTLED_MS = 60_000;
  */
 export const CHOOSERS_MAX = 4096;
 
-interface Heard {
+interface NetworkSigns {
   doubtedAt: Instant | undefined;
   readonly choices: KeptApart<MacAddress, Choice>;
   /** Until when forgotten choices would have counted. */
@@ -48,17 +48,17 @@ const isWithin = (at: Instant | undefined, durationMs: number, now: Instant): bo
   at !== undefined && at <= now && now < later(at, durationMs);
 
 /** Signs of other servers, by shared network (`sharedNetworkKey`). */
-export class Hearsay {
-  readonly #heard = new Map<string, Heard>();
+export class UnprovenServers {
+  readonly #byNetwork = new Map<string, NetworkSigns>();
 
   doubt(place: string, now: Instant): void {
-    const heard = this.#heardAt(place);
-    if (!isWithin(heard.doubtedAt, DOUBT_EVERY_MS, now)) heard.doubtedAt = now;
+    const signs = this.#getSigns(place);
+    if (!isWithin(signs.doubtedAt, DOUBT_EVERY_MS, now)) signs.doubtedAt = now;
   }
 
   /** Notes that a client chose another server. @param isKnown whether it is known here otherwise */
   choose(place: string, client: MacAddress, isKnown: boolean, now: Instant): void {
-    const { choices, forgottenUntil } = this.#heardAt(place);
+    const { choices, forgottenUntil } = this.#getSigns(place);
     const before = choices.get(client);
     const counts = before !== undefined && isWithin(before.at, CHOICE_MS, now);
     const firstAt = counts ? before.firstAt : now;
@@ -72,28 +72,28 @@ export class Hearsay {
 
   /** True while a client must be spared. */
   spares(place: string, client: MacAddress, isKnown: () => boolean, now: Instant): boolean {
-    const heard = this.#heard.get(place);
-    if (heard === undefined) return false;
-    if (isWithin(heard.doubtedAt, DOUBT_MS, now) || isWithin(heard.choices.get(client)?.at, CHOICE_MS, now))
+    const signs = this.#byNetwork.get(place);
+    if (signs === undefined) return false;
+    if (isWithin(signs.doubtedAt, DOUBT_MS, now) || isWithin(signs.choices.get(client)?.at, CHOICE_MS, now))
       return true;
-    const { all, known } = heard.forgottenUntil;
+    const { all, known } = signs.forgottenUntil;
     if (all === undefined || all <= now) return false;
     return (known !== undefined && known > now) || !isKnown();
   }
 
   retain(places: ReadonlySet<string>): void {
-    for (const place of this.#heard.keys()) if (!places.has(place)) this.#heard.delete(place);
+    for (const place of this.#byNetwork.keys()) if (!places.has(place)) this.#byNetwork.delete(place);
   }
 
-  #heardAt(place: string): Heard {
-    const known = this.#heard.get(place);
-    if (known !== undefined) return known;
-    const made: Heard = {
+  #getSigns(place: string): NetworkSigns {
+    const existing = this.#byNetwork.get(place);
+    if (existing !== undefined) return existing;
+    const made: NetworkSigns = {
       doubtedAt: undefined,
       choices: new KeptApart(CHOOSERS_MAX),
       forgottenUntil: { known: undefined, all: undefined },
     };
-    this.#heard.set(place, made);
+    this.#byNetwork.set(place, made);
     return made;
   }
 }

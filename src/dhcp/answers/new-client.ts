@@ -3,12 +3,12 @@
 import { ANY, formatIpv4, type Ipv4 } from '../../ground/address.ts';
 import { findFixedAddress, identityIn } from '../leases/allocate.ts';
 import { OFFER_ANSWERED_MS, OFFER_PRESSED_MS } from '../leases/offers.ts';
-import type { Admission, ClientPlace, Newcomer } from '../limits/new-clients.ts';
+import type { Admission, ClientPlace, NewClient } from '../limits/new-clients.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
 
 /** The unknown client that would get `address` (0.0.0.0: any); undefined: known, or new clients are not limited. */
-export function findNewcomer(inquiry: Inquiry, state: DhcpState, address: Ipv4): Newcomer | undefined {
+export function findNewClient(inquiry: Inquiry, state: DhcpState, address: Ipv4): NewClient | undefined {
   const [first] = inquiry.sharedNetwork;
   if (state.newClients === undefined || first === undefined) return undefined;
   if (inquiry.sharedNetwork.some((served) => isKnownIn(served, inquiry, state, address))) return undefined;
@@ -29,10 +29,15 @@ function isKnownIn(served: ServedSubnet, inquiry: Inquiry, state: DhcpState, add
 }
 
 /** Whether a new client may have one more address. */
-export function judgeNewcomer(newcomer: Newcomer, { now }: Inquiry, state: DhcpState, served: ServedSubnet): Admission {
+export function judgeNewClient(
+  newClient: NewClient,
+  { now }: Inquiry,
+  state: DhcpState,
+  served: ServedSubnet,
+): Admission {
   const range = served.subnet.dynamic;
   const usage = range === undefined ? undefined : state.leases.usageOf(range);
-  return state.newClients?.judge(newcomer, usage, now) ?? 'admitted';
+  return state.newClients?.judge(newClient, usage, now) ?? 'admitted';
 }
 
 /** A client that has waited this long may take over an offer still young enough to be requested. */
@@ -43,14 +48,14 @@ const PATIENT_MS = 10_000;
  * clients. One that has waited long takes over younger ones: otherwise others would always be first.
  */
 export function giveWayMs(
-  newcomer: Newcomer | undefined,
+  newClient: NewClient | undefined,
   inquiry: Inquiry,
   state: DhcpState,
   served: ServedSubnet,
 ): number | undefined {
-  if (newcomer === undefined || state.newClients === undefined) return OFFER_ANSWERED_MS;
-  const waitedMs = state.newClients.waitedMs(newcomer, inquiry.now);
-  if (waitedMs === 0 || judgeNewcomer(newcomer, inquiry, state, served) === 'too-many') return undefined;
+  if (newClient === undefined || state.newClients === undefined) return OFFER_ANSWERED_MS;
+  const waitedMs = state.newClients.waitedMs(newClient, inquiry.now);
+  if (waitedMs === 0 || judgeNewClient(newClient, inquiry, state, served) === 'too-many') return undefined;
   return waitedMs >= PATIENT_MS ? OFFER_PRESSED_MS : OFFER_ANSWERED_MS;
 }
 

@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { explain } from '../../../src/daemon/answers/why.ts';
-import type { ClientName } from '../../../src/daemon/foresight/clients.ts';
-import { likelyClients } from '../../../src/daemon/foresight/likely-clients.ts';
+import type { ClientName } from '../../../src/daemon/forecast/clients.ts';
+import { likelyClients } from '../../../src/daemon/forecast/likely-clients.ts';
 import type { DhcpEvent } from '../../../src/dhcp/events/events.ts';
 import { instant } from '../../../src/ground/clock.ts';
 
 import type { TimelineStep } from '../../../src/observe/timeline.ts';
-import { foresight, type Given, lease, MAC, NOW } from '../foresight-lab.ts';
+import { foresight, type Given, lease, MAC, NOW } from '../forecast-lab.ts';
 
 /** Steps of a machine that got an offer as each of these clients. */
 const steps = (...clients: (readonly [client: string, architecture: number])[]): readonly TimelineStep[] =>

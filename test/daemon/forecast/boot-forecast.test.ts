@@ -2,17 +2,17 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CLIENT_NAMES, type ClientName } from '../../../src/daemon/foresight/clients.ts';
-import { foreseeBoot } from '../../../src/daemon/foresight/foresight.ts';
+import { forecastBoot } from '../../../src/daemon/forecast/boot-forecast.ts';
+import { CLIENT_NAMES, type ClientName } from '../../../src/daemon/forecast/clients.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import { ipv4, mac } from '../../../src/ground/address.ts';
 import { instant, seconds } from '../../../src/ground/clock.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
-import { foresight, type Given, lease, MAC, NETWORK, NOW, WHOLE_TREE } from '../foresight-lab.ts';
+import { foresight, type Given, lease, MAC, NETWORK, NOW, WHOLE_TREE } from '../forecast-lab.ts';
 
 /** The prediction in one network as text: obstacles are marked, remedies follow an arrow. */
 function explained(client: ClientName, given: Given = {}): string {
-  const [boot] = foreseeBoot(MAC, client, foresight(given));
+  const [boot] = forecastBoot(MAC, client, foresight(given));
   return (boot?.lines ?? [])
     .map(
       ({ topic, text, remedy, ok }) =>
@@ -151,7 +151,7 @@ test('facts unknown before the first lease are named, if the network depends on 
 test('the classes of a machine follow from the hostname of its newest lease, and a denying class is named', () => {
   const shown = (classes: string, leases: readonly Lease[] = []) => {
     const network = NETWORK.replace(' }', `, classes: [${classes}] }`);
-    return foreseeBoot(MAC, 'uefi-amd64', foresight({ network, leases }))[0]?.lines ?? [];
+    return forecastBoot(MAC, 'uefi-amd64', foresight({ network, leases }))[0]?.lines ?? [];
   };
   const lease: Lease = {
     address: ipv4(0x0a140064),
@@ -289,7 +289,7 @@ test('each obstacle has its remedy', async (t) => {
 
 test('a GRUB without network after HTTP boot is an obstacle for HTTP boot only', () => {
   const oldGrub = (name: string): string => `${name} is GRUB 2.06`;
-  const linesOf = (client: ClientName) => foreseeBoot(MAC, client, { ...foresight({}), oldGrub })[0]?.lines ?? [];
+  const linesOf = (client: ClientName) => forecastBoot(MAC, client, { ...foresight({}), oldGrub })[0]?.lines ?? [];
   const [obstacle, ...others] = linesOf('uefi-http-amd64').filter(({ ok }) => !ok);
   assert.equal(others.length, 0);
   assert.deepEqual([obstacle?.topic, obstacle?.text.includes('grubx64.efi is GRUB 2.06')], ['loader', true]);
@@ -310,9 +310,9 @@ test('U-Boot needs no loader, and a Raspberry Pi is known by the option 97 that 
 
 test('a prediction changes nothing: it is repeatable, and holds no address', () => {
   const state = foresight({});
-  const first = CLIENT_NAMES.map((name) => foreseeBoot(MAC, name, state));
+  const first = CLIENT_NAMES.map((name) => forecastBoot(MAC, name, state));
   assert.deepEqual(
-    CLIENT_NAMES.map((name) => foreseeBoot(MAC, name, state)),
+    CLIENT_NAMES.map((name) => forecastBoot(MAC, name, state)),
     first,
   );
   assert.equal(state.dhcp.leases.findAllByClient(MAC).length, 0);
@@ -321,10 +321,10 @@ test('a prediction changes nothing: it is repeatable, and holds no address', () 
 test('a machine is explained where it has a lease, otherwise in every network, relayed ones included', () => {
   const network = `${NETWORK}\n  - { name: far, relayed: true, network: 10.30.0.0/24, ip_range_low: 10.30.0.100, ip_range_high: 10.30.0.109, dns_servers: [10.20.0.1] }`;
   const places = (leases: readonly Lease[]): string[] =>
-    foreseeBoot(MAC, 'bios', foresight({ network, leases })).map((boot) => boot.network);
+    forecastBoot(MAC, 'bios', foresight({ network, leases })).map((boot) => boot.network);
   assert.deepEqual(places([]), ['lab, 10.20.0.0/24 on eth1', 'far, 10.30.0.0/24, relayed']);
   assert.deepEqual(places([lease(0x0a1e0064, MAC)]), ['far, 10.30.0.0/24, relayed']);
-  assert.deepEqual(foreseeBoot(MAC, 'bios', foresight({ network: 'cluster_interfaces: []' })), []);
+  assert.deepEqual(forecastBoot(MAC, 'bios', foresight({ network: 'cluster_interfaces: []' })), []);
 });
 
 test('a machine behind a relay agent gets an address, whatever agents its network lists', () => {
@@ -335,7 +335,7 @@ test('a machine behind a relay agent gets an address, whatever agents its networ
     'relays: [10.99.0.0/24], relay_sources: [], ',
   ]) {
     const network = `${NETWORK}\n  - { name: far, relayed: true, ${more}network: 10.30.0.0/24, ip_range_low: 10.30.0.100, ip_range_high: 10.30.0.109, dns_servers: [10.20.0.1] }`;
-    const [, far] = foreseeBoot(MAC, 'bios', foresight({ network }));
+    const [, far] = forecastBoot(MAC, 'bios', foresight({ network }));
     const line = far?.lines.find(({ topic }) => topic === 'address');
     assert.match(line?.text ?? '', /^10\.30\.0\.10\d \(/, more);
   }
@@ -346,7 +346,7 @@ test('a machine leased outside its home network is shown the command to move it'
   const home = lease(0x0a1e0064, MAC).address;
   const remedy = 'if it was moved, run: rackboot machines move web1 rack --network lab';
   const lineOf = (machine: Partial<RackMachine>) =>
-    foreseeBoot(MAC, 'bios', foresight({ network, machine, leases: [lease(0x0a140064, MAC)] }))[0]?.lines.find(
+    forecastBoot(MAC, 'bios', foresight({ network, machine, leases: [lease(0x0a140064, MAC)] }))[0]?.lines.find(
       ({ topic }) => topic === 'home',
     );
   assert.deepEqual(lineOf({ home, bootToken: 'x'.repeat(32) }), {

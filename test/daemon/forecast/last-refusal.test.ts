@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findLastRefusal } from '../../../src/daemon/foresight/last-refusal.ts';
+import { findLastRefusal } from '../../../src/daemon/forecast/last-refusal.ts';
 import type { DhcpEvent } from '../../../src/dhcp/events/events.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import { ipv4, mac } from '../../../src/ground/address.ts';

@@ -1,42 +1,42 @@
-// Who carries the transfers of a server: a thread of its own, so that a load of files never delays DHCP and DNS.
+// Runs the transfers of a server in a thread of its own, so that a load of files never delays DHCP and DNS.
 
 import { errorText } from '../ground/errors.ts';
 import { threadFile } from '../ground/thread-file.ts';
 import { KernelThread } from '../net/linux/kernel-thread.ts';
-import type { CarriageOrder, CarriageReport } from './carriage.ts';
-import type { CarriageMemory } from './carriage-state.ts';
+import type { TransferMemory } from './shared-transfer-state.ts';
+import type { TransferCommand, TransferReport } from './transfer-engine.ts';
 
-export interface Carrier {
-  /** A transfer is to come. */
+export interface TransferRunner {
+  /** Called when a transfer is to come. */
   prepare(): void;
-  tell(order: CarriageOrder): void;
+  tell(order: TransferCommand): void;
   /** Carries out the orders given until now; no report follows. */
   stop(): Promise<void>;
 }
 
-interface CarrierDeps {
-  readonly memory: CarriageMemory;
-  readonly take: (report: CarriageReport) => void;
-  /** Whoever carries has ended with all transfers. The next one starts another. */
+interface TransferRunnerDeps {
+  readonly memory: TransferMemory;
+  readonly take: (report: TransferReport) => void;
+  /** The engine has ended with all transfers. The next one starts another. */
   readonly onFailure: (reason: string) => void;
 }
 
-export type MakeCarrier = (deps: CarrierDeps) => Carrier;
+export type MakeTransferRunner = (deps: TransferRunnerDeps) => TransferRunner;
 
 /** What the thread is given. */
-export interface CarriageThreadData {
+export interface TransferThreadData {
   readonly eventFd: number;
-  readonly memory: CarriageMemory;
+  readonly memory: TransferMemory;
 }
 
-type Thread = KernelThread<CarriageOrder, CarriageReport>;
+type Thread = KernelThread<TransferCommand, TransferReport>;
 
 /** In a thread that starts before the first transfer: a rack without TFTP clients saves its memory. */
-export class ThreadCarrier implements Carrier {
-  readonly #deps: CarrierDeps;
+export class ThreadTransferRunner implements TransferRunner {
+  readonly #deps: TransferRunnerDeps;
   #thread: Thread | undefined;
 
-  constructor(deps: CarrierDeps) {
+  constructor(deps: TransferRunnerDeps) {
     this.#deps = deps;
   }
 
@@ -44,7 +44,7 @@ export class ThreadCarrier implements Carrier {
     this.#thread ??= this.#start();
   }
 
-  tell(order: CarriageOrder): void {
+  tell(order: TransferCommand): void {
     this.prepare();
     this.#thread?.tell(order);
   }
@@ -59,7 +59,7 @@ export class ThreadCarrier implements Carrier {
       this.#deps.onFailure(errorText(reason));
     };
     try {
-      const thread: Thread = new KernelThread<CarriageOrder, CarriageReport>({
+      const thread: Thread = new KernelThread<TransferCommand, TransferReport>({
         name: 'tftp',
         file: threadFile('tftp'),
         data: { memory: this.#deps.memory },

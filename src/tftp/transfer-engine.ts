@@ -1,4 +1,4 @@
-// Carries transfers from their first packet to their end: the engines, their sockets, deadlines and files. It runs in a thread of its own
+// Runs transfers from their first packet to their end: the engines, their sockets, deadlines and files. It runs in a thread of its own
 // (`threads/tftp.ts`), or where the sockets cannot, in the server's. Sources: CONTRIBUTING.md ("The path of a datagram").
 //
 //   start → open a socket → Transfer.start ──────────────────────────┐
@@ -19,7 +19,6 @@ import type { Clock, Instant } from '../ground/clock.ts';
 import { DeadlineQueue, type Waiting } from '../ground/deadline-queue.ts';
 import { errorText, unreachable } from '../ground/errors.ts';
 import type { PeerRequest, PeerSocket, PeerSockets, SendMemory } from '../net/datagrams/peer-sockets.ts';
-import type { CarriageState } from './carriage-state.ts';
 import {
   ackedBlock,
   DATA_HEADER_BYTES,
@@ -29,6 +28,7 @@ import {
   frameBlocks,
   TFTP_ERROR,
 } from './packet.ts';
+import type { SharedTransferState } from './shared-transfer-state.ts';
 import { type Terms, WINDOW_BYTES_MAX } from './terms.ts';
 import { Transfer, type TransferAction, type TransferInput, type TransferOutcome } from './transfer.ts';
 
@@ -39,12 +39,12 @@ const STRAYS_ANSWERED_MAX = 8;
 /** After so many bytes, a file is checked for changes. */
 const CHECKED_BYTES = 1024 * 1024;
 
-export interface CarriedError {
+export interface TransferError {
   readonly code: number;
   readonly text: string;
 }
 
-export type CarriageOrder =
+export type TransferCommand =
   | {
       readonly kind: 'start';
       readonly slot: number;
@@ -59,15 +59,15 @@ export type CarriageOrder =
   /** The answers to `wanted`. */
   | { readonly kind: 'part'; readonly slot: number; readonly bytes: Uint8Array }
   | { readonly kind: 'unreadable'; readonly slot: number; readonly reason: string }
-  | { readonly kind: 'end'; readonly slot: number; readonly error: CarriedError | undefined };
+  | { readonly kind: 'end'; readonly slot: number; readonly error: TransferError | undefined };
 
-export type CarriageOutcome =
+export type EngineOutcome =
   | TransferOutcome
   | { readonly kind: 'failed'; readonly reason: string }
   /** As the server wanted. */
   | { readonly kind: 'stopped' };
 
-export type CarriageReport =
+export type TransferReport =
   /** The client has acknowledged something, and its transfer goes on. */
   | { readonly kind: 'answered'; readonly slot: number }
   /** A client that has never answered should be sent the first packet again. */
@@ -75,13 +75,13 @@ export type CarriageReport =
   /** A part of its file is not in memory. */
   | { readonly kind: 'wanted'; readonly slot: number; readonly offset: number; readonly length: number }
   /** `localPort` 0: it got no socket, so no error was sent. */
-  | { readonly kind: 'ended'; readonly slot: number; readonly outcome: CarriageOutcome; readonly localPort: number };
+  | { readonly kind: 'ended'; readonly slot: number; readonly outcome: EngineOutcome; readonly localPort: number };
 
-interface CarriageDeps {
+interface TransferEngineDeps {
   readonly clock: Pick<Clock, 'now'>;
   readonly sockets: PeerSockets;
-  readonly state: CarriageState;
-  readonly report: (report: CarriageReport) => void;
+  readonly state: SharedTransferState;
+  readonly report: (report: TransferReport) => void;
   /** Reads a part of a file to this address if all of it is in memory. Undefined: the server reads every part. */
   readonly readCached?: (fd: number, address: number, offset: number, length: number) => boolean;
   /** Called with each deadline that `work` must be called at. */
@@ -91,7 +91,7 @@ interface CarriageDeps {
 /** Blocks that are ready to be sent: packets, one behind the other. */
 class ReadyBlocks {
   readonly memory: SendMemory;
-  #of: Carried | undefined;
+  #of: RunningTransfer | undefined;
   #first = 0;
   #count = 0;
 
@@ -99,7 +99,7 @@ class ReadyBlocks {
     this.memory = memory;
   }
 
-  hold(of: Carried, first: number, count: number): void {
+  hold(of: RunningTransfer, first: number, count: number): void {
     this.#of = of;
     this.#first = first;
     this.#count = count;
@@ -110,7 +110,7 @@ class ReadyBlocks {
   }
 
   /** Where the block is; undefined if not all are here. */
-  find(of: Carried, first: number, count: number): number | undefined {
+  find(of: RunningTransfer, first: number, count: number): number | undefined {
     const index = first - this.#first;
     return of === this.#of && index >= 0 && index + count <= this.#count ? index * of.packetBytes : undefined;
   }
@@ -128,7 +128,7 @@ interface Awaited {
 }
 
 /** One transfer. */
-class Carried implements Waiting {
+class RunningTransfer implements Waiting {
   place = -1;
   readonly slot: number;
   readonly transfer: Transfer;
@@ -157,14 +157,14 @@ class Carried implements Waiting {
   }
 }
 
-export class Carriage {
-  readonly #deps: CarriageDeps;
-  readonly #carried: (Carried | undefined)[] = [];
-  readonly #deadlines = new DeadlineQueue<Carried>();
+export class TransferEngine {
+  readonly #deps: TransferEngineDeps;
+  readonly #running: (RunningTransfer | undefined)[] = [];
+  readonly #deadlines = new DeadlineQueue<RunningTransfer>();
   /** For what is read and sent at once. */
   readonly #window: ReadyBlocks;
 
-  constructor(deps: CarriageDeps) {
+  constructor(deps: TransferEngineDeps) {
     this.#deps = deps;
     this.#window = new ReadyBlocks(deps.sockets.allocate(WINDOW_BYTES_MAX));
   }
@@ -174,28 +174,28 @@ export class Carriage {
     return this.#deadlines.nextAt;
   }
 
-  obey(order: CarriageOrder): void {
+  obey(order: TransferCommand): void {
     if (order.kind === 'start') {
       this.#start(order);
       return;
     }
-    const carried = this.#carried[order.slot];
-    if (carried === undefined) return;
+    const running = this.#running[order.slot];
+    if (running === undefined) return;
     switch (order.kind) {
       case 'request-again':
-        this.#handle(carried, { kind: 'request-again' });
+        this.#handle(running, { kind: 'request-again' });
         break;
       case 'repeat':
-        this.#handle(carried, { kind: 'deadline' });
+        this.#handle(running, { kind: 'deadline' });
         break;
       case 'part':
-        this.#take(carried, order.bytes);
+        this.#take(running, order.bytes);
         break;
       case 'unreadable':
-        this.#end(carried, { kind: 'failed', reason: order.reason });
+        this.#end(running, { kind: 'failed', reason: order.reason });
         break;
       case 'end':
-        this.#end(carried, { kind: 'stopped' }, order.error);
+        this.#end(running, { kind: 'stopped' }, order.error);
         break;
       default:
         unreachable(order);
@@ -217,93 +217,93 @@ export class Carriage {
     }
   }
 
-  #start({ slot, request, terms, content }: CarriageOrder & { kind: 'start' }): void {
-    const carried = new Carried(slot, terms, content);
-    this.#carried[slot] = carried;
-    const fail = (error: unknown): void => this.#end(carried, { kind: 'failed', reason: errorText(error) });
+  #start({ slot, request, terms, content }: TransferCommand & { kind: 'start' }): void {
+    const running = new RunningTransfer(slot, terms, content);
+    this.#running[slot] = running;
+    const fail = (error: unknown): void => this.#end(running, { kind: 'failed', reason: errorText(error) });
     try {
-      carried.socket = this.#deps.sockets.open(request, {
-        onDatagram: (bytes, length) => this.#onPacket(carried, bytes, length),
-        onStray: (bytes, length) => this.#onStray(carried, bytes, length),
-        onUnreachable: () => this.#handle(carried, { kind: 'unreachable' }),
+      running.socket = this.#deps.sockets.open(request, {
+        onDatagram: (bytes, length) => this.#onPacket(running, bytes, length),
+        onStray: (bytes, length) => this.#onStray(running, bytes, length),
+        onUnreachable: () => this.#handle(running, { kind: 'unreachable' }),
         onRefused: (datagrams) => this.#deps.state.counters.add('send-errors', datagrams),
         onFailure: fail,
       });
-      this.#perform(carried, carried.transfer.start(this.#deps.clock.now()));
+      this.#perform(running, running.transfer.start(this.#deps.clock.now()));
     } catch (error) {
       fail(error);
     }
   }
 
-  #onPacket(carried: Carried, bytes: BorrowedBytes, length: number): void {
+  #onPacket(running: RunningTransfer, bytes: BorrowedBytes, length: number): void {
     const { state, clock } = this.#deps;
     state.counters.add('received');
     const block = ackedBlock(bytes, length);
     if (block !== undefined) {
-      state.noteHeard(carried.slot, clock.now());
-      this.#handle(carried, { kind: 'ack', block });
+      state.noteHeard(running.slot, clock.now());
+      this.#handle(running, { kind: 'ack', block });
       return;
     }
     const packet = decodePacket(borrowedPart(bytes, 0, length));
     if (packet.ok && packet.value.kind === 'error') {
-      state.noteHeard(carried.slot, clock.now());
-      this.#handle(carried, packet.value);
+      state.noteHeard(running.slot, clock.now());
+      this.#handle(running, packet.value);
     } else {
       state.counters.add('malformed');
-      this.#handle(carried, { kind: 'malformed' });
+      this.#handle(running, { kind: 'malformed' });
     }
   }
 
   /** An error would be answered by an error for ever. */
-  #onStray(carried: Carried, bytes: BorrowedBytes, length: number): Uint8Array | undefined {
+  #onStray(running: RunningTransfer, bytes: BorrowedBytes, length: number): Uint8Array | undefined {
     const packet = decodePacket(borrowedPart(bytes, 0, length));
-    if (carried.strays >= STRAYS_ANSWERED_MAX || (packet.ok && packet.value.kind === 'error')) return undefined;
-    carried.strays += 1;
+    if (running.strays >= STRAYS_ANSWERED_MAX || (packet.ok && packet.value.kind === 'error')) return undefined;
+    running.strays += 1;
     this.#deps.state.counters.add('packets');
     return encodeError(TFTP_ERROR.unknownTransfer, 'Unknown transfer ID');
   }
 
-  #handle(carried: Carried, input: TransferInput): void {
-    if (carried.isOver) return;
-    const { transfer, slot } = carried;
+  #handle(running: RunningTransfer, input: TransferInput): void {
+    if (running.isOver) return;
+    const { transfer, slot } = running;
     const action = transfer.handle(input, this.#deps.clock.now());
     if (input.kind === 'ack') {
       const isAnswered = !transfer.unanswered;
       this.#deps.state.noteProgress(slot, isAnswered, transfer.ackedBytes, transfer.repeatedBlocks);
-      if (isAnswered && !carried.isAnswered && action?.kind !== 'end') {
-        carried.isAnswered = true;
+      if (isAnswered && !running.isAnswered && action?.kind !== 'end') {
+        running.isAnswered = true;
         this.#deps.report({ kind: 'answered', slot });
         // The server may have no place for it.
-        if (carried.isOver) return;
+        if (running.isOver) return;
       }
     }
-    this.#perform(carried, action);
+    this.#perform(running, action);
   }
 
-  #perform(carried: Carried, action: TransferAction | undefined): void {
+  #perform(running: RunningTransfer, action: TransferAction | undefined): void {
     switch (action?.kind) {
       case undefined:
         break;
       case 'send-options':
-        this.#sendPacket(carried, encodeOptions(carried.transfer.terms.granted));
+        this.#sendPacket(running, encodeOptions(running.transfer.terms.granted));
         break;
       case 'send-blocks':
-        this.#sendBlocks(carried, action);
+        this.#sendBlocks(running, action);
         break;
       case 'end':
         this.#end(
-          carried,
-          action.outcome.kind === 'timed-out' && carried.awaited !== undefined ? DISK_SILENT : action.outcome,
+          running,
+          action.outcome.kind === 'timed-out' && running.awaited !== undefined ? DISK_SILENT : action.outcome,
           action.outcome.kind === 'flooded' ? { code: TFTP_ERROR.notDefined, text: 'Too many packets' } : undefined,
         );
         break;
       default:
         unreachable(action);
     }
-    this.#expect(carried);
+    this.#expect(running);
   }
 
-  #sendPacket({ socket }: Carried, bytes: Uint8Array): void {
+  #sendPacket({ socket }: RunningTransfer, bytes: Uint8Array): void {
     const { memory } = this.#window;
     memory.bytes.set(bytes);
     this.#window.clear();
@@ -311,29 +311,29 @@ export class Carriage {
     socket?.send(memory, 0, bytes.length, bytes.length);
   }
 
-  #sendBlocks(carried: Carried, action: SendBlocks): void {
-    if (carried.awaited !== undefined) {
-      carried.due = action;
+  #sendBlocks(running: RunningTransfer, action: SendBlocks): void {
+    if (running.awaited !== undefined) {
+      running.due = action;
       return;
     }
     const { state, sockets } = this.#deps;
     const { first, count, length } = action;
     // Blocks that are acknowledged one by one are worth memory of their own: reading is a third of the work.
-    if (carried.transfer.terms.windowBlocks === 1 && !carried.transfer.unanswered)
-      carried.blocks ??= new ReadyBlocks(sockets.allocate(AHEAD_BYTES));
-    const blocks = carried.blocks ?? this.#window;
-    const start = blocks.find(carried, first, count) ?? this.#ready(carried, blocks, action);
+    if (running.transfer.terms.windowBlocks === 1 && !running.transfer.unanswered)
+      running.blocks ??= new ReadyBlocks(sockets.allocate(AHEAD_BYTES));
+    const blocks = running.blocks ?? this.#window;
+    const start = blocks.find(running, first, count) ?? this.#ready(running, blocks, action);
     if (start === undefined) return;
     state.counters.add('blocks', count);
-    carried.socket?.send(blocks.memory, start, length + count * DATA_HEADER_BYTES, carried.packetBytes);
+    running.socket?.send(blocks.memory, start, length + count * DATA_HEADER_BYTES, running.packetBytes);
   }
 
   /**
    * Makes blocks ready: those to be sent, and as many more as there is room for if the memory is their own.
    * @returns where the first is; undefined if the transfer has to wait for the disk, or has ended
    */
-  #ready(carried: Carried, into: ReadyBlocks, action: SendBlocks): number | undefined {
-    const { content, transfer, packetBytes } = carried;
+  #ready(running: RunningTransfer, into: ReadyBlocks, action: SendBlocks): number | undefined {
+    const { content, transfer, packetBytes } = running;
     const { blockBytes } = transfer.terms;
     const { first, offset } = action;
     const room = into === this.#window ? action.count : Math.max(1, Math.floor(into.memory.bytes.length / packetBytes));
@@ -344,68 +344,68 @@ export class Carriage {
     into.clear();
     if (content instanceof Uint8Array) bytes.set(content.subarray(offset, offset + length), at);
     else if (length > 0 && this.#deps.readCached?.(content.fd, address + at, offset, length) !== true) {
-      carried.awaited = { into, first, count, offset, length };
-      carried.due = action;
-      this.#deps.report({ kind: 'wanted', slot: carried.slot, offset, length });
+      running.awaited = { into, first, count, offset, length };
+      running.due = action;
+      this.#deps.report({ kind: 'wanted', slot: running.slot, offset, length });
       return undefined;
     }
-    return this.#frame(carried, { into, first, count, offset, length }) ? 0 : undefined;
+    return this.#frame(running, { into, first, count, offset, length }) ? 0 : undefined;
   }
 
   /** The disk has answered. */
-  #take(carried: Carried, part: Uint8Array): void {
-    const { awaited, due } = carried;
+  #take(running: RunningTransfer, part: Uint8Array): void {
+    const { awaited, due } = running;
     if (awaited === undefined || due === undefined) return;
-    carried.awaited = undefined;
+    running.awaited = undefined;
     awaited.into.memory.bytes.set(part, awaited.count * DATA_HEADER_BYTES);
-    if (this.#frame(carried, awaited)) this.#sendBlocks(carried, due);
+    if (this.#frame(running, awaited)) this.#sendBlocks(running, due);
   }
 
   /** Makes packets of bytes that were read. False if the transfer has ended, because its file was changed. */
-  #frame(carried: Carried, { into, first, count, offset, length }: Awaited): boolean {
-    const { content, transfer } = carried;
+  #frame(running: RunningTransfer, { into, first, count, offset, length }: Awaited): boolean {
+    const { content, transfer } = running;
     const end = offset + length;
-    if (!(content instanceof Uint8Array) && (end - carried.checkedTo >= CHECKED_BYTES || end === content.sizeBytes)) {
+    if (!(content instanceof Uint8Array) && (end - running.checkedTo >= CHECKED_BYTES || end === content.sizeBytes)) {
       try {
         checkUnchanged(content);
       } catch (error) {
-        this.#end(carried, { kind: 'failed', reason: errorText(error) });
+        this.#end(running, { kind: 'failed', reason: errorText(error) });
         return false;
       }
-      carried.checkedTo = end;
+      running.checkedTo = end;
     }
     frameBlocks(into.memory.bytes, length, first, count, transfer.terms.blockBytes);
-    into.hold(carried, first, count);
+    into.hold(running, first, count);
     return true;
   }
 
   /** Sends the client `error`, or that its file cannot be read. */
-  #end(carried: Carried, outcome: CarriageOutcome, error?: CarriedError): void {
-    if (carried.isOver) return;
-    const { slot, socket } = carried;
+  #end(running: RunningTransfer, outcome: EngineOutcome, error?: TransferError): void {
+    if (running.isOver) return;
+    const { slot, socket } = running;
     const last = outcome.kind === 'failed' ? CANNOT_READ : error;
-    if (last !== undefined) this.#sendPacket(carried, encodeError(last.code, last.text));
-    carried.isOver = true;
-    this.#deadlines.set(carried, undefined);
-    this.#carried[slot] = undefined;
+    if (last !== undefined) this.#sendPacket(running, encodeError(last.code, last.text));
+    running.isOver = true;
+    this.#deadlines.set(running, undefined);
+    this.#running[slot] = undefined;
     const localPort = socket?.localPort ?? 0;
     socket?.close();
     this.#deps.report({ kind: 'ended', slot, outcome, localPort });
   }
 
   /** Deadlines nearly always become later: then the queue learns it when the earlier one has passed. */
-  #expect(carried: Carried): void {
-    const { deadline } = carried.transfer;
-    if (carried.isOver || deadline === undefined) return;
-    if (carried.queuedAt !== undefined && carried.queuedAt <= deadline) return;
-    carried.queuedAt = deadline;
-    this.#deadlines.set(carried, deadline);
+  #expect(running: RunningTransfer): void {
+    const { deadline } = running.transfer;
+    if (running.isOver || deadline === undefined) return;
+    if (running.queuedAt !== undefined && running.queuedAt <= deadline) return;
+    running.queuedAt = deadline;
+    this.#deadlines.set(running, deadline);
     this.#deps.onExpect?.(deadline);
   }
 }
 
 /** The error for a client whose file cannot be read. */
-export const CANNOT_READ: CarriedError = { code: TFTP_ERROR.notDefined, text: 'File cannot be read' };
+export const CANNOT_READ: TransferError = { code: TFTP_ERROR.notDefined, text: 'File cannot be read' };
 
 /** The end of a transfer whose client waited for the disk. */
-const DISK_SILENT: CarriageOutcome = { kind: 'failed', reason: 'the disk did not answer' };
+const DISK_SILENT: EngineOutcome = { kind: 'failed', reason: 'the disk did not answer' };

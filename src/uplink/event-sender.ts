@@ -23,7 +23,7 @@ const IDLE_MS = 30_000;
 /** Statuses that repeating the batch cannot change. */
 const UNREADABLE: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 
-interface EventCarrierOptions {
+interface EventSenderDeps {
   readonly clock: Clock;
   readonly outbox: OutboxStore;
   readonly path: () => string;
@@ -37,11 +37,11 @@ interface EventCarrierOptions {
   readonly onStore: (problem: string | undefined) => void;
 }
 
-export class EventCarrier {
-  readonly #options: EventCarrierOptions;
+export class EventSender {
+  readonly #options: EventSenderDeps;
   #batchMax = BATCH_ENTRIES_MAX;
 
-  constructor(options: EventCarrierOptions) {
+  constructor(options: EventSenderDeps) {
     this.#options = options;
   }
 
@@ -51,7 +51,7 @@ export class EventCarrier {
     try {
       const entries = outbox.take(this.#batchMax, BATCH_BYTES_MAX);
       onStore(undefined);
-      return entries.length === 0 ? { kind: 'rest', ms: IDLE_MS } : await this.#carry(entries, outbox.missed);
+      return entries.length === 0 ? { kind: 'rest', ms: IDLE_MS } : await this.#send(entries, outbox.missed);
     } catch (error) {
       if (!isStoreUnavailable(error)) throw error;
       onStore(errorText(error));
@@ -59,7 +59,7 @@ export class EventCarrier {
     }
   }
 
-  async #carry(entries: readonly OutboxEntry[], missed: number): Promise<RunOutcome> {
+  async #send(entries: readonly OutboxEntry[], missed: number): Promise<RunOutcome> {
     const { outbox, ask, path, rack } = this.#options;
     const source = `${rack()}/${outbox.id}`;
     const answer = await ask({

@@ -8,7 +8,7 @@ import { networkInterfaces } from 'node:os';
 import { isHostMac } from '../../ground/address.ts';
 import { type Instant, later, systemClock } from '../../ground/clock.ts';
 import { readHostText } from '../kernel-text.ts';
-import { EarSocket } from '../linux/ear-socket.ts';
+import { FrameSocket } from '../linux/frame-socket.ts';
 import type { Libc } from '../linux/libc.ts';
 import { ETHERTYPE_IPV6, type HeardFrame, PacketSocket } from '../linux/packet-socket.ts';
 import { bootingFilter, ROUTER_DISCOVERY, SIEVED_MAX } from '../linux/router-filter.ts';
@@ -32,9 +32,9 @@ const SIEVE_FRAMES = 100;
 /** How often booting machines are added to the sieve, in milliseconds. */
 const SIEVE_RENEW_MS = 100;
 
-export class RouterEar {
+export class RouterListener {
   readonly #tell: (message: FromNetWorker) => void;
-  readonly #ear: EarSocket;
+  readonly #socket: FrameSocket;
   readonly #solicitations = new SolicitationGate();
   readonly #routersReportedAt = new Map<string, Instant>();
   #interfaces: ReadonlyMap<number, ServedInterface> = new Map();
@@ -43,20 +43,20 @@ export class RouterEar {
 
   constructor(libc: Libc, tell: (message: FromNetWorker) => void) {
     this.#tell = tell;
-    this.#ear = new EarSocket(() => new PacketSocket(libc, ETHERTYPE_IPV6, ROUTER_DISCOVERY));
+    this.#socket = new FrameSocket(() => new PacketSocket(libc, ETHERTYPE_IPV6, ROUTER_DISCOVERY));
   }
 
   /** Why the socket failed; empty if it works. */
   get problem(): string {
-    return this.#ear.problem;
+    return this.#socket.problem;
   }
 
   descriptor(now: Instant): number | undefined {
-    return this.#ear.descriptor(now);
+    return this.#socket.descriptor(now);
   }
 
   get dueAt(): readonly (Instant | undefined)[] {
-    return [this.#ear.restsUntil, this.#sieve?.renewAt, this.#sieve?.until];
+    return [this.#socket.restsUntil, this.#sieve?.renewAt, this.#sieve?.until];
   }
 
   /** @param joining those whose groups must be joined */
@@ -64,9 +64,9 @@ export class RouterEar {
     this.#interfaces = interfaces;
     for (const { index } of joining) {
       // A device that cannot join receives only unicast; the next change tries again.
-      for (const group of [ALL_ROUTERS_MAC, ALL_NODES_MAC]) this.#ear.socket?.join(index, group);
+      for (const group of [ALL_ROUTERS_MAC, ALL_NODES_MAC]) this.#socket.socket?.join(index, group);
     }
-    this.#ear.socket?.hearOnly([...interfaces.keys()]);
+    this.#socket.socket?.hearOnly([...interfaces.keys()]);
   }
 
   noteBooting({ mac, owner }: Extract<ToNetWorker, { kind: 'booting' }>): void {
@@ -77,7 +77,7 @@ export class RouterEar {
 
   /** @returns true if the socket failed */
   work(now: Instant): boolean {
-    const drained = this.#ear.drain((frame) => this.#onFrame(frame, now), now);
+    const drained = this.#socket.drain((frame) => this.#onFrame(frame, now), now);
     if (drained === 'flooded') this.#sieve ??= { until: later(now, SIEVE_MS), frames: 0, renewAt: now };
     this.#renewSieve(now);
     return drained === 'failed';
@@ -88,15 +88,15 @@ export class RouterEar {
     const found = this.#interfaces.values().find(({ name }) => name === interfaceName);
     let code = 'ENODEV';
     if (found !== undefined && forwardsIpv6(interfaceName)) code = 'host-forwards-ipv6';
-    else if (found !== undefined && this.#ear.socket !== undefined) {
+    else if (found !== undefined && this.#socket.socket !== undefined) {
       const packet = encodeEmptyAdvertisement(linkLocalAddress(found), source);
-      code = this.#ear.socket.send(packet, found.index, mac) ?? '';
+      code = this.#socket.socket.send(packet, found.index, mac) ?? '';
     }
     this.#tell({ kind: 'advertised', solicitation, code });
   }
 
   close(): void {
-    this.#ear.close();
+    this.#socket.close();
   }
 
   #renewSieve(now: Instant): void {
@@ -107,11 +107,11 @@ export class RouterEar {
     }
     if (this.#sieve.until <= now) {
       this.#sieve = undefined;
-      this.#ear.socket?.hearWhat(ROUTER_DISCOVERY);
+      this.#socket.socket?.hearWhat(ROUTER_DISCOVERY);
     } else if (this.#sieve.renewAt !== undefined && this.#sieve.renewAt <= now) {
       this.#sieve.renewAt = undefined;
       // If the kernel refuses so long a filter, the previous one stays.
-      this.#ear.socket?.hearWhat(bootingFilter(this.#solicitations.booting(now, SIEVED_MAX)));
+      this.#socket.socket?.hearWhat(bootingFilter(this.#solicitations.booting(now, SIEVED_MAX)));
     }
   }
 

@@ -1,7 +1,7 @@
-// The net worker's sockets on the wires: they receive ARP, the kernel's neighbour changes and router discovery (`router-ear.ts`), and send
+// The net worker's sockets on the wires: they receive ARP, the kernel's neighbour changes and router discovery (`router-listener.ts`), and send
 // ARP probes. Sources: packet(7), RFC 5227.
 //
-// 1. No input from strangers throws, and no flood keeps the thread busy (`ear-socket.ts`).
+// 1. No input from strangers throws, and no flood keeps the thread busy (`frame-socket.ts`).
 // 2. Only served interfaces that are up and have a hardware address take part; they are looked up by name again after each change.
 // 3. A socket that cannot be opened, or fails, is reported once.
 // 4. Answers to ARP probes have their own socket, for which the kernel keeps nothing else (`probe-filter.ts`). It is read first and never
@@ -11,7 +11,7 @@
 import { isHostMac, type MacAddress } from '../../ground/address.ts';
 import { type Instant, systemClock } from '../../ground/clock.ts';
 import type { HostInterface } from '../host-interface.ts';
-import { EarSocket } from '../linux/ear-socket.ts';
+import { FrameSocket } from '../linux/frame-socket.ts';
 import type { Libc } from '../linux/libc.ts';
 import { NetlinkDump } from '../linux/netlink-dump.ts';
 import { TAKE } from '../linux/packet-filter.ts';
@@ -22,7 +22,7 @@ import { decodeArp, encodeArpProbe, isHostAddress } from './arp.ts';
 import { ArpProbes, type ProbeQuestion, type ProbeVerdict } from './arp-probes.ts';
 import { type Sighting, SightingFilter } from './neighbours.ts';
 import type { FromNetWorker, ToNetWorker } from './net-message.ts';
-import { RouterEar } from './router-ear.ts';
+import { RouterListener } from './router-listener.ts';
 import type { ServedInterface } from './served-interface.ts';
 
 /** The most sightings in one message to the main thread. */
@@ -30,13 +30,13 @@ const SIGHTINGS_MAX = 1024;
 
 const BROADCAST: MacAddress = 0xffff_ffff_ffff as MacAddress;
 
-export class WireEar {
+export class WireListener {
   readonly #tell: (message: FromNetWorker) => void;
   readonly #probes = new ArpProbes();
   readonly #filter = new SightingFilter();
-  readonly #routers: RouterEar;
-  readonly #answers: EarSocket;
-  readonly #arp: EarSocket;
+  readonly #routers: RouterListener;
+  readonly #answers: FrameSocket;
+  readonly #arp: FrameSocket;
   #neighbours: NetlinkDump | undefined;
   #names: ReadonlySet<string> = new Set();
   #host: readonly HostInterface[] = [];
@@ -48,9 +48,9 @@ export class WireEar {
 
   constructor(libc: Libc, tell: (message: FromNetWorker) => void) {
     this.#tell = tell;
-    this.#arp = new EarSocket(() => new PacketSocket(libc, ETHERTYPE_ARP, [TAKE]));
-    this.#answers = new EarSocket(() => new PacketSocket(libc, ETHERTYPE_ARP, NO_PROBES), false);
-    this.#routers = new RouterEar(libc, tell);
+    this.#arp = new FrameSocket(() => new PacketSocket(libc, ETHERTYPE_ARP, [TAKE]));
+    this.#answers = new FrameSocket(() => new PacketSocket(libc, ETHERTYPE_ARP, NO_PROBES), false);
+    this.#routers = new RouterListener(libc, tell);
     try {
       this.#neighbours = new NetlinkDump(libc, NETLINK_NEIGHBOUR_GROUP, [RTM_GETNEIGH], {
         onDump: () => undefined,
@@ -66,7 +66,7 @@ export class WireEar {
   /** Resting sockets are left out. */
   descriptors(now: Instant): readonly number[] {
     return [this.#answers, this.#arp, this.#routers]
-      .map((ear) => ear.descriptor(now))
+      .map((socket) => socket.descriptor(now))
       .concat(this.#neighbours?.fd)
       .filter((fd) => fd !== undefined);
   }
@@ -137,10 +137,10 @@ export class WireEar {
     this.#routers.hearOnly(interfaces, added);
   }
 
-  #drainArp(ear: EarSocket, take: (frame: HeardFrame) => void, now: Instant): void {
-    if (ear.drain(take, now) !== 'failed') return;
+  #drainArp(socket: FrameSocket, take: (frame: HeardFrame) => void, now: Instant): void {
+    if (socket.drain(take, now) !== 'failed') return;
     // Each ARP socket is useless without the other.
-    for (const other of [this.#answers, this.#arp]) other.fail(ear.problem);
+    for (const other of [this.#answers, this.#arp]) other.fail(socket.problem);
     this.#tellSenses();
   }
 

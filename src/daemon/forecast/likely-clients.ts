@@ -10,8 +10,8 @@ import type { DhcpEvent } from '../../dhcp/events/events.ts';
 import type { MacAddress } from '../../ground/address.ts';
 import { isDhcpEvent } from '../../observe/protocol-events.ts';
 import type { TimelineStep } from '../../observe/timeline.ts';
+import type { ForecastInputs } from './boot-forecast.ts';
 import { CLIENT_KINDS, type ClientName, isClientName, type ShownSigns } from './clients.ts';
-import type { Foresight } from './foresight.ts';
 
 /**
  * The evidence for the kinds: named by the request; shown most recently by the machine; seen only as iPXE; never shown, so the most common
@@ -30,8 +30,8 @@ export interface LikelyClients {
 }
 
 /** Chooses the most likely kinds. @param steps the machine's recorded steps, the oldest first */
-export function likelyClients(mac: MacAddress, foresight: Foresight, steps: readonly TimelineStep[]): LikelyClients {
-  const { leases, machines } = foresight.dhcp;
+export function likelyClients(mac: MacAddress, inputs: ForecastInputs, steps: readonly TimelineStep[]): LikelyClients {
+  const { leases, machines } = inputs.dhcp;
   const seen = steps.flatMap(({ event }) => (isDhcpEvent(event) && event.client !== undefined ? [event] : []));
   const firmware = shownBy(seen.findLast(({ client }) => client !== 'ipxe'));
   if (firmware !== undefined) return firmware;
@@ -58,11 +58,11 @@ function shownBy(
 ): LikelyClients | undefined {
   if (seen?.architecture === undefined) return undefined;
   const { client, architecture: code, vendorClass } = seen;
-  const name = clientOf(client, code);
+  const name = findClientName(client, code);
   // An unknown architecture boots what `boot.loaders` has for it.
-  const stranger = { title: `unknown architecture ${code}`, vendorClass: 'PXEClient' };
+  const unknownFirmware = { title: `unknown architecture ${code}`, vendorClass: 'PXEClient' };
   const signs = {
-    ...(client === 'other' && findArchitecture(code) === undefined ? stranger : {}),
+    ...(client === 'other' && findArchitecture(code) === undefined ? unknownFirmware : {}),
     code,
     ...(vendorClass === undefined ? {} : { vendorClass }),
   };
@@ -70,7 +70,7 @@ function shownBy(
 }
 
 /** @param kind as `identifyBootClient` @param code option 93 */
-function clientOf(kind: string | undefined, code: number): ClientName | undefined {
+function findClientName(kind: string | undefined, code: number): ClientName | undefined {
   const row = findArchitecture(code);
   if (kind === 'u-boot')
     return code === CLIENT_KINDS['u-boot-arm64'].code || row?.cpu === 'arm64' ? 'u-boot-arm64' : 'u-boot-arm';

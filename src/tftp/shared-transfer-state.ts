@@ -1,7 +1,7 @@
-// What the carriage of transfers (`carriage.ts`) and the server, perhaps in two threads, know together: numbers in shared memory, so that
+// What the carriage of transfers (`transfer-engine.ts`) and the server, perhaps in two threads, know together: numbers in shared memory, so that
 // no block costs a message.
 //
-// 1. The carriage writes, the server reads. The server writes only to a slot that it has not handed over yet.
+// 1. The engine writes, the server reads. The server writes only to a slot that it has not handed over yet.
 // 2. The 64-bit values are aligned, so each is read whole.
 
 import { type Instant, instant } from '../ground/clock.ts';
@@ -9,8 +9,8 @@ import { Counters, sharedCounterMemory } from '../ground/counters.ts';
 import { type Progress, TRANSFERS_MAX, UNANSWERED_MAX } from './places.ts';
 
 /**
- * Transfers that are carried: every place, and as many that have lost their place and are about to end. Floods fill it while the carriage is
- * behind; requests then wait for their client to retry. It empties as the carriage ends them.
+ * Running transfers: every place, and as many that have lost their place and are about to end. Floods fill it while the engine is
+ * behind; requests then wait for their client to retry. It empties as the engine ends them.
  */
 export const SLOTS_MAX: number = 2 * (UNANSWERED_MAX + TRANSFERS_MAX);
 
@@ -20,21 +20,21 @@ const FIELDS = 5;
 const [HEARD_AT, ANSWERED, OVERDUE, ACKED_BYTES, REPEATED_BLOCKS] = [0, 1, 2, 3, 4] as const;
 
 /** Memory for a state, to be handed to another thread. */
-export interface CarriageMemory {
+export interface TransferMemory {
   readonly counters: SharedArrayBuffer;
   readonly slots: SharedArrayBuffer;
 }
 
-export const carriageMemory = (): CarriageMemory => ({
+export const allocateTransferMemory = (): TransferMemory => ({
   counters: sharedCounterMemory(COUNTED),
   slots: new SharedArrayBuffer(SLOTS_MAX * FIELDS * Float64Array.BYTES_PER_ELEMENT),
 });
 
-export class CarriageState {
+export class SharedTransferState {
   readonly counters: Counters<(typeof COUNTED)[number]>;
   readonly #slots: Float64Array;
 
-  constructor({ counters, slots }: CarriageMemory) {
+  constructor({ counters, slots }: TransferMemory) {
     this.counters = new Counters(COUNTED, counters);
     this.#slots = new Float64Array(slots);
   }

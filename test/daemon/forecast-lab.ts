@@ -3,7 +3,7 @@
 import { identifyBootClient } from '../../src/boot/client.ts';
 import { planBoot } from '../../src/boot/plan.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import type { Foresight } from '../../src/daemon/foresight/foresight.ts';
+import type { ForecastInputs } from '../../src/daemon/forecast/boot-forecast.ts';
 import type { Lease } from '../../src/dhcp/leases/lease.ts';
 import { LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import { Offers } from '../../src/dhcp/leases/offers.ts';
@@ -52,7 +52,7 @@ export function foresight({
   network = NETWORK,
   more = '',
   uuid,
-}: Given): Foresight {
+}: Given): ForecastInputs {
   const parsed = parseConfig(`name: rack\n${network}\n${more}\n`);
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const { config } = parsed;

@@ -15,7 +15,7 @@ const REST_MS = 10;
 /** All were read, too many came, or the socket failed. */
 type Drained = 'all' | 'flooded' | 'failed';
 
-export class EarSocket {
+export class FrameSocket {
   readonly #rests: boolean;
   #socket: PacketSocket | undefined;
   #problem = '';

@@ -6,9 +6,9 @@ import type { Clock } from '../../src/ground/clock.ts';
 import { Alarm } from '../../src/ground/deadline-queue.ts';
 import type { DatagramSocket, SocketRequest } from '../../src/net/datagrams/datagram.ts';
 import type { PeerListener, PeerRequest, PeerSocket, SendMemory } from '../../src/net/datagrams/peer-sockets.ts';
-import { Carriage } from '../../src/tftp/carriage.ts';
-import { CarriageState } from '../../src/tftp/carriage-state.ts';
-import type { MakeCarrier } from '../../src/tftp/carrier.ts';
+import { SharedTransferState } from '../../src/tftp/shared-transfer-state.ts';
+import { TransferEngine } from '../../src/tftp/transfer-engine.ts';
+import type { MakeTransferRunner } from '../../src/tftp/transfer-runner.ts';
 
 /** A request of a socket that is to hear only its peer, if it has one. */
 export interface MemoryRequest extends SocketRequest {
@@ -20,19 +20,19 @@ interface MemoryPeers {
   open(request: MemoryRequest): Promise<DatagramSocket>;
 }
 
-export function ownCarrier(network: MemoryPeers, clock: Clock): MakeCarrier {
+export function ownTransferRunner(network: MemoryPeers, clock: Clock): MakeTransferRunner {
   return ({ memory, take }) => {
     const alarm = new Alarm(clock, () => {
       carriage.work();
       alarm.expect(carriage.nextAt);
     });
-    const carriage = new Carriage({
+    const carriage = new TransferEngine({
       clock,
       sockets: {
         allocate: (bytes) => ({ bytes: new Uint8Array(bytes), address: 0 }),
         open: (request, listener) => new LateSocket(network, request, listener),
       },
-      state: new CarriageState(memory),
+      state: new SharedTransferState(memory),
       report: take,
       onExpect: (at) => alarm.expect(at),
     });

@@ -12,24 +12,24 @@ import { MESSAGE_TYPE, optionUuid } from '../wire/options.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
 
 /** The owner of the client's records; undefined: it boots nothing. */
-export function findAsker(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): Owner | undefined {
+export function findRecordOwner(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): Owner | undefined {
   if (inquiry.type === MESSAGE_TYPE.inform) return undefined;
   if (state.machines.findByMac(inquiry.mac) !== undefined) return MACHINE;
   const uuid = optionUuid(inquiry.message.options);
   if (uuid !== undefined && state.machines.findByUuid(uuid) !== undefined) return { rank: 'client', share: uuid };
-  return { rank: rankOf(inquiry, state, served), share: placeOf(inquiry) };
+  return { rank: rankClient(inquiry, state, served), share: nameOrigin(inquiry) };
 }
 
 const MACHINE: Owner = { rank: 'machine', share: '' };
 
-function rankOf(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet): Rank {
+function rankClient(inquiry: Inquiry, { leases }: DhcpState, served: ServedSubnet): Rank {
   if (findReservation(served, inquiry) !== undefined) return 'client';
   const lease = leases.findByClient(identityIn(served, inquiry), served.subnet.network);
   return lease === undefined ? 'stranger' : 'client';
 }
 
 /** The relay, else the socket; invented circuits would gain as many shares. */
-function placeOf({ message, arrival }: Inquiry): string {
+function nameOrigin({ message, arrival }: Inquiry): string {
   return message.giaddr === ANY
     ? (arrival.interfaceName ?? formatIpv4(arrival.localAddress))
     : `relay ${formatIpv4(message.giaddr)}`;
