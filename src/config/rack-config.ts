@@ -25,6 +25,12 @@ export interface ClusterInterface {
   readonly network: Ipv4Network;
   /** True: another DHCP server gives the addresses there; undefined: no. */
   readonly proxy?: boolean | undefined;
+  /** As written, with DHCP or without; undefined: nothing is. */
+  readonly router?: Ipv4 | undefined;
+  readonly domain?: string | undefined;
+  readonly dnsServers?: readonly Ipv4[] | undefined;
+  /** In its own options. */
+  readonly mtu?: number | undefined;
   /** True: the rack tells machines booting there that there is no IPv6 router; undefined: no. */
   readonly answersRouterSolicitations?: boolean | undefined;
 }

@@ -14,6 +14,7 @@ import type { Ipv4, Ipv4Network } from '../ground/address.ts';
 import { ANY, formatIpv4, formatNetwork, ipv4, isLoopback, LOOPBACK, networksOverlap } from '../ground/address.ts';
 import { LOG_ROOMS } from '../observe/log-levels.ts';
 import type { PreseedConfig } from '../region/preseed/request.ts';
+import { findMtu } from '../region/racks/cluster-interface.ts';
 import type { TftpConfig } from '../tftp/config.ts';
 import { type ResolvedInterface, resolveInterface, toSubnet } from './cluster-interface.ts';
 import { type NetworkTerms, resolveGeneralTerms, resolveNetworkTerms } from './dhcp-terms.ts';
@@ -219,6 +220,10 @@ function toClusterInterface({ written, resolved }: Managed): ClusterInterface {
     ip: written.ip,
     network: resolved.network,
     proxy: written.mode === 'proxy',
+    router: written.router_ip,
+    domain: written.domain,
+    dnsServers: written.dns_servers,
+    mtu: findMtu(written.options),
     answersRouterSolicitations: written.management > 0 && !written.relayed && written.answer_router_solicitations,
   };
 }

@@ -20,6 +20,7 @@ import { NEW_CLIENTS_PER_SECOND } from '../dhcp/limits/new-clients.ts';
 import type { Seconds } from '../ground/clock.ts';
 import { LOG_FORMATS, LOG_LEVELS, LOG_ROOMS } from '../observe/log-levels.ts';
 import { DEFAULT_MIRRORS } from '../region/preseed/request.ts';
+import { INTERFACE_SERVERS_MAX } from '../region/records/heartbeat-bounds.ts';
 import { classList } from './class-list.ts';
 import { optionList } from './option-list.ts';
 import { profileList } from './profile-list.ts';
@@ -141,7 +142,7 @@ const clusterInterface = z.strictObject({
     })
     .default('mac'),
   domain: domain.optional(),
-  dns_servers: z.array(ipv4).max(16).optional(),
+  dns_servers: z.array(ipv4).max(INTERFACE_SERVERS_MAX).optional(),
   ntp_servers: z.array(server).max(16).default([]),
   ...leaseTimes,
   options: optionList.default([]),

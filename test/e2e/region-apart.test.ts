@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { z } from 'zod';
 import { machinesShape } from '../../src/cli/terminal/shapes.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { apartFile } from '../support/apart-file.ts';
@@ -29,7 +30,10 @@ const regionText = apartFile(PLACE);
 describe('a region apart from its racks', { skip: missing('linux') }, () => {
   const region = new RunningRack(PLACE, (text) => regionText(text));
   const rack = new RunningRack(PLACE, (text) =>
-    text.replace(/^name: .*$/m, 'name: far').replace(/^region: .*$/m, `region: { mode: remote, url: "${BASE}" }`),
+    text
+      .replace(/^name: .*$/m, 'name: far')
+      .replace(/^region: .*$/m, `region: { mode: remote, url: "${BASE}" }`)
+      .replace(/^ {4}management: 2$/m, '$&\n    dns_servers: [192.0.2.53]\n    options: [{ code: 26, value: 1400 }]'),
   );
   const manager = new NotifyReceiver(join(region.directory, 'notify'));
   const run = (...args: string[]) => region.rackboot(...args);
@@ -121,6 +125,11 @@ describe('a region apart from its racks', { skip: missing('linux') }, () => {
     assert.equal(outcome.kind, 'enlisted');
     assert.equal((await machines()).length, 2);
     await eventually('the rack knows both', async () => (await rack.status()).machinesKnown === 2);
+    const subnets = z.array(z.object({ cidr: z.string(), dns_servers: z.array(z.string()) }));
+    const [subnet] = subnets
+      .parse(await region.ask('/MAAS/api/2.0/subnets/'))
+      .filter(({ cidr }) => cidr === `${PLACE.octets}.0/24`);
+    assert.deepEqual(subnet?.dns_servers, ['192.0.2.53'], 'of the rack’s file');
   });
 
   test('an operator adds a machine by its addresses, once', async () => {

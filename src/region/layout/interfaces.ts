@@ -142,7 +142,8 @@ export function buildNetInterfaces(machine: Machine, networks: NetworkView): rea
     const shown = own.map(({ id, mode, subnetId }): NetLink => {
       return { id, mode, subnet: subnetWithId(networks, subnetId), subnetId, address: addressOf.get(id) };
     });
-    const vlan = chooseVlan(one, shown, networks);
+    const linked = shown.find(({ subnet }) => subnet !== undefined)?.subnet;
+    const vlan = chooseVlan(one, linked, networks);
     const nic = hardware.get(one.id);
     return {
       id: one.id,
@@ -153,7 +154,7 @@ export function buildNetInterfaces(machine: Machine, networks: NetworkView): rea
       links: shown,
       parents: one.parents.filter((id) => known.has(id)),
       children: interfaces.filter(({ parents }) => parents.includes(one.id)).map(({ id }) => id),
-      mtu: one.mtu ?? vlan?.mtu ?? networks.defaultVlan.mtu,
+      mtu: one.mtu ?? linked?.mtu ?? vlan?.mtu ?? networks.defaultVlan.mtu,
       link: describeLink(machine, one),
       tags: one.tags,
       params: one.params,
@@ -226,11 +227,12 @@ const isIn = (subnet: SubnetView | undefined, address: Ipv4, networks: NetworkVi
   subnet !== undefined && subnetOfAddress(networks, address)?.subnet.id === subnet.subnet.id;
 
 /** The VLAN that was chosen for the interface, that of its links, or the default. */
-function chooseVlan({ vlanId }: LaidInterface, links: readonly NetLink[], networks: NetworkView): VlanView | undefined {
-  if (vlanId === null) return undefined;
-  const chosen = vlanWithId(networks, vlanId);
-  return chosen ?? links.find(({ subnet }) => subnet !== undefined)?.subnet?.vlan ?? networks.defaultVlan;
-}
+const chooseVlan = (
+  { vlanId }: LaidInterface,
+  linked: SubnetView | undefined,
+  networks: NetworkView,
+): VlanView | undefined =>
+  vlanId === null ? undefined : (vlanWithId(networks, vlanId) ?? linked?.vlan ?? networks.defaultVlan);
 
 /** The interface that a path names, by its id, its name (also as `id:7`, `name:eth0`) or its hardware address; `undefined`: none. */
 export const findInterface = (interfaces: readonly NetInterface[], named: string): NetInterface | undefined =>

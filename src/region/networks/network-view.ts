@@ -57,6 +57,8 @@ export interface SubnetView {
   /** It is here only because an interface of a rack's host is in it. */
   readonly isDiscovered: boolean;
   readonly gateway: Ipv4 | undefined;
+  /** Bytes: what a remote rack's file hands out there, else that of the VLAN. */
+  readonly mtu: number;
   readonly dnsServers: readonly string[];
   /** False if racks name other DNS servers than themselves there, or will once they offer DHCP. */
   readonly allowsDns: boolean;
@@ -154,6 +156,7 @@ export function viewOf(
         served: own,
         isDiscovered: own.length === 0 && !subnet.isTouched && !used.has(subnet.id),
         gateway: own.find(({ router }) => router !== undefined)?.router ?? subnet.gateway,
+        mtu: own.find(({ reportedMtu }) => reportedMtu !== undefined)?.reportedMtu ?? vlan.mtu,
         dnsServers: own.length === 0 ? subnet.dnsServers : servers,
         allowsDns: servedDns(own) ?? subnet.allowsDns,
         reverseMode,

@@ -16,6 +16,7 @@ import {
   parseNetwork,
   prefixOf,
 } from '../../ground/address.ts';
+import { isFields } from '../../ground/fields.ts';
 import { INTERFACES_KEY, isSettings, NO_SETTINGS, type Settings, type SettingValue } from '../../machines/settings.ts';
 
 /** An entry of `hosts`. */
@@ -42,6 +43,8 @@ export interface ClusterInterface {
   readonly fixed: Ipv4Range | undefined;
   /** The MTU that it hands out; `undefined`: none, which means 1500. */
   readonly mtu: number | undefined;
+  /** The same of a remote rack's file, which decides for no other network. */
+  readonly reportedMtu: number | undefined;
   readonly options: readonly SettingValue[];
   /** Its entries of `hosts`, in their order. They are read when they are needed, because there may be 65 536. */
   readonly writtenHosts: () => readonly ConfiguredHost[];
@@ -68,7 +71,8 @@ export const readInterfaces = (entries: readonly Settings[]): readonly ClusterIn
         dnsServers: Array.isArray(servers) ? servers.filter((one) => typeof one === 'string') : [],
         dynamic: rangeIn(entry, network, 'ip_range'),
         fixed: rangeIn(entry, network, 'static_ip_range'),
-        mtu: mtuIn(written),
+        mtu: findMtu(written),
+        reportedMtu: typeof entry.mtu === 'number' ? entry.mtu : undefined,
         options: written,
         writtenHosts: () => hostsIn(entry),
         key: `${INTERFACES_KEY}.${name}`,
@@ -131,12 +135,13 @@ interface OptionId {
   readonly name: string;
 }
 
-const isOption = (option: SettingValue, { code, name }: OptionId): boolean =>
-  isSettings(option) && (option.code === code || option.name === name);
+const isOption = (option: unknown, { code, name }: OptionId): boolean =>
+  isFields(option) && (option.code === code || option.name === name);
 
-function mtuIn(options: readonly SettingValue[]): number | undefined {
-  const option = options.find((one) => isOption(one, { code: 26, name: 'interface-mtu' }));
-  const value = isSettings(option) ? option.value : undefined;
+/** The MTU that options hand out. */
+export function findMtu(options: readonly unknown[]): number | undefined {
+  const option = options.find((entry) => isOption(entry, { code: 26, name: 'interface-mtu' }));
+  const value = isFields(option) ? option.value : undefined;
   return typeof value === 'number' ? value : undefined;
 }
 

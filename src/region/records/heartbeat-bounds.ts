@@ -2,6 +2,8 @@
 
 /** Cluster interfaces of one rack. */
 export const RACK_INTERFACES_MAX = 256;
+/** DNS servers of one interface. */
+export const INTERFACE_SERVERS_MAX = 16;
 /** The widest network that a rack may have. */
 export const NETWORK_PREFIX_MIN = 8;
 /** Of one interface. The rack honours further ones without reporting them. */

@@ -15,6 +15,7 @@ import {
   FINDING_LENGTH_MAX,
   FINDINGS_MAX,
   HOST_ADDRESSES_MAX,
+  INTERFACE_SERVERS_MAX,
   LISTENERS_MAX,
   NETWORK_PREFIX_MIN,
   PINNED_MAX,
@@ -73,6 +74,9 @@ const hostAddress = z.string().refine((text) => {
 
 const hardwareAddress = z.string().refine((text) => parseMac(text) !== undefined, 'is not a MAC address');
 
+const DOMAIN = /^(?:[a-z0-9-]{1,63}\.)*[a-z0-9-]{1,63}$/;
+const DOMAIN_LENGTH_MAX = 253;
+
 export const rackInterfaces = z
   .array(
     z.object({
@@ -91,6 +95,10 @@ export const rackInterfaces = z
       static_ip_range_low: address,
       static_ip_range_high: address,
       router_ip: address,
+      /** As its file has them; absent: it does not, or the rack is older. */
+      domain: z.string().max(DOMAIN_LENGTH_MAX).regex(DOMAIN).optional(),
+      dns_servers: z.array(z.ipv4()).max(INTERFACE_SERVERS_MAX).optional(),
+      mtu: z.int().min(0).max(65_535).optional(),
       /** Interfaces with the same name share a network. Absent: the shared network of its host's interface. */
       shared: z.string().max(64).optional(),
       /** The first other DHCP server seen there. */

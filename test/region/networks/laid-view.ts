@@ -21,6 +21,7 @@ export const SERVED: ServedNetwork = {
   dynamic: undefined,
   fixed: undefined,
   mtu: undefined,
+  reportedMtu: undefined,
   options: [],
   writtenHosts: () => [],
   foreignServer: undefined,
@@ -45,7 +46,7 @@ export function subnetView(id: number, vlan: VlanView, text: string, gateway?: I
   const cidr = formatNetwork(network);
   const texts = { cidr, name: text, description: '' };
   const subnet = { id, ...texts, vlanId: vlan.vlan.id, gateway, dnsServers, allowsDns: true, isTouched: true };
-  const own = { served: [], isDiscovered: false, gateway, dnsServers, allowsDns: true };
+  const own = { served: [], isDiscovered: false, gateway, mtu: vlan.mtu, dnsServers, allowsDns: true };
   return { subnet, network, vlan, ...own, reverseMode: 2, routes: [] };
 }
 

@@ -314,6 +314,10 @@ const INTERFACES: readonly (readonly [name: string, change: object, isGood: bool
   ['an invalid address', { ip: '10.50.0.256' }, false],
   ['a management that does not exist', { management: 3 }, false],
   ['a name with a slash', { name: 'a/b' }, false],
+  ['a network with what its file has', { domain: 'far.example', dns_servers: ['192.0.2.53'], mtu: 1400 }, true],
+  ['a text that is no domain', { domain: '<b>' }, false],
+  ['too many DNS servers', { dns_servers: Array.from({ length: 17 }, () => '192.0.2.53') }, false],
+  ['an MTU that no datagram has', { mtu: 65_536 }, false],
   ['an interface name that is too long', { interface: 'x'.repeat(16) }, false],
 ];
 for (const [name, change, isGood] of INTERFACES) {

@@ -214,8 +214,9 @@ export const NODE_OBJECTS = {
   rackNetwork: {
     string: `
       name interface ip network ip_range_low ip_range_high static_ip_range_low static_ip_range_high router_ip
-      shared? foreign_dhcp_ip? mode?`,
-    integer: 'management',
+      shared? foreign_dhcp_ip? mode? domain?`,
+    integer: 'management mtu?',
+    'string[]': 'dns_servers?',
     'rackReservation[]': 'reservations?',
   },
   rackReservation: {

@@ -55,7 +55,7 @@ async function findSubnet({ region, path }: View): Promise<Found | undefined> {
 
 function factsOf(one: SubnetView): Html {
   const { facts } = words.networks;
-  const { subnet, vlan, gateway, served, dnsServers } = one;
+  const { subnet, vlan, gateway, mtu, served, dnsServers } = one;
   const place = html`<a href="${NETWORKS_PATH}fabrics/${vlan.fabric.id}/">${vlan.fabric.name}</a> · <a href="${vlanPath(vlan.vlan.id)}">${words.networks.vlan(vlan.vlan.vid, vlan.vlan.name)}</a>`;
   const interfaces = served.map(
     (by) => html`<div><a href="${interfacePath(by)}">${words.networks.interfaceOf(by.rackName, by.name)}</a></div>`,
@@ -67,7 +67,7 @@ function factsOf(one: SubnetView): Html {
     ${pair(facts.space, orNone(vlan.space?.name ?? ''))}
     ${pair(facts.router, gateway === undefined ? none : copyable(formatIpv4(gateway)))}
     ${pair(facts.dns, orNone(servers.length === 0 ? '' : `${servers.join(', ')}${own}`))}
-    ${pair(facts.mtu, String(vlan.mtu))}
+    ${pair(facts.mtu, String(mtu))}
     ${pair(facts.dhcp, dhcpOf(one))}
     ${pair(facts.interfaces, served.length === 0 ? none : interfaces)}
     ${subnet.description === '' ? nothing : pair(words.forms.description, subnet.description)}</dl>`;
