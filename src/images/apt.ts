@@ -60,7 +60,7 @@ export class Apt {
     const repositories = await listRepositories();
     const ofRelease = ({ codename }: Repository): boolean =>
       codename === query.release || codename.startsWith(`${query.release}-`);
-    if (repositories.some((found) => found.architecture === query.architecture && ofRelease(found))) {
+    if (repositories.some((repository) => repository.architecture === query.architecture && ofRelease(repository))) {
       const caches = ['pkgcache', 'srcpkgcache'].map(
         (name) => `Dir::Cache::${name}=${join(query.directory, `${name}.bin`)}`,
       );
@@ -95,14 +95,16 @@ export class Apt {
 
   /** The packages of all libraries that these packages need, directly or indirectly. */
   async librariesOf(...packages: readonly string[]): Promise<string[]> {
-    const found = new Set<string>();
+    const libraries = new Set<string>();
     let names: readonly string[] = packages;
-    while (names.length > 0 && found.size < LIBRARY_PACKAGES_MAX) {
-      const next = (await this.dependenciesOf(...names)).filter((one) => LIBRARY.test(one) && !found.has(one));
+    while (names.length > 0 && libraries.size < LIBRARY_PACKAGES_MAX) {
+      const next = (await this.dependenciesOf(...names)).filter(
+        (library) => LIBRARY.test(library) && !libraries.has(library),
+      );
       names = [...new Set(next)];
-      for (const one of names) found.add(one);
+      for (const library of names) libraries.add(library);
     }
-    return [...found];
+    return [...libraries];
   }
 
   async download(names: readonly string[]): Promise<DebianPackage[]> {
@@ -184,7 +186,7 @@ async function writePrivateConfiguration(query: AptQuery, repositories: readonly
   await writeFile(join(root, 'sources.list'), lines.join(''));
   await writeFile(join(root, 'status'), '');
   const acquire = (await runProgram('apt-config', ['dump', 'Acquire'], { package: APT })).toString('utf8');
-  const kept = acquire.split('\n').filter((line) => !line.startsWith('Acquire::IndexTargets'));
+  const otherLines = acquire.split('\n').filter((line) => !line.startsWith('Acquire::IndexTargets'));
   const own = {
     'Dir::State': root,
     'Dir::State::Lists': join(root, 'lists'),
@@ -199,7 +201,7 @@ async function writePrivateConfiguration(query: AptQuery, repositories: readonly
     'APT::Architectures::': query.architecture,
     'Acquire::Languages': 'none',
   };
-  const text = [...kept, ...Object.entries(own).map(([key, value]) => `${key} "${value}";`)].join('\n');
+  const text = [...otherLines, ...Object.entries(own).map(([key, value]) => `${key} "${value}";`)].join('\n');
   const file = join(root, 'apt.conf');
   await writeFile(file, `${text}\n`);
   return file;

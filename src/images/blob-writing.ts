@@ -80,7 +80,7 @@ export class BlobFile implements DiskWriter {
   }
 
   async skip(length: number): Promise<void> {
-    for (const zeroes of zeroesOf(length)) this.#hash.update(zeroes);
+    for (const zeroes of generateZeroes(length)) this.#hash.update(zeroes);
     this.#bytes += length;
   }
 
@@ -139,7 +139,7 @@ export class DiskPacker implements DiskWriter {
     const length = this.#hole;
     this.#hole = 0;
     if (length < EMPTY_FRAME_BYTES_MIN) {
-      for (const zeroes of zeroesOf(length)) await this.#pack(zeroes);
+      for (const zeroes of generateZeroes(length)) await this.#pack(zeroes);
       return;
     }
     await this.#endFrame();
@@ -152,7 +152,7 @@ export class DiskPacker implements DiskWriter {
   }
 }
 
-function* zeroesOf(length: number): Generator<Uint8Array> {
+function* generateZeroes(length: number): Generator<Uint8Array> {
   for (let left = length; left > 0; left -= ZEROES.length) yield viewBytes(ZEROES, 0, left);
 }
 

@@ -119,15 +119,15 @@ function chooseLayout(platform: DebianPlatform, filesMib: number, bytes: number 
   const esp = { startMib: 1 + (bios?.mib ?? 0), mib: ESP_MIB };
   const startMib = esp.startMib + esp.mib;
   const needed = Math.ceil(filesMib * (1 + OVERHEAD)) + JOURNAL_MIB;
-  const given = bytes === undefined ? undefined : Math.floor(bytes / MIB) - startMib - 1;
-  if (given !== undefined && given < needed) {
+  const requestedMib = bytes === undefined ? undefined : Math.floor(bytes / MIB) - startMib - 1;
+  if (requestedMib !== undefined && requestedMib < needed) {
     const least = needed + startMib + TABLES_MIB;
     throw new RackError(
       'bad-argument',
       `the system does not fit into ${Math.floor((bytes ?? 0) / MIB)} MiB: use --size ${least}M or more`,
     );
   }
-  return { bios, esp, root: { startMib, mib: given ?? needed + ROOM_MIB } };
+  return { bios, esp, root: { startMib, mib: requestedMib ?? needed + ROOM_MIB } };
 }
 
 /** Derives a UUID of the disk or a partition from the root file system's. */

@@ -52,7 +52,7 @@ export function encodeCpio(entries: readonly CpioEntry[], present: ReadonlySet<s
   let inode = 0;
   for (const entry of sorted) {
     inode += 1;
-    const data = dataOf(entry);
+    const data = encodeData(entry);
     if (data.length > DATA_BYTES_MAX) throw new Error(`cpio: ${entry.path} is too large`);
     const mode = TYPE_BITS[entry.kind] | (entry.kind === 'link' ? 0o777 : entry.mode & 0o7777);
     const [major, minor] = entry.kind === 'character-device' ? [entry.major, entry.minor] : [0, 0];
@@ -97,7 +97,7 @@ function encodeHeader(path: string, header: Header): Uint8Array {
   return Buffer.concat([head, name, padding(head.length + name.length, ALIGNMENT)]);
 }
 
-function dataOf(entry: CpioEntry): Uint8Array {
+function encodeData(entry: CpioEntry): Uint8Array {
   if (entry.kind === 'file') return entry.data;
   return entry.kind === 'link' ? Buffer.from(entry.target, 'utf8') : new Uint8Array(0);
 }

@@ -192,8 +192,8 @@ export function checkDebianRequest(
   const { arch, release, packages, mirrors } = request;
   const platform = DEBIAN_PLATFORMS.get(arch);
   if (platform === undefined) {
-    const known = [...DEBIAN_PLATFORMS.keys()].join(', ');
-    throw new RackError('bad-argument', `no image can be built for ${JSON.stringify(arch)}; use one of ${known}`);
+    const supported = [...DEBIAN_PLATFORMS.keys()].join(', ');
+    throw new RackError('bad-argument', `no image can be built for ${JSON.stringify(arch)}; use one of ${supported}`);
   }
   if (!/^[a-z]{2,20}$/.test(release)) {
     throw new RackError(
@@ -222,8 +222,10 @@ export function checkDebianRequest(
 export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds, file: string): Promise<void> {
   const platform = checkDebianRequest(request);
   const { release, arch, cacheDir, onProgress } = request;
-  const given = request.mirrors.map((mirror) => (MIRROR_URL.test(mirror) ? `deb ${mirror} ${release} main` : mirror));
-  const mirrors = given.length > 0 ? given : await listMirrors(release);
+  const requested = request.mirrors.map((mirror) =>
+    MIRROR_URL.test(mirror) ? `deb ${mirror} ${release} main` : mirror,
+  );
+  const mirrors = requested.length > 0 ? requested : await listMirrors(release);
   await mkdir(cacheDir, { recursive: true });
   const freshCache = `${cacheDir}.new`;
   await rm(freshCache, { recursive: true, force: true });
@@ -265,7 +267,7 @@ export async function buildDebianRoot(request: DebianRequest, ids: FileSystemIds
     file,
     ...mirrors,
   ];
-  onProgress(`Building Debian ${release} for ${arch} from ${[...new Set(mirrors.map(addressOf))].join(', ')}`);
+  onProgress(`Building Debian ${release} for ${arch} from ${[...new Set(mirrors.map(findMirrorUrl))].join(', ')}`);
   try {
     const options = buildOptions(request);
     // As root, mmdebstrap mounts /proc, /sys and /dev in the new root: none stays mounted, even if it is killed.
@@ -323,7 +325,7 @@ export const isRoot = (): boolean => process.getuid?.() === 0;
 const isNative = (arch: string): boolean =>
   process.arch === 'x64' ? arch === 'amd64' || arch === 'i386' : arch === process.arch;
 
-const addressOf = (mirror: string): string => /https?:\/\/\S+/.exec(mirror)?.[0] ?? mirror;
+const findMirrorUrl = (mirror: string): string => /https?:\/\/\S+/.exec(mirror)?.[0] ?? mirror;
 
 /** Quotes a path for mmdebstrap's hooks, which split text like a shell. */
 function quote(path: string): string {

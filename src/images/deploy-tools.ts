@@ -27,11 +27,11 @@ const OPTIONAL_PROGRAMS: typeof PROGRAMS = [
   ['mkfs.btrfs', 'btrfs-progs'],
   ['grep', 'grep'],
 ];
-const packagesOf = (programs: typeof PROGRAMS): string[] => [...new Set(programs.map(([, name]) => name))];
-const PACKAGES = packagesOf(PROGRAMS);
+const listPackages = (programs: typeof PROGRAMS): string[] => [...new Set(programs.map(([, name]) => name))];
+const PACKAGES = listPackages(PROGRAMS);
 
 export const deployToolPackages = (apt: Apt): Promise<string[]> =>
-  toolPackages(apt, [...PACKAGES, ...packagesOf(OPTIONAL_PROGRAMS)]);
+  toolPackages(apt, [...PACKAGES, ...listPackages(OPTIONAL_PROGRAMS)]);
 
 export const hasDeployTools = (names: readonly string[]): boolean => PACKAGES.every((name) => names.includes(name));
 

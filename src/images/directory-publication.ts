@@ -34,7 +34,7 @@ interface FileLink {
 export type ReplacementCheck = (directory: string) => void;
 
 /** Exchanges two entries, as `exchangePaths` does. */
-export type Exchange = (one: string, other: string) => 'exchanged' | 'absent' | 'unable';
+export type Exchange = (path: string, other: string) => 'exchanged' | 'absent' | 'unable';
 
 /** For a place that Rackboot alone fills. */
 export const replacesAll: ReplacementCheck = () => undefined;

@@ -108,7 +108,7 @@ export async function buildEnvironment(request: BuildRequest): Promise<Publicati
     await unpackPackages(packages, unpacked, request);
     const kernel = await findKernel(unpacked);
     const firmware = await findFirmware(unpacked);
-    const modules = await chooseModulesOf(kernel, firmware);
+    const modules = await chooseKernelModules(kernel, firmware);
     const withIpmi = hasIpmiTool(packages.map(({ name }) => name));
     if (!withIpmi) request.onProgress('Omitting the search for a BMC: the package freeipmi-tools is missing');
     request.onProgress(`Packing ${counted(modules.length, 'driver')} for Linux ${kernel.version}`);
@@ -187,7 +187,7 @@ async function choosePackages(request: EnvironmentRequest): Promise<DebianPackag
         `${busyboxes.length} among: ${packages.map(({ name }) => name).join(', ') || 'no packages'}`,
     );
   }
-  const rest = packages.filter((one) => !kernels.includes(one) && !busyboxes.includes(one));
+  const rest = packages.filter((candidate) => !kernels.includes(candidate) && !busyboxes.includes(candidate));
   return [...kernels, ...busyboxes, ...rest.sort((a, b) => (a.name < b.name ? -1 : 1))];
 }
 
@@ -243,7 +243,10 @@ async function systemEntries(unpacked: string): Promise<CpioEntry[]> {
   return entries;
 }
 
-async function chooseModulesOf(kernel: KernelFiles, firmware: ReadonlyMap<string, string>): Promise<ChosenModule[]> {
+async function chooseKernelModules(
+  kernel: KernelFiles,
+  firmware: ReadonlyMap<string, string>,
+): Promise<ChosenModule[]> {
   const choice = {
     directories: MODULE_DIRECTORIES,
     without: MODULE_DIRECTORIES_WITHOUT,
@@ -276,8 +279,8 @@ async function moduleEntries(kernel: KernelFiles, modules: readonly ChosenModule
 async function findFirmware(unpacked: string): Promise<Map<string, string>> {
   const base = await firstExisting([join(unpacked, 'lib/firmware'), join(unpacked, 'usr/lib/firmware')]);
   if (base === undefined) return new Map();
-  const found = await readdir(base, { recursive: true, withFileTypes: true });
-  const files = found.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const entries = await readdir(base, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   return new Map(files.map((file) => [relative(base, file), file]));
 }
 

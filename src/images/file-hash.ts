@@ -10,7 +10,7 @@ const READ_BYTES = 4 * 1024 * 1024;
 type OnProgress = (bytes: number) => void;
 
 /** In hexadecimal. */
-export async function hashOf(file: FileHandle, onProgress?: OnProgress, algorithm = 'sha256'): Promise<string> {
+export async function hashFile(file: FileHandle, onProgress?: OnProgress, algorithm = 'sha256'): Promise<string> {
   const hash = createHash(algorithm);
   await hashInto(hash, file, onProgress);
   return hash.digest('hex');

@@ -101,7 +101,7 @@ export async function publishImage(
     if (!hasBlob(tree, image))
       throw new RackError('not-found', `${formatImageName(image)} was removed while it was being added: add it again`);
     if (isPresent) return image;
-    const replaced = store.images.find((one) => formatImageName(one) === formatImageName(image));
+    const replaced = store.images.find((candidate) => formatImageName(candidate) === formatImageName(image));
     if (replaced !== undefined) await keepForMachines(tree, replaced);
     await publishFile(manifestPath(tree, image), Buffer.from(manifest, 'utf8'));
     return image;
@@ -153,8 +153,8 @@ function findSame(
 async function publish(request: AddRequest, part: string, copy: Copy): Promise<AddResult> {
   const { tree, name } = request;
   const { sha256, bytes, diskBytes, format, partitionTable } = copy;
-  const given = request.title === undefined ? undefined : storedTitle(request.title);
-  const title = given ?? storedTitle(`${name.os}/${name.release} (${name.architecture})`);
+  const requestedTitle = request.title === undefined ? undefined : storedTitle(request.title);
+  const title = requestedTitle ?? storedTitle(`${name.os}/${name.release} (${name.architecture})`);
   let added = true;
   const choose = (images: readonly StoredImage[]): StoredImage => {
     const { same, present } = findSame(images, name, sha256);
@@ -162,14 +162,14 @@ async function publish(request: AddRequest, part: string, copy: Copy): Promise<A
     const origin = request.origin ?? present?.origin;
     const signs = present?.signs ?? request.signs?.();
     const isKnown = isDeepStrictEqual(origin, present?.origin) && signs === present?.signs;
-    if (present !== undefined && (given ?? present.title) === present.title && isKnown) return present;
+    if (present !== undefined && (requestedTitle ?? present.title) === present.title && isKnown) return present;
     const serial = present?.serial ?? chooseSerial(request, same);
     const made = request.isMade === true ? { isMade: true } : {};
     const bundle = request.bundle ?? present?.bundle;
     const bundled = bundle === undefined || origin !== undefined ? {} : { bundle };
     const image = { ...name, serial, title, sha256, bytes, format, diskBytes, partitionTable, ...made, ...bundled };
-    const known = signs === undefined ? image : { ...image, signs };
-    return origin === undefined ? known : { ...known, origin };
+    const signed = signs === undefined ? image : { ...image, signs };
+    return origin === undefined ? signed : { ...signed, origin };
   };
   // Checked before the bytes get their place.
   choose(readImages(tree).images);

@@ -17,7 +17,7 @@ import { basename, join } from 'node:path';
 import { ownPlace } from '../files/own-names.ts';
 import { seenEntry, seenIdentity } from '../files/seen-stats.ts';
 import { assertOutside } from '../ground/errors.ts';
-import { blobsOf, type ImageBlob, manifestPath, readImages, type StoredImage } from './image-store.ts';
+import { type ImageBlob, listBlobs, manifestPath, readImages, type StoredImage } from './image-store.ts';
 import { asStoreError } from './store-error.ts';
 import { type ContentState, inStoreTurn, judgeBlob, makeRealDirectory } from './stored-blob.ts';
 import { refreshTree } from './system-tree.ts';
@@ -45,7 +45,7 @@ interface CheckTerms {
 
 /** Checks every blob that a manifest names, one after the other. */
 export async function checkContent({ tree, repairs, onProgress }: CheckTerms): Promise<readonly CheckedContent[]> {
-  const needed = readImages(tree).images.flatMap((image) => blobsOf(image).map((blob) => ({ image, blob })));
+  const needed = readImages(tree).images.flatMap((image) => listBlobs(image).map((blob) => ({ image, blob })));
   const byPath = Map.groupBy(needed, ({ blob }) => blob.path);
   const total = [...byPath.values()].reduce((sum, [first]) => sum + (first?.blob.bytes ?? 0), 0);
   const checked: CheckedContent[] = [];
@@ -121,11 +121,11 @@ async function takeOut(
 }
 
 /** The directory of the damaged files that were kept. */
-export const damagedOf = (tree: string): string => ownPlace(tree, '.damaged');
+export const damagedDirectory = (tree: string): string => ownPlace(tree, '.damaged');
 
 /** The size of the damaged files that were kept; 0: none, or they cannot be read. */
 export function bytesMovedAside(tree: string): number {
-  const directory = damagedOf(tree);
+  const directory = damagedDirectory(tree);
   if (seenEntry(directory)?.isDirectory() !== true) return 0;
   try {
     return readdirSync(directory).reduce((sum, name) => sum + (seenEntry(join(directory, name))?.size ?? 0), 0);
@@ -141,7 +141,7 @@ export function bytesMovedAside(tree: string): number {
  * @throws RackError as `makeRealDirectory`; the system's error
  */
 export async function moveAside(tree: string, path: string): Promise<string> {
-  const directory = damagedOf(tree);
+  const directory = damagedDirectory(tree);
   await makeRealDirectory(directory);
   const to = join(directory, basename(path));
   // An earlier copy may be a directory.

@@ -31,7 +31,7 @@ import {
   recogniseFormat,
 } from './disk-image.ts';
 import { beginExpansion, type Compression, EXPANDING_FAILED } from './image-expansion.ts';
-import { bytesOfFile, CHUNK_BYTES, piecesOf } from './image-file.ts';
+import { bytesOfFile, CHUNK_BYTES, readPieces } from './image-file.ts';
 import { IMAGE_NAME, listTar, readTar, TarFault } from './packed-tar.ts';
 import { convertQcow2, keepBytes, openUnnamed } from './qemu-images.ts';
 import { ZstdExpansion } from './zstd-expansion.ts';
@@ -83,23 +83,23 @@ export async function copyImage(request: CopyRequest, part: string): Promise<Cop
   const diskBytesMax = request.diskBytesMax ?? DISK_BYTES_MAX;
   if (file.bytes > diskBytesMax) throw unusable(fileName, tooLarge(diskBytesMax));
   await checkRoom(part, file.bytes);
-  const given = await givenFormat(request, recognised.format);
-  const format = given === 'raw.zst' || (request.compress ?? given !== 'raw') ? 'raw.zst' : 'raw';
+  const chosen = await givenFormat(request, recognised.format);
+  const format = chosen === 'raw.zst' || (request.compress ?? chosen !== 'raw') ? 'raw.zst' : 'raw';
   const disk = new DiskCounter(request, diskBytesMax);
-  const stored = await transfer(request, { part, given, format }, disk);
+  const stored = await transfer(request, { part, given: chosen, format }, disk);
   const partitionTable = findPartitionTable(disk.head());
   if (partitionTable === undefined) throw unusable(fileName, NO_TABLE);
   if (disk.bytes % 512 !== 0) {
     const why = 'which is not a whole number of sectors; it was probably cut short';
     throw unusable(fileName, `it has ${counted(disk.bytes, 'byte')}, ${why}`);
   }
-  return { given, format, ...stored, diskBytes: disk.bytes, partitionTable };
+  return { given: chosen, format, ...stored, diskBytes: disk.bytes, partitionTable };
 }
 
 /** The error for a file that cannot be added. @param why FILE in it is replaced by the file's name */
 export const unusable = (fileName: string, why: string, cause?: unknown): RackError => {
-  const shown = why.replaceAll(/\bFILE\b/g, () => shellWord(fileName));
-  return new RackError('bad-argument', `${fileName} cannot be added: ${shown}`, { cause });
+  const reason = why.replaceAll(/\bFILE\b/g, () => shellWord(fileName));
+  return new RackError('bad-argument', `${fileName} cannot be added: ${reason}`, { cause });
 };
 
 function checkRunning({ signal }: Pick<CopyRequest, 'signal'>): void {
@@ -160,7 +160,7 @@ async function transfer(
   const writer = format === given || format === 'raw' ? out : new DiskPacker(out);
   try {
     if (given === 'raw.zst') await copyExpanding(request, out, disk);
-    else if (given === 'raw') await copyDisk(piecesOf(request.file), request.file.bytes, request, writer, disk);
+    else if (given === 'raw') await copyDisk(readPieces(request.file), request.file.bytes, request, writer, disk);
     else await unpack(request, part, writer, disk);
     await writer.end();
     return out.facts();
@@ -205,7 +205,7 @@ async function unpack(request: CopyRequest, part: string, writer: DiskWriter, di
   try {
     let layer = request.file;
     for (let depth = 0; ; depth += 1) {
-      const format = formatOf(await layer.read(0, FILE_HEAD_BYTES), fileName);
+      const format = requireFormat(await layer.read(0, FILE_HEAD_BYTES), fileName);
       if (format === 'qcow2') {
         const refuse = (why: string): RackError => unusable(fileName, why);
         const { pieces, bytes } = await convertQcow2(layer, { part, unnamed, refuse, signal });
@@ -233,7 +233,7 @@ async function unpack(request: CopyRequest, part: string, writer: DiskWriter, di
   }
 }
 
-function formatOf(head: Uint8Array, fileName: string): FileFormat {
+function requireFormat(head: Uint8Array, fileName: string): FileFormat {
   const recognised = recogniseFormat(head);
   if (!recognised.ok) throw unusable(fileName, recognised.problem);
   return recognised.format;
@@ -262,7 +262,7 @@ async function readInner(
   if (compression === undefined) throw new Error(`${format} is not packed`);
   const expansion = beginExpansion(compression, take, signal);
   try {
-    for await (const { bytes } of piecesOf(layer)) await expansion.write(bytes);
+    for await (const { bytes } of readPieces(layer)) await expansion.write(bytes);
     await expansion.end();
   } finally {
     expansion.close();
@@ -270,26 +270,28 @@ async function readInner(
 }
 
 function isTarHead(head: Uint8Array): boolean {
-  const found = recogniseFormat(head);
-  return found.ok && found.format === 'tar';
+  const recognised = recogniseFormat(head);
+  return recognised.ok && recognised.format === 'tar';
 }
 
 /** The name of the disk image in an archive. Rejects with TarFault if it has none, or two. */
 async function imageIn(layer: ImageBytes, signal: AbortSignal | undefined): Promise<string> {
-  const found: string[] = [];
+  const configs: string[] = [];
   await listTar(
     layer,
     ({ name, rawName, isFile, bytes }) => {
       if (!isFile || !IMAGE_NAME.test(name)) return;
       if (rawName.includes('\\')) throw new TarFault('the name of its image has an unusual character: rename it');
       if (bytes > DISK_BYTES_MAX) throw new TarFault(tooLarge(DISK_BYTES_MAX));
-      found.push(rawName);
-      if (found.length > 1)
-        throw new TarFault(`the archive has two images, ${found.map((one) => JSON.stringify(one)).join(' and ')}`);
+      configs.push(rawName);
+      if (configs.length > 1)
+        throw new TarFault(
+          `the archive has two images, ${configs.map((config) => JSON.stringify(config)).join(' and ')}`,
+        );
     },
     signal,
   );
-  const [name] = found;
+  const [name] = configs;
   if (name !== undefined) return name;
   throw new TarFault(
     'the archive has no disk image: the name of an image must end in .raw, .img or .qcow2, as in disk.raw',
@@ -337,7 +339,7 @@ class InnerFile {
   async #open(): Promise<void> {
     const head = this.#head ?? new Uint8Array(0);
     this.#head = undefined;
-    if (formatOf(head, this.#request.fileName) !== 'raw') this.#kept = await this.#unnamed();
+    if (requireFormat(head, this.#request.fileName) !== 'raw') this.#kept = await this.#unnamed();
     await this.#pass(head);
   }
 
@@ -356,7 +358,7 @@ async function copyExpanding(request: CopyRequest, out: BlobFile, disk: DiskCoun
   const expander = new ZstdExpansion((bytes) => void disk.take({ kind: 'data', bytes }));
   let done = 0;
   try {
-    for await (const { bytes } of piecesOf(request.file)) {
+    for await (const { bytes } of readPieces(request.file)) {
       await expander.write(bytes);
       await out.write(bytes);
       done += bytes.length;

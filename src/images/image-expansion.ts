@@ -38,7 +38,7 @@ const MAGIC: readonly (readonly [hex: string, compression: Compression])[] = [
 export const EXPANDING_FAILED = 'EXPANDING_FAILED';
 
 /** Recognises a compression by the first bytes; undefined: none. */
-export function compressionOf(head: Uint8Array): Compression | undefined {
+export function recogniseCompression(head: Uint8Array): Compression | undefined {
   const hex = Buffer.from(head).toString('hex', 0, 8);
   return MAGIC.find(([magic]) => hex.startsWith(magic))?.[1];
 }

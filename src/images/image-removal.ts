@@ -9,7 +9,7 @@ import { chmod, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { seenEntry } from '../files/seen-stats.ts';
 import { newUuid } from '../ground/clock.ts';
-import { assertOwnStore, blobsOf, manifestPath, readImages, type StoredImage } from './image-store.ts';
+import { assertOwnStore, listBlobs, manifestPath, readImages, type StoredImage } from './image-store.ts';
 import { removeEmpty } from './publication.ts';
 import { asStoreError } from './store-error.ts';
 import { inStoreTurn } from './stored-blob.ts';
@@ -49,7 +49,7 @@ export async function removeImages(
     if (images.some(({ system }) => system !== undefined)) {
       await refreshTree(tree, images);
     }
-    const doomed = new Set(pathsOf(images));
+    const doomed = new Set(listBlobPaths(images));
     if (isKnown) return await sweepBlobs(tree, nowMs, doomed);
     // The first sweep after an hour removes these.
     for (const image of images) await keepForMachines(tree, image);
@@ -67,7 +67,7 @@ export async function removeImages(
 export async function sweepBlobs(tree: string, nowMs: number, doomed: ReadonlySet<string>): Promise<number> {
   const freed = await inStoreTurn(async () => {
     const { images, problems } = readImages(tree);
-    return problems.length > 0 ? undefined : await deleteUnneeded(tree, nowMs, doomed, new Set(pathsOf(images)));
+    return problems.length > 0 ? undefined : await deleteUnneeded(tree, nowMs, doomed, new Set(listBlobPaths(images)));
   });
   if (freed === undefined) return 0;
   await sweepSystems(tree, nowMs);
@@ -97,8 +97,8 @@ async function deleteUnneeded(
   return freed;
 }
 
-const pathsOf = (images: readonly StoredImage[]): readonly string[] =>
-  images.flatMap((image) => blobsOf(image).map(({ path }) => path));
+const listBlobPaths = (images: readonly StoredImage[]): readonly string[] =>
+  images.flatMap((image) => listBlobs(image).map(({ path }) => path));
 
 async function entriesIn(images: string): Promise<readonly Dirent[]> {
   const list = (path: string): Promise<readonly Dirent[]> => readdir(path, { withFileTypes: true }).catch(() => []);
@@ -110,7 +110,7 @@ async function entriesIn(images: string): Promise<readonly Dirent[]> {
 
 /** Keeps the bytes of an image for an hour, for machines that are reading them. */
 export async function keepForMachines(tree: string, image: StoredImage): Promise<void> {
-  for (const path of pathsOf([image])) await keepBlobRecent(join(tree, path)).catch(() => undefined);
+  for (const path of listBlobPaths([image])) await keepBlobRecent(join(tree, path)).catch(() => undefined);
   if (image.system === undefined) return;
   await keepSystem(tree, image);
 }

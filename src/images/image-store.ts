@@ -52,7 +52,7 @@ export const COPY_SOURCE = 'region';
 
 /** The image that the region requests; the store chooses label and serial. */
 export interface ImageWish extends Omit<ImageName, 'label' | 'serial'> {
-  /** As `isKernelOf` knows it; undefined: that of the subarchitecture, or the generic one. */
+  /** As `hasKernel` knows it; undefined: that of the subarchitecture, or the generic one. */
   readonly kernel?: string | undefined;
 }
 
@@ -65,7 +65,7 @@ interface FoundImage extends StoredImage {
 type ImageStarts = Readonly<Record<'kernel' | 'initrd', { readonly path: string; readonly sha256: string }>>;
 
 /** The kernel and the initrd with their paths on the boot listener; empty if it lacks one. */
-export function startsOf({ system }: StoredImage): { readonly starts?: ImageStarts } {
+export function findStarts({ system }: StoredImage): { readonly starts?: ImageStarts } {
   const [kernel, initrd] = ['boot-kernel', 'boot-initrd'].map((name) =>
     system?.files.find((file) => file.name === name),
   );
@@ -144,12 +144,13 @@ const manifestShape = z.object({
 export type StoredImage = Readonly<Omit<z.output<typeof manifestShape>, 'schema'>>;
 
 /** The directory of the manifests. */
-export const manifestsOf = (tree: string): string => ownPlace(tree, '.manifests');
+export const manifestDirectory = (tree: string): string => ownPlace(tree, '.manifests');
 
 const manifestName = (name: ImageName): string => `${FIELDS.map((field) => name[field]).join('~')}.json`;
 
 /** The path of the manifest of an image. */
-export const manifestPath = (tree: string, name: ImageName): string => join(manifestsOf(tree), manifestName(name));
+export const manifestPath = (tree: string, name: ImageName): string =>
+  join(manifestDirectory(tree), manifestName(name));
 
 const EXTENSIONS = { raw: 'img', 'raw.zst': 'img.zst' } as const;
 
@@ -167,7 +168,7 @@ export interface ImageBlob {
 }
 
 /** All blobs of an image; the first is the image itself. */
-export const blobsOf = ({ sha256, format, bytes, system }: StoredImage): readonly ImageBlob[] => [
+export const listBlobs = ({ sha256, format, bytes, system }: StoredImage): readonly ImageBlob[] => [
   { path: blobPath(sha256, format), sha256, bytes },
   ...(system?.files ?? []).map((file) => ({
     path: blobPath(file.sha256, 'file'),
@@ -177,7 +178,7 @@ export const blobsOf = ({ sha256, format, bytes, system }: StoredImage): readonl
 ];
 
 /** The size of all files of an image together, in bytes. */
-export const imageBytes = (image: StoredImage): number => blobsOf(image).reduce((sum, { bytes }) => sum + bytes, 0);
+export const imageBytes = (image: StoredImage): number => listBlobs(image).reduce((sum, { bytes }) => sum + bytes, 0);
 
 /** The name for people: `debian/bookworm/amd64/generic/release/20240131`. */
 export const formatImageName = (name: ImageName): string => FIELDS.map((field) => name[field]).join('/');
@@ -185,8 +186,8 @@ export const formatImageName = (name: ImageName): string => FIELDS.map((field) =
 /** The problem with a name, which may still lack its serial; undefined if the name is valid. */
 export function judgeImageName(name: GivenName): string | undefined {
   const wrong = FIELDS.find((field) => {
-    const found = name[field];
-    return found !== undefined && !(field === 'serial' ? SERIAL : NAME).test(found);
+    const value = name[field];
+    return value !== undefined && !(field === 'serial' ? SERIAL : NAME).test(value);
   });
   if (wrong === undefined) return judgeLength(name);
   const rule =
@@ -203,8 +204,8 @@ export const nameExcess = (name: GivenName): number =>
 function judgeLength(name: GivenName): string | undefined {
   const excess = nameExcess(name);
   if (excess <= 0) return undefined;
-  const shown = formatImageName({ ...name, serial: name.serial ?? '' }).replace(/\/$/, '');
-  return `${shown} cannot be the name of an image: it is ${counted(excess, 'character')} too long for a file; shorten its parts`;
+  const nameText = formatImageName({ ...name, serial: name.serial ?? '' }).replace(/\/$/, '');
+  return `${nameText} cannot be the name of an image: it is ${counted(excess, 'character')} too long for a file; shorten its parts`;
 }
 
 /** A title as it is stored: clean, and cut after TITLE_CHARACTERS_MAX. */
@@ -224,12 +225,12 @@ export const encodeImage = (image: StoredImage): string => `${JSON.stringify({ s
 /** Reads a manifest. @returns the image, or the problem */
 export function decodeImage(text: string): StoredImage | string {
   if (Buffer.byteLength(text) > MANIFEST_BYTES_MAX) return `it is longer than ${MANIFEST_BYTES_MAX} bytes`;
-  const found = manifestShape.safeParse(parseJson(text));
-  if (!found.success) {
-    const [place = ''] = found.error.issues.map(({ path }) => path.join('.'));
+  const parsed = manifestShape.safeParse(parseJson(text));
+  if (!parsed.success) {
+    const [place = ''] = parsed.error.issues.map(({ path }) => path.join('.'));
     return place === '' ? 'it is not JSON of an image' : `its ${place} cannot be used`;
   }
-  const { schema: _, ...image } = found.data;
+  const { schema: _, ...image } = parsed.data;
   if (isRootFormat(image.format) !== (image.system !== undefined)) return 'it does not say how its system starts';
   return judgeImageName(image) ?? image;
 }
@@ -250,10 +251,10 @@ export function readImages(tree: string): StoreContent {
   assertOwnStore(tree);
   let names: readonly string[];
   try {
-    names = readdirSync(manifestsOf(tree));
+    names = readdirSync(manifestDirectory(tree));
   } catch (cause) {
     if (osErrorCode(cause) === 'ENOENT') return { images: [], problems: [], unusable: [] };
-    const why = `${manifestsOf(tree)} cannot be read (${osErrorCode(cause)}): let the user who runs Rackboot read it`;
+    const why = `${manifestDirectory(tree)} cannot be read (${osErrorCode(cause)}): let the user who runs Rackboot read it`;
     throw new RackError('tree-unreadable', why, { cause });
   }
   const images: StoredImage[] = [];
@@ -263,17 +264,17 @@ export function readImages(tree: string): StoreContent {
     problems.push(`${path} is not used: ${why}.`);
     unusable.push({ path, name: basename(path, '.json').replaceAll('~', '/') });
   };
-  const manifests = names.filter((one) => one.endsWith('.json')).toSorted();
+  const manifests = names.filter((fileName) => fileName.endsWith('.json')).toSorted();
   if (manifests.length > IMAGES_MAX) {
     const why = `it has ${counted(manifests.length, 'image')}, and only ${IMAGES_MAX} of them are used`;
-    problems.push(`${manifestsOf(tree)} is not wholly used: ${why}; remove unneeded ones.`);
+    problems.push(`${manifestDirectory(tree)} is not wholly used: ${why}; remove unneeded ones.`);
   }
   for (const name of manifests.slice(0, IMAGES_MAX)) {
-    const path = join(manifestsOf(tree), name);
-    const found = readManifest(path);
-    if (typeof found === 'string') refuse(path, found);
-    else if (manifestPath(tree, found) !== path) refuse(path, 'it names another image');
-    else images.push(found);
+    const path = join(manifestDirectory(tree), name);
+    const manifest = readManifest(path);
+    if (typeof manifest === 'string') refuse(path, manifest);
+    else if (manifestPath(tree, manifest) !== path) refuse(path, 'it names another image');
+    else images.push(manifest);
   }
   return { images: images.sort(compareImages), problems, unusable };
 }
@@ -287,8 +288,8 @@ function readManifest(path: string): StoredImage | string {
 }
 
 /** True for images with the same name, whatever their serials. */
-export const isSameName = (one: Omit<ImageName, 'serial'>, other: Omit<ImageName, 'serial'>): boolean =>
-  FIELDS.every((field) => field === 'serial' || one[field] === other[field]);
+export const isSameName = (image: Omit<ImageName, 'serial'>, other: Omit<ImageName, 'serial'>): boolean =>
+  FIELDS.every((field) => field === 'serial' || image[field] === other[field]);
 
 /** Orders by name, newest serial first. */
 export function compareImages(one: ImageName, other: ImageName): number {
@@ -309,7 +310,7 @@ function compareSerials(one: string, other: string): number {
 type WithKernel = ImageName & { readonly system?: Pick<StoredSystem, 'subarch' | 'subarches'> | undefined };
 
 /** True if an image has this kernel: by subarchitecture (`generic`), or by a stream's name (`ga-24.04`). */
-const isKernelOf = ({ subarchitecture, system }: WithKernel, kernel: string): boolean =>
+const hasKernel = ({ subarchitecture, system }: WithKernel, kernel: string): boolean =>
   subarchitecture === kernel || (system !== undefined && kernelNames(system).includes(kernel));
 
 /** The best image for a request. Has the requested kernel; without one, prefers the requested sub-architecture to the generic one, then stable images, then the newest. */
@@ -321,7 +322,7 @@ export function chooseImage<T extends WithKernel>(wish: ImageWish, images: reado
   const levels = kernel === undefined ? [wish.subarchitecture, GENERIC] : [kernel];
   for (const level of new Set(levels)) {
     const [best] = fitting
-      .filter((image) => (kernel === undefined ? image.subarchitecture === level : isKernelOf(image, level)))
+      .filter((image) => (kernel === undefined ? image.subarchitecture === level : hasKernel(image, level)))
       .sort((a, b) => Number(b.label === STABLE) - Number(a.label === STABLE) || compareSerials(b.serial, a.serial));
     if (best !== undefined) return best;
   }
@@ -333,7 +334,7 @@ export function findStoredImage(tree: string, wish: ImageWish): FoundImage | und
   const whole = readImages(tree).images.filter((image) => hasBlob(tree, image));
   const image = chooseImage(wish, whole);
   if (image === undefined) return undefined;
-  return { ...image, ...startsOf(image), path: `/${blobPath(image.sha256, image.format)}` };
+  return { ...image, ...findStarts(image), path: `/${blobPath(image.sha256, image.format)}` };
 }
 
 /**
@@ -341,9 +342,9 @@ export function findStoredImage(tree: string, wish: ImageWish): FoundImage | und
  * looked at, counts as missing; `rackboot images fsck` reports why.
  */
 export function hasBlob(tree: string, image: StoredImage): boolean {
-  return blobsOf(image).every(({ path, bytes }) => {
+  return listBlobs(image).every(({ path, bytes }) => {
     const blob = join(tree, path);
-    const found = seenEntry(dirname(blob))?.isDirectory() === true ? seenEntry(blob) : undefined;
-    return found?.isFile() === true && found.size === bytes;
+    const stats = seenEntry(dirname(blob))?.isDirectory() === true ? seenEntry(blob) : undefined;
+    return stats?.isFile() === true && stats.size === bytes;
   });
 }

@@ -108,7 +108,7 @@ export class SystemInspector {
     return {
       startsByBios: BIOS_CPUS.has(this.#architecture) && this.#hasCode && (hasBiosBoot || !this.#isGpt),
       startsByUefi: this.#hasLoader,
-      fileSystems: this.#partitions.map(({ start }) => fileSystemOf(start)),
+      fileSystems: this.#partitions.map(({ start }) => recogniseFileSystem(start)),
       hasCloudInit: this.#hasCloudInit,
     };
   }
@@ -123,8 +123,8 @@ export class SystemInspector {
     this.#table = undefined;
     this.#hasCode = viewBytes(table, 0, BOOT_CODE_BYTES).some((byte) => byte !== 0);
     this.#isGpt = findPartitionTable(table) === 'gpt';
-    const found = this.#isGpt ? gptPartitions(table) : mbrPartitions(table);
-    this.#partitions = found.toSorted((a, b) => a.from - b.from);
+    const partitions = this.#isGpt ? gptPartitions(table) : mbrPartitions(table);
+    this.#partitions = partitions.toSorted((a, b) => a.from - b.from);
     this.#espPlaces = this.#partitions.filter(({ kind }) => kind === 'esp').slice(0, ESPS_MAX);
     const { length } = table;
     const whole = Math.min(length, this.#at);
@@ -184,7 +184,7 @@ function gptPartitions(table: Uint8Array): readonly Partition[] {
   const entriesAt = number(sector + 72) * sector;
   const count = Math.min(PARTITIONS_MAX, view.getUint32(sector + 80, true));
   const bytes = view.getUint32(sector + 84, true);
-  const found: Partition[] = [];
+  const partitions: Partition[] = [];
   for (let index = 0; index < count && bytes >= 128; index += 1) {
     const at = entriesAt + index * bytes;
     if (at + 128 > table.length) break;
@@ -192,9 +192,9 @@ function gptPartitions(table: Uint8Array): readonly Partition[] {
     if (/^0+$/.test(type)) continue;
     const kind = type === ESP ? 'esp' : type === BIOS_BOOT ? 'bios-boot' : 'other';
     const [from, to] = [number(at + 32) * sector, (number(at + 40) + 1) * sector];
-    found.push({ from, to, kind, start: new Uint8Array(START_BYTES) });
+    partitions.push({ from, to, kind, start: new Uint8Array(START_BYTES) });
   }
-  return found;
+  return partitions;
 }
 
 function mbrPartitions(table: Uint8Array): readonly Partition[] {
@@ -208,7 +208,7 @@ function mbrPartitions(table: Uint8Array): readonly Partition[] {
   });
 }
 
-const fileSystemOf = (start: Uint8Array): FileSystem | undefined =>
+const recogniseFileSystem = (start: Uint8Array): FileSystem | undefined =>
   MAGICS.find(([, at, magic]) => Buffer.from(start).toString('hex', at, at + magic.length / 2) === magic)?.[0];
 
 const isOpened = (system: FileSystem | undefined): boolean => system === 'ext4' || system === 'xfs';

@@ -47,7 +47,10 @@ export function listTreeInstallers(
 /** All installers for whole architectures, sorted by architecture and release. */
 export const listAllInstallers = (tree: string): readonly (TreeInstaller & { readonly architecture: string })[] =>
   CPUS.flatMap((architecture) =>
-    listTreeInstallers(tree, { architecture, subarchitecture: 'generic' }).map((one) => ({ ...one, architecture })),
+    listTreeInstallers(tree, { architecture, subarchitecture: 'generic' }).map((installer) => ({
+      ...installer,
+      architecture,
+    })),
   );
 
 const manifestShape = z.object({

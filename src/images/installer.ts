@@ -90,8 +90,8 @@ export async function importInstaller(request: BuildRequest): Promise<Publicatio
  * @throws RackError `tool-missing`
  */
 export function requireInstallerPrograms(packages: readonly unknown[] | undefined, path?: string): void {
-  const given = [DEPMOD, { program: 'dpkg-deb', package: 'dpkg' }];
-  const programs = packages === undefined ? [...given, { program: 'apt-get', package: 'apt' }] : given;
+  const always = [DEPMOD, { program: 'dpkg-deb', package: 'dpkg' }];
+  const programs = packages === undefined ? [...always, { program: 'apt-get', package: 'apt' }] : always;
   requirePrograms('Adding drivers to an installer', programs, path);
 }
 
@@ -100,8 +100,8 @@ export async function openScratch(workDir: string): Promise<string> {
   await mkdir(workDir, { recursive: true, mode: 0o700 });
   for (const name of await readdir(workDir)) {
     const left = join(workDir, name);
-    const found = name.startsWith(SCRATCH) ? await stat(left).catch(() => undefined) : undefined;
-    if (found !== undefined && systemClock.wallTimeMs() - found.mtimeMs > LEFT_MS)
+    const stats = name.startsWith(SCRATCH) ? await stat(left).catch(() => undefined) : undefined;
+    if (stats !== undefined && systemClock.wallTimeMs() - stats.mtimeMs > LEFT_MS)
       await rm(left, { recursive: true, force: true });
   }
   return await mkdtemp(join(workDir, SCRATCH));
@@ -179,31 +179,31 @@ class PackageSource {
 
   /** The given package whose name matches; without given packages, apt fetches `name`. */
   async find(pattern: RegExp, name: () => string): Promise<DebianPackage> {
-    const given = await this.#given;
-    const found =
-      given === undefined
+    const givenPackages = await this.#given;
+    const matching =
+      givenPackages === undefined
         ? await (await this.#open()).download([name()])
-        : given.filter((one) => pattern.test(one.name));
-    const [only, ...others] = found;
-    if (only === undefined || others.length > 0) {
-      throw new RackError('bad-argument', `the installer needs one package ${name()}; there are ${found.length}`);
+        : givenPackages.filter((debPackage) => pattern.test(debPackage.name));
+    const [match, ...others] = matching;
+    if (match === undefined || others.length > 0) {
+      throw new RackError('bad-argument', `the installer needs one package ${name()}; there are ${matching.length}`);
     }
     const { arch } = this.#request;
-    if (only.architecture === 'all' ? !only.name.endsWith(`-${arch}`) : only.architecture !== arch) {
-      throw new RackError('bad-argument', `${only.file} is not for ${arch}; use packages for ${arch}`);
+    if (match.architecture === 'all' ? !match.name.endsWith(`-${arch}`) : match.architecture !== arch) {
+      throw new RackError('bad-argument', `${match.file} is not for ${arch}; use packages for ${arch}`);
     }
-    return only;
+    return match;
   }
 
   /** The packages for the search for a BMC; empty if the given packages lack them. */
   async findTools(): Promise<DebianPackage[]> {
-    const given = await this.#given;
-    if (given === undefined) {
+    const givenPackages = await this.#given;
+    if (givenPackages === undefined) {
       const apt = await this.#open();
       return apt.download(await ipmiToolPackages(apt));
     }
-    if (hasIpmiTool(given.map(({ name }) => name)))
-      return given.filter(({ name }) => !/^(linux-image|debian-installer)-/.test(name));
+    if (hasIpmiTool(givenPackages.map(({ name }) => name)))
+      return givenPackages.filter(({ name }) => !/^(linux-image|debian-installer)-/.test(name));
     this.#request.onProgress('Omitting the search for a BMC: the package freeipmi-tools is missing');
     return [];
   }
@@ -224,8 +224,8 @@ function debianFacts(release: string): Readonly<Record<string, string>> {
 function installerPackage({ arch, release }: EnvironmentRequest): string {
   const number = RELEASE_NUMBERS[release];
   if (number !== undefined) return `debian-installer-${number}-netboot-${arch}`;
-  const known = Object.keys(RELEASE_NUMBERS).join(', ');
-  throw new RackError('bad-argument', `no installer package is known for ${release}; use one of ${known}`);
+  const supported = Object.keys(RELEASE_NUMBERS).join(', ');
+  throw new RackError('bad-argument', `no installer package is known for ${release}; use one of ${supported}`);
 }
 
 async function readUnpacked(unpacked: string, arch: string): Promise<InstallerFiles> {
@@ -243,8 +243,8 @@ async function readUnpacked(unpacked: string, arch: string): Promise<InstallerFi
 
 async function openInstaller({ kernel, initrd }: InstallerFiles): Promise<Installer> {
   const paths = await readInitrdPaths(initrd);
-  const found = [...paths].map((path) => /^((?:usr\/)?lib\/modules\/([^/]+))\/kernel\//.exec(path));
-  const [, modules = '', version = ''] = found.find((match) => match !== null) ?? [];
+  const matches = [...paths].map((path) => /^((?:usr\/)?lib\/modules\/([^/]+))\/kernel\//.exec(path));
+  const [, modules = '', version = ''] = matches.find((match) => match !== null) ?? [];
   if (version === '') throw new RackError('bad-argument', "the installer's initrd has no drivers");
   return { kernel, initrd, paths, modules, version };
 }

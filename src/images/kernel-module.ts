@@ -43,10 +43,10 @@ export function decodeModuleInfo(bytes: Uint8Array, path: string): Decoded<Modul
         break;
       case 'depends':
         // One by one: arguments of one call must fit on the stack, and a module may name any number.
-        for (const one of value.split(',')) if (one !== '') depends.push(moduleName(one));
+        for (const dependency of value.split(',')) if (dependency !== '') depends.push(moduleName(dependency));
         break;
       case 'softdep':
-        for (const one of parseSoftDepends(value)) softDepends.push(one);
+        for (const dependency of parseSoftDepends(value)) softDepends.push(dependency);
         break;
       case 'alias':
         aliases.push(value);

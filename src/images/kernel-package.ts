@@ -53,8 +53,8 @@ export async function firstExisting(directories: readonly string[]): Promise<str
 
 /** The paths of all modules below `/lib/modules/VERSION`, sorted. */
 export async function listModules(kernel: KernelFiles): Promise<string[]> {
-  const found = await readdir(kernel.modules, { recursive: true, withFileTypes: true });
-  return found
+  const entries = await readdir(kernel.modules, { recursive: true, withFileTypes: true });
+  return entries
     .filter((entry) => entry.isFile() && /\.ko(\.(gz|xz|zst))?$/.test(entry.name))
     .map((entry) => relative(kernel.modules, join(entry.parentPath, entry.name)))
     .sort();

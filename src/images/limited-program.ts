@@ -56,9 +56,9 @@ export async function runLimited(run: LimitedProgram): Promise<string | undefine
     ...(signal === undefined ? {} : { signal }),
   });
   const { stdin, stdout, stderr } = child;
-  let said = '';
+  let errors = '';
   stderr?.on('data', (bytes: Buffer) => {
-    if (said.length < SAID_CHARACTERS_MAX) said += bytes.toString('utf8');
+    if (errors.length < SAID_CHARACTERS_MAX) errors += bytes.toString('utf8');
   });
   const write = (bytes: Uint8Array): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -84,7 +84,7 @@ export async function runLimited(run: LimitedProgram): Promise<string | undefine
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
   if (child.exitCode === 0 || child.exitCode === run.alsoGood) return undefined;
-  const complaint = said
+  const complaint = errors
     .replaceAll(/^(?:qemu-img|tar|bsdtar): /gm, '')
     .replaceAll(/\s+/g, ' ')
     .trim();
@@ -92,7 +92,7 @@ export async function runLimited(run: LimitedProgram): Promise<string | undefine
 }
 
 /** @returns its output, at most `bytesMax` @throws RackError `tool-failed` if it fails or says more */
-export async function textOf(run: Omit<LimitedProgram, 'take'>, bytesMax: number): Promise<string> {
+export async function readProgramText(run: Omit<LimitedProgram, 'take'>, bytesMax: number): Promise<string> {
   const pieces: Buffer[] = [];
   let bytes = 0;
   const why = await runLimited({

@@ -62,8 +62,8 @@ async function findLibraries(unpacked: string): Promise<Map<string, string>> {
   const libraries = new Map<string, string>();
   const root = `${await realpath(unpacked)}${sep}`;
   for (const base of ['lib', 'usr/lib'].map((directory) => join(unpacked, directory))) {
-    const found = await readdir(base, { recursive: true, withFileTypes: true }).catch(() => []);
-    for (const entry of found) {
+    const entries = await readdir(base, { recursive: true, withFileTypes: true }).catch(() => []);
+    for (const entry of entries) {
       if (!/\.so(\.|$)/.test(entry.name) || entry.isDirectory() || libraries.has(entry.name)) continue;
       // An absolute link would lead to a file of the host.
       const path = await realpath(join(entry.parentPath, entry.name)).catch(() => '');

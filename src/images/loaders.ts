@@ -150,7 +150,9 @@ export async function listLoaders(tree: string): Promise<readonly ListedLoader[]
         const sha256 = data === undefined ? undefined : describeFile({ name, data }).sha256;
         const same = manifests.find(({ files }) => files.some((file) => file.sha256 === sha256));
         const installed = same ?? manifests.find(({ files }) => files.some((file) => file.name === name));
-        const version = installed?.packages.find((one) => one.name === source.package)?.version;
+        const version = installed?.packages.find(
+          (installedPackage) => installedPackage.name === source.package,
+        )?.version;
         const other = installed === undefined ? 'own' : 'changed';
         const state = data === undefined ? 'missing' : same === undefined ? other : 'installed';
         listed.push({ architecture, name, state, package: source.package, version });
@@ -185,10 +187,10 @@ const manifestName = (architecture: string): string => `.loaders-${architecture}
 export async function installLoaders(request: LoaderRequest): Promise<Publication> {
   const sources = LOADERS.get(request.arch);
   if (sources === undefined) {
-    const known = [...LOADERS.keys()].join(', ');
+    const supported = [...LOADERS.keys()].join(', ');
     throw new RackError(
       'bad-argument',
-      `there are no loaders for ${JSON.stringify(request.arch)}; use one of ${known}`,
+      `there are no loaders for ${JSON.stringify(request.arch)}; use one of ${supported}`,
     );
   }
   await mkdir(request.workDir, { recursive: true });
@@ -213,12 +215,12 @@ async function choosePackages(request: LoaderRequest, sources: readonly LoaderSo
     const apt = await Apt.open({ architecture, release: LOADER_RELEASE, directory, onProgress, onPart });
     return apt.download(names);
   }
-  const given = await Promise.all(request.packages.map(openPackage));
-  const missing = names.filter((name) => !given.some((one) => one.name === name));
+  const opened = await Promise.all(request.packages.map(openPackage));
+  const missing = names.filter((name) => !opened.some((openedPackage) => openedPackage.name === name));
   if (missing.length > 0) {
     throw new RackError('bad-argument', `the loaders for ${request.arch} also need: ${missing.join(', ')}`);
   }
-  return given.filter(({ name }) => names.includes(name));
+  return opened.filter(({ name }) => names.includes(name));
 }
 
 async function publishLoaders(

@@ -44,8 +44,8 @@ export async function chooseModules(
     if (choice.withFirmware.includes(info.name) && !info.firmware.some(hasFirmware)) continue;
     chosen.set(source, { path: source.replace(/\.ko\.\w+$/, '.ko'), source, info });
     for (const name of [...info.depends, ...info.softDepends]) {
-      const found = byName.get(name);
-      if (found !== undefined) pending.push(found);
+      const module = byName.get(name);
+      if (module !== undefined) pending.push(module);
     }
   }
   return [...chosen.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
@@ -62,14 +62,14 @@ function isInDirectory(path: string, choice: ModuleChoice): boolean {
 export function renderDependencies(modules: readonly ChosenModule[]): string {
   const byName = new Map(modules.map((module) => [module.info.name, module]));
   const lines = modules.map((module) => {
-    const needed = dependenciesOf(module, byName).map((dependency) => ` ${dependency.path}`);
+    const needed = listDependencies(module, byName).map((dependency) => ` ${dependency.path}`);
     return `${module.path}:${needed.join('')}\n`;
   });
   return lines.join('');
 }
 
 /** All dependencies of a module, each before its own dependencies. */
-function dependenciesOf(module: ChosenModule, byName: ReadonlyMap<string, ChosenModule>): ChosenModule[] {
+function listDependencies(module: ChosenModule, byName: ReadonlyMap<string, ChosenModule>): ChosenModule[] {
   const finished: ChosenModule[] = [];
   const seen = new Set<ChosenModule>([module]);
   const visit = (from: ChosenModule): void => {

@@ -33,6 +33,6 @@ export function requirePrograms(task: string, programs: readonly NeededProgram[]
   if (missing.length === 0) return;
   const names = missing.map(({ program }) => program);
   const list = names.length === 1 ? names[0] : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
-  const command = installLine(missing.map((one) => one.package));
+  const command = installLine(missing.map((program) => program.package));
   throw new RackError('tool-missing', `${task} needs ${list}, which this host lacks: ${command}`);
 }

@@ -12,8 +12,8 @@ import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import { copyBytes } from '../ground/borrowed-bytes.ts';
 import type { ImageBytes } from './disk-image.ts';
-import { beginExpansion, compressionOf } from './image-expansion.ts';
-import { piecesOf } from './image-file.ts';
+import { beginExpansion, recogniseCompression } from './image-expansion.ts';
+import { readPieces } from './image-file.ts';
 import { runLimited } from './limited-program.ts';
 
 export interface TarMember {
@@ -61,7 +61,7 @@ export async function listTar(
   const lines = new PassThrough();
   let failure: { readonly error: unknown } | undefined;
   createInterface({ input: lines }).on('line', (line) => {
-    const member = memberOf(line);
+    const member = parseMember(line);
     try {
       if (member !== undefined && failure === undefined) onMember(member);
     } catch (error) {
@@ -77,7 +77,7 @@ export async function listTar(
   if (failure !== undefined) throw failure.error;
 }
 
-function memberOf(line: string): TarMember | undefined {
+function parseMember(line: string): TarMember | undefined {
   const [, type, size, said = ''] = LINE.exec(line) ?? [];
   if (type === undefined) return undefined;
   const rawName = type === 'l' || type === 'h' ? said.replace(TARGET, '') : said;
@@ -133,10 +133,10 @@ async function expandTo(
     head = Buffer.concat([head, copyBytes(piece)]);
     if (head.length >= BLOCK_BYTES) await begin();
   };
-  const compression = compressionOf(await file.read(0, BLOCK_BYTES));
+  const compression = recogniseCompression(await file.read(0, BLOCK_BYTES));
   const expansion = compression === undefined ? undefined : beginExpansion(compression, take, signal);
   try {
-    for await (const piece of piecesOf(file)) await (expansion ?? { write: take }).write(piece.bytes);
+    for await (const piece of readPieces(file)) await (expansion ?? { write: take }).write(piece.bytes);
     await expansion?.end();
   } finally {
     expansion?.close();

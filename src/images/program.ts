@@ -66,7 +66,7 @@ export function runProgram(name: string, args: readonly string[], options: Progr
         );
       }
       const late = error.killed === true ? `not finished within ${minutesMax} minutes` : `exit code ${error.code}`;
-      const why = complaintOf(stderr.toString('utf8')) || late;
+      const why = formatComplaint(stderr.toString('utf8')) || late;
       const task = options.task === undefined ? `${name} ${args.join(' ')}` : `${options.task} (${name})`;
       const remedy = typeof options.remedy === 'function' ? options.remedy(why) : options.remedy;
       const end = remedy === undefined ? '' : `; ${remedy}`;
@@ -82,7 +82,7 @@ export function runProgram(name: string, args: readonly string[], options: Progr
 }
 
 /** The errors of a program in one line: those that apt marks with `E:`, or else the last lines. */
-export function complaintOf(said: string): string {
+export function formatComplaint(said: string): string {
   const lines = said.split('\n').flatMap((line) => line.replace(/\s+/g, ' ').trim() || []);
   const errors = lines.filter((line) => line.startsWith('E: '));
   return (errors.length > 0 ? errors.slice(0, SHOWN_LINES_MAX) : lines.slice(-SHOWN_LINES_MAX))

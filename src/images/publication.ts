@@ -6,7 +6,7 @@ import { chmod, constants, type FileHandle, mkdir, open, rename, rm, rmdir } fro
 import { basename, dirname, join } from 'node:path';
 import { newUuid } from '../ground/clock.ts';
 import { osErrorCode } from '../ground/errors.ts';
-import { hashOf } from './file-hash.ts';
+import { hashFile } from './file-hash.ts';
 
 /** A file in the tree. */
 export interface PublishedFile {
@@ -89,7 +89,7 @@ export async function isWhole(
   for (const { name, sha256 } of files) {
     const file = await openIfThere(join(directory, name));
     try {
-      if (file === undefined || (await hashOf(file)) !== sha256) return false;
+      if (file === undefined || (await hashFile(file)) !== sha256) return false;
     } finally {
       await file?.close();
     }

@@ -15,8 +15,8 @@ import { RackError } from '../ground/errors.ts';
 import { isFields, parseJson } from '../ground/fields.ts';
 import { checkRoom, ROOM_CHECK_BYTES } from './blob-writing.ts';
 import { DISK_BYTES_MAX, type DiskPiece, type ImageBytes } from './disk-image.ts';
-import { bytesOfFile, piecesOf } from './image-file.ts';
-import { textOf } from './limited-program.ts';
+import { bytesOfFile, readPieces } from './image-file.ts';
+import { readProgramText } from './limited-program.ts';
 
 interface ConversionTerms {
   /** In a directory with room. */
@@ -59,7 +59,7 @@ export async function convertQcow2(
 ): Promise<{ readonly pieces: AsyncIterable<DiskPiece>; readonly bytes: number }> {
   const { part, unnamed, refuse, signal } = terms;
   refuseOtherFiles(await image.read(0, HEADER_BYTES), refuse);
-  const own = image.own ?? (await copyOf(image, terms));
+  const own = image.own ?? (await copyToUnnamed(image, terms));
   const qemuImg = (
     words: readonly string[],
     files: readonly FileHandle[],
@@ -69,7 +69,7 @@ export async function convertQcow2(
     const task = 'Converting an image of QEMU';
     const fds = files.map(({ fd }) => fd);
     const program = { program: 'qemu-img', package: 'qemu-utils', task, alsoGood: LEAKS };
-    return textOf({ ...program, words, files: fds, signal: stop }, bytesMax);
+    return readProgramText({ ...program, words, files: fds, signal: stop }, bytesMax);
   };
   const refusing = (error: unknown): never => {
     if (!(error instanceof RackError && error.code === 'tool-failed')) throw error;
@@ -105,10 +105,10 @@ function refuseOtherFiles(header: Uint8Array, refuse: ConversionTerms['refuse'])
     throw refuse(`its data is in another file: ${MAKE_WHOLE}`);
 }
 
-async function copyOf(image: ImageBytes, { part, unnamed, refuse }: ConversionTerms): Promise<FileHandle> {
+async function copyToUnnamed(image: ImageBytes, { part, unnamed, refuse }: ConversionTerms): Promise<FileHandle> {
   const copy = await unnamed();
   let done = 0;
-  for await (const { bytes } of piecesOf(image)) {
+  for await (const { bytes } of readPieces(image)) {
     await keepBytes(copy, bytes, done, part);
     done += bytes.length;
   }
@@ -155,7 +155,7 @@ async function* piecesIn(file: ImageBytes, map: unknown): AsyncGenerator<DiskPie
     const start = done;
     done += part.length;
     if (part.data === true)
-      yield* piecesOf({
+      yield* readPieces({
         bytes: part.length,
         read: (at, length) => file.read(start + at, Math.min(length, done - start - at)),
       });

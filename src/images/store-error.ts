@@ -13,10 +13,10 @@ export function asStoreError(error: unknown, directory: string): unknown {
   if (error instanceof RackError) return error;
   const code = osErrorCode(error);
   if (code === undefined || !/^E[A-Z]+$/.test(code)) return error;
-  const paths = pathsOf(error);
+  const paths = listErrorPaths(error);
   // Such as the directory in which packages are unpacked.
   const [path = directory] = paths;
-  const place = paths.length === 0 || paths.some((one) => one.startsWith(directory)) ? directory : dirname(path);
+  const place = paths.length === 0 || paths.some((path) => path.startsWith(directory)) ? directory : dirname(path);
   const text = `${place} cannot be written (${code}): ${storeRemedy(error, place)}`;
   return new RackError('store-unwritable', text, { cause: error });
 }
@@ -26,7 +26,7 @@ export function asStoreError(error: unknown, directory: string): unknown {
  * @param directory whose owner the remedy may change
  */
 export function storeRemedy(error: unknown, directory: string): string {
-  const paths = pathsOf(error);
+  const paths = listErrorPaths(error);
   const [path = directory] = paths;
   switch (osErrorCode(error)) {
     case 'ENOSPC':
@@ -56,10 +56,10 @@ export function storeRemedy(error: unknown, directory: string): string {
 }
 
 /** The paths that an error names: of two, first the target. */
-const pathsOf = (error: unknown): readonly string[] =>
+const listErrorPaths = (error: unknown): readonly string[] =>
   ['dest', 'path'].flatMap((key) => {
-    const found: unknown = error instanceof Error ? Reflect.get(error, key) : undefined;
-    return typeof found === 'string' ? [found] : [];
+    const place: unknown = error instanceof Error ? Reflect.get(error, key) : undefined;
+    return typeof place === 'string' ? [place] : [];
   });
 
 /** The directories above a path, the highest first, and the path itself. */
@@ -70,10 +70,10 @@ function waysTo(path: string): readonly string[] {
 
 /** True if this process may not read or change the path. */
 function isDenied(path: string): boolean {
-  const found = seenStats(path);
-  if (found === undefined) return false;
+  const stats = seenStats(path);
+  if (stats === undefined) return false;
   try {
-    accessSync(path, found.isDirectory() ? R_OK | W_OK | X_OK : R_OK | W_OK);
+    accessSync(path, stats.isDirectory() ? R_OK | W_OK | X_OK : R_OK | W_OK);
     return false;
   } catch {
     return true;

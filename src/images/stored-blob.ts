@@ -9,7 +9,7 @@ import { constants, type FileHandle, link, lstat, open, rename, rm } from 'node:
 import { dirname, join } from 'node:path';
 import { identityOf, seenEntry } from '../files/seen-stats.ts';
 import { osErrorCode, RackError } from '../ground/errors.ts';
-import { hashOf } from './file-hash.ts';
+import { hashFile } from './file-hash.ts';
 import type { ImageBlob } from './image-store.ts';
 import { OneAtATime } from './one-at-a-time.ts';
 import { makeDirectories, syncDirectory } from './publication.ts';
@@ -69,8 +69,8 @@ export async function judgeBlob(
     if (!facts.isFile() || !isRight) return { kind: 'damaged', bytes: facts.size, found: undefined };
     // Makes it recent, as `keepBlobRecent` does.
     if (isForUse) await file.chmod(facts.mode & 0o7777);
-    const found = await hashOf(file, onProgress);
-    return found === sha256 ? { kind: 'whole', bytes: facts.size } : { kind: 'damaged', bytes: facts.size, found };
+    const hash = await hashFile(file, onProgress);
+    return hash === sha256 ? { kind: 'whole', bytes: facts.size } : { kind: 'damaged', bytes: facts.size, found: hash };
   } catch (error) {
     return { kind: 'unreadable', code: osErrorCode(error) ?? 'unknown' };
   } finally {
@@ -116,10 +116,10 @@ export async function replaceBlob(
  * @throws RackError `store-unwritable` if anything else is there, even a link; the system's error
  */
 export async function makeRealDirectory(directory: string): Promise<void> {
-  const found = seenEntry(directory);
-  if (found?.isDirectory() === true) return;
-  if (found === undefined) return await makeDirectories(directory);
+  const entry = seenEntry(directory);
+  if (entry?.isDirectory() === true) return;
+  if (entry === undefined) return await makeDirectories(directory);
   const remedy = 'put a directory with its files in its place';
-  const why = found.isSymbolicLink() ? 'is a link, and images are not written through it' : 'is not a directory';
+  const why = entry.isSymbolicLink() ? 'is a link, and images are not written through it' : 'is not a directory';
   throw new RackError('store-unwritable', `${directory} ${why}: ${remedy}`);
 }

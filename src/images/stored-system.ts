@@ -52,7 +52,7 @@ export const signsShape = z.object({ startsByBios: z.boolean(), startsByUefi: z.
 export type ImageSigns = Readonly<z.output<typeof signsShape>>;
 
 /** True for the format of a root. */
-export const isRootFormat = (format: string): format is RootFormat => ROOT_FORMATS.some((one) => one === format);
+export const isRootFormat = (format: string): format is RootFormat => ROOT_FORMATS.some((known) => known === format);
 
 /** True for a name that is allowed in the boot tree. */
 export const isTreeName = (name: string): boolean => NAME.test(name);

@@ -56,12 +56,14 @@ async function makeLinks(tree: string, systems: readonly StoredImage[]): Promise
   const listed = readImages(tree).images.filter(({ system }) => system !== undefined);
   const stored = listed.filter((image) => hasBlob(tree, image));
   for (const image of systems) {
-    const isSame = (one: StoredImage): boolean => systemPath(one) === systemPath(image);
+    const isSame = (listedImage: StoredImage): boolean => systemPath(listedImage) === systemPath(image);
     if (!stored.some(isSame)) await retire(tree, image, listed.some(isSame));
   }
-  const places = new Map(systems.flatMap((image) => placesOf(image).map((place) => [place, image] as const)));
+  const places = new Map(systems.flatMap((image) => listLinkPlaces(image).map((place) => [place, image] as const)));
   for (const [place, image] of places) {
-    const newest = stored.find((one) => isSameName(one, image) && placesOf(one).includes(place));
+    const newest = stored.find(
+      (candidate) => isSameName(candidate, image) && listLinkPlaces(candidate).includes(place),
+    );
     const mayLink = linkProblem(tree, place) === undefined;
     if (newest !== undefined) await makeSystem(tree, newest);
     if (!mayLink) continue;
@@ -96,10 +98,10 @@ async function oldSystems(tree: string, nowMs: number): Promise<readonly string[
   if (entries.length === 0) return [];
   const { images, problems } = readImages(tree);
   if (problems.length > 0) return [];
-  const kept = new Set(images.filter(({ system }) => system !== undefined).map(systemPath));
+  const needed = new Set(images.filter(({ system }) => system !== undefined).map(systemPath));
   const old: string[] = [];
   for (const entry of entries) {
-    if (!entry.isDirectory() || !OWN_NAME.test(entry.name) || kept.has(`${SYSTEMS}/${entry.name}`)) continue;
+    if (!entry.isDirectory() || !OWN_NAME.test(entry.name) || needed.has(`${SYSTEMS}/${entry.name}`)) continue;
     const path = join(tree, SYSTEMS, entry.name);
     const facts = seenEntry(path);
     if (facts !== undefined && nowMs - facts.ctimeMs >= REMOVED_MS) old.push(path);
@@ -125,16 +127,16 @@ export async function keepSystem(tree: string, image: StoredImage): Promise<void
 /** Makes the directory of a system, unless it already has the files of the store. */
 async function makeSystem(tree: string, image: StoredImage): Promise<void> {
   const directory = join(tree, systemPath(image));
-  const links = linksOf(tree, image);
+  const links = listFileLinks(tree, image);
   const isThere = links.every(({ name, link }) => seenEntry(join(directory, name))?.ino === seenEntry(link)?.ino);
   if (!isThere) await publishDirectory(directory, links, replacesAll);
 }
 
 /** @throws RackError `already-exists` if something else has the place of a link to a system */
 export function checkSystemPlace(tree: string, image: SystemPlace): void {
-  const problem = placesOf(image)
+  const problem = listLinkPlaces(image)
     .map((place) => linkProblem(tree, place))
-    .find((found) => found !== undefined);
+    .find((problem) => problem !== undefined);
   if (problem === undefined) return;
   const { os, release, architecture } = image;
   const name = [os, release, architecture].join('/');
@@ -153,12 +155,12 @@ function systemPath({ os, release, architecture, subarchitecture, serial, sha256
 }
 
 /** The paths of the links to a system, relative to the tree. */
-function placesOf({ os, architecture, subarchitecture, release, label, system }: SystemPlace): readonly string[] {
+function listLinkPlaces({ os, architecture, subarchitecture, release, label, system }: SystemPlace): readonly string[] {
   const subarches = new Set([subarchitecture, ...(system === undefined ? [] : kernelNames(system))]);
   return [...subarches].map((subarch) => [os, architecture, subarch, release, label].join('/'));
 }
 
-function linksOf(tree: string, { sha256, format, system }: StoredImage) {
+function listFileLinks(tree: string, { sha256, format, system }: StoredImage) {
   const links = (system?.files ?? []).map((file) => ({ name: file.name, link: blobPath(file.sha256, 'file') }));
   const root = { name: system?.rootName ?? '', link: blobPath(sha256, format) };
   return [root, ...links].map(({ name, link }) => ({ name, link: join(tree, link) }));

@@ -52,7 +52,7 @@ export function encodeTarHeader({ name, bytes }: TarFile, mode = 0o644, seconds 
   // Two spaces after the checksum, and the type of a plain file.
   header.write('        0', 148, 'latin1');
   header.write('ustar\u000000', 257, 'latin1');
-  putOctal(sumOf(header), 148, 6);
+  putOctal(headerChecksum(header), 148, 6);
   return header;
 }
 
@@ -71,7 +71,7 @@ export function readTarBlock(bytes: Uint8Array): TarBlock {
   if (header.every((byte) => byte === 0)) return { kind: 'end' };
   const text: TarText = (at, length) => header.toString('latin1', at, at + length).split('\0', 1)[0] ?? '';
   if (text(257, 5) !== 'ustar') return fault('it is not a tar archive');
-  if (Number.parseInt(text(148, 8), 8) !== sumOf(header)) return fault('a header has a wrong checksum');
+  if (Number.parseInt(text(148, 8), 8) !== headerChecksum(header)) return fault('a header has a wrong checksum');
   return { kind: 'header', header, text };
 }
 
@@ -84,7 +84,7 @@ export function decodeTarHeader(bytes: Uint8Array): TarHeader {
   const type = text(156, 1);
   if (type !== '0' && type !== '') return fault(`${JSON.stringify(name)} is not a plain file`);
   if (text(345, 155) !== '') return fault(`${JSON.stringify(name)} has a name that is too long`);
-  const size = sizeOf(header, text(124, 12));
+  const size = decodeSize(header, text(124, 12));
   return size === undefined
     ? fault(`${JSON.stringify(name)} has no readable size`)
     : { kind: 'file', file: { name, bytes: size } };
@@ -92,7 +92,7 @@ export function decodeTarHeader(bytes: Uint8Array): TarHeader {
 
 const fault = (problem: string) => ({ kind: 'fault', problem }) as const;
 
-function sizeOf(header: Buffer, octal: string): number | undefined {
+function decodeSize(header: Buffer, octal: string): number | undefined {
   if (header.readUInt32BE(124) !== BASE_256)
     return /^[0-7]{1,11} ?$/.test(octal) ? Number.parseInt(octal, 8) : undefined;
   const size = Number(header.readBigUInt64BE(128));
@@ -100,5 +100,5 @@ function sizeOf(header: Buffer, octal: string): number | undefined {
 }
 
 /** The sum of a header's bytes, in which the checksum itself counts as spaces. */
-const sumOf = (header: Buffer): number =>
+const headerChecksum = (header: Buffer): number =>
   header.reduce((sum, byte, at) => sum + (at >= 148 && at < 156 ? 0x20 : byte), 0);

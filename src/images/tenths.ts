@@ -4,11 +4,11 @@ const PARTS = 10;
 
 /** Follows one piece of work. @returns a function with 10, 20 … 100 whenever another tenth is done, otherwise undefined */
 export function followTenths(): (done: number, total: number) => number | undefined {
-  let shown = 0;
+  let reported = 0;
   return (done, total) => {
     const parts = Math.min(PARTS, Math.floor((done / total) * PARTS));
-    if (!(parts > shown)) return undefined;
-    shown = parts;
+    if (!(parts > reported)) return undefined;
+    reported = parts;
     return parts * (100 / PARTS);
   };
 }

@@ -33,6 +33,6 @@ export function linkProblem(tree: string, path: string): string | undefined {
   if (above !== undefined) return `${above} is a link, and nothing is changed behind it`;
   const file = waysTo(tree, dirname(path)).find((way) => seenEntry(way)?.isDirectory() === false);
   if (file !== undefined) return `${file} is not a directory`;
-  const found = seenEntry(join(tree, path));
-  return found === undefined || found.isSymbolicLink() ? undefined : `${join(tree, path)} was not made by Rackboot`;
+  const entry = seenEntry(join(tree, path));
+  return entry === undefined || entry.isSymbolicLink() ? undefined : `${join(tree, path)} was not made by Rackboot`;
 }

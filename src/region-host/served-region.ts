@@ -10,7 +10,7 @@ import { fileSourcesReader } from '../config/image-sources.ts';
 import { settingsRules } from '../config/settings-rules.ts';
 import { type Clock, newUuid, systemClock } from '../ground/clock.ts';
 import { RackError } from '../ground/errors.ts';
-import { proxyOf } from '../images/download/settings.ts';
+import { chooseProxy } from '../images/download/settings.ts';
 import type { SourceOffers } from '../images/engine/asking.ts';
 import type { EngineDoor } from '../images/engine/door.ts';
 import {
@@ -228,7 +228,7 @@ const storeTree = ({ imageStore, imageTree }: RegionConfig): string | undefined 
 async function askOffers(source: ImageSource, thread: ImageThread, config: RegionConfig): Promise<SourceOffers> {
   const tree = storeTree(config);
   if (tree === undefined) throw new RackError('not-found', NO_STORE);
-  const proxy = proxyOf(config.install?.httpProxy ?? '', process.env);
+  const proxy = chooseProxy(config.install?.httpProxy ?? '', process.env);
   return await thread.do('list-offers', tree, { source, configured: configuredMirrors(config.install), proxy });
 }
 

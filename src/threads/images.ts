@@ -3,7 +3,7 @@
 import { parentPort } from 'node:worker_threads';
 import { keepCompiledCode } from '../ground/compiled-code.ts';
 import { errorText, RackError, unreachable } from '../ground/errors.ts';
-import { type AnswerLine, refusalOf } from '../images/engine/door.ts';
+import { type AnswerLine, formatRefusal } from '../images/engine/door.ts';
 import { openEngineSocket } from '../images/engine/socket.ts';
 import { doWork } from '../images/engine/works.ts';
 import type { FromImageThread, RunReport, Tell, ToImageThread } from '../region-host/imports/message.ts';
@@ -42,7 +42,7 @@ async function begin(id: number, work: (io: ThreadIo) => Promise<unknown>): Prom
   try {
     report({ done: await work({ signal: stop.signal, report, onTell }) });
   } catch (error) {
-    report(refusalOf(error));
+    report(formatRefusal(error));
   } finally {
     works.delete(id);
   }

@@ -4,7 +4,7 @@
 // 2. After REPEAT_BEATS heartbeats, and after each new link, the images are reported even if unchanged: the region may have lost them.
 
 import { errorText } from '../ground/errors.ts';
-import { blobPath, COPY_SOURCE, hasBlob, readImages, startsOf } from '../images/image-store.ts';
+import { blobPath, COPY_SOURCE, findStarts, hasBlob, readImages } from '../images/image-store.ts';
 import { kernelNames, type StoredSystem } from '../images/stored-system.ts';
 import { RACK_IMAGES_MAX } from '../region/records/heartbeat-bounds.ts';
 import type { RackImage } from '../region/records/rack.ts';
@@ -30,7 +30,7 @@ export function listReportedImages(tree: string): readonly RackImage[] {
       const { title: _title, partitionTable: _table, origin, system, ...image } = stored;
       const kernel = system === undefined ? {} : { system: kernelOf(system) };
       const copy = origin?.source === COPY_SOURCE ? { isCopy: true } : {};
-      return { ...image, ...startsOf(stored), ...kernel, ...copy, path: `/${blobPath(image.sha256, image.format)}` };
+      return { ...image, ...findStarts(stored), ...kernel, ...copy, path: `/${blobPath(image.sha256, image.format)}` };
     });
 }
 

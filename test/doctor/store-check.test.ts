@@ -6,7 +6,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { examineStore } from '../../src/doctor/tree-check.ts';
-import { blobPath, encodeImage, manifestPath, manifestsOf, type StoredImage } from '../../src/images/image-store.ts';
+import {
+  blobPath,
+  encodeImage,
+  manifestDirectory,
+  manifestPath,
+  type StoredImage,
+} from '../../src/images/image-store.ts';
 import { putPart } from '../support/tree-part.ts';
 
 const tree = mkdtempSync(join(tmpdir(), 'rackboot-doctor-store-'));
@@ -35,7 +41,7 @@ function findings(): readonly (readonly [ok: boolean | 'note', text: string, fix
 
 test('an image without its bytes is a fault, with the command that brings them back', () => {
   assert.deepEqual(findings(), []);
-  mkdirSync(manifestsOf(tree), { recursive: true });
+  mkdirSync(manifestDirectory(tree), { recursive: true });
   writeFileSync(manifestPath(tree, IMAGE), encodeImage(IMAGE));
   const command = 'sudo rackboot images fsck --config F';
   const name = 'debian/mine/amd64/generic/release/20260101';
@@ -53,6 +59,6 @@ test('an image without its bytes is a fault, with the command that brings them b
     findings()[0]?.[1] ?? '',
     /^no machine gets bootloader\/uefi\/amd64, whose bytes are damaged or missing: /,
   );
-  writeFileSync(join(manifestsOf(tree), 'other.json'), '{');
+  writeFileSync(join(manifestDirectory(tree), 'other.json'), '{');
   assert.match(findings()[0]?.[1] ?? '', /other\.json is not used: it is not JSON of an image\.$/);
 });

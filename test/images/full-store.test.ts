@@ -15,8 +15,8 @@ import {
   blobPath,
   encodeImage,
   IMAGES_MAX,
+  manifestDirectory,
   manifestPath,
-  manifestsOf,
   readImages,
   type StoredImage,
 } from '../../src/images/image-store.ts';
@@ -53,7 +53,7 @@ const imageOf = (number: number): StoredImage => ({
 
 /** Puts images into the store, each with its bytes. */
 function fill(count: number): void {
-  mkdirSync(manifestsOf(tree), { recursive: true });
+  mkdirSync(manifestDirectory(tree), { recursive: true });
   for (let number = 0; number < count; number += 1) {
     const image = imageOf(number);
     writeFileSync(manifestPath(tree, image), encodeImage(image));
@@ -109,7 +109,7 @@ describe('a full store', () => {
     } finally {
       await downloads.close();
     }
-    assert.equal(readdirSync(manifestsOf(tree)).length, IMAGES_MAX);
+    assert.equal(readdirSync(manifestDirectory(tree)).length, IMAGES_MAX);
   });
 
   test('lets an upload wait until an image was removed', async () => {
@@ -135,7 +135,7 @@ describe('a full store', () => {
     fill(IMAGES_MAX - 1);
     const added = await Promise.allSettled([1, 2, 3].map((seed) => add({ release: `n${seed}` }, seed)));
     assert.deepEqual(added.map(({ status }) => status).sort(), ['fulfilled', 'rejected', 'rejected']);
-    assert.equal(readdirSync(manifestsOf(tree)).length, IMAGES_MAX);
+    assert.equal(readdirSync(manifestDirectory(tree)).length, IMAGES_MAX);
     rmSync(tree, { recursive: true });
     mkdirSync(tree);
     await Promise.all([1, 2, 3].map((seed) => add({}, seed)));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { complaintOf, runProgram } from '../../src/images/program.ts';
+import { formatComplaint, runProgram } from '../../src/images/program.ts';
 
 const SAID: readonly { readonly said: string; readonly reported: string }[] = [
   { said: '', reported: '' },
@@ -14,7 +14,7 @@ const SAID: readonly { readonly said: string; readonly reported: string }[] = [
 ];
 for (const { said, reported } of SAID) {
   test(`the output of a program becomes one line: ${JSON.stringify(reported)}`, () =>
-    assert.equal(complaintOf(said), reported));
+    assert.equal(formatComplaint(said), reported));
 }
 
 test('the remedy may depend on the errors', async () => {

@@ -21,9 +21,9 @@ import { type CheckedContent, checkContent } from '../../src/images/image-check.
 import { removeImages, sweepBlobs } from '../../src/images/image-removal.ts';
 import {
   blobPath,
-  blobsOf,
   encodeImage,
   hasBlob,
+  listBlobs,
   manifestPath,
   readImages,
   type StoredImage,
@@ -125,7 +125,7 @@ describe('a removal while the same bytes are published under another name', () =
     const a = put(imageOf('a'));
     const use = async () => ({ isKnown: true, usersOf: () => [] });
     const remove = () => removeImages(tree, [a], Date.now(), { isKnown: false });
-    const sweep = () => sweepBlobs(tree, Date.now(), new Set(blobsOf(a).map(({ path }) => path)));
+    const sweep = () => sweepBlobs(tree, Date.now(), new Set(listBlobs(a).map(({ path }) => path)));
     await publishDuring(() => removeUnused([a], { use, remove, sweep }), isManifestGone(a));
   });
 

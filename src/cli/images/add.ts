@@ -6,9 +6,14 @@ import { shellWord } from '../../ground/clean-text.ts';
 import { RackError } from '../../ground/errors.ts';
 import type { GivenContent, WorkResult } from '../../images/engine/works.ts';
 import type { AddResult } from '../../images/image-adding.ts';
-import { formatImageName, type GivenName, startsOf } from '../../images/image-store.ts';
+import { findStarts, formatImageName, type GivenName } from '../../images/image-store.ts';
 import { describeSystem } from '../../images/image-system.ts';
-import { DirectoryPacking, type OpenDirectory, PACKED_FORM, realPathOf } from '../../images/make/directory-packing.ts';
+import {
+  DirectoryPacking,
+  type OpenDirectory,
+  PACKED_FORM,
+  readRealPath,
+} from '../../images/make/directory-packing.ts';
 import type { RootForm } from '../../images/make/given-file.ts';
 import { describeRoot } from '../../images/run/root-check.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
@@ -52,7 +57,7 @@ async function addRootFile(handle: FileHandle, form: RootForm, flags: AddFlags):
 
 async function addDirectory(given: OpenDirectory, flags: AddFlags): Promise<number> {
   refuseCompress(flags);
-  const directory = realPathOf(given);
+  const directory = readRealPath(given);
   // Started before switching users, as in `addGiven`.
   const packing = new DirectoryPacking(given);
   try {
@@ -89,7 +94,7 @@ async function addRoot(place: ImageTree, form: RootForm, flags: AddFlags, conten
   else if (!added) print(`${name} is already there, with the same bytes.`);
   else print(`Added ${name} from the root of a system (${rootName}): ${sizes}, sha256 ${image.sha256.slice(0, 16)}…`);
   if (!isSilent && root !== undefined)
-    print(`Judging by its content, ${describeRoot(root, startsOf(image).starts !== undefined)}.`);
+    print(`Judging by its content, ${describeRoot(root, findStarts(image).starts !== undefined)}.`);
   return 0;
 }
 

@@ -17,7 +17,7 @@ import {
   offerName,
   type SourceAnswer,
 } from '../../images/sources/offer.ts';
-import { sourceNamed, sourcesOf } from '../../images/sources/offers.ts';
+import { findSourcesOfSystem, sourceNamed } from '../../images/sources/offers.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { parseTagFilters } from '../../images/sources/tag-filter.ts';
 import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
@@ -50,7 +50,7 @@ export async function listAvailable(flags: AvailableFlags): Promise<number> {
   const sources = await knownSources(ofFiles, config);
   const all = flags.source === undefined ? sources : sourceNamed(sources, flags.source);
   const wish = { os, release, architectures: flags.arch === undefined ? [] : [flags.arch], isWanted };
-  const answers = await asking.ask(os === ANY ? all : sourcesOf(all, os), wish);
+  const answers = await asking.ask(os === ANY ? all : findSourcesOfSystem(all, os), wish);
   const today = new Date(systemClock.wallTimeMs()).toISOString().slice(0, 10);
   const offers = answers.flatMap((answer) => answer.offers).filter(isWanted);
   const isCurrent = (offer: Offer): boolean =>

@@ -18,7 +18,13 @@ import {
 } from '../../images/image-store.ts';
 import { listAllInstallers } from '../../images/installer-tree.ts';
 import { damagedParts, type KnownPart, listKnownParts, partName } from '../../images/run/part-check.ts';
-import { installerDirectory, listTreeParts, nameOfPart, originOf, type TreePart } from '../../images/run/tree-parts.ts';
+import {
+  findOrigin,
+  installerDirectory,
+  listTreeParts,
+  nameOfPart,
+  type TreePart,
+} from '../../images/run/tree-parts.ts';
 import { leftOutNote } from '../terminal/config-in-force.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
 import { fetchedAgainNote } from './boot-selections.ts';
@@ -87,7 +93,7 @@ export async function listDiskImages(flags: StoreFlags): Promise<number> {
 
 /** Says how the files of parts come back. @param command what repairs those of a source */
 function describeDamage(parts: readonly KnownPart[], treeWords: string, command: string): readonly string[] {
-  const [others, fetched] = [parts.filter((part) => originOf(part) === undefined), parts.filter(originOf)];
+  const [others, fetched] = [parts.filter((part) => findOrigin(part) === undefined), parts.filter(findOrigin)];
   return [
     ...(fetched.length === 0
       ? []

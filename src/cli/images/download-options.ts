@@ -2,13 +2,13 @@
 
 import type { RackConfig } from '../../config/rack-config.ts';
 import { RackError } from '../../ground/errors.ts';
-import { type ProxySettings, proxyOf } from '../../images/download/settings.ts';
+import { chooseProxy, type ProxySettings } from '../../images/download/settings.ts';
 
 const MEBIBYTE = 1024 * 1024;
 
 /** The proxy: from the environment, else from the configuration (`http_proxy`). @param config undefined: there is none */
 export const configuredProxy = (config: Pick<RackConfig, 'region'> | undefined): ProxySettings =>
-  proxyOf(config?.region.install?.httpProxy ?? '', process.env);
+  chooseProxy(config?.region.install?.httpProxy ?? '', process.env);
 
 /** The option `--limit` in bytes per second; undefined: none. @throws RackError `bad-argument` */
 export function parseLimit(limit: string | undefined): number | undefined {

@@ -10,10 +10,10 @@ import { readImageSources } from '../../config/image-sources.ts';
 import { counted, listed } from '../../ground/counted.ts';
 import { errorText, RackError } from '../../ground/errors.ts';
 import type { Wanted } from '../../images/engine/import-named.ts';
-import { bytesMovedAside, type CheckedContent, damagedOf } from '../../images/image-check.ts';
+import { bytesMovedAside, type CheckedContent, damagedDirectory } from '../../images/image-check.ts';
 import { COPY_SOURCE, formatImageName, hasBlob, readImages, type StoredImage } from '../../images/image-store.ts';
 import { type CheckedPart, partName } from '../../images/run/part-check.ts';
-import { originOf } from '../../images/run/tree-parts.ts';
+import { findOrigin } from '../../images/run/tree-parts.ts';
 import { INSTALLER, LOADER } from '../../images/sources/offer.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
@@ -102,7 +102,7 @@ export async function checkStore(flags: FsckFlags): Promise<number> {
     if (freed > 0) print(`Freed ${formatBytes(freed)} that no image needs.`);
     const keptBytes = bytesMovedAside(tree);
     if (keptBytes > 0)
-      print(`Damaged files kept in ${damagedOf(tree)}: ${formatBytes(keptBytes)}; delete what you do not need.`);
+      print(`Damaged files kept in ${damagedDirectory(tree)}: ${formatBytes(keptBytes)}; delete what you do not need.`);
   }
   return wrong + troubles.length > 0 ? 1 : 0;
 }
@@ -217,7 +217,7 @@ function lostPart(part: CheckedPart, treeWords: string): Lost {
   const isLoader = kind === 'loader';
   return {
     name: partName(part),
-    ...originOr(originOf(part), 'it is a copy from the region', partNote(part, own, treeWords)),
+    ...originOr(findOrigin(part), 'it is a copy from the region', partNote(part, own, treeWords)),
     mayHave: (source) => (isLoader ? source.os === LOADER : source.kind === 'installer' && source.os === os),
     files: isLoader
       ? { ...names, kind: 'loader', os: LOADER, label }

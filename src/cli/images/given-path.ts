@@ -5,7 +5,7 @@ import { basename } from 'node:path';
 import { shellWord } from '../../ground/clean-text.ts';
 import { RackError } from '../../ground/errors.ts';
 import type { GivenContent } from '../../images/engine/works.ts';
-import { bytesOfFile, openGiven, piecesOf } from '../../images/image-file.ts';
+import { bytesOfFile, openGiven, readPieces } from '../../images/image-file.ts';
 import {
   type GivenDirectory,
   isDirectory,
@@ -42,7 +42,7 @@ export async function openGivenPath(path: string): Promise<GivenPath> {
 export async function readContent(handle: FileHandle, name: string): Promise<GivenContent> {
   const file = await bytesOfFile(handle, name);
   async function* pieces(): AsyncGenerator<Uint8Array> {
-    for await (const { bytes } of piecesOf(file)) yield bytes;
+    for await (const { bytes } of readPieces(file)) yield bytes;
     await file.checkUnchanged();
   }
   return { bytes: file.bytes, pieces, file };

@@ -10,14 +10,14 @@ import { RackError } from '../../ground/errors.ts';
 import type { BundledResult } from '../../images/carry/bundle.ts';
 import type { Wanted } from '../../images/engine/import-named.ts';
 import type { GivenContent, WorkResult } from '../../images/engine/works.ts';
-import { formatImageName, imageBytes, type StoredImage, startsOf } from '../../images/image-store.ts';
+import { findStarts, formatImageName, imageBytes, type StoredImage } from '../../images/image-store.ts';
 import { describeSystem } from '../../images/image-system.ts';
 import type { FileContent } from '../../images/publication.ts';
 import { KEPT_VERSIONS, removeOlder } from '../../images/run/older-images.ts';
 import { describeRoot } from '../../images/run/root-check.ts';
 import { readAptMirrors } from '../../images/sources/apt-sources.ts';
 import { INSTALLER, LOADER } from '../../images/sources/offer.ts';
-import { sourceNamed, sourcesOf } from '../../images/sources/offers.ts';
+import { findSourcesOfSystem, sourceNamed } from '../../images/sources/offers.ts';
 import type { ImageSource } from '../../images/sources/source.ts';
 import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
@@ -139,7 +139,7 @@ export async function importByName(flags: ImportFlags & { readonly image: string
   const isOfFile = (isInstaller && !isAny) || ofFiles.some(({ name }) => name === flags.source);
   const all = isOfFile ? ofFiles : await knownSources(ofFiles, place.config);
   const named = flags.source === undefined ? all.filter(isUnnamed) : sourceNamed(all, flags.source);
-  const sources = sourcesOf(named, os).map((source) => ({ ...source, ...mirror }));
+  const sources = findSourcesOfSystem(named, os).map((source) => ({ ...source, ...mirror }));
   const kind = isInstaller ? 'installer' : os === LOADER ? 'loader' : 'image';
   const results: unknown[] = [];
   for (const architecture of flags.arch.split(',')) {
@@ -181,7 +181,7 @@ async function show(imported: Imported, place: ImageTree, { json }: ImportFlags)
       if (result.added && result.system !== undefined)
         print(`Judging by its content, ${describeSystem(result.system)}.`);
       if (result.root !== undefined)
-        print(`Judging by its content, ${describeRoot(result.root, startsOf(result.image).starts !== undefined)}.`);
+        print(`Judging by its content, ${describeRoot(result.root, findStarts(result.image).starts !== undefined)}.`);
       for (const image of removed) print(`Removed the older ${formatImageName(image)}`);
     }
     return { ...result, removed, source: from.source, url: from.files[0].url };

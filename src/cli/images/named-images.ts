@@ -5,7 +5,7 @@ import { counted, listed } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
 import { formatImageName, type StoredImage } from '../../images/image-store.ts';
-import { fileOf, type KnownPart } from '../../images/run/part-check.ts';
+import { findSourceFile, type KnownPart } from '../../images/run/part-check.ts';
 
 /** An error counts further images. */
 export const CANDIDATES_MAX = 8;
@@ -76,7 +76,7 @@ export function partNote(part: KnownPart, own: readonly string[], treeWords: str
   }
   const named = ` --release ${release}${arch}`;
   if (kind === 'environment') return `\`rackboot images build${named}\` builds it again`;
-  const file = fileOf(part);
+  const file = findSourceFile(part);
   if (file === undefined) return `it was made of packages; \`rackboot images import-installer${named}\` makes it again`;
   if (manifest.isBundled) return bundleNote(file, treeWords);
   const command = manifest.files.some(({ name }) => name.endsWith('.iso')) ? 'import' : 'import-installer';

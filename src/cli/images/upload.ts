@@ -20,7 +20,7 @@ import { FILE_HEAD_BYTES, judgeHead } from '../../images/disk-image.ts';
 import { unusable } from '../../images/image-copy.ts';
 import { bytesOfFile } from '../../images/image-file.ts';
 import { judgeTitle } from '../../images/image-store.ts';
-import { fileKindOf } from '../../images/make/upload-kind.ts';
+import { findFileKind } from '../../images/make/upload-kind.ts';
 import { describeRoot, inspectRoot, isRoot, type RootFacts, RootFault } from '../../images/run/root-check.ts';
 import { readProfile } from '../clients/profiles.ts';
 import { type AskRegion, askAs, askSocket, type RegionAnswer, type RegionRequest } from '../clients/region-request.ts';
@@ -289,7 +289,7 @@ const chooseFileType = ({ type, file }: UploadFlags): string =>
 
 /** Inspects the root of a system; undefined: it is the image of a disk, or nothing can be said on this host. */
 async function inspectUpload({ handle }: HashedFile, flags: UploadFlags): Promise<RootFacts | undefined> {
-  const kind = fileKindOf(chooseFileType(flags));
+  const kind = findFileKind(chooseFileType(flags));
   if (kind?.kind !== 'root') return undefined;
   try {
     return await inspectRoot(await bytesOfFile(handle, flags.file), kind.format);
@@ -301,7 +301,7 @@ async function inspectUpload({ handle }: HashedFile, flags: UploadFlags): Promis
 }
 
 async function checkHead({ handle }: HashedFile, path: string, fileType: string): Promise<void> {
-  const kind = fileKindOf(fileType);
+  const kind = findFileKind(fileType);
   if (kind === undefined) return;
   const buffer = Buffer.alloc(FILE_HEAD_BYTES);
   const { bytesRead } = await handle.read(buffer, 0, FILE_HEAD_BYTES, 0);

@@ -2,7 +2,7 @@
 
 import type { FileHandle } from 'node:fs/promises';
 import { RackError } from '../../ground/errors.ts';
-import { hashOf } from '../../images/file-hash.ts';
+import { hashFile } from '../../images/file-hash.ts';
 import { openGiven } from '../../images/image-file.ts';
 
 /** A file that is open for reading; the caller closes it. */
@@ -20,7 +20,7 @@ export interface HashedFile {
 export async function openHashed(path: string, signal?: AbortSignal): Promise<HashedFile> {
   const handle = await openGiven(path);
   try {
-    const sha256 = await hashOf(handle, () => {
+    const sha256 = await hashFile(handle, () => {
       if (signal?.aborted === true) throw new RackError('cancelled', 'interrupted; nothing was sent');
     });
     return { handle, bytes: (await handle.stat()).size, sha256 };

@@ -30,24 +30,24 @@ import type { ImageBytes } from '../disk-image.ts';
 import type { Downloads } from '../download/queue.ts';
 import {
   BUNDLE_CHARACTERS_MAX,
-  blobsOf,
   formatImageName,
   hasBlob,
   IMAGES_MAX,
   type ImageBlob,
+  listBlobs,
   type StoredImage,
 } from '../image-store.ts';
 import { importFirstItem } from '../run/import-item.ts';
 import { findPart, hasFiles, nameOfPart, partDirectory, presentPart, type TreePart } from '../run/tree-parts.ts';
 import { decodeStreamProducts } from '../sources/decode-products.ts';
-import { bytesOf, digestsOf, type Offer, offerName } from '../sources/offer.ts';
+import { listDigests, type Offer, offerName, sumOfferBytes } from '../sources/offer.ts';
 import { askSources } from '../sources/offers.ts';
 import { describeStore } from '../sources/own-stream.ts';
 import { compareSerials } from '../sources/serial.ts';
 import { decodeStreamIndex } from '../sources/stream-index.ts';
 import { openStored } from '../stored-blob.ts';
 import { decodeTarHeader, encodeTarHeader, paddedBytes, TAR_BLOCK_BYTES } from '../tar-header.ts';
-import { streamCopyOf } from './region-copy.ts';
+import { buildRegionSource } from './region-copy.ts';
 
 const FIRST = 'rackboot-images-1';
 const INDEX = 'streams/v1/index.json';
@@ -80,7 +80,7 @@ export async function writeBundle(
   // This must be known before gigabytes are written.
   for (const image of images) {
     if (!hasBlob(tree, image)) throw damagedError(formatImageName(image));
-    for (const { path } of blobsOf(image)) names.set(path, formatImageName(image));
+    for (const { path } of listBlobs(image)) names.set(path, formatImageName(image));
   }
   const described = new Set([...files.values()].map(({ sha256 }) => sha256));
   for (const part of parts) {
@@ -180,16 +180,16 @@ export async function addBundle({ tree, file, fileName, onResult, ...terms }: Bu
   const site = await serve(file, files);
   try {
     const bundle = cleanText(basename(fileName), BUNDLE_CHARACTERS_MAX);
-    const source = streamCopyOf(site.url, bundle, arches);
+    const source = buildRegionSource(site.url, bundle, arches);
     const wish = { os: '*', release: undefined, architectures: [], isEveryVersion: true };
     const [answer] = await askSources([source], wish, { downloads, clock, mirrors: [], signal });
     for (const { message } of answer?.problems ?? []) onResult({ name: fileName, kind: 'refused', why: message });
     for (const offer of answer?.offers ?? []) {
       const { serial = '' } = offer;
       const name = offer.kind === 'image' ? formatImageName({ ...offer, serial }) : offerName(offer);
-      const kept = await judgePresent(offer, tree);
-      if (kept !== undefined) {
-        onResult({ name, ...kept });
+      const present = await judgePresent(offer, tree);
+      if (present !== undefined) {
+        onResult({ name, ...present });
         continue;
       }
       try {
@@ -200,7 +200,7 @@ export async function addBundle({ tree, file, fileName, onResult, ...terms }: Bu
           name,
           kind: added ? 'added' : 'there',
           serial: facts.serial,
-          bytes: bytesOf(offer) ?? facts.bytes,
+          bytes: sumOfferBytes(offer) ?? facts.bytes,
         });
       } catch (error) {
         if (!(error instanceof RackError) || error.code === 'cancelled') throw error;
@@ -220,7 +220,7 @@ async function judgePresent(
   if (offer.kind === 'image') return undefined;
   const directory = join(tree, partDirectory(offer));
   const present = presentPart(directory, offer.kind);
-  if (present === undefined || (await findPart(directory, digestsOf(offer))) !== undefined) return undefined;
+  if (present === undefined || (await findPart(directory, listDigests(offer))) !== undefined) return undefined;
   const { isBundled, source, serial } = present;
   const remedy = `to replace it, remove it first: sudo rackboot images remove ${offerName(offer)}`;
   // The serial of a part that a person made is only its day.
@@ -259,9 +259,9 @@ async function listBundle(
     files.set(name, member);
   }
   const read = async (path: string): Promise<Uint8Array> => {
-    const found = files.get(path);
-    if (found === undefined || found.bytes > DOCUMENT_BYTES_MAX) throw refuse(`it lacks ${path}`);
-    return file.read(found.at, found.bytes);
+    const entry = files.get(path);
+    if (entry === undefined || entry.bytes > DOCUMENT_BYTES_MAX) throw refuse(`it lacks ${path}`);
+    return file.read(entry.at, entry.bytes);
   };
   const named = new Set([FIRST, INDEX]);
   const arches = new Map<string, string>();
@@ -275,9 +275,10 @@ async function listBundle(
     for (const image of products.value.products.flatMap((product) => product.images)) {
       count += 1;
       arches.set(image.arch, image.arch);
-      for (const one of image.files) {
-        if (files.get(one.path)?.bytes !== one.bytes) throw refuse(`it lacks ${one.path}, or has it with another size`);
-        named.add(one.path);
+      for (const member of image.files) {
+        if (files.get(member.path)?.bytes !== member.bytes)
+          throw refuse(`it lacks ${member.path}, or has it with another size`);
+        named.add(member.path);
       }
     }
   }
@@ -292,9 +293,9 @@ async function serve(
   files: ReadonlyMap<string, Member>,
 ): Promise<{ readonly url: string; readonly close: () => void }> {
   const answer = async ({ url = '' }: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const found = files.get(decodeURIComponent(url.slice(1)));
-    response.writeHead(found === undefined ? 404 : 200, { 'Content-Length': found?.bytes ?? 0 });
-    const { at, bytes } = found ?? { at: 0, bytes: 0 };
+    const entry = files.get(decodeURIComponent(url.slice(1)));
+    response.writeHead(entry === undefined ? 404 : 200, { 'Content-Length': entry?.bytes ?? 0 });
+    const { at, bytes } = entry ?? { at: 0, bytes: 0 };
     for (let done = 0; done < bytes && !response.destroyed; done += PIECE_BYTES)
       if (!response.write(await file.read(at + done, Math.min(PIECE_BYTES, bytes - done))))
         await Promise.race([once(response, 'drain'), once(response, 'close')]);

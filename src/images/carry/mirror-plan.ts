@@ -15,11 +15,11 @@ import { parseWebUrl } from '../download/web-client.ts';
 import { chooseImages } from '../sources/selection.ts';
 import { type StreamSource, streamSource } from '../sources/source.ts';
 import { SourceDocuments } from '../sources/source-documents.ts';
-import { digestOf } from '../sources/stream-offer.ts';
+import { strongestDigest } from '../sources/stream-offer.ts';
 import type { StreamFile, StreamImage } from '../sources/stream-products.ts';
 import { readStream } from '../sources/stream-reader.ts';
 import type { TagFilter } from '../sources/tag-filter.ts';
-import { tagOf } from '../sources/tags.ts';
+import { getTag } from '../sources/tags.ts';
 
 export interface MirrorRequest {
   readonly url: string;
@@ -71,7 +71,7 @@ export async function planMirror(
   signal: AbortSignal,
 ): Promise<MirrorPlan> {
   const { filters, versions } = request;
-  const source = sourceOf(request);
+  const source = buildStreamSource(request);
   const documents = new SourceDocuments(source, downloads, clock, signal);
   const images: StreamImage[] = [];
   const tried = filters.map((filter) => new TriedFilter(filter));
@@ -85,7 +85,7 @@ export async function planMirror(
     await heedStop(signal);
     images.push(...chooseImages(products, { filters, versions }));
     const files = products.flatMap((product) => product.images.flatMap((image) => image.files));
-    if (images.length === 0) for (const one of tried) one.note(files);
+    if (images.length === 0) for (const filter of tried) filter.note(files);
   }
   const [index = [], ...others] = taken;
   const ordered = [...others.flat(), ...index];
@@ -93,7 +93,7 @@ export async function planMirror(
     ...planFiles(source, images, new Set(ordered.map(({ path }) => path))),
     documents: ordered,
     images: images.length,
-    unmatched: images.length > 0 ? [] : tried.flatMap((one) => one.describe() ?? []),
+    unmatched: images.length > 0 ? [] : tried.flatMap((filter) => filter.describe() ?? []),
   };
 }
 
@@ -110,7 +110,7 @@ class TriedFilter {
     const { tag, matches } = this.#filter;
     for (const { tags } of files) {
       this.#isMet ||= matches(tags);
-      if (this.#values.size < VALUES_MAX) this.#values.add(tagOf(tags, tag));
+      if (this.#values.size < VALUES_MAX) this.#values.add(getTag(tags, tag));
     }
   }
 
@@ -125,7 +125,7 @@ class TriedFilter {
   }
 }
 
-function sourceOf({ url, keyring }: MirrorRequest): StreamSource {
+function buildStreamSource({ url, keyring }: MirrorRequest): StreamSource {
   const { username, password } = parseWebUrl(url);
   if (username + password !== '' || /[?#]/.test(url))
     throw new RackError('bad-argument', 'the URL of a site has neither user name and password, nor query or fragment');
@@ -147,11 +147,11 @@ function planFiles(
   const problems = new Set<string>();
   for (const file of images.flatMap((image) => image.files)) {
     const { path, bytes } = file;
-    const digest = digestOf(file);
-    const known = files.get(path);
+    const digest = strongestDigest(file);
+    const planned = files.get(path);
     if (digest === undefined) problems.add(`${path} has neither SHA-256 nor SHA-512, so it cannot be verified`);
     else if (documents.has(path) || path.startsWith('.')) problems.add(`${path} is not allowed as the path of a file`);
-    else if (known !== undefined && known.digest.hex !== digest.hex) problems.add(`${path} has two checksums`);
+    else if (planned !== undefined && planned.digest.hex !== digest.hex) problems.add(`${path} has two checksums`);
     else files.set(path, { path, url: `${url}${path}`, bytes, digest });
   }
   return { files: [...files.values()], problems: [...problems] };

@@ -22,7 +22,7 @@ import { seenEntry } from '../../files/seen-stats.ts';
 import type { Clock } from '../../ground/clock.ts';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
-import { DownloadError, prospectOf } from '../download/fault.ts';
+import { DownloadError, decideProspect } from '../download/fault.ts';
 import type { Downloads } from '../download/queue.ts';
 import type { Digest, DownloadRequest, DownloadState, OnState } from '../download/request.ts';
 import { tryLock } from '../file-lock.ts';
@@ -127,14 +127,14 @@ async function findMissing(
     await heedStop(signal);
     const { path, digest } = file;
     const at = join(directory, path);
-    const found = seenEntry(at);
-    const isRecorded = record.has(path) && found?.isFile() === true;
+    const stats = seenEntry(at);
+    const isRecorded = record.has(path) && stats?.isFile() === true;
     const isRight =
-      found?.isFile() === true &&
-      (file.bytes ?? found.size) === found.size &&
+      stats?.isFile() === true &&
+      (file.bytes ?? stats.size) === stats.size &&
       (record.get(path) === digest.hex || (await hashFile(at, digest, signal)) === digest.hex);
     if (isRight) continue;
-    if (found !== undefined && !isRecorded) {
+    if (stats !== undefined && !isRecorded) {
       const remedy = 'no mirror wrote it, or it is a link; move it away, or choose another directory';
       throw new RackError('already-exists', `${at} is in the way: ${remedy}`);
     }
@@ -188,7 +188,7 @@ async function fulfil(plan: MirrorPlan, terms: MirrorTerms): Promise<MirrorResul
       record.set(path, digest.hex);
     }
     const wanted = new Set([...plan.files, ...documents].map(({ path }) => path));
-    for (const path of [...record.keys()].filter((one) => !wanted.has(one)).reverse()) {
+    for (const path of [...record.keys()].filter((recorded) => !wanted.has(recorded)).reverse()) {
       await heedStop(signal);
       if (seenEntry(join(directory, path))?.isFile() === true) {
         await rm(join(directory, path));
@@ -292,7 +292,7 @@ async function fetchFile(
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
     if (error.code === 'cancelled') throw stopped();
-    if (!(error instanceof DownloadError) || prospectOf(error.fault) === 'never') throw error;
+    if (!(error instanceof DownloadError) || decideProspect(error.fault) === 'never') throw error;
     return { text: error.message, isOfFile: OF_FILE.has(error.fault.code) };
   }
 }
@@ -331,7 +331,7 @@ class ProgressCounter {
     this.#onProgress({
       bytes: this.#sum,
       total: this.#total,
-      bytesPerSecond: [...this.#rates.values()].reduce((all, one) => all + one, 0),
+      bytesPerSecond: [...this.#rates.values()].reduce((all, rate) => all + rate, 0),
     });
   }
 }

@@ -32,14 +32,14 @@ import {
   type TreePart,
 } from '../run/tree-parts.ts';
 import {
-  bytesOf,
-  contentOf,
   contentOfFiles,
-  digestsOf,
   importedContent,
+  listDigests,
   type Offer,
+  offerContentKey,
   offerName,
   type Preferred,
+  sumOfferBytes,
 } from '../sources/offer.ts';
 import { askSources } from '../sources/offers.ts';
 import { compareSerials } from '../sources/serial.ts';
@@ -101,7 +101,7 @@ export async function copyFromRegion(terms: CopyTerms): Promise<CopyResult> {
       // The others are copied nevertheless.
       if (!isOutside(error)) bugs.push(error);
       problems.push(errorText(error));
-      onProgress({ file: offerName(offers[0]), bytes: 0, total: bytesOf(offers[0]), error: errorText(error) });
+      onProgress({ file: offerName(offers[0]), bytes: 0, total: sumOfferBytes(offers[0]), error: errorText(error) });
     }
   }
   const attempt = async (work: () => Promise<unknown>): Promise<boolean> => {
@@ -131,8 +131,8 @@ function goneCopies(copies: readonly OwnCopy[], offered: readonly Offer[]): read
   const isOffered = ({ has, place, serial, content }: OwnCopy): boolean =>
     offered.some(
       (offer) =>
-        placeOf(offer) === place &&
-        ('directory' in has || (serialOf(offer) === serial && contentOf(offer) === content)),
+        copyKey(offer) === place &&
+        ('directory' in has || (getSerial(offer) === serial && offerContentKey(offer) === content)),
     );
   return copies.filter((copy) => !isOffered(copy));
 }
@@ -147,17 +147,19 @@ function copiesIn(tree: string): readonly OwnCopy[] {
       const content = contentOfFiles(has.origin?.digests ?? []);
       return { place: has.directory, serial: has.serial, content, has };
     }),
-    ...images.map((has) => ({ place: productOf(has), serial: has.serial, content: importedContent(has), has })),
+    ...images.map((has) => ({ place: productKey(has), serial: has.serial, content: importedContent(has), has })),
   ];
 }
 
 /** The directory of a part; the name of an image with its kernel: two systems may share a name. */
-const placeOf = (offer: Offer): string => (offer.kind === 'image' ? productOf(offer) : partDirectory(offer));
+const copyKey = (offer: Offer): string => (offer.kind === 'image' ? productKey(offer) : partDirectory(offer));
 
 /** Empty if the region names none. */
-const serialOf = ({ serial = '' }: Offer): string => serial;
+const getSerial = ({ serial = '' }: Offer): string => serial;
 
-const productOf = (image: Omit<ImageName, 'serial'> & { readonly system?: { readonly subarch: string } | undefined }) =>
+const productKey = (
+  image: Omit<ImageName, 'serial'> & { readonly system?: { readonly subarch: string } | undefined },
+) =>
   JSON.stringify([
     image.os,
     image.release,
@@ -177,28 +179,30 @@ function chooseNewest(
   copies: readonly OwnCopy[],
 ): readonly Preferred<Offer>[] {
   const inOrder = offered.toSorted((a, b) => Number(a.kind === 'image') - Number(b.kind === 'image'));
-  return [...Map.groupBy(inOrder, placeOf)].flatMap(([place, same]) => {
+  return [...Map.groupBy(inOrder, copyKey)].flatMap(([place, same]) => {
     const own = copies.filter((copy) => copy.place === place);
     const isOwn = (offer: Offer): boolean =>
-      own.some(({ serial, content }) => serial === serialOf(offer) && content === contentOf(offer));
+      own.some(({ serial, content }) => serial === getSerial(offer) && content === offerContentKey(offer));
     const [best] = same.toSorted(
       (a, b) =>
-        compareSerials(serialOf(b), serialOf(a)) ||
+        compareSerials(getSerial(b), getSerial(a)) ||
         Number(isOwn(b)) - Number(isOwn(a)) ||
-        contentOf(a).localeCompare(contentOf(b)),
+        offerContentKey(a).localeCompare(offerContentKey(b)),
     );
     if (best === undefined) return [];
     // A damaged copy is repaired. Another one is probably from an address that did not answer.
-    const isKept = own.some(({ serial }) => compareSerials(serial, serialOf(best)) >= 0);
+    const isKept = own.some(({ serial }) => compareSerials(serial, getSerial(best)) >= 0);
     if (!isComplete && !isOwn(best) && isKept) return [];
-    return [[best, ...same.filter((other) => other !== best && contentOf(other) === contentOf(best))] as const];
+    return [
+      [best, ...same.filter((other) => other !== best && offerContentKey(other) === offerContentKey(best))] as const,
+    ];
   });
 }
 
-const sourceAt = (url: string): StreamSource => streamCopyOf(url, COPY_SOURCE, STREAM_ARCHITECTURES);
+const sourceAt = (url: string): StreamSource => buildRegionSource(url, COPY_SOURCE, STREAM_ARCHITECTURES);
 
 /** The stream of another Rackboot at a trusted place. */
-export const streamCopyOf = (url: string, name: string, arches: StreamSource['arches']): StreamSource =>
+export const buildRegionSource = (url: string, name: string, arches: StreamSource['arches']): StreamSource =>
   streamSource({ url, name, arches, trust: { kind: 'unsigned', why: 'its place is trusted' } });
 
 /** @returns false if the rack has it, or something else in its place */
@@ -220,7 +224,7 @@ async function copyOne(offers: Preferred<Offer>, { tree, downloads, clock, onPro
     },
     () => undefined,
   );
-  const total = bytesOf(first) ?? bytes;
+  const total = sumOfferBytes(first) ?? bytes;
   if (added) onProgress({ file, bytes: total, total, error: '' });
   return added;
 }
@@ -232,8 +236,8 @@ async function isHere(offer: Offer, tree: string): Promise<boolean> {
     );
     return own !== undefined && hasBlob(tree, own);
   }
-  const directory = placeOf(offer);
-  if ((await findPart(join(tree, directory), digestsOf(offer))) !== undefined) return true;
+  const directory = copyKey(offer);
+  if ((await findPart(join(tree, directory), listDigests(offer))) !== undefined) return true;
   const present = copiesIn(tree).find(({ place }) => place === directory)?.has;
   if (present !== undefined && 'directory' in present) assertNoOthers(tree, present);
   return present === undefined && isTaken(join(tree, directory));

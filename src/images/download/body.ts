@@ -6,7 +6,7 @@
 import { type Clock, type Instant, later } from '../../ground/clock.ts';
 import { osErrorCode } from '../../ground/errors.ts';
 import { type AttemptFault, cleanSaid, DownloadError } from './fault.ts';
-import { lengthOf } from './range-answer.ts';
+import { parseBodyLength } from './range-answer.ts';
 import type { DownloadSettings } from './settings.ts';
 import { sleepUntil } from './sleep-until.ts';
 import type { WebAnswer } from './web-client.ts';
@@ -71,7 +71,8 @@ export async function readBody(
   const { host } = answer.url;
   const { slowMs, bytesPerSecondMin } = settings;
   const most = Math.min(total ?? bytesMax, bytesMax);
-  const expected = total ?? (lengthOf(answer.headers) === undefined ? undefined : at + (lengthOf(answer.headers) ?? 0));
+  const expected =
+    total ?? (parseBodyLength(answer.headers) === undefined ? undefined : at + (parseBodyLength(answer.headers) ?? 0));
   const fail = (fault: AttemptFault, cause?: unknown): never => {
     throw new DownloadError(fault, cause);
   };
@@ -133,8 +134,8 @@ class Rate {
     const passedMs = now - this.#at;
     if (passedMs >= RATE_MS) {
       const newest = (this.#bytes * 1000) / passedMs;
-      const known = this.#bytesPerSecond ?? newest;
-      this.#bytesPerSecond = known + (newest - known) * NEWEST_SHARE;
+      const former = this.#bytesPerSecond ?? newest;
+      this.#bytesPerSecond = former + (newest - former) * NEWEST_SHARE;
       this.#at = now;
       this.#bytes = 0;
     }

@@ -154,7 +154,7 @@ export class FileDownload {
     for (let isFirst = true; ; isFirst = false) {
       const { bytes, bytesMax } = this.#request;
       const wanted: Wanted = { from: part.bytes, kept: part.kept, mayMix: this.#mayMix, bytes, bytesMax };
-      const fields = (asked: URL) => (this.#rangeless.has(url.href) ? {} : rangeFields(asked, wanted));
+      const fields = (requestUrl: URL) => (this.#rangeless.has(url.href) ? {} : rangeFields(requestUrl, wanted));
       const answer = await this.#means.web.open(url, fields, this.#signal);
       if (answer === undefined) return false;
       try {
@@ -230,9 +230,9 @@ export class FileDownload {
   async #verify(part: PartFile, url: URL | undefined): Promise<boolean> {
     const { bytes } = part;
     this.#set({ kind: 'verifying', bytes, total: bytes });
-    const found = part.digest();
-    if (this.#request.digest.hex !== found) {
-      await this.#refuse(part, url, found);
+    const hex = part.digest();
+    if (this.#request.digest.hex !== hex) {
+      await this.#refuse(part, url, hex);
       return false;
     }
     await part.publish();

@@ -64,7 +64,7 @@ const FAULTS = {
     ({ host, said }: OfHost & Said) =>
       `the name ${host} has no address (${said}): check the name, and the DNS of this host`,
   ),
-  /** `said` is the system's code: `ECONNREFUSED` if nothing listens at the port. */
+  /** `errorCode` is the system's code: `ECONNREFUSED` if nothing listens at the port. */
   unreachable: fault('later', ({ host, proxy, said }: ViaProxy & Said, next) => {
     if (!said.includes('ECONNREFUSED'))
       return `${host} cannot be reached${through(proxy)} (${said}): check the network and the firewall; ${next.again}`;
@@ -80,8 +80,8 @@ const FAULTS = {
   ),
   tls: fault(
     'elsewhere',
-    ({ host, said, trouble }: OfHost & Said & { readonly trouble: TlsTrouble }) =>
-      `no secure connection to ${host} (${said}): ${TLS[trouble]}`,
+    ({ host, said: errorCode, trouble }: OfHost & Said & { readonly trouble: TlsTrouble }) =>
+      `no secure connection to ${host} (${errorCode}): ${TLS[trouble]}`,
   ),
   proxy: fault(
     'later',
@@ -252,7 +252,7 @@ export type AttemptFault<Of extends Code = Code> = {
 }[Of];
 
 /** Decides the next step after a fault. */
-export const prospectOf = ({ code }: AttemptFault): Prospect => FAULTS[code].prospect;
+export const decideProspect = ({ code }: AttemptFault): Prospect => FAULTS[code].prospect;
 
 /** Cleans a text of a server, a proxy or the system for a parameter. */
 export const cleanSaid = (words: unknown): string => cleanText(errorText(words), SAID_CHARACTERS_MAX);
@@ -314,9 +314,9 @@ export function describeLastFault<Of extends Code>(
 ): string {
   const gaveUp = `Rackboot gave up${failed === undefined ? '' : ` after ${counted(Math.max(1, failed.attempts), 'attempt')}`}`;
   const bytes = failed?.bytes ?? 0;
-  const kept =
+  const rest =
     bytes === 0 ? 'repeat the command later' : `it keeps ${mebibytes(bytes)}: repeat the command to continue`;
-  const stops = `${gaveUp}; ${kept}`;
+  const stops = `${gaveUp}; ${rest}`;
   const discarded = `the site's file does not match its list. ${gaveUp}; repeat the command later, or use another source`;
   return WORDS[code].words(params, { again: stops, fromThere: stops, whole: stops, discarded });
 }

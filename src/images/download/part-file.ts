@@ -18,7 +18,7 @@ import { z } from 'zod';
 import { replaceFile } from '../../files/new-file.ts';
 import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import { parseJson } from '../../ground/fields.ts';
-import { hashInto, hashOf } from '../file-hash.ts';
+import { hashFile, hashInto } from '../file-hash.ts';
 import { syncDirectory } from '../publication.ts';
 import { type KeptFile, keptFileShape } from './range-answer.ts';
 import type { DownloadRequest } from './request.ts';
@@ -34,7 +34,8 @@ export const partFiles = (request: DownloadRequest): readonly [part: string, rec
   return [part, `${part}.json`, `${part}.json.new`];
 };
 
-const wantedOf = ({ bytes, digest }: DownloadRequest): string => `${bytes ?? ''} ${digest.algorithm}:${digest.hex}`;
+const formatExpected = ({ bytes, digest }: DownloadRequest): string =>
+  `${bytes ?? ''} ${digest.algorithm}:${digest.hex}`;
 
 export class PartFile {
   readonly #request: DownloadRequest;
@@ -92,7 +93,7 @@ export class PartFile {
     if (JSON.stringify(this.#record) === JSON.stringify({ file, source })) return;
     this.#record = { file, source };
     const [, path, fresh] = partFiles(this.#request);
-    const text = JSON.stringify({ schema: 1, wanted: wantedOf(this.#request), ...this.#record }, undefined, 2);
+    const text = JSON.stringify({ schema: 1, wanted: formatExpected(this.#request), ...this.#record }, undefined, 2);
     // A fixed name is safe: one process writes here.
     await replaceFile(path, fresh, () => `${text}\n`, 0o644);
     await syncDirectory(this.#request.directory);
@@ -143,7 +144,7 @@ function readRecord(request: DownloadRequest): z.output<typeof recordShape> | un
     if (osErrorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
-  return recordShape.extend({ wanted: z.literal(wantedOf(request)) }).safeParse(parseJson(text)).data;
+  return recordShape.extend({ wanted: z.literal(formatExpected(request)) }).safeParse(parseJson(text)).data;
 }
 
 /** True if an earlier run was killed after publishing it. */
@@ -154,7 +155,7 @@ export async function isFinished({ directory, name, digest, bytes }: DownloadReq
   try {
     const { size, ...facts } = await file.stat();
     if ((facts.mode & constants.S_IFMT) !== constants.S_IFREG || (bytes ?? size) !== size) return undefined;
-    return (await hashOf(file, undefined, digest.algorithm)) === digest.hex ? size : undefined;
+    return (await hashFile(file, undefined, digest.algorithm)) === digest.hex ? size : undefined;
   } finally {
     await file.close();
   }

@@ -73,12 +73,12 @@ export function planBody(head: AnswerHead, wanted: Wanted): BodyPlan {
   if (status !== 200) throw new DownloadError(statusFault(head));
   const host = head.url.host;
   refuseEncoded(head);
-  const total = lengthOf(head.headers);
+  const total = parseBodyLength(head.headers);
   if (wanted.isDocument === true && total === undefined && head.headers['transfer-encoding'] === undefined) {
     throw new DownloadError({ code: 'length-unknown', params: { host } });
   }
   checkSize(host, total, wanted);
-  const file = { place: placeOfUrl(head.url), validator: validatorOf(head.headers), total: total ?? wanted.bytes };
+  const file = { place: placeOfUrl(head.url), validator: findValidator(head.headers), total: total ?? wanted.bytes };
   return { kind: 'body', at: 0, isNew: wanted.from === 0 || !continues(file, wanted), file };
 }
 
@@ -92,20 +92,20 @@ function continues(file: KeptFile, { kept, mayMix }: Wanted): boolean {
 
 function planRange(head: AnswerHead, wanted: Wanted): BodyPlan {
   const { headers, url } = head;
-  const said = headers['content-range'] ?? '';
-  const [, first = '', last = '', whole = ''] = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(said) ?? [];
+  const contentRange = headers['content-range'] ?? '';
+  const [, first = '', last = '', whole = ''] = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(contentRange) ?? [];
   const [at, end] = [Number(first), Number(last) + 1];
   const total = whole === '*' ? (wanted.kept?.total ?? wanted.bytes) : Number(whole);
   if (first === '' || at > wanted.from || end <= at || (total !== undefined && end > total)) {
     throw new DownloadError({
       code: 'range-wrong',
-      params: { host: url.host, from: wanted.from, range: cleanRange(said) },
+      params: { host: url.host, from: wanted.from, range: cleanRange(contentRange) },
     });
   }
   refuseEncoded(head);
   checkSize(url.host, total, wanted);
   // A 206 need not repeat Last-Modified after If-Range (RFC 9110 §15.3.7): its absence proves nothing.
-  const validator = validatorOf(headers) ?? wanted.kept?.validator;
+  const validator = findValidator(headers) ?? wanted.kept?.validator;
   const file = { place: placeOfUrl(url), validator, total };
   return continues(file, wanted) ? { kind: 'body', at, isNew: false, file } : { kind: 'again' };
 }
@@ -117,7 +117,8 @@ function planUnsatisfied({ headers, url }: AnswerHead, wanted: Wanted): BodyPlan
   return isWhole && placeOfUrl(url) === wanted.kept?.place ? { kind: 'whole' } : { kind: 'again' };
 }
 
-const cleanRange = (said: string | undefined): string => /^bytes [\d*/-]{1,64}$/.exec(said ?? '')?.[0] ?? '';
+const cleanRange = (contentRange: string | undefined): string =>
+  /^bytes [\d*/-]{1,64}$/.exec(contentRange ?? '')?.[0] ?? '';
 
 function checkSize(host: string, bytes: number | undefined, wanted: Wanted): void {
   if (bytes === undefined) return;
@@ -130,13 +131,13 @@ function checkSize(host: string, bytes: number | undefined, wanted: Wanted): voi
 }
 
 /** The length of a body; undefined: unknown. */
-export const lengthOf = (headers: AnswerHeaders): number | undefined =>
+export const parseBodyLength = (headers: AnswerHeaders): number | undefined =>
   headers['content-length'] === undefined || headers['transfer-encoding'] !== undefined
     ? undefined
     : Number(headers['content-length']);
 
 /** The strong validator of an answer; undefined: none. */
-export function validatorOf(headers: AnswerHeaders): KeptFile['validator'] {
+export function findValidator(headers: AnswerHeaders): KeptFile['validator'] {
   const { etag, date } = headers;
   if (etag !== undefined && /^"[^"]{0,200}"$/.test(etag)) return { kind: 'etag', value: etag };
   const modified = headers['last-modified'];

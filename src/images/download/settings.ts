@@ -57,7 +57,10 @@ export const DEFAULT_SETTINGS: DownloadSettings = {
 const OWN_HOST = 'localhost,127.0.0.1';
 
 /** The proxy of the environment, else the site's. @param httpProxy the site's proxy; empty: none */
-export function proxyOf(httpProxy: string, environment: Readonly<Record<string, string | undefined>>): ProxySettings {
+export function chooseProxy(
+  httpProxy: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): ProxySettings {
   const own = proxyOfEnvironment(environment);
   if (httpProxy === '' || own.http !== undefined || own.https !== undefined) return own;
   return { http: httpProxy, https: httpProxy, except: own.except ?? OWN_HOST };

@@ -10,7 +10,7 @@
 
 import { BoundedMap } from '../../ground/bounded-map.ts';
 import { type Clock, type Instant, later } from '../../ground/clock.ts';
-import { type AttemptFault, prospectOf } from './fault.ts';
+import { type AttemptFault, decideProspect } from './fault.ts';
 import type { DownloadSettings } from './settings.ts';
 
 /** Otherwise a server that sends one byte per attempt would be tried forever. */
@@ -81,7 +81,7 @@ export class SourcePlan {
       const until = Math.min(...untried.map(({ notBefore = now }) => notBefore));
       return { kind: 'wait', until: later(now, until - now) };
     }
-    const [best] = ready.toSorted((one, other) => this.#rank(one, kept, now) - this.#rank(other, kept, now));
+    const [best] = ready.toSorted((source, other) => this.#rank(source, kept, now) - this.#rank(other, kept, now));
     return best === undefined ? { kind: 'give-up' } : { kind: 'ask', url: best.url };
   }
 
@@ -93,9 +93,9 @@ export class SourcePlan {
   /** @param bytes how much of the file this host has now */
   failed(url: URL, fault: AttemptFault, bytes: number): void {
     const now = this.#clock.now();
-    for (const source of this.#sources.filter((one) => one.url === url)) {
+    for (const source of this.#sources.filter((candidate) => candidate.url === url)) {
       source.isTried = true;
-      source.isExcluded ||= prospectOf(fault) !== 'later';
+      source.isExcluded ||= decideProspect(fault) !== 'later';
       if (fault.code === 'busy')
         source.notBefore = later(now, Math.min((fault.params.seconds ?? 0) * 1000, RETRY_AFTER_MS_MAX));
     }

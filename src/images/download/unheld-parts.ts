@@ -43,13 +43,13 @@ export async function freeUnheldParts(directory: string, bytes: number, nowMs: n
   const isUnused = ({ timeMs, digest }: FoundPart): boolean =>
     nowMs - timeMs >= UNUSED_MS && !isHeld(join(directory, digest));
   const unused: FoundPart[] = [];
-  let found = 0;
+  let foundBytes = 0;
   for (const part of (await listParts(directory)).filter(isUnused).toSorted((a, b) => a.timeMs - b.timeMs)) {
-    if (found >= bytes) break;
+    if (foundBytes >= bytes) break;
     unused.push(part);
-    found += part.bytes;
+    foundBytes += part.bytes;
   }
-  if (found < bytes) return;
+  if (foundBytes < bytes) return;
   for (const { stem } of unused) await removeFiles(directory, [stem], BYTE_ENDS).catch(() => undefined);
 }
 
@@ -66,8 +66,8 @@ async function listParts(directory: string): Promise<readonly FoundPart[]> {
   for (const name of await readdir(directory).catch(() => [])) {
     const { digest = '', size = '', end } = OF_FILE.exec(name)?.groups ?? {};
     if (end !== '.part') continue;
-    const found = await stat(join(directory, name)).catch(() => undefined);
-    if (found !== undefined) parts.push({ digest, stem: `${digest}${size}`, bytes: found.size, timeMs: found.mtimeMs });
+    const stats = await stat(join(directory, name)).catch(() => undefined);
+    if (stats !== undefined) parts.push({ digest, stem: `${digest}${size}`, bytes: stats.size, timeMs: stats.mtimeMs });
   }
   return parts;
 }

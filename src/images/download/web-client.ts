@@ -42,10 +42,10 @@ type Method = 'GET' | 'HEAD';
 
 /** A URL without user name and password, for display and stored states. */
 export function shownUrl(url: URL): string {
-  const shown = new URL(url);
-  shown.username = '';
-  shown.password = '';
-  return cleanText(shown.href);
+  const publicUrl = new URL(url);
+  publicUrl.username = '';
+  publicUrl.password = '';
+  return cleanText(publicUrl.href);
 }
 
 /** @throws RackError `bad-argument` for anything but an http or https URL */
@@ -117,7 +117,7 @@ export class WebClient {
     let informed = 0;
     const options = {
       method,
-      headers: { 'user-agent': 'rackboot', 'accept-encoding': 'identity', ...credentialsOf(url), ...fields },
+      headers: { 'user-agent': 'rackboot', 'accept-encoding': 'identity', ...buildCredentials(url), ...fields },
       headersTimeout: answerMs,
       bodyTimeout: stallMs,
       signal: AbortSignal.any([signal, ending.signal]),
@@ -214,15 +214,15 @@ function checkProxies({ http, https }: ProxySettings): void {
     const url = text === undefined ? undefined : URL.parse(text);
     if (url === undefined || (url !== null && isWeb(url))) continue;
     // A text without a host may have a password anywhere.
-    const shown = url === null || url.host === '' ? '' : ` ${cleanText(`${url.protocol}//${url.host}`)}`;
+    const proxyText = url === null || url.host === '' ? '' : ` ${cleanText(`${url.protocol}//${url.host}`)}`;
     const remedy = 'write http://HOST:PORT in http_proxy and https_proxy';
-    throw new RackError('bad-argument', `the proxy${shown} is not an http or https URL: ${remedy}`);
+    throw new RackError('bad-argument', `the proxy${proxyText} is not an http or https URL: ${remedy}`);
   }
 }
 
 const withoutPath = (proxy: string | undefined): string => (proxy === undefined ? '' : new URL('/', proxy).href);
 
-function credentialsOf({ username, password }: URL): Readonly<Record<string, string>> {
+function buildCredentials({ username, password }: URL): Readonly<Record<string, string>> {
   if (username === '' && password === '') return {};
   const plain = [username, password].map((part) =>
     Buffer.from(part)

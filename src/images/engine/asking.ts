@@ -8,14 +8,14 @@ import { DownloadQueue } from '../download/queue.ts';
 import { DEFAULT_SETTINGS, type DownloadSettings } from '../download/settings.ts';
 import { WebClient } from '../download/web-client.ts';
 import { readHostMirrors } from '../sources/apt-sources.ts';
-import { ANY, bytesOf, type Offer, type OfferWish, type SourceAnswer, sumOfSizes } from '../sources/offer.ts';
+import { ANY, type Offer, type OfferWish, type SourceAnswer, sumOfferBytes, sumOfSizes } from '../sources/offer.ts';
 import { askSource } from '../sources/offers.ts';
 import type { ConfiguredMirrors } from '../sources/package-mirrors.ts';
 import { Questions } from '../sources/questions.ts';
 import { dayOfSerial } from '../sources/serial.ts';
 import { readServedFacts, type ServedFacts } from '../sources/served-facts.ts';
 import type { ImageSource } from '../sources/source.ts';
-import { type OnReport, patienceOf } from './reports.ts';
+import { buildPatience, type OnReport } from './reports.ts';
 
 /** Short, because a person waits. */
 const CONNECT_MS = 5000;
@@ -54,7 +54,7 @@ export class Asking {
         signal,
       };
       const ask = (source: ImageSource): Promise<SourceAnswer> => askSource(source, wish, terms);
-      return await new Questions(sources, { ask, clock: systemClock, ...patienceOf(this.#report) }).until();
+      return await new Questions(sources, { ask, clock: systemClock, ...buildPatience(this.#report) }).until();
     } finally {
       await downloads.close();
     }
@@ -62,25 +62,25 @@ export class Asking {
 
   async date(offers: readonly Offer[]): Promise<readonly DatedOffer[]> {
     const isUnknown = (offer: Offer): boolean =>
-      offer.kind !== 'loader' && (bytesOf(offer) === undefined || offer.serial === undefined);
+      offer.kind !== 'loader' && (sumOfferBytes(offer) === undefined || offer.serial === undefined);
     const urlsOf = ({ files }: Offer): readonly string[] => files.map(({ url }) => url);
     const urls = offers.filter(isUnknown).flatMap(urlsOf);
     const web = new WebClient(this.#settings);
     const facts = urls.length === 0 ? new Map() : await readServedFacts(urls, web, systemClock);
     return offers.map((offer) => {
-      const { bytes, ...found } = isUnknown(offer) ? factsOf(urlsOf(offer), facts) : { bytes: undefined };
-      return { ...found, ...offer, bytes: bytesOf(offer) ?? bytes };
+      const { bytes, ...found } = isUnknown(offer) ? sumFacts(urlsOf(offer), facts) : { bytes: undefined };
+      return { ...found, ...offer, bytes: sumOfferBytes(offer) ?? bytes };
     });
   }
 }
 
 /** Sums the sizes and takes the last change; either only if it is known of all. */
-function factsOf(urls: readonly string[], facts: ReadonlyMap<string, ServedFacts>) {
-  const found = urls.map((url) => facts.get(url));
-  const times = found.flatMap((one) => one?.modifiedMs ?? []);
+function sumFacts(urls: readonly string[], facts: ReadonlyMap<string, ServedFacts>) {
+  const perUrl = urls.map((url) => facts.get(url));
+  const times = perUrl.flatMap((served) => served?.modifiedMs ?? []);
   const isDated = times.length === urls.length;
   return {
-    bytes: sumOfSizes(found.map((one) => one?.bytes)),
+    bytes: sumOfSizes(perUrl.map((served) => served?.bytes)),
     ...(isDated ? { modified: new Date(Math.max(...times)).toISOString() } : {}),
   };
 }
@@ -119,7 +119,7 @@ export async function listOffers(
 
 function joinVariants(variants: readonly DatedOffer[]): OfferedImage {
   const [first, ...others] = variants.toSorted(
-    (one, other) => Number(other.subarchitecture === 'generic') - Number(one.subarchitecture === 'generic'),
+    (offer, other) => Number(other.subarchitecture === 'generic') - Number(offer.subarchitecture === 'generic'),
   );
   if (first === undefined) throw new Error('a group has an entry');
   const { kind, os, release, architecture, title, aliases } = first;

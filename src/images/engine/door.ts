@@ -38,11 +38,11 @@ export type AnswerLine<T = unknown> =
   | { readonly refused: { readonly code: RackError['code'] | undefined; readonly message: string } };
 
 /** The line for an error; a bug of our own has no code. */
-export const refusalOf = (error: unknown): Extract<AnswerLine, { readonly refused: unknown }> => ({
+export const formatRefusal = (error: unknown): Extract<AnswerLine, { readonly refused: unknown }> => ({
   refused: { code: error instanceof RackError ? error.code : undefined, message: errorText(error) },
 });
 
-export function errorIn({ refused: { code, message } }: ReturnType<typeof refusalOf>): Error {
+export function errorIn({ refused: { code, message } }: ReturnType<typeof formatRefusal>): Error {
   return code === undefined ? new Error(message) : new RackError(code, message);
 }
 

@@ -16,8 +16,6 @@ import { importOfferedInstaller } from '../run/installer-import.ts';
 import { importLoader } from '../run/loader-import.ts';
 import { readHostMirrors } from '../sources/apt-sources.ts';
 import {
-  bytesOf,
-  contentOf,
   EVERYTHING,
   type ImageOffer,
   type InstallerOffer,
@@ -26,15 +24,17 @@ import {
   leftOutNote,
   type Offer,
   type OfferWish,
-  offersOf,
+  offerContentKey,
   type Preferred,
+  pickOffers,
   type SourceAnswer,
+  sumOfferBytes,
 } from '../sources/offer.ts';
 import { askSource, chooseOffers, hasOffer, offersAgain } from '../sources/offers.ts';
 import type { ConfiguredMirrors } from '../sources/package-mirrors.ts';
 import { Questions } from '../sources/questions.ts';
 import type { ImageSource } from '../sources/source.ts';
-import { DownloadReports, type OnReport, patienceOf } from './reports.ts';
+import { buildPatience, DownloadReports, type OnReport } from './reports.ts';
 
 /** What is wanted: something by its name, or the files of something damaged. */
 export type Wanted =
@@ -121,7 +121,7 @@ class NamedImport {
   run(wanted: Wanted): Promise<Imported> {
     const { kind } = 'lost' in wanted ? wanted.lost : wanted;
     const sources = this.#terms.sources.filter((source) => kind === 'installer' || source.kind !== 'installer');
-    return this.#deliver(sources, choiceOf(wanted), (offers, delivery) => this.#import(offers, delivery));
+    return this.#deliver(sources, buildChoice(wanted), (offers, delivery) => this.#import(offers, delivery));
   }
 
   async #import(offers: Offers, { signal, show }: Delivery): Promise<Imported> {
@@ -130,7 +130,7 @@ class NamedImport {
     const [offer] = offers;
     if (offer.kind === 'image') {
       const terms = { ...means, nowMs: systemClock.wallTimeMs(), onState: show };
-      const images = offersOf(offers, 'image');
+      const images = pickOffers(offers, 'image');
       return await importFirst([offer, ...images.slice(1)], terms, (tried) => {
         this.#shown.restart();
         this.#report({ line: describeOffer(tried) });
@@ -140,8 +140,8 @@ class NamedImport {
     const onProgress = (line: string): void => this.#report({ line });
     const note = joined.kind === 'installer' ? leftOutNote(joined) : undefined;
     if (note !== undefined) this.#report({ note: `Note: ${note}` });
-    const shown = joined.kind === 'installer' ? joined.files.slice(1, 2) : joined.files;
-    onProgress(`${joined.title}: ${shown.map(({ url }) => url).join(' ')}`);
+    const files = joined.kind === 'installer' ? joined.files.slice(1, 2) : joined.files;
+    onProgress(`${joined.title}: ${files.map(({ url }) => url).join(' ')}`);
     if (joined.kind === 'loader')
       return { ...(await importLoader(joined, { ...means, onState: show })), offer: joined };
     if (joined.kind !== 'installer') throw new Error('the offers of an import are of one kind');
@@ -174,13 +174,13 @@ class NamedImport {
     const questions = new Questions(sources, {
       ask: (source, closed) => askSource(source, wish, { ...terms, signal: AbortSignal.any([signal, closed]) }),
       clock: systemClock,
-      ...patienceOf(this.#report),
+      ...buildPatience(this.#report),
     });
     try {
       let tried = await questions.until(isHit);
       const isFurther = (answer: SourceAnswer): boolean => isHit(answer) && !tried.includes(answer);
       const added = (answers: readonly SourceAnswer[]): Offers | undefined =>
-        answers.some(isFurther) ? untriedOf(choose(answers), tried) : undefined;
+        answers.some(isFurther) ? listUntried(choose(answers), tried) : undefined;
       for (let chosen = choose(tried); ; ) {
         const again = new AbortController();
         const show: OnState = (state, request) => {
@@ -215,14 +215,14 @@ async function writeGiven(directory: string, { name, data }: FileContent): Promi
 }
 
 /** Untried offers, and those of the same files from other servers. */
-function untriedOf(offers: Offers, tried: readonly SourceAnswer[]): Offers | undefined {
+function listUntried(offers: Offers, tried: readonly SourceAnswer[]): Offers | undefined {
   const added = offers.filter((offer) => !tried.some((answer) => answer.offers.includes(offer)));
-  const contents = new Set(added.map(contentOf));
-  const [first, ...others] = offers.filter((offer) => contents.has(contentOf(offer)));
+  const contents = new Set(added.map(offerContentKey));
+  const [first, ...others] = offers.filter((offer) => contents.has(offerContentKey(offer)));
   return first === undefined ? undefined : [first, ...others];
 }
 
-function choiceOf(wanted: Wanted): Choice {
+function buildChoice(wanted: Wanted): Choice {
   if ('lost' in wanted) {
     const { lost } = wanted;
     const { kind, os, release, architecture, subarchitecture, label } = lost;
@@ -250,7 +250,7 @@ function choiceOf(wanted: Wanted): Choice {
 function describeOffer(offer: ImageOffer): string {
   const { title, serial, source, files } = offer;
   const [{ url, digest }] = files;
-  const bytes = bytesOf(offer);
+  const bytes = sumOfferBytes(offer);
   const size = bytes === undefined ? undefined : formatBytes(bytes);
   const facts = [serial, size, `source ${source}`, `${digest.algorithm} ${digest.hex.slice(0, 16)}…`];
   return `${title}: ${facts.filter((fact) => fact !== undefined).join(', ')}\n${url}`;

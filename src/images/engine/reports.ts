@@ -39,7 +39,7 @@ export function reportTenths(report: OnReport, of?: string): (done: number, tota
 const PATIENCE_MS = 60_000;
 
 /** The patience of a person, who hears which sources have not answered. */
-export function patienceOf(report: OnReport) {
+export function buildPatience(report: OnReport) {
   const have = (sources: readonly ImageSource[]): string => {
     const names = listed(
       sources.map(({ name }) => name),
@@ -62,7 +62,7 @@ interface NamedFault {
 }
 
 /** The time of the next attempt, if there is a pause. */
-function nextOf(state: DownloadState): string {
+function formatNextAttempt(state: DownloadState): string {
   if (state.kind !== 'waiting' || state.nextAt === undefined) return '';
   return ` (the next attempt begins in ${formatDuration(1000 * Math.max(1, Math.ceil((state.nextAt - systemClock.now()) / 1000)))})`;
 }
@@ -114,6 +114,6 @@ export class DownloadReports {
     this.#named.set(request, { fault, number, text });
     const line = text === named?.text ? `Attempt ${number} failed in the same way` : text;
     if (isHeld && state.kind === 'failed') this.#held = line;
-    else this.#report({ line: `${line}${nextOf(state)}` });
+    else this.#report({ line: `${line}${formatNextAttempt(state)}` });
   }
 }

@@ -14,7 +14,7 @@ import { dirname, isAbsolute } from 'node:path';
 import { deserialize } from 'node:v8';
 import { viewBytes } from '../../ground/borrowed-bytes.ts';
 import { RackError } from '../../ground/errors.ts';
-import { type AnswerLine, LENGTH_BYTES, type Order, refusalOf, workDirectory } from './door.ts';
+import { type AnswerLine, formatRefusal, LENGTH_BYTES, type Order, workDirectory } from './door.ts';
 import { doWork } from './works.ts';
 
 /**
@@ -55,7 +55,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, stateD
     // JSON leaves out what a work without a result returns.
     say({ done: done ?? null });
   } catch (error) {
-    say(refusalOf(error));
+    say(formatRefusal(error));
   }
   await body.drain();
   response.end();

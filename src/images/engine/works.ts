@@ -17,7 +17,7 @@ import { type AddRequest, addImage } from '../image-adding.ts';
 import { checkContent, moveAside } from '../image-check.ts';
 import { bytesOfFile } from '../image-file.ts';
 import { beginCopy, removeImages, sweepBlobs } from '../image-removal.ts';
-import { blobsOf, type StoredImage } from '../image-store.ts';
+import { listBlobs, type StoredImage } from '../image-store.ts';
 import { judgeSystem, SystemInspector } from '../image-system.ts';
 import { importDisc } from '../make/disc-installer.ts';
 import { type FinishOrder, finishUpload } from '../make/finish-upload.ts';
@@ -106,7 +106,7 @@ const WORKS = {
     terms: Pick<RootRequest, 'fileName' | 'name' | 'title' | 'format' | 'rootName'>,
     io: WorkIo,
   ) => {
-    const { bytes, pieces } = contentOf(io);
+    const { bytes, pieces } = requireContent(io);
     const onProgress = reportTenths(io.report);
     async function* watched(): AsyncGenerator<Uint8Array> {
       let done = 0;
@@ -148,7 +148,7 @@ const WORKS = {
 
   /** Deletes the bytes that no image needs, at once those of the doomed ones. @returns the freed bytes */
   sweep: (tree: string, { doomed = [] }: { readonly doomed?: readonly StoredImage[] }) => {
-    const paths = new Set(doomed.flatMap((image) => blobsOf(image).map(({ path }) => path)));
+    const paths = new Set(doomed.flatMap((image) => listBlobs(image).map(({ path }) => path)));
     return sweepBlobs(tree, systemClock.wallTimeMs(), paths);
   },
 
@@ -229,7 +229,7 @@ export async function doWork<N extends WorkName>(
   }
 }
 
-function contentOf({ content }: WorkIo): GivenContent {
+function requireContent({ content }: WorkIo): GivenContent {
   if (content === undefined) throw new RackError('bad-argument', 'the bytes of the file are missing');
   return content;
 }
@@ -241,7 +241,7 @@ async function withFile<T>(
   io: WorkIo,
   use: (file: NonNullable<GivenContent['file']>) => Promise<T>,
 ): Promise<T> {
-  const content = contentOf(io);
+  const content = requireContent(io);
   if (content.file !== undefined) return await use(content.file);
   const copy = beginCopy(tree);
   try {

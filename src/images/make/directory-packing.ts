@@ -75,9 +75,9 @@ export async function openDirectory(name: string): Promise<OpenDirectory> {
   }
 }
 
-const pathOf = ({ handle }: OpenDirectory): string => `/proc/self/fd/${handle.fd}`;
+const descriptorPath = ({ handle }: OpenDirectory): string => `/proc/self/fd/${handle.fd}`;
 
-export const realPathOf = (directory: OpenDirectory): string => readlinkSync(pathOf(directory));
+export const readRealPath = (directory: OpenDirectory): string => readlinkSync(descriptorPath(directory));
 
 /** @throws RackError as `fileFault` if this user may not enter the directory */
 export function recogniseDirectory(directory: OpenDirectory): GivenDirectory {
@@ -93,7 +93,7 @@ export const isDirectory = (path: string): boolean => seenStats(path)?.isDirecto
 
 function seen(directory: OpenDirectory, path: string): ReturnType<typeof lstatSync> {
   try {
-    return lstatSync(join(pathOf(directory), path), { throwIfNoEntry: false });
+    return lstatSync(join(descriptorPath(directory), path), { throwIfNoEntry: false });
   } catch (cause) {
     if (osErrorCode(cause) === 'ENOTDIR') return undefined;
     throw fileFault(directory.name, cause);
@@ -148,18 +148,18 @@ export class DirectoryPacking {
     if (code === 0) return;
     const directory = this.#directory;
     const lines = this.#said.split('\n').map((line) => line.replace(/^tar: /, ''));
-    const shown = (line: string): string => cleanText(line, SHOWN_CHARACTERS_MAX);
+    const clean = (line: string): string => cleanText(line, SHOWN_CHARACTERS_MAX);
     const denied = lines.find((line) => /: (?:Permission denied|Operation not permitted)$/.test(line));
     if (denied !== undefined) {
       const remedy = 'run this with sudo, or let this user read all its files';
-      throw new RackError('permission-denied', `${directory} cannot be added: ${shown(denied)}; ${remedy}`);
+      throw new RackError('permission-denied', `${directory} cannot be added: ${clean(denied)}; ${remedy}`);
     }
     const changed = lines.find((line) => /(?:file changed as we read it|File removed before we read it)$/.test(line));
     const remedy =
       changed === undefined
         ? 'its disk may be damaged'
         : `stop the programs that use it: sudo fuser -vm ${shellWord(directory)}`;
-    const why = shown(changed ?? lines.find((line) => line !== '') ?? `tar ended with ${String(code)}`);
+    const why = clean(changed ?? lines.find((line) => line !== '') ?? `tar ended with ${String(code)}`);
     throw new RackError('bad-argument', `${directory} cannot be added: ${why}; ${remedy}`);
   }
 }

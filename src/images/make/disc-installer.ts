@@ -17,10 +17,10 @@ import { BlobFile, checkRoom } from '../blob-writing.ts';
 import { publishDirectory } from '../directory-publication.ts';
 import type { ImageBytes } from '../disk-image.ts';
 import { checkNames, type Publication } from '../environment.ts';
-import { piecesOf } from '../image-file.ts';
+import { readPieces } from '../image-file.ts';
 import { beginCopy, type StoreCopy } from '../image-removal.ts';
 import { assertOwnStore, storedTitle } from '../image-store.ts';
-import { runLimited, textOf } from '../limited-program.ts';
+import { readProgramText, runLimited } from '../limited-program.ts';
 import { encodeManifest, makeDirectories, type PublishedFile } from '../publication.ts';
 import { assertReplaceable, installerDirectory, replaceable } from '../run/tree-parts.ts';
 import { asStoreError } from '../store-error.ts';
@@ -117,7 +117,7 @@ const bsdtar = (disc: ImageBytes, words: readonly string[]): Omit<Parameters<typ
       bytes: disc.bytes - HIDDEN_BYTES,
       read: (at: number, length: number) => disc.read(HIDDEN_BYTES + at, length),
     };
-    for await (const { bytes } of piecesOf(rest)) await write(bytes);
+    for await (const { bytes } of readPieces(rest)) await write(bytes);
   },
 });
 
@@ -125,7 +125,7 @@ const bsdtar = (disc: ImageBytes, words: readonly string[]): Omit<Parameters<typ
 async function listDisc(disc: ImageBytes): Promise<ReadonlyMap<string, DiscFile>> {
   const files = new Map<string, DiscFile>();
   const byRawName = new Map<string, DiscFile>();
-  for (const line of (await textOf(bsdtar(disc, ['-tv']), LISTING_BYTES_MAX)).split('\n')) {
+  for (const line of (await readProgramText(bsdtar(disc, ['-tv']), LISTING_BYTES_MAX)).split('\n')) {
     const [, bytes, rawName, target] = LINE.exec(line) ?? [];
     if (rawName === undefined) continue;
     const file = byRawName.get(target ?? '') ?? { rawName, bytes: Number(bytes) };
@@ -138,7 +138,7 @@ async function listDisc(disc: ImageBytes): Promise<ReadonlyMap<string, DiscFile>
 async function readInfo(disc: ImageBytes, files: ReadonlyMap<string, DiscFile>): Promise<DiscInfo> {
   const file = files.get('.disk/info') ?? files.get('_disk/info');
   if (file === undefined || file.bytes > INFO_BYTES_MAX) return { title: '', release: undefined, arch: undefined };
-  const text = await textOf(bsdtar(disc, ['-xOq', file.rawName]), INFO_BYTES_MAX);
+  const text = await readProgramText(bsdtar(disc, ['-xOq', file.rawName]), INFO_BYTES_MAX);
   const [, title = '', release, arch] = INFO.exec(text) ?? [];
   return { title: storedTitle(title), release: release?.toLowerCase(), arch };
 }
@@ -193,7 +193,7 @@ async function publish(
 }
 
 async function takeAll(disc: ImageBytes, take: (piece: Uint8Array) => Promise<void>): Promise<void> {
-  for await (const { bytes } of piecesOf(disc)) await take(bytes);
+  for await (const { bytes } of readPieces(disc)) await take(bytes);
 }
 
 async function takeFile(disc: ImageBytes, rawName: string, take: (piece: Uint8Array) => Promise<void>): Promise<void> {

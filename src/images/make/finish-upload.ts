@@ -12,7 +12,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { viewBytes } from '../../ground/borrowed-bytes.ts';
 import { RackError } from '../../ground/errors.ts';
-import { hashOf } from '../file-hash.ts';
+import { hashFile } from '../file-hash.ts';
 import { type AddResult, addImage } from '../image-adding.ts';
 import { bytesOfFile } from '../image-file.ts';
 import { type ImageName, judgeImageName } from '../image-store.ts';
@@ -22,7 +22,7 @@ import { asStoreError } from '../store-error.ts';
 import { openStored } from '../stored-blob.ts';
 import type { RootFormat } from '../stored-system.ts';
 import { addRoot, checkRootName } from './root-adding.ts';
-import { fileKindOf } from './upload-kind.ts';
+import { findFileKind } from './upload-kind.ts';
 import { type PartOf, partBytes, partPath, removePart } from './upload-part.ts';
 
 export interface FinishOrder extends PartOf {
@@ -69,16 +69,16 @@ async function finish(order: FinishOrder): Promise<Finished> {
   const { tree, name, sha256, fileType } = order;
   const wrong = judgeImageName(name);
   if (wrong !== undefined) throw new RackError('bad-argument', wrong);
-  const kind = fileKindOf(fileType);
+  const kind = findFileKind(fileType);
   if (kind === undefined) throw new RackError('bad-argument', `the file type ${JSON.stringify(fileType)} is unknown`);
   if (kind.kind === 'root') checkRootName(order);
   if ((await partBytes(tree, order)) === 0)
     throw new RackError('bad-argument', 'the bytes of the upload are gone: upload the file again');
   const file = await openStored(partPath(tree, order));
   try {
-    const found = await hashOf(file);
-    if (found !== sha256) {
-      const why = `its content has the sha256 ${found} instead of ${sha256}`;
+    const hash = await hashFile(file);
+    if (hash !== sha256) {
+      const why = `its content has the sha256 ${hash} instead of ${sha256}`;
       throw new RackError('bad-argument', `the upload cannot be used: ${why}; upload the file again`);
     }
     if (kind.kind === 'disk') return await addDisk(order, file);

@@ -10,7 +10,7 @@ import { counted } from '../../ground/counted.ts';
 import type { ImageBytes } from '../disk-image.ts';
 import { FILE_HEAD_BYTES } from '../disk-image.ts';
 import { isDamage } from '../image-copy.ts';
-import { compressionOf } from '../image-expansion.ts';
+import { recogniseCompression } from '../image-expansion.ts';
 import { IMAGE_NAME, listTar, NoTar, TarFault, type TarMember } from '../packed-tar.ts';
 import type { RootFormat } from '../stored-system.ts';
 
@@ -66,18 +66,18 @@ class Recognised extends Error {
 export async function recogniseFile(file: ImageBytes): Promise<GivenFile> {
   const head = Buffer.from(await file.read(0, FILE_HEAD_BYTES));
   if (head.toString('latin1', 0, 4) === 'hsqs') return SQUASHFS;
-  const compression = compressionOf(head);
+  const compression = recogniseCompression(head);
   if (compression === undefined && head.toString('latin1', DISC_AT, DISC_AT + 5) === 'CD001') return { kind: 'disc' };
-  const found = await recogniseArchive(file);
-  if (typeof found === 'object') return found;
-  if (found !== 'root') return { kind: found };
+  const archive = await recogniseArchive(file);
+  if (typeof archive === 'object') return archive;
+  if (archive !== 'root') return { kind: archive };
   return { kind: 'root', format: 'root.tar', rootName: ROOT_NAMES[compression ?? 'none'] };
 }
 
 async function recogniseArchive(file: ImageBytes): Promise<ArchiveKind | { kind: 'nested'; directory: string }> {
   let nested: string | undefined;
   let members = 0;
-  const look = (member: TarMember): void => {
+  const checkMember = (member: TarMember): void => {
     members += 1;
     if (members > UNKNOWN_MAX) throw new TarFault(`none of its first ${counted(UNKNOWN_MAX, 'member')} is known`);
     const kind = kindBy(member);
@@ -86,7 +86,7 @@ async function recogniseArchive(file: ImageBytes): Promise<ArchiveKind | { kind:
     nested ??= nestedIn(member);
   };
   try {
-    await listTar(file, look);
+    await listTar(file, checkMember);
   } catch (error) {
     if (error instanceof Recognised) return error.kind;
     if (!(error instanceof NoTar || error instanceof TarFault || isDamage(error))) throw error;

@@ -52,7 +52,7 @@ interface Place {
 }
 
 /** Where an installer may be, the likeliest first. */
-const placesOf = (arch: string): readonly Place[] => [
+const listCandidates = (arch: string): readonly Place[] => [
   ...['', 'netboot/'].flatMap((above) => SYSTEMS.map((os) => ({ os, directory: `${above}${os}-installer/${arch}/` }))),
   { os: 'debian', directory: '' },
 ];
@@ -65,12 +65,12 @@ const INFO_NAMES = ['version.info', 'netboot/version.info'];
  */
 export async function readNetbootTree(path: string, arch: string): Promise<NetbootTree> {
   const wanted = new Set([
-    ...placesOf(arch).flatMap(({ directory }) => FILES.map((name) => directory + name)),
+    ...listCandidates(arch).flatMap(({ directory }) => FILES.map((name) => directory + name)),
     ...INFO_NAMES,
   ]);
   const tree = isDirectory(path) ? listDirectory(path, wanted) : await listArchive(path, wanted);
   const { sizes } = tree;
-  for (const { os, directory } of placesOf(arch)) {
+  for (const { os, directory } of listCandidates(arch)) {
     const [kernelName, initrdName] = FILES.map((name) => directory + name);
     if (kernelName === undefined || initrdName === undefined) continue;
     const [kernelBytes, initrdBytes] = [sizes.get(kernelName), sizes.get(initrdName)];
@@ -105,14 +105,14 @@ const changed = (path: string): RackError =>
 function listDirectory(path: string, wanted: ReadonlySet<string>): FileTree {
   const sizes = new Map<string, number>();
   for (const name of wanted) {
-    const found = entryOf(join(path, name));
-    if (found?.isFile() === true) sizes.set(name, found.size);
+    const entry = readEntry(join(path, name));
+    if (entry?.isFile() === true) sizes.set(name, entry.size);
   }
   const read = (name: string): Promise<Uint8Array> => readPlain(join(path, name), sizes.get(name) ?? 0);
   return { sizes, architectures: new Set(), read };
 }
 
-function entryOf(path: string): Stats | undefined {
+function readEntry(path: string): Stats | undefined {
   try {
     return lstatSync(path, { throwIfNoEntry: false });
   } catch (cause) {
@@ -126,10 +126,10 @@ async function readPlain(path: string, bytes: number): Promise<Uint8Array> {
     throw fileFault(path, cause);
   });
   try {
-    const found = await bytesOfFile(file, path);
-    if (found.bytes !== bytes) throw changed(path);
-    const content = await found.read(0, bytes);
-    await found.checkUnchanged();
+    const opened = await bytesOfFile(file, path);
+    if (opened.bytes !== bytes) throw changed(path);
+    const content = await opened.read(0, bytes);
+    await opened.checkUnchanged();
     return content;
   } finally {
     await file.close();
@@ -137,7 +137,7 @@ async function readPlain(path: string, bytes: number): Promise<Uint8Array> {
 }
 
 async function listArchive(path: string, wanted: ReadonlySet<string>): Promise<FileTree> {
-  const found = new Map<string, TarMember>();
+  const members = new Map<string, TarMember>();
   const architectures = new Set<string>();
   await openArchive(path, (archive) =>
     listTar(archive, (member) => {
@@ -146,12 +146,12 @@ async function listArchive(path: string, wanted: ReadonlySet<string>): Promise<F
       const [, architecture] = /(?:debian|ubuntu)-installer\/([a-z0-9]{1,16})\/linux$/.exec(name) ?? [];
       if (architecture !== undefined) architectures.add(architecture);
       if (!wanted.has(name)) return;
-      if (found.has(name)) throw new TarFault(`it has ${name} twice`);
-      found.set(name, member);
+      if (members.has(name)) throw new TarFault(`it has ${name} twice`);
+      members.set(name, member);
     }),
   );
   const read = async (name: string): Promise<Uint8Array> => {
-    const { rawName, bytes } = found.get(name) ?? { rawName: name, bytes: 0 };
+    const { rawName, bytes } = members.get(name) ?? { rawName: name, bytes: 0 };
     const content = Buffer.alloc(bytes);
     let done = 0;
     await openArchive(path, (archive) =>
@@ -164,7 +164,7 @@ async function listArchive(path: string, wanted: ReadonlySet<string>): Promise<F
     if (done !== bytes) throw changed(path);
     return content;
   };
-  return { sizes: new Map([...found].map(([name, { bytes }]) => [name, bytes])), architectures, read };
+  return { sizes: new Map([...members].map(([name, { bytes }]) => [name, bytes])), architectures, read };
 }
 
 async function openArchive(path: string, use: (archive: ImageBytes) => Promise<void>): Promise<void> {

@@ -20,4 +20,4 @@ const KINDS: ReadonlyMap<string, FileKind> = new Map<string, FileKind>([
 export const FILE_TYPES: readonly string[] = [...KINDS.keys()];
 
 /** The kind of a file type; undefined if the type is unknown. */
-export const fileKindOf = (fileType: string): FileKind | undefined => KINDS.get(fileType);
+export const findFileKind = (fileType: string): FileKind | undefined => KINDS.get(fileType);

@@ -37,18 +37,18 @@ export interface WholeFile {
   readonly sha256: string;
 }
 
-const directoryOf = (tree: string): string => ownPlace(tree, '.uploads');
+const uploadDirectory = (tree: string): string => ownPlace(tree, '.uploads');
 
-const nameOf = ({ id, sha256 }: PartOf): string => `${id}-${sha256.slice(0, 16)}.part`;
+const partFileName = ({ id, sha256 }: PartOf): string => `${id}-${sha256.slice(0, 16)}.part`;
 
 /** Paths that are being written. */
 const written = new Set<string>();
 
-export const partPath = (tree: string, upload: PartOf): string => join(directoryOf(tree), nameOf(upload));
+export const partPath = (tree: string, upload: PartOf): string => join(uploadDirectory(tree), partFileName(upload));
 
 /** @throws RackError `store-unwritable` without room for `bytes`, `tree-unreadable` */
 export async function checkUploadRoom(tree: string, bytes: number): Promise<void> {
-  const directory = directoryOf(tree);
+  const directory = uploadDirectory(tree);
   try {
     assertOwnStore(tree);
     await makeDirectories(directory);
@@ -105,7 +105,7 @@ async function writeLocked(tree: string, upload: PartOf, { at, bytes, content }:
   } finally {
     await file.close();
   }
-  if (at === 0) await syncDirectory(directoryOf(tree));
+  if (at === 0) await syncDirectory(uploadDirectory(tree));
   return 'written';
 }
 
@@ -119,7 +119,7 @@ export async function receiveWhole(
   bytesMax: number,
 ): Promise<WholeFile> {
   await checkUploadRoom(tree, 0);
-  const path = join(directoryOf(tree), `.whole-${newUuid()}`);
+  const path = join(uploadDirectory(tree), `.whole-${newUuid()}`);
   const hash = createHash('sha256');
   async function* hashed(): AsyncGenerator<Uint8Array> {
     let length = 0;
@@ -148,7 +148,7 @@ export const discardWhole = ({ path }: WholeFile): Promise<void> => rm(path, { f
 /** Makes a whole file the part of an upload. */
 export async function adoptWhole(tree: string, { path }: WholeFile, upload: PartOf): Promise<void> {
   await storing(tree, () => rename(path, partPath(tree, upload)));
-  await syncDirectory(directoryOf(tree));
+  await syncDirectory(uploadDirectory(tree));
 }
 
 /** The size of the part in bytes; 0: this host has none. */
@@ -177,12 +177,12 @@ export async function sweepParts(
   listUploads: () => Promise<readonly PlacedUpload[]>,
   nowMs: number,
 ): Promise<RackError | undefined> {
-  const directory = directoryOf(tree);
+  const directory = uploadDirectory(tree);
   let problem: RackError | undefined;
   // Behind a link are the files of somebody else.
   if (seenEntry(directory)?.isDirectory() !== true) return undefined;
   const names = await readdir(directory).catch(() => []);
-  const uploads = new Map((await listUploads()).map((upload) => [nameOf(upload), upload]));
+  const uploads = new Map((await listUploads()).map((upload) => [partFileName(upload), upload]));
   for (const name of names) {
     if (!/^(?:\d+-[0-9a-f]{16}\.part(?:\.lock)?|\.whole-[0-9a-f-]{36})$/.test(name)) continue;
     const isWhole = name.startsWith('.whole-');
@@ -257,6 +257,6 @@ async function storing<T>(tree: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw asStoreError(error, directoryOf(tree));
+    throw asStoreError(error, uploadDirectory(tree));
   }
 }

@@ -9,7 +9,7 @@ import type { OfferedFile } from '../sources/offer.ts';
  * A published file downloads under the name of its digest, from its own URL first.
  * @param title the import, for errors
  */
-export const downloadOf = (
+export const buildDownload = (
   { url, mirrors, bytes, digest }: OfferedFile,
   title: string,
   directory: string,

@@ -39,11 +39,11 @@ import {
 } from '../image-store.ts';
 import { judgeSystem, type SystemFacts, SystemInspector } from '../image-system.ts';
 import { makeDirectories, publishFile } from '../publication.ts';
-import { contentOf, type ImageOffer, importedContent, isImportOf, offerName } from '../sources/offer.ts';
+import { type ImageOffer, importedContent, isImportedFrom, offerContentKey, offerName } from '../sources/offer.ts';
 import { prepareSeen, readRecord } from '../sources/seen-documents.ts';
 import { asStoreError } from '../store-error.ts';
 import { judgeBlob, openStored } from '../stored-blob.ts';
-import { downloadOf, heldBy, type ImportTerms } from './file-fetch.ts';
+import { buildDownload, heldBy, type ImportTerms } from './file-fetch.ts';
 import { noteRefusal, readRefusal } from './refusals.ts';
 import type { RootFacts } from './root-check.ts';
 import { importSystem } from './system-import.ts';
@@ -54,12 +54,12 @@ import { importSystem } from './system-import.ts';
 
 const FILES_MAX = 64;
 
-const nameOf = (offer: ImageOffer): string => `${offer.source} ${offerName(offer)} ${offer.label}`;
-const hashOf = (content: string): string => createHash('sha256').update(content).digest('hex');
+const formatImportName = (offer: ImageOffer): string => `${offer.source} ${offerName(offer)} ${offer.label}`;
+const hashText = (content: string): string => createHash('sha256').update(content).digest('hex');
 
 async function noteDelivered(tree: string, offer: ImageOffer): Promise<void> {
-  const name = nameOf(offer);
-  const own = hashOf(contentOf(offer));
+  const name = formatImportName(offer);
+  const own = hashText(offerContentKey(offer));
   try {
     const files = [...readDelivered(tree, name).filter((file) => file !== own), own].slice(-FILES_MAX);
     const path = await prepareSeen(tree, name);
@@ -71,12 +71,12 @@ async function noteDelivered(tree: string, offer: ImageOffer): Promise<void> {
 
 /**
  * True if the source delivered the files of an offer, and then others.
- * @param content of those others, from `contentOf`
+ * @param content of those others, from `offerContentKey`
  */
 function wasDeliveredBefore(tree: string, offer: ImageOffer, content: string): boolean {
-  const files = readDelivered(tree, nameOf(offer));
-  const at = files.indexOf(hashOf(contentOf(offer)));
-  return at !== -1 && files.indexOf(hashOf(content)) > at;
+  const files = readDelivered(tree, formatImportName(offer));
+  const at = files.indexOf(hashText(offerContentKey(offer)));
+  return at !== -1 && files.indexOf(hashText(content)) > at;
 }
 
 const readDelivered = (tree: string, name: string): readonly string[] =>
@@ -118,7 +118,7 @@ function refuseOlder(offer: ImageOffer, { tree, isCopy }: ImportTerms): void {
   const named = readImages(tree).images.filter((image) => isSameName(image, offer));
   // An image that exists is only published again, or gets its lost bytes back.
   const isThere = (image: StoredImage): boolean =>
-    isImportOf(image, offer) || (image.serial === serial && hasBlob(tree, image));
+    isImportedFrom(image, offer) || (image.serial === serial && hasBlob(tree, image));
   if (named.some(isThere)) return;
   const isNewer = (image: StoredImage): boolean =>
     serial === undefined
@@ -140,7 +140,7 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
   }
   const { bundle } = terms;
   const isPresent = (image: StoredImage): boolean =>
-    isImportOf(image, offer) || (bundle !== undefined && isAddedAsPublished(image, offer));
+    isImportedFrom(image, offer) || (bundle !== undefined && isAddedAsPublished(image, offer));
   const present = readImages(tree).images.find(isPresent);
   if (present !== undefined && hasBlob(tree, present)) return { image: present, added: false, system: undefined };
   const { os, release, architecture, subarchitecture, label, serial } = offer;
@@ -148,7 +148,7 @@ async function importMissing(offer: ImageOffer, terms: ImportTerms): Promise<Imp
   const directory = ownPlace(tree, '.downloads');
   await makeDirectories(directory);
   const request: DownloadRequest = {
-    ...downloadOf(offer.files[0], offerName(offer), directory, FILE_BYTES_MAX),
+    ...buildDownload(offer.files[0], offerName(offer), directory, FILE_BYTES_MAX),
     isConverted: true,
   };
   const lock = holdFiles([heldBy(request)], offerName(offer));

@@ -3,14 +3,14 @@
 import { RackError, unreachable } from '../../ground/errors.ts';
 import { readImages, type StoredImage } from '../image-store.ts';
 import {
-  bytesOf,
-  digestsOf,
   type ImageOffer,
-  isImportOf,
+  isImportedFrom,
   joinOffers,
   leftOutNote,
+  listDigests,
   type Offer,
   type Preferred,
+  sumOfferBytes,
 } from '../sources/offer.ts';
 import type { ImportTerms } from './file-fetch.ts';
 import { FilesProgress } from './files-progress.ts';
@@ -40,7 +40,7 @@ export function installersIn(tree: string): readonly TreePart[] {
 }
 
 export const isStoredItem = (offer: Offer, images: readonly StoredImage[]): boolean =>
-  offer.kind === 'image' && images.some((image) => isImportOf(image, offer));
+  offer.kind === 'image' && images.some((image) => isImportedFrom(image, offer));
 
 interface ImportedItem {
   readonly serial: string;
@@ -80,11 +80,11 @@ async function importItem(offer: Offer, terms: ItemTerms): Promise<ImportedItem>
     case 'image': {
       const { image, added } = await importImage(offer, terms);
       const { serial, bytes, system } = image;
-      return { serial, bytes: sumOf([{ bytes }, ...(system?.files ?? [])]), added };
+      return { serial, bytes: sumBytes([{ bytes }, ...(system?.files ?? [])]), added };
     }
     case 'loader': {
       const { tree, downloads, signal, bundle, onState } = terms;
-      const progress = new FilesProgress(bytesOf(offer));
+      const progress = new FilesProgress(sumOfferBytes(offer));
       const { files, serial, added } = await importLoader(offer, {
         tree,
         downloads,
@@ -92,11 +92,11 @@ async function importItem(offer: Offer, terms: ItemTerms): Promise<ImportedItem>
         bundle,
         onState: (state, request) => onState?.(progress.stateOf(request.name, state), request),
       });
-      return { serial, bytes: sumOf(files), added };
+      return { serial, bytes: sumBytes(files), added };
     }
     case 'installer': {
       const { tree, workDir, downloads, signal, bundle, onState, onTurn } = terms;
-      const progress = new FilesProgress(bytesOf(offer), new Set(digestsOf(offer)).size);
+      const progress = new FilesProgress(sumOfferBytes(offer), new Set(listDigests(offer)).size);
       const { files, serial, added } = await importOfferedInstaller(offer, {
         tree,
         workDir,
@@ -109,14 +109,14 @@ async function importItem(offer: Offer, terms: ItemTerms): Promise<ImportedItem>
         onProgress: () => undefined,
         onState: (state, request) => onState?.(progress.stateOf(request.name, state), request),
       });
-      return { serial, bytes: sumOf(files), added, note: leftOutNote(offer) };
+      return { serial, bytes: sumBytes(files), added, note: leftOutNote(offer) };
     }
     default:
       return unreachable(offer);
   }
 }
 
-const sumOf = (files: readonly { readonly bytes: number }[]): number =>
+const sumBytes = (files: readonly { readonly bytes: number }[]): number =>
   files.reduce((sum, { bytes }) => sum + bytes, 0);
 
 /** An imported image, with the reasons why earlier offers failed. */

@@ -20,9 +20,9 @@ import { type InstallerFiles, publishInstaller } from '../installer.ts';
 import { publishInstallerFiles } from '../installer-files.ts';
 import { OneAtATime } from '../one-at-a-time.ts';
 import { describeFile, encodeManifest, makeDirectories } from '../publication.ts';
-import { digestsOf, type InstallerOffer, offerName } from '../sources/offer.ts';
+import { type InstallerOffer, listDigests, offerName } from '../sources/offer.ts';
 import { asStoreError } from '../store-error.ts';
-import { downloadOf, type FetchTerms, heldBy } from './file-fetch.ts';
+import { buildDownload, type FetchTerms, heldBy } from './file-fetch.ts';
 import { assertReplaceable, findPart, installerDirectory, replaceable } from './tree-parts.ts';
 
 /** Both are read into memory; Debian's have at most 50 MB. */
@@ -68,7 +68,7 @@ async function importMissing(offer: InstallerOffer, terms: InstallerTerms): Prom
   const { tree, signal } = terms;
   const { os, release, architecture: arch } = offer;
   checkNames({ arch, release });
-  const fetched = digestsOf(offer);
+  const fetched = listDigests(offer);
   const place = join(tree, installerDirectory(offer));
   const present = terms.mayStay === true ? await checks.do(() => findPart(place, fetched), signal) : undefined;
   if (present !== undefined) return { directory: place, ...present, added: false };
@@ -79,7 +79,7 @@ async function importMissing(offer: InstallerOffer, terms: InstallerTerms): Prom
   // The initrd is written again, with drivers.
   const isConverted = offer.isFinished !== true && (os === WITH_PACKAGES || terms.packages !== undefined);
   const all = offer.files.map((file) => ({
-    ...downloadOf(file, offerName(offer), directory, file.name === DISC ? DISC_BYTES_MAX : FILE_BYTES_MAX),
+    ...buildDownload(file, offerName(offer), directory, file.name === DISC ? DISC_BYTES_MAX : FILE_BYTES_MAX),
     mirrorKey: offer.mirrorKey,
     isConverted: isConverted && file.name === 'initrd.gz',
   }));
@@ -94,8 +94,8 @@ async function importMissing(offer: InstallerOffer, terms: InstallerTerms): Prom
     const made = await turns.do(async () => {
       const published = await publishFetched(offer, terms, { place, directory, fetched });
       for (const file of requests) await removeDownload(file);
-      const found = await findPart(place, fetched);
-      return found === undefined ? undefined : { ...published, serial: found.serial };
+      const part = await findPart(place, fetched);
+      return part === undefined ? undefined : { ...published, serial: part.serial };
     }, signal);
     if (made === undefined)
       throw new RackError('not-found', `${offerName(offer)} was removed while it was imported: import it again`);

@@ -28,7 +28,7 @@ export async function sweepDownloads(tree: string, nowMs: number): Promise<numbe
   await restoreParts(tree);
   assertOwnStore(tree);
   await sweepSeen(tree, nowMs);
-  const directory = directoryOf(tree);
+  const directory = downloadDirectory(tree);
   const files = (await keptFiles(tree)).toSorted();
   const imported = files.length === 0 ? new Set() : importedDigests(tree);
   let freed = 0;
@@ -46,9 +46,9 @@ export async function sweepDownloads(tree: string, nowMs: number): Promise<numbe
     try {
       if (await removeUnheld(directory, digest, [stem], isOld ? ENDS : BYTE_ENDS)) freed += facts.size;
     } catch (error) {
-      const found = asStoreError(error, directory);
-      if (!(found instanceof RackError)) throw found;
-      problem ??= found;
+      const storeError = asStoreError(error, directory);
+      if (!(storeError instanceof RackError)) throw storeError;
+      problem ??= storeError;
     }
   }
   if (problem !== undefined) throw problem;
@@ -57,7 +57,7 @@ export async function sweepDownloads(tree: string, nowMs: number): Promise<numbe
 
 /** The files that imports keep; none behind a link, where somebody else's files are. */
 const keptFiles = async (tree: string): Promise<readonly string[]> =>
-  linkOnWay(tree, DOWNLOADS) === undefined ? await readdir(directoryOf(tree)).catch(() => []) : [];
+  linkOnWay(tree, DOWNLOADS) === undefined ? await readdir(downloadDirectory(tree)).catch(() => []) : [];
 
 /** The digests of the files from which the tree was made, without damaged parts, which may be coming again. */
 function importedDigests(tree: string): ReadonlySet<string> {
@@ -73,30 +73,30 @@ function importedDigests(tree: string): ReadonlySet<string> {
 
 /** Removes all that imports keep of these files, unless a process is importing one. @param names their digests */
 export async function removeLeft(tree: string, names: readonly string[]): Promise<void> {
-  const directory = directoryOf(tree);
-  const kept = await keptFiles(tree);
-  for (const name of names.filter((one) => NAME.test(one))) {
+  const directory = downloadDirectory(tree);
+  const files = await keptFiles(tree);
+  for (const name of names.filter((entry) => NAME.test(entry))) {
     const stems = new Set(
-      kept.filter((file) => file.startsWith(name)).map((file) => /^[0-9a-f]+(?:-\d+)?/.exec(file)?.[0] ?? name),
+      files.filter((file) => file.startsWith(name)).map((file) => /^[0-9a-f]+(?:-\d+)?/.exec(file)?.[0] ?? name),
     );
     if (stems.size > 0) await removeUnheld(directory, name, [...stems], ENDS);
   }
 }
 
 const DOWNLOADS = 'images/.downloads';
-const directoryOf = (tree: string): string => join(tree, DOWNLOADS);
+const downloadDirectory = (tree: string): string => join(tree, DOWNLOADS);
 
 /**
  * The bytes of these files that an earlier import downloaded, or that the store has.
  * @param total the size of all; undefined: unknown
  */
 export function arrivedBytes(tree: string, digests: readonly string[], total: number | undefined): number {
-  const directory = directoryOf(tree);
-  const kept = namesIn(directory);
+  const directory = downloadDirectory(tree);
+  const names = namesIn(directory);
   const bytesOf = (digest: string): number => {
-    const parts = kept.filter((name) => name.startsWith(digest) && name.endsWith('.part'));
+    const parts = names.filter((name) => name.startsWith(digest) && name.endsWith('.part'));
     const paths = [...[digest, ...parts].map((name) => join(directory, name)), join(tree, blobPath(digest, 'file'))];
-    return paths.reduce((found, path) => Math.max(found, sizeOf(path)), 0);
+    return paths.reduce((max, path) => Math.max(max, measureFile(path)), 0);
   };
   const bytes = [...new Set(digests)].reduce((sum, digest) => sum + bytesOf(digest), 0);
   return Math.min(bytes, total ?? bytes);
@@ -111,14 +111,14 @@ function namesIn(directory: string): readonly string[] {
 }
 
 /** 0: no such file. */
-const sizeOf = (path: string): number => {
-  const found = seenEntry(path);
-  return found?.isFile() === true ? found.size : 0;
+const measureFile = (path: string): number => {
+  const stats = seenEntry(path);
+  return stats?.isFile() === true ? stats.size : 0;
 };
 
 /** Ends what killed processes began (directory-publication.ts). */
 async function restoreParts(tree: string): Promise<void> {
-  for (const parent of partParents(tree).filter((one) => linkOnWay(tree, one) === undefined))
+  for (const parent of partParents(tree).filter((parentPath) => linkOnWay(tree, parentPath) === undefined))
     await settleLeftovers(join(tree, parent)).catch((error: unknown) => {
       throw asStoreError(error, tree);
     });

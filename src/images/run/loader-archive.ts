@@ -72,14 +72,14 @@ const judgePax = (data: Buffer): { readonly problem: string } | undefined =>
 
 /** @returns undefined for a directory */
 function judgeName({ name, type }: Member): string | undefined | { readonly problem: string } {
-  const shown = JSON.stringify(name);
+  const quoted = JSON.stringify(name);
   const path = name.replace(/^\.\//, '').replace(/\/$/, '');
   if (type === DIRECTORY && (path === '.' || path === '')) return undefined;
-  if (!isContainedPath(path)) return { problem: `it has ${shown}, which leads out of the archive` };
+  if (!isContainedPath(path)) return { problem: `it has ${quoted}, which leads out of the archive` };
   if (type === DIRECTORY) return undefined;
-  if (!PLAIN.has(type)) return { problem: `${shown} is not a plain file` };
+  if (!PLAIN.has(type)) return { problem: `${quoted} is not a plain file` };
   const last = path.slice(path.lastIndexOf('/') + 1);
-  return isPlainName(last) ? last : { problem: `the name ${shown} is not allowed in the boot tree` };
+  return isPlainName(last) ? last : { problem: `the name ${quoted} is not allowed in the boot tree` };
 }
 
 type Refuse = (why: string, cause?: unknown) => RackError;

@@ -18,9 +18,9 @@ import type { Publication } from '../environment.ts';
 import { holdFiles } from '../held-files.ts';
 import { assertOwnStore } from '../image-store.ts';
 import { describeFile, encodeManifest, makeDirectories } from '../publication.ts';
-import { digestsOf, type LoaderOffer, offerName } from '../sources/offer.ts';
+import { type LoaderOffer, listDigests, offerName } from '../sources/offer.ts';
 import { asStoreError } from '../store-error.ts';
-import { downloadOf, type FetchTerms, heldBy } from './file-fetch.ts';
+import { buildDownload, type FetchTerms, heldBy } from './file-fetch.ts';
 import { type LoaderFile, unpackLoader } from './loader-archive.ts';
 import { assertReadable, assertReplaceable, findPart, MANIFEST, replaceable } from './tree-parts.ts';
 
@@ -56,14 +56,14 @@ async function importMissing(offer: LoaderOffer, terms: LoaderTerms): Promise<Lo
   const { tree } = terms;
   const name = offerName(offer);
   const directory = join(tree, name);
-  const digests = [...new Set(digestsOf(offer))];
+  const digests = [...new Set(listDigests(offer))];
   const present = await findPart(directory, digests);
   if (present !== undefined) return { directory, ...present, added: false };
   assertOwnStore(tree);
   assertReplaceable(tree, name);
   const downloads = ownPlace(tree, '.downloads');
   await makeDirectories(downloads);
-  const wanted = offer.files.map((file) => ({ file, request: downloadOf(file, name, downloads, FILE_BYTES_MAX) }));
+  const wanted = offer.files.map((file) => ({ file, request: buildDownload(file, name, downloads, FILE_BYTES_MAX) }));
   const paths = wanted.map(({ request }) => heldBy(request));
   const lock = holdFiles(paths, name);
   try {
@@ -72,20 +72,20 @@ async function importMissing(offer: LoaderOffer, terms: LoaderTerms): Promise<Lo
     for (const { file, request } of wanted) {
       await terms.downloads.fetch(request, terms);
       const data = await readFile(join(downloads, request.name));
-      const found =
+      const members =
         file.isArchive === true ? await unpackLoader(data, `${file.name} of ${name}`) : [{ name: file.name, data }];
-      bytes += found.reduce((sum, one) => sum + one.data.length, 0);
+      bytes += members.reduce((sum, part) => sum + part.data.length, 0);
       if (bytes > LOADER_BYTES_MAX)
         throw new RackError(
           'bad-argument',
           `${name} was not imported: it has more than ${counted(LOADER_BYTES_MAX, 'byte')}`,
         );
-      for (const one of found) {
-        if (one.name === MANIFEST)
+      for (const part of members) {
+        if (part.name === MANIFEST)
           throw new RackError('bad-argument', `${name} was not imported: no file of it may be named ${MANIFEST}`);
-        if (unpacked.get(one.name)?.data.equals(one.data) === false)
-          throw new RackError('bad-argument', `${name} was not imported: two files named ${one.name} differ`);
-        unpacked.set(one.name, one);
+        if (unpacked.get(part.name)?.data.equals(part.data) === false)
+          throw new RackError('bad-argument', `${name} was not imported: two files named ${part.name} differ`);
+        unpacked.set(part.name, part);
       }
     }
     const files = [...unpacked.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));

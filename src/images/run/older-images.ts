@@ -44,7 +44,7 @@ export async function removeOlder(image: StoredImage, terms: RemovalTerms): Prom
   return doomed;
 }
 
-const nameOf = (image: ImageName): string => formatImageName({ ...image, serial: '' });
+const formatUnversionedName = (image: ImageName): string => formatImageName({ ...image, serial: '' });
 
 /**
  * Removes the older images of all names.
@@ -59,14 +59,14 @@ export async function removeAllOlder(
 ): Promise<readonly StoredImage[]> {
   const { tree, keptVersions } = terms;
   const imported = readImages(tree).images.filter((image) => image.origin !== undefined && hasBlob(tree, image));
-  const several = [...Map.groupBy(imported, nameOf)].filter(([, images]) => images.length > 1);
+  const several = [...Map.groupBy(imported, formatUnversionedName)].filter(([, images]) => images.length > 1);
   if (several.length === 0) return [];
-  const others = Map.groupBy(await elsewhere(), nameOf);
+  const others = Map.groupBy(await elsewhere(), formatUnversionedName);
   const older = several.flatMap(([name, images]) => {
     const all = [...images, ...(others.get(name) ?? [])].toSorted(compareImages);
-    const kept = [...new Set(all.map(({ serial }) => serial))].slice(0, keptVersions);
+    const recent = [...new Set(all.map(({ serial }) => serial))].slice(0, keptVersions);
     // The images are sorted, newest first.
-    return images.slice(1).filter((image) => !kept.includes(image.serial) && !isSpared(image));
+    return images.slice(1).filter((image) => !recent.includes(image.serial) && !isSpared(image));
   });
   if (older.length === 0) return [];
   const use = await terms.use();

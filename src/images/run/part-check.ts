@@ -27,9 +27,9 @@ import { type ContentState, judgeBlob } from '../stored-blob.ts';
 import { assertNotLinked } from '../tree-place.ts';
 import {
   asideRemedy,
+  findOrigin,
   hasFiles,
   MANIFEST,
-  originOf,
   type PartPlace,
   partPlaces,
   partShape,
@@ -87,8 +87,8 @@ export function partName({ kind, directory, architecture, release, manifest: { o
 }
 
 /** The file or directory from which an installer was made; undefined: it was not. */
-export const fileOf = (part: KnownPart): string | undefined =>
-  originOf(part) === undefined ? part.manifest.source : undefined;
+export const findSourceFile = (part: KnownPart): string | undefined =>
+  findOrigin(part) === undefined ? part.manifest.source : undefined;
 
 /**
  * The parts of which a file is missing or has another size. Leaves out the top directory, where a person may replace
@@ -104,19 +104,19 @@ export async function checkParts(
   terms: CheckTerms,
 ): Promise<Pick<TreeContent, 'others' | 'problems'> & { readonly parts: readonly CheckedPart[] }> {
   const { parts, others, problems } = listKnownParts(terms.tree);
-  const total = parts.reduce((sum, part) => sum + bytesOf(part), 0);
+  const total = parts.reduce((sum, part) => sum + sumPartBytes(part), 0);
   const checked: CheckedPart[] = [];
   let before = 0;
   for (const part of parts) {
     const start = before;
     const result = await checkPart(part, { ...terms, onProgress: (done) => terms.onProgress(start + done, total) });
-    before += bytesOf(part);
+    before += sumPartBytes(part);
     if (result !== undefined) checked.push(result);
   }
   return { parts: checked, others, problems };
 }
 
-const bytesOf = ({ manifest }: KnownPart): number => manifest.files.reduce((sum, { bytes }) => sum + bytes, 0);
+const sumPartBytes = ({ manifest }: KnownPart): number => manifest.files.reduce((sum, { bytes }) => sum + bytes, 0);
 
 /** @returns undefined: it was published again or removed meanwhile */
 async function checkPart(
@@ -166,7 +166,7 @@ const isTakenOut = ({ kind }: KnownPart, { state }: CheckedFile): boolean =>
 async function takeOut(tree: string, part: KnownPart, path: string): Promise<string | undefined> {
   // No machine gets it, and its content is not Rackboot's.
   if (seenEntry(join(tree, path))?.isDirectory() === true) return undefined;
-  if (part.kind !== 'built-in' && fileOf(part) === undefined) {
+  if (part.kind !== 'built-in' && findSourceFile(part) === undefined) {
     await rm(join(tree, path), { recursive: true, force: true });
     return undefined;
   }
@@ -202,15 +202,15 @@ export function listKnownParts(tree: string): TreeContent {
   const parts: KnownPart[] = [];
   for (const place of [...places.slice(0, PARTS_MAX), ...builtIn]) {
     const path = join(place.directory, place.kind === 'built-in' ? `.loaders-${place.architecture}.json` : MANIFEST);
-    const found = readFacts(tree, path);
-    if (typeof found === 'object' && 'files' in found) parts.push({ ...place, manifest: found });
-    else if (typeof found === 'object') {
+    const facts = readFacts(tree, path);
+    if (typeof facts === 'object' && 'files' in facts) parts.push({ ...place, manifest: facts });
+    else if (typeof facts === 'object') {
       const isOwn = place.kind !== 'built-in';
       if (isOwn) spoilt.push(place.directory);
       const remedy = isOwn ? asideRemedy(place.directory) : '`rackboot images build` makes them again';
-      const text = `${path} is damaged, so its files cannot be checked: ${found.damage}`;
+      const text = `${path} is damaged, so its files cannot be checked: ${facts.damage}`;
       problems.push(`${text}; ${remedy}; if they are your own, remove it`);
-    } else if (found !== undefined) problems.push(found);
+    } else if (facts !== undefined) problems.push(facts);
     else if (place.kind !== 'built-in') others.push(place.directory);
   }
   return { parts, others, spoilt, problems };
@@ -234,7 +234,7 @@ function namesUnder(
   if (entry?.isDirectory() !== true) return [];
   try {
     return readdirSync(path, { withFileTypes: true })
-      .filter((one) => isPlainName(one.name) && (which === 'all' || one.isDirectory() || one.isSymbolicLink()))
+      .filter((entry) => isPlainName(entry.name) && (which === 'all' || entry.isDirectory() || entry.isSymbolicLink()))
       .map(({ name }) => name)
       .toSorted();
   } catch (error) {
@@ -265,8 +265,8 @@ export async function movePartAside(tree: string, directory: string): Promise<st
  * @param directory relative to the tree, as the result
  */
 export function filesNamedIn(tree: string, directory: string): readonly string[] {
-  const found = readFacts(tree, join(directory, MANIFEST));
-  const files = typeof found === 'object' && 'files' in found ? found.files : undefined;
+  const facts = readFacts(tree, join(directory, MANIFEST));
+  const files = typeof facts === 'object' && 'files' in facts ? facts.files : undefined;
   return files === undefined ? [] : [MANIFEST, ...files.map(({ name }) => name)].map((name) => join(directory, name));
 }
 
@@ -274,8 +274,8 @@ export function filesNamedIn(tree: string, directory: string): readonly string[]
 function readFacts(tree: string, path: string): PartFacts | { readonly damage: string } | string | undefined {
   const file = join(tree, path);
   try {
-    const found = readOwn(file, (value) => manifestShape.safeParse(value).data);
-    return typeof found === 'string' ? { damage: found } : found;
+    const manifest = readOwn(file, (value) => manifestShape.safeParse(value).data);
+    return typeof manifest === 'string' ? { damage: manifest } : manifest;
   } catch (error) {
     if (error instanceof RackError) return `${error.message}.`;
     throw error;

@@ -37,8 +37,8 @@ export async function noteRefusal(file: RefusedFile, refusal: Omit<z.output<type
 /** @returns the earlier refusal of this version for this use; undefined: none. */
 export function readRefusal(file: RefusedFile, as: string): string | undefined {
   try {
-    const found = recordShape.safeParse(parseJson(readFileSync(refusalPath(file), 'utf8'))).data;
-    return found?.as === as && found.by === readVersion() ? `${found.why} (${REMEMBERED})` : undefined;
+    const refusal = recordShape.safeParse(parseJson(readFileSync(refusalPath(file), 'utf8'))).data;
+    return refusal?.as === as && refusal.by === readVersion() ? `${refusal.why} (${REMEMBERED})` : undefined;
   } catch (error) {
     if (osErrorCode(error) === 'ENOENT') return undefined;
     throw error;

@@ -12,8 +12,8 @@
 import { copyBytes, viewBytes } from '../../ground/borrowed-bytes.ts';
 import type { ImageBytes } from '../disk-image.ts';
 import { describeDamage } from '../image-copy.ts';
-import { beginExpansion, compressionOf } from '../image-expansion.ts';
-import { piecesOf } from '../image-file.ts';
+import { beginExpansion, recogniseCompression } from '../image-expansion.ts';
+import { readPieces } from '../image-file.ts';
 import { expandedBytesMax, isTar, listTar, NoTar, TarFault } from '../packed-tar.ts';
 import type { RootFormat } from '../stored-system.ts';
 
@@ -30,7 +30,7 @@ export const rootDiskBytes = (bytes: number): number => EXPANSION * bytes + ROOM
 /** @param bytes its first ROOT_HEAD_BYTES */
 export function isRoot(format: RootFormat, bytes: Uint8Array): boolean {
   if (format === 'squashfs') return Buffer.from(bytes).toString('latin1', 0, 4) === 'hsqs';
-  const compression = compressionOf(bytes);
+  const compression = recogniseCompression(bytes);
   if (format === 'root.gz') return compression === 'gzip';
   return compression !== undefined || isTar(bytes);
 }
@@ -100,23 +100,23 @@ const CLOUD_INIT = /(?:^|\/)cloud-init-local\.service$|^usr\/bin\/cloud-init$/;
 
 async function inspectArchive(bytes: ImageBytes): Promise<RootFacts> {
   const tops = new Set<string>();
-  const found = new Set<RegExp>();
+  const present = new Set<RegExp>();
   await listTar(bytes, ({ name, isFile }) => {
     const [top = '', second] = name.split('/', 2);
     if ((top === 'etc' || top === 'usr') && (second !== undefined || !isFile)) tops.add(top);
-    for (const one of [KERNEL, GRUB_PROGRAM, GRUB_MODULES, SHIM, SIGNED_GRUB, CLOUD_INIT])
-      if (one.test(name)) found.add(one);
+    for (const pattern of [KERNEL, GRUB_PROGRAM, GRUB_MODULES, SHIM, SIGNED_GRUB, CLOUD_INIT])
+      if (pattern.test(name)) present.add(pattern);
   });
   if (tops.size < 2) {
     const remedy =
       'pack the whole system from its own top, tar --xattrs --numeric-owner -C DIRECTORY -czf root.tar.gz .';
     throw new RootFault('its archive has no etc/ and usr/, so it is not the root of a system', remedy);
   }
-  const hasBoth = (one: RegExp, other: RegExp): boolean => found.has(one) && found.has(other);
+  const hasBoth = (pattern: RegExp, other: RegExp): boolean => present.has(pattern) && present.has(other);
   return {
-    hasKernel: found.has(KERNEL),
+    hasKernel: present.has(KERNEL),
     hasBootLoader: hasBoth(GRUB_PROGRAM, GRUB_MODULES) || hasBoth(SHIM, SIGNED_GRUB),
-    hasCloudInit: found.has(CLOUD_INIT),
+    hasCloudInit: present.has(CLOUD_INIT),
   };
 }
 
@@ -133,7 +133,7 @@ async function checkImage(bytes: ImageBytes): Promise<void> {
     if (length > bytesMax) throw new RootFault(`it expands to more than ${bytesMax} bytes, unlike any system`);
   });
   try {
-    for await (const piece of piecesOf(bytes)) await expansion.write(piece.bytes);
+    for await (const piece of readPieces(bytes)) await expansion.write(piece.bytes);
     await expansion.end();
   } finally {
     expansion.close();

@@ -21,11 +21,11 @@ import { checkPlace, chooseSerial, publishImage } from '../image-adding.ts';
 import { bytesOfFile } from '../image-file.ts';
 import { blobPath, hasBlob, isSameName, judgeImageName, readImages, type StoredImage } from '../image-store.ts';
 import { makeDirectories } from '../publication.ts';
-import { bytesOf, type ImageOffer, type OfferedFile, type OfferedSystem, offerName } from '../sources/offer.ts';
+import { type ImageOffer, type OfferedFile, type OfferedSystem, offerName, sumOfferBytes } from '../sources/offer.ts';
 import { judgeBlob, replaceBlob } from '../stored-blob.ts';
 import { judgeSystemName, type RootFormat, type SystemFile, subarchesIn } from '../stored-system.ts';
 import { checkSystemPlace, refreshTree } from '../system-tree.ts';
-import { downloadOf, heldBy, type ImportTerms } from './file-fetch.ts';
+import { buildDownload, heldBy, type ImportTerms } from './file-fetch.ts';
 import { FilesProgress } from './files-progress.ts';
 import { noteRefusal, readRefusal } from './refusals.ts';
 import {
@@ -68,7 +68,7 @@ export async function importSystem(
     return { image: present, added: false, root: undefined };
   }
   const serialAmong = (stored: readonly StoredImage[]): string => {
-    const others = stored.filter((one) => isSameName(one, name) && !isSame(one, name, digest.hex, files));
+    const others = stored.filter((image) => isSameName(image, name) && !isSame(image, name, digest.hex, files));
     return present?.serial ?? serialFor(offer, { tree, nowMs, name, ...from }, others);
   };
   // A serial that is taken costs no download.
@@ -76,9 +76,9 @@ export async function importSystem(
   checkPlace(tree, name);
   checkSystemPlace(tree, { ...name, system });
   await makeDirectories(ownPlace(tree, '.downloads'));
-  const root = rootOf(offer, system, terms);
-  const others = further.map((file) => fileOf(file, offerName(offer), tree));
-  const progress = new FilesProgress(bytesOf(offer));
+  const root = buildWantedRoot(offer, system, terms);
+  const others = further.map((file) => buildWantedFile(file, offerName(offer), tree));
+  const progress = new FilesProgress(sumOfferBytes(offer));
   for (const file of [...others, root]) {
     const bytes = storedBytes(file, tree);
     if (bytes !== undefined) progress.present(file.name, bytes);
@@ -125,13 +125,13 @@ function isSame(
   hex: string,
   files: readonly { readonly name: string; readonly sha256: string }[],
 ): boolean {
-  const found = image.system?.files ?? [];
+  const storedFiles = image.system?.files ?? [];
   return (
     isSameName(image, name) &&
     image.serial === (name.serial ?? image.serial) &&
     image.sha256 === hex &&
-    found.length === files.length &&
-    files.every((file) => found.some(({ name: other, sha256 }) => other === file.name && sha256 === file.sha256))
+    storedFiles.length === files.length &&
+    files.every((file) => storedFiles.some(({ name: other, sha256 }) => other === file.name && sha256 === file.sha256))
   );
 }
 
@@ -146,13 +146,13 @@ interface WantedFile {
   readonly check?: (downloaded: string) => Promise<void>;
 }
 
-function fileOf(file: OfferedFile, title: string, tree: string): WantedFile {
+function buildWantedFile(file: OfferedFile, title: string, tree: string): WantedFile {
   const { name, digest } = file;
-  const request = downloadOf(file, title, ownPlace(tree, '.downloads'), FILE_BYTES_MAX);
+  const request = buildDownload(file, title, ownPlace(tree, '.downloads'), FILE_BYTES_MAX);
   return { name, digest, request, path: blobPath(digest.hex, 'file') };
 }
 
-function rootOf(
+function buildWantedRoot(
   offer: ImageOffer,
   { kind }: OfferedSystem,
   { tree, isCopy }: ImportTerms,
@@ -165,12 +165,12 @@ function rootOf(
     throw new RackError('bad-argument', `${offerName(offer)} was not imported: ${why}; ${remedy}`);
   };
   const directory = ownPlace(tree, '.downloads');
-  const request = downloadOf(file, offerName(offer), directory, ROOT_BYTES_MAX);
+  const request = buildDownload(file, offerName(offer), directory, ROOT_BYTES_MAX);
   const refused = readRefusal(request, format);
   if (refused !== undefined) refuse(refused);
   let facts: RootFacts | undefined;
   const check = async (downloaded: string): Promise<void> => {
-    if (!isRoot(format, await headOf(downloaded))) return await forget(`its ${rootName} does not begin like one`);
+    if (!isRoot(format, await readHead(downloaded))) return await forget(`its ${rootName} does not begin like one`);
     if (isCopy === true) return;
     const file = await open(downloaded, 'r');
     try {
@@ -191,10 +191,10 @@ function rootOf(
 }
 
 function storedBytes({ path, request }: WantedFile, tree: string): number | undefined {
-  const found = seenEntry(join(tree, path));
+  const stats = seenEntry(join(tree, path));
   const { bytes } = request;
-  if (found?.isFile() !== true || found.size === 0 || (bytes !== undefined && found.size !== bytes)) return undefined;
-  return found.size;
+  if (stats?.isFile() !== true || stats.size === 0 || (bytes !== undefined && stats.size !== bytes)) return undefined;
+  return stats.size;
 }
 
 /** Holds the file, and downloads it unless the store has its bytes. @returns its size in bytes */
@@ -208,8 +208,8 @@ async function storeFile(
   const lock = holdFiles([heldBy(request)], title);
   try {
     const wanted = { path, sha256: digest.hex };
-    const found = await judgeBlob(tree, { ...wanted, bytes: request.bytes }, { isForUse: true });
-    if (found.kind === 'whole' && found.bytes > 0) return found.bytes;
+    const blob = await judgeBlob(tree, { ...wanted, bytes: request.bytes }, { isForUse: true });
+    if (blob.kind === 'whole' && blob.bytes > 0) return blob.bytes;
     await downloads.fetch(request, { signal, onState: (state) => onState?.(progress.stateOf(name, state), request) });
     const downloaded = join(request.directory, request.name);
     await check?.(downloaded);
@@ -224,7 +224,7 @@ async function storeFile(
   }
 }
 
-async function headOf(path: string): Promise<Uint8Array> {
+async function readHead(path: string): Promise<Uint8Array> {
   const file = await open(path, 'r');
   try {
     const head = Buffer.alloc(ROOT_HEAD_BYTES);

@@ -96,7 +96,7 @@ export const listTreeParts = (tree: string): readonly TreePart[] =>
         architecture,
         subarchitecture: GENERIC,
         label,
-        serial: serialOf(join(tree, directory), manifest),
+        serial: chooseSerial(join(tree, directory), manifest),
         title,
         bytes: first.bytes,
         sha256: first.sha256,
@@ -154,15 +154,15 @@ export const partParents = (tree: string, list = namesIn): readonly string[] =>
 /** Changes with each boot loader or installer that is imported or removed. */
 export const markOfParts = (tree: string): string =>
   partParents(tree)
-    .map((parent) => `${join(tree, parent)} ${timeOf(join(tree, parent))?.getTime() ?? ''}`)
+    .map((parent) => `${join(tree, parent)} ${readMtime(join(tree, parent))?.getTime() ?? ''}`)
     .join('\n');
 
 /** True if all files of a part exist, each with the size in its manifest. A link counts as missing. */
 export function hasFiles(tree: string, { directory, files }: Pick<TreePart, 'directory' | 'files'>): boolean {
   if (seenEntry(join(tree, directory))?.isDirectory() !== true) return false;
   return files.every(({ name, bytes }) => {
-    const found = seenEntry(join(tree, directory, name));
-    return found?.isFile() === true && found.size === bytes;
+    const stats = seenEntry(join(tree, directory, name));
+    return stats?.isFile() === true && stats.size === bytes;
   });
 }
 
@@ -212,9 +212,9 @@ const isLeft = (entry: Dirent): boolean =>
 
 /** Passes if nothing is there. */
 function assertDirectory(at: string, directory: string): void {
-  const found = seenEntry(at);
-  if (found === undefined || found.isDirectory()) return;
-  const what = found.isSymbolicLink() ? 'a link' : 'not a directory';
+  const entry = seenEntry(at);
+  if (entry === undefined || entry.isDirectory()) return;
+  const what = entry.isSymbolicLink() ? 'a link' : 'not a directory';
   throw new RackError('already-exists', `${directory} is ${what}, and no import put it there: move it away first`);
 }
 
@@ -274,10 +274,10 @@ export const asideRemedy = (directory: string): string =>
 /** @throws RackError `bad-argument` if the manifest of a new part could not be read: its directory would count as a person's */
 export function assertReadable(name: string, { data }: FileContent): void {
   const refuse = (why: string): RackError => new RackError('bad-argument', `${name} was not imported: ${why}`);
-  const found = partShape.safeParse(JSON.parse(Buffer.from(data).toString('utf8')));
+  const parsed = partShape.safeParse(JSON.parse(Buffer.from(data).toString('utf8')));
   if (data.length > MANIFEST_BYTES_MAX) throw refuse('the names of its files are too long');
-  if (found.success) return;
-  const isNumber = found.error.issues.some(({ path }) => path.join() === 'files');
+  if (parsed.success) return;
+  const isNumber = parsed.error.issues.some(({ path }) => path.join() === 'files');
   throw refuse(
     isNumber ? `it must have 1 to ${counted(PART_FILES_MAX, 'file')}` : 'its names or those of its files are unusable',
   );
@@ -299,7 +299,7 @@ export async function findPart(directory: string, digests: readonly string[]): P
   const manifest = readManifest(directory);
   const isSame = JSON.stringify(manifest?.fetched?.toSorted()) === JSON.stringify(digests.toSorted());
   if (manifest === undefined || !isSame || !(await isWhole(directory, manifest.files))) return undefined;
-  return { serial: serialOf(directory, manifest), files: manifest.files };
+  return { serial: chooseSerial(directory, manifest), files: manifest.files };
 }
 
 interface PresentPart {
@@ -311,14 +311,14 @@ interface PresentPart {
 
 /** @returns undefined: no part is there */
 export function presentPart(directory: string, kind: TreePart['kind']): PresentPart | undefined {
-  const found = readManifest(directory);
-  if (found === undefined) return undefined;
-  const { isBundled } = found;
-  return { serial: serialOf(directory, found), isBundled, source: originOf({ kind, manifest: found }) };
+  const manifest = readManifest(directory);
+  if (manifest === undefined) return undefined;
+  const { isBundled } = manifest;
+  return { serial: chooseSerial(directory, manifest), isBundled, source: findOrigin({ kind, manifest }) };
 }
 
 /** The source of a download; undefined: it came with a bundle, or from packages or files of a host. */
-export function originOf({
+export function findOrigin({
   kind,
   manifest: { fetched, kernel_url: kernel, isBundled, source },
 }: {
@@ -330,10 +330,10 @@ export function originOf({
 }
 
 /** The serial of a directory; without one, the day on which its manifest was written. */
-const serialOf = (directory: string, { serial }: PartManifest): string =>
-  serial ?? (timeOf(join(directory, MANIFEST)) ?? new Date(0)).toISOString().slice(0, 10).replaceAll('-', '');
+const chooseSerial = (directory: string, { serial }: PartManifest): string =>
+  serial ?? (readMtime(join(directory, MANIFEST)) ?? new Date(0)).toISOString().slice(0, 10).replaceAll('-', '');
 
-const timeOf = (path: string): Date | undefined => statSync(path, { throwIfNoEntry: false })?.mtime;
+const readMtime = (path: string): Date | undefined => statSync(path, { throwIfNoEntry: false })?.mtime;
 
 const readManifest = (directory: string): PartManifest | undefined =>
   decodeManifest(parseJson(manifestText(directory)));

@@ -19,8 +19,8 @@ const MIRRORS_MAX = 1000;
 /** URLs, each ending in `/`, of binary packages (`deb`, lower case) of the component main. */
 export function readAptMirrors(text: string, form: 'list' | 'sources'): readonly string[] {
   if (text.length > FILE_CHARACTERS_MAX) return [];
-  const found = form === 'list' ? readLines(text) : readStanzas(text);
-  return [...new Set(found)].slice(0, MIRRORS_MAX);
+  const mirrors = form === 'list' ? readLines(text) : readStanzas(text);
+  return [...new Set(mirrors)].slice(0, MIRRORS_MAX);
 }
 
 /**

@@ -82,8 +82,8 @@ export function decodeChecksumList(document: Uint8Array | string): DocumentDecod
     if (list.files > FILES_MAX) return documentFault('too-large', '', `at most ${FILES_MAX} files`, list.files);
   }
   if (list.isEmpty) {
-    const look = LOOKS.find(([start]) => start.test(text))?.[1] ?? 'none';
-    return documentFault('missing', '', 'a list of checksums', [look, ...list.unread].join('; '));
+    const resemblance = LOOKS.find(([start]) => start.test(text))?.[1] ?? 'none';
+    return documentFault('missing', '', 'a list of checksums', [resemblance, ...list.unread].join('; '));
   }
   return documentValue(list.decoded());
 }
@@ -167,7 +167,7 @@ function readSum(line: string): { name: string; algorithm: ChecksumAlgorithm; he
  * links
  */
 export function findChecksum(list: ChecksumList, file: string, isOfOneFile = false): Checksum | undefined {
-  const found = list.get(file);
-  if (found !== undefined || !isOfOneFile || list.size !== 1) return found;
+  const checksum = list.get(file);
+  if (checksum !== undefined || !isOfOneFile || list.size !== 1) return checksum;
   return list.values().next().value;
 }

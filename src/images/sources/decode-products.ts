@@ -21,7 +21,7 @@ import { compareSerials } from './serial.ts';
 import type { StreamFile, StreamImage, StreamProduct, StreamProducts } from './stream-products.ts';
 import { kindOfFile } from './stream-products.ts';
 import { decodeStreamText } from './stream-text.ts';
-import { findTag, TagReader, type Tags, tagOf } from './tags.ts';
+import { findTag, getTag, TagReader, type Tags } from './tags.ts';
 
 const PRODUCTS_MAX = 20_000;
 const VERSIONS_MAX = 2000;
@@ -66,8 +66,8 @@ class ProductsDecoder {
     const products = this.#levels(document, 'products', 'product_name', PRODUCTS_MAX);
     return reader.done({
       contentId: reader.text(root.fields, 'content_id', '', NAME_CHARACTERS_MAX),
-      datatype: tagOf(document.tags, 'datatype'),
-      updated: tagOf(document.tags, 'updated'),
+      datatype: getTag(document.tags, 'datatype'),
+      updated: getTag(document.tags, 'updated'),
       products: Array.from(products, ([name, level]) => this.#product(name, level)),
     });
   }
@@ -100,22 +100,22 @@ class ProductsDecoder {
       const file = this.#file(name, item);
       if (file !== undefined) files.push(file);
     }
-    const variant = variantOf(tags);
-    const release = `${tagOf(tags, 'release')}${variant}`;
-    const version = tagOf(tags, 'version');
-    const listed = this.#list(path, tagOf(tags, 'aliases')).map(releaseOfAlias);
+    const variant = formatVariant(tags);
+    const release = `${getTag(tags, 'release')}${variant}`;
+    const version = getTag(tags, 'version');
+    const listed = this.#list(path, getTag(tags, 'aliases')).map(releaseOfAlias);
     const names = new Set([version, ...listed].map((name) => (name === '' ? '' : `${name}${variant}`)));
     const image = {
       product,
       serial,
       release,
       version,
-      os: tagOf(tags, 'os'),
+      os: getTag(tags, 'os'),
       aliases: [...names].filter((alias) => alias !== release && alias !== ''),
-      title: `${tagOf(tags, 'release_title')}${variant.replace(/^-(.*)/, ' ($1)')}`.trimStart(),
-      arch: tagOf(tags, 'arch'),
-      label: tagOf(tags, 'label'),
-      supportEnds: tagOf(tags, 'support_eol'),
+      title: `${getTag(tags, 'release_title')}${variant.replace(/^-(.*)/, ' ($1)')}`.trimStart(),
+      arch: getTag(tags, 'arch'),
+      label: getTag(tags, 'label'),
+      supportEnds: getTag(tags, 'support_eol'),
     };
     const bySubarch = Map.groupBy(files, ownSubarch);
     const named = [...bySubarch.keys()].filter((subarch) => subarch !== undefined);
@@ -124,11 +124,11 @@ class ProductsDecoder {
     for (const subarch of subarches) {
       if (this.#reader.isFaulty) break;
       const own = [undefined, subarch]
-        .flatMap((one) => bySubarch.get(one) ?? [])
+        .flatMap((subarch) => bySubarch.get(subarch) ?? [])
         .toSorted((a, b) => (a.name < b.name ? -1 : 1));
       this.#files += own.length;
       if (this.#files > FILES_MAX) this.#reader.fail('too-large', path, `at most ${FILES_MAX} files`, this.#files);
-      const texts = new Set([tags, ...own.map((file) => file.tags)].map((level) => tagOf(level, 'subarches')));
+      const texts = new Set([tags, ...own.map((file) => file.tags)].map((level) => getTag(level, 'subarches')));
       const lists = [...texts].flatMap((text) => this.#list(path, text));
       images.push({ ...image, subarch, subarches: [...new Set([subarch, ...lists])], files: own });
     }
@@ -185,8 +185,8 @@ class ProductsDecoder {
 const ownSubarch = ({ tags: [own] }: StreamFile): string | undefined => own?.get('subarch');
 
 /** LXD's and Incus's `cloud` is `-cloud`. Empty: the release itself, their `default`. */
-function variantOf(tags: Tags): string {
-  const variant = tagOf(tags, 'variant');
+function formatVariant(tags: Tags): string {
+  const variant = getTag(tags, 'variant');
   return variant === '' || variant === 'default' ? '' : `-${variant}`;
 }
 

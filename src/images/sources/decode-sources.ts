@@ -119,7 +119,7 @@ function parseYaml(text: string, report: Report): { readonly value: unknown; rea
   if (faults.length > 0) return undefined;
   try {
     const value: unknown = document.toJS({ maxAliasCount: YAML_ALIASES_MAX });
-    return { value: value ?? {}, lineOf: (path) => lineOfValue({ document, lines }, partsOf(path)) };
+    return { value: value ?? {}, lineOf: (path) => lineOfValue({ document, lines }, splitKeyPath(path)) };
   } catch (error) {
     report('', `not usable YAML: ${errorText(error)}`);
     return undefined;
@@ -127,7 +127,7 @@ function parseYaml(text: string, report: Report): { readonly value: unknown; rea
 }
 
 /** A key with a dot is not found: its line is that of the value above it. */
-const partsOf = (path: string): readonly (string | number)[] =>
+const splitKeyPath = (path: string): readonly (string | number)[] =>
   [...path.matchAll(/\[(\d+)\]|[^.[\]]+/g)].map(([part, index]) => (index === undefined ? part : Number(index)));
 
 function decodeSource(value: unknown, path: string, report: Report): readonly ImageSource[] {
@@ -163,7 +163,7 @@ function decodeTrust(written: WrittenSource, path: string, report: Report): Sour
     return undefined;
   }
   if (signed === undefined) {
-    const url = placeOf(written);
+    const url = findUnsignedUrl(written);
     if (why === undefined) report(`${path}.why`, 'is missing: say why the site is trusted without a signature');
     if (!url.startsWith('https://')) report(path, 'is unsigned, so it needs a URL, which must begin with https://');
     return { kind: 'unsigned', why: why ?? '' };
@@ -180,7 +180,7 @@ function decodeTrust(written: WrittenSource, path: string, report: Report): Sour
 }
 
 /** The URL that must be https if unsigned; empty: the mirror of apt, unknown here. */
-function placeOf(written: WrittenSource): string {
+function findUnsignedUrl(written: WrittenSource): string {
   if (written.kind === 'installer') return written.mirror ?? '';
   return written.kind === 'files' ? written.directory : written.url;
 }

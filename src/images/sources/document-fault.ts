@@ -44,8 +44,8 @@ export const documentFault = (
 
 /** The path of a member: `products."a.b"`, `versions.20240423`. */
 export function memberPath(path: string, key: string): string {
-  const shown = cleanText(key, FOUND_SHOWN_MAX);
-  const name = /^\w{1,80}$/.test(shown) ? shown : JSON.stringify(shown);
+  const clean = cleanText(key, FOUND_SHOWN_MAX);
+  const name = /^\w{1,80}$/.test(clean) ? clean : JSON.stringify(clean);
   return path === '' ? name : `${path}.${name}`;
 }
 

@@ -50,31 +50,31 @@ export class FieldReader {
   }
 
   text(fields: Fields, key: string, path: string, charactersMax: number): string {
-    const found = this.optionalText(fields, key, path, charactersMax);
-    if (found === undefined) this.fail('missing', memberPath(path, key), 'a text', undefined);
-    return found ?? '';
+    const text = this.optionalText(fields, key, path, charactersMax);
+    if (text === undefined) this.fail('missing', memberPath(path, key), 'a text', undefined);
+    return text ?? '';
   }
 
   /** Reads a text like `text`; undefined: absent. */
   optionalText(fields: Fields, key: string, path: string, charactersMax: number): string | undefined {
-    const found = own(fields, key);
-    if (found === undefined) return undefined;
-    if (typeof found !== 'string') this.fail('wrong-type', memberPath(path, key), 'a text', found);
-    else if (found.length <= charactersMax) return found;
-    else this.fail('too-large', memberPath(path, key), `at most ${charactersMax} characters`, found);
+    const value = own(fields, key);
+    if (value === undefined) return undefined;
+    if (typeof value !== 'string') this.fail('wrong-type', memberPath(path, key), 'a text', value);
+    else if (value.length <= charactersMax) return value;
+    else this.fail('too-large', memberPath(path, key), `at most ${charactersMax} characters`, value);
     return undefined;
   }
 
   /** Reads a list of texts; empty if it is absent. */
   optionalTexts(fields: Fields, key: string, path: string, max: number, charactersMax: number): readonly string[] {
-    const found = own(fields, key);
-    if (found === undefined) return [];
+    const value = own(fields, key);
+    if (value === undefined) return [];
     const at = memberPath(path, key);
-    if (!Array.isArray(found)) this.fail('wrong-type', at, 'a list of texts', found);
-    else if (found.length > max) this.fail('too-large', at, `at most ${max} texts`, found.length);
+    if (!Array.isArray(value)) this.fail('wrong-type', at, 'a list of texts', value);
+    else if (value.length > max) this.fail('too-large', at, `at most ${max} texts`, value.length);
     else {
-      const other = found.find((each) => typeof each !== 'string' || each.length > charactersMax);
-      if (other === undefined) return found.filter((each) => typeof each === 'string');
+      const other = value.find((each) => typeof each !== 'string' || each.length > charactersMax);
+      if (other === undefined) return value.filter((each) => typeof each === 'string');
       this.fail('wrong-type', at, `texts of at most ${charactersMax} characters`, other);
     }
     return [];

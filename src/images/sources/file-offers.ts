@@ -27,15 +27,15 @@ export async function readFileOffers(
   documents: SourceDocuments,
 ): Promise<SourceAnswer> {
   const releases = release === undefined ? source.releases : [findRelease(source, release) ?? []].flat();
-  const wanted = releases.flatMap((one) =>
+  const wanted = releases.flatMap((release) =>
     [...source.arches.keys()]
       .filter((ours) => architectures.length === 0 || architectures.includes(ours))
-      .map((architecture) => ({ release: one, architecture })),
+      .map((architecture) => ({ release, architecture })),
   );
   const answers = await Promise.all(
-    wanted.map(async (one) => {
+    wanted.map(async (entry) => {
       try {
-        return await readOffer(source, one.release, one.architecture, documents);
+        return await readOffer(source, entry.release, entry.architecture, documents);
       } catch (error) {
         if (error instanceof RackError && error.code === 'source-failed') return error;
         throw error;
@@ -60,7 +60,7 @@ async function readOffer(
   const plan = planFiles(source, release, architecture);
   if (plan === undefined) throw documents.failure(`it has no architecture ${architecture}`);
   const { file, checksum, serial } = await findFile(source, plan, documents);
-  const digest = digestOf(checksum) ?? refuseWeak(plan, checksum, documents);
+  const digest = toDigest(checksum) ?? refuseWeak(plan, checksum, documents);
   const url = `${plan.directoryUrl}${file}`;
   return {
     kind: 'image',
@@ -94,7 +94,7 @@ async function findFile(source: FilesSource, plan: FilesPlan, documents: SourceD
   return { file, checksum, serial: storedSerial(findListedSerial(sums, checksum) ?? file) };
 }
 
-function digestOf({ algorithm, hex }: Checksum): Digest | undefined {
+function toDigest({ algorithm, hex }: Checksum): Digest | undefined {
   return algorithm === 'sha256' || algorithm === 'sha512' || algorithm === 'md5' ? { algorithm, hex } : undefined;
 }
 
@@ -158,9 +158,9 @@ function fitsPattern(name: string, pattern: string): boolean {
   if (!name.startsWith(start) || !name.endsWith(end) || name.length < start.length + end.length) return false;
   let at = start.length;
   for (const part of parts) {
-    const found = name.indexOf(part, at);
-    if (found === -1) return false;
-    at = found + part.length;
+    const index = name.indexOf(part, at);
+    if (index === -1) return false;
+    at = index + part.length;
   }
   const last = name.length - end.length;
   return at <= last && !name.slice(start.length, last).includes('/');

@@ -29,7 +29,7 @@ import {
   type SourceAnswer,
   wishConditions,
 } from './offer.ts';
-import { type ConfiguredMirrors, findMirror, mirrorKeyOf } from './package-mirrors.ts';
+import { type ConfiguredMirrors, findMirror, findMirrorKey } from './package-mirrors.ts';
 import { decodeReleaseFile, type ReleaseFile } from './release-file.ts';
 import { findThere, noteThere, type SeenPlace } from './seen-documents.ts';
 import type { InstallerRelease, InstallerSource } from './source.ts';
@@ -73,13 +73,13 @@ export async function readInstallerOffers(
   const answers = await Promise.all(
     source.releases
       .filter(({ name }) => release === undefined || name === release)
-      .flatMap((one) =>
+      .flatMap((release) =>
         [...source.arches.keys()]
           .filter((ours) => architectures.length === 0 || architectures.includes(ours))
-          .filter((ours) => isChosen(one.name, ours))
+          .filter((ours) => isChosen(release.name, ours))
           .map(async (architecture) => {
             try {
-              return await siteFor(architecture).read(one, architecture);
+              return await siteFor(architecture).read(release, architecture);
             } catch (error) {
               if (error instanceof RackError && error.code === 'source-failed') return error;
               throw error;
@@ -144,7 +144,7 @@ class Mirror {
 
   #updatesOf({ base, images }: InstallerRelease, architecture: string): string {
     const arch = this.#source.arches.get(architecture) ?? architecture;
-    return `${this.#url}dists/${base}-updates/${imagesOf(arch)}${images}/`;
+    return `${this.#url}dists/${base}-updates/${imagesPath(arch)}${images}/`;
   }
 
   /** @throws RackError `source-failed` if the updates had an installer before. @param spoilt why they cannot be used */
@@ -156,17 +156,17 @@ class Mirror {
     const gone = `the mirror no longer has ${updates}: use another mirror, or try again later`;
     const { message, cause } = spoilt ?? this.#documents.failure(gone);
     const remedy = `if the site has withdrawn that one, remove ${record} below the boot tree`;
-    const kept = `the older installer of ${release.base} itself does not replace the one that this host has seen there`;
-    throw new RackError('source-failed', `${message}; ${kept}; ${remedy}`, { cause });
+    const note = `the older installer of ${release.base} itself does not replace the one that this host has seen there`;
+    throw new RackError('source-failed', `${message}; ${note}; ${remedy}`, { cause });
   }
 
   #both(error: RackError, ofUpdates: RackError): RackError {
     const fault = networkFault(error);
     if (fault !== undefined && fault === networkFault(ofUpdates)) return error;
-    const said = ofUpdates.message.replace(`the source ${this.#source.name} cannot be used: `, '');
+    const problem = ofUpdates.message.replace(`the source ${this.#source.name} cannot be used: `, '');
     // Both have the same problem, such as missing keys.
     if (ofUpdates.message === error.message) return error;
-    return new RackError('source-failed', `${error.message}; and its updates: ${said}`, { cause: error });
+    return new RackError('source-failed', `${error.message}; and its updates: ${problem}`, { cause: error });
   }
 
   /** @returns undefined if the suite has no such installer. */
@@ -178,9 +178,9 @@ class Mirror {
     const { name: source, os, arches } = this.#source;
     const arch = arches.get(architecture) ?? architecture;
     const { name, base, images, title } = release;
-    const found = await this.#findList(suite, base, arch);
-    if (found === undefined) return undefined;
-    const { url, list } = found;
+    const checksums = await this.#findList(suite, base, arch);
+    if (checksums === undefined) return undefined;
+    const { url, list } = checksums;
     const [kernel, initrd] = ['linux', 'initrd.gz'].map((file) => listedFile(list, url, `${images}/`, arch, file));
     // The architecture has no image for network boot, or the updates have others.
     if (kernel === undefined || initrd === undefined) return undefined;
@@ -191,7 +191,7 @@ class Mirror {
       title,
       serial: undefined,
       files: [kernel, initrd],
-      mirrorKey: mirrorKeyOf(this.#source, architecture),
+      mirrorKey: findMirrorKey(this.#source, architecture),
     };
   }
 
@@ -205,7 +205,7 @@ class Mirror {
     this.#releases.set(suite, reading);
     const release = await reading;
     if (release === undefined) return undefined;
-    const path = imagesOf(arch);
+    const path = imagesPath(arch);
     for (const name of LISTS) {
       const listed = release.files.get(`${path}${name}`);
       const url = `${directory}${path}`;
@@ -239,7 +239,7 @@ class Mirror {
     const text = typeof content === 'string' ? content : Buffer.from(content).toString('utf8');
     const release = this.#documents.decoded(url, decodeReleaseFile(text));
     const { codename, suite: named, dateMs, validUntilMs } = release;
-    if (![codename, named].some((one) => one === suite || one === base))
+    if (![codename, named].some((candidate) => candidate === suite || candidate === base))
       throw this.#documents.failure(`${directory} is signed as ${codename}, not as ${suite}: use another mirror`);
     if (validUntilMs !== undefined && validUntilMs < this.#terms.clock.wallTimeMs()) {
       const ended = new Date(validUntilMs).toISOString().slice(0, 10);
@@ -250,7 +250,7 @@ class Mirror {
   }
 }
 
-const imagesOf = (arch: string): string => `main/installer-${arch}/current/images/`;
+const imagesPath = (arch: string): string => `main/installer-${arch}/current/images/`;
 
 /**
  * Finds `IMAGES/…-installer/ARCH/NAME` in a list; undefined: it is missing, or its checksum is not of an accepted kind.

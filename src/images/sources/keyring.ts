@@ -69,20 +69,21 @@ export class Keyring {
     if (blocks.reduce((sum, block) => sum + countPackets(block), 0) > PACKETS_MAX) return 'large-keyring';
     const keys = (await readAll(openpgp, blocks)).slice(0, KEYS_MAX);
     const accepted =
-      this.#fingerprints && new Set(this.#fingerprints.map((one) => one.replaceAll(' ', '').toLowerCase()));
+      this.#fingerprints &&
+      new Set(this.#fingerprints.map((fingerprint) => fingerprint.replaceAll(' ', '').toLowerCase()));
     const copies = Map.groupBy(keys, (key) => key.getFingerprint());
     const merged = [...copies]
       .filter(([fingerprint]) => accepted?.has(fingerprint) ?? true)
       .map(([, same]) => mergeCopies(same, now));
-    const found = (await Promise.all(merged)).filter((key) => key !== undefined);
-    return found.length === 0 ? 'unreadable-keyring' : found;
+    const usable = (await Promise.all(merged)).filter((key) => key !== undefined);
+    return usable.length === 0 ? 'unreadable-keyring' : usable;
   }
 }
 
 /** Why a keyring file cannot be used; undefined: it has keys. @param nowMs wall time */
 export async function judgeKeyring(bytes: Uint8Array, nowMs: number): Promise<KeyringFaultCode | undefined> {
-  const found = await new Keyring(bytes, undefined).read(await import('openpgp'), new Date(nowMs));
-  return typeof found === 'string' ? found : undefined;
+  const keys = await new Keyring(bytes, undefined).read(await import('openpgp'), new Date(nowMs));
+  return typeof keys === 'string' ? keys : undefined;
 }
 
 /** @returns undefined if the copies contradict each other: none is accepted */
@@ -101,8 +102,8 @@ async function binaryBlocks(openpgp: OpenPgp, bytes: Uint8Array): Promise<Uint8A
   if (!isArmored(bytes)) return [bytes];
   const blocks = [...armoredBlocks(Buffer.from(bytes).toString('latin1'), 'PUBLIC KEY BLOCK')].slice(0, KEYS_MAX);
   const read = await Promise.allSettled(blocks.map((block) => openpgp.unarmor(block)));
-  return read.flatMap((one) =>
-    one.status === 'fulfilled' && one.value.data instanceof Uint8Array ? [one.value.data] : [],
+  return read.flatMap((result) =>
+    result.status === 'fulfilled' && result.value.data instanceof Uint8Array ? [result.value.data] : [],
   );
 }
 
@@ -110,7 +111,7 @@ async function readAll(openpgp: OpenPgp, blocks: readonly Uint8Array[]): Promise
   const config = { ignoreMalformedPackets: true };
   const read = blocks.map((binaryKeys) => openpgp.readKeys({ binaryKeys, config }));
   const settled = await Promise.allSettled(read);
-  return settled.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
+  return settled.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
 }
 
 /** Counts packets by their headers (RFC 9580 §4.2), as far as readable; each part of a partial length counts. */
@@ -161,7 +162,7 @@ export function findCandidate(keys: SigningKeys, id: KeyID): Candidate | undefin
 }
 
 /** An algorithm that is no longer accepted; undefined: none. */
-export function weaknessOf({ key, part }: Candidate, hash: number | null): string | undefined {
+export function findWeakness({ key, part }: Candidate, hash: number | null): string | undefined {
   const weakHash = WEAK_HASHES.get(hash ?? 0);
   if (weakHash !== undefined) return weakHash;
   for (const { algorithm, bits } of [part.getAlgorithmInfo(), key.getAlgorithmInfo()]) {

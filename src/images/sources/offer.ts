@@ -176,11 +176,15 @@ export const areUnread = (answers: readonly unknown[]): boolean =>
 
 /** Leaves out repeated messages: without an answer, each release has the same problem. */
 export const distinctProblems = (answers: readonly unknown[]): readonly RackError[] => [
-  ...new Map(answers.flatMap((one) => (one instanceof RackError ? [[one.message, one] as const] : []))).values(),
+  ...new Map(
+    answers.flatMap((answer) => (answer instanceof RackError ? [[answer.message, answer] as const] : [])),
+  ).values(),
 ];
 
-export const offersOf = <Kind extends Offer['kind']>(offers: readonly Offer[], kind: Kind): readonly OfferOf<Kind>[] =>
-  offers.filter((offer): offer is OfferOf<Kind> => offer.kind === kind);
+export const pickOffers = <Kind extends Offer['kind']>(
+  offers: readonly Offer[],
+  kind: Kind,
+): readonly OfferOf<Kind>[] => offers.filter((offer): offer is OfferOf<Kind> => offer.kind === kind);
 
 /**
  * The name for people: `ubuntu/noble/amd64`; `installer/debian/bookworm/amd64`; `bootloader/uefi/amd64`, which is also
@@ -201,18 +205,18 @@ export const offerName = ({
 
 const GENERIC = 'generic';
 
-export const digestsOf = ({ files }: Offer): readonly string[] => files.map(({ digest }) => digest.hex);
+export const listDigests = ({ files }: Offer): readonly string[] => files.map(({ digest }) => digest.hex);
 
 /** As published; undefined: unknown. */
-export const bytesOf = ({ files }: Offer): number | undefined => sumOfSizes(files.map(({ bytes }) => bytes));
+export const sumOfferBytes = ({ files }: Offer): number | undefined => sumOfSizes(files.map(({ bytes }) => bytes));
 
 /** The sum of sizes; undefined if one is. */
 export const sumOfSizes = (sizes: readonly (number | undefined)[]): number | undefined =>
   sizes.reduce((sum, bytes) => (sum === undefined || bytes === undefined ? undefined : sum + bytes), 0);
 
 /** Differs for offers of different files, also of another kernel with the same root. */
-export function contentOf(offer: Offer): string {
-  if (offer.kind !== 'image') return contentOfFiles(digestsOf(offer));
+export function offerContentKey(offer: Offer): string {
+  if (offer.kind !== 'image') return contentOfFiles(listDigests(offer));
   const [{ digest }, ...others] = offer.files;
   return contentKey(
     digest,
@@ -220,10 +224,10 @@ export function contentOf(offer: Offer): string {
   );
 }
 
-/** The `contentOf` of a part with these digests. */
+/** The `offerContentKey` of a part with these digests. */
 export const contentOfFiles = (digests: readonly string[]): string => JSON.stringify([...new Set(digests)].sort());
 
-/** The `contentOf` of an image's offer; undefined: added by hand. */
+/** The `offerContentKey` of an image's offer; undefined: added by hand. */
 export const importedContent = ({ origin, system }: StoredImage): string | undefined =>
   origin === undefined
     ? undefined
@@ -238,10 +242,10 @@ const contentKey = (
 ): string => JSON.stringify([algorithm, hex, files.toSorted(([one], [other]) => (one < other ? -1 : 1))]);
 
 /** True if an image was imported from the offered files, under the offered name. */
-export const isImportOf = (image: StoredImage, offer: ImageOffer): boolean =>
+export const isImportedFrom = (image: StoredImage, offer: ImageOffer): boolean =>
   isSameName(image, offer) &&
   (offer.serial === undefined || offer.serial === image.serial) &&
-  importedContent(image) === contentOf(offer);
+  importedContent(image) === offerContentKey(offer);
 
 /** The first part of an installer's name, and its label in the region. */
 export const INSTALLER = 'installer';
@@ -276,16 +280,16 @@ export function storedSerial(serial: string): string | undefined {
 export type Preferred<T> = readonly [T, ...(readonly T[])];
 
 export function joinOffers<T extends Offer>([first, ...others]: Preferred<T>): Preferred<T> {
-  const same = others.filter((offer) => contentOf(offer) === contentOf(first));
+  const same = others.filter((offer) => offerContentKey(offer) === offerContentKey(first));
   const joined = withMirrors(first, same);
   const [next, ...rest] = others.filter((offer) => !same.includes(offer));
   return next === undefined ? [joined] : [joined, ...joinOffers([next, ...rest])];
 }
 
 function withMirrors<T extends Offer>(offer: T, others: readonly Offer[]): T {
-  const found = others.flatMap(({ files }) => files);
+  const otherFiles = others.flatMap(({ files }) => files);
   const join = (file: OfferedFile): OfferedFile => {
-    const same = found.filter(({ digest }) => digest.hex === file.digest.hex);
+    const same = otherFiles.filter(({ digest }) => digest.hex === file.digest.hex);
     const urls = new Set([...file.mirrors, ...same.flatMap(({ url, mirrors }) => [url, ...mirrors])]);
     return { ...file, mirrors: [...urls].filter((url) => url !== file.url) };
   };

@@ -11,16 +11,16 @@ import { readInstallerOffers } from './installer-offers.ts';
 import {
   ANY,
   contentOfFiles,
-  digestsOf,
   hasSubarchitecture,
+  listDigests,
   NAMED_MAX,
   nearestRelease,
   type Offer,
   type OfferOf,
   type OfferWish,
   offerName,
-  offersOf,
   type Preferred,
+  pickOffers,
   type SourceAnswer,
 } from './offer.ts';
 import type { ConfiguredMirrors } from './package-mirrors.ts';
@@ -68,16 +68,16 @@ export async function askSource(
 
 /** Finds a source by name or, if none has it, by URL. @throws RackError `not-found` */
 export function sourceNamed(sources: readonly ImageSource[], name: string): readonly ImageSource[] {
-  const found = sources.filter((source) => source.name === name);
-  if (found.length > 0) return found;
+  const named = sources.filter((source) => source.name === name);
+  if (named.length > 0) return named;
   const url = name.endsWith('/') ? name : `${name}/`;
   const at = sources.filter((source) => source.kind === 'simplestreams' && source.url === url);
   if (at.length > 0) return at;
   const names = sources.map((source) => source.name);
-  const known = listed(names, NAMED_MAX);
+  const list = listed(names, NAMED_MAX);
   throw new RackError(
     'not-found',
-    `there is no source ${JSON.stringify(name)}; ${nearestHint(name, names)}the sources are ${known}`,
+    `there is no source ${JSON.stringify(name)}; ${nearestHint(name, names)}the sources are ${list}`,
   );
 }
 
@@ -85,9 +85,9 @@ export function sourceNamed(sources: readonly ImageSource[], name: string): read
  * The sources that offer a system, or any.
  * @throws RackError `not-found`, with the systems that the sources have
  */
-export function sourcesOf(sources: readonly ImageSource[], os: string): readonly ImageSource[] {
-  const found = sources.filter((source) => source.os === os || source.os === ANY);
-  if (found.length > 0) return found;
+export function findSourcesOfSystem(sources: readonly ImageSource[], os: string): readonly ImageSource[] {
+  const offering = sources.filter((source) => source.os === os || source.os === ANY);
+  if (offering.length > 0) return offering;
   const names = [...new Set(sources.map((source) => source.os))];
   const hint = nearestHint(os, names);
   throw new RackError(
@@ -101,7 +101,7 @@ const wishedOffers = <Kind extends Offer['kind']>(
   kind: Kind,
   { release, subarchitecture: wanted }: OfferWish,
 ): readonly OfferOf<Kind>[] =>
-  offersOf(offers, kind).filter(
+  pickOffers(offers, kind).filter(
     // The type of a boot loader is the wish's release; others may have it as an alias.
     (offer) =>
       (kind !== 'loader' || offer.release === release) && (wanted === undefined || hasSubarchitecture(offer, wanted)),
@@ -147,12 +147,12 @@ function refuseProblems(answers: readonly SourceAnswer[], lacking = ''): void {
 function refuseAll(answers: readonly SourceAnswer[], { os, release = '', architectures }: OfferWish): never {
   // The name may be wrong, whatever another source's problem.
   const names = answers.filter(({ problems }) => problems.length === 0).map(({ source }) => source);
-  const asked = `${os}/${release} for ${listed(architectures, NAMED_MAX)}`;
+  const request = `${os}/${release} for ${listed(architectures, NAMED_MAX)}`;
   const nearest = nearestRelease(answers, { os, release });
   const hint = nearest === undefined ? '' : `did you mean ${nearest}? `;
   const remedy = `${hint}\`rackboot images available ${os}\` lists all`;
   const have = names.length === 1 ? 'has' : 'have';
-  const lacking = names.length === 0 ? '' : `${listed(names, NAMED_MAX)} ${have} no ${asked}: ${remedy}`;
+  const lacking = names.length === 0 ? '' : `${listed(names, NAMED_MAX)} ${have} no ${request}: ${remedy}`;
   refuseProblems(answers, lacking);
   throw new RackError('not-found', lacking);
 }
@@ -176,10 +176,10 @@ export function offersAgain<Kind extends Offer['kind']>(
 ): Preferred<OfferOf<Kind>> {
   const { kind, source, serial, fetched } = lost;
   const isOwn = (offer: Offer): boolean => offer.source === source;
-  const named = answers.flatMap(({ offers }) => offersOf(offers, kind)).filter((offer) => isSameName(offer, lost));
+  const named = answers.flatMap(({ offers }) => pickOffers(offers, kind)).filter((offer) => isSameName(offer, lost));
   const wanted = contentOfFiles(fetched);
   const [same, ...others] = named
-    .filter((offer) => contentOfFiles(digestsOf(offer)) === wanted)
+    .filter((offer) => contentOfFiles(listDigests(offer)) === wanted)
     .toSorted((a, b) => Number(isOwn(b)) - Number(isOwn(a)))
     // The same bytes, whatever day the source names.
     .map((offer) => ({ ...offer, serial: serial ?? offer.serial }));
@@ -190,7 +190,7 @@ export function offersAgain<Kind extends Offer['kind']>(
     .filter((offer) => isOwn(offer) && !isOlder(offer))
     .toSorted((a, b) => compareSerials(b.serial ?? '', a.serial ?? ''));
   if (newer !== undefined) return [newer, ...more];
-  refuseProblems(answers.filter((one) => one.source === source));
+  refuseProblems(answers.filter((answer) => answer.source === source));
   const remedy =
     kind === 'image'
       ? 'remove it, and import another version of the system'
@@ -199,8 +199,8 @@ export function offersAgain<Kind extends Offer['kind']>(
 }
 
 const newestFirst = (a: Offer, b: Offer): number =>
-  endOf(b).localeCompare(endOf(a)) || orderOf(a).localeCompare(orderOf(b));
+  supportEnd(b).localeCompare(supportEnd(a)) || sortKey(a).localeCompare(sortKey(b));
 
-const endOf = (offer: Offer): string => (offer.kind === 'image' ? offer.supportEnds : undefined) ?? '';
+const supportEnd = (offer: Offer): string => (offer.kind === 'image' ? offer.supportEnds : undefined) ?? '';
 
-const orderOf = (offer: Offer): string => `${Number(offer.subarchitecture !== 'generic')} ${offerName(offer)}`;
+const sortKey = (offer: Offer): string => `${Number(offer.subarchitecture !== 'generic')} ${offerName(offer)}`;

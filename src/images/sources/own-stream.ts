@@ -10,7 +10,14 @@
 //    installer's files are our own.
 // 3. Only what a reader accepts is described: one problem would put the whole site in doubt.
 
-import { blobPath, blobsOf, type ImageBlob, type ImageName, judgeImageName, type StoredImage } from '../image-store.ts';
+import {
+  blobPath,
+  type ImageBlob,
+  type ImageName,
+  judgeImageName,
+  listBlobs,
+  type StoredImage,
+} from '../image-store.ts';
 import type { PublishedFile } from '../publication.ts';
 
 const IMAGES = 'io.rackboot:images:download';
@@ -50,7 +57,7 @@ export function describeStore(
   const updated = new Date(nowMs).toUTCString().replace('GMT', '+0000');
   const offered = parts.filter(isReadable);
   const ofKind = (kind: StreamedPart['kind']): Products =>
-    Object.fromEntries(offered.filter((part) => part.kind === kind).map(productOf));
+    Object.fromEntries(offered.filter((part) => part.kind === kind).map(buildProduct));
   const further = Object.entries({ [LOADERS]: ofKind('loader'), [INSTALLERS]: ofKind('installer') });
   const all: readonly (readonly [contentId: string, products: Products])[] = [
     [IMAGES, imageProducts(images)],
@@ -58,19 +65,19 @@ export function describeStore(
   ];
   const indexOf = (end: string): string => {
     const entries = all.map(([contentId, products]) => {
-      const entry = { datatype: DATATYPE, format: 'products:1.0', updated, path: `${pathOf(contentId)}.${end}` };
+      const entry = { datatype: DATATYPE, format: 'products:1.0', updated, path: `${contentPath(contentId)}.${end}` };
       return [contentId, { ...entry, products: Object.keys(products) }];
     });
-    return textOf({ format: 'index:1.0', updated, index: Object.fromEntries(entries) });
+    return renderDocument({ format: 'index:1.0', updated, index: Object.fromEntries(entries) });
   };
   const documents = all.map(([contentId, products]): [string, string] => {
     const head = { content_id: contentId, datatype: DATATYPE, format: 'products:1.0', updated };
-    return [pathOf(contentId), textOf({ ...head, products })];
+    return [contentPath(contentId), renderDocument({ ...head, products })];
   });
   return {
     documents: (end) => new Map([['streams/v1/index', indexOf(end)], ...documents]),
     files: new Map([
-      ...images.flatMap(blobsOf).map((blob): [string, ImageBlob] => [blob.path, blob]),
+      ...images.flatMap(listBlobs).map((blob): [string, ImageBlob] => [blob.path, blob]),
       ...offered.flatMap(({ directory, files }) =>
         files.map(({ name, bytes, sha256 }): [string, ImageBlob] => [
           partPath(sha256),
@@ -84,7 +91,7 @@ export function describeStore(
 /** True for the name of a product that a Rackboot describes. */
 export const isOwnProduct = (product: string): boolean => product.startsWith(`${OWN}:`);
 
-const pathOf = (contentId: string): string => `streams/v1/${contentId}`;
+const contentPath = (contentId: string): string => `streams/v1/${contentId}`;
 
 const partPath = (sha256: string): string => `parts/${sha256}`;
 
@@ -107,12 +114,12 @@ function imageProducts(images: readonly StoredImage[]): Products {
     const name = [OWN, os, release, arch, subarch, label].join(':');
     const subarches = [...new Set([subarch, image.subarchitecture, ...(image.system?.subarches ?? [])])].join(',');
     products[name] ??= { os, release, version: release, arch, subarch, subarches, label, versions: {} };
-    products[name].versions[serial] = { release_title: title, items: itemsOf(image) };
+    products[name].versions[serial] = { release_title: title, items: buildItems(image) };
   }
   return products;
 }
 
-function itemsOf({ format, sha256, bytes, system }: StoredImage): object {
+function buildItems({ format, sha256, bytes, system }: StoredImage): object {
   const disk = format === 'raw' ? 'root-dd.raw' : 'root-dd.zst';
   const root = { ftype: system?.rootName ?? disk, path: blobPath(sha256, format), sha256, size: bytes };
   const others = (system?.files ?? []).map((file) => ({
@@ -125,7 +132,7 @@ function itemsOf({ format, sha256, bytes, system }: StoredImage): object {
 }
 
 /** A boot loader has MAAS's tags; its files are unpacked. */
-function productOf(part: StreamedPart): [name: string, product: Product] {
+function buildProduct(part: StreamedPart): [name: string, product: Product] {
   const { kind, os, release, architecture: arch, label, serial, title } = part;
   const items = part.files.map(({ name, bytes, sha256 }) => [
     name,
@@ -139,4 +146,4 @@ function productOf(part: StreamedPart): [name: string, product: Product] {
   return [[OWN, kind, os, release, arch, label].join(':'), { ...tags, versions: { [serial]: version } }];
 }
 
-const textOf = (document: unknown): string => `${JSON.stringify(document, undefined, 1)}\n`;
+const renderDocument = (document: unknown): string => `${JSON.stringify(document, undefined, 1)}\n`;

@@ -21,7 +21,7 @@ const hasPorts = (os: string, architecture: string): boolean =>
   os === 'ubuntu' && !MAIN_ARCHITECTURES.has(architecture);
 
 /** The configuration key of the mirror; undefined: the source names its own, or its system has no key. */
-export function mirrorKeyOf(
+export function findMirrorKey(
   { os, mirror }: Pick<InstallerSource, 'os' | 'mirror'>,
   architecture: string,
 ): string | undefined {

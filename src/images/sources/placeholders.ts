@@ -15,7 +15,7 @@ export function fillPlaceholders(
   values: Readonly<Partial<Record<Placeholder, string | undefined>>>,
 ): string {
   return text.replace(PLACEHOLDER, (written, name: string) => {
-    const known = PLACEHOLDERS.find((one) => one === name);
-    return (known === undefined ? undefined : values[known]) ?? written;
+    const placeholder = PLACEHOLDERS.find((candidate) => candidate === name);
+    return (placeholder === undefined ? undefined : values[placeholder]) ?? written;
   });
 }

@@ -52,8 +52,8 @@ export function decodeReleaseFile(text: string): DocumentDecoded<ReleaseFile> {
   return documentValue({
     suite: value('suite'),
     codename: value('codename'),
-    dateMs: timeOf(value('date')),
-    validUntilMs: timeOf(value('valid-until')),
+    dateMs: parseReleaseTime(value('date')),
+    validUntilMs: parseReleaseTime(value('valid-until')),
     files: files.value,
   });
 }
@@ -98,7 +98,7 @@ function decodeFiles(
 }
 
 /** Parses `Sat, 15 Nov 2025 10:22:31 UTC`; undefined: it is not a time. */
-function timeOf(text: string): number | undefined {
+function parseReleaseTime(text: string): number | undefined {
   const ms = text.length > 64 ? Number.NaN : Date.parse(text);
   return Number.isNaN(ms) ? undefined : ms;
 }

@@ -32,10 +32,10 @@ export interface SeenPlace {
 }
 
 const seenDirectory = (tree: string): string => ownPlace(tree, '.seen');
-const pathOf = (tree: string, url: string): string =>
+const recordPath = (tree: string, url: string): string =>
   join(seenDirectory(tree), `${createHash('sha256').update(url).digest('hex').slice(0, 32)}.json`);
 
-const recordOf = (tree: string, url: string): string => relative(tree, pathOf(tree, url));
+const recordName = (tree: string, url: string): string => relative(tree, recordPath(tree, url));
 
 /**
  * Remembers the time of a verified document.
@@ -51,8 +51,8 @@ export async function noteSeen(
   if (updatedMs === undefined || Number.isNaN(updatedMs)) return undefined;
   const seenMs = readSeen(tree, url);
   if (seenMs !== undefined && updatedMs < seenMs) {
-    const remedy = `use another mirror, or try again later; if the site itself went back, remove ${recordOf(tree, url)} below the boot tree`;
-    return `it is of ${timeOf(updatedMs)}, but this host has seen that of ${timeOf(seenMs)}: the mirror is behind, or serves old documents; ${remedy}`;
+    const remedy = `use another mirror, or try again later; if the site itself went back, remove ${recordName(tree, url)} below the boot tree`;
+    return `it is of ${formatSeconds(updatedMs)}, but this host has seen that of ${formatSeconds(seenMs)}: the mirror is behind, or serves old documents; ${remedy}`;
   }
   const newestMs = Math.min(updatedMs, nowMs);
   if (seenMs === undefined || newestMs > seenMs) await writeSeen(tree, url, newestMs);
@@ -66,7 +66,7 @@ export async function noteThere({ tree }: SeenPlace, url: string): Promise<void>
 
 /** The record of `noteThere`, relative to the tree; undefined: none. @throws RackError `store-unwritable` */
 export const findThere = ({ tree }: SeenPlace, url: string): string | undefined =>
-  readSeen(tree, url) === undefined ? undefined : recordOf(tree, url);
+  readSeen(tree, url) === undefined ? undefined : recordName(tree, url);
 
 async function writeSeen(tree: string, url: string, updatedMs: number): Promise<void> {
   try {
@@ -83,14 +83,14 @@ const readSeen = (tree: string, url: string): number | undefined =>
 /** Makes the directory of the records. @returns the path of the record of `key` Rejects with the system's error. */
 export async function prepareSeen(tree: string, key: string): Promise<string> {
   await makeDirectories(seenDirectory(tree));
-  return pathOf(tree, key);
+  return recordPath(tree, key);
 }
 
 /** Reads the record of `key`; undefined if there is none of this shape. @throws RackError `store-unwritable` */
 export function readRecord<T>(tree: string, key: string, shape: z.ZodType<T>): T | undefined {
   try {
-    const text = readFileSync(pathOf(tree, key), 'utf8');
-    noteNeeded(pathOf(tree, key));
+    const text = readFileSync(recordPath(tree, key), 'utf8');
+    noteNeeded(recordPath(tree, key));
     return shape.safeParse(parseJson(text)).data;
   } catch (error) {
     if (osErrorCode(error) === 'ENOENT') return undefined;
@@ -108,7 +108,7 @@ function noteNeeded(path: string): void {
   }
 }
 
-const timeOf = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+const formatSeconds = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 
 /** Bounds all records; a large site has a hundred. */
 const SEEN_MAX = 8192;
@@ -129,8 +129,8 @@ export async function sweepSeen(tree: string, nowMs: number): Promise<void> {
   const names = (await readdir(directory).catch(() => [])).filter((name) => NAME.test(name));
   const files = names.flatMap((name): readonly SeenFile[] => {
     const path = join(directory, name);
-    const found = seenEntry(path);
-    return found?.isFile() === true ? [{ path, neededMs: found.mtimeMs }] : [];
+    const stats = seenEntry(path);
+    return stats?.isFile() === true ? [{ path, neededMs: stats.mtimeMs }] : [];
   });
   const [gone, kept] = [true, false].map((isOld) =>
     files.filter((file) => nowMs - file.neededMs > FORGOTTEN_MS === isOld),
@@ -140,8 +140,8 @@ export async function sweepSeen(tree: string, nowMs: number): Promise<void> {
 
 function excess(files: readonly SeenFile[]): readonly SeenFile[] {
   if (files.length <= SEEN_MAX) return [];
-  const latestFirst = files.toSorted((one, other) => other.neededMs - one.neededMs);
-  const sites = [...Map.groupBy(latestFirst, ({ path }) => siteOf(path)).values()];
+  const latestFirst = files.toSorted((file, other) => other.neededMs - file.neededMs);
+  const sites = [...Map.groupBy(latestFirst, ({ path }) => readSite(path)).values()];
   const removed: SeenFile[] = [];
   while (files.length - removed.length > SEEN_MAX) {
     const last = sites.reduce((most, site) => (site.length > most.length ? site : most)).pop();
@@ -151,10 +151,10 @@ function excess(files: readonly SeenFile[]): readonly SeenFile[] {
 }
 
 /** The host of a URL, or the source of delivered files (image-import.ts); empty if the record is unreadable. */
-function siteOf(path: string): string {
+function readSite(path: string): string {
   try {
-    const found = ofSite.parse(parseJson(readFileSync(path, 'utf8')));
-    return ('name' in found ? found.name.split(' ')[0] : URL.parse(found.url)?.host) ?? '';
+    const record = ofSite.parse(parseJson(readFileSync(path, 'utf8')));
+    return ('name' in record ? record.name.split(' ')[0] : URL.parse(record.url)?.host) ?? '';
   } catch {
     return '';
   }

@@ -4,7 +4,7 @@
 
 /** Orders serials from the oldest to the newest, number by number: `20240423.9` comes before `20240423.10`. */
 export function compareSerials(a: string, b: string): number {
-  const [first, second] = [numbersOf(a), numbersOf(b)];
+  const [first, second] = [splitNumbers(a), splitNumbers(b)];
   for (let at = 0; at < Math.max(first.length, second.length); at += 1) {
     const order = compareNumbers(first[at] ?? '', second[at] ?? '');
     if (order !== 0) return order;
@@ -20,7 +20,7 @@ export function dayOfSerial(serial: string): string | undefined {
 }
 
 /** Its numbers without leading zeroes, as text: they may be too large for a JavaScript number. */
-const numbersOf = (serial: string): readonly string[] =>
+const splitNumbers = (serial: string): readonly string[] =>
   [...serial.matchAll(/\d+/g)].map(([digits]) => digits.replace(/^0+(?=\d)/, ''));
 
 /** A missing number comes first. */

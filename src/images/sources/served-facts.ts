@@ -33,8 +33,8 @@ export async function readServedFacts(
   const timer = clock.schedule(TIME_MS, () => end.abort());
   const askOn = async (): Promise<void> => {
     for (const url of left) {
-      const found = await ask(url, web, end.signal);
-      if (found !== undefined) facts.set(url, found);
+      const served = await ask(url, web, end.signal);
+      if (served !== undefined) facts.set(url, served);
     }
   };
   await Promise.all(Array.from({ length: ASKED_MAX }, askOn));

@@ -121,10 +121,10 @@ export class SourceDocuments {
   }
 
   async readListed(url: string, { algorithm, hex, bytes }: Checksum): Promise<Uint8Array> {
-    const found = await this.#fetch(url, DOCUMENT_BYTES_MAX);
-    const digest = createHash(algorithm).update(found).digest('hex');
-    if (digest === hex && (bytes === undefined || bytes === found.length)) return found;
-    const why = `${counted(found.length, 'byte')} with ${algorithm} ${digest}, not ${hex}`;
+    const content = await this.#fetch(url, DOCUMENT_BYTES_MAX);
+    const digest = createHash(algorithm).update(content).digest('hex');
+    if (digest === hex && (bytes === undefined || bytes === content.length)) return content;
+    const why = `${counted(content.length, 'byte')} with ${algorithm} ${digest}, not ${hex}`;
     throw this.failure(
       `${url} is not the file that its signed list names: ${why}; the mirror may be in the middle of an update; try again later`,
     );
@@ -156,8 +156,8 @@ export class SourceDocuments {
         : await verifyDetached(bytes, signature, request);
     });
     if (!verified.ok) {
-      const only = keys.fingerprints === undefined ? '' : ', of which only those with its fingerprints count';
-      throw this.failure(`${describeSignatureFault(verified.fault)}; its keys are in ${name}${only}`);
+      const note = keys.fingerprints === undefined ? '' : ', of which only those with its fingerprints count';
+      throw this.failure(`${describeSignatureFault(verified.fault)}; its keys are in ${name}${note}`);
     }
     const { madeMs, text = bytes } = verified.value;
     return { content: text, bytes, signature, signedMs: madeMs };
@@ -180,8 +180,8 @@ export class SourceDocuments {
 
   #keyring(place: KeyPlace): Promise<NamedKeyring> {
     const key = JSON.stringify([place.keyUrl, place.fingerprints]);
-    const known = this.#keyrings.get(key);
-    if (known !== undefined) return known;
+    const cached = this.#keyrings.get(key);
+    if (cached !== undefined) return cached;
     const reading = this.#keys(place).then(({ name, bytes }) => ({
       name,
       keyring: new Keyring(bytes, place.fingerprints),
@@ -213,9 +213,9 @@ export class SourceDocuments {
   }
 
   #fetch(url: string, bytesMax: number): Promise<Uint8Array> {
-    const known = this.#fetched.get(url);
-    if (known !== undefined) return known;
-    const bytes = this.#download(url, bytesMax).then((found) => this.#keep(url, found));
+    const pending = this.#fetched.get(url);
+    if (pending !== undefined) return pending;
+    const bytes = this.#download(url, bytesMax).then((content) => this.#keep(url, content));
     this.#fetched.set(url, bytes);
     return bytes;
   }

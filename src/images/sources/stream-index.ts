@@ -43,10 +43,10 @@ export function judgeDocument(
   { contentId, datatype }: Pick<StreamProducts, 'contentId' | 'datatype'>,
   entries: readonly IndexEntry[],
 ): string | undefined {
-  const entry = entries.find((one) => one.contentId === contentId);
+  const entry = entries.find((candidate) => candidate.contentId === contentId);
   if (entry === undefined) {
     const names = listed(
-      entries.map((one) => JSON.stringify(one.contentId)),
+      entries.map((candidate) => JSON.stringify(candidate.contentId)),
       NAMED_MAX,
     );
     return `it is ${JSON.stringify(contentId)}, but the index has ${names} at this path; the mirror may be damaged or false: use another one`;

@@ -31,7 +31,7 @@ import {
 import { isOwnProduct } from './own-stream.ts';
 import type { StreamSource } from './source.ts';
 import type { FileKind, StreamFile, StreamImage } from './stream-products.ts';
-import { tagOf } from './tags.ts';
+import { getTag } from './tags.ts';
 
 const WORD_SHOWN_MAX = 64;
 
@@ -56,27 +56,27 @@ const GENERIC = /^(?:generic|ga-[0-9.]+)$/;
 const LETTERED = /^[p-w]/;
 
 /** The names of an offer; those of a boot loader are the parts of its directory: `bootloader`, `uefi`, `amd64`. */
-export function namesOf(source: StreamSource, image: StreamImage): OfferNames {
-  const shown = cleanTexts(image);
+export function buildOfferNames(source: StreamSource, image: StreamImage): OfferNames {
+  const clean = cleanTexts(image);
   const { aliases } = image;
   const architecture = ourName(source, image);
-  const label = image.label === '' ? LABEL : shown.label;
+  const label = image.label === '' ? LABEL : clean.label;
   if (isLoader(image)) {
     const names = { source: source.name, os: LOADER, release: loaderType(image), architecture, label };
     return { ...names, subarchitecture: 'generic', aliases };
   }
   // LXD's and Incus's servers write `Debian`.
-  const os = source.os === '*' ? shown.os.toLowerCase() : source.os;
+  const os = source.os === '*' ? clean.os.toLowerCase() : source.os;
   if (isInstaller(image))
-    return { ...installerNames({ source: source.name, os, release: shown.release, architecture }), aliases };
+    return { ...installerNames({ source: source.name, os, release: clean.release, architecture }), aliases };
   return {
     source: source.name,
     os,
-    release: shown.release,
+    release: clean.release,
     architecture,
     label,
-    subarchitecture: isGeneric(image) ? 'generic' : subarchOf({ ...image, subarch: shown.subarch }),
-    subarches: [...new Set([subarchOf(image), ...rollingNames(image), ...image.subarches])],
+    subarchitecture: isGeneric(image) ? 'generic' : formatSubarchitecture({ ...image, subarch: clean.subarch }),
+    subarches: [...new Set([formatSubarchitecture(image), ...rollingNames(image), ...image.subarches])],
     aliases,
   };
 }
@@ -85,13 +85,13 @@ const IMAGE_BYTES_MAX = DISK_BYTES_MAX;
 
 /** @returns the offer, or the reason why the version cannot be imported */
 export function streamOffer(source: StreamSource, image: StreamImage): Offer | string {
-  const names = namesOf(source, image);
+  const names = buildOfferNames(source, image);
   const { os, release, architecture, label } = names;
-  const shown = cleanTexts(image);
+  const clean = cleanTexts(image);
   const kind = isLoader(image) ? 'loader' : isInstaller(image) ? 'installer' : 'image';
   const what = { image: '', installer: 'the installer ', loader: 'the boot loader ' }[kind];
-  const name = `${what}${kind === 'loader' ? shown.os : `${os}/${release}`} of the source ${source.name}`;
-  const [root, ...others] = filesOf(kind, image);
+  const name = `${what}${kind === 'loader' ? clean.os : `${os}/${release}`} of the source ${source.name}`;
+  const [root, ...others] = chooseFiles(kind, image);
   if (root === undefined) return `${name} has no file that can be deployed`;
   const files = [root, ...others].map((file) => offeredFile(source, kind, image, file));
   const [first, ...rest] = files.filter((file) => file !== undefined);
@@ -103,7 +103,7 @@ export function streamOffer(source: StreamSource, image: StreamImage): Offer | s
   if (kind === 'installer' && !['linux initrd.gz', 'linux initrd.gz installer.iso'].includes(fileNames.join(' ')))
     return `${name} has other files than linux, initrd.gz and installer.iso`;
   const isDisk = root.kind === 'disk';
-  const subarch = subarchOf(image);
+  const subarch = formatSubarchitecture(image);
   const isPlaced =
     kind === 'loader'
       ? [release, architecture, label].every(isTreeName) && fileNames.every(isPlainName)
@@ -115,17 +115,17 @@ export function streamOffer(source: StreamSource, image: StreamImage): Offer | s
   const offer = { ...names, serial: storedSerial(image.serial), files: [first, ...rest] as const };
   const wrong = judgeImageName(offer);
   if (wrong !== undefined) return `${name} cannot be imported: ${wrong}`;
-  if (kind === 'loader') return { ...offer, kind, title: shown.os };
+  if (kind === 'loader') return { ...offer, kind, title: clean.os };
   if (kind === 'installer')
     return CPUS.some((cpu) => cpu === architecture)
       ? { ...offer, kind, title: storedTitle(image.title), base: release, isFinished: true }
       : `${name} is for ${architecture}, which no machine here has`;
-  const title = titleOf(source, image, shown.title);
+  const title = chooseTitle(source, image, clean.title);
   const supportEnds = image.supportEnds === '' ? undefined : image.supportEnds;
   return { ...offer, kind, title, supportEnds, ...(isRoot(root.kind) ? { system: { subarch, kind: root.kind } } : {}) };
 }
 
-function filesOf(kind: Offer['kind'], image: StreamImage): readonly StreamFile[] {
+function chooseFiles(kind: Offer['kind'], image: StreamImage): readonly StreamFile[] {
   const { files } = image;
   if (kind === 'loader') return files;
   if (kind === 'installer')
@@ -150,7 +150,7 @@ function offeredFile(
   { product }: StreamImage,
   file: StreamFile,
 ): OfferedFile | undefined {
-  const digest = digestOf(file);
+  const digest = strongestDigest(file);
   if (digest === undefined || (digest.algorithm !== 'sha256' && file.kind !== 'disk')) return undefined;
   const { ftype, path, bytes } = file;
   const offered = { name: ftype, url: `${url}${path}`, mirrors: [], bytes, digest };
@@ -160,7 +160,7 @@ function offeredFile(
   return { ...offered, name: isPlain && !isOwnProduct(product) ? basename(path) : file.name, isArchive: !isPlain };
 }
 
-function titleOf(source: StreamSource, { product, os, title }: StreamImage, release: string): string {
+function chooseTitle(source: StreamSource, { product, os, title }: StreamImage, release: string): string {
   if (title !== '' && isOwnProduct(product)) return storedTitle(title);
   return storedTitle(`${systemTitle(source, os, release)} ${release}`.trim());
 }
@@ -177,35 +177,35 @@ const isInstaller = ({ files }: StreamImage): boolean =>
 
 /** `uefi`, `pxe`; empty: the site does not say. */
 const loaderType = ({ files }: StreamImage): string =>
-  files.map(({ tags }) => tagOf(tags, 'bootloader-type')).find((text) => text !== '') ?? '';
+  files.map(({ tags }) => getTag(tags, 'bootloader-type')).find((text) => text !== '') ?? '';
 
 function isGeneric(image: StreamImage): boolean {
   const { os, release } = image;
-  const subarch = subarchOf(image);
+  const subarch = formatSubarchitecture(image);
   return (
     GENERIC.test(subarch) || (os === 'ubuntu' && LETTERED.test(release) && subarch === `hwe-${release.slice(0, 1)}`)
   );
 }
 
 /** The subarchitecture with its kernel's flavour (`lowlatency`), unless it already contains it. */
-function subarchOf({ subarch, files }: Pick<StreamImage, 'subarch' | 'files'>): string {
+function formatSubarchitecture({ subarch, files }: Pick<StreamImage, 'subarch' | 'files'>): string {
   const kernel = files.find(({ kind }) => kind === 'kernel');
-  const flavour = kernel === undefined ? '' : tagOf(kernel.tags, 'kflavor');
+  const flavour = kernel === undefined ? '' : getTag(kernel.tags, 'kflavor');
   const isPlain = flavour === '' || flavour === 'generic' || !/^(?:ga|hwe)-/.test(subarch);
   return isPlain || subarch.split('-').includes(flavour) ? subarch : `${subarch}-${flavour}`;
 }
 
 /** The newest kernel of its kind: `hwe-24.04-edge` is also `hwe-rolling-edge`. */
 function rollingNames(image: StreamImage): readonly string[] {
-  const isRolling = image.files.some(({ kind, tags }) => kind === 'kernel' && /^true$/i.test(tagOf(tags, 'rolling')));
-  return isRolling ? [subarchOf(image).replace(/^(ga|hwe)-[^-]+/, '$1-rolling')] : [];
+  const isRolling = image.files.some(({ kind, tags }) => kind === 'kernel' && /^true$/i.test(getTag(tags, 'rolling')));
+  return isRolling ? [formatSubarchitecture(image).replace(/^(ga|hwe)-[^-]+/, '$1-rolling')] : [];
 }
 
 const ourName = ({ arches }: StreamSource, { arch }: StreamImage): string =>
   [...arches].find(([, theirs]) => theirs === arch)?.[0] ?? arch;
 
 /** The strongest checksum of a file; undefined: its site gives none. */
-export function digestOf({ sha256, sha512 }: StreamFile): Digest | undefined {
+export function strongestDigest({ sha256, sha512 }: StreamFile): Digest | undefined {
   if (sha256 !== undefined) return { algorithm: 'sha256', hex: sha256 };
   return sha512 === undefined ? undefined : { algorithm: 'sha512', hex: sha512 };
 }

@@ -11,14 +11,14 @@ import {
   knownReleases,
   type Offer,
   type OfferWish,
-  offersOf,
+  pickOffers,
   type SourceAnswer,
   wishConditions,
 } from './offer.ts';
 import { chooseImages, type ImageWishes } from './selection.ts';
 import type { StreamSource } from './source.ts';
 import type { SourceDocuments } from './source-documents.ts';
-import { namesOf, streamOffer } from './stream-offer.ts';
+import { buildOfferNames, streamOffer } from './stream-offer.ts';
 import type { StreamProduct } from './stream-products.ts';
 import { readStream } from './stream-reader.ts';
 
@@ -45,10 +45,10 @@ export async function readStreamOffers(
   const releases: string[] = [];
   let bytes = 0;
   for await (const { products } of readStream(source, documents)) {
-    releases.push(...structuredClone(releasesOf(source, products)));
-    for (const image of chooseImages(products, wishesOf(source, wish))) {
+    releases.push(...structuredClone(listReleases(source, products)));
+    for (const image of chooseImages(products, buildImageWishes(source, wish))) {
       const offer = streamOffer(source, image);
-      bytes += sizeOf(offer);
+      bytes += estimateBytes(offer);
       if (bytes > OFFERS_BYTES_MAX)
         throw documents.failure(`its offers take more than ${OFFERS_BYTES_MAX} bytes: ${FEWER}`);
       // A copy: texts cut from the document would keep it in memory.
@@ -60,28 +60,28 @@ export async function readStreamOffers(
   }
   return {
     source: source.name,
-    offers: (['image', 'loader', 'installer'] as const).flatMap((kind) => offersOf(offers, kind)),
+    offers: (['image', 'loader', 'installer'] as const).flatMap((kind) => pickOffers(offers, kind)),
     releases: knownReleases(releases),
     problems,
   };
 }
 
-const releasesOf = (source: StreamSource, products: readonly StreamProduct[]): readonly string[] =>
+const listReleases = (source: StreamSource, products: readonly StreamProduct[]): readonly string[] =>
   knownReleases(
     products.flatMap(({ images: [newest] }) => {
       if (newest === undefined) return [];
-      const { os, release } = namesOf(source, newest);
+      const { os, release } = buildOfferNames(source, newest);
       return [`${os}/${release}`];
     }),
   );
 
 /** An estimate, in bytes of memory. */
-function sizeOf(offer: Offer | string): number {
+function estimateBytes(offer: Offer | string): number {
   const { aliases = [], subarches = [] } = typeof offer === 'string' ? {} : offer;
   return JSON.stringify(offer).length + (aliases.length + subarches.length) * TEXT_BYTES;
 }
 
-const wishesOf = (source: StreamSource, wish: OfferWish): ImageWishes => ({
+const buildImageWishes = (source: StreamSource, wish: OfferWish): ImageWishes => ({
   release: wish.release,
   arches: [...source.arches].flatMap(([ours, theirs]) =>
     wish.architectures.length === 0 || wish.architectures.includes(ours) ? theirs : [],
@@ -89,7 +89,7 @@ const wishesOf = (source: StreamSource, wish: OfferWish): ImageWishes => ({
   ftypes: source.ftypes,
   versions: wish.isEveryVersion === true ? IMAGES_MAX : 1,
   choices: wishConditions(wish).map((matches) => (image) => {
-    const names = namesOf(source, image);
+    const names = buildOfferNames(source, image);
     // A source of any systems offers only the requested one.
     return (source.os !== ANY || isAmong([names.os], [wish.os])) && matches(names);
   }),

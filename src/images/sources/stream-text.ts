@@ -44,9 +44,14 @@ export function decodeStreamText(document: Uint8Array | string, format: string):
   const json = decodeJson(text.value, { valuesMax: VALUES_MAX, membersMax: MEMBERS_MAX, depthMax: DEPTH_MAX });
   if (!json.ok) return json;
   if (!isFields(json.value)) return documentFault('wrong-type', '', 'an object', json.value);
-  const found = Object.hasOwn(json.value, 'format') ? json.value.format : undefined;
-  if (found === format) return documentValue(json.value);
-  return documentFault(found === undefined ? 'missing' : 'bad-value', 'format', JSON.stringify(format), found);
+  const writtenFormat = Object.hasOwn(json.value, 'format') ? json.value.format : undefined;
+  if (writtenFormat === format) return documentValue(json.value);
+  return documentFault(
+    writtenFormat === undefined ? 'missing' : 'bad-value',
+    'format',
+    JSON.stringify(format),
+    writtenFormat,
+  );
 }
 
 function boundedText(text: string): DocumentDecoded<string> {

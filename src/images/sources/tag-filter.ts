@@ -8,7 +8,7 @@
 
 import { cleanText } from '../../ground/clean-text.ts';
 import { errorText } from '../../ground/errors.ts';
-import { type Tags, tagOf } from './tags.ts';
+import { getTag, type Tags } from './tags.ts';
 
 export interface TagFilter {
   readonly text: string;
@@ -45,10 +45,10 @@ async function parseFilter(text: string): Promise<TagFilter | string> {
   const [, name, operator = '', padded = ''] = FILTER.exec(text) ?? [];
   if (name === undefined) return 'write TAG=VALUE, TAG!=VALUE, TAG~EXPRESSION or TAG!~EXPRESSION';
   const value = padded.trimEnd();
-  const finds = operator.endsWith('=') ? (found: string): boolean => found === value : await findsExpression(value);
+  const finds = operator.endsWith('=') ? (tag: string): boolean => tag === value : await findsExpression(value);
   if (typeof finds === 'string') return finds;
   const isWanted = !operator.startsWith('!');
-  return { text, tag: name, matches: (tags) => finds(tagOf(tags, name)) === isWanted };
+  return { text, tag: name, matches: (tags) => finds(getTag(tags, name)) === isWanted };
 }
 
 /** @returns a search for the expression; a text: its problem */
@@ -56,13 +56,13 @@ async function findsExpression(source: string): Promise<((text: string) => boole
   const { RE2JS } = await import('re2js');
   try {
     const expression = RE2JS.compile(source);
-    const known = new Map<string, boolean>();
+    const results = new Map<string, boolean>();
     return (text) => {
-      const before = known.get(text);
+      const before = results.get(text);
       if (before !== undefined) return before;
-      const found = expression.matcher(text).find();
-      if (known.size < REMEMBERED_MAX) known.set(text, found);
-      return found;
+      const isMatch = expression.matcher(text).find();
+      if (results.size < REMEMBERED_MAX) results.set(text, isMatch);
+      return isMatch;
     };
   } catch (error) {
     return errorText(error);

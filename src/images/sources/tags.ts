@@ -37,14 +37,14 @@ const ALIASES_MAX = 10_000;
 /** Finds a tag at the innermost level that has it; undefined: none has. */
 export function findTag(tags: Tags, name: string): string | undefined {
   for (const level of tags) {
-    const found = level.get(name);
-    if (found !== undefined) return found;
+    const value = level.get(name);
+    if (value !== undefined) return value;
   }
   return undefined;
 }
 
 /** The value of a tag; empty: no level has it. */
-export const tagOf = (tags: Tags, name: string): string => findTag(tags, name) ?? '';
+export const getTag = (tags: Tags, name: string): string => findTag(tags, name) ?? '';
 
 export class TagReader {
   readonly #reader: FieldReader;
@@ -60,9 +60,9 @@ export class TagReader {
   level(fields: Fields, path: string, named: readonly (readonly [string, string])[] = []): TagMap {
     const level = readTags(this.#reader, fields, path);
     for (const [name, value] of [...level]) {
-      const meant = this.#aliases.get(name)?.get(value);
-      this.#tags += 1 + (meant?.size ?? 0);
-      for (const [other, text] of meant ?? []) if (!level.has(other)) level.set(other, text);
+      const implied = this.#aliases.get(name)?.get(value);
+      this.#tags += 1 + (implied?.size ?? 0);
+      for (const [other, text] of implied ?? []) if (!level.has(other)) level.set(other, text);
     }
     checkCount(this.#reader, path, level.size);
     if (this.#tags > ALL_TAGS_MAX)
@@ -79,7 +79,7 @@ function checkCount(reader: FieldReader, path: string, tags: number): void {
 function readTags(reader: FieldReader, fields: Fields, path: string): Map<string, string> {
   const tags = new Map<string, string>();
   for (const [name, value] of Object.entries(fields)) {
-    const text = textOf(value);
+    const text = tagText(value);
     if (text === undefined) {
       if (READ.has(name) && value !== null) reader.fail('wrong-type', memberPath(path, name), 'a text', value);
       continue;
@@ -93,7 +93,7 @@ function readTags(reader: FieldReader, fields: Fields, path: string): Map<string
 }
 
 /** The value as text; undefined: it is not text, a number or a boolean. */
-function textOf(value: unknown): string | undefined {
+function tagText(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   if (typeof value === 'number') return String(value);
   return typeof value === 'boolean' ? (value ? 'True' : 'False') : undefined;

@@ -21,11 +21,11 @@ import {
   armoredBlocks,
   type Candidate,
   findCandidate,
+  findWeakness,
   isArmored,
   judgeKey,
   type Keyring,
   type SigningKeys,
-  weaknessOf,
 } from './keyring.ts';
 import type { SignatureFault, SignatureFaultCode } from './signature-fault.ts';
 
@@ -109,8 +109,8 @@ export async function verifyClearSigned(bytes: Uint8Array, request: Verification
     const signatures = await readSignatures(openpgp, Buffer.from(text.slice(signature), 'utf8'));
     // RFC 9580 §7.1: the text is signed with CRLF.
     const message = await openpgp.createMessage({ text: clear.getText().replaceAll('\n', '\r\n') });
-    const found = await findAccepted(openpgp, message, signatures, keys, request);
-    return found.ok ? { ok: true, value: { ...found.value, text: clear.getText() } } : found;
+    const accepted = await findAccepted(openpgp, message, signatures, keys, request);
+    return accepted.ok ? { ok: true, value: { ...accepted.value, text: clear.getText() } } : accepted;
   } catch (error) {
     return refuse('unreadable-signature', undefined, errorText(error));
   }
@@ -157,15 +157,15 @@ async function findAccepted(
   request: VerificationRequest,
 ): Promise<Verified> {
   let verified: Verified = refuser(request)('no-signature');
-  const packets = signatures.flatMap((one) => [...one.packets.filterByTag(openpgp.enums.packet.signature)]);
+  const packets = signatures.flatMap((signature) => [...signature.packets.filterByTag(openpgp.enums.packet.signature)]);
   for (const packet of packets.slice(0, SIGNATURES_MAX)) {
     // `verify` hashes the message for each signature at once.
     const list = new openpgp.PacketList<Packet>();
     list.push(packet);
     const signature = new openpgp.Signature(list);
     const problemAt: ProblemAt = async (date, { key }) => {
-      const given = { message, signature, verificationKeys: [key], date, config: CONFIG };
-      const [checked] = (await openpgp.verify(given)).signatures;
+      const options = { message, signature, verificationKeys: [key], date, config: CONFIG };
+      const [checked] = (await openpgp.verify(options)).signatures;
       if (checked === undefined) return 'it is missing';
       return checked.verified.then(() => '', errorText);
     };
@@ -187,7 +187,7 @@ async function judgeSignature(
   const refuse = refuser(request);
   const candidate = findCandidate(keys, packet.issuerKeyID);
   if (candidate === undefined) return refuse('unknown-key', keyId);
-  const weakness = weaknessOf(candidate, packet.hashAlgorithm);
+  const weakness = findWeakness(candidate, packet.hashAlgorithm);
   if (weakness !== undefined) return refuse('weak-algorithm', keyId, weakness);
   const judgeAt = async (now: Date): Promise<Verified> => {
     const unusable = await judgeKey(candidate, packet.issuerKeyID, now, config);

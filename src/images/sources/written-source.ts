@@ -27,8 +27,8 @@ function textual<T>(expected: string, parse: (text: string) => T | undefined) {
     .transform((text, context): T => {
       const value = text.length > TEXT_CHARACTERS_MAX ? undefined : parse(text.trim());
       if (value !== undefined) return value;
-      const found = JSON.stringify(cleanText(withoutUsersIn(text, expected), FOUND_SHOWN_MAX));
-      context.issues.push({ code: 'custom', message: `expected ${expected}, found ${found}`, input: text });
+      const shortText = JSON.stringify(cleanText(withoutUsersIn(text, expected), FOUND_SHOWN_MAX));
+      context.issues.push({ code: 'custom', message: `expected ${expected}, found ${shortText}`, input: text });
       return z.NEVER;
     });
 }
@@ -36,7 +36,7 @@ function textual<T>(expected: string, parse: (text: string) => T | undefined) {
 export const matching = (expected: string, form: RegExp) =>
   textual(expected, (text) => (form.test(text) ? text : undefined));
 
-export const listOf = <T extends z.ZodType>(entry: T) =>
+export const listSchema = <T extends z.ZodType>(entry: T) =>
   z
     .array(entry, { error: 'expected a list, such as [one, two]' })
     .min(1, { error: 'expected at least one entry' })
@@ -52,11 +52,11 @@ const title = line(`a text of one line, of at most ${TITLE_CHARACTERS_MAX} chara
 const word = matching('letters and digits, with . _ + ~ - inside', /^[A-Za-z0-9][A-Za-z0-9._+~-]{0,62}$/);
 
 const hasOnlyKnown = (text: string): boolean =>
-  placeholdersIn(text).every((found) => PLACEHOLDERS.some((known) => known === found));
+  placeholdersIn(text).every((placeholder) => PLACEHOLDERS.some((name) => name === placeholder));
 
 const filled = (text: string): string => fillPlaceholders(text, { release: 'x', version: 'x', serial: 'x', arch: 'x' });
 
-const PLACEHOLDER_LIST = PLACEHOLDERS.map((one) => `{${one}}`).join(', ');
+const PLACEHOLDER_LIST = PLACEHOLDERS.map((name) => `{${name}}`).join(', ');
 
 /** Parses a URL with known placeholders, without user name, password and fragment; undefined: the text is not one. */
 function parseUrl(text: string): URL | undefined {
@@ -93,36 +93,36 @@ const absolutePath = textual('an absolute path', (text) =>
 
 const signed = z.strictObject(
   {
-    keyrings: listOf(absolutePath).optional(),
+    keyrings: listSchema(absolutePath).optional(),
     key_url: url.optional(),
-    fingerprints: listOf(fingerprint).optional(),
+    fingerprints: listSchema(fingerprint).optional(),
     signature: path(false).optional(),
   },
   { error: 'expected keys with values: keyrings, key_url, fingerprints, signature' },
 );
 
 /** Keys are our names; 1 to `max` entries. */
-const mapOf = <T extends z.ZodType>(
+const mapSchema = <T extends z.ZodType>(
   expected: string,
   value: T,
-  { max, entries: [one, many] }: { readonly max: number; readonly entries: readonly [one: string, many: string] },
+  { max, entries: [single, many] }: { readonly max: number; readonly entries: readonly [one: string, many: string] },
 ) =>
   z.preprocess(
-    (given, context) => {
+    (map, context) => {
       // zod's `record` silently skips this name.
-      if (isFields(given) && Object.hasOwn(given, '__proto__')) {
-        const message = `no ${one} may have this name; remove it`;
-        context.issues.push({ code: 'custom', message, input: given, path: ['__proto__'] });
+      if (isFields(map) && Object.hasOwn(map, '__proto__')) {
+        const message = `no ${single} may have this name; remove it`;
+        context.issues.push({ code: 'custom', message, input: map, path: ['__proto__'] });
       }
-      return given;
+      return map;
     },
     z
       .record(name, value, { error: `expected ${expected}` })
-      .refine((found) => Object.keys(found).length <= max, { error: `expected at most ${max} ${many}` })
-      .refine((found) => Object.keys(found).length > 0, { error: `expected at least one ${one}` }),
+      .refine((map) => Object.keys(map).length <= max, { error: `expected at most ${max} ${many}` })
+      .refine((map) => Object.keys(map).length > 0, { error: `expected at least one ${single}` }),
   );
 
-const arches = mapOf('our names of architectures with those of the site: { amd64: x86_64 }', word, {
+const arches = mapSchema('our names of architectures with those of the site: { amd64: x86_64 }', word, {
   max: ARCHES_MAX,
   entries: ['architecture', 'architectures'],
 });
@@ -142,7 +142,7 @@ const release = z.strictObject({
   version: word.optional(),
   title,
   serial: word.optional(),
-  fingerprints: listOf(fingerprint).optional(),
+  fingerprints: listSchema(fingerprint).optional(),
 });
 
 const streams = z.strictObject({
@@ -150,8 +150,8 @@ const streams = z.strictObject({
   ...base,
   url: directory,
   index: path(false).optional(),
-  content_ids: listOf(matching('a content id such as com.ubuntu.cloud:released:download', /^[\w.:+~-]{1,256}$/)),
-  ftypes: listOf(matching('a type of files such as disk1.img', /^[\w.+-]{1,64}$/)).default([]),
+  content_ids: listSchema(matching('a content id such as com.ubuntu.cloud:released:download', /^[\w.:+~-]{1,256}$/)),
+  ftypes: listSchema(matching('a type of files such as disk1.img', /^[\w.+-]{1,64}$/)).default([]),
   by_name: z.boolean({ error: 'expected true or false' }).default(false),
 });
 
@@ -181,7 +181,7 @@ const installerRelease = z.strictObject(
 const DEFAULT_INSTALLER = 'ubuntu-installer';
 
 /** Releases that a file adds to sources of installers, by their names in the boot tree. */
-export const writtenReleases = mapOf(
+export const writtenReleases = mapSchema(
   'our names of releases with their titles: { precise04: { title: Ubuntu 12.04 } }',
   z.strictObject(
     { ...installerRelease.shape, source: name.default(DEFAULT_INSTALLER) },
@@ -196,7 +196,7 @@ const installer = z.strictObject({
   mirror: mirror.optional(),
   default_mirror: mirror.optional(),
   default_ports_mirror: mirror.optional(),
-  releases: mapOf('our names of releases with their titles: { bookworm: { title: Debian 12 } }', installerRelease, {
+  releases: mapSchema('our names of releases with their titles: { bookworm: { title: Debian 12 } }', installerRelease, {
     max: RELEASES_MAX,
     entries: ['release', 'releases'],
   }),

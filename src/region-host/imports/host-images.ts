@@ -17,7 +17,7 @@ import {
   formatImageName,
   hasBlob,
   type ImageName,
-  manifestsOf,
+  manifestDirectory,
   readImages,
   type StoredImage,
 } from '../../images/image-store.ts';
@@ -259,7 +259,7 @@ function filesDigest(files: readonly object[] | undefined): Pick<HostImage, 'fil
 /** Changes with each image, boot loader or installer that is added or removed. */
 function markOf(tree: string): string {
   try {
-    return `${tree} ${statSync(manifestsOf(tree)).mtimeMs} ${markOfParts(tree)}`;
+    return `${tree} ${statSync(manifestDirectory(tree)).mtimeMs} ${markOfParts(tree)}`;
   } catch {
     return `${tree} ${markOfParts(tree)}`;
   }

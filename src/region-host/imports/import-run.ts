@@ -26,7 +26,7 @@ import type { StoredImage } from '../../images/image-store.ts';
 import { type FirstItem, imagesIn, importFirstItem, installersIn, isStoredItem } from '../../images/run/import-item.ts';
 import { arrivedBytes } from '../../images/run/left-downloads.ts';
 import { readHostMirrors } from '../../images/sources/apt-sources.ts';
-import { digestsOf, type Offer, type Preferred, type SourceAnswer } from '../../images/sources/offer.ts';
+import { listDigests, type Offer, type Preferred, type SourceAnswer } from '../../images/sources/offer.ts';
 import { askSources } from '../../images/sources/offers.ts';
 import { Questions } from '../../images/sources/questions.ts';
 import { resourceName } from '../../region/images/region-source.ts';
@@ -314,7 +314,7 @@ export class ImportRun {
   /** @param tried the offer that is tried first, or now */
   #progressAtStart(offers: Preferred<Offer>, state: ImportProgress['state'], tried = offers[0]): ImportProgress {
     const begun = progressOf(tried, state, offers);
-    return { ...begun, bytes: arrivedBytes(this.#order.tree, digestsOf(tried), begun.total) };
+    return { ...begun, bytes: arrivedBytes(this.#order.tree, listDigests(tried), begun.total) };
   }
 
   /** Gives an item what has not been offered for it yet. Then a source may deliver what others did not. */

@@ -1,6 +1,6 @@
 // An item of a run, and the rules of which items are imported at the same time.
 
-import { bytesOf, digestsOf, type Offer, type Preferred } from '../../images/sources/offer.ts';
+import { listDigests, type Offer, type Preferred, sumOfferBytes } from '../../images/sources/offer.ts';
 import { type ImportProgress, PROGRESS_FILES_MAX } from '../../region/records/boot-store.ts';
 
 /** How many images are imported at a time, in total and of one source. */
@@ -34,13 +34,13 @@ export function progressOf(offer: Offer, state: ImportProgress['state'], offers:
   const { source, title } = offer;
   // An installer has none before it is in the tree.
   const serial = offer.kind === 'installer' ? undefined : offer.serial;
-  const bytes = bytesOf(offer);
+  const bytes = sumOfferBytes(offer);
   const facts = { ...(serial === undefined ? {} : { serial }), ...(bytes === undefined ? {} : { total: bytes }) };
   return { state, source, title, bytes: 0, files: filesOf(offers).slice(0, PROGRESS_FILES_MAX), ...facts };
 }
 
 /** The digests of all files that the offers name. */
-const filesOf = (offers: Preferred<Offer>): readonly string[] => [...new Set(offers.flatMap(digestsOf))];
+const filesOf = (offers: Preferred<Offer>): readonly string[] => [...new Set(offers.flatMap(listDigests))];
 
 /** True if two imports may need the same file. */
 export const needSame = (one: Preferred<Offer>, other: Preferred<Offer>): boolean =>

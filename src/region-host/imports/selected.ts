@@ -2,7 +2,7 @@
 
 import { systemClock } from '../../ground/clock.ts';
 import { DownloadQueue } from '../../images/download/queue.ts';
-import { DEFAULT_SETTINGS, proxyOf } from '../../images/download/settings.ts';
+import { chooseProxy, DEFAULT_SETTINGS } from '../../images/download/settings.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';
 import { ImportRun } from './import-run.ts';
 import type { RunEnd, RunOrder, RunReport, Tell } from './message.ts';
@@ -19,7 +19,7 @@ export interface RunIo {
 
 /** Imports what is selected, until all sources have answered and no import is under way. */
 export async function importSelected(order: RunOrder, { signal, report, onTell }: RunIo): Promise<RunEnd> {
-  const proxyIn = ({ httpProxy }: RunOrder) => proxyOf(httpProxy, process.env);
+  const proxyIn = ({ httpProxy }: RunOrder) => chooseProxy(httpProxy, process.env);
   const { bytesPerSecondMax } = order;
   const downloads = new DownloadQueue({ ...DEFAULT_SETTINGS, bytesPerSecondMax, proxy: proxyIn(order) }, systemClock);
   const changed = new Map<string, ImportProgress>();

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { type Clock, systemClock, type Timer } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
 import { nameExcess } from '../../images/image-store.ts';
-import { FILE_TYPES, fileKindOf } from '../../images/make/upload-kind.ts';
+import { FILE_TYPES, findFileKind } from '../../images/make/upload-kind.ts';
 import {
   adoptWhole,
   checkUploadRoom,
@@ -106,11 +106,11 @@ export class UploadWork implements UploadFiles {
   }
 
   isReserved(os: string, fileType: string): boolean {
-    return fileKindOf(fileType)?.kind === 'root' && judgeSystemName(os) !== undefined;
+    return findFileKind(fileType)?.kind === 'root' && judgeSystemName(os) !== undefined;
   }
 
   imageBytes({ fileType, bytes }: Pick<ImageUpload, 'fileType' | 'bytes'>): number {
-    return fileKindOf(fileType)?.kind === 'disk' ? bytes : 0;
+    return findFileKind(fileType)?.kind === 'disk' ? bytes : 0;
   }
 
   async write(upload: ImageUpload, piece: UploadPiece & PieceCount & { readonly at: number }): Promise<PieceResult> {

@@ -13,9 +13,9 @@ import { viewBytes } from '../../../src/ground/borrowed-bytes.ts';
 import { addImage } from '../../../src/images/image-adding.ts';
 import {
   blobPath,
-  blobsOf,
   encodeImage,
   formatImageName,
+  listBlobs,
   manifestPath,
   readImages,
   type StoredImage,
@@ -141,7 +141,7 @@ describe('a bundle', () => {
     assert.equal(result, 0, complaint);
     for (const image of all) assert.match(text, new RegExp(`^Imported ${formatImageName(image)}: `, 'm'));
     assert.deepEqual(readImages(to).images, readImages(from).images.map(bundled));
-    for (const { path: blob } of all.flatMap(blobsOf))
+    for (const { path: blob } of all.flatMap(listBlobs))
       assert.ok(readFileSync(join(to, blob)).equals(readFileSync(join(from, blob))));
     for (const kernel of KERNELS) {
       const directory = join(to, 'ubuntu/amd64', kernel, 'noble/stable');
@@ -257,7 +257,7 @@ describe('a bundle', () => {
   test('with faulty images brings all others, and names each of the faulty ones', async () => {
     const all = [await add('bookworm', 1, false), await addSystem('hwe-24.04'), await add('trixie', 2, false)];
     const bundle = await exported('debian', 'ubuntu');
-    for (const { path: blob } of all.slice(0, 2).map((image) => blobsOf(image)[0] ?? assert.fail())) {
+    for (const { path: blob } of all.slice(0, 2).map((image) => listBlobs(image)[0] ?? assert.fail())) {
       const at = bundle.lastIndexOf(readFileSync(join(from, blob)));
       bundle[at + 5] = (bundle[at + 5] ?? 0) ^ 1;
     }

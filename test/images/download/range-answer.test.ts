@@ -4,10 +4,10 @@ import { cleanText } from '../../../src/ground/clean-text.ts';
 import { type AttemptFault, DownloadError } from '../../../src/images/download/fault.ts';
 import {
   type BodyPlan,
+  findValidator,
   type KeptFile,
   planBody,
   rangeFields,
-  validatorOf,
   type Wanted,
 } from '../../../src/images/download/range-answer.ts';
 
@@ -189,6 +189,6 @@ describe('the strong validator of an answer', () => {
     ['a date does not count without that of the answer', { 'last-modified': DATE }, undefined],
     ['no field', {}, undefined],
   ] as const) {
-    test(name, () => assert.deepEqual(validatorOf(headers), expected));
+    test(name, () => assert.deepEqual(findValidator(headers), expected));
   }
 });

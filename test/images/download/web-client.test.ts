@@ -13,7 +13,12 @@ import { createServer as createTlsServer, getCACertificates, setDefaultCACertifi
 import { systemClock } from '../../../src/ground/clock.ts';
 import { RackError } from '../../../src/ground/errors.ts';
 import { describeAttemptFault } from '../../../src/images/download/fault.ts';
-import { NO_PROXY, type ProxySettings, proxyOf, proxyOfEnvironment } from '../../../src/images/download/settings.ts';
+import {
+  chooseProxy,
+  NO_PROXY,
+  type ProxySettings,
+  proxyOfEnvironment,
+} from '../../../src/images/download/settings.ts';
 import { WebClient } from '../../../src/images/download/web-client.ts';
 import { makeAuthority } from '../../support/authority.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
@@ -355,10 +360,10 @@ describe('an HTTP proxy', () => {
   test('of the site is used if the environment names none, but not for this host', () => {
     const site = 'http://site:8000/';
     const both = { http: site, https: site };
-    assert.deepEqual(proxyOf(site, {}), { ...both, except: 'localhost,127.0.0.1' });
-    assert.deepEqual(proxyOf(site, { no_proxy: '.example' }), { ...both, except: '.example' });
-    assert.deepEqual(proxyOf(site, { https_proxy: 'http://a:1' }), { ...NO_PROXY, https: 'http://a:1' });
-    assert.deepEqual(proxyOf('', {}), NO_PROXY);
+    assert.deepEqual(chooseProxy(site, {}), { ...both, except: 'localhost,127.0.0.1' });
+    assert.deepEqual(chooseProxy(site, { no_proxy: '.example' }), { ...both, except: '.example' });
+    assert.deepEqual(chooseProxy(site, { https_proxy: 'http://a:1' }), { ...NO_PROXY, https: 'http://a:1' });
+    assert.deepEqual(chooseProxy('', {}), NO_PROXY);
   });
 });
 

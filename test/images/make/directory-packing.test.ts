@@ -19,7 +19,7 @@ import {
   DirectoryPacking,
   type OpenDirectory,
   openDirectory,
-  realPathOf,
+  readRealPath,
   recogniseDirectory,
 } from '../../../src/images/make/directory-packing.ts';
 import { missing } from '../../support/needs.ts';
@@ -49,7 +49,7 @@ describe('a directory', { skip: missing('tar') }, () => {
     symlinkSync('secret', at('system'));
     try {
       assert.equal(recogniseDirectory(opened), 'system');
-      assert.equal(realPathOf(opened), at('moved'));
+      assert.equal(readRealPath(opened), at('moved'));
       const archive = await packed(opened);
       assert.deepEqual([archive.includes('ID=system'), archive.includes('ID=secret')], [true, false]);
     } finally {
@@ -61,7 +61,7 @@ describe('a directory', { skip: missing('tar') }, () => {
     symlinkSync('system', at('link'));
     const opened = await openDirectory(at('link'));
     try {
-      assert.deepEqual([opened.name, realPathOf(opened)], [at('link'), at('system')]);
+      assert.deepEqual([opened.name, readRealPath(opened)], [at('link'), at('system')]);
       assert.ok((await packed(opened)).includes('ID=system'));
     } finally {
       await opened.handle.close();

@@ -6,9 +6,9 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
-import { downloadOf } from '../../../src/images/run/file-fetch.ts';
-import { leftOutNote, offersOf, type SourceAnswer } from '../../../src/images/sources/offer.ts';
-import { mirrorKeyOf } from '../../../src/images/sources/package-mirrors.ts';
+import { buildDownload } from '../../../src/images/run/file-fetch.ts';
+import { leftOutNote, pickOffers, type SourceAnswer } from '../../../src/images/sources/offer.ts';
+import { findMirrorKey } from '../../../src/images/sources/package-mirrors.ts';
 import { keysRemedy } from '../../../src/images/sources/source-documents.ts';
 import { importText } from '../../../src/region/records/import-reason.ts';
 import { failureReason } from '../../../src/region-host/imports/import-failure.ts';
@@ -119,7 +119,7 @@ describe('an installer of a release', { skip: missing('linux', 'gpg') }, () => {
     try {
       const lost = { name: 'a.gz', url: `${signed.url}dists/lost/a.gz?token=x`, mirrors: [], bytes: undefined };
       const digest = { algorithm: 'sha256', hex: 'ab'.repeat(32) } as const;
-      const request = downloadOf({ ...lost, digest }, 'installer/debian/lost/amd64', scratch, 1000);
+      const request = buildDownload({ ...lost, digest }, 'installer/debian/lost/amd64', scratch, 1000);
       const fetch = async (mirrorKey: string | undefined): Promise<string> => {
         try {
           await place.queue().fetch({ ...request, mirrorKey });
@@ -137,7 +137,7 @@ describe('an installer of a release', { skip: missing('linux', 'gpg') }, () => {
     } finally {
       await place.close();
     }
-    const keyOf = (os: string, architecture: string, mirror?: string) => mirrorKeyOf({ os, mirror }, architecture);
+    const keyOf = (os: string, architecture: string, mirror?: string) => findMirrorKey({ os, mirror }, architecture);
     assert.equal(keyOf('debian', 'amd64'), 'preseeds.debian_mirror');
     assert.equal(keyOf('ubuntu', 'i386'), 'preseeds.ubuntu_mirror');
     assert.equal(keyOf('ubuntu', 'arm64'), 'preseeds.ubuntu_ports_mirror');
@@ -150,7 +150,7 @@ describe('an installer of a release', { skip: missing('linux', 'gpg') }, () => {
       write('buster', base);
       write('buster-updates', updates);
       const { offers, problems } = await ask();
-      const [offer] = offersOf(offers, 'installer');
+      const [offer] = pickOffers(offers, 'installer');
       assert.equal(offer === undefined ? undefined : /dists\/([^/]+)\//.exec(offer.files[0].url)?.[1], suite);
       if (leftOut !== undefined) assert.match(offer?.leftOut ?? '', leftOut);
       else assert.equal(offer?.leftOut, undefined);
