@@ -22,7 +22,7 @@ import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { completionScript } from '../src/cli/completion/script.ts';
 import { RackError } from '../src/ground/errors.ts';
-import type { NeededProgram } from '../src/images/needed-programs.ts';
+import type { NeededProgram } from '../src/images/content/needed-programs.ts';
 import { copyrightText } from './licences.ts';
 import { manualPages } from './manual.ts';
 import { copyOwn } from './payload.ts';

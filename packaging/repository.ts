@@ -7,7 +7,7 @@ import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { RackError } from '../src/ground/errors.ts';
-import type { NeededProgram } from '../src/images/needed-programs.ts';
+import type { NeededProgram } from '../src/images/content/needed-programs.ts';
 import { ARCHITECTURE_NAMES } from './debian-package.ts';
 
 const SUITE = 'stable';

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { errorText, RackError } from '../src/ground/errors.ts';
-import { type NeededProgram, requirePrograms } from '../src/images/needed-programs.ts';
+import { type NeededProgram, requirePrograms } from '../src/images/content/needed-programs.ts';
 import { ARCHITECTURE_NAMES, hostArchitecture, makeDebianPackage, packageTools } from './debian-package.ts';
 import { billOfMaterials, copyrightText } from './licences.ts';
 import { copyOwn, makePayload } from './payload.ts';

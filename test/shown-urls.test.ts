@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { parseRegionAddress } from '../src/cli/clients/login.ts';
 import { parseConfig } from '../src/config/load.ts';
 import { withoutUser, withoutUsers } from '../src/ground/clean-text.ts';
-import { checkDebianRequest } from '../src/images/debian-root.ts';
+import { checkDebianRequest } from '../src/images/build/debian-root.ts';
 import { parseWebUrl } from '../src/images/download/web-client.ts';
 import { writtenSource } from '../src/images/sources/written-source.ts';
 

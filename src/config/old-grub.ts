@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { archFlag, type Cpu } from '../boot/architectures.ts';
 
-/** Quirk: an earlier one stops at its prompt after HTTP boot, and in a network with `mode: proxy` (`images/loaders.ts` LOADER_RELEASE). */
+/** Quirk: an earlier one stops at its prompt after HTTP boot, and in a network with `mode: proxy` (`images/build/loaders.ts` LOADER_RELEASE). */
 const GRUB_MIN = [2, 12] as const;
 const SBAT_LINE = /\ngrub,\d+,[^,\n]{1,64},grub,(\d{1,3})\.(\d{1,3})/;
 

@@ -10,7 +10,7 @@ import { seenStats } from '../files/seen-stats.ts';
 import { formatIpv4, type Ipv4 } from '../ground/address.ts';
 import { counted, listed } from '../ground/counted.ts';
 import { errorText, isTlsError } from '../ground/errors.ts';
-import { listLoaders } from '../images/loaders.ts';
+import { listLoaders } from '../images/build/loaders.ts';
 import type { Tell } from './finding.ts';
 import { probeHttp } from './http-probe.ts';
 import { PROBE_FILE_BYTES_MAX, probeTftp } from './tftp-probe.ts';

@@ -5,10 +5,10 @@ import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, stat
 import { join } from 'node:path';
 import { cachePlace } from '../../bin/cache-place.js';
 import type { Cpu } from '../boot/architectures.ts';
-import { replacesAll } from '../images/directory-publication.ts';
-import { buildEnvironment } from '../images/environment.ts';
-import { importInstaller } from '../images/installer.ts';
-import { installLoaders } from '../images/loaders.ts';
+import { buildEnvironment } from '../images/build/environment.ts';
+import { importInstaller } from '../images/build/installer.ts';
+import { installLoaders } from '../images/build/loaders.ts';
+import { replacesAll } from '../images/store/directory-publication.ts';
 import { BuildProgress } from './build-progress.ts';
 
 /** The contents of a tree: the loaders of architectures, and their environments or Debian's installers. */

@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path';
 import { makeTemporaryDirectory } from '../files/temporary-directory.ts';
 import { ipv4 } from '../ground/address.ts';
 import { systemClock } from '../ground/clock.ts';
-import { blobPath, encodeImage, manifestPath, type StoredImage } from '../images/image-store.ts';
+import { blobPath, encodeImage, manifestPath, type StoredImage } from '../images/store/image-store.ts';
 import { createAdmin, keyPart } from '../region/accounts/accounts.ts';
 import { openRegionStore } from '../store/sqlite/region-sqlite.ts';
 import { type LabPlace, labConfig, labPlace, makeStandInTree } from './safe-lab.ts';

@@ -10,11 +10,11 @@
 
 import { join } from 'node:path';
 import { type Clock, type Instant, later } from '../ground/clock.ts';
-import { readImagePart } from '../images/image-file.ts';
-import { hasBlob, readImages, type StoredImage } from '../images/image-store.ts';
+import { readImagePart } from '../images/content/image-file.ts';
 import { hasFiles, listTreeParts, type TreePart } from '../images/run/tree-parts.ts';
 import { type OwnSigner, openOwnSigner } from '../images/sources/own-signer.ts';
 import { describeStore } from '../images/sources/own-stream.ts';
+import { hasBlob, readImages, type StoredImage } from '../images/store/image-store.ts';
 import type { ImageStream, StreamedFile } from '../region/images/boot-images.ts';
 
 /** How long the documents are served before the tree is checked again, in milliseconds: the check reads each manifest. */

@@ -13,6 +13,11 @@ import { RackError } from '../ground/errors.ts';
 import { chooseProxy } from '../images/download/settings.ts';
 import type { SourceOffers } from '../images/engine/asking.ts';
 import type { EngineDoor } from '../images/engine/door.ts';
+import { hasFiles, listTreeParts } from '../images/run/tree-parts.ts';
+import { readHostMirrors } from '../images/sources/apt-sources.ts';
+import { judgeKeyring } from '../images/sources/keyring.ts';
+import { findMirror } from '../images/sources/package-mirrors.ts';
+import type { ImageSource, InstallerSource } from '../images/sources/source.ts';
 import {
   chooseImage,
   compareImages,
@@ -21,14 +26,9 @@ import {
   hasBlob,
   type ImageWish,
   readImages,
-} from '../images/image-store.ts';
-import { listTreeInstallers, treeHasInstaller } from '../images/installer-tree.ts';
-import { hasFiles, listTreeParts } from '../images/run/tree-parts.ts';
-import { readHostMirrors } from '../images/sources/apt-sources.ts';
-import { judgeKeyring } from '../images/sources/keyring.ts';
-import { findMirror } from '../images/sources/package-mirrors.ts';
-import type { ImageSource, InstallerSource } from '../images/sources/source.ts';
-import { isRootFormat } from '../images/stored-system.ts';
+} from '../images/store/image-store.ts';
+import { listTreeInstallers, treeHasInstaller } from '../images/store/installer-tree.ts';
+import { isRootFormat } from '../images/store/stored-system.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import { STEP_MS_MAX } from '../power/driver.ts';
 import type { FetchKeys } from '../region/accounts/key-sources.ts';

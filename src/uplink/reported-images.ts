@@ -4,8 +4,8 @@
 // 2. After REPEAT_BEATS heartbeats, and after each new link, the images are reported even if unchanged: the region may have lost them.
 
 import { errorText } from '../ground/errors.ts';
-import { blobPath, COPY_SOURCE, findStarts, hasBlob, readImages } from '../images/image-store.ts';
-import { kernelNames, type StoredSystem } from '../images/stored-system.ts';
+import { blobPath, COPY_SOURCE, findStarts, hasBlob, readImages } from '../images/store/image-store.ts';
+import { kernelNames, type StoredSystem } from '../images/store/stored-system.ts';
 import { RACK_IMAGES_MAX } from '../region/records/heartbeat-bounds.ts';
 import type { RackImage } from '../region/records/rack.ts';
 import type { RegionMessage } from './messages.ts';

@@ -12,7 +12,7 @@ import {
   manifestDirectory,
   manifestPath,
   type StoredImage,
-} from '../../src/images/image-store.ts';
+} from '../../src/images/store/image-store.ts';
 import { putPart } from '../support/tree-part.ts';
 
 const tree = mkdtempSync(join(tmpdir(), 'rackboot-doctor-store-'));

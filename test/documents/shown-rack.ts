@@ -15,7 +15,7 @@ import { z } from 'zod';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { formatMac, ipv4, mac } from '../../src/ground/address.ts';
 import { systemClock, type Timer } from '../../src/ground/clock.ts';
-import { readImages } from '../../src/images/image-store.ts';
+import { readImages } from '../../src/images/store/image-store.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { type LabPlace, makeStandInTree } from '../../src/lab/safe-lab.ts';
 import { SimulatedLife } from '../../src/lab/simulated-life.ts';

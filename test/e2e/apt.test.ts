@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { RackError } from '../../src/ground/errors.ts';
-import { Apt } from '../../src/images/apt.ts';
+import { Apt } from '../../src/images/build/apt.ts';
 import { missing } from '../support/needs.ts';
 
 /** A directory for packages, removed after the test. */

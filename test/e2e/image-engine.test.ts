@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { engineSocket } from '../../src/images/engine/door.ts';
-import { readImages } from '../../src/images/image-store.ts';
+import { readImages } from '../../src/images/store/image-store.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { makeSystemDisk } from '../images/disks.ts';
 import { missing } from '../support/needs.ts';

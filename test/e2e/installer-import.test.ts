@@ -10,7 +10,7 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { findImage } from '../../src/boot/images.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
-import { encodeCpio } from '../../src/images/cpio.ts';
+import { encodeCpio } from '../../src/images/build/cpio.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { makeModule, makePackage, readCpio } from '../images/synthetic.ts';
 import { GpgHome } from '../support/gpg-home.ts';

@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { sleep } from '../../src/ground/clock.ts';
-import { blobPath, readImages } from '../../src/images/image-store.ts';
+import { blobPath, readImages } from '../../src/images/store/image-store.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
 import { makeSystemDisk } from '../images/disks.ts';

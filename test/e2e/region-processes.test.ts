@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { sleep } from '../../src/ground/clock.ts';
-import { readImages } from '../../src/images/image-store.ts';
+import { readImages } from '../../src/images/store/image-store.ts';
 import { type LabPlace, labPlace } from '../../src/lab/safe-lab.ts';
 import { STEP_MS_MAX } from '../../src/power/driver.ts';
 import { makeSystemDisk } from '../images/disks.ts';

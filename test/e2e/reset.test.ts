@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { systemClock } from '../../src/ground/clock.ts';
-import { describeFile, encodeManifest } from '../../src/images/publication.ts';
+import { describeFile, encodeManifest } from '../../src/images/store/publication.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
 import { addAdmin } from '../region/accounts/administrator.ts';

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DebianProgress } from '../../src/images/debian-root.ts';
+import { DebianProgress } from '../../src/images/build/debian-root.ts';
 
 const many = (count: number, line: (index: number) => string): string[] =>
   Array.from({ length: count }, (_, index) => line(index + 1));

@@ -1,8 +1,8 @@
 // Small disk images, and roots of systems, for tests: only what makes them recognisable.
 
 import { copyBytes } from '../../src/ground/borrowed-bytes.ts';
-import type { ImageBytes } from '../../src/images/disk-image.ts';
-import { encodeTarHeader, paddedBytes } from '../../src/images/tar-header.ts';
+import type { ImageBytes } from '../../src/images/content/disk-image.ts';
+import { encodeTarHeader, paddedBytes } from '../../src/images/content/tar-header.ts';
 
 /** Bytes in memory. */
 export const bytesOf = (image: Uint8Array): ImageBytes => ({

@@ -6,11 +6,16 @@ import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { systemClock } from '../../src/ground/clock.ts';
+import { addImage, publishImage, publishStored } from '../../src/images/content/image-adding.ts';
+import { bytesOfFile } from '../../src/images/content/image-file.ts';
 import { DownloadQueue } from '../../src/images/download/queue.ts';
 import { DEFAULT_SETTINGS } from '../../src/images/download/settings.ts';
-import { addImage, publishImage, publishStored } from '../../src/images/image-adding.ts';
-import { bytesOfFile } from '../../src/images/image-file.ts';
-import { sweepBlobs } from '../../src/images/image-removal.ts';
+import { finishUpload } from '../../src/images/make/finish-upload.ts';
+import { checkRootName } from '../../src/images/make/root-adding.ts';
+import { partPath } from '../../src/images/make/upload-part.ts';
+import { importImage } from '../../src/images/run/image-import.ts';
+import type { ImageOffer } from '../../src/images/sources/offer.ts';
+import { sweepBlobs } from '../../src/images/store/image-removal.ts';
 import {
   blobPath,
   encodeImage,
@@ -19,12 +24,7 @@ import {
   manifestPath,
   readImages,
   type StoredImage,
-} from '../../src/images/image-store.ts';
-import { finishUpload } from '../../src/images/make/finish-upload.ts';
-import { checkRootName } from '../../src/images/make/root-adding.ts';
-import { partPath } from '../../src/images/make/upload-part.ts';
-import { importImage } from '../../src/images/run/image-import.ts';
-import type { ImageOffer } from '../../src/images/sources/offer.ts';
+} from '../../src/images/store/image-store.ts';
 import { imageOffer, offeredFile } from '../support/offers.ts';
 import { directoryForEach } from '../support/scratch.ts';
 import { makeDisk } from './disks.ts';

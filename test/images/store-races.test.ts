@@ -16,9 +16,10 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { sleep } from '../../src/ground/clock.ts';
-import { publishImage, publishStored } from '../../src/images/image-adding.ts';
-import { type CheckedContent, checkContent } from '../../src/images/image-check.ts';
-import { removeImages, sweepBlobs } from '../../src/images/image-removal.ts';
+import { publishImage, publishStored } from '../../src/images/content/image-adding.ts';
+import { removeUnused } from '../../src/images/run/older-images.ts';
+import { type CheckedContent, checkContent } from '../../src/images/store/image-check.ts';
+import { removeImages, sweepBlobs } from '../../src/images/store/image-removal.ts';
 import {
   blobPath,
   encodeImage,
@@ -27,10 +28,9 @@ import {
   manifestPath,
   readImages,
   type StoredImage,
-} from '../../src/images/image-store.ts';
-import { removeUnused } from '../../src/images/run/older-images.ts';
-import { inStoreTurn, placeBlob } from '../../src/images/stored-blob.ts';
-import type { ImageOrigin } from '../../src/images/stored-system.ts';
+} from '../../src/images/store/image-store.ts';
+import { inStoreTurn, placeBlob } from '../../src/images/store/stored-blob.ts';
+import type { ImageOrigin } from '../../src/images/store/stored-system.ts';
 import { eventuallyWithin } from '../support/eventually.ts';
 import { directoryForEach } from '../support/scratch.ts';
 import { sha256 } from './download/download-place.ts';

@@ -18,7 +18,7 @@ import { cachePlace } from '../../bin/cache-place.js';
 import { machinesShape } from '../../src/cli/terminal/shapes.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { formatMac } from '../../src/ground/address.ts';
-import { Apt } from '../../src/images/apt.ts';
+import { Apt } from '../../src/images/build/apt.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { simulatedHardware } from '../../src/lab/simulated-hardware.ts';
 import { missing } from '../support/needs.ts';

@@ -10,7 +10,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { blobPath, readImages } from '../../src/images/image-store.ts';
+import { blobPath, readImages } from '../../src/images/store/image-store.ts';
 import { cachedDebianImage, DEBIAN_IMAGE_NEEDS } from '../support/debian-image.ts';
 import { DeployedSystem, type ImageFile, missingFor, PLATFORMS } from '../support/deployed-system.ts';
 import { GpgHome } from '../support/gpg-home.ts';

@@ -9,7 +9,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { blobPath, readImages } from '../../src/images/image-store.ts';
+import { blobPath, readImages } from '../../src/images/store/image-store.ts';
 import { cachedDebianRoot, type RootForms } from '../support/debian-root.ts';
 import { type DeployedFile, DeployedSystem, missingFor, PLATFORMS } from '../support/deployed-system.ts';
 import { GpgHome } from '../support/gpg-home.ts';

@@ -10,7 +10,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { encodeCpio } from '../../src/images/cpio.ts';
+import { encodeCpio } from '../../src/images/build/cpio.ts';
 import { makeDisk } from '../images/disks.ts';
 import { missing } from '../support/needs.ts';
 
@@ -85,7 +85,7 @@ test('a qcow2 image takes no memory for its size, however large its clusters are
   }
 });
 
-const INSTALLER = fileURLToPath(import.meta.resolve('../../src/images/installer.ts'));
+const INSTALLER = fileURLToPath(import.meta.resolve('../../src/images/build/installer.ts'));
 const READ_PATHS = `const { readInitrdPaths } = await import(process.argv[1]);
 console.log([...await readInitrdPaths(require('node:fs').readFileSync(process.argv[2]))].join());`;
 

@@ -22,7 +22,7 @@ import { after, before, describe, test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { machinesShape } from '../../src/cli/terminal/shapes.ts';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
-import { encodeCpio } from '../../src/images/cpio.ts';
+import { encodeCpio } from '../../src/images/build/cpio.ts';
 import { cachedBootTree } from '../../src/lab/boot-tree.ts';
 import { DaemonProcess, type LogLine } from '../../src/lab/daemon-process.ts';
 import { LabNamespace } from '../../src/lab/namespace.ts';

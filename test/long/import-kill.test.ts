@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { zstdDecompressSync } from 'node:zlib';
-import { readImages } from '../../src/images/image-store.ts';
+import { readImages } from '../../src/images/store/image-store.ts';
 import { makeSystemDisk } from '../images/disks.ts';
 import { makeContent } from '../images/download/download-place.ts';
 import { GpgHome } from '../support/gpg-home.ts';

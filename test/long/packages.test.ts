@@ -11,7 +11,7 @@ import { basename, dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { flagsFor } from '../../bin/daemon-flags.js';
 import { machinesShape } from '../../src/cli/terminal/shapes.ts';
-import { Apt } from '../../src/images/apt.ts';
+import { Apt } from '../../src/images/build/apt.ts';
 import { cachedBootTree } from '../../src/lab/boot-tree.ts';
 import { BRIDGE, LabNamespace } from '../../src/lab/namespace.ts';
 import { VirtualMachine } from '../../src/lab/virtual-machine.ts';

@@ -20,7 +20,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
 import { sleep, systemClock } from '../../src/ground/clock.ts';
-import { formatImageName, readImages, type StoredImage } from '../../src/images/image-store.ts';
+import { formatImageName, readImages, type StoredImage } from '../../src/images/store/image-store.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { makeSystemDisk } from '../images/disks.ts';
 import { makeAuthority } from '../support/authority.ts';

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { readImages } from '../../src/images/image-store.ts';
+import { readImages } from '../../src/images/store/image-store.ts';
 import type { ListedImage } from '../../src/region/life/deployment.ts';
 import type { ImportProgress } from '../../src/region/records/boot-store.ts';
 import type { ImportReason } from '../../src/region/records/import-reason.ts';

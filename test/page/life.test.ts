@@ -8,7 +8,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../../src/ground/clock.ts';
-import { blobPath, encodeImage, manifestPath, type StoredImage } from '../../src/images/image-store.ts';
+import { blobPath, encodeImage, manifestPath, type StoredImage } from '../../src/images/store/image-store.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import type { SimulatedLife } from '../../src/lab/simulated-life.ts';
 import { createAdmin } from '../../src/region/accounts/accounts.ts';

@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { mac } from '../../src/ground/address.ts';
-import { readImages } from '../../src/images/image-store.ts';
+import { readImages } from '../../src/images/store/image-store.ts';
 import { type Machine, machineFqdn } from '../../src/region/records/machine.ts';
 import { makeSystemDisk } from '../images/disks.ts';
 import { sshKey } from '../region/api/sent/trial.ts';

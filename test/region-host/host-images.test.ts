@@ -13,7 +13,7 @@ import {
   manifestPath,
   readImages,
   type StoredImage,
-} from '../../src/images/image-store.ts';
+} from '../../src/images/store/image-store.ts';
 import type { CondemnedImage, HostImage, PlaceImages } from '../../src/region/records/host-image-store.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { HostImages } from '../../src/region-host/imports/host-images.ts';

@@ -8,7 +8,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { listMirrors } from '../../src/images/apt.ts';
+import { listMirrors } from '../../src/images/build/apt.ts';
 import { endProgram } from './child.ts';
 import type { Need } from './needs.ts';
 

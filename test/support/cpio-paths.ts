@@ -1,6 +1,6 @@
 // `CpioPathReader` in one call.
 
-import { CpioPathReader } from '../../src/images/cpio.ts';
+import { CpioPathReader } from '../../src/images/build/cpio.ts';
 import type { Decoded } from '../../src/net/byte-reader.ts';
 
 /** The paths in an archive, up to its trailer, without a leading `./` or `/`. */

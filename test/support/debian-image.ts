@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cachePlace } from '../../bin/cache-place.js';
 import { systemClock } from '../../src/ground/clock.ts';
-import { makeDebianImage } from '../../src/images/debian-image.ts';
-import { addImage } from '../../src/images/image-adding.ts';
-import { bytesOfFile } from '../../src/images/image-file.ts';
-import { blobPath, readImages, type StoredImage } from '../../src/images/image-store.ts';
+import { makeDebianImage } from '../../src/images/build/debian-image.ts';
+import { addImage } from '../../src/images/content/image-adding.ts';
+import { bytesOfFile } from '../../src/images/content/image-file.ts';
+import { blobPath, readImages, type StoredImage } from '../../src/images/store/image-store.ts';
 import type { Need } from './needs.ts';
 
 /** An architecture of images. */
@@ -28,7 +28,13 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const CACHE = join(cachePlace(), 'rackboot-lab');
 const RELEASE = 'bookworm';
 /** The sources that determine the contents of an image. */
-const SOURCES = ['boot-disk.ts', 'debian-image.ts', 'debian-root.ts', 'debian/*', 'image-adding.ts'];
+const SOURCES = [
+  'build/boot-disk.ts',
+  'build/debian-image.ts',
+  'build/debian-root.ts',
+  'build/debian/*',
+  'content/image-adding.ts',
+];
 
 /** The boot tree with the image for an architecture. */
 const treeOf = (arch: ImageCpu): string => join(CACHE, `debian-${arch}-${sourcesHash()}`);

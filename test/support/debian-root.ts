@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cachePlace } from '../../bin/cache-place.js';
 import { systemClock } from '../../src/ground/clock.ts';
-import { buildDebianRoot } from '../../src/images/debian-root.ts';
+import { buildDebianRoot } from '../../src/images/build/debian-root.ts';
 
 const CACHE = join(cachePlace(), 'rackboot-lab');
 const RELEASE = 'bookworm';
@@ -76,7 +76,7 @@ async function make(place: string, onProgress: (text: string) => void): Promise<
 
 /** The sources that determine the root. */
 function sourcesHash(): string {
-  const images = join(import.meta.dirname, '..', '..', 'src', 'images');
+  const images = join(import.meta.dirname, '..', '..', 'src', 'images', 'build');
   const hash = createHash('sha256').update(readFileSync(import.meta.filename));
   for (const file of globSync(['debian-root.ts', 'debian/*'], { cwd: images }).sort())
     if (statSync(join(images, file)).isFile()) hash.update(readFileSync(join(images, file)));

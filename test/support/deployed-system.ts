@@ -7,7 +7,7 @@ import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, truncateSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleep } from '../../src/ground/clock.ts';
-import type { StoredImage } from '../../src/images/image-store.ts';
+import type { StoredImage } from '../../src/images/store/image-store.ts';
 import { cachedBootTree } from '../../src/lab/boot-tree.ts';
 import { ended, endProgram } from './child.ts';
 import { DEBIAN_IMAGE_NEEDS } from './debian-image.ts';

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { askDaemon } from '../../src/control/ask-daemon.ts';
-import { readImages } from '../../src/images/image-store.ts';
+import { readImages } from '../../src/images/store/image-store.ts';
 import type { LabPlace } from '../../src/lab/safe-lab.ts';
 import { makeSystemDisk } from '../images/disks.ts';
 import { missing } from './needs.ts';

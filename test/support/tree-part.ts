@@ -2,7 +2,7 @@
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeFile, encodeManifest } from '../../src/images/publication.ts';
+import { describeFile, encodeManifest } from '../../src/images/store/publication.ts';
 
 /** @param files their contents by name @param facts further ones of the manifest */
 export function putPart(

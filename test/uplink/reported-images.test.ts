@@ -5,7 +5,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { blobPath, COPY_SOURCE, encodeImage, manifestPath, type StoredImage } from '../../src/images/image-store.ts';
+import {
+  blobPath,
+  COPY_SOURCE,
+  encodeImage,
+  manifestPath,
+  type StoredImage,
+} from '../../src/images/store/image-store.ts';
 import { parseRackImages } from '../../src/region/records/heartbeat.ts';
 import { listReportedImages } from '../../src/uplink/reported-images.ts';
 

@@ -36,7 +36,7 @@ async function machineNames(line: readonly string[]): Promise<readonly string[]>
   return Array.isArray(names) ? names.map(String) : [];
 }
 
-/** The names that `images list` shows: those of the manifests (`images/image-store.ts`). */
+/** The names that `images list` shows: those of the manifests (`images/store/image-store.ts`). */
 function imageNames(line: readonly string[]): readonly string[] {
   const tree = pathIn(findConfigPath(line), 'tree') ?? join(findStateDir(line), 'boot');
   try {

@@ -9,19 +9,18 @@
 // 3. A directory at the place of a file is a person's, and so is a boot loader in the top directory whose size is not that of the manifest
 //    (`images/run/part-check.ts`).
 // 4. An unfinished or replaced directory is Rackboot's. One that was only moved away may have files that no check has seen
-//    (`images/directory-publication.ts`), so it is judged as in its place.
+//    (`images/store/directory-publication.ts`), so it is judged as in its place.
 
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { CPUS } from '../../boot/architectures.ts';
 import { osErrorCode } from '../../ground/errors.ts';
-
-import { UNFINISHED_END } from '../../images/directory-publication.ts';
 import { filesNamedIn, listKnownParts } from '../../images/run/part-check.ts';
 import { MANIFEST } from '../../images/run/tree-parts.ts';
 import { LOADER } from '../../images/sources/offer.ts';
 import { kindOfFile } from '../../images/sources/stream-products.ts';
-import { SYSTEM_NAME } from '../../images/system-tree.ts';
+import { UNFINISHED_END } from '../../images/store/directory-publication.ts';
+import { SYSTEM_NAME } from '../../images/store/system-tree.ts';
 
 export interface TreeShares {
   /** Rackboot's, by the highest paths that have nothing else; absolute. */
@@ -51,7 +50,7 @@ const SYSTEM_FILE = new RegExp(`^images/systems/${SYSTEM_NAME}/(?<file>[^/]+)$`)
 const UNFINISHED_DIRECTORY = new RegExp(
   `^(?:images/systems/\\.[^/]+-[0-9a-f]{12}|${LOADER}/[^/]+/\\.[^/]+|${CPU}/generic/[^/]+/\\.(?:install|commissioning))${UNFINISHED_END}$`,
 );
-/** Taken out by a check (`images/run/part-check.ts`), or unfinished (`images/directory-publication.ts`). */
+/** Taken out by a check (`images/run/part-check.ts`), or unfinished (`images/store/directory-publication.ts`). */
 const HIDDEN_COPY = new RegExp(`^(?<above>(?:.*/)?)\\.(?<name>[^/]+)\\.(?:damaged|${UUID})$`);
 /** Where a link leads, even an unfinished one. */
 const LINK = /^(?:[^/]+\/){4}[^/]+$/;

@@ -4,10 +4,9 @@ import type { FileHandle } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { shellWord } from '../../ground/clean-text.ts';
 import { RackError } from '../../ground/errors.ts';
+import type { AddResult } from '../../images/content/image-adding.ts';
+import { describeSystem } from '../../images/content/image-system.ts';
 import type { GivenContent, WorkResult } from '../../images/engine/works.ts';
-import type { AddResult } from '../../images/image-adding.ts';
-import { findStarts, formatImageName, type GivenName } from '../../images/image-store.ts';
-import { describeSystem } from '../../images/image-system.ts';
 import {
   DirectoryPacking,
   type OpenDirectory,
@@ -16,6 +15,7 @@ import {
 } from '../../images/make/directory-packing.ts';
 import type { RootForm } from '../../images/make/given-file.ts';
 import { describeRoot } from '../../images/run/root-check.ts';
+import { findStarts, formatImageName, type GivenName } from '../../images/store/image-store.ts';
 import { formatBytes, print, printError, printJson } from '../terminal/output.ts';
 import { haveDone } from './engine.ts';
 import { type GivenPath, misplaced, openGivenPath, readContent } from './given-path.ts';

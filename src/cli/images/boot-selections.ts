@@ -6,8 +6,8 @@ import { askDaemon } from '../../control/ask-daemon.ts';
 import { listed } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
-import type { ImageName } from '../../images/image-store.ts';
 import { ANY, INSTALLER, matches } from '../../images/sources/offer.ts';
+import type { ImageName } from '../../images/store/image-store.ts';
 import { ask, type Fields, requireChange, tell, type Where } from '../terminal/asking.ts';
 import { printTable } from '../terminal/output.ts';
 import {

@@ -4,15 +4,25 @@
 import { Presets, SingleBar } from 'cli-progress';
 import { shellWord } from '../../ground/clean-text.ts';
 import { RackError } from '../../ground/errors.ts';
-import type { StepPart } from '../../images/build-reports.ts';
-import { buildEnvironment, checkNames, type EnvironmentRequest, type Publication } from '../../images/environment.ts';
-import { importInstaller, isReleaseName, publishInstaller, requireInstallerPrograms } from '../../images/installer.ts';
-import { installLoaders, listLoaders } from '../../images/loaders.ts';
+import type { StepPart } from '../../images/build/build-reports.ts';
+import {
+  buildEnvironment,
+  checkNames,
+  type EnvironmentRequest,
+  type Publication,
+} from '../../images/build/environment.ts';
+import {
+  importInstaller,
+  isReleaseName,
+  publishInstaller,
+  requireInstallerPrograms,
+} from '../../images/build/installer.ts';
+import { installLoaders, listLoaders } from '../../images/build/loaders.ts';
+import { type NeededProgram, requirePrograms } from '../../images/content/needed-programs.ts';
 import { type NetbootTree, readNetbootTree } from '../../images/make/netboot-tree.ts';
-import { type NeededProgram, requirePrograms } from '../../images/needed-programs.ts';
-import type { Publisher } from '../../images/publication.ts';
 import { assertReplaceable, installerDirectory, replaceable } from '../../images/run/tree-parts.ts';
-import { asStoreError } from '../../images/store-error.ts';
+import type { Publisher } from '../../images/store/publication.ts';
+import { asStoreError } from '../../images/store/store-error.ts';
 import { tell } from '../terminal/asking.ts';
 import { checkGivenFile } from '../terminal/given-file.ts';
 import { print, printError, printTable } from '../terminal/output.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { makeTemporaryDirectory } from '../../files/temporary-directory.ts';
 import { systemClock } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
-import { makeDebianImage } from '../../images/debian-image.ts';
+import { makeDebianImage } from '../../images/build/debian-image.ts';
 import { packageCache } from '../terminal/cache-place.ts';
 import { formatDuration, print, printJson } from '../terminal/output.ts';
 import { addOpened, describeAdding } from './add.ts';

@@ -5,6 +5,14 @@ import { join } from 'node:path';
 import { shellWord } from '../../ground/clean-text.ts';
 import { counted, listed } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
+import { damagedParts, type KnownPart, listKnownParts, partName } from '../../images/run/part-check.ts';
+import {
+  findOrigin,
+  installerDirectory,
+  listTreeParts,
+  nameOfPart,
+  type TreePart,
+} from '../../images/run/tree-parts.ts';
 import {
   COPY_SOURCE,
   formatImageName,
@@ -15,16 +23,8 @@ import {
   type StoreContent,
   type StoredImage,
   type UnusableManifest,
-} from '../../images/image-store.ts';
-import { listAllInstallers } from '../../images/installer-tree.ts';
-import { damagedParts, type KnownPart, listKnownParts, partName } from '../../images/run/part-check.ts';
-import {
-  findOrigin,
-  installerDirectory,
-  listTreeParts,
-  nameOfPart,
-  type TreePart,
-} from '../../images/run/tree-parts.ts';
+} from '../../images/store/image-store.ts';
+import { listAllInstallers } from '../../images/store/installer-tree.ts';
 import { leftOutNote } from '../terminal/config-in-force.ts';
 import { formatBytes, print, printError, printJson, printTable } from '../terminal/output.ts';
 import { fetchedAgainNote } from './boot-selections.ts';

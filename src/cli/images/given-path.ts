@@ -4,8 +4,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { shellWord } from '../../ground/clean-text.ts';
 import { RackError } from '../../ground/errors.ts';
+import { bytesOfFile, openGiven, readPieces } from '../../images/content/image-file.ts';
 import type { GivenContent } from '../../images/engine/works.ts';
-import { bytesOfFile, openGiven, readPieces } from '../../images/image-file.ts';
 import {
   type GivenDirectory,
   isDirectory,

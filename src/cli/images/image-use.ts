@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { RackError } from '../../ground/errors.ts';
-import type { ImageUse } from '../../images/image-removal.ts';
+import type { ImageUse } from '../../images/store/image-removal.ts';
 import { type ImageTree, isSamePath } from './image-tree.ts';
 
 const deployingShape = z.array(

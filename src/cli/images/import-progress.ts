@@ -4,8 +4,8 @@
 // 1. A step with another total, or fewer bytes, begins a new bar, or new lines.
 
 import { Presets, SingleBar } from 'cli-progress';
+import { followTenths } from '../../images/build/tenths.ts';
 import type { Report } from '../../images/engine/reports.ts';
-import { followTenths } from '../../images/tenths.ts';
 import { formatBytes, formatDuration, print, printError } from '../terminal/output.ts';
 
 const FORMAT = '{bar} {percentage} %  {done} of {whole}  {rate}  {left}';

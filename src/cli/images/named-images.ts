@@ -4,8 +4,8 @@ import { shellWord } from '../../ground/clean-text.ts';
 import { counted, listed } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
-import { formatImageName, type StoredImage } from '../../images/image-store.ts';
 import { findSourceFile, type KnownPart } from '../../images/run/part-check.ts';
+import { formatImageName, type StoredImage } from '../../images/store/image-store.ts';
 
 /** An error counts further images. */
 export const CANDIDATES_MAX = 8;

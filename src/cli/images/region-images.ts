@@ -6,7 +6,7 @@ import { loadPlace } from '../../config/config-file.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
-import { formatImageName } from '../../images/image-store.ts';
+import { formatImageName } from '../../images/store/image-store.ts';
 import { tell, type Where } from '../terminal/asking.ts';
 import { formatBytes, print, printError, printJson, tableText } from '../terminal/output.ts';
 import { fetchedAgainNote } from './boot-selections.ts';

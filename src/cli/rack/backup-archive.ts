@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import { readSync, writeFileSync } from 'node:fs';
 import { viewBytes } from '../../ground/borrowed-bytes.ts';
-import { encodeTarHeader, NAME_BYTES_MAX, paddedBytes, TAR_BLOCK_BYTES } from '../../images/tar-header.ts';
+import { encodeTarHeader, NAME_BYTES_MAX, paddedBytes, TAR_BLOCK_BYTES } from '../../images/content/tar-header.ts';
 
 const PIECE_BYTES_MAX = 1024 * 1024;
 const SIZE_OFFSET = 124;

@@ -45,7 +45,7 @@ import { readRegularBytes } from '../../files/regular-file.ts';
 import { systemClock } from '../../ground/clock.ts';
 import { errorText, RackError } from '../../ground/errors.ts';
 import { type JsonBounds, jsonFaultText, readBoundedJson } from '../../ground/json-excess.ts';
-import { NAME_BYTES_MAX } from '../../images/tar-header.ts';
+import { NAME_BYTES_MAX } from '../../images/content/tar-header.ts';
 import type { Settings } from '../../machines/settings.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
 import { SITE_SOURCES } from '../../region/images/region-source.ts';

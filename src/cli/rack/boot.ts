@@ -34,7 +34,7 @@ import { formatIpv4, formatMac, formatNetwork, networkOf, parseMac } from '../..
 import { BoundedMap } from '../../ground/bounded-map.ts';
 import { type Clock, systemClock, type Timer } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
-import { findHostLoaders } from '../../images/loaders.ts';
+import { findHostLoaders } from '../../images/build/loaders.ts';
 import { keepOpen } from '../../net/linux/libc.ts';
 import { readInterfaces } from '../../net/present-interfaces.ts';
 import { MACHINES_MAX, QUIET_MS } from '../../observe/timeline.ts';

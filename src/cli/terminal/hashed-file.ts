@@ -2,8 +2,8 @@
 
 import type { FileHandle } from 'node:fs/promises';
 import { RackError } from '../../ground/errors.ts';
-import { hashFile } from '../../images/file-hash.ts';
-import { openGiven } from '../../images/image-file.ts';
+import { openGiven } from '../../images/content/image-file.ts';
+import { hashFile } from '../../images/store/file-hash.ts';
 
 /** A file that is open for reading; the caller closes it. */
 export interface HashedFile {

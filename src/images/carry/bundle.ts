@@ -26,17 +26,9 @@ import { cleanText } from '../../ground/clean-text.ts';
 import type { Clock } from '../../ground/clock.ts';
 import { counted } from '../../ground/counted.ts';
 import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
-import type { ImageBytes } from '../disk-image.ts';
+import type { ImageBytes } from '../content/disk-image.ts';
+import { decodeTarHeader, encodeTarHeader, paddedBytes, TAR_BLOCK_BYTES } from '../content/tar-header.ts';
 import type { Downloads } from '../download/queue.ts';
-import {
-  BUNDLE_CHARACTERS_MAX,
-  formatImageName,
-  hasBlob,
-  IMAGES_MAX,
-  type ImageBlob,
-  listBlobs,
-  type StoredImage,
-} from '../image-store.ts';
 import { importFirstItem } from '../run/import-item.ts';
 import { findPart, hasFiles, nameOfPart, partDirectory, presentPart, type TreePart } from '../run/tree-parts.ts';
 import { decodeStreamProducts } from '../sources/decode-products.ts';
@@ -45,8 +37,16 @@ import { askSources } from '../sources/offers.ts';
 import { describeStore } from '../sources/own-stream.ts';
 import { compareSerials } from '../sources/serial.ts';
 import { decodeStreamIndex } from '../sources/stream-index.ts';
-import { openStored } from '../stored-blob.ts';
-import { decodeTarHeader, encodeTarHeader, paddedBytes, TAR_BLOCK_BYTES } from '../tar-header.ts';
+import {
+  BUNDLE_CHARACTERS_MAX,
+  formatImageName,
+  hasBlob,
+  IMAGES_MAX,
+  type ImageBlob,
+  listBlobs,
+  type StoredImage,
+} from '../store/image-store.ts';
+import { openStored } from '../store/stored-blob.ts';
 import { buildRegionSource } from './region-copy.ts';
 
 const FIRST = 'rackboot-images-1';

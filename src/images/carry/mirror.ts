@@ -25,9 +25,9 @@ import { RackError } from '../../ground/errors.ts';
 import { DownloadError, decideProspect } from '../download/fault.ts';
 import type { Downloads } from '../download/queue.ts';
 import type { Digest, DownloadRequest, DownloadState, OnState } from '../download/request.ts';
-import { tryLock } from '../file-lock.ts';
-import { makeDirectories, publishFile, removeEmpty, syncDirectory } from '../publication.ts';
-import { asStoreError } from '../store-error.ts';
+import { tryLock } from '../store/file-lock.ts';
+import { makeDirectories, publishFile, removeEmpty, syncDirectory } from '../store/publication.ts';
+import { asStoreError } from '../store/store-error.ts';
 import { heedStop, type MirrorFile, type MirrorPlan, type MirrorRequest, planMirror, stopped } from './mirror-plan.ts';
 
 const WORK = '.rackboot-mirror';

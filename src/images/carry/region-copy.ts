@@ -19,8 +19,6 @@ import { ownPlace } from '../../files/own-names.ts';
 import type { Clock } from '../../ground/clock.ts';
 import { assertOutside, errorText, isOutside, osErrorCode, RackError } from '../../ground/errors.ts';
 import type { Downloads } from '../download/queue.ts';
-import { removeImages } from '../image-removal.ts';
-import { COPY_SOURCE, hasBlob, type ImageName, isSameName, readImages, type StoredImage } from '../image-store.ts';
 import { importFirstItem } from '../run/import-item.ts';
 import { sweepDownloads } from '../run/left-downloads.ts';
 import {
@@ -44,6 +42,15 @@ import {
 import { askSources } from '../sources/offers.ts';
 import { compareSerials } from '../sources/serial.ts';
 import { type StreamSource, streamSource } from '../sources/source.ts';
+import { removeImages } from '../store/image-removal.ts';
+import {
+  COPY_SOURCE,
+  hasBlob,
+  type ImageName,
+  isSameName,
+  readImages,
+  type StoredImage,
+} from '../store/image-store.ts';
 
 export interface CopyProgress {
   /** `ubuntu/noble/amd64`. */

@@ -5,7 +5,7 @@
 // 2. The disk keeps RESERVE_BYTES free.
 
 import { stat, statfs } from 'node:fs/promises';
-import { RESERVE_BYTES, ROOM_CHECK_BYTES } from '../blob-writing.ts';
+import { RESERVE_BYTES, ROOM_CHECK_BYTES } from '../content/blob-writing.ts';
 import { DownloadError } from './fault.ts';
 
 /** Reads the disk of a directory: its id, and its free bytes. Rejects with the system's error. */

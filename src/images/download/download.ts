@@ -16,7 +16,7 @@
 import { viewBytes } from '../../ground/borrowed-bytes.ts';
 import type { Clock, Timer } from '../../ground/clock.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
-import { RESERVE_BYTES } from '../blob-writing.ts';
+import { RESERVE_BYTES } from '../content/blob-writing.ts';
 import { type BodyMeans, readBody } from './body.ts';
 import type { DiskRoom } from './disk-room.ts';
 import { type AttemptFault, cleanFault, cleanSaid, DownloadError, describeLastFault } from './fault.ts';

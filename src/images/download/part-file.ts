@@ -18,8 +18,8 @@ import { z } from 'zod';
 import { replaceFile } from '../../files/new-file.ts';
 import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import { parseJson } from '../../ground/fields.ts';
-import { hashFile, hashInto } from '../file-hash.ts';
-import { syncDirectory } from '../publication.ts';
+import { hashFile, hashInto } from '../store/file-hash.ts';
+import { syncDirectory } from '../store/publication.ts';
 import { type KeptFile, keptFileShape } from './range-answer.ts';
 import type { DownloadRequest } from './request.ts';
 

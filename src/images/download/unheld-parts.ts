@@ -5,7 +5,7 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { seenEntry } from '../../files/seen-stats.ts';
-import { isHeld } from '../held-files.ts';
+import { isHeld } from '../store/held-files.ts';
 
 /** The size is in the names of parts (part-file.ts). */
 export const OF_FILE =

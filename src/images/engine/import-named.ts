@@ -5,12 +5,11 @@ import { join } from 'node:path';
 import { systemClock } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
 import { formatBytes } from '../../ground/quantity.ts';
+import type { Publication } from '../build/environment.ts';
+import { openScratch, requireInstallerPrograms } from '../build/installer.ts';
 import { DownloadQueue } from '../download/queue.ts';
 import type { OnState } from '../download/request.ts';
 import { DEFAULT_SETTINGS, type ProxySettings } from '../download/settings.ts';
-import type { Publication } from '../environment.ts';
-import { openScratch, requireInstallerPrograms } from '../installer.ts';
-import type { FileContent } from '../publication.ts';
 import { type FirstImport, importFirst } from '../run/import-item.ts';
 import { importOfferedInstaller } from '../run/installer-import.ts';
 import { importLoader } from '../run/loader-import.ts';
@@ -34,6 +33,7 @@ import { askSource, chooseOffers, hasOffer, offersAgain } from '../sources/offer
 import type { ConfiguredMirrors } from '../sources/package-mirrors.ts';
 import { Questions } from '../sources/questions.ts';
 import type { ImageSource } from '../sources/source.ts';
+import type { FileContent } from '../store/publication.ts';
 import { buildPatience, DownloadReports, type OnReport } from './reports.ts';
 
 /** What is wanted: something by its name, or the files of something damaged. */

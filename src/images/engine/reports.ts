@@ -5,13 +5,13 @@
 import { systemClock } from '../../ground/clock.ts';
 import { listed } from '../../ground/counted.ts';
 import { formatBytes, formatDuration } from '../../ground/quantity.ts';
+import { followTenths } from '../build/tenths.ts';
 import type { BundledResult } from '../carry/bundle.ts';
 import type { CopyProgress } from '../carry/region-copy.ts';
 import { type AttemptFault, describeAttemptFault } from '../download/fault.ts';
 import type { DownloadRequest, DownloadState } from '../download/request.ts';
 import { NAMED_MAX } from '../sources/offer.ts';
 import type { ImageSource } from '../sources/source.ts';
-import { followTenths } from '../tenths.ts';
 
 export type Report =
   | { readonly line: string }

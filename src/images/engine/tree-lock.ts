@@ -4,10 +4,10 @@ import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { ownPlace } from '../../files/own-names.ts';
 import { RackError } from '../../ground/errors.ts';
-import { type HeldLock, tryLock } from '../file-lock.ts';
-import { assertOwnStore } from '../image-store.ts';
-import { makeDirectories } from '../publication.ts';
-import { asStoreError } from '../store-error.ts';
+import { type HeldLock, tryLock } from '../store/file-lock.ts';
+import { assertOwnStore } from '../store/image-store.ts';
+import { makeDirectories } from '../store/publication.ts';
+import { asStoreError } from '../store/store-error.ts';
 
 /** By the real path of the store: the lock of this process, and how many works need it. */
 const held = new Map<string, { readonly lock: HeldLock; works: number }>();

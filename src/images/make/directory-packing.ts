@@ -20,8 +20,8 @@ import { fileFault } from '../../files/read-fault.ts';
 import { seenStats } from '../../files/seen-stats.ts';
 import { cleanText, shellWord } from '../../ground/clean-text.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
-import { PIECE_BYTES } from '../conversion.ts';
-import { requirePrograms, searchPath } from '../needed-programs.ts';
+import { PIECE_BYTES } from '../content/conversion.ts';
+import { requirePrograms, searchPath } from '../content/needed-programs.ts';
 import type { RootForm } from './given-file.ts';
 
 /** Every host that imports this form can read it, MAAS too. */

@@ -13,17 +13,17 @@
 
 import { basename, join } from 'node:path';
 import { RackError } from '../../ground/errors.ts';
-import { BlobFile, checkRoom } from '../blob-writing.ts';
-import { publishDirectory } from '../directory-publication.ts';
-import type { ImageBytes } from '../disk-image.ts';
-import { checkNames, type Publication } from '../environment.ts';
-import { readPieces } from '../image-file.ts';
-import { beginCopy, type StoreCopy } from '../image-removal.ts';
-import { assertOwnStore, storedTitle } from '../image-store.ts';
-import { readProgramText, runLimited } from '../limited-program.ts';
-import { encodeManifest, makeDirectories, type PublishedFile } from '../publication.ts';
+import { checkNames, type Publication } from '../build/environment.ts';
+import { BlobFile, checkRoom } from '../content/blob-writing.ts';
+import type { ImageBytes } from '../content/disk-image.ts';
+import { readPieces } from '../content/image-file.ts';
+import { readProgramText, runLimited } from '../content/limited-program.ts';
 import { assertReplaceable, installerDirectory, replaceable } from '../run/tree-parts.ts';
-import { asStoreError } from '../store-error.ts';
+import { publishDirectory } from '../store/directory-publication.ts';
+import { beginCopy, type StoreCopy } from '../store/image-removal.ts';
+import { assertOwnStore, storedTitle } from '../store/image-store.ts';
+import { encodeManifest, makeDirectories, type PublishedFile } from '../store/publication.ts';
+import { asStoreError } from '../store/store-error.ts';
 
 interface DiscRequest {
   readonly tree: string;

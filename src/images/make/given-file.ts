@@ -7,12 +7,12 @@
 // 2. A damaged file counts as a disk, whose reader says why.
 
 import { counted } from '../../ground/counted.ts';
-import type { ImageBytes } from '../disk-image.ts';
-import { FILE_HEAD_BYTES } from '../disk-image.ts';
-import { isDamage } from '../image-copy.ts';
-import { recogniseCompression } from '../image-expansion.ts';
-import { IMAGE_NAME, listTar, NoTar, TarFault, type TarMember } from '../packed-tar.ts';
-import type { RootFormat } from '../stored-system.ts';
+import type { ImageBytes } from '../content/disk-image.ts';
+import { FILE_HEAD_BYTES } from '../content/disk-image.ts';
+import { isDamage } from '../content/image-copy.ts';
+import { recogniseCompression } from '../content/image-expansion.ts';
+import { IMAGE_NAME, listTar, NoTar, TarFault, type TarMember } from '../content/packed-tar.ts';
+import type { RootFormat } from '../store/stored-system.ts';
 
 export interface RootForm {
   readonly kind: 'root';

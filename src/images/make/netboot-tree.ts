@@ -13,11 +13,11 @@ import { fileFault } from '../../files/read-fault.ts';
 import { cleanText } from '../../ground/clean-text.ts';
 import { listed } from '../../ground/counted.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
-import type { ImageBytes } from '../disk-image.ts';
-import { isDamage } from '../image-copy.ts';
-import { bytesOfFile, openGiven } from '../image-file.ts';
-import { listTar, NoTar, readTar, TarFault, type TarMember } from '../packed-tar.ts';
-import { openStored } from '../stored-blob.ts';
+import type { ImageBytes } from '../content/disk-image.ts';
+import { isDamage } from '../content/image-copy.ts';
+import { bytesOfFile, openGiven } from '../content/image-file.ts';
+import { listTar, NoTar, readTar, TarFault, type TarMember } from '../content/packed-tar.ts';
+import { openStored } from '../store/stored-blob.ts';
 import { isDirectory } from './directory-packing.ts';
 
 export interface NetbootTree {

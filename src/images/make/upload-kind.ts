@@ -2,7 +2,7 @@
 //
 // Source: MAAS's `filetype` of an upload. Its types with bzip2 are left out for disks: nothing here expands them.
 
-import type { RootFormat } from '../stored-system.ts';
+import type { RootFormat } from '../store/stored-system.ts';
 
 /** The bytes of a disk show its format, so all disk types mean the same. */
 type FileKind = { readonly kind: 'disk' } | { readonly kind: 'root'; readonly format: RootFormat };

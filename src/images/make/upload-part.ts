@@ -16,10 +16,10 @@ import { ownershipRemedy } from '../../files/ownership.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { newUuid } from '../../ground/clock.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
-import { checkRoom, ROOM_CHECK_BYTES } from '../blob-writing.ts';
-import { assertOwnStore } from '../image-store.ts';
-import { makeDirectories, syncDirectory } from '../publication.ts';
-import { asStoreError } from '../store-error.ts';
+import { checkRoom, ROOM_CHECK_BYTES } from '../content/blob-writing.ts';
+import { assertOwnStore } from '../store/image-store.ts';
+import { makeDirectories, syncDirectory } from '../store/publication.ts';
+import { asStoreError } from '../store/store-error.ts';
 
 /** An older whole file, or part of another host's upload, belongs to no running request. */
 const LEFTOVER_MS = 10 * 60 * 1000;

@@ -22,12 +22,15 @@ import { z } from 'zod';
 import { ownPlace } from '../../files/own-names.ts';
 import { shellWord } from '../../ground/clean-text.ts';
 import { RackError } from '../../ground/errors.ts';
+import { type AddResult, addImage, checkPlace, publishStored } from '../content/image-adding.ts';
+import { bytesOfFile } from '../content/image-file.ts';
+import { judgeSystem, type SystemFacts, SystemInspector } from '../content/image-system.ts';
 import { removeDownload } from '../download/part-file.ts';
 import type { DownloadRequest } from '../download/request.ts';
-import { holdFiles } from '../held-files.ts';
-import { type AddResult, addImage, checkPlace, publishStored } from '../image-adding.ts';
-import { bytesOfFile } from '../image-file.ts';
-import { sweepBlobs } from '../image-removal.ts';
+import { type ImageOffer, importedContent, isImportedFrom, offerContentKey, offerName } from '../sources/offer.ts';
+import { prepareSeen, readRecord } from '../sources/seen-documents.ts';
+import { holdFiles } from '../store/held-files.ts';
+import { sweepBlobs } from '../store/image-removal.ts';
 import {
   blobPath,
   compareImages,
@@ -36,13 +39,10 @@ import {
   isSameName,
   readImages,
   type StoredImage,
-} from '../image-store.ts';
-import { judgeSystem, type SystemFacts, SystemInspector } from '../image-system.ts';
-import { makeDirectories, publishFile } from '../publication.ts';
-import { type ImageOffer, importedContent, isImportedFrom, offerContentKey, offerName } from '../sources/offer.ts';
-import { prepareSeen, readRecord } from '../sources/seen-documents.ts';
-import { asStoreError } from '../store-error.ts';
-import { judgeBlob, openStored } from '../stored-blob.ts';
+} from '../store/image-store.ts';
+import { makeDirectories, publishFile } from '../store/publication.ts';
+import { asStoreError } from '../store/store-error.ts';
+import { judgeBlob, openStored } from '../store/stored-blob.ts';
 import { buildDownload, heldBy, type ImportTerms } from './file-fetch.ts';
 import { noteRefusal, readRefusal } from './refusals.ts';
 import type { RootFacts } from './root-check.ts';

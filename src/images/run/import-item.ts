@@ -1,7 +1,6 @@
 // Imports an item of a run: an image, a boot loader or an installer.
 
 import { RackError, unreachable } from '../../ground/errors.ts';
-import { readImages, type StoredImage } from '../image-store.ts';
 import {
   type ImageOffer,
   isImportedFrom,
@@ -12,6 +11,7 @@ import {
   type Preferred,
   sumOfferBytes,
 } from '../sources/offer.ts';
+import { readImages, type StoredImage } from '../store/image-store.ts';
 import type { ImportTerms } from './file-fetch.ts';
 import { FilesProgress } from './files-progress.ts';
 import { type ImportResult, importImage } from './image-import.ts';

@@ -6,12 +6,12 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { RackError } from '../../ground/errors.ts';
-import { settleLeftovers } from '../directory-publication.ts';
 import { BYTE_ENDS, ENDS, OF_FILE, removeUnheld } from '../download/unheld-parts.ts';
-import { assertOwnStore, blobPath, hasBlob, readImages } from '../image-store.ts';
 import { sweepSeen } from '../sources/seen-documents.ts';
-import { asStoreError } from '../store-error.ts';
-import { linkOnWay } from '../tree-place.ts';
+import { settleLeftovers } from '../store/directory-publication.ts';
+import { assertOwnStore, blobPath, hasBlob, readImages } from '../store/image-store.ts';
+import { asStoreError } from '../store/store-error.ts';
+import { linkOnWay } from '../store/tree-place.ts';
 import { hasFiles, listTreeParts, partParents } from './tree-parts.ts';
 
 const NAME = /^[0-9a-f]{32,128}$/;

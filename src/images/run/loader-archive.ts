@@ -10,9 +10,9 @@ import { isPlainName } from '../../boot/images.ts';
 import { viewBytes } from '../../ground/borrowed-bytes.ts';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
-import { beginExpansion } from '../image-expansion.ts';
+import { beginExpansion } from '../content/image-expansion.ts';
+import { paddedBytes, readTarBlock, TAR_BLOCK_BYTES } from '../content/tar-header.ts';
 import { isContainedPath } from '../sources/contained-path.ts';
-import { paddedBytes, readTarBlock, TAR_BLOCK_BYTES } from '../tar-header.ts';
 
 export interface LoaderFile {
   readonly name: string;

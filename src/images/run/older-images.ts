@@ -6,7 +6,7 @@
 // 2. The manifest goes first, then the bytes. Between these, the use is checked again: a deployment may have chosen the
 //    image.
 
-import type { ImageUse } from '../image-removal.ts';
+import type { ImageUse } from '../store/image-removal.ts';
 import {
   compareImages,
   formatImageName,
@@ -15,7 +15,7 @@ import {
   isSameName,
   readImages,
   type StoredImage,
-} from '../image-store.ts';
+} from '../store/image-store.ts';
 
 /** The default of `region.import_keep`: how many imported images of a name stay. */
 export const KEPT_VERSIONS = 2;

@@ -23,8 +23,8 @@ import { seenEntry, seenIdentity } from '../../files/seen-stats.ts';
 import { newUuid } from '../../ground/clock.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
 import { INSTALLER } from '../sources/offer.ts';
-import { type ContentState, judgeBlob } from '../stored-blob.ts';
-import { assertNotLinked } from '../tree-place.ts';
+import { type ContentState, judgeBlob } from '../store/stored-blob.ts';
+import { assertNotLinked } from '../store/tree-place.ts';
 import {
   asideRemedy,
   findOrigin,

@@ -10,12 +10,12 @@
 // 2. Nothing is said about the system in a squashfs or an image.
 
 import { copyBytes, viewBytes } from '../../ground/borrowed-bytes.ts';
-import type { ImageBytes } from '../disk-image.ts';
-import { describeDamage } from '../image-copy.ts';
-import { beginExpansion, recogniseCompression } from '../image-expansion.ts';
-import { readPieces } from '../image-file.ts';
-import { expandedBytesMax, isTar, listTar, NoTar, TarFault } from '../packed-tar.ts';
-import type { RootFormat } from '../stored-system.ts';
+import type { ImageBytes } from '../content/disk-image.ts';
+import { describeDamage } from '../content/image-copy.ts';
+import { beginExpansion, recogniseCompression } from '../content/image-expansion.ts';
+import { readPieces } from '../content/image-file.ts';
+import { expandedBytesMax, isTar, listTar, NoTar, TarFault } from '../content/packed-tar.ts';
+import type { RootFormat } from '../store/stored-system.ts';
 
 export const ROOT_BYTES_MAX = 64 * 1024 ** 3;
 /** So many bytes of a root show its format. */

@@ -21,12 +21,12 @@ import { cleanText } from '../../ground/clean-text.ts';
 import { counted } from '../../ground/counted.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
 import { parseJson } from '../../ground/fields.ts';
-import { type ReplacementCheck, removeDirectory, settleLeftovers } from '../directory-publication.ts';
-import { formatImageName, type ImageName, storedTitle } from '../image-store.ts';
-import { type FileContent, isWhole, type PublishedFile } from '../publication.ts';
 import { INSTALLER, LOADER, offerName, PART_FILES_MAX } from '../sources/offer.ts';
-import { asStoreError, storeRemedy } from '../store-error.ts';
-import { assertNotLinked } from '../tree-place.ts';
+import { type ReplacementCheck, removeDirectory, settleLeftovers } from '../store/directory-publication.ts';
+import { formatImageName, type ImageName, storedTitle } from '../store/image-store.ts';
+import { type FileContent, isWhole, type PublishedFile } from '../store/publication.ts';
+import { asStoreError, storeRemedy } from '../store/store-error.ts';
+import { assertNotLinked } from '../store/tree-place.ts';
 
 const GENERIC = 'generic';
 export const MANIFEST = 'manifest.json';

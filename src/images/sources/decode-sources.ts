@@ -9,7 +9,7 @@ import { errorText } from '../../ground/errors.ts';
 import { isFields } from '../../ground/fields.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
 import { lineOfValue, parseYamlDocument } from '../../ground/yaml-parser.ts';
-import { COPY_SOURCE } from '../image-store.ts';
+import { COPY_SOURCE } from '../store/image-store.ts';
 import { placeholdersIn } from './placeholders.ts';
 import type {
   AddedRelease,

@@ -3,8 +3,8 @@
 import { RackError } from '../../ground/errors.ts';
 import { nearestName } from '../../ground/nearest-name.ts';
 import type { Digest } from '../download/request.ts';
-import { type ImageName, isSameName, type StoredImage } from '../image-store.ts';
-import type { ImageOrigin } from '../stored-system.ts';
+import { type ImageName, isSameName, type StoredImage } from '../store/image-store.ts';
+import type { ImageOrigin } from '../store/stored-system.ts';
 
 /** A message lists so many names, and counts the others. */
 export const NAMED_MAX = 8;

@@ -5,7 +5,7 @@ import { counted, listed } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
 import type { Downloads } from '../download/queue.ts';
-import { type ImageName, isSameName } from '../image-store.ts';
+import { type ImageName, isSameName } from '../store/image-store.ts';
 import { readFileOffers } from './file-offers.ts';
 import { readInstallerOffers } from './installer-offers.ts';
 import {

@@ -9,7 +9,7 @@ import { readFileSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { writeNewFile } from '../../files/new-file.ts';
 import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
-import { asStoreError } from '../store-error.ts';
+import { asStoreError } from '../store/store-error.ts';
 
 const RSA_BITS = 3072;
 const NAME = 'images-key.asc';

@@ -17,8 +17,8 @@ import {
   judgeImageName,
   listBlobs,
   type StoredImage,
-} from '../image-store.ts';
-import type { PublishedFile } from '../publication.ts';
+} from '../store/image-store.ts';
+import type { PublishedFile } from '../store/publication.ts';
 
 const IMAGES = 'io.rackboot:images:download';
 const LOADERS = 'io.rackboot:bootloaders:download';

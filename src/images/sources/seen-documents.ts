@@ -22,8 +22,8 @@ import { seenEntry } from '../../files/seen-stats.ts';
 import { systemClock } from '../../ground/clock.ts';
 import { osErrorCode } from '../../ground/errors.ts';
 import { parseJson } from '../../ground/fields.ts';
-import { makeDirectories, publishFile } from '../publication.ts';
-import { asStoreError } from '../store-error.ts';
+import { makeDirectories, publishFile } from '../store/publication.ts';
+import { asStoreError } from '../store/store-error.ts';
 
 export interface SeenPlace {
   readonly tree: string;

@@ -13,10 +13,10 @@ import { CPUS } from '../../boot/architectures.ts';
 import { isPlainName } from '../../boot/images.ts';
 import { cleanText } from '../../ground/clean-text.ts';
 import { counted } from '../../ground/counted.ts';
-import { DISK_BYTES_MAX } from '../disk-image.ts';
+import { DISK_BYTES_MAX } from '../content/disk-image.ts';
 import type { Digest } from '../download/request.ts';
-import { judgeImageName, storedTitle } from '../image-store.ts';
-import { isTreeName, SYSTEM_FILES_MAX } from '../stored-system.ts';
+import { judgeImageName, storedTitle } from '../store/image-store.ts';
+import { isTreeName, SYSTEM_FILES_MAX } from '../store/stored-system.ts';
 import {
   installerNames,
   LOADER,

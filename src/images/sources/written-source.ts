@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { cleanText, withoutUsersIn } from '../../ground/clean-text.ts';
 import { isFields } from '../../ground/fields.ts';
-import { TITLE_CHARACTERS_MAX } from '../image-store.ts';
+import { TITLE_CHARACTERS_MAX } from '../store/image-store.ts';
 import { isContainedPath } from './contained-path.ts';
 import { fillPlaceholders, PLACEHOLDERS, placeholdersIn } from './placeholders.ts';
 

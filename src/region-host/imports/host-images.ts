@@ -13,6 +13,8 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, type Instant, later, newUuid, type Timer } from '../../ground/clock.ts';
 import { assertOutside, osErrorCode } from '../../ground/errors.ts';
+import { removeAllOlder } from '../../images/run/older-images.ts';
+import { hasFiles, listTreeParts, markOfParts, type TreePart } from '../../images/run/tree-parts.ts';
 import {
   formatImageName,
   hasBlob,
@@ -20,10 +22,8 @@ import {
   manifestDirectory,
   readImages,
   type StoredImage,
-} from '../../images/image-store.ts';
-import { publishFile } from '../../images/publication.ts';
-import { removeAllOlder } from '../../images/run/older-images.ts';
-import { hasFiles, listTreeParts, markOfParts, type TreePart } from '../../images/run/tree-parts.ts';
+} from '../../images/store/image-store.ts';
+import { publishFile } from '../../images/store/publication.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { ListedImage } from '../../region/life/deployment.ts';
 import {

@@ -3,10 +3,10 @@
 // 1. An installer stays while a machine that may load it is being deployed: its files are not kept after its removal.
 
 import { assertOutside, RackError } from '../../ground/errors.ts';
-import type { ImageUse } from '../../images/image-removal.ts';
-import { formatImageName, type ImageName, readImages } from '../../images/image-store.ts';
 import { KEPT_VERSIONS, type RemovalTerms, removeOlder, removeUnused } from '../../images/run/older-images.ts';
 import { listTreeParts } from '../../images/run/tree-parts.ts';
+import type { ImageUse } from '../../images/store/image-removal.ts';
+import { formatImageName, type ImageName, readImages } from '../../images/store/image-store.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import type { ImageUse as Use } from '../../region/records/boot-store.ts';
 import type { Region } from '../../region/region.ts';

@@ -13,7 +13,6 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, systemClock, type Timer } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
-import { nameExcess } from '../../images/image-store.ts';
 import { FILE_TYPES, findFileKind } from '../../images/make/upload-kind.ts';
 import {
   adoptWhole,
@@ -28,7 +27,8 @@ import {
   type WholeFile,
   writePart,
 } from '../../images/make/upload-part.ts';
-import { judgeSystemName } from '../../images/stored-system.ts';
+import { nameExcess } from '../../images/store/image-store.ts';
+import { judgeSystemName } from '../../images/store/stored-system.ts';
 import { isPlacedHere, type UploadFiles, type UploadPiece } from '../../region/images/uploads.ts';
 import type { Happening } from '../../region/records/events.ts';
 import type { ImportReason } from '../../region/records/import-reason.ts';

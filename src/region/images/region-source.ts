@@ -4,9 +4,9 @@
 import { STREAM_ARCHITECTURES } from '../../boot/architectures.ts';
 import { isPrintable } from '../../ground/clean-text.ts';
 import { unreachable } from '../../ground/errors.ts';
-import type { ImageName } from '../../images/image-store.ts';
 import type { Selection } from '../../images/sources/offer.ts';
 import type { ImageSource, StreamSource } from '../../images/sources/source.ts';
+import type { ImageName } from '../../images/store/image-store.ts';
 import { type BootSelection, type BootSource, type FilesInForce, KEYRING_BYTES_MAX } from '../records/boot-store.ts';
 import { hashFnv1a } from '../records/digest.ts';
 

@@ -16,8 +16,8 @@
 import { type Clock, within } from '../../ground/clock.ts';
 import { counted } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
-import type { ImageName } from '../../images/image-store.ts';
 import type { PieceCount, PieceResult, WholeFile } from '../../images/make/upload-part.ts';
+import type { ImageName } from '../../images/store/image-store.ts';
 import type { Happening } from '../records/events.ts';
 import { type ImportReason, importText } from '../records/import-reason.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';

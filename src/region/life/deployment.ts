@@ -1,7 +1,7 @@
 // The images that can be deployed: the port to the image store. The region never opens one.
 
 import { nearestName } from '../../ground/nearest-name.ts';
-import type { ImageWish } from '../../images/image-store.ts';
+import type { ImageWish } from '../../images/store/image-store.ts';
 import type { HostImage } from '../records/host-image-store.ts';
 import type { Machine } from '../records/machine.ts';
 import type { RackImage } from '../records/rack.ts';

@@ -6,7 +6,7 @@
 //
 // House words: a place is the store of images of one host; a condemned image was deleted by a person, and still exists at a place.
 
-import type { ImageSigns, StoredSystem } from '../../images/stored-system.ts';
+import type { ImageSigns, StoredSystem } from '../../images/store/stored-system.ts';
 
 /** An image, boot loader or installer as its host reports it. */
 export interface HostImage {

@@ -3,7 +3,7 @@
 //
 // 1. A time in the future counts as now: the database's clock was set back.
 
-import { IMAGES_MAX } from '../../images/image-store.ts';
+import { IMAGES_MAX } from '../../images/store/image-store.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import {
   type CondemnedImage,

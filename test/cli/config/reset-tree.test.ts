@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { test } from 'node:test';
 import { splitTree } from '../../../src/cli/config/reset-tree.ts';
-import { describeFile, encodeManifest } from '../../../src/images/publication.ts';
+import { describeFile, encodeManifest } from '../../../src/images/store/publication.ts';
 
 const HASH = 'ab'.repeat(32);
 const UUID = '01234567-89ab-cdef-0123-456789abcdef';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { BuildProgress, buildImages, importInstallerImage } from '../../../src/cli/images/build.ts';
-import { unpackPackages } from '../../../src/images/debian-package.ts';
+import { unpackPackages } from '../../../src/images/build/debian-package.ts';
 import { printedBy } from '../../support/printed.ts';
 
 const PACKAGES = ['one', 'two'].map((name) => ({

@@ -19,8 +19,8 @@ import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { gzipSync } from 'node:zlib';
 import { findImage } from '../../../src/boot/images.ts';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
-import { encodeCpio } from '../../../src/images/cpio.ts';
-import { describeFile } from '../../../src/images/publication.ts';
+import { encodeCpio } from '../../../src/images/build/cpio.ts';
+import { describeFile } from '../../../src/images/store/publication.ts';
 import { GpgHome } from '../../support/gpg-home.ts';
 import { FileSite } from '../../support/image-site.ts';
 import { installerFiles, writeInstallerSuite } from '../../support/installer-site.ts';

@@ -15,7 +15,7 @@ import {
   manifestPath,
   readImages,
   type StoredImage,
-} from '../../../src/images/image-store.ts';
+} from '../../../src/images/store/image-store.ts';
 import { GpgHome } from '../../support/gpg-home.ts';
 import { FileSite } from '../../support/image-site.ts';
 import { missing } from '../../support/needs.ts';

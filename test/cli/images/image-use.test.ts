@@ -10,7 +10,7 @@ import { test } from 'node:test';
 import { enterImageTree } from '../../../src/cli/images/image-tree.ts';
 import { readImageUse } from '../../../src/cli/images/image-use.ts';
 import { CONTROL_SOCKET } from '../../../src/http/config.ts';
-import type { StoredImage } from '../../../src/images/image-store.ts';
+import type { StoredImage } from '../../../src/images/store/image-store.ts';
 
 const IMAGE: StoredImage = {
   os: 'debian',

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
-import { readImages } from '../../../src/images/image-store.ts';
+import { readImages } from '../../../src/images/store/image-store.ts';
 import { makeSquashfs } from '../../images/disks.ts';
 import { GpgHome } from '../../support/gpg-home.ts';
 import { FileSite } from '../../support/image-site.ts';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { addedNotes } from '../../../src/cli/images/named-images.ts';
-import { decodeImage, encodeImage, type StoredImage } from '../../../src/images/image-store.ts';
+import { decodeImage, encodeImage, type StoredImage } from '../../../src/images/store/image-store.ts';
 
 const MADE: StoredImage = {
   os: 'debian',

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
-import { readImages } from '../../../src/images/image-store.ts';
+import { readImages } from '../../../src/images/store/image-store.ts';
 import { makeSquashfs } from '../../images/disks.ts';
 import { GpgHome } from '../../support/gpg-home.ts';
 import { FileSite } from '../../support/image-site.ts';

@@ -10,7 +10,11 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
 import { viewBytes } from '../../../src/ground/borrowed-bytes.ts';
-import { addImage } from '../../../src/images/image-adding.ts';
+import { addImage } from '../../../src/images/content/image-adding.ts';
+import { SystemInspector } from '../../../src/images/content/image-system.ts';
+import { encodeTarHeader, paddedBytes } from '../../../src/images/content/tar-header.ts';
+import { rootDiskBytes } from '../../../src/images/run/root-check.ts';
+import { listTreeParts } from '../../../src/images/run/tree-parts.ts';
 import {
   blobPath,
   encodeImage,
@@ -19,12 +23,8 @@ import {
   manifestPath,
   readImages,
   type StoredImage,
-} from '../../../src/images/image-store.ts';
-import { SystemInspector } from '../../../src/images/image-system.ts';
-import { rootDiskBytes } from '../../../src/images/run/root-check.ts';
-import { listTreeParts } from '../../../src/images/run/tree-parts.ts';
-import { refreshTree } from '../../../src/images/system-tree.ts';
-import { encodeTarHeader, paddedBytes } from '../../../src/images/tar-header.ts';
+} from '../../../src/images/store/image-store.ts';
+import { refreshTree } from '../../../src/images/store/system-tree.ts';
 import { printedBy } from '../../support/printed.ts';
 import { putPart } from '../../support/tree-part.ts';
 import { KERNELS, type Kernel, startFile } from '../../support/two-kernels.ts';

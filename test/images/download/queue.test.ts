@@ -6,7 +6,7 @@ import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { type Instant, sleep, systemClock } from '../../../src/ground/clock.ts';
-import { RESERVE_BYTES } from '../../../src/images/blob-writing.ts';
+import { RESERVE_BYTES } from '../../../src/images/content/blob-writing.ts';
 import { DiskRoom } from '../../../src/images/download/disk-room.ts';
 import { DownloadQueue } from '../../../src/images/download/queue.ts';
 import type { DownloadState } from '../../../src/images/download/request.ts';

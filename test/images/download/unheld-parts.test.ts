@@ -5,10 +5,10 @@ import { existsSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../../../src/ground/clock.ts';
-import { RESERVE_BYTES } from '../../../src/images/blob-writing.ts';
+import { RESERVE_BYTES } from '../../../src/images/content/blob-writing.ts';
 import { DownloadQueue } from '../../../src/images/download/queue.ts';
 import { freeUnheldParts } from '../../../src/images/download/unheld-parts.ts';
-import { holdFiles } from '../../../src/images/held-files.ts';
+import { holdFiles } from '../../../src/images/store/held-files.ts';
 import { endOf } from '../../support/download-end.ts';
 import { type DownloadPlace, makeContent, placeForEach, QUICK, sha256 } from './download-place.ts';
 

@@ -5,11 +5,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { publishStored } from '../../../src/images/image-adding.ts';
-import { removeImages } from '../../../src/images/image-removal.ts';
-import { blobPath, readImages, type StoredImage } from '../../../src/images/image-store.ts';
+import { publishStored } from '../../../src/images/content/image-adding.ts';
 import { removeAllOlder, removeOlder } from '../../../src/images/run/older-images.ts';
 import { noteRefusal, readRefusal } from '../../../src/images/run/refusals.ts';
+import { removeImages } from '../../../src/images/store/image-removal.ts';
+import { blobPath, readImages, type StoredImage } from '../../../src/images/store/image-store.ts';
 import { sha256 } from '../download/download-place.ts';
 
 let tree = '';

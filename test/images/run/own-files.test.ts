@@ -23,19 +23,19 @@ import { runCommandLine } from '../../../src/cli/command-line.ts';
 import { exchangePaths } from '../../../src/files/exchange-paths.ts';
 import { newUuid } from '../../../src/ground/clock.ts';
 import { RackError } from '../../../src/ground/errors.ts';
-import {
-  type Exchange,
-  publishDirectory,
-  type ReplacementCheck,
-  replacesAll,
-} from '../../../src/images/directory-publication.ts';
-import { beginCopy, sweepBlobs } from '../../../src/images/image-removal.ts';
-import { readImages } from '../../../src/images/image-store.ts';
 import { checkUploadRoom } from '../../../src/images/make/upload-part.ts';
 import { sweepDownloads } from '../../../src/images/run/left-downloads.ts';
 import { checkParts } from '../../../src/images/run/part-check.ts';
 import { noteRefusal, readRefusal } from '../../../src/images/run/refusals.ts';
 import { assertReplaceable, listTreeParts, removePart, replaceable } from '../../../src/images/run/tree-parts.ts';
+import {
+  type Exchange,
+  publishDirectory,
+  type ReplacementCheck,
+  replacesAll,
+} from '../../../src/images/store/directory-publication.ts';
+import { beginCopy, sweepBlobs } from '../../../src/images/store/image-removal.ts';
+import { readImages } from '../../../src/images/store/image-store.ts';
 import { printedBy } from '../../support/printed.ts';
 import { putPart } from '../../support/tree-part.ts';
 

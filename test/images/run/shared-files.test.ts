@@ -18,11 +18,11 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { tryLock } from '../../../src/images/file-lock.ts';
-import { blobPath, hasBlob, type StoredImage } from '../../../src/images/image-store.ts';
 import { importImage } from '../../../src/images/run/image-import.ts';
 import { importLoader } from '../../../src/images/run/loader-import.ts';
 import type { ImageOffer } from '../../../src/images/sources/offer.ts';
+import { tryLock } from '../../../src/images/store/file-lock.ts';
+import { blobPath, hasBlob, type StoredImage } from '../../../src/images/store/image-store.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
 import type { Behaviour } from '../../support/hostile-file-server.ts';
 import { imageOffer, loaderOffer, offeredFile } from '../../support/offers.ts';

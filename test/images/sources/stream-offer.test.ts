@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
-import type { StoredImage } from '../../../src/images/image-store.ts';
 import { decodeStreamProducts } from '../../../src/images/sources/decode-products.ts';
 import type { ImageOffer } from '../../../src/images/sources/offer.ts';
 import { describeStore } from '../../../src/images/sources/own-stream.ts';
@@ -10,6 +9,7 @@ import { chooseImages } from '../../../src/images/sources/selection.ts';
 import type { StreamSource } from '../../../src/images/sources/source.ts';
 import { streamOffer } from '../../../src/images/sources/stream-offer.ts';
 import type { StreamImage } from '../../../src/images/sources/stream-products.ts';
+import type { StoredImage } from '../../../src/images/store/image-store.ts';
 import { unsignedStream } from '../../support/offers.ts';
 import { productsDocument, type SiteTags } from '../../support/stream-site.ts';
 

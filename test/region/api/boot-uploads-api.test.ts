@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { RackError } from '../../../src/ground/errors.ts';
-import { readImages, type StoredImage } from '../../../src/images/image-store.ts';
+import { readImages, type StoredImage } from '../../../src/images/store/image-store.ts';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
 import { PIECE_BYTES_MAX, WHOLE_FILES_MAX } from '../../../src/region/images/uploads.ts';

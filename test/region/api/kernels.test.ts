@@ -14,7 +14,7 @@ import {
   manifestPath,
   readImages,
   type StoredImage,
-} from '../../../src/images/image-store.ts';
+} from '../../../src/images/store/image-store.ts';
 import { kernelRank } from '../../../src/region/life/deployment.ts';
 import { renderJob } from '../../../src/region/life/job.ts';
 import { listReportedImages } from '../../../src/uplink/reported-images.ts';

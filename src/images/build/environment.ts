@@ -1,0 +1,298 @@
+// Builds the ephemeral environment: a stock Debian kernel, and an initrd of busybox, drivers and the scripts in `environment/`.
+//
+// Sources: Documentation/admin-guide/initrd.rst and filesystems/ramfs-rootfs-initramfs.rst of Linux; RFC 1952 for gzip.
+//
+// 1. The same packages give the same bytes, except that the host's compressor may differ: so the manifest also has the
+//    hash of the uncompressed archive.
+// 2. Modules are not stripped: Secure Boot needs their signature.
+// 3. Kernel and initrd are published together or not at all.
+// 4. Nothing is built while files of a person are in its place.
+
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { kernelPackage } from '../../boot/architectures.ts';
+import { counted } from '../../ground/counted.ts';
+import { RackError } from '../../ground/errors.ts';
+import { publishDirectory, type ReplacementCheck } from '../store/directory-publication.ts';
+import { describeFile, encodeManifest, type PublishedFile, type Publisher } from '../store/publication.ts';
+import { Apt } from './apt.ts';
+import type { BuildReports } from './build-reports.ts';
+import { compress } from './compression.ts';
+import { type CpioEntry, encodeCpio } from './cpio.ts';
+import { type DebianPackage, openPackage, unpackPackages } from './debian-package.ts';
+import { deployToolPackages, hasDeployTools, makeDeployTools } from './deploy-tools.ts';
+import { hasIpmiTool, ipmiToolEntries, ipmiToolPackages } from './ipmi-tool.ts';
+import type { ModuleInfo } from './kernel-module.ts';
+import {
+  findKernel,
+  firstExisting,
+  type KernelFiles,
+  listModules,
+  readModule,
+  readModuleInfo,
+} from './kernel-package.ts';
+import {
+  MODULE_DIRECTORIES,
+  MODULE_DIRECTORIES_WITHOUT,
+  MODULE_NAMES,
+  MODULES_WITH_FIRMWARE,
+} from './module-choice.ts';
+import { type ChosenModule, chooseModules, renderAliases, renderDependencies } from './module-set.ts';
+import { makeToolArchive, type ToolArchive, toolPackages } from './tool-archive.ts';
+
+// The programs for logging in to the ephemeral environment: dropbear's server and the generator of its host key. A
+// separate archive, which a machine fetches only if a login is allowed.
+
+const PACKAGE = 'dropbear-bin';
+
+const loginToolPackages = (apt: Apt): Promise<string[]> => toolPackages(apt, [PACKAGE]);
+
+const hasLoginTools = (names: readonly string[]): boolean => names.includes(PACKAGE);
+
+/**
+ * The archive, and the initrd entry that names it.
+ * @param unpacked where the packages of `loginToolPackages` were unpacked
+ * @param directory of the archive, relative to the boot tree
+ */
+const makeLoginTools = (unpacked: string, directory: string): Promise<ToolArchive> =>
+  makeToolArchive({ unpacked, directory, name: 'login', programs: ['dropbear', 'dropbearkey'] });
+
+export interface EnvironmentRequest extends BuildReports {
+  readonly tree: string;
+  readonly arch: string;
+  readonly release: string;
+  /**
+   * `.deb` files to build from: a kernel (`linux-image-…`), `busybox-static`, firmware; `freeipmi-tools` for finding a
+   * BMC; `zstd`, `fdisk` and `e2fsprogs` for deploying; `dropbear-bin` for logins; and their libraries. Undefined: apt
+   * fetches them.
+   */
+  readonly packages?: readonly string[] | undefined;
+  /** Holds packages and lists between builds, and unpacked files during a build. */
+  readonly workDir: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The environment to build, and the check of its place. */
+export interface BuildRequest extends EnvironmentRequest {
+  readonly mayReplace: ReplacementCheck;
+  readonly publish?: Publisher | undefined;
+}
+
+/** The published files. */
+export interface Publication {
+  readonly directory: string;
+  readonly files: readonly PublishedFile[];
+}
+
+const SCRIPTS = new URL('./environment/', import.meta.url);
+const NAME_PATTERN = /^[a-z0-9][a-z0-9.-]{0,31}$/;
+
+/**
+ * Builds the environment and publishes it in the tree, as
+ * `ARCH/generic/RELEASE/commissioning/{linux,initrd.gz,tools.cpio.gz,login.cpio.gz,manifest.json}`.
+ *
+ * @throws RackError `bad-argument` for an unusable architecture, release or set of packages; `tool-missing` and `tool-failed` from apt and
+ * dpkg-deb, with the remedy; what `mayReplace` throws
+ */
+export async function buildEnvironment(request: BuildRequest): Promise<Publication> {
+  checkNames(request);
+  const { tree, arch, release, mayReplace } = request;
+  const place = join(arch, 'generic', release, 'commissioning');
+  const directory = join(tree, place);
+  mayReplace(directory);
+  await mkdir(request.workDir, { recursive: true });
+  const unpacked = await mkdtemp(join(request.workDir, 'unpacked-'));
+  try {
+    const packages = await choosePackages(request);
+    await unpackPackages(packages, unpacked, request);
+    const kernel = await findKernel(unpacked);
+    const firmware = await findFirmware(unpacked);
+    const modules = await chooseKernelModules(kernel, firmware);
+    const withIpmi = hasIpmiTool(packages.map(({ name }) => name));
+    if (!withIpmi) request.onProgress('Omitting the search for a BMC: the package freeipmi-tools is missing');
+    request.onProgress(`Packing ${counted(modules.length, 'driver')} for Linux ${kernel.version}`);
+    const tools = await makeTools(request, packages, unpacked, place);
+    const archive = encodeCpio([
+      ...(await systemEntries(unpacked)),
+      ...(await moduleEntries(kernel, modules)),
+      ...(await firmwareEntries(firmware, modules)),
+      ...(withIpmi ? await ipmiToolEntries(unpacked) : []),
+      ...tools.map(({ entry }) => entry),
+    ]);
+    const images = [
+      { name: 'linux', data: await readFile(kernel.image) },
+      { name: 'initrd.gz', data: await compress(archive) },
+      ...tools.map(({ archive }) => archive),
+    ];
+    const files = images.map(describeFile);
+    const manifest = encodeManifest({
+      schema: 1,
+      kernel: kernel.version,
+      packages: packages.map(({ name, version, architecture, sha256 }) => ({ name, version, architecture, sha256 })),
+      files,
+      initrd: { bytes: archive.length, sha256: createHash('sha256').update(archive).digest('hex') },
+      modules: modules.map(({ info }) => info.name),
+    });
+    if (request.publish === undefined) await publishDirectory(directory, [...images, manifest], mayReplace);
+    else await request.publish(place, [...images, manifest]);
+    return { directory, files: [...files, describeFile(manifest)] };
+  } finally {
+    await rm(unpacked, { recursive: true, force: true });
+  }
+}
+
+async function makeTools(
+  { onProgress }: EnvironmentRequest,
+  packages: readonly DebianPackage[],
+  unpacked: string,
+  directory: string,
+): Promise<readonly ToolArchive[]> {
+  const names = packages.map(({ name }) => name);
+  const tools: ToolArchive[] = [];
+  if (hasDeployTools(names)) tools.push(await makeDeployTools(unpacked, directory, names));
+  else onProgress('Omitting the tools for deploying: zstd, fdisk or e2fsprogs is missing');
+  if (hasLoginTools(names)) tools.push(await makeLoginTools(unpacked, directory));
+  else onProgress('Omitting logins to machines in rescue mode: the package dropbear-bin is missing');
+  return tools;
+}
+
+/**
+ * Checks the names that become part of paths.
+ *
+ * @throws RackError `bad-argument`
+ */
+export function checkNames(request: Pick<EnvironmentRequest, 'arch' | 'release'>): void {
+  for (const name of [request.arch, request.release]) {
+    if (!NAME_PATTERN.test(name))
+      throw new RackError('bad-argument', `${JSON.stringify(name)} is not the name of a release or an architecture`);
+  }
+}
+
+/** The packages to build from, kernel first; apt fetches them if none are given. */
+async function choosePackages(request: EnvironmentRequest): Promise<DebianPackage[]> {
+  const packages = request.packages
+    ? await Promise.all(request.packages.map(openPackage))
+    : await fetchPackages(request);
+  const wrong = packages.find(({ architecture }) => architecture !== request.arch && architecture !== 'all');
+  if (wrong !== undefined) {
+    throw new RackError('bad-argument', `${wrong.file} is for ${wrong.architecture}; use packages for ${request.arch}`);
+  }
+  const kernels = packages.filter(({ name }) => name.startsWith('linux-image-'));
+  const busyboxes = packages.filter(({ name }) => name === 'busybox-static');
+  if (kernels.length !== 1 || busyboxes.length !== 1) {
+    throw new RackError(
+      'bad-argument',
+      `the environment needs one linux-image package and one busybox-static; there are ${kernels.length} and ` +
+        `${busyboxes.length} among: ${packages.map(({ name }) => name).join(', ') || 'no packages'}`,
+    );
+  }
+  const rest = packages.filter((candidate) => !kernels.includes(candidate) && !busyboxes.includes(candidate));
+  return [...kernels, ...busyboxes, ...rest.sort((a, b) => (a.name < b.name ? -1 : 1))];
+}
+
+async function fetchPackages(request: EnvironmentRequest): Promise<DebianPackage[]> {
+  const { arch: architecture, release, onProgress, onPart } = request;
+  const directory = join(request.workDir, 'packages');
+  const apt = await Apt.open({ architecture, release, directory, onProgress, onPart });
+  const meta = kernelPackage(architecture);
+  const kernel = (await apt.dependenciesOf(meta)).find((name) => name.startsWith('linux-image-'));
+  if (kernel === undefined)
+    throw new RackError('tool-failed', `the package ${meta} of ${release} depends on no kernel`);
+  return apt.download([
+    kernel,
+    'busybox-static',
+    ...new Set([
+      ...(await ipmiToolPackages(apt)),
+      ...(await deployToolPackages(apt)),
+      ...(await loginToolPackages(apt)),
+    ]),
+  ]);
+}
+
+/** Compressed, because a machine keeps the whole set in memory and loads few. */
+async function packModule(file: string): Promise<{ data: Uint8Array; ending: string }> {
+  const ending = /\.(xz|gz)$/.exec(file)?.[0];
+  if (ending !== undefined) return { data: await readFile(file), ending };
+  return { data: await compress(await readModule(file)), ending: '.gz' };
+}
+
+async function systemEntries(unpacked: string): Promise<CpioEntry[]> {
+  const busybox = await readFile(join(unpacked, 'bin/busybox')).catch(() =>
+    readFile(join(unpacked, 'usr/bin/busybox')),
+  );
+  const directories = ['bin', 'dev', 'etc/modprobe.d', 'lib/rackboot', 'mnt', 'proc', 'run', 'sys'];
+  const scripts = {
+    init: 'init',
+    'bin/rackboot-say': 'rackboot-say',
+    'lib/rackboot/environment': 'environment',
+    'lib/rackboot/lease': 'lease',
+    // The kernel runs this path to load missing modules.
+    'sbin/modprobe': 'modprobe',
+  };
+  const entries: CpioEntry[] = [
+    ...directories.map((path) => ({ kind: 'directory', path, mode: 0o755 }) as const),
+    { kind: 'directory', path: 'tmp', mode: 0o1777 },
+    { kind: 'character-device', path: 'dev/console', mode: 0o600, major: 5, minor: 1 },
+    { kind: 'character-device', path: 'dev/null', mode: 0o666, major: 1, minor: 3 },
+    { kind: 'file', path: 'bin/busybox', mode: 0o755, data: busybox },
+  ];
+  for (const [path, name] of Object.entries(scripts)) {
+    entries.push({ kind: 'file', path, mode: 0o755, data: await readFile(new URL(name, SCRIPTS)) });
+  }
+  return entries;
+}
+
+async function chooseKernelModules(
+  kernel: KernelFiles,
+  firmware: ReadonlyMap<string, string>,
+): Promise<ChosenModule[]> {
+  const choice = {
+    directories: MODULE_DIRECTORIES,
+    without: MODULE_DIRECTORIES_WITHOUT,
+    names: MODULE_NAMES,
+    withFirmware: MODULES_WITH_FIRMWARE,
+  };
+  const read = (path: string): Promise<ModuleInfo> => readModuleInfo(kernel, path);
+  return chooseModules(await listModules(kernel), choice, read, (name) => firmware.has(name));
+}
+
+async function moduleEntries(kernel: KernelFiles, modules: readonly ChosenModule[]): Promise<CpioEntry[]> {
+  const root = `lib/modules/${kernel.version}`;
+  const text = (name: string, content: string): CpioEntry => {
+    return { kind: 'file', path: `${root}/${name}`, mode: 0o644, data: Buffer.from(content, 'latin1') };
+  };
+  const entries = [
+    text('modules.dep', renderDependencies(modules)),
+    text('modules.alias', renderAliases(modules)),
+    text('modules.symbols', ''),
+    text('modules.builtin', await readFile(join(kernel.modules, 'modules.builtin'), 'latin1').catch(() => '')),
+  ];
+  for (const { path, source } of modules) {
+    const packed = await packModule(join(kernel.modules, source));
+    entries.push({ kind: 'file', path: `${root}/${path}${packed.ending}`, mode: 0o644, data: packed.data });
+  }
+  return entries;
+}
+
+/** The paths of unpacked firmware, by the names that drivers request. */
+async function findFirmware(unpacked: string): Promise<Map<string, string>> {
+  const base = await firstExisting([join(unpacked, 'lib/firmware'), join(unpacked, 'usr/lib/firmware')]);
+  if (base === undefined) return new Map();
+  const entries = await readdir(base, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return new Map(files.map((file) => [relative(base, file), file]));
+}
+
+async function firmwareEntries(
+  firmware: ReadonlyMap<string, string>,
+  modules: readonly ChosenModule[],
+): Promise<CpioEntry[]> {
+  const entries: CpioEntry[] = [];
+  for (const name of new Set(modules.flatMap(({ info }) => info.firmware))) {
+    const file = firmware.get(name);
+    if (file === undefined) continue;
+    entries.push({ kind: 'file', path: `lib/firmware/${name}`, mode: 0o644, data: await readFile(file) });
+  }
+  return entries;
+}

@@ -1,0 +1,79 @@
+// Finds the installers of a boot tree as the boot listener does.
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { CPUS } from '../../boot/architectures.ts';
+import { findImage, isPlainName } from '../../boot/images.ts';
+import { storedTitle } from './image-store.ts';
+
+/** Longer manifests are not read; an import writes 1 kB. */
+
+interface Hardware {
+  readonly architecture: string;
+  readonly subarchitecture: string;
+}
+
+/** True if a tree has the installer for this machine or its whole architecture. */
+export function treeHasInstaller(tree: string, of: Hardware & { readonly release: string }): boolean {
+  const query = { ...of, releases: [of.release], directory: 'install' } as const;
+  return findImage(query, (path) => existsSync(join(tree, path))) !== undefined;
+}
+
+interface TreeInstaller {
+  readonly release: string;
+  /** Undefined: no manifest. */
+  readonly os: string | undefined;
+  /** The release if no manifest has a title. */
+  readonly title: string;
+}
+
+/** The installers for this hardware, sorted by release. */
+export function listTreeInstallers(
+  tree: string,
+  { architecture, subarchitecture }: Hardware,
+): readonly TreeInstaller[] {
+  const releases = [subarchitecture, 'generic'].flatMap((level) => namesIn(tree, architecture, level));
+  return [...new Set(releases)]
+    .filter((release) => treeHasInstaller(tree, { architecture, subarchitecture, release }))
+    .toSorted()
+    .map((release) => {
+      const levels = [subarchitecture, 'generic'].map((level) => join(tree, architecture, level, release, 'install'));
+      const directory = levels.find((path) => existsSync(path)) ?? '';
+      return { release, os: undefined, title: release, ...readManifest(directory) };
+    });
+}
+
+/** All installers for whole architectures, sorted by architecture and release. */
+export const listAllInstallers = (tree: string): readonly (TreeInstaller & { readonly architecture: string })[] =>
+  CPUS.flatMap((architecture) =>
+    listTreeInstallers(tree, { architecture, subarchitecture: 'generic' }).map((installer) => ({
+      ...installer,
+      architecture,
+    })),
+  );
+
+const manifestShape = z.object({
+  os: z.string().refine(isPlainName),
+  title: z.string().transform(storedTitle),
+});
+
+/** Reads system and title from the manifest of an import; empty without one. */
+function readManifest(directory: string): Pick<TreeInstaller, 'os' | 'title'> | Record<string, never> {
+  try {
+    const path = join(directory, 'manifest.json');
+    return manifestShape.safeParse(JSON.parse(readFileSync(path, 'utf8'))).data ?? {};
+  } catch {
+    return {};
+  }
+}
+
+/** The names in a directory; empty if it cannot be read. */
+function namesIn(tree: string, ...parts: readonly string[]): readonly string[] {
+  if (!parts.every(isPlainName)) return [];
+  try {
+    return readdirSync(join(tree, ...parts));
+  } catch {
+    return [];
+  }
+}
