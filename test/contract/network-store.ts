@@ -27,6 +27,7 @@ export function fullNetworks(nextId: number): { readonly put: NetworkRecords; re
     nextId: nextId + 11,
     put: {
       linked: [],
+      services: [],
       spaces: [{ id: id(space), name: `space-${space}`, description: 'für Kunden' }],
       fabrics: [{ id: id(fabric), name: `fabric-${fabric}`, description: '', classType: '10g', isTouched: true }],
       vlans: [

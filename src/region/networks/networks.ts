@@ -61,6 +61,7 @@ const BOUNDS: Readonly<Record<NetworkKind, readonly [max: number, names: string]
   fabrics: [FABRICS_MAX, 'fabrics'],
   vlans: [VLANS_MAX, 'VLANs'],
   subnets: [SUBNETS_MAX, 'subnets'],
+  services: [SUBNETS_MAX, 'cluster interfaces'],
   ranges: [RANGES_MAX, 'ranges'],
   reserved: [RESERVED_MAX, 'reserved addresses'],
   routes: [ROUTES_MAX, 'static routes'],

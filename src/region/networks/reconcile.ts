@@ -126,7 +126,7 @@ function hostNetworks(rackHosts: readonly RackHostAddress[]): ReadonlyMap<string
   return found;
 }
 
-const newSubnet = (id: number, cidr: string): Subnet => ({
+export const newSubnet = (id: number, cidr: string): Subnet => ({
   id,
   cidr,
   name: cidr,

@@ -97,12 +97,12 @@ function textIn(entry: Settings, field: string): string {
   return typeof value === 'string' ? value.trim() : '';
 }
 
-function addressIn(entry: Settings, network: Ipv4Network, field: string): Ipv4 | undefined {
+export function addressIn(entry: Settings, network: Ipv4Network, field: string): Ipv4 | undefined {
   const address = parseIpv4(textIn(entry, field));
   return address !== undefined && networkContains(network, address) ? address : undefined;
 }
 
-function rangeIn(entry: Settings, network: Ipv4Network, field: string): Ipv4Range | undefined {
+export function rangeIn(entry: Settings, network: Ipv4Network, field: string): Ipv4Range | undefined {
   const [low, high] = [parseIpv4(textIn(entry, `${field}_low`)), parseIpv4(textIn(entry, `${field}_high`))];
   if (low === undefined || high === undefined || low > high) return undefined;
   return networkContains(network, low) && networkContains(network, high) ? { low, high } : undefined;

@@ -19,6 +19,7 @@
 import { z } from 'zod';
 import { formatMac, type Ipv4, type Ipv4Range, type MacAddress } from '../../ground/address.ts';
 import type { NewMachineEvent } from './machine-event.ts';
+import type { SubnetService } from './subnet-service.ts';
 
 export const FABRICS_MAX = 1000;
 export const SPACES_MAX = 1000;
@@ -112,7 +113,7 @@ interface HeldRange {
   readonly comment: string;
 }
 
-/** Of the one cluster interface that a rack may have in the subnet, which alone has its bounds. */
+/** Of the one cluster interface that a rack may have in the subnet, whose file alone has its bounds. */
 export interface ServedRange {
   readonly kind: 'dynamic' | 'static';
   readonly id: number;
@@ -124,9 +125,16 @@ export interface ServedRange {
   readonly comment: string;
 }
 
-export type StoredRange = HeldRange | ServedRange;
+/** Of a stored service. */
+export interface ServiceRange extends ServedRange, Ipv4Range {
+  readonly serviceId: number;
+}
 
-export const isHeld = (range: StoredRange): range is HeldRange => 'low' in range;
+export type StoredRange = HeldRange | ServedRange | ServiceRange;
+
+export const isHeld = (range: StoredRange): range is HeldRange => 'low' in range && !isOfService(range);
+
+export const isOfService = (range: StoredRange): range is ServiceRange => 'serviceId' in range;
 
 export interface ReservedAddress {
   readonly id: number;
@@ -189,6 +197,7 @@ export interface NetworkRecords {
   readonly fabrics: readonly Fabric[];
   readonly vlans: readonly Vlan[];
   readonly subnets: readonly Subnet[];
+  readonly services: readonly SubnetService[];
   readonly ranges: readonly StoredRange[];
   readonly reserved: readonly ReservedAddress[];
   readonly routes: readonly StaticRoute[];
@@ -209,13 +218,14 @@ export const NETWORK_KINDS = [
   'reserved',
   'routes',
   'connections',
-] as const satisfies readonly NetworkKind[];
+] as const satisfies readonly Exclude<NetworkKind, 'services'>[];
 
 export const NO_RECORDS: NetworkRecords = {
   spaces: [],
   fabrics: [],
   vlans: [],
   subnets: [],
+  services: [],
   ranges: [],
   reserved: [],
   routes: [],

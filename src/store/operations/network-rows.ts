@@ -58,7 +58,10 @@ function readRange(row: Row): StoredRange {
     : { ...both, kind: kind === 'dynamic' ? kind : 'static', rack };
 }
 
-export const NETWORK_TABLES: { readonly [K in NetworkKind]: Table<NetworkRecords[K][number]> } = {
+/** Services have no table yet. */
+export type TableKind = Exclude<NetworkKind, 'services'>;
+
+export const NETWORK_TABLES: { readonly [K in TableKind]: Table<NetworkRecords[K][number]> } = {
   spaces: { name: 'network_space', ...codec<Space>(named) },
   fabrics: {
     name: 'fabric',

@@ -13,7 +13,6 @@ import {
   isHeld,
   NETWORK_KINDS,
   type NetworkChange,
-  type NetworkKind,
   type NetworkRecords,
   type NetworkUse,
   type NetworkUseQuestion,
@@ -22,7 +21,15 @@ import {
 } from '../../region/records/network-store.ts';
 import { insertInto, number, orReplace } from '../rows.ts';
 import { claimAddresses } from './claims.ts';
-import { NETWORK_TABLES, readGivenUse, readLayoutUse, readLinked, readNamed, readUsed } from './network-rows.ts';
+import {
+  NETWORK_TABLES,
+  readGivenUse,
+  readLayoutUse,
+  readLinked,
+  readNamed,
+  readUsed,
+  type TableKind,
+} from './network-rows.ts';
 import { LoggedTable } from './region-events.ts';
 import { heldBy, holdReleased, leasedBetween } from './region-heard.ts';
 import { ALONE, all, numberIn, one, run, type Steps } from './region-steps.ts';
@@ -165,7 +172,7 @@ function namedRows(all: Partial<NetworkRecords>, put: Partial<NetworkRecords>): 
 const hasObjects = (lists: object): boolean =>
   Object.values(lists).some((list) => Array.isArray(list) && list.length > 0);
 
-function* putAll<K extends NetworkKind>(kind: K, put: Partial<NetworkRecords>): Steps<void> {
+function* putAll<K extends TableKind>(kind: K, put: Partial<NetworkRecords>): Steps<void> {
   const table: (typeof NETWORK_TABLES)[K] = NETWORK_TABLES[kind];
   const sql = insertInto(table.name, table.names) + orReplace('id', table.names);
   const objects: readonly NetworkRecords[K][number][] = put[kind] ?? [];
