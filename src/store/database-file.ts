@@ -23,6 +23,8 @@ import { makeDirectories } from '../files/durable-directory.ts';
 import { ownershipRemedy, ownUserName } from '../files/ownership.ts';
 import { seenStats } from '../files/seen-stats.ts';
 import { errorText, osErrorCode, RackError } from '../ground/errors.ts';
+import { Statements } from './rows.ts';
+import { answerOn, runSteps, type Steps } from './steps.ts';
 
 /** How long a statement waits for another process, in milliseconds. */
 const BUSY_TIMEOUT_MS = 5000;
@@ -43,6 +45,9 @@ const SQLITE_CANTOPEN = 14;
 const SQLITE_NOTADB = 26;
 export const BROKEN_CODES: ReadonlySet<number> = new Set([SQLITE_CORRUPT, SQLITE_NOTADB]);
 
+/** SQL, which makes tables or changes them; or an operation, which only moves rows between tables. */
+export type Migration = string | (() => Steps<void>);
+
 export interface DatabaseKind {
   /** Its name in messages: `lease database`. */
   readonly title: string;
@@ -50,8 +55,15 @@ export interface DatabaseKind {
   readonly applicationId: number;
   /** How to use another place for it; default: another state directory. */
   readonly elsewhere?: string;
-  /** SQL steps: the first makes version 1, each further one the next. */
-  readonly migrations: readonly string[];
+  /** The first makes version 1, each further one the next. */
+  readonly migrations: readonly Migration[];
+}
+
+/** The tables of a version, empty, in memory. Close it. @param version default: the newest */
+export function makeEmptyTables({ migrations }: DatabaseKind, version = migrations.length): DatabaseSync {
+  const database = new DatabaseSync(':memory:');
+  for (const step of migrations.slice(0, version)) if (typeof step === 'string') database.exec(step);
+  return database;
 }
 
 /** Undefined if SQLite did not throw it. */
@@ -196,9 +208,9 @@ export function copyDatabase(path: string, kind: DatabaseKind, target: string): 
 export const checkCopy = (path: string, kind: DatabaseKind): void =>
   openToRead(path, kind, (database, version) => {
     if (version === 0) throw broken(path, kind, 'it is empty', undefined);
-    const fresh = new DatabaseSync(':memory:');
-    for (const step of kind.migrations.slice(0, version)) fresh.exec(step);
+    const fresh = makeEmptyTables(kind, version);
     const made = new Set(readSchema(fresh).map(({ sql }) => sql));
+    fresh.close();
     const strange = readSchema(database).find(({ sql }) => !made.has(sql));
     if (strange !== undefined) throw broken(path, kind, `${strange.name} is not of Rackboot`, undefined);
     const [verdict] = Object.values(database.prepare('PRAGMA quick_check(1)').get() ?? {});
@@ -227,7 +239,11 @@ function migrate(database: DatabaseSync, path: string, kind: DatabaseKind, versi
   if (version > 0) copyFile(database, `${path}.version-${version}`);
   database.exec('BEGIN IMMEDIATE');
   try {
-    for (const step of kind.migrations.slice(version)) database.exec(step);
+    const statements = new Statements(database);
+    for (const step of kind.migrations.slice(version)) {
+      if (typeof step === 'string') database.exec(step);
+      else runSteps(step(), (statement) => answerOn(statements, statement));
+    }
     database.exec(`PRAGMA application_id = ${kind.applicationId}; PRAGMA user_version = ${newest}`);
     database.exec('COMMIT');
   } catch (error) {

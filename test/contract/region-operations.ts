@@ -13,9 +13,9 @@ import { listConflicts, sharedValues } from '../../src/store/operations/region-i
 import { sshKeyTable } from '../../src/store/operations/region-life.ts';
 import * as reads from '../../src/store/operations/region-machine-reads.ts';
 import { sessionTable } from '../../src/store/operations/region-sessions.ts';
-import type { Steps } from '../../src/store/operations/region-steps.ts';
 import { desiredVersion, listGone, settledVersion } from '../../src/store/operations/region-versions.ts';
 import type { RegionTables } from '../../src/store/region/stored-region.ts';
+import type { Steps } from '../../src/store/steps.ts';
 import { spoken } from '../support/sentences.ts';
 import { addMachine, EVENT, FIELDS, setFields } from './machines.ts';
 import { fullNetworks } from './network-store.ts';

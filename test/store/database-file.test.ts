@@ -17,10 +17,11 @@ import { basename, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, test } from 'node:test';
 import { RackError } from '../../src/ground/errors.ts';
-import { type DatabaseKind, openDatabaseFile } from '../../src/store/database-file.ts';
+import { checkCopy, type DatabaseKind, openDatabaseFile } from '../../src/store/database-file.ts';
 import { LEASE_DATABASE } from '../../src/store/leases/lease-database.ts';
 import { OUTBOX_DATABASE } from '../../src/store/outbox/outbox-database.ts';
 import { REGION_DATABASE } from '../../src/store/region/region-schema.ts';
+import { all, run } from '../../src/store/steps.ts';
 
 const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures', 'state');
 
@@ -41,6 +42,21 @@ const SECOND: DatabaseKind = {
 const FAILING: DatabaseKind = {
   ...FIRST,
   migrations: [...FIRST.migrations, 'ALTER TABLE note ADD COLUMN author TEXT; SELECT nonsense FROM nowhere'],
+};
+
+/** Its third step moves what the second has made room for. */
+const THIRD: DatabaseKind = {
+  ...SECOND,
+  migrations: [
+    ...SECOND.migrations,
+    function* () {
+      const { rows } = yield all('SELECT text FROM note WHERE author = ?', 'nobody');
+      for (const { text } of rows) {
+        const [author, note] = String(text).split(': ');
+        yield run('UPDATE note SET author = ?, text = ? WHERE text = ?', author ?? '', note ?? '', text ?? '');
+      }
+    },
+  ],
 };
 
 let directory = '';
@@ -108,6 +124,22 @@ test('a failed migration changes nothing, and leaves the copy', () => {
   assert.deepEqual(readdirSync(directory).sort(), ['notes.db', 'notes.db.version-1']);
   openDatabaseFile(path, SECOND).close();
   assert.deepEqual(read(path, 'SELECT * FROM note'), [{ text: 'kept', author: 'nobody' }], 'a later start succeeds');
+});
+
+test('a step may be an operation on the rows, in the same transaction', () => {
+  writeFirst();
+  const database = openDatabaseFile(path, FIRST);
+  database.exec("UPDATE note SET text = 'ann: kept'");
+  database.close();
+  const failing = { ...THIRD, migrations: [...THIRD.migrations, 'SELECT nonsense FROM nowhere'] };
+  assert.throws(() => openDatabaseFile(path, failing), { code: 'store-unavailable' });
+  assert.deepEqual(read(path, 'SELECT * FROM note'), [{ text: 'ann: kept' }]);
+  openDatabaseFile(path, THIRD).close();
+  assert.deepEqual(read(path, 'SELECT * FROM note'), [{ text: 'kept', author: 'ann' }]);
+  checkCopy(path, THIRD);
+  rmSync(path);
+  openDatabaseFile(path, THIRD).close();
+  assert.deepEqual([versionOf(path), read(path, 'SELECT * FROM note')], [{ user_version: 3 }, []]);
 });
 
 test('a later version is refused with both remedies, and its copy can be opened', () => {

@@ -8,11 +8,11 @@
 import { randomInt } from 'node:crypto';
 import type pg from 'pg';
 import { RackError } from '../../ground/errors.ts';
-import { usedVersions } from '../operations/region-steps.ts';
 import { holdStopped, PostgresConnections } from '../postgres/postgres-connections.ts';
 import { explainPostgres } from '../postgres/postgres-faults.ts';
 import type { PostgresPlace } from '../postgres/postgres-place.ts';
 import { makeTables } from '../postgres/region-postgres.ts';
+import { usedVersions } from '../steps.ts';
 import { type CopiedRow, type CopiedTable, type CopySource, type CopyTarget, tablesOfSchema } from './region-copy.ts';
 
 /** Advisory locks that reveal a source in the target's own database, whatever the URLs. */

@@ -23,10 +23,10 @@ import {
   SQLITE_BUSY,
   sqliteCode,
 } from '../database-file.ts';
-import { usedVersions } from '../operations/region-steps.ts';
 import { UNFINISHED } from '../region/interrupted-copy.ts';
 import { REGION_DATABASE } from '../region/region-schema.ts';
 import { insertInto } from '../rows.ts';
+import { usedVersions } from '../steps.ts';
 import type { CopiedRow, CopiedTable, CopySource, CopyTarget } from './region-copy.ts';
 
 /**

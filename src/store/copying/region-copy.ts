@@ -3,9 +3,9 @@
 // 1. The target has the whole copy, or nothing of it: an interrupted copy is begun again.
 // 2. In the order of the schema, a row follows the one that it refers to.
 
-import { DatabaseSync } from 'node:sqlite';
-import type { Value } from '../operations/region-steps.ts';
+import { makeEmptyTables } from '../database-file.ts';
 import { REGION_DATABASE } from '../region/region-schema.ts';
+import type { Value } from '../steps.ts';
 
 const CHUNK = 100;
 /** Tables whose rows may have many MiB. */
@@ -47,9 +47,8 @@ export interface CopiedTables {
 
 /** The tables, those that others refer to first. */
 export function tablesOfSchema(): readonly CopiedTable[] {
-  const database = new DatabaseSync(':memory:');
+  const database = makeEmptyTables(REGION_DATABASE);
   try {
-    for (const step of REGION_DATABASE.migrations) database.exec(step);
     const tables = database.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY rowid").all();
     return tables
       .map(({ name, sql }) => ({ name: String(name), sql: String(sql) }))

@@ -13,7 +13,7 @@
 
 import type { MachineEventType, NewMachineEvent } from '../../region/records/machine-event.ts';
 import { number, type Row } from '../rows.ts';
-import { all, numberIn, one, run, type Steps } from './region-steps.ts';
+import { all, numberIn, one, run, type Steps } from '../steps.ts';
 
 /** A tenth of the bound, at most this many. Deleting 10 000 takes 5 ms, and the 200 000 of machines 10 ms. */
 const CUT_EVERY = 2000;

@@ -1,4 +1,4 @@
-// Applies decided changes of machines (`region-steps.ts`): fields, user data, keys, addresses and power tasks. Each statement takes many
+// Applies decided changes of machines (`steps.ts`): fields, user data, keys, addresses and power tasks. Each statement takes many
 // machines.
 //
 // 1. A change for racks makes a new version.
@@ -12,13 +12,13 @@ import type { MachineChange, ReportedInterface } from '../../region/records/deci
 import type { Machine, MachineFields } from '../../region/records/machine.ts';
 import { isUnfinished } from '../../region/records/script-store.ts';
 import { assigned, fromRow } from '../rows.ts';
+import { needingRoom, numberIn, one, run, type Steps } from '../steps.ts';
 import { claimAddresses } from './claims.ts';
 import { type EventTable, machineEvents } from './region-events.ts';
 import { setIdentity } from './region-identity.ts';
 import { readMachines } from './region-machine-reads.ts';
 import { MACHINE_FIELDS } from './region-rows.ts';
 import { noteRuns } from './region-scripts.ts';
-import { needingRoom, numberIn, one, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
 
 // One machine is written with bound values, several from one JSON text.

@@ -1,4 +1,4 @@
-// Operations on the users and API keys of region.db (`region-steps.ts`).
+// Operations on the users and API keys of region.db (`steps.ts`).
 //
 // 1. An API key belongs to a user or a machine, and is deleted with its owner.
 // 2. When an account loses a key or its rights change, the racks get a new version, because a rack may authenticate with that key.
@@ -7,10 +7,10 @@ import type { ApiKey, OwnedKey } from '../../region/records/account-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import type { User, UserChange } from '../../region/records/user.ts';
 import { codec, flag, insertInto, text } from '../rows.ts';
+import { ALONE, all, one, run, type Steps } from '../steps.ts';
 import { claimAccount } from './claims.ts';
 import { LoggedTable } from './region-events.ts';
 import { readKey, readUser, USER } from './region-rows.ts';
-import { ALONE, all, one, run, type Steps } from './region-steps.ts';
 import { drawVersion } from './region-versions.ts';
 
 const KEY_QUERY =

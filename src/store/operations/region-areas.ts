@@ -1,11 +1,11 @@
-// Operations on zones and pools in region.db (`region-steps.ts`).
+// Operations on zones and pools in region.db (`steps.ts`).
 
 import { AREAS_MAX, type Area, type AreaKind, DEFAULT_AREA, type WrittenArea } from '../../region/records/area.ts';
 import type { ZoneMembers } from '../../region/records/area-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { codec, number, optional, type Row, text } from '../rows.ts';
+import { ALONE, all, numberIn, one, run, type Steps } from '../steps.ts';
 import { LoggedTable } from './region-events.ts';
-import { ALONE, all, numberIn, one, run, type Steps } from './region-steps.ts';
 import { countVersion, drawVersion, newRevision } from './region-versions.ts';
 
 const COLUMNS: Readonly<Record<AreaKind, 'zone_id' | 'pool_id'>> = { zone: 'zone_id', pool: 'pool_id' };

@@ -1,4 +1,4 @@
-// Operations on boot images in region.db: sources, selections, resources, the run (`region-steps.ts`).
+// Operations on boot images in region.db: sources, selections, resources, the run (`steps.ts`).
 
 import type { Selection } from '../../images/sources/offer.ts';
 import {
@@ -20,8 +20,8 @@ import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { type ReportedDownload, withReport } from '../../region/records/reported-download.ts';
 import type { ResourceWish } from '../../region/records/resource-wish.ts';
 import { assigned, bytes, codec, insertInto, json, mapped, number, optional, text } from '../rows.ts';
+import { all, numberIn, one, run, type Steps } from '../steps.ts';
 import { LoggedTable } from './region-events.ts';
-import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
 /** The tables `boot_source`, `boot_selection`, `boot_resource` and `boot_run`. */
 export class BootTables extends LoggedTable {

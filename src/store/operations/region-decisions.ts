@@ -1,4 +1,4 @@
-// Reads the facts on which the region decides about machines (`region-steps.ts`). An enlistment begins with the facts that every enlistment
+// Reads the facts on which the region decides about machines (`steps.ts`). An enlistment begins with the facts that every enlistment
 // needs; its decision asks for any others.
 //
 // 1. The number of statements is the same for any number of machines, names or values.
@@ -23,11 +23,11 @@ import type {
 import { statusRow } from '../../region/records/lifecycle.ts';
 import type { Machine } from '../../region/records/machine.ts';
 import { codec, flag, number, text } from '../rows.ts';
+import { all, numberIn, one, type Steps } from '../steps.ts';
 import { leasedBetween } from './region-heard.ts';
 import { holdersQuery, sharedValues, verdictsAmong } from './region-identity.ts';
 import { readMachines } from './region-machine-reads.ts';
 import { readUntouched } from './region-rows.ts';
-import { all, numberIn, one, type Steps } from './region-steps.ts';
 
 // How many machines are New, which may give way, and how many a user has added: read for every report of an enlistment, so by an index (a
 // scan of 1000 New machines of 64 interfaces took 5 ms).

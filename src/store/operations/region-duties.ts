@@ -1,4 +1,4 @@
-// Operations on the duties of a region's processes in PostgreSQL (`region-steps.ts`). All times come from the
+// Operations on the duties of a region's processes in PostgreSQL (`steps.ts`). All times come from the
 // database's clock: those of the hosts differ.
 //
 // 1. A process whose term is over keeps the duties until another takes them, so a pause of the database changes
@@ -10,7 +10,7 @@
 
 import type { DutyHolder } from '../../region/records/duty-store.ts';
 import { type Row, text } from '../rows.ts';
-import { numberIn, one, run, type Steps } from './region-steps.ts';
+import { numberIn, one, run, type Steps } from '../steps.ts';
 
 const readDuty = (row: Row) => ({
   holder: text('holder').read(row),

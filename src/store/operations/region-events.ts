@@ -1,4 +1,4 @@
-// Operations on the event log of region.db (`region-steps.ts`).
+// Operations on the event log of region.db (`steps.ts`).
 //
 // 1. `event-cuts.ts` decides which events are kept.
 // 2. Events of an unknown machine are stored under its hardware address until it enlists.
@@ -29,12 +29,12 @@ import { getReportFields } from '../../region/records/report-fields.ts';
 import type { EventOf, RecordedReports, StrangerSeen } from '../../region/records/store.ts';
 import { cleanWords } from '../../region/records/text-json.ts';
 import { number, type Row, text } from '../rows.ts';
+import { all, numberIn, one, run, SETTLED_EVENT, type Statement, type Steps } from '../steps.ts';
 import { type EventBounds, EventCuts } from './event-cuts.ts';
 import { type AddedEvent, eventValues, INSERT_ALL_SQL, readEvent, readMac } from './event-rows.ts';
 import { keepLeases } from './region-heard.ts';
 import { beginHistory, newestHistory } from './region-histories.ts';
 import { machineIdOf, machineQuery } from './region-machine-reads.ts';
-import { all, numberIn, one, run, SETTLED_EVENT, type Statement, type Steps } from './region-steps.ts';
 import { readReportedInterfaces, signOf } from './reported-interfaces.ts';
 
 function eventConditions(filter: EventFilter): EventConditions {

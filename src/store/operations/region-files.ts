@@ -1,4 +1,4 @@
-// Operations on users' files in region.db (`region-steps.ts`).
+// Operations on users' files in region.db (`steps.ts`).
 
 import {
   FILE_BYTES_PER_USER_MAX,
@@ -7,8 +7,8 @@ import {
   type StoredFile,
 } from '../../region/records/file-store.ts';
 import { codec, number, type Row, text } from '../rows.ts';
+import { all, needingRoom, numberIn, one, run, type Steps } from '../steps.ts';
 import { claimAccount } from './claims.ts';
-import { all, needingRoom, numberIn, one, run, type Steps } from './region-steps.ts';
 
 const OF_USER = 'account_id = (SELECT id FROM account WHERE username = ?)';
 

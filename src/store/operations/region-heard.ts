@@ -1,4 +1,4 @@
-// Operations on heard hosts that are not machines, and on the leases of all hosts (`region-steps.ts`).
+// Operations on heard hosts that are not machines, and on the leases of all hosts (`steps.ts`).
 //
 // 1. A lease is kept until it ends, even without its machine or device: its host still uses the address.
 
@@ -8,8 +8,8 @@ import { ADDRESS_ENDS, HEARD_KINDS, type RackReport } from '../../region/records
 import type { HostLease } from '../../region/records/network-store.ts';
 import type { HeardHost } from '../../region/records/store.ts';
 import { codec, ipv4In, macIn, number } from '../rows.ts';
+import { all, numberIn, one, run, type Steps } from '../steps.ts';
 import { readEvent, readMac } from './event-rows.ts';
-import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
 /** The newest event when the hosts were last cleared; 0: never. */
 const CLEARED_SQL = "SELECT coalesce(max(value), 0) FROM counter WHERE name = 'heard-cleared'";

@@ -1,4 +1,4 @@
-// Operations on the histories of the event log (`region-steps.ts`). A history shows whether a reader's position belongs to the current log.
+// Operations on the histories of the event log (`steps.ts`). A history shows whether a reader's position belongs to the current log.
 //
 //   before the first event of a run ─► beginHistory: a row with the id of the newest event so far
 //   reader with an event's id and its history ─► historyEnd: the last event that the log shares with that history
@@ -9,7 +9,7 @@
 // 3. An unknown history was lost with its events, and the log continues with the first later one.
 
 import { codec, number, optional, text } from '../rows.ts';
-import { all, numberIn, OWN_HISTORY, one, run, type Steps } from './region-steps.ts';
+import { all, numberIn, OWN_HISTORY, one, run, type Steps } from '../steps.ts';
 
 /** Each restart adds one; the oldest is forgotten. */
 export const HISTORIES_MAX = 100;

@@ -1,4 +1,4 @@
-// Operations on the images of each host of a region with several processes, in PostgreSQL (`region-steps.ts`), by the
+// Operations on the images of each host of a region with several processes, in PostgreSQL (`steps.ts`), by the
 // database's clock: those of the hosts differ.
 //
 // 1. A time in the future counts as now: the database's clock was set back.
@@ -16,7 +16,7 @@ import {
   PRESENT_MS,
 } from '../../region/records/host-image-store.ts';
 import { codec, flag, json, text } from '../rows.ts';
-import { all, one, run, type Steps } from './region-steps.ts';
+import { all, one, run, type Steps } from '../steps.ts';
 
 const readCondemned = json<readonly CondemnedImage[]>('condemned').read;
 

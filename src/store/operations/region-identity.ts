@@ -1,4 +1,4 @@
-// Operations on the evidence that distinguishes machines (`region-steps.ts`): values that each shows, those that several share, and pairs
+// Operations on the evidence that distinguishes machines (`steps.ts`): values that each shows, those that several share, and pairs
 // that may be one or are two.
 //
 // 1. `identity` is derived from the machines' own rows.
@@ -12,7 +12,7 @@ import { statusRow } from '../../region/records/lifecycle.ts';
 import type { Machine } from '../../region/records/machine.ts';
 import type { Conflict } from '../../region/records/store.ts';
 import { number, type Row, text } from '../rows.ts';
-import { all, run, type Steps } from './region-steps.ts';
+import { all, run, type Steps } from '../steps.ts';
 import { packParams, unpackHappening } from './stored-event.ts';
 
 export const SHARED_VALUES_MAX = 10_000;

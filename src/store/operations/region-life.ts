@@ -1,4 +1,4 @@
-// Operations on tags, SSH keys of users and of the region, machine keys and user data in region.db (`region-steps.ts`).
+// Operations on tags, SSH keys of users and of the region, machine keys and user data in region.db (`steps.ts`).
 //
 // 1. Changing a tag changes the racks' desired state, so it makes a new version.
 // 2. The region has at most one key, with which its processes log in to hypervisors, and it is never replaced. If two processes store one
@@ -8,10 +8,10 @@ import { hashSha256 } from '../../region/records/digest.ts';
 import type { MachineKey, SshKey, Tag } from '../../region/records/life-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { codec, number, type Row, text } from '../rows.ts';
+import { type Answer, all, numberIn, one, run, type Steps } from '../steps.ts';
 import { claimAccount } from './claims.ts';
 import type { AddedEvent } from './event-rows.ts';
 import { LoggedTable } from './region-events.ts';
-import { type Answer, all, numberIn, one, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
 
 export const sshKeyTable = {

@@ -1,11 +1,11 @@
-// Operations on the debug logins in region.db (`region-steps.ts`).
+// Operations on the debug logins in region.db (`steps.ts`).
 
 import type { DebugLogin } from '../../region/records/login-store.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { codec, insertInto, number, optional, orReplace, text } from '../rows.ts';
+import { one, run, type Steps } from '../steps.ts';
 import { LoggedTable } from './region-events.ts';
 import { machineIdOf } from './region-machine-reads.ts';
-import { one, run, type Steps } from './region-steps.ts';
 
 /** The table `debug_login`. */
 export class LoginTable extends LoggedTable {

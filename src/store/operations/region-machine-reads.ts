@@ -1,4 +1,4 @@
-// Operations that read the machines of region.db (`region-steps.ts`).
+// Operations that read the machines of region.db (`steps.ts`).
 //
 // A list takes the same number of statements for any number of machines.
 
@@ -7,6 +7,7 @@ import type { MachineFilter } from '../../region/records/filters.ts';
 import { findStatusByNumber, type MachineStatus, statusRow } from '../../region/records/lifecycle.ts';
 import type { Machine, MachineForRacks, MachineOutline } from '../../region/records/machine.ts';
 import { codec, number, type Row, text } from '../rows.ts';
+import { all, numberIn, one, type Steps } from '../steps.ts';
 import {
   type MachineParts,
   OUTLINE,
@@ -16,7 +17,6 @@ import {
   readMachine,
   readMachineTag,
 } from './region-rows.ts';
-import { all, numberIn, one, type Steps } from './region-steps.ts';
 
 // Built once: building a text takes as long as finding its prepared statement.
 /**

@@ -1,4 +1,4 @@
-// Operations that list machines with stamps, for callers that keep what they made of each machine (`region-steps.ts`).
+// Operations that list machines with stamps, for callers that keep what they made of each machine (`steps.ts`).
 // A machine is read only if the caller does not know it with the same stamp.
 //
 // 1. A stamp changes with every row that `readMachines` reads for the machine, whichever process changed it.
@@ -7,8 +7,8 @@
 import type { MachineFilter } from '../../region/records/filters.ts';
 import type { IsKnownMachine, StampedMachine, StampedMachines } from '../../region/records/store.ts';
 import { codec, number, text } from '../rows.ts';
+import { all, type Steps } from '../steps.ts';
 import { machineQuery, readMachines } from './region-machine-reads.ts';
-import { all, type Steps } from './region-steps.ts';
 
 /** Each with at most 32 KiB of facts. */
 const READ_AT_ONCE = 50;

@@ -1,4 +1,4 @@
-// Operations that enlist, change, merge and split the machines of region.db (`region-steps.ts`).
+// Operations that enlist, change, merge and split the machines of region.db (`steps.ts`).
 //
 // 1. A change of a machine in the racks' desired state makes a new version.
 // 2. The table `identity` is updated whenever a machine's identifying values change.
@@ -29,6 +29,7 @@ import { STATUSES } from '../../region/records/lifecycle.ts';
 import type { Machine, MachineFields } from '../../region/records/machine.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { insertInto, number } from '../rows.ts';
+import { all, run, type Steps } from '../steps.ts';
 import { applyChanges, differsForRacks, setInterfaces, updateMachine } from './machine-changes.ts';
 import {
   answerChange,
@@ -43,7 +44,6 @@ import { LoggedTable, machineEvents } from './region-events.ts';
 import { addShared, forgetDoubt, forgetShared, setIdentity, setVerdict } from './region-identity.ts';
 import { findMachine, getMachine, machineIdOf, readMachines } from './region-machine-reads.ts';
 import { MACHINE_FIELDS } from './region-rows.ts';
-import { all, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
 
 const MINUTE_MS = 60_000;

@@ -1,4 +1,4 @@
-// Operations on networks as objects in region.db (`region-steps.ts`).
+// Operations on networks as objects in region.db (`steps.ts`).
 //
 // 1. Ids come from their own counter. Transactions that give ids write its row, so PostgreSQL runs one of two
 //    simultaneous ones again.
@@ -20,6 +20,7 @@ import {
   type UsedAddress,
 } from '../../region/records/network-store.ts';
 import { insertInto, number, orReplace } from '../rows.ts';
+import { ALONE, all, numberIn, one, run, type Steps } from '../steps.ts';
 import { claimAddresses } from './claims.ts';
 import {
   NETWORK_TABLES,
@@ -32,7 +33,6 @@ import {
 } from './network-rows.ts';
 import { LoggedTable } from './region-events.ts';
 import { heldBy, holdReleased, leasedBetween } from './region-heard.ts';
-import { ALONE, all, numberIn, one, run, type Steps } from './region-steps.ts';
 import { countVersion, drawnVersion, drawVersion } from './region-versions.ts';
 
 const IS_DEVICE = 'CASE WHEN machine.device IS NULL THEN 0 ELSE 1 END AS is_device';

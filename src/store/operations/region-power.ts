@@ -1,4 +1,4 @@
-// Operations on the ledger of power commands in region.db (`region-steps.ts`).
+// Operations on the ledger of power commands in region.db (`steps.ts`).
 //
 // 1. When the transaction of `begin` ends, the command is on disk.
 // 2. About ENDED_MAX ended commands are kept, the newest ones, for at most ENDED_DAYS_MAX days. A command that a machine's record still
@@ -7,8 +7,8 @@
 import { type LedgerEntry, NotOnDuty } from '../../power/ledger.ts';
 import type { PowerOutcome } from '../../power/outcome.ts';
 import { codec, json, number, type Row, text } from '../rows.ts';
+import { all, one, run, type Steps } from '../steps.ts';
 import { checkDuties } from './region-duties.ts';
-import { all, one, run, type Steps } from './region-steps.ts';
 
 export const ENDED_MAX = 10_000;
 const ENDED_DAYS_MAX = 30;

@@ -1,4 +1,4 @@
-// Operations on the racks in region.db (`region-steps.ts`).
+// Operations on the racks in region.db (`steps.ts`).
 //
 // 1. Each change of the table draws a new `racks-version`, by which a process sees that another changed the racks.
 // 2. Each change of a row draws a random revision, so an unchanged row is not read again, and a rollback causes no
@@ -31,8 +31,8 @@ import {
   type Row,
   text,
 } from '../rows.ts';
+import { all, one, run, type Statement, type Steps } from '../steps.ts';
 import { LoggedTable } from './region-events.ts';
-import { all, one, run, type Statement, type Steps } from './region-steps.ts';
 import { countVersion, drawnVersion, drawVersion, newRevision } from './region-versions.ts';
 
 /** The revision when it was read. */

@@ -1,4 +1,4 @@
-// Operations on operators' scripts and their results in region.db (`region-steps.ts`).
+// Operations on operators' scripts and their results in region.db (`steps.ts`).
 //
 // 1. Whenever a machine's status changes, the trigger `script_result_aborted` aborts the machine's unfinished scripts.
 // 2. The row of a machine has its newest runs, so that lists of machines read no results. Each change of a result notes them.
@@ -36,8 +36,8 @@ import {
   type Row,
   text,
 } from '../rows.ts';
+import { all, numberIn, one, run, type Steps } from '../steps.ts';
 import { LoggedTable } from './region-events.ts';
-import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
 const shownScript = {
   name: text('name'),

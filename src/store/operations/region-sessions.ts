@@ -1,10 +1,10 @@
-// Operations on the page's sessions in region.db (`region-steps.ts`).
+// Operations on the page's sessions in region.db (`steps.ts`).
 
 import type { StoredSession } from '../../region/records/session-store.ts';
 import type { User } from '../../region/records/user.ts';
 import { codec, insertInto, number, text } from '../rows.ts';
+import { numberIn, one, run, type Steps } from '../steps.ts';
 import { readUser } from './region-rows.ts';
-import { numberIn, one, run, type Steps } from './region-steps.ts';
 
 /** Removes a session to make room for a new one: of the account with the most sessions, the one unused for longest. */
 const GIVE_WAY_SQL =

@@ -1,4 +1,4 @@
-// Operations on the part of the configuration that region.db owns (`region-steps.ts`).
+// Operations on the part of the configuration that region.db owns (`steps.ts`).
 //
 // 1. A row is one key, for one rack or for all (`rack` empty). Its value is the JSON of the key's value in a configuration file.
 // 2. A value whose text has not changed is the same object again: every change of an address reads all settings, among which may be 65 536
@@ -13,8 +13,8 @@ import type {
   StoredSetting,
 } from '../../region/records/stored-setting.ts';
 import { codec, text } from '../rows.ts';
+import { ALONE, all, run, type Steps } from '../steps.ts';
 import { LoggedTable } from './region-events.ts';
-import { ALONE, all, run, type Steps } from './region-steps.ts';
 import { countVersion } from './region-versions.ts';
 
 /** On which names depend. */

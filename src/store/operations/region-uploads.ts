@@ -1,11 +1,11 @@
-// Operations on uploads in region.db (`region-steps.ts`).
+// Operations on uploads in region.db (`steps.ts`).
 
 import type { ImportReason } from '../../region/records/import-reason.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { type ImageUpload, type NewUpload, UPLOADS_MAX, type UploadStep } from '../../region/records/upload-store.ts';
 import { codec, json, number, optional, text } from '../rows.ts';
+import { all, numberIn, one, run, type Steps } from '../steps.ts';
 import { LoggedTable } from './region-events.ts';
-import { all, numberIn, one, run, type Steps } from './region-steps.ts';
 
 /** The table `boot_upload`. */
 export class UploadTable extends LoggedTable {

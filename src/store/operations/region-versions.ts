@@ -1,4 +1,4 @@
-// Operations on versions by which processes notice changes (`region-steps.ts`): one of the racks' desired state, and one of the racks
+// Operations on versions by which processes notice changes (`steps.ts`): one of the racks' desired state, and one of the racks
 // themselves.
 //
 // 1. A machine's row has the version of its last change for racks, so that only changes are read.
@@ -17,7 +17,7 @@ import {
   type Statement,
   type Steps,
   usedVersions,
-} from './region-steps.ts';
+} from '../steps.ts';
 
 const REVISION_BYTES = 8;
 const DRAWN_END = 2 ** 48 - 1;

@@ -1,4 +1,4 @@
-// The interfaces of a batch of reports, updated one by one (`region-steps.ts`).
+// The interfaces of a batch of reports, updated one by one (`steps.ts`).
 //
 //   read the interfaces with a reported hardware address, and for each reported address its newest interface ─► see each report ─► write
 //
@@ -7,7 +7,7 @@
 import { type Ipv4, type MacAddress, mac as macAddress, parseIpv4, parseMac } from '../../ground/address.ts';
 import { ADDRESS_ENDS, isAddressHeld, type RackReport } from '../../region/records/machine-event.ts';
 import { number, optional, type Row } from '../rows.ts';
-import { all, run, type Steps } from './region-steps.ts';
+import { all, run, type Steps } from '../steps.ts';
 
 const BY_MAC_SQL = 'SELECT mac, machine_id, address, seen_ms, ended_ms FROM interface WHERE mac IN numbers(?)';
 /** For each address the interface last seen with it, of those outside the list. */

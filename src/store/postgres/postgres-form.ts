@@ -3,8 +3,9 @@
 // Sources: postgresql.org/docs/15/functions-json.html, /functions-sequence.html, /sql-prepare.html.
 
 import { createHash } from 'node:crypto';
-import { NEW_NUMBER, OWN_HISTORY } from '../operations/region-steps.ts';
+import type { Migration } from '../database-file.ts';
 import { REGION_DATABASE } from '../region/region-schema.ts';
+import { NEW_NUMBER, OWN_HISTORY } from '../steps.ts';
 import { HISTORY, OWN_HISTORY_SQL } from './postgres-horizon.ts';
 
 interface PreparedForm {
@@ -131,6 +132,6 @@ const tablesOf = (sqlite: string): string =>
     .replaceAll(/\) STRICT(, WITHOUT ROWID)?;/g, ');');
 
 /** The number of a step is the version that it makes. */
-export const POSTGRES_MIGRATIONS: readonly string[] = REGION_DATABASE.migrations.map(
-  (step, index) => `${tablesOf(step)}${index === 0 ? `${TRIGGERS}${OWN_TABLES}` : ''}`,
+export const POSTGRES_MIGRATIONS: readonly Migration[] = REGION_DATABASE.migrations.map((step, index) =>
+  typeof step === 'string' ? `${tablesOf(step)}${index === 0 ? `${TRIGGERS}${OWN_TABLES}` : ''}` : step,
 );

@@ -1,4 +1,4 @@
-// Runs operations (`region-steps.ts`) on PostgreSQL in transactions.
+// Runs operations (`steps.ts`) on PostgreSQL in transactions.
 //
 //   write, transact   BEGIN, lock ─ statements ─ mark, COMMIT ─ effects
 //   read              BEGIN ─ statements ─ COMMIT
@@ -22,21 +22,14 @@
 
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import type pg from 'pg';
 import { systemClock } from '../../ground/clock.ts';
 import { errorText } from '../../ground/errors.ts';
 import { StoreOutage } from '../../region/reports/notes.ts';
 import { type Effect, OpenTransaction, TransactionContext } from '../open-transaction.ts';
-import {
-  ALONE,
-  type Answer,
-  isSettledNumber,
-  OWN_HISTORY,
-  type Statement,
-  type Steps,
-  type Value,
-} from '../operations/region-steps.ts';
 import type { RegionDriver } from '../region/region-driver.ts';
 import type { Row } from '../rows.ts';
+import { ALONE, type Answer, isSettledNumber, OWN_HISTORY, type Statement, type Steps, type Value } from '../steps.ts';
 import type { PostgresConfirmation } from './postgres-confirmation.ts';
 import type { CommitMark, PostgresConnections, StoreConnection } from './postgres-connections.ts';
 import { explainWhileRunning, isLockTimeout, isLost, isRepeatable, Unconfirmed } from './postgres-faults.ts';
@@ -273,7 +266,7 @@ export class PostgresTransactions implements RegionDriver {
   async #answer(transaction: ConnectedTransaction, statement: Statement): Promise<Answer> {
     if (isSettledNumber(statement)) return { row: { ...transaction.horizon }, rows: [], changes: 0 };
     if (statement === ALONE && !transaction.isAlone) throw new NotAlone('the transaction must run alone');
-    const { kind, sql, values } = statement;
+    const { sql } = statement;
     if (sql === OWN_HISTORY.sql) {
       if (transaction.connection.hasHistory) return { row: undefined, rows: [], changes: 0 };
       transaction.beginsHistory = true;
@@ -281,14 +274,19 @@ export class PostgresTransactions implements RegionDriver {
     const { name, text, writes } = this.#forms.of(sql);
     if (writes) this.#confirmation.check();
     transaction.hasWritten ||= writes;
-    const { rows, rowCount } = await transaction.connection.client.query<Row>({
-      name,
-      text,
-      values: values.map(toPostgres),
-    });
-    if (kind === 'one') return { row: rows[0], rows: [], changes: 0 };
-    return { row: undefined, rows: kind === 'all' ? rows : [], changes: rowCount ?? 0 };
+    return await answerTo(transaction.connection.client, statement, { name, text });
   }
+}
+
+/** @param query the statement in PostgreSQL's form */
+export async function answerTo(
+  client: pg.ClientBase,
+  { kind, values }: Statement,
+  query: pg.QueryConfig,
+): Promise<Answer> {
+  const { rows, rowCount } = await client.query<Row>({ ...query, values: values.map(toPostgres) });
+  if (kind === 'one') return { row: rows[0], rows: [], changes: 0 };
+  return { row: undefined, rows: kind === 'all' ? rows : [], changes: rowCount ?? 0 };
 }
 
 /** The higher one, if both are of one history; otherwise `other`. */

@@ -8,16 +8,17 @@ import type pg from 'pg';
 import { newUuid } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
 import type { RegionStore } from '../../region/records/store.ts';
+import type { Migration } from '../database-file.ts';
 import { storedRegion } from '../region/stored-region.ts';
 import { EVENT_BOUNDS } from '../sqlite/region-sqlite.ts';
 import { PostgresConfirmation } from './postgres-confirmation.ts';
 import { PostgresConnections } from './postgres-connections.ts';
 import { explainPostgres } from './postgres-faults.ts';
-import { POSTGRES_MIGRATIONS } from './postgres-form.ts';
+import { POSTGRES_MIGRATIONS, PreparedForms } from './postgres-form.ts';
 import { PostgresNeighbours } from './postgres-neighbours.ts';
 import { connectionOf, endConnection, PostgresClient, type PostgresPlace } from './postgres-place.ts';
 import { PostgresRates } from './postgres-rates.ts';
-import { PostgresTransactions } from './postgres-transactions.ts';
+import { answerTo, PostgresTransactions } from './postgres-transactions.ts';
 import { ALONE_SQL } from './postgres-version.ts';
 import { PostgresWatch } from './postgres-watch.ts';
 
@@ -70,14 +71,10 @@ export async function openPostgresRegion(place: PostgresPlace, name?: string): P
 export async function makeTables(client: pg.ClientBase, use: TablesUse): Promise<void> {
   const number = numberOf(client);
   await checkServer(client, use);
-  const patient = async (text: string): Promise<void> => {
-    const statement = { text, query_timeout: TABLES_MS_MAX };
-    await client.query(statement);
-  };
   await client.query(
     `BEGIN; SET LOCAL lock_timeout = ${TABLES_MS_MAX}; SET LOCAL statement_timeout = ${TABLES_MS_MAX}`,
   );
-  await patient(`SELECT pg_advisory_xact_lock(${SCHEMA_LOCK})`);
+  await perform(client, `SELECT pg_advisory_xact_lock(${SCHEMA_LOCK})`);
   if ((await number('SELECT count(current_schema())')) === 0) {
     const text = `the region's database has no schema for its tables: make one with CREATE SCHEMA, or set the search_path of its user`;
     throw new RackError('store-broken', text);
@@ -89,14 +86,31 @@ export async function makeTables(client: pg.ClientBase, use: TablesUse): Promise
   if (!isOurs) await client.query(MARK_SQL);
   checkVersion(version, use, isOurs);
   // Older processes write nothing afterwards.
-  if (version !== POSTGRES_MIGRATIONS.length) await patient(ALONE_SQL);
-  for (const step of POSTGRES_MIGRATIONS.slice(Math.abs(version))) await patient(step);
+  if (version !== POSTGRES_MIGRATIONS.length) await perform(client, ALONE_SQL);
+  for (const step of POSTGRES_MIGRATIONS.slice(Math.abs(version))) await perform(client, step);
   if (Math.abs(version) < POSTGRES_MIGRATIONS.length) {
     // No region may start on the target, even if the copy ends early.
     const made = use === 'target' ? -POSTGRES_MIGRATIONS.length : POSTGRES_MIGRATIONS.length;
     await client.query('UPDATE rackboot SET version = $1', [made]);
   }
   await client.query('COMMIT');
+}
+
+/** Waits longer than a running process would. */
+async function perform(client: pg.ClientBase, step: Migration): Promise<void> {
+  const patience = { query_timeout: TABLES_MS_MAX };
+  if (typeof step === 'string') {
+    const statement = { text: step, ...patience };
+    await client.query(statement);
+    return;
+  }
+  const forms = new PreparedForms();
+  const steps = step();
+  let next = steps.next();
+  while (next.done !== true) {
+    const query = { text: forms.of(next.value.sql).text, ...patience };
+    next = steps.next(await answerTo(client, next.value, query));
+  }
 }
 
 const numberOf =

@@ -1,8 +1,8 @@
-// The port to a database of the region's store, which runs operations (`region-steps.ts`) in transactions.
+// The port to a database of the region's store, which runs operations (`steps.ts`) in transactions.
 //
 // 1. A driver may run an operation, and the work of `transact`, more than once. Only the last run counts.
 
-import type { Steps } from '../operations/region-steps.ts';
+import type { Steps } from '../steps.ts';
 
 export interface RegionDriver {
   /** Runs an operation. Its writes are on disk when the promise is fulfilled, and undone if it is rejected. */

@@ -7,7 +7,7 @@ import { BoundedMap } from '../../ground/bounded-map.ts';
 import { type Clock, type Instant, systemClock } from '../../ground/clock.ts';
 import { isStoreUnavailable, type RackError } from '../../ground/errors.ts';
 import { describeOutage, type Outage } from '../../region/reports/notes.ts';
-import type { Steps } from '../operations/region-steps.ts';
+import type { Steps } from '../steps.ts';
 import type { RegionDriver } from './region-driver.ts';
 
 /** The interval at which the same cause is reported again. */

@@ -1,4 +1,4 @@
-// The region's store on any database: the methods of its ports run the operations of its tables (`region-steps.ts`), each in a transaction.
+// The region's store on any database: the methods of its ports run the operations of its tables (`steps.ts`), each in a transaction.
 
 import type { PowerLedger } from '../../power/ledger.ts';
 import type { SshKeyStore } from '../../power/ssh-identity.ts';
@@ -49,9 +49,9 @@ import { RackTable } from '../operations/region-racks.ts';
 import { ScriptTables } from '../operations/region-scripts.ts';
 import { sessionTable } from '../operations/region-sessions.ts';
 import { SettingTable } from '../operations/region-settings.ts';
-import type { Steps } from '../operations/region-steps.ts';
 import { UploadTable } from '../operations/region-uploads.ts';
 import { desiredVersion, listGone, settledVersion } from '../operations/region-versions.ts';
+import type { Steps } from '../steps.ts';
 import type { RegionDriver } from './region-driver.ts';
 import { ReportingDriver } from './reporting-driver.ts';
 

@@ -1,4 +1,4 @@
-// Runs operations (`region-steps.ts`) on region.db in transactions, and gives SQLite's errors their meaning.
+// Runs operations (`steps.ts`) on region.db in transactions, and gives SQLite's errors their meaning.
 //
 //   write     BEGIN ─ statements ─ COMMIT, in one turn of the event loop
 //   transact  BEGIN ─ its methods, found by the asynchronous context ─ COMMIT ─ effects; others wait, because there is only one connection
@@ -20,9 +20,9 @@ import { errorText, RackError } from '../../ground/errors.ts';
 import { StoreOutage } from '../../region/reports/notes.ts';
 import { BROKEN_CODES, freeBytes, SQLITE_FULL, sqliteCode } from '../database-file.ts';
 import { type Effect, OpenTransaction, TransactionContext } from '../open-transaction.ts';
-import { type Answer, OWN_HISTORY, type Statement, type Steps } from '../operations/region-steps.ts';
 import type { RegionDriver } from '../region/region-driver.ts';
 import { type Row, Statements } from '../rows.ts';
+import { type Answer, answerOn, OWN_HISTORY, runSteps, type Statement, type Steps } from '../steps.ts';
 import { MachineStamps } from './machine-stamps.ts';
 
 /** Conditions that may pass: busy, locked, out of memory, read-only, I/O error, full, cannot open. */
@@ -30,8 +30,6 @@ const PASSING_CODES: ReadonlySet<number> = new Set([5, 6, 7, 8, 10, 13, 14]);
 
 /** Room that users' files and data leave on the disk: several times that of leases (`leases/ballast.ts`). */
 export const ROOM_BYTES = 64 * 1024 * 1024;
-
-const NO_ROWS: readonly Row[] = [];
 
 class WaitedTransaction extends OpenTransaction {
   readonly ended: Promise<void>;
@@ -168,20 +166,16 @@ export class Transactions implements RegionDriver {
   }
 
   #run<T>(steps: Steps<T>): T {
-    let step = steps.next();
-    while (step.done !== true) step = steps.next(this.#answer(step.value));
-    return step.value;
+    return runSteps(steps, (statement) => this.#answer(statement));
   }
 
-  #answer({ kind, sql, values, needsRoom }: Statement): Answer {
+  #answer(statement: Statement): Answer {
+    const { sql, needsRoom } = statement;
     if (needsRoom === true && freeBytes(dirname(this.#path)) < ROOM_BYTES)
       throw new StoreOutage({ note: 'file-full', file: this.#path, said: `less than ${mebibytes(ROOM_BYTES)} free` });
-    if (sql === OWN_HISTORY.sql) return { row: this.#ownHistory(), rows: NO_ROWS, changes: 0 };
+    if (sql === OWN_HISTORY.sql) return { row: this.#ownHistory(), rows: [], changes: 0 };
     if (sql.includes('machine_stamp(')) this.#stamps.look();
-    const statement = this.#statements.prepare(sql);
-    if (kind === 'all') return { row: undefined, rows: statement.all(...values), changes: 0 };
-    if (kind === 'one') return { row: statement.get(...values), rows: NO_ROWS, changes: 0 };
-    return { row: undefined, rows: NO_ROWS, changes: Number(statement.run(...values).changes) };
+    return answerOn(this.#statements, statement);
   }
 
   #ownHistory(): Row | undefined {

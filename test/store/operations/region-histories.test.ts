@@ -1,35 +1,29 @@
 // Histories of the event log: where a reader of one continues in another.
 
 import assert from 'node:assert/strict';
-import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { makeEmptyTables } from '../../../src/store/database-file.ts';
 import {
   beginHistory,
   HISTORIES_MAX,
   historyEnd,
   newestHistory,
 } from '../../../src/store/operations/region-histories.ts';
-import { OWN_HISTORY, type Steps } from '../../../src/store/operations/region-steps.ts';
 import { REGION_DATABASE } from '../../../src/store/region/region-schema.ts';
-import { sqliteForm } from '../../../src/store/rows.ts';
+import { Statements } from '../../../src/store/rows.ts';
+import { answerOn, OWN_HISTORY, runSteps, type Steps } from '../../../src/store/steps.ts';
 
 /** A log, by the ids of its events; a run of a process adds them. */
 class Log {
-  readonly #database = new DatabaseSync(':memory:');
-
-  constructor() {
-    for (const step of REGION_DATABASE.migrations) this.#database.exec(step);
-  }
+  readonly #database = makeEmptyTables(REGION_DATABASE);
+  readonly #statements = new Statements(this.#database);
 
   #do<T>(steps: Steps<T>, name = '', nowMs = 0): T {
-    let step = steps.next();
-    while (step.done !== true) {
-      const { kind, sql, values } = step.value;
-      const statement = this.#database.prepare(sqliteForm(sql));
-      const rows = sql === OWN_HISTORY.sql ? [{ name, now_ms: nowMs }] : statement.all(...values);
-      step = steps.next({ row: rows[0], rows: kind === 'all' ? rows : [], changes: 0 });
-    }
-    return step.value;
+    return runSteps(steps, (statement) =>
+      statement === OWN_HISTORY
+        ? { row: { name, now_ms: nowMs }, rows: [], changes: 0 }
+        : answerOn(this.#statements, statement),
+    );
   }
 
   /** A run that adds a number of events. @returns its history */

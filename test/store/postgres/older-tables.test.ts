@@ -24,6 +24,8 @@ import { storedRacks } from '../../support/stored-racks.ts';
 const NEWEST = POSTGRES_MIGRATIONS.length;
 const MARK =
   'CREATE TABLE rackboot (version BIGINT NOT NULL, the_only BOOLEAN PRIMARY KEY DEFAULT true CHECK (the_only))';
+const tablesOf = (version: number): readonly string[] =>
+  POSTGRES_MIGRATIONS.slice(0, version).filter((step) => typeof step === 'string');
 /** A script without the columns of later versions. */
 const OLD_SCRIPT =
   'INSERT INTO script (name, kind, title, description, timeout_seconds, position, content, changed_ms) ' +
@@ -83,8 +85,11 @@ function rowsIn(path: string): readonly string[] {
     const continues = `SELECT setval(${sequence}, (SELECT max(id) FROM ${name})) WHERE ${sequence} IS NOT NULL`;
     return inserts.length > 0 && givesIds ? [...inserts, continues] : inserts;
   });
+  const events = 'SELECT coalesce(max(id), 0) FROM event';
+  const numbers = "SELECT coalesce(max(value), 0) FROM counter WHERE name LIKE 'desired-%'";
   file.close();
-  return statements;
+  // Events and versions take their numbers from one sequence.
+  return [...statements, `SELECT setval('change_number', greatest(2, (${events}), (${numbers})))`];
 }
 
 /** Something of each kind of row. */
@@ -110,7 +115,7 @@ describe('the tables of an earlier version in PostgreSQL', { skip: missing('linu
     test(`${file} is brought up to date in place, with all its rows`, async () => {
       const name = await server.makeDatabase();
       const place = server.placeOf(name);
-      const steps = [...POSTGRES_MIGRATIONS.slice(0, version), ...(await inFile(file, rowsIn)), OLD_SCRIPT, MARK];
+      const steps = [...tablesOf(version), ...(await inFile(file, rowsIn)), OLD_SCRIPT, MARK];
       await server.query([...steps, `INSERT INTO rackboot (version) VALUES (${version})`].join(';'), name);
       const before = await server.query('SELECT count(*) AS rows FROM event', name);
       if (version < NEWEST)
@@ -142,7 +147,7 @@ describe('the tables of an earlier version in PostgreSQL', { skip: missing('linu
   test('the tables that were brought up to date are those of a new database', async () => {
     const [fresh, older] = [await server.makeDatabase(), await server.makeDatabase()];
     await (await openPostgresRegion(server.placeOf(fresh), 'hall')).close();
-    const steps = [...POSTGRES_MIGRATIONS.slice(0, 1), MARK, 'INSERT INTO rackboot (version) VALUES (1)'];
+    const steps = [...tablesOf(1), MARK, 'INSERT INTO rackboot (version) VALUES (1)'];
     await server.query(steps.join(';'), older);
     await (await openPostgresRegion(server.placeOf(older), 'hall')).close();
     const columns =

@@ -5,7 +5,6 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { all, type Steps } from '../../../src/store/operations/region-steps.ts';
 import { PostgresConfirmation } from '../../../src/store/postgres/postgres-confirmation.ts';
 import { PostgresConnections } from '../../../src/store/postgres/postgres-connections.ts';
 import { PostgresTransactions } from '../../../src/store/postgres/postgres-transactions.ts';
@@ -13,6 +12,7 @@ import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.
 import { regionTables } from '../../../src/store/region/stored-region.ts';
 import type { Row } from '../../../src/store/rows.ts';
 import { EVENT_BOUNDS } from '../../../src/store/sqlite/region-sqlite.ts';
+import { all, type Steps } from '../../../src/store/steps.ts';
 import { fillRegion, OPERATIONS } from '../../contract/region-operations.ts';
 import { missing } from '../../support/needs.ts';
 import { RegionDatabases } from '../../support/postgres-server.ts';

@@ -5,13 +5,13 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { type Answer, all, type Steps } from '../../../src/store/operations/region-steps.ts';
 import { PostgresConfirmation } from '../../../src/store/postgres/postgres-confirmation.ts';
 import { PostgresConnections } from '../../../src/store/postgres/postgres-connections.ts';
 import { PostgresTransactions } from '../../../src/store/postgres/postgres-transactions.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { regionTables } from '../../../src/store/region/stored-region.ts';
 import { EVENT_BOUNDS } from '../../../src/store/sqlite/region-sqlite.ts';
+import { type Answer, all, type Steps } from '../../../src/store/steps.ts';
 import { testMachineVersions } from '../../contract/machine-versions.ts';
 import { postgresStorePlace } from '../../contract/postgres-store-place.ts';
 import { testRackStore } from '../../contract/rack-store.ts';

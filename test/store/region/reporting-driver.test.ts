@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RackError } from '../../../src/ground/errors.ts';
 import { noteText } from '../../../src/region/reports/notes.ts';
-import type { Steps } from '../../../src/store/operations/region-steps.ts';
 import { CAUSES_MAX, ReportingDriver } from '../../../src/store/region/reporting-driver.ts';
+import type { Steps } from '../../../src/store/steps.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
 function* nothing(): Steps<void> {}

@@ -1,14 +1,13 @@
 // Stamps of machines in memory. The changes of them in a region's store are in the contract (`test/contract/machine-stamps.ts`).
 
 import assert from 'node:assert/strict';
-import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { makeEmptyTables } from '../../../src/store/database-file.ts';
 import { REGION_DATABASE } from '../../../src/store/region/region-schema.ts';
 import { CHANGED_MAX, MachineStamps } from '../../../src/store/sqlite/machine-stamps.ts';
 
 test('at the bound of remembered changes every machine has another stamp, and none has an earlier one again', () => {
-  const database = new DatabaseSync(':memory:');
-  for (const step of REGION_DATABASE.migrations) database.exec(step);
+  const database = makeEmptyTables(REGION_DATABASE);
   database.exec('PRAGMA foreign_keys = OFF');
   const max = 3;
   assert.ok(CHANGED_MAX > max);

@@ -10,7 +10,7 @@
 // 3. The driver of SQLite runs an operation to its end in one turn. That of PostgreSQL waits for each answer.
 
 import type { SQLInputValue } from 'node:sqlite';
-import type { Row } from '../rows.ts';
+import type { Row, Statements } from './rows.ts';
 
 export type Value = SQLInputValue;
 
@@ -31,6 +31,22 @@ export interface Answer {
 }
 
 export type Steps<T> = Generator<Statement, T, Answer>;
+
+const NO_ROWS: readonly Row[] = [];
+
+/** SQLite's answer. */
+export function answerOn(database: Statements, { kind, sql, values }: Statement): Answer {
+  if (kind === 'all') return { row: undefined, rows: database.all(sql, ...values), changes: 0 };
+  if (kind === 'one') return { row: database.one(sql, ...values), rows: NO_ROWS, changes: 0 };
+  return { row: undefined, rows: NO_ROWS, changes: database.run(sql, ...values) };
+}
+
+/** Runs an operation on a database that answers at once. */
+export function runSteps<T>(steps: Steps<T>, answer: (statement: Statement) => Answer): T {
+  let step = steps.next();
+  while (step.done !== true) step = steps.next(answer(step.value));
+  return step.value;
+}
 
 export const one = (sql: string, ...values: Value[]): Statement => ({ kind: 'one', sql, values });
 

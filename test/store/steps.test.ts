@@ -7,12 +7,12 @@ import { join } from 'node:path';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Answer, Statement, Steps } from '../../../src/store/operations/region-steps.ts';
-import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
-import { regionTables } from '../../../src/store/region/stored-region.ts';
-import { sqliteForm } from '../../../src/store/rows.ts';
-import { EVENT_BOUNDS, openRegionStore } from '../../../src/store/sqlite/region-sqlite.ts';
-import { fillRegion, OPERATIONS } from '../../contract/region-operations.ts';
+import { REGION_FILE } from '../../src/store/region/region-schema.ts';
+import { regionTables } from '../../src/store/region/stored-region.ts';
+import { sqliteForm } from '../../src/store/rows.ts';
+import { EVENT_BOUNDS, openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
+import type { Answer, Statement, Steps } from '../../src/store/steps.ts';
+import { fillRegion, OPERATIONS } from '../contract/region-operations.ts';
 
 /** A region with a number of machines, whose statements are counted. */
 class Place {
