@@ -17,6 +17,6 @@ export const isGeneralOption = (entry: SettingValue, { code, name }: GeneralOpti
 
 /** The value of such an option in `dhcp.options`; `undefined`: the list has none. */
 export function generalOption(list: SettingValue | undefined, option: GeneralOption): SettingValue | undefined {
-  const found = Array.isArray(list) ? list.find((entry) => isGeneralOption(entry, option)) : undefined;
-  return isSettings(found) ? found.value : undefined;
+  const existing = Array.isArray(list) ? list.find((entry) => isGeneralOption(entry, option)) : undefined;
+  return isSettings(existing) ? existing.value : undefined;
 }

@@ -30,17 +30,17 @@ export function editEntries(
   if (list === undefined) return { fault: 'its value is no list, so it has no entries to add or remove' };
   for (const entry of entries) {
     if (kind === 'add') {
-      if (!list.some((one) => isSame(one, entry))) list = [...list, entry];
+      if (!list.some((item) => isSame(item, entry))) list = [...list, entry];
       continue;
     }
-    const [found, other] = list.filter((one) => isNamedBy(one, entry));
+    const [match, other] = list.filter((item) => isNamedBy(item, entry));
     const name = JSON.stringify(entry);
-    if (found === undefined) return { fault: `no entry is ${name}: nothing to remove` };
-    if (other !== undefined && !isDeepStrictEqual(found, other))
+    if (match === undefined) return { fault: `no entry is ${name}: nothing to remove` };
+    if (other !== undefined && !isDeepStrictEqual(match, other))
       return {
-        fault: `several entries fit ${name}, such as ${JSON.stringify(found)} and ${JSON.stringify(other)}: name more fields`,
+        fault: `several entries fit ${name}, such as ${JSON.stringify(match)} and ${JSON.stringify(other)}: name more fields`,
       };
-    list = list.filter((one) => !isNamedBy(one, entry));
+    list = list.filter((item) => !isNamedBy(item, entry));
   }
   return { list };
 }
@@ -52,8 +52,8 @@ export function isNamedBy(entry: SettingValue, name: SettingValue): boolean {
   return Object.entries(name).every(([field, value]) => Object.hasOwn(entry, field) && isSame(entry[field], value));
 }
 
-const isSame = (one: SettingValue | undefined, other: SettingValue): boolean =>
-  isDeepStrictEqual(one, other) || (isScalar(one) && isScalar(other) && comparable(one) === comparable(other));
+const isSame = (first: SettingValue | undefined, other: SettingValue): boolean =>
+  isDeepStrictEqual(first, other) || (isScalar(first) && isScalar(other) && comparable(first) === comparable(other));
 
 const isScalar = (value: SettingValue | undefined): value is string | number | boolean | null =>
   value === null || (typeof value !== 'object' && value !== undefined);

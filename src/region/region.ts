@@ -222,11 +222,11 @@ class RegionOnStore {
     await this.#reads.run();
     const { version } = this.#mirror;
     const basis = this.racks.networksVersion + this.#mirror.rewinds;
-    const known = knownMark(ifNoneMatch, this.#startId);
+    const stateMark = knownMark(ifNoneMatch, this.#startId);
     const tag = stateTag({ version, basis, startId: this.#startId });
-    const isOnBasis = known?.basis === basis;
-    if (isOnBasis && known.version === version) return { kind: 'unchanged', tag };
-    const changed = takesChanges && isOnBasis ? this.#mirror.changedSince(known.version) : undefined;
+    const isOnBasis = stateMark?.basis === basis;
+    if (isOnBasis && stateMark.version === version) return { kind: 'unchanged', tag };
+    const changed = takesChanges && isOnBasis ? this.#mirror.changedSince(stateMark.version) : undefined;
     if (changed === undefined) return { kind: 'state', tag, state: this.#stateFor(rackUuid, this.#mirror.list()) };
     const present = [...changed].flatMap((systemId) => this.#mirror.find(systemId) ?? []);
     const gone = [...changed].filter((systemId) => this.#mirror.find(systemId) === undefined);
@@ -281,9 +281,9 @@ class RegionOnStore {
     const { newMachinesMax, nameFrom } = this.#config;
     const terms = { clock: this.clock, atMs, newMachinesMax, nameFrom };
     const weighed = weighReport(report);
-    const asked = { macs: weighed.evidence.macs, values: weighed.keys, atMs };
+    const query = { macs: weighed.evidence.macs, values: weighed.keys, atMs };
     const thin = this.#enlistmentLog.thinning(this.clock.now());
-    const outcome = await this.store.enlist(asked, (knowledge) => thin(decideEnlistment(weighed, knowledge, terms)));
+    const outcome = await this.store.enlist(query, (knowledge) => thin(decideEnlistment(weighed, knowledge, terms)));
     if (outcome.kind === 'create' || outcome.kind === 'amend') {
       const others = outcome.others.map(({ systemId }) => systemId);
       const gone = outcome.goneId === undefined ? [] : [outcome.goneId];

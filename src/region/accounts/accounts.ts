@@ -163,8 +163,8 @@ export async function createAdmin(store: RegionStore, clock: Clock, account: New
  * or if there are several: then nobody knows which of them gave the command, and it is recorded as LOCAL_ADMINISTRATOR's.
  */
 export async function findOperator({ accounts }: Pick<RegionStore, 'accounts'>): Promise<User | undefined> {
-  const [only, ...others] = (await accounts.listUsers()).filter(({ isAdmin }) => isAdmin);
-  return others.length === 0 ? only : undefined;
+  const [user, ...others] = (await accounts.listUsers()).filter(({ isAdmin }) => isAdmin);
+  return others.length === 0 ? user : undefined;
 }
 
 export const operatorName = async (store: Pick<RegionStore, 'accounts'>): Promise<string> =>

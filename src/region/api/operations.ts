@@ -197,10 +197,10 @@ export async function runOperation(
   const op = opIn(call.query, fields);
   const operation = ofMethod.find((candidate) => candidate.op === op);
   if (operation === undefined) {
-    const known = ofMethod.map((candidate) => candidate.op ?? '(none)');
+    const names = ofMethod.map((candidate) => candidate.op ?? '(none)');
     return refuse(
       'unknown-operation',
-      `Unrecognised signature: method=${wanted} op=${op ?? 'None'}. Known here: ${known.join(', ')}.`,
+      `Unrecognised signature: method=${wanted} op=${op ?? 'None'}. Known here: ${names.join(', ')}.`,
     );
   }
   const refused = checkAccess(operation, call);

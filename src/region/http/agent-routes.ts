@@ -228,8 +228,8 @@ function addScriptRoutes(app: FastifyInstance, work: MachineAgent, forWorker: Fo
 async function takeSignal(region: Region, work: MachineAgent, peer: Peer, request: FastifyRequest): Promise<Answer> {
   const body = parseRequestForm(request);
   if (body.kind === 'fault') return refuseFor([body.refusal]);
-  const given = Object.fromEntries([...body.fields].map(([name, list]) => [name, list.at(-1) || undefined]));
-  const checked = signalFields.safeParse(given);
+  const fields = Object.fromEntries([...body.fields].map(([name, list]) => [name, list.at(-1) || undefined]));
+  const checked = signalFields.safeParse(fields);
   if (!checked.success) {
     return refuseFields(groupIssuesByField(checked.error));
   }
@@ -241,8 +241,8 @@ async function takeSignal(region: Region, work: MachineAgent, peer: Peer, reques
   return isTaken ? plainText('OK') : NOT_THIS_BOOT;
 }
 
-function buildScriptNews(given: z.output<typeof signalFields>): ScriptNews | undefined {
-  const { script_id: id, ended, exit_status: exitStatus, offset, output_base64: base64 } = given;
+function buildScriptNews(signal: z.output<typeof signalFields>): ScriptNews | undefined {
+  const { script_id: id, ended, exit_status: exitStatus, offset, output_base64: base64 } = signal;
   if (id === undefined) return undefined;
   const piece =
     offset === undefined || base64 === undefined ? {} : { piece: { offset, bytes: Buffer.from(base64, 'base64') } };

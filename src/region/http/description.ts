@@ -69,7 +69,7 @@ interface ApiDescription {
 const isTwin = ({ method, op, path }: Operation, among: readonly Operation[]) =>
   method === 'GET' &&
   op !== undefined &&
-  among.some((one) => one.method !== 'GET' && one.op === op && one.path === path);
+  among.some((operation) => operation.method !== 'GET' && operation.op === op && operation.path === path);
 
 function describe(version: ApiVersion): ApiDescription {
   const ofVersion = OPERATIONS.filter((operation) => operation.versions.includes(version));
@@ -95,8 +95,8 @@ const hashJson = (value: unknown) => createHash('sha1').update(JSON.stringify(va
 const descriptions = new Map<ApiVersion, ApiDescription & { readonly hash: string }>();
 
 function buildDescription(version: ApiVersion): ApiDescription & { readonly hash: string } {
-  const known = descriptions.get(version);
-  if (known !== undefined) return known;
+  const cached = descriptions.get(version);
+  if (cached !== undefined) return cached;
   const made = describe(version);
   const hashed = { ...made, hash: hashJson(made) };
   descriptions.set(version, hashed);

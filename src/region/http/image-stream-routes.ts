@@ -75,14 +75,14 @@ export function addImageStreamRoutes(app: FastifyInstance, listener: ImageStream
     const { params } = request;
     const below: unknown = typeof params === 'object' && params !== null ? Reflect.get(params, ANY_PATH) : undefined;
     const path = below ?? INDEX_PATH;
-    const found = typeof path === 'string' ? await region.bootImages.findStreamed(path) : undefined;
+    const streamedFile = typeof path === 'string' ? await region.bootImages.findStreamed(path) : undefined;
     const refuseMissing = () => send(reply, listener.excess(peer) ?? refuse('not-found', 'Nothing is here.'));
-    if (typeof path !== 'string' || found === undefined) return refuseMissing();
+    if (typeof path !== 'string' || streamedFile === undefined) return refuseMissing();
     const excess = mirrors.excess(peer, region.clock.now());
     if (excess !== undefined) return send(reply, excess);
-    if (found.kind === 'document')
-      return reply.header('Cache-Control', 'no-cache').type(chooseContentType(path)).send(found.text);
-    return sendImage(request, reply, found, refuseMissing);
+    if (streamedFile.kind === 'document')
+      return reply.header('Cache-Control', 'no-cache').type(chooseContentType(path)).send(streamedFile.text);
+    return sendImage(request, reply, streamedFile, refuseMissing);
   };
   app.get('/MAAS/images-stream', answer);
   app.get(`/MAAS/images-stream/${ANY_PATH}`, answer);

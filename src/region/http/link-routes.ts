@@ -41,10 +41,11 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
     done();
   });
   const refuseSender = async (request: FastifyRequest): Promise<Answer | undefined> => {
-    const found = await findLinkedRack(region, getRackUuid(request), request.headers.authorization);
-    if (found.kind === 'rack') return undefined;
-    const isOver = found.kind === 'refusal' && found.name === 'not-authenticated' && !listener.allows(request);
-    return isOver ? refuse('rate-limit', 'Too many requests with a wrong key: wait a little.') : found;
+    const linkedRack = await findLinkedRack(region, getRackUuid(request), request.headers.authorization);
+    if (linkedRack.kind === 'rack') return undefined;
+    const isOver =
+      linkedRack.kind === 'refusal' && linkedRack.name === 'not-authenticated' && !listener.allows(request);
+    return isOver ? refuse('rate-limit', 'Too many requests with a wrong key: wait a little.') : linkedRack;
   };
   const onRequest = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
     const refused = await refuseSender(request);
@@ -55,8 +56,12 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
     const refused = (await refuseSender(request)) ?? (isUnderWay() ? BATCH_UNDER_WAY : undefined);
     return refused === undefined ? undefined : send(reply, refused);
   };
-  const answer = async (request: FastifyRequest, reply: FastifyReply, asked: LinkRequest): Promise<FastifyReply> =>
-    send(reply, await answerLink(region, getRackUuid(request), request.headers.authorization, asked));
+  const answer = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    linkRequest: LinkRequest,
+  ): Promise<FastifyReply> =>
+    send(reply, await answerLink(region, getRackUuid(request), request.headers.authorization, linkRequest));
   const post = (kind: 'events' | 'heartbeat', valuesMax: number) => (request: FastifyRequest, reply: FastifyReply) => {
     const text = Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '';
     const parsed = parseJson(text, valuesMax);
@@ -74,10 +79,10 @@ export function addLinkRoutes(app: FastifyInstance, listener: LinkListener): voi
   app.post(`${base}/events`, { onRequest: onEvents, bodyLimit: LINK_BODY_BYTES_MAX }, post('events', BATCH_VALUES_MAX));
   app.post(`${base}/heartbeat`, { onRequest, bodyLimit: HEARTBEAT_BYTES_MAX }, post('heartbeat', HEARTBEAT_VALUES_MAX));
   app.get(`${base}/changes`, { onRequest, exposeHeadRoute: false }, async (request, reply) => {
-    const found = await findLinkedRack(region, getRackUuid(request), request.headers.authorization);
-    if (found.kind !== 'rack') return send(reply, found);
+    const linkedRack = await findLinkedRack(region, getRackUuid(request), request.headers.authorization);
+    if (linkedRack.kind !== 'rack') return send(reply, linkedRack);
     reply.hijack();
-    streams.open(found.rack, reply);
+    streams.open(linkedRack.rack, reply);
     return reply;
   });
 }
@@ -136,7 +141,7 @@ class ChangeStreams {
   }
 
   #forget(uuid: string, end: () => void) {
-    const rest = (this.#streams.get(uuid) ?? []).filter((one) => one !== end);
+    const rest = (this.#streams.get(uuid) ?? []).filter((entry) => entry !== end);
     if (rest.length === 0) this.#streams.delete(uuid);
     else this.#streams.set(uuid, rest);
   }

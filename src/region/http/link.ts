@@ -73,8 +73,8 @@ export async function answerLink(
   request: LinkRequest,
 ): Promise<Answer> {
   try {
-    const found = await findLinkedRack(region, uuid, authorization);
-    return found.kind === 'rack' ? await answerRack(region, found.rack, request) : found;
+    const linkedRack = await findLinkedRack(region, uuid, authorization);
+    return linkedRack.kind === 'rack' ? await answerRack(region, linkedRack.rack, request) : linkedRack;
   } catch (error) {
     return refuseUnavailable(error);
   }
@@ -129,7 +129,7 @@ async function answerHeartbeat(region: Region, rack: Rack, body: unknown): Promi
     measures,
     pulse: { ...pulse, startedMs: startedAt },
   });
-  for (const one of answers) region.racks.requests.answer(rack.uuid, one);
+  for (const answer of answers) region.racks.requests.answer(rack.uuid, answer);
   for (const copy of copies) await region.bootImages.noteDownload({ ...copy, rack: rack.uuid }, rack.name, '');
   const own = region.racks.own;
   return json({ version: own?.version ?? '', uplink: LINK_VERSION, now: region.clock.wallTimeMs() });

@@ -241,9 +241,9 @@ export class ListeningApi implements RegionApi {
       await app.listen({ host, port });
     } catch (error) {
       await app.close();
-      const found = this.#listenError(door, name, error);
-      if (!(found instanceof RackError && found.code === 'address-not-here')) throw found;
-      this.#wait(door, found.message);
+      const reported = this.#listenError(door, name, error);
+      if (!(reported instanceof RackError && reported.code === 'address-not-here')) throw reported;
+      this.#wait(door, reported.message);
       return;
     }
     this.#apps.set(name, app);
@@ -326,10 +326,10 @@ export class ListeningApi implements RegionApi {
     const { connections } = this.#context.doors;
     const { clock } = this.#context.region;
     await acceptQueued(app.server);
-    const look = repeat(clock, CLOSE_LOOK_MS, () => connections.endResting(app.server), 0);
+    const timer = repeat(clock, CLOSE_LOOK_MS, () => connections.endResting(app.server), 0);
     const cut = clock.schedule(CLOSE_MS, () => app.server.closeAllConnections());
     await app.close();
-    look.cancel();
+    timer.cancel();
     cut.cancel();
   }
 }

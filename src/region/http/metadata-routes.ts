@@ -101,41 +101,54 @@ async function answerRequest(request: FastifyRequest, listener: MetadataListener
   const machine = caller.kind === 'machine' ? await region.store.findMachine(caller.systemId) : undefined;
   if (machine !== undefined && !rates.of(peer.rackUuid).allows(machine.systemId, region.clock.now(), peer.share))
     return TOO_OFTEN;
-  const found = parseMetadataPath(getWildcard(request));
-  if (found === undefined) return NOTHING_HERE;
+  const metadataPath = parseMetadataPath(getWildcard(request));
+  if (metadataPath === undefined) return NOTHING_HERE;
   const isPost = request.method === 'POST';
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-  const isReport = found.path.kind === 'status';
+  const isReport = metadataPath.path.kind === 'status';
   const parsed = isPost && !isReport ? parseBody(request.headers['content-type'] ?? '', body) : undefined;
   if (parsed?.kind === 'fault') return refuseFor([parsed.refusal]);
   const query = parseTargetQuery(request.raw.url);
   const fields = mergeFields(query, parsed?.fields ?? new Map());
   const op = opIn(query, fields) ?? '';
-  const { tree } = found;
+  const { tree } = metadataPath;
   const surroundings = service.surroundings(chooseAgentOrigin(request, peer, region));
-  const asked: Asked = { service, region, peer, tree, isPost, fields, op, body, machine, proof, surroundings };
-  return tree === 'enlist' || found.path.kind === 'enlist-preseed'
-    ? answerStranger(asked, found.path)
-    : await answerMachine(asked, found.path);
+  const metadataRequest: Asked = {
+    service,
+    region,
+    peer,
+    tree,
+    isPost,
+    fields,
+    op,
+    body,
+    machine,
+    proof,
+    surroundings,
+  };
+  return tree === 'enlist' || metadataPath.path.kind === 'enlist-preseed'
+    ? answerStranger(metadataRequest, metadataPath.path)
+    : await answerMachine(metadataRequest, metadataPath.path);
 }
 
 const GET = 'Use GET.';
 
-async function answerMachine(asked: Asked, path: MetadataPath): Promise<Answer> {
-  if (path.kind === 'by-id') return await answerById(asked, path.systemId);
-  const { machine, isPost } = asked;
+async function answerMachine(request: Asked, path: MetadataPath): Promise<Answer> {
+  if (path.kind === 'by-id') return await answerById(request, path.systemId);
+  const { machine, isPost } = request;
   if (machine === undefined) {
     return refuse('not-authenticated', 'Authenticate with the key of the machine.', {
       'WWW-Authenticate': 'OAuth realm="MAAS API"',
     });
   }
-  if (path.kind === 'status') return takeReport(asked, machine, path.systemId);
-  if (isPost) return path.kind === 'version' ? await takeOperation(asked, machine) : refuse('method-not-allowed', GET);
-  return await readDocument(asked, machine, path);
+  if (path.kind === 'status') return takeReport(request, machine, path.systemId);
+  if (isPost)
+    return path.kind === 'version' ? await takeOperation(request, machine) : refuse('method-not-allowed', GET);
+  return await readDocument(request, machine, path);
 }
 
-async function readDocument(asked: Asked, machine: Machine, path: MetadataPath): Promise<Answer> {
-  const { service, tree, surroundings } = asked;
+async function readDocument(request: Asked, machine: Machine, path: MetadataPath): Promise<Answer> {
+  const { service, tree, surroundings } = request;
   const userData = await service.userData(machine);
   switch (path.kind) {
     case 'versions':
@@ -145,7 +158,7 @@ async function readDocument(asked: Asked, machine: Machine, path: MetadataPath):
     case 'meta-data':
       return text(listing(META_DATA_LEAVES));
     case 'leaf':
-      return readLeaf(asked, machine, path.name);
+      return readLeaf(request, machine, path.name);
     case 'user-data':
       if (tree === 'curtin') return buildPreseedAnswer(await service.render(machine, 'curtin_userdata', surroundings));
       return userData === undefined
@@ -164,10 +177,10 @@ async function readLeaf({ service, surroundings }: Asked, machine: Machine, name
   return text(renderLeaf(name, machine, { sshKeys, vendorData: () => rendered.text }));
 }
 
-const metadataText = (known: readonly string[]) => `Known here: ${known.join(', ')}.`;
+const metadataText = (names: readonly string[]) => `Known here: ${names.join(', ')}.`;
 
-async function takeOperation(asked: Asked, machine: Machine): Promise<Answer> {
-  const { service, op, fields } = asked;
+async function takeOperation(request: Asked, machine: Machine): Promise<Answer> {
+  const { service, op, fields } = request;
   switch (op) {
     case 'signal': {
       const signal = readSignal(fields);
@@ -188,15 +201,15 @@ async function takeOperation(asked: Asked, machine: Machine): Promise<Answer> {
   }
 }
 
-async function answerById(asked: Asked, systemId: string): Promise<Answer> {
-  const { service, isPost, op, fields, proof, surroundings, machine: known } = asked;
-  const own = known?.systemId === systemId ? known : undefined;
+async function answerById(request: Asked, systemId: string): Promise<Answer> {
+  const { service, isPost, op, fields, proof, surroundings, machine: caller } = request;
+  const own = caller?.systemId === systemId ? caller : undefined;
   if (isPost) {
     const machine = own ?? (await service.findBooted(systemId, undefined, proof));
     if (machine === undefined) return NOT_THIS_BOOT;
     return op === 'signal'
       ? refuse('unknown-operation', metadataText(['netboot_off', 'netboot_on']))
-      : await takeOperation(asked, machine);
+      : await takeOperation(request, machine);
   }
   const machine = own ?? (await service.findBooted(systemId, fields.get('boot')?.at(-1), proof));
   if (machine === undefined) return NOT_THIS_BOOT;

@@ -51,7 +51,7 @@ function bodySchema(operation: Operation): Json {
 
 function requestBody(operations: readonly Operation[]): Json {
   const schemas = operations
-    .filter((one) => one.takesOthers === true || Object.keys(one.parameters).length > 0)
+    .filter((operation) => operation.takesOthers === true || Object.keys(operation.parameters).length > 0)
     .map(bodySchema);
   if (schemas.length === 0) return {};
   const schema = schemas.length === 1 ? schemas[0] : { anyOf: schemas };
@@ -71,16 +71,16 @@ function queryParameters(method: Method, operations: readonly Operation[]): read
   };
   const all = named.length === 0 ? [] : [op];
   if (method === 'POST' || method === 'PUT') return all;
-  const found = new Map<string, Json>();
+  const schemas = new Map<string, Json>();
   for (const operation of operations) {
     for (const { name, description, schema } of describeParameters(operation)) {
-      const isRequired = operations.every((one) =>
-        describeParameters(one).some((own) => own.name === name && own.isRequired),
+      const isRequired = operations.every((operation) =>
+        describeParameters(operation).some((own) => own.name === name && own.isRequired),
       );
-      if (!found.has(name)) found.set(name, { name, in: 'query', required: isRequired, description, schema });
+      if (!schemas.has(name)) schemas.set(name, { name, in: 'query', required: isRequired, description, schema });
     }
   }
-  return [...all, ...found.values()];
+  return [...all, ...schemas.values()];
 }
 
 const MEDIA = {
@@ -102,13 +102,15 @@ export function describeSuccess({ answers }: Pick<Operation, 'answers'>) {
 }
 
 function successes(operations: readonly Operation[]): Json {
-  const found = operations.map((one) => ({ op: one.op, ...describeSuccess(one) }));
-  const statuses = [...new Set(found.flatMap((one) => one.statuses))];
+  const described = operations.map((operation) => ({ op: operation.op, ...describeSuccess(operation) }));
+  const statuses = [...new Set(described.flatMap((success) => success.statuses))];
   return Object.fromEntries(
     statuses.map((status) => {
       const content = new Map<string, Map<string, Json>>();
-      const own = found.filter((one) => one.statuses.includes(status));
-      for (const [type, { schema }] of own.flatMap((one) => Object.entries<{ readonly schema: Json }>(one.content))) {
+      const own = described.filter((success) => success.statuses.includes(status));
+      for (const [type, { schema }] of own.flatMap((success) =>
+        Object.entries<{ readonly schema: Json }>(success.content),
+      )) {
         const schemas = content.get(type) ?? new Map<string, Json>();
         content.set(type, schemas.set(JSON.stringify(schema), schema));
       }
@@ -127,7 +129,7 @@ const combineSchemas = (schemas: readonly Json[]): Json =>
 
 const answers = (path: string, operations: readonly Operation[]): Json => ({
   ...successes(operations),
-  ...(operations.some((one) => Object.keys(one.parameters).length > 0)
+  ...(operations.some((operation) => Object.keys(operation.parameters).length > 0)
     ? { '400': { $ref: '#/components/responses/Faults' } }
     : {}),
   ...(path.includes('{') ? { '404': { $ref: '#/components/responses/Refused' } } : {}),
@@ -171,7 +173,7 @@ function pathItem(path: string, operations: readonly Operation[]): Json {
         describePath(
           path,
           method,
-          operations.filter((one) => one.method === method),
+          operations.filter((operation) => operation.method === method),
         ),
       ]),
     ),
@@ -247,8 +249,8 @@ function describe(version: ApiVersion): Json {
 const descriptions = new Map<ApiVersion, Json>();
 
 export function openApiDescription(version: ApiVersion, origin: string): Json {
-  const known = descriptions.get(version) ?? describe(version);
-  descriptions.set(version, known);
-  const { openapi, info, ...rest } = known;
+  const cached = descriptions.get(version) ?? describe(version);
+  descriptions.set(version, cached);
+  const { openapi, info, ...rest } = cached;
   return { openapi, info, servers: [{ url: `${origin}/MAAS/api/${version}` }], ...rest };
 }

@@ -82,8 +82,8 @@ export function findOperations(version: ApiVersion, target: string): FoundOperat
     const segment = segments[index];
     if (segment === undefined) return branch.end === undefined ? undefined : foundAt(branch.end, values);
     const named = branch.named.get(segment);
-    const found = named === undefined ? undefined : follow(named, index + 1, values);
-    if (found !== undefined || branch.parameter === undefined) return found;
+    const match = named === undefined ? undefined : follow(named, index + 1, values);
+    if (match !== undefined || branch.parameter === undefined) return match;
     if (segment.length <= PATH_VALUE_MAX) return follow(branch.parameter, index + 1, [...values, segment]);
     isTooLong = true;
     return undefined;

@@ -70,10 +70,10 @@ async function answerRequest(request: FastifyRequest, listener: PreseedListener)
   if (machine === undefined) return NO_MACHINE;
   const body = parseRequestForm(request);
   if (body.kind === 'fault') return refuseFor([body.refusal]);
-  const given = Object.fromEntries([...body.fields].map(([name, list]) => [name, list.at(-1)]));
-  if (!purposes.some((name) => name === given.purpose))
+  const sent = Object.fromEntries([...body.fields].map(([name, list]) => [name, list.at(-1)]));
+  if (!purposes.some((name) => name === sent.purpose))
     return refuseField('purpose', `is not one of ${purposes.join(', ')}`);
-  const checked = fields.safeParse(given);
+  const checked = fields.safeParse(sent);
   if (!checked.success) return refuseFields(groupIssuesByField(checked.error));
   const overrides = readOverrides(body.fields.get('set') ?? []);
   return 'kind' in overrides ? overrides : await render(listener.metadata, machine, checked.data, overrides.values);
@@ -82,10 +82,10 @@ async function answerRequest(request: FastifyRequest, listener: PreseedListener)
 async function render(
   metadata: MetadataService,
   machine: Machine,
-  given: z.output<typeof fields>,
+  input: z.output<typeof fields>,
   overrides: Variables,
 ) {
-  const { purpose, osystem, release, origin, template, file } = given;
+  const { purpose, osystem, release, origin, template, file } = input;
   const surroundings = metadata.surroundings(origin);
   const request = {
     ...(await metadata.preseeds.requestFor(machine, purpose, surroundings, STAND_IN)),
@@ -106,11 +106,11 @@ async function render(
 
 function readOverrides(texts: readonly string[]): { readonly values: Variables } | Refusal {
   if (texts.length > VALUES_MAX) return refuseField('set', `Give at most ${VALUES_MAX} values.`);
-  const found: [string, string | readonly string[]][] = [];
+  const variables: [string, string | readonly string[]][] = [];
   for (const text of texts) {
     const [, name = '', value = ''] = /^([A-Za-z_]\w{0,63})=(.*)$/s.exec(text) ?? [];
     if (name === '') return refuseField('set', 'Give name=value.');
-    found.push([name, LISTS.has(name) ? value.split(',').filter((one) => one !== '') : value]);
+    variables.push([name, LISTS.has(name) ? value.split(',').filter((part) => part !== '') : value]);
   }
-  return { values: Object.fromEntries(found) };
+  return { values: Object.fromEntries(variables) };
 }

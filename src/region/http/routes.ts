@@ -223,10 +223,10 @@ async function answerPath(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const found = findOperations(version, request.raw.url ?? '');
-  if (found.kind === 'operations') return answerOperation(context, version, found, request, reply);
-  if (found.tooLong === undefined) return answerUnknown(context, request, reply);
-  return send(context, reply, refuse('bad-request', `'${found.tooLong}' is exceeding the max param length`));
+  const match = findOperations(version, request.raw.url ?? '');
+  if (match.kind === 'operations') return answerOperation(context, version, match, request, reply);
+  if (match.tooLong === undefined) return answerUnknown(context, request, reply);
+  return send(context, reply, refuse('bad-request', `'${match.tooLong}' is exceeding the max param length`));
 }
 
 async function answerOperation(

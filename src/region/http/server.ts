@@ -247,9 +247,9 @@ async function openOwnDoors(api: ListeningApi, stateDir: string) {
 
 /** @throws RackError `socket-refused` if something else is there */
 function removeSocket(path: string) {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return;
-  if (!found.isSocket())
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return;
+  if (!stats.isSocket())
     throw new RackError('socket-refused', `${path} is in the way of the region's socket: move it away`);
   rmSync(path, { force: true });
 }

@@ -26,51 +26,51 @@ interface Effects {
 
 export function decideEffects(
   weighed: WeighedReport,
-  found: Recognition,
+  recognition: Recognition,
   own: Machine | string,
   knowledge: EnlistmentKnowledge,
 ): Effects {
-  const known = typeof own === 'string' ? undefined : own;
+  const machine = typeof own === 'string' ? undefined : own;
   const taken: MacAddress[] = [];
   const foreign = new Set<MacAddress>();
   const ownId = typeof own === 'string' ? own : own.systemId;
   const notes: Happening[] = [];
-  for (const other of found.others) {
+  for (const other of recognition.others) {
     const moved = other.weighing.macs.filter((mac) => isMoved(mac, other, weighed));
     taken.push(...moved);
-    const kept = other.weighing.macs.filter((mac) => !moved.includes(mac));
+    const macs = other.weighing.macs.filter((mac) => !moved.includes(mac));
     const machine = pickMachineName(other);
     const differs = other.weighing.other;
     if (isMereClaim(other))
-      notes.push({ code: 'interface-claimed', params: { macs: shown(moved), machine, own: ownId } });
+      notes.push({ code: 'interface-claimed', params: { macs: formatMacs(moved), machine, own: ownId } });
     else if (moved.length > 0) {
-      notes.push({ code: 'interfaces-moved', params: { macs: shown(moved), machine, differs } });
+      notes.push({ code: 'interfaces-moved', params: { macs: formatMacs(moved), machine, differs } });
     }
-    if (kept.length > 0) notes.push({ code: 'interfaces-kept', params: { macs: shown(kept), machine, differs } });
+    if (macs.length > 0) notes.push({ code: 'interfaces-kept', params: { macs: formatMacs(macs), machine, differs } });
   }
-  for (const { machine } of [...found.others, ...found.rivals, ...found.suspects]) {
+  for (const { machine } of [...recognition.others, ...recognition.rivals, ...recognition.suspects]) {
     for (const nic of machine.interfaces) if (!taken.includes(nic.mac)) foreign.add(nic.mac);
   }
   const conflicts: { with: string; why: Doubt }[] = [];
-  for (const candidate of [...found.rivals, ...found.suspects].slice(0, CONFLICTS_MAX)) {
-    const verdict = known === undefined ? undefined : verdictOn(knowledge, known, candidate.machine);
+  for (const candidate of [...recognition.rivals, ...recognition.suspects].slice(0, CONFLICTS_MAX)) {
+    const verdict = machine === undefined ? undefined : verdictOn(knowledge, machine, candidate.machine);
     if (verdict === 'apart') continue;
     const { macs, same } = candidate.weighing;
     const why: Doubt = {
       code: 'maybe-one',
-      params: { machine: pickMachineName(candidate), macs: shown(macs), same, own: ownId },
+      params: { machine: pickMachineName(candidate), macs: formatMacs(macs), same, own: ownId },
     };
     conflicts.push({ with: candidate.machine.systemId, why });
     if (verdict === undefined) notes.push(why);
   }
-  for (const other of found.others.filter(isMereClaim)) {
-    const params = { macs: shown(other.weighing.macs), machine: pickMachineName(other), own: ownId };
+  for (const other of recognition.others.filter(isMereClaim)) {
+    const params = { macs: formatMacs(other.weighing.macs), machine: pickMachineName(other), own: ownId };
     conflicts.push({ with: other.machine.systemId, why: { code: 'interface-claimed', params } });
   }
   // An established machine loses nothing to an unproven report, or to a report through a rack outside its home.
   const isTrusted = weighed.vouched !== undefined || weighed.report.username !== undefined;
   const isTrustedFor = (machine: Machine) => isTrusted && weighed.report.whyElsewhere?.(machine) === undefined;
-  const shared = found.others.flatMap(({ machine, weighing }) =>
+  const shared = recognition.others.flatMap(({ machine, weighing }) =>
     weighing.other.length > 0 && (isTrustedFor(machine) || !isEstablished(machine))
       ? keysInCommon(weighed.evidence, machine)
       : [],
@@ -101,26 +101,26 @@ const isMereClaim = ({ isClaim, weighing }: Candidate) => isClaim && weighing.ot
  */
 export function findIdentityDoubt(
   { vouched }: WeighedReport,
-  known: Machine,
+  machine: Machine,
   replaced: readonly MacAddress[],
   atMs: number,
 ): EventParams['maybe-two'] | undefined {
   if (vouched === undefined || replaced.length === 0) return undefined;
-  const isBack = known.interfaces.some(({ mac, source }) => mac === vouched && source === 'replaced');
-  const isSoon = known.factsMs !== undefined && atMs - known.factsMs < SWAP_MS;
+  const isBack = machine.interfaces.some(({ mac, source }) => mac === vouched && source === 'replaced');
+  const isSoon = machine.factsMs !== undefined && atMs - machine.factsMs < SWAP_MS;
   if (!isBack && !isSoon) return undefined;
-  const macs = shown(replaced.slice(0, CONFLICTS_MAX));
-  return { booted: formatMac(vouched), isBack, macs, systemId: known.systemId };
+  const macs = formatMacs(replaced.slice(0, CONFLICTS_MAX));
+  return { booted: formatMac(vouched), isBack, macs, systemId: machine.systemId };
 }
 
 export function creationEvents(
   { vouched, report }: WeighedReport,
-  found: Recognition,
+  recognition: Recognition,
   effects: Effects,
   eventOf: (type: NewMachineEvent['type'], happening: Happening) => NewMachineEvent,
 ): readonly NewMachineEvent[] {
   const isUnvouched = vouched === undefined && report.vouchedMac !== undefined;
-  const others = found.others
+  const others = recognition.others
     .filter(({ weighing }) => weighing.isRuledOut && weighing.same.length > 0)
     .slice(0, CONFLICTS_MAX)
     .map((other): Happening => {
@@ -135,4 +135,4 @@ export function creationEvents(
 }
 
 const pickMachineName = ({ machine: { hostname, systemId } }: Candidate): MachineName => ({ hostname, systemId });
-const shown = (macs: readonly MacAddress[]): readonly string[] => macs.map((mac) => formatMac(mac));
+const formatMacs = (macs: readonly MacAddress[]): readonly string[] => macs.map((mac) => formatMac(mac));

@@ -70,29 +70,31 @@ export function decideEnlistment(
 ): Decision | EnlistmentQuestion {
   const { report } = weighed;
   const claim = knowledge.byMac.find(
-    (one) =>
-      isDeviceOfUser(one) && one.interfaces.some(({ mac }) => mac === weighed.vouched) && report.isAway?.(one) !== true,
+    (machine) =>
+      isDeviceOfUser(machine) &&
+      machine.interfaces.some(({ mac }) => mac === weighed.vouched) &&
+      report.isAway?.(machine) !== true,
   );
   if (claim !== undefined) {
-    const others = { ...knowledge, byMac: knowledge.byMac.filter((one) => one !== claim) };
+    const others = { ...knowledge, byMac: knowledge.byMac.filter((machine) => machine !== claim) };
     const foundAmong = recognise(weighed, others);
     if (foundAmong.known === undefined) return decideCreation(weighed, foundAmong, others, terms, claim);
   }
-  const found = recognise(weighed, knowledge);
+  const recognition = recognise(weighed, knowledge);
   if (report.username !== undefined) {
-    const taken = knowledge.byMac[0] ?? found.known?.machine;
-    if (taken === undefined) return decideCreation(weighed, found, knowledge, terms);
+    const taken = knowledge.byMac[0] ?? recognition.known?.machine;
+    if (taken === undefined) return decideCreation(weighed, recognition, knowledge, terms);
     const { hostname: name, systemId } = taken;
     return { kind: 'refuse', refusal: refuseReport({ code: 'field.machine-exists', params: { name, systemId } }) };
   }
-  if (found.known === undefined) return decideCreation(weighed, found, knowledge, terms);
+  if (recognition.known === undefined) return decideCreation(weighed, recognition, knowledge, terms);
   // `MachineHomes` logs disbelieved reports: one an hour for each machine and rack, however the rack reports the machine.
-  if (report.whyElsewhere?.(found.known.machine) !== undefined) {
-    return { kind: 'unchanged', systemId: found.known.machine.systemId, events: [] };
+  if (report.whyElsewhere?.(recognition.known.machine) !== undefined) {
+    return { kind: 'unchanged', systemId: recognition.known.machine.systemId, events: [] };
   }
-  const ignored = whyIgnored(weighed, found.known);
-  if (ignored === undefined) return decideAmendment(weighed, found, found.known.machine, knowledge, terms);
-  const { systemId } = found.known.machine;
+  const ignored = whyIgnored(weighed, recognition.known);
+  if (ignored === undefined) return decideAmendment(weighed, recognition, recognition.known.machine, knowledge, terms);
+  const { systemId } = recognition.known.machine;
   return {
     kind: 'unchanged',
     systemId,
@@ -103,8 +105,8 @@ export function decideEnlistment(
 }
 
 /** Why a report of a known machine is ignored; `undefined` if it is accepted. */
-function whyIgnored({ report, vouched }: WeighedReport, known: Candidate): ReportIgnored | undefined {
-  const { machine, weighing } = known;
+function whyIgnored({ report, vouched }: WeighedReport, candidate: Candidate): ReportIgnored | undefined {
+  const { machine, weighing } = candidate;
   const proof: BootProof = { token: report.token, vouchedMac: vouched, address: report.address };
   const { status, systemId } = machine;
   if (status === 'commissioning') {
@@ -132,7 +134,7 @@ function whyUnproven(report: EnlistmentReport, machine: Machine): ReportIgnored 
 
 function decideCreation(
   weighed: WeighedReport,
-  found: Recognition,
+  recognition: Recognition,
   knowledge: EnlistmentKnowledge,
   terms: EnlistmentTerms,
   claim?: Machine,
@@ -148,18 +150,18 @@ function decideCreation(
   const isFull = displaced === undefined || claim !== undefined;
   const excess = isFull ? refuseCreation(isCrowded, knowledge, terms) : undefined;
   if (excess !== undefined) return { kind: 'refuse', refusal: excess };
-  const given = givenName(report);
-  if (given !== undefined && knowledge.hostnames.get(given) === true) {
-    return { kind: 'refuse', refusal: refuseReport({ code: 'field.hostname-taken', params: { hostname: given } }) };
+  const ownName = givenName(report);
+  if (ownName !== undefined && knowledge.hostnames.get(ownName) === true) {
+    return { kind: 'refuse', refusal: refuseReport({ code: 'field.hostname-taken', params: { hostname: ownName } }) };
   }
-  const host = given === undefined ? undefined : { macs: report.macs, username: adder };
-  const wanted = given === undefined ? proposedNames(report, terms) : [given];
+  const host = ownName === undefined ? undefined : { macs: report.macs, username: adder };
+  const wanted = ownName === undefined ? proposedNames(report, terms) : [ownName];
   const names = chooseNames(terms.clock, knowledge, wanted, host);
   if (names.kind === 'ask') return names;
   const { systemId, hostname } = names;
-  const effects = decideEffects(weighed, found, systemId, knowledge);
+  const effects = decideEffects(weighed, recognition, systemId, knowledge);
   const { interfaces } = mergeInterfaces(weighed, undefined, effects.foreign, false);
-  if (interfaces.length === 0) return { kind: 'refuse', refusal: refuseForeign(found) };
+  if (interfaces.length === 0) return { kind: 'refuse', refusal: refuseForeign(recognition) };
   const fields: MachineFields = {
     ...BLANK_MACHINE,
     ...report.edit,
@@ -186,7 +188,7 @@ function decideCreation(
     interfaces,
     gone,
     events: [
-      ...creationEvents(weighed, found, effects, (type, happening) =>
+      ...creationEvents(weighed, recognition, effects, (type, happening) =>
         buildEnlistmentEvent(type, happening, report, terms),
       ),
       ...powerEvents(report, terms),
@@ -249,8 +251,8 @@ function refuseCreation(
   return refuseReport({ code: 'machines-limit.enlistment', params: { count: knowledge.machines } });
 }
 
-function refuseForeign(found: Recognition): EnlistmentRefusal {
-  const holders = found.others
+function refuseForeign(recognition: Recognition): EnlistmentRefusal {
+  const holders = recognition.others
     .filter(({ weighing }) => weighing.macs.length > 0)
     .map(({ machine: { hostname, systemId }, weighing }) => ({
       name: hostname,
@@ -273,47 +275,47 @@ function proposedNames(report: EnlistmentReport, { nameFrom }: EnlistmentTerms):
 
 function decideAmendment(
   weighed: WeighedReport,
-  found: Recognition,
-  known: Machine,
+  recognition: Recognition,
+  machine: Machine,
   knowledge: EnlistmentKnowledge,
   terms: EnlistmentTerms,
 ): Decision | EnlistmentQuestion {
   const { report, vouched } = weighed;
-  const effects = decideEffects(weighed, found, known, knowledge);
+  const effects = decideEffects(weighed, recognition, machine, knowledge);
   // In Commissioning, only reports with the boot token reach this point.
-  const merged = mergeInterfaces(weighed, known, effects.foreign, known.status === 'commissioning');
-  const doubt = findIdentityDoubt(weighed, known, merged.replaced, terms.atMs);
-  const notes = [...interfaceNotes(known, merged, doubt, knowledge), ...effects.notes];
+  const merged = mergeInterfaces(weighed, machine, effects.foreign, machine.status === 'commissioning');
+  const doubt = findIdentityDoubt(weighed, machine, merged.replaced, terms.atMs);
+  const notes = [...interfaceNotes(machine, merged, doubt, knowledge), ...effects.notes];
   const power = { powerType: report.powerType, powerParameters: report.powerParameters };
   const conflicts = [
     ...(effects.changes.conflicts ?? []),
-    ...(doubt === undefined ? [] : [{ with: known.systemId, why: { code: 'maybe-two', params: doubt } as const }]),
+    ...(doubt === undefined ? [] : [{ with: machine.systemId, why: { code: 'maybe-two', params: doubt } as const }]),
   ];
   return {
     ...effects.changes,
     conflicts,
     kind: 'amend',
-    systemId: known.systemId,
+    systemId: machine.systemId,
     fields: {
       ...buildHardwareFields(report, terms),
-      ...(vouched === undefined ? {} : { vouchedMac: vouched, home: report.address ?? known.home }),
-      ...(known.status === 'new' && report.address !== undefined ? { enlistedFrom: report.address } : {}),
-      ...(isStrangersPower(vouched, known) ? { ...power, powerIsProposed: report.powerType !== '' } : {}),
-      ...(takesPower(report, known) ? power : {}),
-      ...(takesPower(report, known) && known.status === 'new' ? { powerIsProposed: true } : {}),
+      ...(vouched === undefined ? {} : { vouchedMac: vouched, home: report.address ?? machine.home }),
+      ...(machine.status === 'new' && report.address !== undefined ? { enlistedFrom: report.address } : {}),
+      ...(isStrangersPower(vouched, machine) ? { ...power, powerIsProposed: report.powerType !== '' } : {}),
+      ...(takesPower(report, machine) ? power : {}),
+      ...(takesPower(report, machine) && machine.status === 'new' ? { powerIsProposed: true } : {}),
     },
     interfaces: merged.interfaces,
     events: [
       buildEnlistmentEvent('NODE_COMMISSIONING_EVENT', hardwareReported(report), report, terms),
       ...notes.map((note) => buildEnlistmentEvent('NODE_ENLISTMENT_CONFLICT', note, report, terms)),
-      ...(takesPower(report, known) ? powerEvents(report, terms) : []),
+      ...(takesPower(report, machine) ? powerEvents(report, terms) : []),
     ],
   };
 }
 
 /** Notes on interfaces that a machine lost through its own report. The note that it may be two machines is logged only once. */
 function interfaceNotes(
-  known: Machine,
+  machine: Machine,
   { dropped, replaced }: MergedInterfaces,
   doubt: EventParams['maybe-two'] | undefined,
   knowledge: EnlistmentKnowledge,
@@ -324,7 +326,7 @@ function interfaceNotes(
   if (doubt === undefined && replaced.length > 0) {
     notes.push({ code: 'interfaces-replaced', params: { macs: replaced.map((mac) => formatMac(mac)) } });
   }
-  if (doubt !== undefined && verdictOn(knowledge, known, known) === undefined) {
+  if (doubt !== undefined && verdictOn(knowledge, machine, machine) === undefined) {
     notes.push({ code: 'maybe-two', params: doubt });
   }
   return notes;
@@ -336,24 +338,27 @@ const hardwareReported = ({ leftOut = [] }: EnlistmentReport): Happening => ({
 });
 
 /** True if the stored power settings come from an unproven report; the first proven boot replaces them. */
-const isStrangersPower = (vouched: MacAddress | undefined, known: Machine) =>
-  vouched !== undefined && known.status === 'new' && known.vouchedMac === undefined && known.powerIsProposed === true;
+const isStrangersPower = (vouched: MacAddress | undefined, machine: Machine) =>
+  vouched !== undefined &&
+  machine.status === 'new' &&
+  machine.vouchedMac === undefined &&
+  machine.powerIsProposed === true;
 
 /**
  * True if the reported power settings are stored. A machine's proposal does not replace settings of a person, except the password of the
  * same BMC account: a machine that creates its account at each boot sets a new password each time, and only the newest works.
  */
-function takesPower(report: EnlistmentReport, known: Machine) {
+function takesPower(report: EnlistmentReport, machine: Machine) {
   if (report.powerType === '') return false;
-  if (known.status === 'new' && known.powerType === '') return true;
-  const { power_address: address, power_user: user } = known.powerParameters;
+  if (machine.status === 'new' && machine.powerType === '') return true;
+  const { power_address: address, power_user: user } = machine.powerParameters;
   const isSameAccount =
-    report.powerType === known.powerType &&
+    report.powerType === machine.powerType &&
     address === report.powerParameters.power_address &&
     user === report.powerParameters.power_user &&
     report.powerParameters.power_pass !== undefined;
-  if (known.status === 'commissioning') return isSameAccount;
-  return known.powerIsProposed === true && report.powerType !== 'manual';
+  if (machine.status === 'commissioning') return isSameAccount;
+  return machine.powerIsProposed === true && report.powerType !== 'manual';
 }
 
 /** The fields in a report; fields it lacks stay as they are. */

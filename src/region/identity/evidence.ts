@@ -97,14 +97,14 @@ function defined(values: Readonly<Record<IdentityKind, string | undefined>>): Ev
 }
 
 function findBmcMac(parameters: PowerParameters) {
-  const given = parameters.mac_address;
-  const mac = typeof given === 'string' ? parseMac(given) : undefined;
+  const value = parameters.mac_address;
+  const mac = typeof value === 'string' ? parseMac(value) : undefined;
   return mac === undefined || !isIdentifyingMac(mac) ? undefined : formatMac(mac);
 }
 
 function findBmcAddress(parameters: PowerParameters) {
-  const given = parameters.power_address;
-  return typeof given === 'string' && parseIpv4(given) !== undefined && given !== '0.0.0.0' ? given : undefined;
+  const value = parameters.power_address;
+  return typeof value === 'string' && parseIpv4(value) !== undefined && value !== '0.0.0.0' ? value : undefined;
 }
 
 export interface Weighing {

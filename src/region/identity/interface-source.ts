@@ -89,27 +89,28 @@ export interface MergedInterfaces {
  */
 export function mergeInterfaces(
   weighed: WeighedReport,
-  known: Machine | undefined,
+  machine: Machine | undefined,
   foreign: ReadonlySet<MacAddress>,
   isProven: boolean,
 ): MergedInterfaces {
   const { report, evidence, vouched } = weighed;
   const isOwnReport = vouched !== undefined || isProven;
-  const before = known?.interfaces ?? [];
+  const before = machine?.interfaces ?? [];
   const names = new Map<string, string>();
   for (const nic of before) names.set(formatMac(nic.mac), nic.name);
   for (const nic of report.facts?.nics ?? []) {
     if (nic.name !== '') names.set(nic.mac.toLowerCase().replace(/-/g, ':'), nic.name);
   }
-  const shown = new Set(evidence.macs);
-  const isSwap = vouched !== undefined && before.length > 0 && !before.some(({ mac }) => shown.has(mac));
+  const shownMacs = new Set(evidence.macs);
+  const isSwap = vouched !== undefined && before.length > 0 && !before.some(({ mac }) => shownMacs.has(mac));
   const isBack = before.some(({ mac, source }) => mac === vouched && source === 'replaced');
   const dropped: MacAddress[] = [];
   const replaced: MacAddress[] = [];
   const sources = new Map<MacAddress, InterfaceSource>();
   for (const { mac, source } of before) {
-    if (isOwnReport && source === 'hearsay' && !shown.has(mac)) dropped.push(mac);
-    else if ((isSwap || isBack) && (source === 'vouched' || source === 'shown') && !shown.has(mac)) replaced.push(mac);
+    if (isOwnReport && source === 'hearsay' && !shownMacs.has(mac)) dropped.push(mac);
+    else if ((isSwap || isBack) && (source === 'vouched' || source === 'shown') && !shownMacs.has(mac))
+      replaced.push(mac);
     else sources.set(mac, source);
   }
   const isPerson = report.username !== undefined && report.isOrdinary !== true;
@@ -122,7 +123,7 @@ export function mergeInterfaces(
     sources.set(mac, isRaised ? now : was);
   }
   for (const mac of replaced) sources.set(mac, 'replaced');
-  const order = isOwnReport || known === undefined ? [...evidence.macs, ...sources.keys()] : [...sources.keys()];
+  const order = isOwnReport || machine === undefined ? [...evidence.macs, ...sources.keys()] : [...sources.keys()];
   const macs = [...new Set(order)].filter((mac) => sources.has(mac) && !foreign.has(mac)).slice(0, INTERFACES_MAX);
   return {
     interfaces: macs.map((mac) => ({ mac, name: names.get(formatMac(mac)) ?? '', source: sources.get(mac) })),

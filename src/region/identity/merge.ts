@@ -44,8 +44,8 @@ const IDLE: ReadonlySet<MachineStatus> = new Set<MachineStatus>([
 export const isInUse = (machine: Machine): boolean => machine.owner !== undefined || !IDLE.has(machine.status);
 
 const pickMachineName = ({ hostname, systemId }: Machine): MachineName => ({ hostname, systemId });
-const shown = (machine: Machine) => named({ name: machine.hostname, systemId: machine.systemId });
-const inState = (machine: Machine) => `${shown(machine)} is ${statusRow(machine.status).name}`;
+const formatName = (machine: Machine) => named({ name: machine.hostname, systemId: machine.systemId });
+const inState = (machine: Machine) => `${formatName(machine)} is ${statusRow(machine.status).name}`;
 
 const refuse = (why: IdentityRefusal): { kind: 'refuse'; refusal: IdentityRefusal } => ({
   kind: 'refuse',
@@ -53,7 +53,7 @@ const refuse = (why: IdentityRefusal): { kind: 'refuse'; refusal: IdentityRefusa
 });
 
 export function decideMerge(keep: Machine, other: Machine, terms: IdentityTerms): MergeDecision<IdentityRefusal> {
-  if (keep.id === other.id) return refuse(fieldRefusal(`${shown(keep)} cannot be merged with itself`));
+  if (keep.id === other.id) return refuse(fieldRefusal(`${formatName(keep)} cannot be merged with itself`));
   if (isInUse(other)) {
     return refuse(
       isInUse(keep)
@@ -105,12 +105,12 @@ export function decideSplit(
   if (foreign.length > 0 || macs.length === 0) {
     return refuse(
       fieldRefusal(
-        `${shown(machine)} has no ${foreign.map((mac) => formatMac(mac)).join(' ') || 'such address'}; it has ${own.map((mac) => formatMac(mac)).join(' ')}`,
+        `${formatName(machine)} has no ${foreign.map((mac) => formatMac(mac)).join(' ') || 'such address'}; it has ${own.map((mac) => formatMac(mac)).join(' ')}`,
       ),
     );
   }
   const left = own.filter((mac) => !macs.includes(mac));
-  if (left.length === 0) return refuse(fieldRefusal(`${shown(machine)} would have no interface left: name fewer`));
+  if (left.length === 0) return refuse(fieldRefusal(`${formatName(machine)} would have no interface left: name fewer`));
   if (knowledge.machines >= MACHINES_MAX) {
     return refuse(
       refusal('machines-limit', `a region may have at most ${counted(knowledge.machines, 'machine')}: delete some`),
@@ -164,10 +164,10 @@ function newMachineFields(
 
 /** Whether the machine's newest report contained some of these interfaces, and whether it contained some of its other ones. */
 function reportedBy(machine: Machine, macs: readonly MacAddress[]): { byThese: boolean; byOthers: boolean } {
-  const shown = new Set((machine.facts?.nics ?? []).map((nic) => parseMac(nic.mac)));
+  const shownMacs = new Set((machine.facts?.nics ?? []).map((nic) => parseMac(nic.mac)));
   return {
-    byThese: macs.some((mac) => shown.has(mac)),
-    byOthers: machine.interfaces.some((nic) => !macs.includes(nic.mac) && shown.has(nic.mac)),
+    byThese: macs.some((mac) => shownMacs.has(mac)),
+    byOthers: machine.interfaces.some((nic) => !macs.includes(nic.mac) && shownMacs.has(nic.mac)),
   };
 }
 

@@ -64,7 +64,7 @@ function ofProven(proven: readonly UntouchedMachine[], address: Ipv4 | undefined
   const networks = Map.groupBy(proven, (machine) => networkKey(machine.address));
   const own = networks.get(networkKey(address)) ?? [];
   let from: readonly UntouchedMachine[] = own;
-  for (const one of networks.values()) if (one.length > Math.max(from.length, own.length + 1)) from = one;
+  for (const network of networks.values()) if (network.length > Math.max(from.length, own.length + 1)) from = network;
   if (from.length === 0) from = proven;
   const holders = new Map(from.map((machine) => [machine.address, machine]));
   const isHolder = (machine: UntouchedMachine) =>

@@ -69,9 +69,9 @@ export function recognise(
     !isSame(candidate) &&
     candidate.weighing.score >= SUSPECT_SCORE &&
     candidate.weighing.macs.length === 0;
-  const [known, ...rivals] = candidates.filter(isSame).sort((a, b) => compare(a, b, boot));
+  const [best, ...rivals] = candidates.filter(isSame).sort((a, b) => compare(a, b, boot));
   return {
-    known,
+    known: best,
     rivals,
     suspects: candidates.filter(isSuspect),
     others: candidates.filter((candidate) => !isSame(candidate) && !isSuspect(candidate)),

@@ -146,8 +146,8 @@ export class BootImages {
     const { store, clock } = this.#parts;
     const files = await this.#fileSources();
     let rows = await store.boot.listSources();
-    const known = new Set(rows.map(({ name }) => name));
-    const missing = files.sources.map(({ source }) => source.name).filter((name) => !known.has(name));
+    const knownNames = new Set(rows.map(({ name }) => name));
+    const missing = files.sources.map(({ source }) => source.name).filter((name) => !knownNames.has(name));
     if (missing.length > 0) {
       await store.boot.addFileSources(missing, clock.wallTimeMs());
       rows = await store.boot.listSources();
@@ -189,16 +189,18 @@ export class BootImages {
     const images = new Map<string, ListedImage[]>();
     for (const image of (await listStoredImages?.()) ?? []) {
       const name = resourceName(image);
-      const known = images.get(name);
-      if (known === undefined) images.set(name, [image]);
-      else known.push(image);
+      const existing = images.get(name);
+      if (existing === undefined) images.set(name, [image]);
+      else existing.push(image);
     }
     const damaged = new Map(((await listDamagedImages?.()) ?? []).map((image) => [resourceName(image), image]));
     const uploads = new Map((await this.uploads.list()).map((upload) => [upload.name, upload]));
-    const known = new Set(rows.map(({ name }) => name));
+    const knownNames = new Set(rows.map(({ name }) => name));
     // A copy on a rack outlasts the deletion of its image for minutes.
     const own = [...images].filter(([, versions]) => !versions.every(({ isCopy }) => isCopy)).map(([name]) => name);
-    const missing = [...new Set([...own, ...damaged.keys(), ...uploads.keys()])].filter((name) => !known.has(name));
+    const missing = [...new Set([...own, ...damaged.keys(), ...uploads.keys()])].filter(
+      (name) => !knownNames.has(name),
+    );
     if (missing.length > 0) {
       await store.boot.addResources(missing, clock.wallTimeMs());
       rows = await store.boot.listResources();
@@ -242,9 +244,9 @@ export class BootImages {
     const { store, clock } = this.#parts;
     const isEmpty = (await this.listSelections()).length === 0;
     await store.transact(async () => {
-      const asked = askedRun(await store.boot.findRun(), clock.wallTimeMs());
+      const run = askedRun(await store.boot.findRun(), clock.wallTimeMs());
       await store.boot.changeRun(
-        asked,
+        run,
         this.event(username, { code: 'import-asked', params: { isStop: false, isEmpty } }),
       );
     });
@@ -366,8 +368,8 @@ function withoutOldEnd(row: BootResource, stored: readonly ListedImage[]): BootR
   if (!hasEnded) return row;
   const there = stored.find(({ serial }) => serial === progress.serial);
   if (progress.reason?.code !== 'other-bytes' || progress.serial === undefined) return there === undefined ? row : rest;
-  const { reason: _untrue, ...kept } = progress;
-  if (there === undefined) return { ...row, progress: { ...kept, state: 'cancelled' } };
+  const { reason: _untrue, ...others } = progress;
+  if (there === undefined) return { ...row, progress: { ...others, state: 'cancelled' } };
   return isOther(there, progress) ? row : rest;
 }
 

@@ -58,24 +58,24 @@ export class OfferedImages {
     sources: readonly RegionSource[],
     { waitMs, again = false }: { readonly waitMs: number; readonly again?: boolean },
   ): Promise<readonly OfferedBySource[]> {
-    const found = sources.map((source) => this.#findOne(source, again));
+    const offers = sources.map((source) => this.#findOne(source, again));
     let isLate = false;
     const late = Promise.withResolvers<void>();
     const timer = this.#clock.schedule(waitMs, () => {
       isLate = true;
       late.resolve();
     });
-    while (!isLate && found.some(({ answer, isAsking }) => isAsking && (answer === undefined || again)))
+    while (!isLate && offers.some(({ answer, isAsking }) => isAsking && (answer === undefined || again)))
       await Promise.race([this.#next.promise, late.promise]);
     timer.cancel();
-    return found;
+    return offers;
   }
 
   #findOne({ id, images }: RegionSource, again: boolean): Offered {
-    const known = this.#bySource.get(id);
-    const one = known !== undefined && isDeepStrictEqual(known.source, images) ? known : undefined;
-    const offered = one ?? { source: images, answer: undefined, isAsking: false, askedMs: 0 };
-    if (one === undefined) this.#bySource.set(id, offered);
+    const existing = this.#bySource.get(id);
+    const current = existing !== undefined && isDeepStrictEqual(existing.source, images) ? existing : undefined;
+    const offered = current ?? { source: images, answer: undefined, isAsking: false, askedMs: 0 };
+    if (current === undefined) this.#bySource.set(id, offered);
     if (offered.isAsking || !(again || this.#isOld(offered))) return offered;
     offered.isAsking = true;
     offered.askedMs = this.#clock.wallTimeMs();

@@ -120,8 +120,8 @@ export function joinSelections(
     return [{ ...selection, id, sourceId, pin }];
   });
   const imageOf = ({ sourceId, os, release }: BootSelection): string => `${sourceId} ${os}/${release}`;
-  const known = new Set(ofFile.map(imageOf));
-  return [...ofFile, ...rows.filter((row) => !known.has(imageOf(row)))];
+  const imageNames = new Set(ofFile.map(imageOf));
+  return [...ofFile, ...rows.filter((row) => !imageNames.has(imageOf(row)))];
 }
 
 /** The URL of a source; empty: packages come from the mirror that apt uses on the importing host. */

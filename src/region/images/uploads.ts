@@ -160,15 +160,20 @@ export class Uploads {
     const { store, clock } = this.#parts;
     const resources = await store.boot.listResources();
     const { name, username } = wanted;
-    if (resources.some((one) => one.name === name && one.wish === 'delete') || (await this.#isCondemned(name)))
+    if (
+      resources.some((resource) => resource.name === name && resource.wish === 'delete') ||
+      (await this.#isCondemned(name))
+    )
       return refused(refusal('upload-conflict', `${name} is being deleted: try again in a moment.`));
     const uploads = await this.list();
     const begun = file === undefined ? await this.#findSame(uploads, wanted, files) : undefined;
     if (begun !== undefined) return begun;
-    const others = uploads.filter((one) => one.name !== name && one.reason === undefined);
+    const others = uploads.filter((upload) => upload.name !== name && upload.reason === undefined);
     const own = { ...wanted, received: file === undefined ? 0 : wanted.bytes };
-    const needed = [...others, own].map((one) => one.bytes - one.received + files.imageBytes(one));
-    const replaced = uploads.find((one) => one.name === name && one.reason === undefined && isPlacedHere(one, files));
+    const needed = [...others, own].map((upload) => upload.bytes - upload.received + files.imageBytes(upload));
+    const replaced = uploads.find(
+      (upload) => upload.name === name && upload.reason === undefined && isPlacedHere(upload, files),
+    );
     const freed = replaced !== undefined && (await files.holds(replaced)) ? replaced.received : 0;
     await files.checkRoom(needed.reduce((sum, bytes) => sum + bytes) - freed);
     const atMs = clock.wallTimeMs();
@@ -204,7 +209,7 @@ export class Uploads {
     wanted: Omit<NewUpload, 'createdMs'>,
     files: UploadFiles,
   ): Promise<ImageUpload | undefined> {
-    for (const id of this.#createdAgain) if (!uploads.some((one) => one.id === id)) this.#createdAgain.delete(id);
+    for (const id of this.#createdAgain) if (!uploads.some((upload) => upload.id === id)) this.#createdAgain.delete(id);
     const begun = uploads.find(({ name }) => name === wanted.name);
     if (begun === undefined || begun.reason !== undefined) return undefined;
     const keys = ['sha256', 'bytes', 'fileType', 'title'] as const;
@@ -251,7 +256,7 @@ export class Uploads {
   /** Removes the upload of a name, if there is one. */
   async removeNamed(name: string): Promise<void> {
     const { store } = this.#parts;
-    const upload = (await this.list()).find((one) => one.name === name);
+    const upload = (await this.list()).find((imageUpload) => imageUpload.name === name);
     if (upload === undefined) return;
     await store.uploads.remove(upload.id);
     await store.afterCommit(() => this.#parts.files()?.look());
@@ -261,10 +266,10 @@ export class Uploads {
   async take(id: number, piece: UploadPiece, place?: PiecePlace): Promise<RefusalWord | undefined> {
     const files = this.#parts.files();
     if (files === undefined) return refusal('uploads-limit', NO_STORE);
-    const found = await this.#find(id);
-    if (found === undefined) return refusal('not-found', noUploadText(id));
-    const startsAgain = place === undefined && this.#createdAgain.has(id) && found.received < found.bytes;
-    const upload = startsAgain ? { ...found, received: 0 } : found;
+    const imageUpload = await this.#find(id);
+    if (imageUpload === undefined) return refusal('not-found', noUploadText(id));
+    const startsAgain = place === undefined && this.#createdAgain.has(id) && imageUpload.received < imageUpload.bytes;
+    const upload = startsAgain ? { ...imageUpload, received: 0 } : imageUpload;
     const { received } = upload;
     const wrong = judgePiece(upload, piece.bytes, place);
     if (wrong !== undefined) return wrong;
@@ -275,9 +280,9 @@ export class Uploads {
     try {
       const { store, clock } = this.#parts;
       const to = received + piece.bytes;
-      const step = { from: found.received, to, place: files.place };
+      const step = { from: imageUpload.received, to, place: files.place };
       const count = (): Promise<boolean> => store.uploads.advance(id, { ...step, atMs: clock.wallTimeMs() });
-      const isNext = async (): Promise<boolean> => (await this.#find(id))?.received === found.received;
+      const isNext = async (): Promise<boolean> => (await this.#find(id))?.received === imageUpload.received;
       const written = await files.write(upload, { ...piece, at: received, isNext, count });
       if (written === 'short')
         return refusal(
@@ -297,7 +302,7 @@ export class Uploads {
   }
 
   async #find(id: number): Promise<ImageUpload | undefined> {
-    return (await this.list()).find((one) => one.id === id);
+    return (await this.list()).find((imageUpload) => imageUpload.id === id);
   }
 
   async #busy(id: number, files: UploadFiles): Promise<RefusalWord> {
@@ -320,9 +325,9 @@ export class Uploads {
   async #finish(upload: ImageUpload, files: UploadFiles): Promise<Refused | undefined> {
     const { id } = upload;
     if (await within(this.#parts.clock, FINISH_WAIT_MS, files.finish(upload), () => false)) return undefined;
-    const found = await this.#find(id);
-    if (found === undefined) return refused(refusal('not-found', noUploadText(id)));
-    const { reason } = found;
+    const imageUpload = await this.#find(id);
+    if (imageUpload === undefined) return refused(refusal('not-found', noUploadText(id)));
+    const { reason } = imageUpload;
     return reason === undefined ? undefined : refused(refusal('bad-request', importText(reason)));
   }
 

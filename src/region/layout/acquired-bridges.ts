@@ -21,7 +21,8 @@ import {
 
 /** The usual name for a bridge on an interface; another one if the machine, which names its own interfaces, has it already, or Linux refuses it. */
 function bridgeName({ layout }: NetworkDraft, below: string): string {
-  const isFree = (name: string) => INTERFACE_NAME.test(name) && !layout.interfaces.some((one) => one.name === name);
+  const isFree = (name: string) =>
+    INTERFACE_NAME.test(name) && !layout.interfaces.some((laidInterface) => laidInterface.name === name);
   const hashed = (text: string) => `b-${(crc32(text) & 0xff_ffff).toString(16).padStart(6, '0')}`;
   const usual = [`br-${below}`, `b-${below.replace(/^en/, '')}`, `${hashed(below)}-${below.slice(-6)}`].find(isFree);
   if (usual !== undefined) return usual;
@@ -50,8 +51,8 @@ export function makeAcquiredBridges(
       params,
     });
     if (made.kind === 'refuse') return made;
-    const interfaces = made.draft.layout.interfaces.map((one) =>
-      one.id === bridgeId ? { ...one, isAcquired: true } : one,
+    const interfaces = made.draft.layout.interfaces.map((laidInterface) =>
+      laidInterface.id === bridgeId ? { ...laidInterface, isAcquired: true } : laidInterface,
     );
     draft = withLayout(made.draft, { interfaces });
   }
@@ -75,7 +76,7 @@ export function withoutAcquiredBridges(layout: MachineLayout | undefined): Machi
       ...network,
       interfaces: network.interfaces
         .filter(({ id }) => !below.has(id))
-        .map((one) => ({ ...one, parents: one.parents.map(idBelow) })),
+        .map((laidInterface) => ({ ...laidInterface, parents: laidInterface.parents.map(idBelow) })),
       links: network.links.map((link) => ({ ...link, interfaceId: idBelow(link.interfaceId) })),
     },
   };

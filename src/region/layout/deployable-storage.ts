@@ -61,7 +61,7 @@ export function refuseStorageLayout(
     return problem(
       `The disks of ${hostname} are laid out, but only images can apply a layout: deploy an image, or restore the disks first.`,
     );
-  const small = plannedDisks(draft).find((one) => spareBytes(draft, one) < 0);
+  const small = plannedDisks(draft).find((plannedDisk) => spareBytes(draft, plannedDisk) < 0);
   if (small !== undefined)
     return problem(
       `${small.facts.name} of ${hostname} is smaller than its partitions together: lay out its disks again.`,

@@ -36,16 +36,18 @@ function refuseNetwork(machine: Machine, networks: NetworkView, by: 'image' | 'i
     );
   const laid = buildNetworkLayout(machine, networks).interfaces;
   const all = buildNetInterfaces(machine, networks);
-  for (const one of laid) {
-    const isWhole = one.parents.every((id) => laid.some((other) => other.id === id));
+  for (const laidInterface of laid) {
+    const isWhole = laidInterface.parents.every((id) => laid.some((other) => other.id === id));
     if (!isWhole)
       return problem(
-        `${one.name} of ${hostname} is made of an interface that the machine no longer has: change or delete ${one.name}.`,
+        `${laidInterface.name} of ${hostname} is made of an interface that the machine no longer has: change or delete ${laidInterface.name}.`,
       );
-    const isTagged = one.kind === 'vlan';
-    const vlan = vlanWithId(networks, one.vlanId);
+    const isTagged = laidInterface.kind === 'vlan';
+    const vlan = vlanWithId(networks, laidInterface.vlanId);
     if (isTagged && vlan === undefined)
-      return problem(`The VLAN of ${one.name} of ${hostname} no longer exists: delete ${one.name}.`);
+      return problem(
+        `The VLAN of ${laidInterface.name} of ${hostname} no longer exists: delete ${laidInterface.name}.`,
+      );
   }
   for (const { name, links } of all) {
     const lost = links.find(({ subnetId, subnet }) => subnetId !== undefined && subnet === undefined);

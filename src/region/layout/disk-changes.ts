@@ -22,11 +22,11 @@ const NAME = {
 /** The draft with other words about its disks. Words about disks that are neither reported nor added any longer are forgotten. */
 function withDescribed(draft: StorageDraft, described: readonly DescribedDisk[]): StorageDraft | LayoutRefusal {
   const { machine, next } = draft;
-  const known = new Set(listDisks(machine).map(({ id }) => id));
-  const kept = described.filter(({ id, isAdded }) => isAdded === true || known.has(id));
-  if (kept.length > STORAGE_PARTS_MAX) return limitReached(draft);
-  const disks = listDisks({ ...machine, layout: { ...machine.layout, next, disks: kept } });
-  return { ...draft, disks, described: kept };
+  const ids = new Set(listDisks(machine).map(({ id }) => id));
+  const remaining = described.filter(({ id, isAdded }) => isAdded === true || ids.has(id));
+  if (remaining.length > STORAGE_PARTS_MAX) return limitReached(draft);
+  const disks = listDisks({ ...machine, layout: { ...machine.layout, next, disks: remaining } });
+  return { ...draft, disks, described: remaining };
 }
 
 export function addDisk(draft: StorageDraft, wish: DiskWish & { readonly bytes: number }): MadePart | LayoutRefusal {
@@ -52,12 +52,12 @@ function refuseTwin({ disks }: StorageDraft, serial: string, kernelName: string 
   const others = disks.filter(({ id }) => id !== own);
   const twin = others.find(({ facts }) => serial !== '' && facts.serial === serial);
   if (twin !== undefined) return refuseField('serial', diskTwinText(twin.facts.name));
-  const place = serial === '' ? others.find((one) => one.kernelName === kernelName) : undefined;
+  const place = serial === '' ? others.find((other) => other.kernelName === kernelName) : undefined;
   return place === undefined ? undefined : refuseField('id_path', diskTwinText(place.facts.name));
 }
 
 export function describeDisk(draft: StorageDraft, id: number, wish: DiskWish): StorageDraft | LayoutRefusal {
-  const disk = draft.disks.find((one) => one.id === id);
+  const disk = draft.disks.find((disk) => disk.id === id);
   if (disk === undefined) return noSuchDevice(draft, String(id));
   const { name = disk.facts.name, serial = disk.facts.serial, kernelName = disk.kernelName } = wish;
   const refused =
@@ -70,13 +70,13 @@ export function describeDisk(draft: StorageDraft, id: number, wish: DiskWish): S
 }
 
 function withWords(draft: StorageDraft, { id }: Disk, words: Partial<DescribedDisk>): StorageDraft | LayoutRefusal {
-  const before = draft.described.find((one) => one.id === id) ?? { id };
-  const given = Object.fromEntries(Object.entries(words).filter(([, value]) => value !== undefined));
-  return withDescribed(draft, [...draft.described.filter((one) => one.id !== id), { ...before, ...given, id }]);
+  const before = draft.described.find((entry) => entry.id === id) ?? { id };
+  const defined = Object.fromEntries(Object.entries(words).filter(([, value]) => value !== undefined));
+  return withDescribed(draft, [...draft.described.filter((entry) => entry.id !== id), { ...before, ...defined, id }]);
 }
 
 export function tagDisk(draft: StorageDraft, id: number, tag: string, isAdded: boolean): StorageDraft | LayoutRefusal {
-  const disk = draft.disks.find((one) => one.id === id);
+  const disk = draft.disks.find((disk) => disk.id === id);
   if (disk === undefined) return noSuchDevice(draft, String(id));
   const tags = tagged(disk.tags, tag, isAdded);
   if (tags === undefined) return refuseField('tag', PART_TAGS_LIMIT);
@@ -85,28 +85,28 @@ export function tagDisk(draft: StorageDraft, id: number, tag: string, isAdded: b
 
 /** Forgets a disk with its partitions. If the machine has it, its next report brings it back. */
 export function removeDisk(draft: StorageDraft, id: number): StorageDraft | LayoutRefusal {
-  const disk = draft.disks.find((one) => one.id === id);
+  const disk = draft.disks.find((disk) => disk.id === id);
   if (disk === undefined) return noSuchDevice(draft, String(id));
   const own = draft.layout.partitions.filter(({ diskId }) => diskId === id);
   const by =
     findGroupName(draft, 'disks', id) ?? own.map((part) => findGroupName(draft, 'partitions', part.id)).find(Boolean);
   if (by !== undefined) return refuseChange(usedText(disk.facts.name, by));
   const { bootDiskId, partitions, wholeDisks = [] } = draft.layout;
-  const isLaid = own.length > 0 || bootDiskId === id || wholeDisks.some((one) => one.id === id);
+  const isLaid = own.length > 0 || bootDiskId === id || wholeDisks.some((wholeDisk) => wholeDisk.id === id);
   const rest = {
     bootDiskId: bootDiskId === id ? undefined : bootDiskId,
     partitions: partitions.filter(({ diskId }) => diskId !== id),
-    wholeDisks: wholeDisks.filter((one) => one.id !== id),
+    wholeDisks: wholeDisks.filter((wholeDisk) => wholeDisk.id !== id),
   };
   const machine = { ...draft.machine, facts: factsWithout(draft.machine, id) };
   return withDescribed(
     isLaid ? { ...withStorage(draft, rest), machine } : { ...draft, machine },
-    draft.described.filter((one) => one.id !== id),
+    draft.described.filter((entry) => entry.id !== id),
   );
 }
 
 function factsWithout({ facts, ...machine }: Machine, id: number): Machine['facts'] {
   if (facts === undefined) return undefined;
-  const at = listDisks({ ...machine, facts }).findIndex((one) => one.id === id);
+  const at = listDisks({ ...machine, facts }).findIndex((disk) => disk.id === id);
   return { ...facts, disks: facts.disks.filter((_disk, index) => index !== at) };
 }

@@ -31,13 +31,15 @@ export function listDisks({ id, facts, layout }: Disks): readonly Disk[] {
   const taken = new Set<number>();
   const reported = disks.map((disk) => {
     const isOnly = disk.serial !== '' && disks.filter(({ serial }) => serial === disk.serial).length === 1;
-    const added = described.find((one) => one.isAdded === true && !taken.has(one.id) && isSame(one, disk, isOnly));
+    const added = described.find(
+      (entry) => entry.isAdded === true && !taken.has(entry.id) && isSame(entry, disk, isOnly),
+    );
     const own = added?.id ?? freeId(id, isOnly ? disk.serial : '', disk.name, taken);
     taken.add(own);
-    return diskWith(own, disk, added ?? described.find((one) => one.id === own));
+    return diskWith(own, disk, added ?? described.find((entry) => entry.id === own));
   });
-  const further = described.filter((one) => one.isAdded === true && !taken.has(one.id));
-  return [...reported, ...further.map((one) => diskWith(one.id, UNREPORTED, one))];
+  const further = described.filter((entry) => entry.isAdded === true && !taken.has(entry.id));
+  return [...reported, ...further.map((entry) => diskWith(entry.id, UNREPORTED, entry))];
 }
 
 const UNREPORTED: DiskFacts = {
@@ -60,12 +62,12 @@ export function freeId(machineId: number, serial: string, name: string, taken: R
   return first + number;
 }
 
-function diskWith(id: number, disk: DiskFacts, said: DescribedDisk | undefined): Disk {
-  if (said === undefined) return { id, facts: disk, kernelName: disk.name, tags: diskTags(disk) };
-  const { name = disk.name, model = disk.model, serial = disk.serial, bytes = disk.bytes } = said;
-  const facts = { ...disk, name, model, serial, bytes, block_size: said.blockSize ?? disk.block_size };
-  const kernelName = said.kernelName ?? (disk.name === '' ? name : disk.name);
-  return { id, facts, kernelName, tags: said.tags ?? (disk.name === '' ? [] : diskTags(disk)) };
+function diskWith(id: number, disk: DiskFacts, described: DescribedDisk | undefined): Disk {
+  if (described === undefined) return { id, facts: disk, kernelName: disk.name, tags: diskTags(disk) };
+  const { name = disk.name, model = disk.model, serial = disk.serial, bytes = disk.bytes } = described;
+  const facts = { ...disk, name, model, serial, bytes, block_size: described.blockSize ?? disk.block_size };
+  const kernelName = described.kernelName ?? (disk.name === '' ? name : disk.name);
+  return { id, facts, kernelName, tags: described.tags ?? (disk.name === '' ? [] : diskTags(disk)) };
 }
 
 const diskTags = ({ rotational }: DiskFacts): readonly string[] => [rotational === true ? 'rotary' : 'ssd'];
@@ -79,8 +81,8 @@ const PLAIN_SERIAL = /^[A-Za-z0-9._:+-]{1,64}$/;
  */
 export function formatDiskSelector(machine: Disks, name: string): string {
   const disks = listDisks(machine);
-  const found = disks.find(({ facts }) => facts.name === name);
-  const serial = found?.facts.serial ?? '';
+  const disk = disks.find(({ facts }) => facts.name === name);
+  const serial = disk?.facts.serial ?? '';
   const isKnown = PLAIN_SERIAL.test(serial) && disks.filter(({ facts }) => facts.serial === serial).length === 1;
-  return isKnown ? `serial:${serial}` : (found?.kernelName ?? name);
+  return isKnown ? `serial:${serial}` : (disk?.kernelName ?? name);
 }

@@ -96,7 +96,7 @@ export function makeInterface(draft: NetworkDraft, kind: MadeKind, wish: Interfa
     kind,
     name,
     mac,
-    parents: parents.map((one) => one.id),
+    parents: parents.map((parent) => parent.id),
     vlanId,
     mtu: wish.mtu,
     tags: [...(wish.tags ?? [])],
@@ -139,7 +139,9 @@ export function changeInterface(draft: NetworkDraft, id: number, wish: Interface
     tags: [...(wish.tags ?? before.tags)],
     params: { ...before.params, ...wish.params },
   };
-  const interfaces = draft.layout.interfaces.map((one) => (one.id === id ? changed : one));
+  const interfaces = draft.layout.interfaces.map((laidInterface) =>
+    laidInterface.id === id ? changed : laidInterface,
+  );
   const joined = join(withLayout(draft, { interfaces }), changed);
   const vlan = inferVlan(joined, changed);
   // A subnet of another VLAN is out of reach.
@@ -175,12 +177,12 @@ function computeLinkSpeeds(
     const field = link === undefined ? (own === undefined ? 'link_connected' : 'interface_speed') : 'link_speed';
     return refuseField(field, notOfKindText(before.kind));
   }
-  const shown = describeLink(machine, before);
-  const isOn = isConnected ?? shown.isConnected;
+  const linkState = describeLink(machine, before);
+  const isOn = isConnected ?? linkState.isConnected;
   if (!isOn && link !== undefined && link > 0)
     return refuseField('link_speed', 'A link without a cable has no speed: give 0, or link_connected=true.');
-  const linkSpeed = isOn ? (link ?? shown.linkSpeed) : 0;
-  const interfaceSpeed = own ?? shown.interfaceSpeed;
+  const linkSpeed = isOn ? (link ?? linkState.linkSpeed) : 0;
+  const interfaceSpeed = own ?? linkState.interfaceSpeed;
   if (linkSpeed > interfaceSpeed) {
     return refuseField(
       link === undefined ? 'interface_speed' : 'link_speed',
@@ -224,10 +226,12 @@ export function tagInterface(
 ): NetworkDraft | LayoutRefusal {
   const before = findLaidInterface(draft, id);
   if (before === undefined) return noSuchInterface(draft, String(id));
-  const others = before.tags.filter((one) => one !== tag);
+  const others = before.tags.filter((entry) => entry !== tag);
   if (isAdded && others.length >= PART_TAGS_MAX) return refuseField('tag', PART_TAGS_LIMIT);
   const changed = { ...before, tags: isAdded ? [...others, tag] : others };
-  return withLayout(draft, { interfaces: draft.layout.interfaces.map((one) => (one.id === id ? changed : one)) });
+  return withLayout(draft, {
+    interfaces: draft.layout.interfaces.map((laidInterface) => (laidInterface.id === id ? changed : laidInterface)),
+  });
 }
 
 export const lastInterfaceText = (machine: string, name: string): string =>
@@ -244,7 +248,7 @@ export function removeInterface(draft: NetworkDraft, id: number): NetworkDraft |
   if (child !== undefined) {
     return refuseChange(`${child.name} is made of ${before.name}: delete ${child.name} first.`);
   }
-  const interfaces = draft.layout.interfaces.filter((one) => one.id !== id);
+  const interfaces = draft.layout.interfaces.filter((laidInterface) => laidInterface.id !== id);
   return startAll(dropLinks(withLayout(draft, { interfaces }), ({ interfaceId }) => interfaceId === id));
 }
 
@@ -285,7 +289,7 @@ function findParents(
   const ids = [...new Set(wanted)];
   if (ids.length === 0) return refuseField(field, REQUIRED);
   if (kind !== 'bond' && ids.length > 1) return refuseField(field, 'Give one interface.');
-  const found: LaidInterface[] = [];
+  const laidInterfaces: LaidInterface[] = [];
   for (const id of ids) {
     const parent = findLaidInterface(draft, id);
     if (parent === undefined) return refuseField(field, `The machine has no interface with the id ${id}.`);
@@ -300,14 +304,17 @@ function findParents(
     }
     // A VLAN interface on a part of a bond would get no frames. One on a part of a bridge gets its own before the bridge (bridge(8)).
     const child = draft.layout.interfaces.find(
-      (one) => one.id !== own && one.parents.includes(id) && !(kind === 'bridge' && one.kind === 'vlan'),
+      (laidInterface) =>
+        laidInterface.id !== own &&
+        laidInterface.parents.includes(id) &&
+        !(kind === 'bridge' && laidInterface.kind === 'vlan'),
     );
     if (kind !== 'vlan' && child !== undefined) {
       return refuseField(field, parentTakenText(parent.name, child.name));
     }
-    found.push(parent);
+    laidInterfaces.push(parent);
   }
-  return found;
+  return laidInterfaces;
 }
 
 export const INTERFACE_NAME_FORM =
@@ -323,7 +330,9 @@ function refuseName(draft: NetworkDraft, name: string, own: number | undefined):
   if (name === '') return refuseField('name', REQUIRED);
   if (!INTERFACE_NAME.test(name)) return refuseField('name', INTERFACE_NAME_FORM);
   if (RESERVED_NAMES.has(name)) return refuseField('name', interfaceNameReservedText(name));
-  const isTaken = draft.layout.interfaces.some((one) => one.id !== own && one.name === name);
+  const isTaken = draft.layout.interfaces.some(
+    (laidInterface) => laidInterface.id !== own && laidInterface.name === name,
+  );
   return isTaken ? refuseField('name', interfaceNameTakenText(name)) : undefined;
 }
 
@@ -354,7 +363,11 @@ function refuseVlan(
     );
   }
   const twin = draft.layout.interfaces.find(
-    (one) => one.id !== own && one.kind === 'vlan' && one.vlanId === vlanId && one.parents[0] === parent?.id,
+    (laidInterface) =>
+      laidInterface.id !== own &&
+      laidInterface.kind === 'vlan' &&
+      laidInterface.vlanId === vlanId &&
+      laidInterface.parents[0] === parent?.id,
   );
   return twin === undefined ? undefined : refuseField('vlan', `${twin.name} already receives this VLAN.`);
 }

@@ -80,13 +80,14 @@ const plain = (nic: MachineInterface, position: number): LaidInterface => ({
 
 /** The settings of an interface that people see; `undefined`: it is as the machine reported it. */
 function pickShownParams(
-  one: LaidInterface,
+  laidInterface: LaidInterface,
   nic: MachineInterface | undefined,
   position: number,
 ): LaidInterface['params'] | undefined {
-  const { mtu, params, tags, vlanId, linkSpeed, interfaceSpeed, isConnected } = one;
+  const { mtu, params, tags, vlanId, linkSpeed, interfaceSpeed, isConnected } = laidInterface;
   const chosen = mtu === undefined ? params : { ...params, mtu };
-  if (nic === undefined || nic.source === 'person' || one.name !== chooseInterfaceName(nic, position)) return chosen;
+  if (nic === undefined || nic.source === 'person' || laidInterface.name !== chooseInterfaceName(nic, position))
+    return chosen;
   const isSpoken = [vlanId, linkSpeed, interfaceSpeed, isConnected].some((value) => value !== undefined);
   return isSpoken || tags.length > 0 || Object.keys(chosen).length > 0 ? chosen : undefined;
 }
@@ -115,10 +116,10 @@ function homeSubnet(
   { address, mac }: MachineInterface,
   networks: NetworkView,
 ): SubnetView | undefined {
-  const known = address ?? home ?? addresses.find((one) => one.mac === mac)?.address;
-  if (known !== undefined) return subnetOfAddress(networks, known);
-  const [only, ...others] = networks.subnets.filter(({ served }) => served.length > 0);
-  return others.length === 0 ? only : undefined;
+  const foundAddress = address ?? home ?? addresses.find((fixedAddress) => fixedAddress.mac === mac)?.address;
+  if (foundAddress !== undefined) return subnetOfAddress(networks, foundAddress);
+  const [subnetView, ...others] = networks.subnets.filter(({ served }) => served.length > 0);
+  return others.length === 0 ? subnetView : undefined;
 }
 
 /** The network that should be deployed, with the machine's present physical interfaces. */
@@ -126,40 +127,40 @@ export function buildNetworkLayout(machine: Machine, networks: NetworkView): Net
   const laid = machine.layout?.network;
   if (laid === undefined) return commissionedNetwork(machine, networks);
   const physical = machine.interfaces.map((nic, position): LaidInterface => {
-    const known = laid.interfaces.find(({ id }) => id === nic.id);
-    return known === undefined ? plain(nic, position) : { ...known, mac: nic.mac };
+    const laidInterface = laid.interfaces.find(({ id }) => id === nic.id);
+    return laidInterface === undefined ? plain(nic, position) : { ...laidInterface, mac: nic.mac };
   });
   return { ...laid, interfaces: [...physical, ...laid.interfaces.filter(({ kind }) => kind !== 'physical')] };
 }
 
 export function buildNetInterfaces(machine: Machine, networks: NetworkView): readonly NetInterface[] {
   const { interfaces, links } = buildNetworkLayout(machine, networks);
-  const known = new Set(interfaces.map(({ id }) => id));
+  const ids = new Set(interfaces.map(({ id }) => id));
   const hardware = new Map(machine.interfaces.map((nic) => [nic.id, nic]));
   const addressOf = linkAddresses(machine, interfaces, links, networks);
-  const all = interfaces.map((one, position) => {
-    const own = links.filter(({ interfaceId }) => interfaceId === one.id);
-    const shown = own.map(({ id, mode, subnetId }): NetLink => {
+  const all = interfaces.map((laidInterface, position) => {
+    const own = links.filter(({ interfaceId }) => interfaceId === laidInterface.id);
+    const netLinks = own.map(({ id, mode, subnetId }): NetLink => {
       return { id, mode, subnet: subnetWithId(networks, subnetId), subnetId, address: addressOf.get(id) };
     });
-    const linked = shown.find(({ subnet }) => subnet !== undefined)?.subnet;
-    const vlan = chooseVlan(one, linked, networks);
-    const nic = hardware.get(one.id);
+    const linked = netLinks.find(({ subnet }) => subnet !== undefined)?.subnet;
+    const vlan = chooseVlan(laidInterface, linked, networks);
+    const nic = hardware.get(laidInterface.id);
     return {
-      id: one.id,
-      kind: one.kind,
-      name: one.name,
-      mac: one.mac,
+      id: laidInterface.id,
+      kind: laidInterface.kind,
+      name: laidInterface.name,
+      mac: laidInterface.mac,
       vlan,
-      links: shown,
-      parents: one.parents.filter((id) => known.has(id)),
-      children: interfaces.filter(({ parents }) => parents.includes(one.id)).map(({ id }) => id),
-      mtu: one.mtu ?? linked?.mtu ?? vlan?.mtu ?? networks.defaultVlan.mtu,
-      link: describeLink(machine, one),
-      tags: one.tags,
-      params: one.params,
+      links: netLinks,
+      parents: laidInterface.parents.filter((id) => ids.has(id)),
+      children: interfaces.filter(({ parents }) => parents.includes(laidInterface.id)).map(({ id }) => id),
+      mtu: laidInterface.mtu ?? linked?.mtu ?? vlan?.mtu ?? networks.defaultVlan.mtu,
+      link: describeLink(machine, laidInterface),
+      tags: laidInterface.tags,
+      params: laidInterface.params,
       nic,
-      settings: pickShownParams(one, nic, position),
+      settings: pickShownParams(laidInterface, nic, position),
       seenIn: nic?.address === undefined ? undefined : subnetOfAddress(networks, nic.address),
     };
   });
@@ -178,22 +179,22 @@ function fitSizes(all: readonly NetInterface[], laid: readonly LaidInterface[]):
     });
     return Math.max(0, ...sizes);
   };
-  const sizeOf = (one: NetInterface): number =>
-    Math.min(Math.max(one.mtu, needed(one, false)), ...withIds(one.parents).map(sizeOf));
-  return all.map((one) => ({ ...one, mtu: sizeOf(one) }));
+  const sizeOf = (netInterface: NetInterface): number =>
+    Math.min(Math.max(netInterface.mtu, needed(netInterface, false)), ...withIds(netInterface.parents).map(sizeOf));
+  return all.map((netInterface) => ({ ...netInterface, mtu: sizeOf(netInterface) }));
 }
 
 export function describeLink(
   { facts }: Pick<Machine, 'facts'>,
-  one: Pick<LaidInterface, 'mac' | 'isConnected' | 'linkSpeed' | 'interfaceSpeed'>,
+  laidInterface: Pick<LaidInterface, 'mac' | 'isConnected' | 'linkSpeed' | 'interfaceSpeed'>,
 ): LinkState {
-  const address = formatMac(one.mac);
+  const address = formatMac(laidInterface.mac);
   const reported = facts?.nics.find(({ mac }) => mac.toLowerCase().replace(/-/g, ':') === address);
   const speed = reported?.speed ?? 0;
   return {
-    isConnected: one.isConnected ?? reported?.carrier ?? true,
-    linkSpeed: one.linkSpeed ?? speed,
-    interfaceSpeed: one.interfaceSpeed ?? speed,
+    isConnected: laidInterface.isConnected ?? reported?.carrier ?? true,
+    linkSpeed: laidInterface.linkSpeed ?? speed,
+    interfaceSpeed: laidInterface.interfaceSpeed ?? speed,
   };
 }
 
@@ -207,20 +208,22 @@ function linkAddresses(
   links: readonly InterfaceLink[],
   networks: NetworkView,
 ): ReadonlyMap<number, Ipv4> {
-  const found = new Map(links.flatMap(({ id, address }) => (address === undefined ? [] : [[id, address] as const])));
-  const used = new Set(found.values());
+  const addressesById = new Map(
+    links.flatMap(({ id, address }) => (address === undefined ? [] : [[id, address] as const])),
+  );
+  const used = new Set(addressesById.values());
   for (const { id, mode, subnetId, interfaceId } of links) {
-    if (mode !== 'auto' || found.has(id)) continue;
+    if (mode !== 'auto' || addressesById.has(id)) continue;
     const subnet = subnetWithId(networks, subnetId);
-    const mac = interfaces.find((one) => one.id === interfaceId)?.mac;
-    const given = addresses.find(
-      (one) => one.mac === mac && !used.has(one.address) && isIn(subnet, one.address, networks),
+    const mac = interfaces.find((laidInterface) => laidInterface.id === interfaceId)?.mac;
+    const fixedAddress = addresses.find(
+      (candidate) => candidate.mac === mac && !used.has(candidate.address) && isIn(subnet, candidate.address, networks),
     );
-    if (given === undefined) continue;
-    found.set(id, given.address);
-    used.add(given.address);
+    if (fixedAddress === undefined) continue;
+    addressesById.set(id, fixedAddress.address);
+    used.add(fixedAddress.address);
   }
-  return found;
+  return addressesById;
 }
 
 const isIn = (subnet: SubnetView | undefined, address: Ipv4, networks: NetworkView): boolean =>

@@ -39,26 +39,29 @@ export interface LinkWish {
 
 /** Links an interface to a subnet. A static link without an address still needs one. */
 export function linkSubnet(draft: NetworkDraft, id: number, wish: LinkWish): NetworkDraft | LayoutRefusal {
-  const one = findLaidInterface(draft, id);
-  if (one === undefined) return noSuchInterface(draft, String(id));
+  const laidInterface = findLaidInterface(draft, id);
+  if (laidInterface === undefined) return noSuchInterface(draft, String(id));
   const master = findMaster(draft, id);
   if (master !== undefined)
-    return refuseChange(`${one.name} is a part of ${master.name}: link ${master.name} instead.`);
+    return refuseChange(`${laidInterface.name} is a part of ${master.name}: link ${master.name} instead.`);
   const subnet = subnetWithId(draft.networks, wish.subnetId);
   const misfit = refuseSubnet(wish, subnet) ?? refuseGateway(wish, subnet);
   if (misfit !== undefined) return misfit;
   const own = listLinks(draft, id).filter((link) => !isPreliminary(link));
-  const crowded = wish.isForced ? undefined : refuseAlongside(own, wish, one.name);
+  const crowded = wish.isForced ? undefined : refuseAlongside(own, wish, laidInterface.name);
   if (crowded !== undefined) return crowded;
   const hasOthers = own.some(({ mode, subnetId }) => mode !== 'link_up' && subnetId !== undefined);
   const vlanId = wish.isForced || !hasOthers ? subnet?.vlan.vlan.id : undefined;
   // A VLAN interface keeps its VLAN: its frames would get another tag.
-  const needed = one.kind === 'vlan' || hasOthers || typeof one.vlanId === 'number' ? one.vlanId : vlanId;
+  const needed =
+    laidInterface.kind === 'vlan' || hasOthers || typeof laidInterface.vlanId === 'number'
+      ? laidInterface.vlanId
+      : vlanId;
   if (subnet !== undefined && typeof needed === 'number' && needed !== subnet.vlan.vlan.id) {
     const { vlan } = subnet.vlan;
     return refuseField(
       'subnet',
-      `${subnet.subnet.name} is in the VLAN ${vlan.name === '' ? String(vlan.vid) : vlan.name}, and ${one.name} in another one: change the VLAN of ${one.name} first.`,
+      `${subnet.subnet.name} is in the VLAN ${vlan.name === '' ? String(vlan.vid) : vlan.name}, and ${laidInterface.name} in another one: change the VLAN of ${laidInterface.name} first.`,
     );
   }
   const link: InterfaceLink = {
@@ -70,7 +73,7 @@ export function linkSubnet(draft: NetworkDraft, id: number, wish: LinkWish): Net
   };
   const cleared = dropLinks(
     draft,
-    (one) => one.interfaceId === id && (wish.isForced || one.mode === 'link_up' || isPreliminary(one)),
+    (link) => link.interfaceId === id && (wish.isForced || link.mode === 'link_up' || isPreliminary(link)),
   );
   if (cleared.layout.links.length >= LINKS_MAX) {
     return refuseChange(`${draft.machine.hostname} may have at most ${LINKS_MAX} links: unlink some.`);
@@ -138,10 +141,11 @@ export function unlinkSubnet(draft: NetworkDraft, id: number, linkId: number): N
 
 /** Removes all links of an interface, and its VLAN: it is not started. */
 export function disconnect(draft: NetworkDraft, id: number): NetworkDraft | LayoutRefusal {
-  const one = findLaidInterface(draft, id);
-  if (one === undefined) return noSuchInterface(draft, String(id));
+  const laidInterface = findLaidInterface(draft, id);
+  if (laidInterface === undefined) return noSuchInterface(draft, String(id));
   // A VLAN interface needs its VLAN.
-  if (one.kind === 'vlan') return refuseChange(`${one.name} exists only for its VLAN: delete it instead.`);
+  if (laidInterface.kind === 'vlan')
+    return refuseChange(`${laidInterface.name} exists only for its VLAN: delete it instead.`);
   const interfaces = draft.layout.interfaces.map((each) => (each.id === id ? { ...each, vlanId: null } : each));
   return dropLinks(withLayout(draft, { interfaces }), ({ interfaceId }) => interfaceId === id);
 }
@@ -155,12 +159,12 @@ export function setGateway(draft: NetworkDraft, id: number, linkId: number | und
   const isUnknown = linkId !== undefined && listLinks(draft, id).every((link) => link.id !== linkId);
   if (isUnknown) return refuseField('link_id', noSuchLinkText(linkId));
   const chosen = linkId === undefined ? fit : fit.filter((link) => link.id === linkId);
-  const [only, ...others] = chosen;
-  if (only === undefined) return refuseField('link_id', NO_GATEWAY);
+  const [link, ...others] = chosen;
+  if (link === undefined) return refuseField('link_id', NO_GATEWAY);
   if (others.length > 0)
     return refuseField(
       'link_id',
       `Several links have a router: give the id of one of them, ${chosen.map((link) => link.id).join(' or ')}.`,
     );
-  return withLayout(draft, { gatewayLink: only.id });
+  return withLayout(draft, { gatewayLink: link.id });
 }

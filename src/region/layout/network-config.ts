@@ -102,7 +102,10 @@ function findLeasedAddress(fixed: readonly FixedAddress[]): Ipv4 | undefined {
 
 export function configParts(interfaces: readonly NetInterface[], terms: ConfigTerms): readonly ConfigPart[] {
   const keys = new Map(
-    interfaces.map((one, index) => [one.id, one.kind === 'physical' ? `00-rackboot${index}` : one.name]),
+    interfaces.map((netInterface, index) => [
+      netInterface.id,
+      netInterface.kind === 'physical' ? `00-rackboot${index}` : netInterface.name,
+    ]),
   );
   const keyOf = (id: number): string => keys.get(id) ?? '';
   const routed = interfaces
@@ -112,52 +115,59 @@ export function configParts(interfaces: readonly NetInterface[], terms: ConfigTe
   const byDhcp = interfaces.some(({ links }) => links.some(({ mode }) => mode === 'dhcp'));
   const gateway = chosen ?? (byDhcp ? undefined : routed[0]);
   const chosenSizes = withChosenSize(interfaces);
-  return interfaces.map((one): ConfigPart => {
-    const { links, nic } = one;
+  return interfaces.map((netInterface): ConfigPart => {
+    const { links, nic } = netInterface;
     const fixed = links.flatMap(({ mode, subnet, address }): readonly FixedAddress[] =>
       mode === 'dhcp' || address === undefined ? [] : [{ subnet, address }],
     );
     const leased = terms.isByLease ? findLeasedAddress(fixed) : undefined;
     const isLeased = leased !== undefined;
     const master = interfaces.find(
-      ({ kind, parents }) => (kind === 'bond' || kind === 'bridge') && parents.includes(one.id),
+      ({ kind, parents }) => (kind === 'bond' || kind === 'bridge') && parents.includes(netInterface.id),
     );
     const vlans = interfaces
-      .filter(({ kind, parents }) => kind === 'vlan' && parents.includes(one.id))
+      .filter(({ kind, parents }) => kind === 'vlan' && parents.includes(netInterface.id))
       .map(({ name }) => name);
-    const vid = one.kind === 'vlan' ? (one.vlan?.vlan.vid ?? 0) : 0;
-    const parent = interfaces.find(({ id }) => id === one.parents[0]);
-    const isRenamed = one.kind === 'physical' && nic !== undefined && one.name !== nic.name && NAME.test(one.name);
+    const vid = netInterface.kind === 'vlan' ? (netInterface.vlan?.vlan.vid ?? 0) : 0;
+    const parent = interfaces.find(({ id }) => id === netInterface.parents[0]);
+    const isRenamed =
+      netInterface.kind === 'physical' &&
+      nic !== undefined &&
+      netInterface.name !== nic.name &&
+      NAME.test(netInterface.name);
     return {
-      kind: one.kind,
-      key: keyOf(one.id),
-      mac: one.mac,
-      params: one.params,
-      newName: isRenamed && nic.name !== '' ? one.name : undefined,
-      ownName: NAME.test(one.name) && !KERNEL_NAME.test(one.name) ? one.name : keyOf(one.id).replace('00-', ''),
-      mtu: one.mtu === MTU_DEFAULT && !chosenSizes.has(one.id) ? undefined : one.mtu,
+      kind: netInterface.kind,
+      key: keyOf(netInterface.id),
+      mac: netInterface.mac,
+      params: netInterface.params,
+      newName: isRenamed && nic.name !== '' ? netInterface.name : undefined,
+      ownName:
+        NAME.test(netInterface.name) && !KERNEL_NAME.test(netInterface.name)
+          ? netInterface.name
+          : keyOf(netInterface.id).replace('00-', ''),
+      mtu: netInterface.mtu === MTU_DEFAULT && !chosenSizes.has(netInterface.id) ? undefined : netInterface.mtu,
       addresses: fixed
         .filter(({ address }) => address !== leased)
         .map(({ address, subnet }) => `${formatIpv4(address)}/${subnet?.network.prefix ?? 32}`),
       hasDhcp: isLeased || links.some(({ mode }) => mode === 'dhcp'),
       takesRoute: gateway === undefined || (isLeased && links.includes(gateway)),
       router: !isLeased && gateway !== undefined && links.includes(gateway) ? gateway.subnet?.gateway : undefined,
-      routes: listStaticRoutes(one, interfaces),
+      routes: listStaticRoutes(netInterface, interfaces),
       nameServers: [...new Set(fixed.flatMap(({ subnet }) => (subnet === undefined ? [] : nameServersOf(subnet))))],
       search: fixed.length === 0 ? '' : terms.domain,
-      parents: one.parents.map(keyOf),
+      parents: netInterface.parents.map(keyOf),
       master: master === undefined ? undefined : { key: master.name, kind: master.kind === 'bond' ? 'bond' : 'bridge' },
       vlans,
       vid,
-      isNamed: one.kind === 'vlan' && one.name !== `${parent?.name}.${vid}`,
-      isUnused: one.vlan === undefined && master === undefined && vlans.length === 0,
+      isNamed: netInterface.kind === 'vlan' && netInterface.name !== `${parent?.name}.${vid}`,
+      isUnused: netInterface.vlan === undefined && master === undefined && vlans.length === 0,
     };
   });
 }
 
 /** The ids of the interfaces whose size a person chose, or that of one below, which limits theirs. */
 function withChosenSize(interfaces: readonly NetInterface[]): ReadonlySet<number> {
-  const byId = new Map(interfaces.map((one) => [one.id, one]));
+  const byId = new Map(interfaces.map((netInterface) => [netInterface.id, netInterface]));
   const isChosen = ({ settings, parents }: NetInterface): boolean =>
     settings?.mtu !== undefined ||
     parents.some((id) => {
@@ -171,7 +181,9 @@ const isAddressed = ({ mode, address }: NetLink): boolean => mode === 'dhcp' || 
 
 /** The static routes of an interface (invariant 6). @param interfaces all of the machine */
 function listStaticRoutes({ links }: NetInterface, interfaces: readonly NetInterface[]): readonly ConfigRoute[] {
-  const near = new Set(interfaces.flatMap((one) => one.links.filter(isAddressed).map(({ subnetId }) => subnetId)));
+  const near = new Set(
+    interfaces.flatMap((netInterface) => netInterface.links.filter(isAddressed).map(({ subnetId }) => subnetId)),
+  );
   const sources = new Set(links.filter(isAddressed).flatMap(({ subnet }) => subnet ?? []));
   const routes = [...sources].flatMap((source): readonly RouteView[] => source.routes);
   return routes

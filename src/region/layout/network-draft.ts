@@ -71,7 +71,7 @@ export const refuseChange = (text: string): LayoutRefusal => ({
 export const refuseAbsent = (text: string): LayoutRefusal => ({ kind: 'refuse', refusal: refusal('not-found', text) });
 
 export const findLaidInterface = ({ layout }: NetworkDraft, id: number): LaidInterface | undefined =>
-  layout.interfaces.find((one) => one.id === id);
+  layout.interfaces.find((laidInterface) => laidInterface.id === id);
 
 export const listLinks = ({ layout }: NetworkDraft, id: number): readonly InterfaceLink[] =>
   layout.links.filter(({ interfaceId }) => interfaceId === id);
@@ -98,18 +98,18 @@ export function startAll(draft: NetworkDraft): NetworkDraft {
 /** Removes links; the default gateway goes with its link. */
 export function dropLinks(draft: NetworkDraft, isGone: (link: InterfaceLink) => boolean): NetworkDraft {
   const { links, gatewayLink } = draft.layout;
-  const kept = links.filter((link) => !isGone(link));
-  const isGatewayKept = kept.some(({ id }) => id === gatewayLink);
-  return withLayout(draft, { links: kept, gatewayLink: isGatewayKept ? gatewayLink : undefined });
+  const remaining = links.filter((link) => !isGone(link));
+  const isGatewayKept = remaining.some(({ id }) => id === gatewayLink);
+  return withLayout(draft, { links: remaining, gatewayLink: isGatewayKept ? gatewayLink : undefined });
 }
 
 /** The VLAN that an interface without a chosen one has: that of a subnet to which it is linked, that of its parent, or the default. */
-export function inferVlan(draft: NetworkDraft, one: LaidInterface): VlanView | undefined {
+export function inferVlan(draft: NetworkDraft, laidInterface: LaidInterface): VlanView | undefined {
   const { networks } = draft;
-  if (one.vlanId === null) return undefined;
-  const chosen = vlanWithId(networks, one.vlanId);
+  if (laidInterface.vlanId === null) return undefined;
+  const chosen = vlanWithId(networks, laidInterface.vlanId);
   if (chosen !== undefined) return chosen;
-  const subnetIds = listLinks(draft, one.id).map(({ subnetId }) => subnetId);
+  const subnetIds = listLinks(draft, laidInterface.id).map(({ subnetId }) => subnetId);
   return networks.subnets.find(({ subnet }) => subnetIds.includes(subnet.id))?.vlan ?? networks.defaultVlan;
 }
 

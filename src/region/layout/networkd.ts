@@ -104,6 +104,6 @@ function networkFile(part: ConfigPart): ConfigFile {
   ];
   return {
     path: `${DIRECTORY}/10-rackboot-${isPhysical ? 1 : 0}-${key}.network`,
-    text: sections.filter((one) => one !== '').join('\n'),
+    text: sections.filter((section) => section !== '').join('\n'),
   };
 }

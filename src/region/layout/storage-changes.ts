@@ -45,7 +45,7 @@ export function refuseDeviceName(
   if (name === undefined) return undefined;
   if (!form.pattern.test(name)) return refuseField('name', form.text);
   const named = [...layout.raids, ...layout.volumeGroups, ...disks.map(({ id, facts }) => ({ id, name: facts.name }))];
-  const isTaken = named.some((one) => one.name === name && one.id !== own);
+  const isTaken = named.some((entry) => entry.name === name && entry.id !== own);
   return isTaken ? refuseField('name', deviceTakenText(name)) : undefined;
 }
 
@@ -81,7 +81,7 @@ export const formattedText = (name: string): string => `${name} has a file syste
 export function refuseWhole(draft: StorageDraft, { id, facts: { name } }: Disk): LayoutRefusal | undefined {
   const by = findGroupName(draft, 'disks', id);
   if (by !== undefined) return refuseChange(usedText(name, by));
-  const isFormatted = draft.layout.wholeDisks?.some((one) => one.id === id) === true;
+  const isFormatted = draft.layout.wholeDisks?.some((wholeDisk) => wholeDisk.id === id) === true;
   return isFormatted ? refuseChange(formattedText(name)) : undefined;
 }
 
@@ -98,19 +98,19 @@ const USES = { partition: 'partitions', raid: 'raids', disk: 'disks' } as const;
 export function freePart(draft: StorageDraft, id: number): Formattable | LayoutRefusal {
   const isDisk = draft.disks.some((disk) => disk.id === id);
   const bare = isDisk ? ({ kind: 'disk', part: { id } } as const) : undefined;
-  const found = formattable(draft.layout).find(({ part }) => part.id === id) ?? bare;
-  if (found === undefined) return noSuchDevice(draft, String(id));
-  const name = getFormattableName(draft, found);
-  const by = found.kind === 'volume' ? undefined : findGroupName(draft, USES[found.kind], id);
+  const target = formattable(draft.layout).find(({ part }) => part.id === id) ?? bare;
+  if (target === undefined) return noSuchDevice(draft, String(id));
+  const name = getFormattableName(draft, target);
+  const by = target.kind === 'volume' ? undefined : findGroupName(draft, USES[target.kind], id);
   if (by !== undefined) return refuseChange(usedText(name, by));
   const isPartitioned = draft.layout.partitions.some(({ diskId }) => diskId === id);
-  return isPartitioned ? refuseChange(`${name} has partitions: delete them first, or use them.`) : found;
+  return isPartitioned ? refuseChange(`${name} has partitions: delete them first, or use them.`) : target;
 }
 
 export function removePartition(draft: StorageDraft, id: number): StorageDraft | LayoutRefusal {
-  const found = freePart(draft, id);
-  if (found.kind === 'refuse') return found;
-  return withStorage(draft, { partitions: draft.layout.partitions.filter((one) => one.id !== id) });
+  const free = freePart(draft, id);
+  if (free.kind === 'refuse') return free;
+  return withStorage(draft, { partitions: draft.layout.partitions.filter((partition) => partition.id !== id) });
 }
 
 const mountedText = (name: string, at: string): string => `${name} is mounted at ${at}: unmount it first.`;
@@ -124,10 +124,10 @@ export function format(
     uuid,
   }: { readonly fstype: FileSystemKind; readonly label?: string | undefined; readonly uuid?: string | undefined },
 ): StorageDraft | LayoutRefusal {
-  const found = freePart(draft, id);
-  if (found.kind === 'refuse') return found;
-  if (found.part.fileSystem?.mountPoint !== undefined) {
-    return refuseChange(mountedText(getFormattableName(draft, found), found.part.fileSystem.mountPoint));
+  const free = freePart(draft, id);
+  if (free.kind === 'refuse') return free;
+  if (free.part.fileSystem?.mountPoint !== undefined) {
+    return refuseChange(mountedText(getFormattableName(draft, free), free.part.fileSystem.mountPoint));
   }
   const { labelMax: max, drawsUuid } = FILE_SYSTEMS[fstype];
   if (label.length > max) return refuseField('label', `A label of ${fstype} has at most ${max} characters.`);
@@ -140,12 +140,12 @@ export function format(
 const unformattedText = (name: string): string => `${name} has no file system: format it first.`;
 
 export function unformat(draft: StorageDraft, id: number): StorageDraft | LayoutRefusal {
-  const found = freePart(draft, id);
-  if (found.kind === 'refuse') return found;
-  const { fileSystem } = found.part;
-  if (fileSystem === undefined) return refuseChange(unformattedText(getFormattableName(draft, found)));
+  const free = freePart(draft, id);
+  if (free.kind === 'refuse') return free;
+  const { fileSystem } = free.part;
+  if (fileSystem === undefined) return refuseChange(unformattedText(getFormattableName(draft, free)));
   if (fileSystem.mountPoint === undefined) return withFileSystem(draft, id, undefined);
-  return refuseChange(mountedText(getFormattableName(draft, found), fileSystem.mountPoint));
+  return refuseChange(mountedText(getFormattableName(draft, free), fileSystem.mountPoint));
 }
 
 /** Mounts or unmounts the file system of a part. @param mount undefined: unmount it */
@@ -154,14 +154,14 @@ export function mountPart(
   id: number,
   mount: { readonly at: string; readonly options: string } | undefined,
 ): StorageDraft | LayoutRefusal {
-  const found = freePart(draft, id);
-  if (found.kind === 'refuse') return found;
-  const { fileSystem } = found.part;
-  if (fileSystem === undefined) return refuseChange(unformattedText(getFormattableName(draft, found)));
+  const free = freePart(draft, id);
+  if (free.kind === 'refuse') return free;
+  const { fileSystem } = free.part;
+  if (fileSystem === undefined) return refuseChange(unformattedText(getFormattableName(draft, free)));
   const { fstype, uuid, label, mountPoint } = fileSystem;
   const bare: FileSystem = { fstype, uuid, label };
   if (mount === undefined) {
-    if (mountPoint === undefined) return refuseChange(`${getFormattableName(draft, found)} is not mounted.`);
+    if (mountPoint === undefined) return refuseChange(`${getFormattableName(draft, free)} is not mounted.`);
     return withFileSystem(draft, id, bare);
   }
   const at = fstype === 'swap' ? 'none' : mount.at;
@@ -178,18 +178,18 @@ export function mountPart(
 
 export function tagPart(draft: StorageDraft, id: number, tag: string, isAdded: boolean): StorageDraft | LayoutRefusal {
   const { partitions, volumeGroups, raids } = draft.layout;
-  const found = [...partitions, ...raids, ...volumeGroups.flatMap(({ volumes }) => volumes)].find(
-    (one) => one.id === id,
+  const part = [...partitions, ...raids, ...volumeGroups.flatMap(({ volumes }) => volumes)].find(
+    (entry) => entry.id === id,
   );
-  if (found === undefined) return noSuchDevice(draft, String(id));
-  const tags = tagged(found.tags ?? [], tag, isAdded);
+  if (part === undefined) return noSuchDevice(draft, String(id));
+  const tags = tagged(part.tags ?? [], tag, isAdded);
   if (tags === undefined) return refuseField('tag', PART_TAGS_LIMIT);
   return withPart(draft, id, { tags });
 }
 
 /** The tags with this one, or without it; `undefined`: they would be too many. */
 export function tagged(tags: readonly string[], tag: string, isAdded: boolean): string[] | undefined {
-  const others = tags.filter((one) => one !== tag);
+  const others = tags.filter((entry) => entry !== tag);
   if (!isAdded) return others;
   return others.length >= PART_TAGS_MAX ? undefined : [...others, tag];
 }

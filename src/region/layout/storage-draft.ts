@@ -111,7 +111,7 @@ function bytesOfParts(draft: Pick<StorageDraft, 'layout' | 'disks'>, whole: Raid
   const raids = 'raids' in whole ? (whole.raids ?? []) : [];
   return [
     ...whole.disks.map((id) => disks.find((disk) => disk.id === id)?.facts.bytes ?? 0),
-    ...whole.partitions.map((id) => layout.partitions.find((one) => one.id === id)?.bytes ?? 0),
+    ...whole.partitions.map((id) => layout.partitions.find((partition) => partition.id === id)?.bytes ?? 0),
     ...layout.raids.filter(({ id }) => raids.includes(id)).map((raid): number => raidBytes(draft, raid)),
   ].map((bytes) => Math.max(0, bytes - OVERHEAD_BYTES));
 }
@@ -157,7 +157,7 @@ export function withPart(
 
 /** Sets the file system of a part or of a whole disk; undefined: none. */
 export function withFileSystem(draft: StorageDraft, id: number, fileSystem: FileSystem | undefined): StorageDraft {
-  const others = (draft.layout.wholeDisks ?? []).filter((one) => one.id !== id);
+  const others = (draft.layout.wholeDisks ?? []).filter((wholeDisk) => wholeDisk.id !== id);
   const isDisk = fileSystem !== undefined && draft.disks.some((disk) => disk.id === id);
   return withStorage(withPart(draft, id, { fileSystem }), {
     wholeDisks: isDisk ? [...others, { id, fileSystem }] : others,

@@ -55,24 +55,24 @@ export function isOfImage(draft: StorageDraft): boolean {
 
 export const collectMounts = (draft: StorageDraft): ReadonlyMap<string, ReturnType<typeof formattable>[number]> =>
   new Map(
-    formattable(draft.layout).flatMap((found) => {
-      const at = found.part.fileSystem?.mountPoint;
-      return at === undefined || at === 'none' ? [] : [[at, found]];
+    formattable(draft.layout).flatMap((formatted) => {
+      const at = formatted.part.fileSystem?.mountPoint;
+      return at === undefined || at === 'none' ? [] : [[at, formatted]];
     }),
   );
 
 export function under(draft: StorageDraft, id: number): Readonly<Record<'disks' | 'partitions', readonly number[]>> {
   const { partitions, raids, volumeGroups } = draft.layout;
-  if (partitions.some((one) => one.id === id)) return { disks: [], partitions: [id] };
-  if (draft.disks.some((one) => one.id === id)) return { disks: [id], partitions: [] };
-  const raid = raids.find((one) => one.id === id);
+  if (partitions.some((partition) => partition.id === id)) return { disks: [], partitions: [id] };
+  if (draft.disks.some((disk) => disk.id === id)) return { disks: [id], partitions: [] };
+  const raid = raids.find((raid) => raid.id === id);
   if (raid !== undefined) return raid;
-  const group = volumeGroups.find(({ volumes }) => volumes.some((one) => one.id === id));
+  const group = volumeGroups.find(({ volumes }) => volumes.some((volume) => volume.id === id));
   if (group === undefined) return { disks: [], partitions: [] };
-  const below = raids.filter((one) => group.raids?.includes(one.id));
+  const below = raids.filter((raid) => group.raids?.includes(raid.id));
   return {
     disks: [group, ...below].flatMap(({ disks }) => disks),
-    partitions: [group, ...below].flatMap((one) => one.partitions),
+    partitions: [group, ...below].flatMap((raid) => raid.partitions),
   };
 }
 
@@ -93,7 +93,7 @@ export function plannedDisks({ disks, layout }: StorageDraft): readonly Disk[] {
 
 export const usedDiskIds = ({ partitions, volumeGroups, raids, wholeDisks = [] }: StorageLayout): readonly number[] => [
   ...partitions.map(({ diskId }) => diskId),
-  ...[...raids.map(listMembers), ...volumeGroups].flatMap((one) => one.disks),
+  ...[...raids.map(listMembers), ...volumeGroups].flatMap((raid) => raid.disks),
   ...wholeDisks.map(({ id }) => id),
 ];
 
@@ -126,7 +126,7 @@ const partitionLines = (draft: StorageDraft, disk: Disk): readonly Words[] =>
 
 /** The type of a partition in the table. A RAID with the firmware's file system has type `efi`: each member looks like that file system. */
 function choosePartitionType({ layout }: StorageDraft, { id, fileSystem }: Partition): string {
-  const raid = layout.raids.find((one) => listMembers(one).partitions.includes(id));
+  const raid = layout.raids.find((raid) => listMembers(raid).partitions.includes(id));
   if (raid !== undefined) return isFat(raid.fileSystem) ? 'efi' : 'raid';
   if (findGroupName({ layout }, 'partitions', id) !== undefined) return 'lvm';
   if (fileSystem?.fstype === 'swap') return 'swap';
@@ -163,7 +163,12 @@ function systemLines({ layout }: StorageDraft): readonly Words[] {
     ...made.map(({ id, fstype, uuid, label }) => ['system', id, fstype, uuid, ...(label === '' ? [] : [label])]),
     ...made
       .filter(isMounted)
-      .sort((one, other) => (at(one) < at(other) ? -1 : 1))
-      .map((one) => ['mount', one.id, one.mountOptions === '' ? '-' : (one.mountOptions ?? '-'), at(one)]),
+      .sort((fileSystem, other) => (at(fileSystem) < at(other) ? -1 : 1))
+      .map((fileSystem) => [
+        'mount',
+        fileSystem.id,
+        fileSystem.mountOptions === '' ? '-' : (fileSystem.mountOptions ?? '-'),
+        at(fileSystem),
+      ]),
   ];
 }

@@ -66,17 +66,17 @@ export const noSuchDeviceText = (id: number): string =>
 
 function refuseMember(draft: StorageDraft, use: Use, id: number, prefix: string, isGroup: boolean) {
   const field = `${prefix}${FIELDS[use]}`;
-  const disk = draft.disks.find((one) => one.id === id);
+  const disk = draft.disks.find((disk) => disk.id === id);
   const isKnown = isDiskUse(use)
-    ? disk !== undefined || (isGroup && draft.layout.raids.some((one) => one.id === id))
-    : draft.layout.partitions.some((one) => one.id === id);
+    ? disk !== undefined || (isGroup && draft.layout.raids.some((raid) => raid.id === id))
+    : draft.layout.partitions.some((partition) => partition.id === id);
   if (!isKnown) return refuseField(field, noSuchDeviceText(id));
   const whole = disk === undefined ? undefined : refuseWhole(draft, disk);
   if (whole !== undefined) return whole;
-  const found = freePart(draft, id);
-  if (found.kind === 'refuse') return found;
-  if (found.part.fileSystem === undefined) return undefined;
-  return refuseChange(formattedText(getFormattableName(draft, found)));
+  const free = freePart(draft, id);
+  if (free.kind === 'refuse') return free;
+  if (free.part.fileSystem === undefined) return undefined;
+  return refuseChange(formattedText(getFormattableName(draft, free)));
 }
 
 function refuseMembers(draft: StorageDraft, members: Members, prefix = '', isGroup = false): LayoutRefusal | undefined {
@@ -150,7 +150,7 @@ export interface WholeChange {
 
 function changed(before: Members, { add, remove }: WholeChange): Members | LayoutRefusal {
   for (const use of USES) {
-    const id = remove[use].find((one) => !before[use].includes(one));
+    const id = remove[use].find((memberId) => !before[use].includes(memberId));
     if (id !== undefined) return refuseField(`remove_${FIELDS[use]}`, `The part ${id} is not a member of it.`);
   }
   const of = (use: Use): number[] => once([...before[use].filter((id) => !remove[use].includes(id)), ...add[use]]);
@@ -163,7 +163,7 @@ function changed(before: Members, { add, remove }: WholeChange): Members | Layou
 }
 
 export function changeRaid(draft: StorageDraft, id: number, change: WholeChange): StorageDraft | LayoutRefusal {
-  const before = draft.layout.raids.find((one) => one.id === id);
+  const before = draft.layout.raids.find((raid) => raid.id === id);
   if (before === undefined) return noSuchDevice(draft, String(id));
   const { disks, partitions, spareDisks = [], sparePartitions = [] } = before;
   const name = change.name ?? before.name;
@@ -173,17 +173,17 @@ export function changeRaid(draft: StorageDraft, id: number, change: WholeChange)
   if ('kind' in members) return members;
   if (members.disks.length + members.partitions.length < 2) return refuseField('remove_block_devices', RAID_MEMBERS);
   const after: Raid = { ...before, name, uuid: change.uuid ?? before.uuid, ...raidMembers(members) };
-  const raids = draft.layout.raids.map((one) => (one.id === id ? after : one));
+  const raids = draft.layout.raids.map((raid) => (raid.id === id ? after : raid));
   return fitting(withStorage(draft, { raids }));
 }
 
 /** Removes a RAID; its parts stay. */
 export function removeRaid(draft: StorageDraft, id: number): StorageDraft | LayoutRefusal {
-  const found = draft.layout.raids.find((one) => one.id === id);
-  if (found === undefined) return noSuchDevice(draft, String(id));
+  const raid = draft.layout.raids.find((entry) => entry.id === id);
+  if (raid === undefined) return noSuchDevice(draft, String(id));
   const by = findGroupName(draft, 'raids', id);
-  if (by !== undefined) return refuseChange(usedText(found.name, by));
-  return withStorage(draft, { raids: draft.layout.raids.filter((one) => one.id !== id) });
+  if (by !== undefined) return refuseChange(usedText(raid.name, by));
+  return withStorage(draft, { raids: draft.layout.raids.filter((entry) => entry.id !== id) });
 }
 
 /** The draft if the volumes of each group fit into it. */
@@ -203,7 +203,7 @@ const noSuchGroup = ({ machine }: StorageDraft, id: number): LayoutRefusal =>
 
 /** The members of a group: its RAIDs are block devices, as its disks are. */
 function groupMembers({ layout }: StorageDraft, { disks, partitions }: Members) {
-  const isRaid = (id: number): boolean => layout.raids.some((one) => one.id === id);
+  const isRaid = (id: number): boolean => layout.raids.some((raid) => raid.id === id);
   return {
     disks: disks.filter((id) => !isRaid(id)),
     raids: disks.filter(isRaid),
@@ -234,7 +234,7 @@ export function makeGroup(draft: StorageDraft, wish: NamedWish): MadePart | Layo
 }
 
 export function changeGroup(draft: StorageDraft, id: number, change: WholeChange): StorageDraft | LayoutRefusal {
-  const before = draft.layout.volumeGroups.find((one) => one.id === id);
+  const before = draft.layout.volumeGroups.find((volumeGroup) => volumeGroup.id === id);
   if (before === undefined) return noSuchGroup(draft, id);
   const { disks, partitions, raids = [] } = before;
   const name = change.name ?? before.name;
@@ -250,16 +250,18 @@ export function changeGroup(draft: StorageDraft, id: number, change: WholeChange
 const withGroup = (draft: StorageDraft, after: VolumeGroup, drawn = 0): StorageDraft =>
   withStorage(
     draft,
-    { volumeGroups: draft.layout.volumeGroups.map((one) => (one.id === after.id ? after : one)) },
+    {
+      volumeGroups: draft.layout.volumeGroups.map((volumeGroup) => (volumeGroup.id === after.id ? after : volumeGroup)),
+    },
     drawn,
   );
 
 /** Removes a volume group without volumes; its parts stay. */
 export function removeGroup(draft: StorageDraft, id: number): StorageDraft | LayoutRefusal {
-  const found = draft.layout.volumeGroups.find((one) => one.id === id);
-  if (found === undefined) return noSuchGroup(draft, id);
-  if (found.volumes.length > 0) return refuseChange(`${found.name} has volumes: delete them first.`);
-  return withStorage(draft, { volumeGroups: draft.layout.volumeGroups.filter((one) => one.id !== id) });
+  const volumeGroup = draft.layout.volumeGroups.find((group) => group.id === id);
+  if (volumeGroup === undefined) return noSuchGroup(draft, id);
+  if (volumeGroup.volumes.length > 0) return refuseChange(`${volumeGroup.name} has volumes: delete them first.`);
+  return withStorage(draft, { volumeGroups: draft.layout.volumeGroups.filter((group) => group.id !== id) });
 }
 
 interface VolumeWish {
@@ -275,8 +277,8 @@ function refuseVolume(
   { id, name, bytes }: Pick<LogicalVolume, 'id' | 'bytes'> & { readonly name: string | undefined },
 ) {
   if (name !== undefined && !NAME.pattern.test(name)) return refuseField('name', DEVICE_NAME);
-  const others = group.volumes.filter((one) => one.id !== id);
-  if (others.some((one) => one.name === name)) return refuseField('name', deviceTakenText(`${group.name}-${name}`));
+  const others = group.volumes.filter((volume) => volume.id !== id);
+  if (others.some((other) => other.name === name)) return refuseField('name', deviceTakenText(`${group.name}-${name}`));
   const free = wholeMebibytes(groupFree(draft, { ...group, volumes: others }));
   if (bytes >= MEBIBYTE && bytes <= free) return undefined;
   return refuseField('size', sizeText(group.name, Math.max(0, free)));
@@ -285,7 +287,7 @@ function refuseVolume(
 const wholeMebibytes = (bytes: number): number => Math.floor(bytes / MEBIBYTE) * MEBIBYTE;
 
 export function makeVolume(draft: StorageDraft, groupId: number, wish: VolumeWish): MadePart | LayoutRefusal {
-  const group = draft.layout.volumeGroups.find((one) => one.id === groupId);
+  const group = draft.layout.volumeGroups.find((volumeGroup) => volumeGroup.id === groupId);
   if (group === undefined) return noSuchGroup(draft, groupId);
   const all = draft.layout.volumeGroups.flatMap(({ volumes }) => volumes);
   if (all.length >= STORAGE_PARTS_MAX) return limitReached(draft);
@@ -300,20 +302,21 @@ export function makeVolume(draft: StorageDraft, groupId: number, wish: VolumeWis
 }
 
 export function changeVolume(draft: StorageDraft, id: number, wish: VolumeWish): StorageDraft | LayoutRefusal {
-  const group = draft.layout.volumeGroups.find(({ volumes }) => volumes.some((one) => one.id === id));
-  const before = group?.volumes.find((one) => one.id === id);
+  const group = draft.layout.volumeGroups.find(({ volumes }) => volumes.some((volume) => volume.id === id));
+  const before = group?.volumes.find((volume) => volume.id === id);
   if (group === undefined || before === undefined) return noSuchDevice(draft, String(id));
   const { name = before.name, uuid = before.uuid, bytes = before.bytes } = wish;
   const after = { ...before, name, uuid, bytes: wholeMebibytes(bytes) };
   const refused = refuseVolume(draft, group, after);
   if (refused !== undefined) return refused;
-  return withGroup(draft, { ...group, volumes: group.volumes.map((one) => (one.id === id ? after : one)) });
+  return withGroup(draft, { ...group, volumes: group.volumes.map((volume) => (volume.id === id ? after : volume)) });
 }
 
 export function removeVolume(draft: StorageDraft, id: number, groupId?: number): StorageDraft | LayoutRefusal {
   const group = draft.layout.volumeGroups.find(
-    (one) => one.volumes.some((each) => each.id === id) && (groupId === undefined || one.id === groupId),
+    (volumeGroup) =>
+      volumeGroup.volumes.some((each) => each.id === id) && (groupId === undefined || volumeGroup.id === groupId),
   );
   if (group === undefined) return noSuchDevice(draft, String(id));
-  return withGroup(draft, { ...group, volumes: group.volumes.filter((one) => one.id !== id) });
+  return withGroup(draft, { ...group, volumes: group.volumes.filter((volume) => volume.id !== id) });
 }

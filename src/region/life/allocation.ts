@@ -72,8 +72,8 @@ function hasSpeed(machine: Machine, least: number): boolean {
   if (least === 0) return true;
   const laid = machine.layout?.network?.interfaces ?? [];
   return machine.interfaces.some(({ id, mac }) => {
-    const said = laid.find((one) => one.id === id);
-    return describeLink(machine, { ...said, mac }).linkSpeed >= least;
+    const laidInterface = laid.find((candidate) => candidate.id === id);
+    return describeLink(machine, { ...laidInterface, mac }).linkSpeed >= least;
   });
 }
 
@@ -90,16 +90,16 @@ function placeDisks(machine: Machine, wishes: readonly DiskWish[]): ReadonlyMap<
   const takenBy = new Map<number, DiskWish>();
   // A wish takes a free disk, or one whose wish can take another (Kuhn's algorithm). Each wish tries each disk once.
   const place = (wish: DiskWish, tried: Set<number>): boolean => {
-    const fitting = places.filter((one) => {
-      const disk = disks[one];
+    const fitting = places.filter((place) => {
+      const disk = disks[place];
       return disk !== undefined && disk.facts.bytes >= wish.bytes && wish.tags.every((tag) => disk.tags.includes(tag));
     });
-    for (const one of [...fitting.filter((at) => !takenBy.has(at)), ...fitting]) {
-      if (tried.has(one)) continue;
-      tried.add(one);
-      const other = takenBy.get(one);
+    for (const position of [...fitting.filter((at) => !takenBy.has(at)), ...fitting]) {
+      if (tried.has(position)) continue;
+      tried.add(position);
+      const other = takenBy.get(position);
       if (other !== undefined && !place(other, tried)) continue;
-      takenBy.set(one, wish);
+      takenBy.set(position, wish);
       return true;
     }
     return false;
@@ -121,7 +121,7 @@ export function parseStorage(text: string): readonly DiskWish[] | undefined {
   const wishes: DiskWish[] = [];
   // A comma within brackets separates tags.
   const parts = text.match(/(?:[^,()]|\([^()]*\)|[()])+/g) ?? [];
-  for (const part of parts.filter((one) => one.trim() !== '')) {
+  for (const part of parts.filter((part) => part.trim() !== '')) {
     const [, label, size, tags = ''] =
       /^(?:([A-Za-z0-9_-]+):)?(\d{1,7}(?:\.\d{1,3})?)(?:\(([^()]*)\))?$/.exec(part.trim()) ?? [];
     if (size === undefined) return undefined;

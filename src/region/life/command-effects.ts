@@ -27,7 +27,7 @@ import { checkTransition } from './transition.ts';
 
 export function decideCommand(
   machine: Machine,
-  given: MachineCommand,
+  machineCommand: MachineCommand,
   terms: CommandTerms,
 ): Change | { readonly kind: 'refuse'; readonly refusal: CommandRefusal } {
   const { by, atMs } = terms;
@@ -37,14 +37,14 @@ export function decideCommand(
       `${machine.hostname} is a device: only its names and addresses are kept here.`,
     );
   }
-  const command = pickOwnOptions(given);
+  const command = pickOwnOptions(machineCommand);
   const refused = refuseCommand(machine, command.name, by) ?? refusePath(machine, command);
   if (refused !== undefined) return { kind: 'refuse', refusal: refused };
   const params = { command: command.name, comment: by.comment };
   const audit: NewMachineEvent = { type: 'NODE', code: 'command', params, atMs, username: by.username };
-  const said: Remark | undefined = by.comment === '' ? undefined : { code: 'said', params: { text: by.comment } };
+  const remark: Remark | undefined = by.comment === '' ? undefined : { code: 'said', params: { text: by.comment } };
   if (isRepeated(machine, command.name)) {
-    const fields = { status: machine.status, ...(said === undefined ? {} : { statusReason: said }) };
+    const fields = { status: machine.status, ...(remark === undefined ? {} : { statusReason: remark }) };
     return { kind: 'change', fields, events: [audit] };
   }
   const path = chooseStatusPath(machine, command, terms.switches, atMs);
@@ -53,7 +53,7 @@ export function decideCommand(
     atMs,
     clock: terms.clock,
     username: by.username,
-    reason: said ?? remarkOn(machine, command, terms.switches),
+    reason: remark ?? remarkOn(machine, command, terms.switches),
     work: buildWork(command, last, terms, machine),
   });
   const named = command.agentName === undefined ? {} : { agentName: command.agentName };
@@ -78,8 +78,8 @@ export function decideCommand(
 }
 
 /** Without options of other commands, so that only `deploy` deploys and only `release` erases. */
-function pickOwnOptions(given: MachineCommand): MachineCommand {
-  const { name, skipsCommissioning, erase, deployment, scripts, agentName, bridges } = given;
+function pickOwnOptions(machineCommand: MachineCommand): MachineCommand {
+  const { name, skipsCommissioning, erase, deployment, scripts, agentName, bridges } = machineCommand;
   if (name === 'commission' || name === 'test') return { name, scripts };
   if (name === 'deploy') return { name, deployment, agentName, bridges };
   if (name === 'release') return { name, erase };

@@ -71,7 +71,7 @@ export function kernelRank(name: string): number | undefined {
 
 /** One whose age is unknown is not too old. */
 export function isOlderKernel(name: string | undefined, least: string | undefined): boolean {
-  const [rank, wanted] = [name, least].map((one) => (one === undefined ? undefined : kernelRank(one)));
+  const [rank, wanted] = [name, least].map((kernel) => (kernel === undefined ? undefined : kernelRank(kernel)));
   return rank !== undefined && wanted !== undefined && rank < wanted;
 }
 
@@ -92,13 +92,13 @@ export function refuseImage(
     );
   }
   const nearest = nearestName(release, [...new Set(fitting.map((image) => image.release))]);
-  const meant =
+  const closest =
     osystem === ''
       ? names.find((name) => name.endsWith(`/${nearest}`))
       : nearestName(`${osystem}/${release}`, [...new Set(names)]);
   const system = `${osystem === '' ? '' : `${osystem}/`}${release}`;
   return refusal(
     'image-missing',
-    `there is no image of ${system === '' ? 'any system' : system} for ${architecture}/${subarchitecture}.${didYouMean(meant)} \`rackboot images list\` shows all images; \`rackboot images make-debian\` builds one, \`rackboot images add\` adds an existing one.`,
+    `there is no image of ${system === '' ? 'any system' : system} for ${architecture}/${subarchitecture}.${didYouMean(closest)} \`rackboot images list\` shows all images; \`rackboot images make-debian\` builds one, \`rackboot images add\` adds an existing one.`,
   );
 }

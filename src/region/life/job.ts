@@ -100,9 +100,11 @@ function startLines({ starts, subarchitecture = 'generic' }: DeployableImage, or
 function deployLines(machine: Machine, terms: JobTerms, keys: string): readonly Line[] {
   const { image, network, origin } = terms;
   if (image === undefined) return [['job', 'none']];
-  const [given] = machine.addresses;
+  const [fixedAddress] = machine.addresses;
   const fixed =
-    given === undefined || network === undefined ? undefined : `${formatIpv4(given.address)}/${network.prefix}`;
+    fixedAddress === undefined || network === undefined
+      ? undefined
+      : `${formatIpv4(fixedAddress.address)}/${network.prefix}`;
   const hasRoutes = fixed !== undefined && terms.hasRoutes;
   return [
     ['job', 'deploy'],

@@ -20,8 +20,8 @@ interface AddressedLink {
 }
 
 const listAutoLinks = (machine: Machine, networks: NetworkView): readonly AddressedLink[] =>
-  buildNetInterfaces(machine, networks).flatMap((one) =>
-    one.links.filter((link) => link.mode === 'auto').map((link) => ({ one, link })),
+  buildNetInterfaces(machine, networks).flatMap((netInterface) =>
+    netInterface.links.filter((link) => link.mode === 'auto').map((link) => ({ one: netInterface, link })),
   );
 
 /** Chosen by a person for links. The machine keeps them when it is released. */
@@ -44,26 +44,26 @@ export function addressesAfter(machine: Machine, changed: Machine, networks: Net
   const chosen = staticAddresses(changed);
   const before = new Set(staticAddresses(machine).map(({ address }) => address));
   const left = machine.addresses.filter(
-    ({ address }) => !before.has(address) && !chosen.some((one) => one.address === address),
+    ({ address }) => !before.has(address) && !chosen.some((fixedAddress) => fixedAddress.address === address),
   );
   const former = new Map(listAutoLinks(machine, networks).map(({ link }) => [link.id, link.address]));
   const autos = listAutoLinks(changed, networks);
-  const given: MachineAddress[] = [];
+  const fixedAddresses: MachineAddress[] = [];
   // First the links that had an address, then links that replace others.
   for (const isFormer of [true, false]) {
     for (const { one, link } of autos) {
       if (former.has(link.id) !== isFormer) continue;
-      const kept = left.find(
+      const fixedAddress = left.find(
         ({ mac, address }) =>
           one.mac === mac &&
           (!isFormer || former.get(link.id) === address) &&
           subnetOfAddress(networks, address)?.subnet.id === link.subnet?.subnet.id &&
-          !given.some((other) => other.address === address),
+          !fixedAddresses.some((other) => other.address === address),
       );
-      if (kept !== undefined) given.push(kept);
+      if (fixedAddress !== undefined) fixedAddresses.push(fixedAddress);
     }
   }
-  return [...chosen, ...given];
+  return [...chosen, ...fixedAddresses];
 }
 
 interface ChoiceTerms {
@@ -77,17 +77,17 @@ interface ChoiceTerms {
 /** Gives each `auto` link an address, or asks which addresses are used. */
 export function chooseLinkAddresses(machine: Machine, terms: ChoiceTerms): AddressChoice {
   const { networks } = terms;
-  const given: MachineAddress[] = [...staticAddresses(machine)];
+  const fixedAddresses: MachineAddress[] = [...staticAddresses(machine)];
   for (const { one, link } of listAutoLinks(machine, networks)) {
-    if (link.address !== undefined && !given.some(({ address }) => address === link.address)) {
-      given.push({ mac: one.mac, address: link.address });
+    if (link.address !== undefined && !fixedAddresses.some(({ address }) => address === link.address)) {
+      fixedAddresses.push({ mac: one.mac, address: link.address });
       continue;
     }
-    const choice = chooseFor(link, one.mac, new Set(given.map(({ address }) => address)), terms);
+    const choice = chooseFor(link, one.mac, new Set(fixedAddresses.map(({ address }) => address)), terms);
     if (choice.kind !== 'given') return choice;
-    given.push(...choice.addresses);
+    fixedAddresses.push(...choice.addresses);
   }
-  return { kind: 'given', addresses: given };
+  return { kind: 'given', addresses: fixedAddresses };
 }
 
 /** Another user has reserved an address for the interface, which the host would lose. @param subnetId `undefined`: any subnet */
@@ -98,7 +98,10 @@ export function refuseReserved(
   subnetId?: number,
 ): RefusalWord | undefined {
   const others = records.reserved.find(
-    (one) => one.mac === mac && one.username !== username && (subnetId ?? one.subnetId) === one.subnetId,
+    (reservation) =>
+      reservation.mac === mac &&
+      reservation.username !== username &&
+      (subnetId ?? reservation.subnetId) === reservation.subnetId,
   );
   if (others === undefined) return undefined;
   return refusal(
@@ -121,9 +124,11 @@ export function chooseFor(
     return decideRefusal('address-refused', noSubnetText(subnetId ?? 0));
   }
   const search = { view: networks, known, mac, had: [...own] };
-  const asked = networks.records.reserved.find((one) => one.mac === mac && one.subnetId === subnetId)?.address;
-  if (asked !== undefined && !own.has(asked)) {
-    const choice = addressForLink(subnet, { ...search, asked, isOrdinary: false });
+  const requested = networks.records.reserved.find(
+    (reservation) => reservation.mac === mac && reservation.subnetId === subnetId,
+  )?.address;
+  if (requested !== undefined && !own.has(requested)) {
+    const choice = addressForLink(subnet, { ...search, asked: requested, isOrdinary: false });
     if (choice.kind !== 'refuse') return choice;
   }
   return addressForLink(subnet, { ...search, isOrdinary });
@@ -134,15 +139,15 @@ export function judgeLinkAddress(
   machine: Machine,
   link: Pick<NetLink, 'subnet' | 'subnetId'>,
   mac: MacAddress,
-  asked: Ipv4,
+  requested: Ipv4,
   { networks, known, isOrdinary = false }: ChoiceTerms,
 ): AddressChoice {
   const { subnet, subnetId } = link;
   if (subnet === undefined) {
     return decideRefusal('address-refused', noSubnetText(subnetId ?? 0));
   }
-  if (machine.addresses.some(({ address }) => address === asked)) {
-    return decideRefusal('address-refused', `The machine already has ${formatIpv4(asked)}.`);
+  if (machine.addresses.some(({ address }) => address === requested)) {
+    return decideRefusal('address-refused', `The machine already has ${formatIpv4(requested)}.`);
   }
-  return addressForLink(subnet, { view: networks, known, mac, had: [], asked, isOrdinary });
+  return addressForLink(subnet, { view: networks, known, mac, had: [], asked: requested, isOrdinary });
 }

@@ -140,7 +140,7 @@ export async function findDebugLogin(
 
 export async function describeLogins(parts: LoginParts, machine: Machine): Promise<readonly LoginDescription[]> {
   const { store } = parts;
-  const found: LoginDescription[] = [];
+  const loginDescriptions: LoginDescription[] = [];
   const seen = machine.interfaces.find((nic) => heldMacs(machine).includes(nic.mac) && nic.address !== undefined);
   const address = machine.addresses[0]?.address ?? seen?.address;
   const isSimulated = address !== undefined && isLoopback(address);
@@ -149,15 +149,23 @@ export async function describeLogins(parts: LoginParts, machine: Machine): Promi
   if (RESCUED.has(machine.status)) {
     const username = getRescuer(machine);
     const hostKey = machine.work?.hostKey;
-    found.push({ kind: 'rescue', ssh, isSimulated, hostKey, username, keys: await keysOf(username) });
+    loginDescriptions.push({ kind: 'rescue', ssh, isSimulated, hostKey, username, keys: await keysOf(username) });
   }
   const debug = await findDebugLogin(parts, machine);
   if (debug !== undefined) {
     const { username, secondsLeft } = debug;
     const hostKey = debug.hostKey === '' ? undefined : debug.hostKey;
-    found.push({ kind: 'debug', ssh, isSimulated, hostKey, username, keys: await keysOf(username), secondsLeft });
+    loginDescriptions.push({
+      kind: 'debug',
+      ssh,
+      isSimulated,
+      hostKey,
+      username,
+      keys: await keysOf(username),
+      secondsLeft,
+    });
   }
-  return found;
+  return loginDescriptions;
 }
 
 export const isDebugged = (status: MachineStatus): boolean => DEBUGGED.has(status);

@@ -67,8 +67,8 @@ export class MachineAgent {
     if (token === undefined) return undefined;
     const digest = hashSha256(token);
     for (const machine of await this.#candidates(proof)) {
-      const known = isAtItsAddress(proof, machine) ? (await this.#debugOf(machine))?.tokenDigest : undefined;
-      if (known !== undefined && equalSecrets(known, digest)) return machine;
+      const tokenDigest = isAtItsAddress(proof, machine) ? (await this.#debugOf(machine))?.tokenDigest : undefined;
+      if (tokenDigest !== undefined && equalSecrets(tokenDigest, digest)) return machine;
     }
     return undefined;
   }
@@ -84,7 +84,7 @@ export class MachineAgent {
   /** The request is a sign of life. @param where the URL at which the machine reaches the region, and its proxy */
   async job(machine: Machine, where: { readonly origin: string; readonly httpProxy: string }): Promise<string> {
     await this.#parts.life.seen({ seen: new Map([[machine.systemId, this.#parts.clock.wallTimeMs()]]) });
-    const [given] = machine.addresses;
+    const [fixedAddress] = machine.addresses;
     const debugs = await this.#noteBoot(machine);
     if (machine.status === 'deploying' && machine.netboot && machine.work?.deployBy === 'installer') {
       const place = `${machine.architecture}/${machine.subarchitecture}/${machine.release}/install`;
@@ -94,9 +94,12 @@ export class MachineAgent {
     return renderJob(machine, {
       ...where,
       image: await this.#parts.life.findImage(machine),
-      network: given === undefined ? undefined : networkOfAddress(this.#parts.networks.known.reported, given.address),
+      network:
+        fixedAddress === undefined
+          ? undefined
+          : networkOfAddress(this.#parts.networks.known.reported, fixedAddress.address),
       isLaid: machine.layout?.network !== undefined,
-      hasRoutes: given !== undefined && hasStaticRoutes(machine, this.#parts.networks.known),
+      hasRoutes: fixedAddress !== undefined && hasStaticRoutes(machine, this.#parts.networks.known),
       scripts: await this.scripts.count(machine),
       hasUserData: (await this.#store.life.userData(machine.systemId)) !== undefined,
       isDebugged: debugs !== undefined,
@@ -135,7 +138,7 @@ export class MachineAgent {
   async signal(proof: BootProof, signal: Signal): Promise<boolean> {
     const candidates = await this.#candidates(proof);
     const machine = workerAmong(candidates, proof);
-    if (machine === undefined) return candidates.some((one) => hasEnded(one, proof));
+    if (machine === undefined) return candidates.some((candidate) => hasEnded(candidate, proof));
     const hostKey = parseHostKey(signal.hostKey);
     if (hostKey !== undefined && isDebugged(machine.status))
       await this.#store.logins.noteDebug(machine.systemId, { hostKey });
@@ -156,7 +159,7 @@ export class MachineAgent {
 
   /** For a tool of the deployed system; `undefined`: an unknown tool. */
   network(machine: Machine, named: string, isByLease: boolean): string | undefined {
-    const tool = NETWORK_TOOLS.find((one) => one === named);
+    const tool = NETWORK_TOOLS.find((networkTool) => networkTool === named);
     if (tool === undefined) return undefined;
     return bundleFiles(networkFiles(machine, this.#parts.networks.known, tool, isByLease));
   }

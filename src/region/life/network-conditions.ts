@@ -15,7 +15,7 @@ import { type NetworkView, oldNetworkName, type SubnetView, specified } from '..
 import { type Machine, machineFqdn } from '../records/machine.ts';
 import { INTERFACE_KINDS } from '../records/machine-layout.ts';
 
-type InterfaceTest = (one: NetInterface, machine: Machine) => boolean;
+type InterfaceTest = (netInterface: NetInterface, machine: Machine) => boolean;
 
 interface NetworkConditions {
   readonly some: readonly InterfaceTest[];
@@ -31,8 +31,8 @@ const listSubnets = ({ links, seenIn }: NetInterface): readonly SubnetView[] => 
 
 const inSubnet =
   (isWanted: (subnet: SubnetView) => boolean): InterfaceTest =>
-  (one) =>
-    listSubnets(one).some(isWanted);
+  (netInterface) =>
+    listSubnets(netInterface).some(isWanted);
 
 /** Of VLANs in no space, by name and by id. */
 const [NO_SPACE, NO_SPACE_ID] = ['undefined', '-1'];
@@ -64,33 +64,33 @@ const TYPES: readonly string[] = [...INTERFACE_KINDS, 'unknown'];
 
 const CONDITIONS: Readonly<Record<string, Condition>> = {
   subnet: (text, view) => {
-    const found = findSubnet(text, view);
-    if (found === undefined) return nested(text, ['ip', 'space', 'fabric', 'vlan', 'vid'], view);
-    return inSubnet(({ subnet }) => subnet.id === found.id);
+    const foundSubnet = findSubnet(text, view);
+    if (foundSubnet === undefined) return nested(text, ['ip', 'space', 'fabric', 'vlan', 'vid'], view);
+    return inSubnet(({ subnet }) => subnet.id === foundSubnet.id);
   },
   space: (text, { records }) => {
     if (text === NO_SPACE || text === NO_SPACE_ID) return ({ vlan }) => vlan !== undefined && vlan.space === undefined;
-    const found = specified(records.spaces, text);
-    return found && (({ vlan }) => vlan?.space?.id === found.id);
+    const space = specified(records.spaces, text);
+    return space && (({ vlan }) => vlan?.space?.id === space.id);
   },
   subnet_cidr: (text, view) => {
-    const found = findSubnet(`cidr:${text}`, view);
-    return found && inSubnet(({ subnet }) => subnet.id === found.id);
+    const foundSubnet = findSubnet(`cidr:${text}`, view);
+    return foundSubnet && inSubnet(({ subnet }) => subnet.id === foundSubnet.id);
   },
   fabric: (text, view) => {
     const byClass = /^class:(.*)$/.exec(text)?.[1];
     if (byClass !== undefined) return CONDITIONS.fabric_class?.(byClass, view);
-    const found = specified(view.records.fabrics, text);
-    return found && (({ vlan }) => vlan?.fabric.id === found.id);
+    const fabric = specified(view.records.fabrics, text);
+    return fabric && (({ vlan }) => vlan?.fabric.id === fabric.id);
   },
   fabric_class: (text, { records }) =>
     records.fabrics.some(({ classType }) => classType === text)
       ? ({ vlan }) => vlan?.fabric.classType === text
       : undefined,
   vlan: (text, view) => {
-    const found = specified(view.records.vlans, text);
-    if (found === undefined) return nested(text, ['vid', 'fabric', 'space'], view);
-    return ({ vlan }) => vlan?.vlan.id === found.id;
+    const foundVlan = specified(view.records.vlans, text);
+    if (foundVlan === undefined) return nested(text, ['vid', 'fabric', 'space'], view);
+    return ({ vlan }) => vlan?.vlan.id === foundVlan.id;
   },
   vid: (text) => (/^\d{1,4}$/.test(text) ? ({ vlan }) => vlan?.vlan.vid === Number(text) : undefined),
   ip: (text) => {
@@ -98,7 +98,7 @@ const CONDITIONS: Readonly<Record<string, Condition>> = {
     return address === undefined ? undefined : inSubnet(({ network }) => networkContains(network, address));
   },
   id: (text) => (/^\d{1,15}$/.test(text) ? ({ id }) => String(id) === text : undefined),
-  name: (text) => (one) => one.name === text,
+  name: (text) => (netInterface) => netInterface.name === text,
   hostname: (text) => (_one, machine) => [machine.hostname, machineFqdn(machine)].includes(text.toLowerCase()),
   type: (text) => (TYPES.includes(text.toLowerCase()) ? ({ kind }) => kind === text.toLowerCase() : undefined),
   // As in MAAS: no link has an address.
@@ -107,15 +107,15 @@ const CONDITIONS: Readonly<Record<string, Condition>> = {
       ? ({ links }) => links.every(({ address }) => address === undefined)
       : undefined,
   link_speed: (text) => (/^\d{1,9}$/.test(text) ? ({ link }) => link.linkSpeed >= Number(text) : undefined),
-  mac: (text) => (one) => formatMac(one.mac) === text.toLowerCase(),
-  tag: (text) => (one) => text.split('&&').every((tag) => one.tags.includes(tag)),
+  mac: (text) => (netInterface) => formatMac(netInterface.mac) === text.toLowerCase(),
+  tag: (text) => (netInterface) => text.split('&&').every((tag) => netInterface.tags.includes(tag)),
 };
 
 /** In `interfaces`, `ip` is an address of the interface itself. */
 const OWN_CONDITIONS: Readonly<Record<string, Condition>> = {
   ip: (text) => {
     const address = parseIpv4(text);
-    return address === undefined ? undefined : (one) => listAddresses(one).includes(address);
+    return address === undefined ? undefined : (netInterface) => listAddresses(netInterface).includes(address);
   },
 };
 
@@ -133,8 +133,8 @@ export interface UnusableCondition {
   readonly choices?: readonly string[] | undefined;
 }
 
-export const isUnusable = (one: object | undefined): one is UnusableCondition =>
-  one !== undefined && 'kind' in one && one.kind === 'unusable';
+export const isUnusable = (value: object | undefined): value is UnusableCondition =>
+  value !== undefined && 'kind' in value && value.kind === 'unusable';
 
 function buildInterfaceTest(
   condition: string,
@@ -148,11 +148,13 @@ function buildInterfaceTest(
   return make(text, view) ?? { ...unusable, names: undefined, choices: CHOICES[condition] };
 }
 
-function allTests(found: readonly (InterfaceTest | UnusableCondition)[]): readonly InterfaceTest[] | UnusableCondition {
+function allTests(
+  results: readonly (InterfaceTest | UnusableCondition)[],
+): readonly InterfaceTest[] | UnusableCondition {
   const usable: InterfaceTest[] = [];
-  for (const one of found) {
-    if (isUnusable(one)) return one;
-    usable.push(one);
+  for (const result of results) {
+    if (isUnusable(result)) return result;
+    usable.push(result);
   }
   return usable;
 }
@@ -169,8 +171,8 @@ export const parseNames = (names: readonly string[], condition: string, view: Ne
   );
 
 /** The forms of a name in 1.0. */
-const NETWORKS: Readonly<Record<string, (text: string) => (one: SubnetView) => boolean>> = {
-  name: (text) => (one) => oldNetworkName(one) === text,
+const NETWORKS: Readonly<Record<string, (text: string) => (subnetView: SubnetView) => boolean>> = {
+  name: (text) => (subnetView) => oldNetworkName(subnetView) === text,
   ip: (text) => {
     const address = parseIpv4(text);
     return ({ network }) => address !== undefined && networkContains(network, address);
@@ -189,7 +191,8 @@ export const parseNetworks = (names: readonly string[], view: NetworkView) =>
       const ids = new Set(view.subnets.filter(isMeant).map(({ subnet }) => subnet.id));
       if (ids.size === 0) return { kind: 'unusable', condition: 'network', text, names: undefined } as const;
       const recorded = new Set(view.records.connections.flatMap(({ subnetId, mac }) => (ids.has(subnetId) ? mac : [])));
-      return (one: NetInterface) => recorded.has(one.mac) || listSubnets(one).some(({ subnet }) => ids.has(subnet.id));
+      return (netInterface: NetInterface) =>
+        recorded.has(netInterface.mac) || listSubnets(netInterface).some(({ subnet }) => ids.has(subnet.id));
     }),
   );
 
@@ -199,16 +202,16 @@ export function parseLabels(
   view: NetworkView,
 ): ReadonlyMap<string, readonly InterfaceTest[]> | UnusableCondition | undefined {
   const labels = new Map<string, readonly InterfaceTest[]>();
-  for (const part of text.split(';').filter((one) => one.trim() !== '')) {
+  for (const part of text.split(';').filter((part) => part.trim() !== '')) {
     const [, label, pairs] = /^([A-Za-z0-9_-]+):(.+)$/.exec(part.trim()) ?? [];
     if (label === undefined || pairs === undefined || labels.has(label)) return undefined;
-    const found: (InterfaceTest | UnusableCondition)[] = [];
+    const results: (InterfaceTest | UnusableCondition)[] = [];
     for (const pair of pairs.split(',')) {
       const [, name, value] = /^([a-z_]+)=(.+)$/.exec(pair.trim()) ?? [];
       if (name === undefined || value === undefined) return undefined;
-      found.push(buildInterfaceTest(name, value, view, { ...CONDITIONS, ...OWN_CONDITIONS }));
+      results.push(buildInterfaceTest(name, value, view, { ...CONDITIONS, ...OWN_CONDITIONS }));
     }
-    const tests = allTests(found);
+    const tests = allTests(results);
     if (isUnusable(tests)) return tests;
     labels.set(label, tests);
   }
@@ -218,9 +221,11 @@ export function parseLabels(
 export function meetsNetwork(machine: Machine, { some, none, labels }: NetworkConditions, view: NetworkView): boolean {
   const interfaces = buildNetInterfaces(machine, view);
   return (
-    some.every((test) => interfaces.some((one) => test(one, machine))) &&
-    !none.some((test) => interfaces.some((one) => test(one, machine))) &&
-    [...labels.values()].every((tests) => interfaces.some((one) => tests.every((test) => test(one, machine))))
+    some.every((test) => interfaces.some((netInterface) => test(netInterface, machine))) &&
+    !none.some((test) => interfaces.some((netInterface) => test(netInterface, machine))) &&
+    [...labels.values()].every((tests) =>
+      interfaces.some((netInterface) => tests.every((test) => test(netInterface, machine))),
+    )
   );
 }
 
@@ -231,6 +236,6 @@ export function matchInterfaces(
 ): Readonly<Record<string, readonly number[]>> {
   const interfaces = buildNetInterfaces(machine, view);
   const idsOf = (tests: readonly InterfaceTest[]) =>
-    interfaces.filter((one) => tests.every((test) => test(one, machine))).map(({ id }) => id);
+    interfaces.filter((netInterface) => tests.every((test) => test(netInterface, machine))).map(({ id }) => id);
   return Object.fromEntries([...labels].map(([label, tests]) => [label, idsOf(tests)]));
 }

@@ -70,8 +70,8 @@ export function decideSignal(machine: Machine, signal: Signal, atMs: number, clo
   const path = chooseSignalPath(machine, signal, switches);
   if (path.length === 0) return progress;
   const params = pickSignalParams(signal);
-  const said: Remark = isSilent(params) ? { code: 'failed-without-reason', params: {} } : { code: 'signal', params };
-  const reason = signal.status === 'FAILED' ? said : undefined;
+  const remark: Remark = isSilent(params) ? { code: 'failed-without-reason', params: {} } : { code: 'signal', params };
+  const reason = signal.status === 'FAILED' ? remark : undefined;
   const last = path.at(-1) ?? machine.status;
   // Rescue mode keeps the work, because it contains the requester and the host key.
   const work = last === 'rescue-mode' ? progress.fields.work : undefined;

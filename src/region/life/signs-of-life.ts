@@ -70,8 +70,8 @@ async function noteSigns(
   terms: SignTerms,
 ): Promise<readonly Machine[]> {
   const { store, atMs } = terms;
-  const found = await findMachines(store, [...new Set([...started.keys(), ...seen.keys()])]);
-  const written = found.filter((machine) => seen.has(machine.systemId) && isWritten(machine));
+  const machines = await findMachines(store, [...new Set([...started.keys(), ...seen.keys()])]);
+  const written = machines.filter((machine) => seen.has(machine.systemId) && isWritten(machine));
   const disks = await diskStarts(written, terms);
   const decide = (machine: Machine): Change => {
     const { systemId } = machine;
@@ -82,12 +82,12 @@ async function noteSigns(
     return { ...counted, ...renewed, fields, events: [...counted.events, ...renewed.events] };
   };
   const isChanged = (machine: Machine): boolean => Object.keys(decide(machine).fields).length > 0;
-  const changed = await change(store, found.filter(isChanged), atMs, decide);
+  const changed = await change(store, machines.filter(isChanged), atMs, decide);
   // A changed count or time limit alone is not announced.
-  const before = new Map(found.map((machine) => [machine.systemId, machine]));
+  const before = new Map(machines.map((machine) => [machine.systemId, machine]));
   return changed.filter(({ systemId, status, bootToken }) => {
-    const known = before.get(systemId);
-    return known?.status !== status || known.bootToken !== bootToken;
+    const machine = before.get(systemId);
+    return machine?.status !== status || machine.bootToken !== bootToken;
   });
 }
 

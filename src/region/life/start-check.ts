@@ -53,8 +53,8 @@ export async function findDeployable(
   const images = await racks.images();
   const available = imagesForMachine(machine, { racks: racks.list(), images, nowMs: clock.wallTimeMs() });
   for (const os of listSystemNames(osystem)) {
-    const found = parts.findImage?.({ os, release, architecture, subarchitecture, kernel }, available);
-    if (found !== undefined) return found;
+    const image = parts.findImage?.({ os, release, architecture, subarchitecture, kernel }, available);
+    if (image !== undefined) return image;
   }
   return undefined;
 }
@@ -71,9 +71,11 @@ async function onlySystem(machine: Machine, wanted: WantedSystem, { listImages }
     ({ os, architecture, kind }) =>
       kind === undefined && architecture === machine.architecture && (wanted.osystem === '' || os === wanted.osystem),
   );
-  const [only] = images;
-  const isOnly = images.every(({ os, release }) => os === only?.os && release === only.release);
-  return only === undefined || !isOnly ? wanted : { ...wanted, osystem: only.os, release: only.release };
+  const [listedImage] = images;
+  const isOnly = images.every(({ os, release }) => os === listedImage?.os && release === listedImage.release);
+  return listedImage === undefined || !isOnly
+    ? wanted
+    : { ...wanted, osystem: listedImage.os, release: listedImage.release };
 }
 
 /** How a deployment that does not say it puts the system on the disk: by an installer only where there is one and no image. */
@@ -146,10 +148,10 @@ async function kernelsFor(
   const names: string[] = [];
   for (const kernel of new Set(fitting.map((image) => image.system?.subarch ?? image.subarchitecture))) {
     // Another rack may have it.
-    const found = await findDeployable({ architecture, ...machine }, { ...wanted, kernel }, parts);
-    if (found !== undefined) names.push(kernel);
+    const deployable = await findDeployable({ architecture, ...machine }, { ...wanted, kernel }, parts);
+    if (deployable !== undefined) names.push(kernel);
   }
-  return names.sort((one, other) => (kernelRank(one) ?? 0) - (kernelRank(other) ?? 0));
+  return names.sort((name, other) => (kernelRank(name) ?? 0) - (kernelRank(other) ?? 0));
 }
 
 export async function findStartProblem(

@@ -57,26 +57,26 @@ interface Search {
 }
 
 /**
- * Chooses a machine's address, or asks which are used. @param known for which the decision has asked @param asked undefined: any of the
+ * Chooses a machine's address, or asks which are used. @param knowledge for which the decision has asked @param requested undefined: any of the
  * static range, or none without one @param view in the transaction of the change
  */
 export function chooseAddresses(
   machine: Machine,
-  known: readonly AddressKnowledge[],
-  asked: Ipv4 | undefined,
+  knowledge: readonly AddressKnowledge[],
+  requested: Ipv4 | undefined,
   isAdmin: boolean,
   view: NetworkView,
 ): AddressChoice {
   const networks = view.reported.filter(({ management }) => management > 0);
-  const terms = { view, known, had: machine.addresses.map(({ address }) => address) };
-  if (asked !== undefined) {
-    const choice = takeAsked(machine, networks, asked, terms);
+  const terms = { view, known: knowledge, had: machine.addresses.map(({ address }) => address) };
+  if (requested !== undefined) {
+    const choice = takeAsked(machine, networks, requested, terms);
     const isOpen = ({ fixed, hosts }: ReportedNetwork): boolean =>
-      (fixed !== undefined && rangeContains(fixed, asked)) || hosts.some(({ address }) => address === asked);
+      (fixed !== undefined && rangeContains(fixed, requested)) || hosts.some(({ address }) => address === requested);
     if (choice.kind !== 'given' || isAdmin || networks.some(isOpen)) return choice;
     return decideRefusal(
       'address-refused',
-      `${formatIpv4(asked)} is in no static range: only an administrator may choose such an address`,
+      `${formatIpv4(requested)} is in no static range: only an administrator may choose such an address`,
     );
   }
   const place = findLastNetworks(machine, networks);
@@ -92,10 +92,10 @@ export function chooseAddresses(
   }
   const ranges = served.flatMap(({ fixed }) => fixed ?? []);
   if (ranges.length === 0) return { kind: 'given', addresses: [] };
-  const kept = machine.addresses.find(
-    (one) => one.mac === mac && ranges.some((range) => rangeContains(range, one.address)),
+  const fixedAddress = machine.addresses.find(
+    (candidate) => candidate.mac === mac && ranges.some((range) => rangeContains(range, candidate.address)),
   );
-  if (kept !== undefined) return { kind: 'given', addresses: [kept] };
+  if (fixedAddress !== undefined) return { kind: 'given', addresses: [fixedAddress] };
   return giveFree({ ...terms, mac }, ranges) ?? exhausted(ranges, view.records);
 }
 
@@ -121,11 +121,11 @@ export function addressForLink(
 ): AddressChoice {
   if (asked !== undefined) return takeFor(search, asked);
   const { reported, records } = search.view;
-  const isHere = (one: ServedNetwork | ReportedNetwork): boolean =>
-    one.management > 0 && networksOverlap(one.network, network);
-  const fixed = reported.filter(isHere).flatMap((one) => one.fixed ?? []);
+  const isHere = (candidate: ServedNetwork | ReportedNetwork): boolean =>
+    candidate.management > 0 && networksOverlap(candidate.network, network);
+  const fixed = reported.filter(isHere).flatMap((network) => network.fixed ?? []);
   const isOutside = isOrdinary || fixed.length === 0;
-  const dynamic = [...reported, ...stored].filter(isHere).flatMap((one) => one.dynamic ?? []);
+  const dynamic = [...reported, ...stored].filter(isHere).flatMap((network) => network.dynamic ?? []);
   const others = [...fixed, ...dynamic].toSorted((a, b) => a.low - b.low);
   const ranges = isOutside ? freeParts(network, others) : fixed;
   const choice = giveFree(search, ranges);
@@ -160,39 +160,39 @@ function giveFree({ view, known, mac, had }: Search, ranges: readonly Ipv4Range[
   return fallback && give(mac, fallback);
 }
 
-const usedIn = ([low, high]: AddressRange, known: readonly AddressKnowledge[]): AddressKnowledge | undefined =>
-  known.find(({ range }) => range[0] === low && range[1] === high);
+const usedIn = ([low, high]: AddressRange, knowledge: readonly AddressKnowledge[]): AddressKnowledge | undefined =>
+  knowledge.find(({ range }) => range[0] === low && range[1] === high);
 
 function takeAsked(
   machine: Machine,
   networks: readonly ReportedNetwork[],
-  asked: Ipv4,
+  requested: Ipv4,
   terms: Omit<Search, 'mac'>,
 ): AddressChoice {
-  const served = networks.filter(({ network }) => networkContains(network, asked));
+  const served = networks.filter(({ network }) => networkContains(network, requested));
   if (served.length === 0)
     return decideRefusal(
       'address-refused',
-      `${formatIpv4(asked)} is in no network that a rack serves: choose another address`,
+      `${formatIpv4(requested)} is in no network that a rack serves: choose another address`,
     );
   const mac = macIn(machine, served) ?? machine.interfaces[0]?.mac;
   if (mac === undefined) return decideRefusal('address-refused', `${machine.hostname} has no network interface`);
-  return takeFor({ ...terms, mac }, asked);
+  return takeFor({ ...terms, mac }, requested);
 }
 
-function takeFor({ view, known, mac, had }: Search, asked: Ipv4): AddressChoice {
+function takeFor({ view, known, mac, had }: Search, requested: Ipv4): AddressChoice {
   const claim = { kind: 'asked', mac, had } as const;
-  const used = usedIn([asked, asked], known);
-  const owners = ownersOf(view).at(asked);
-  const bar = findBar(used === undefined ? owners : [...owners, ...ownersKnown(asked, used)], claim);
+  const used = usedIn([requested, requested], known);
+  const owners = ownersOf(view).at(requested);
+  const bar = findBar(used === undefined ? owners : [...owners, ...ownersKnown(requested, used)], claim);
   if (bar !== undefined)
-    return decideRefusal('address-refused', `${barText(bar, asked, view.records)}: choose another address`);
-  return used === undefined ? { kind: 'ask', ranges: [[asked, asked]] } : give(mac, asked);
+    return decideRefusal('address-refused', `${barText(bar, requested, view.records)}: choose another address`);
+  return used === undefined ? { kind: 'ask', ranges: [[requested, requested]] } : give(mac, requested);
 }
 
 /** Why a machine may not have the address. */
-function barText(bar: Owner, asked: Ipv4, records: NetworkRecords): string {
-  const address = formatIpv4(asked);
+function barText(bar: Owner, requested: Ipv4, records: NetworkRecords): string {
+  const address = formatIpv4(requested);
   switch (bar.kind) {
     case 'edge':
       return `${address} is the network's own or its broadcast address`;
@@ -208,7 +208,7 @@ function barText(bar: Owner, asked: Ipv4, records: NetworkRecords): string {
       return `the host ${host} has ${address} by a lease until ${until} UTC`;
     }
     default:
-      return `${address} belongs to another machine, a user or a static route${reservedText(records, [{ low: asked, high: asked }])}`;
+      return `${address} belongs to another machine, a user or a static route${reservedText(records, [{ low: requested, high: requested }])}`;
   }
 }
 
@@ -227,10 +227,10 @@ export const isLent = (reported: readonly ReportedNetwork[], seen: Ipv4, mac: Ma
 
 /** `undefined` if no accepted rack serves it. */
 export function networkOfAddress(reported: readonly ReportedNetwork[], of: Ipv4): JobNetwork | undefined {
-  const found = reported.find(({ network }) => networkContains(network, of));
-  if (found === undefined) return undefined;
-  const { network, router, management, address } = found;
-  const text = (one: Ipv4 | undefined) => (one === undefined ? '' : formatIpv4(one));
+  const foundNetwork = reported.find(({ network }) => networkContains(network, of));
+  if (foundNetwork === undefined) return undefined;
+  const { network, router, management, address } = foundNetwork;
+  const text = (address: Ipv4 | undefined) => (address === undefined ? '' : formatIpv4(address));
   return { prefix: network.prefix, router: text(router), dns: text(management === 2 ? address : undefined) };
 }
 
@@ -249,11 +249,11 @@ function findLastNetworks(
     if (served.length > 0) return { served, mac };
   }
   const [nic] = machine.interfaces;
-  const [only, ...others] = networks.filter(({ fixed }) => fixed !== undefined);
+  const [onlyNetwork, ...others] = networks.filter(({ fixed }) => fixed !== undefined);
   const isUnseen = machine.interfaces.every(({ address }) => address === undefined);
-  if (nic === undefined || only === undefined || !isUnseen) return undefined;
-  if (others.some(({ network }) => !isSame(network, only.network))) return undefined;
-  return { served: networks.filter(({ network }) => isSame(network, only.network)), mac: nic.mac };
+  if (nic === undefined || onlyNetwork === undefined || !isUnseen) return undefined;
+  if (others.some(({ network }) => !isSame(network, onlyNetwork.network))) return undefined;
+  return { served: networks.filter(({ network }) => isSame(network, onlyNetwork.network)), mac: nic.mac };
 }
 
 const isSame = (a: Ipv4Network, b: Ipv4Network): boolean => a.address === b.address && a.prefix === b.prefix;

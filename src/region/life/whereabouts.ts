@@ -54,18 +54,18 @@ export function domainIds(byDefault: string, further: unknown): ReadonlyMap<stri
     return typeof name === 'string' ? [[name, id]] : [];
   });
   const taken = new Set<number>();
-  const given = new Map<string, number>();
+  const chosenIds = new Map<string, number>();
   for (const [name, id] of entries) {
-    if (typeof id !== 'number' || taken.has(id) || given.has(name)) continue;
+    if (typeof id !== 'number' || taken.has(id) || chosenIds.has(name)) continue;
     taken.add(id);
-    given.set(name, id);
+    chosenIds.set(name, id);
   }
   const ids = new Map<string, number>();
-  for (const name of [byDefault, ...entries.map(([one]) => one)]) {
+  for (const name of [byDefault, ...entries.map(([listedName]) => listedName)]) {
     if (ids.has(name)) continue;
-    const isListed = name !== byDefault || entries.some(([one]) => one === name);
-    let id = given.get(name) ?? (isListed || taken.has(0) ? numberOfDomain(name) : 0);
-    while (!given.has(name) && taken.has(id)) id += 1;
+    const isListed = name !== byDefault || entries.some(([listedName]) => listedName === name);
+    let id = chosenIds.get(name) ?? (isListed || taken.has(0) ? numberOfDomain(name) : 0);
+    while (!chosenIds.has(name) && taken.has(id)) id += 1;
     taken.add(id);
     ids.set(name, id);
   }
@@ -102,7 +102,7 @@ export function basisReader(places: Places): () => string {
   return () => {
     const settings = shownSettings(places);
     const now = [racks.list(), networks.known, ...settings];
-    if (now.some((one, index) => one !== madeOf[index])) {
+    if (now.some((value, index) => value !== madeOf[index])) {
       const parts = racks
         .list()
         .map(({ uuid, name, state, isEmbedded, agreed }) => [uuid, name, state, isEmbedded, agreed]);
@@ -125,18 +125,18 @@ export function whereabouts(places: Places): Whereabouts {
   return {
     racksOf: ({ home }) => racks.homes.racksAt(home, all),
     addressesOf: ({ addresses, interfaces }) => {
-      const given = addresses.map(({ address }) => address);
+      const allocated = addresses.map(({ address }) => address);
       const seen = interfaces.flatMap(({ address, isEnded = false, mac }) => {
-        if (address === undefined || isEnded || given.includes(address)) return [];
+        if (address === undefined || isEnded || allocated.includes(address)) return [];
         return isLent(networks.reported, address, mac) ? [] : [address];
       });
-      return [...new Set([...given, ...seen])];
+      return [...new Set([...allocated, ...seen])];
     },
     networks,
     domainOf(name) {
-      const known = domains.get(name) ?? readDomain(name, domainSettings(places));
-      domains.set(name, known);
-      return known;
+      const knownDomain = domains.get(name) ?? readDomain(name, domainSettings(places));
+      domains.set(name, knownDomain);
+      return knownDomain;
     },
     defaultArea(kind) {
       const area = areas.get(kind) ?? defaultArea(places.settings, kind);
@@ -155,7 +155,7 @@ function readDomain(name: string, [byDefault, further, records]: readonly unknow
   const all = [...ids.keys()];
   const isIn = (text: string, domain: string): boolean => text === domain || text.endsWith(`.${domain}`);
   const longest = (text: string): number =>
-    Math.max(0, ...all.filter((one) => isIn(text, one)).map(({ length }) => length));
+    Math.max(0, ...all.filter((candidate) => isIn(text, candidate)).map(({ length }) => length));
   const named = (Array.isArray(records) ? records : []).map((record) => String(Object(record).name).toLowerCase());
   const recordCount = named.filter((text) => isIn(text, name) && longest(text) === name.length).length;
   return { id: ids.get(name) ?? numberOfDomain(name), isDefault: name === byDefault, recordCount };

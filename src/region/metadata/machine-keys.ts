@@ -27,8 +27,8 @@ export async function keyOfMachine(
   clock: Clock,
   systemId: string,
 ): Promise<MachineKey | undefined> {
-  const known = await store.life.machineKey(systemId);
-  if (known !== undefined) return known;
+  const machineKey = await store.life.machineKey(systemId);
+  if (machineKey !== undefined) return machineKey;
   return await store.life.keepMachineKey({
     systemId,
     consumerKey: keyPart(clock, CONSUMER_CHARACTERS),

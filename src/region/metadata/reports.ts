@@ -37,14 +37,14 @@ const INSTALLED = 'installed';
 
 export function readSignal(fields: ReadonlyMap<string, readonly string[]>): Signal | undefined {
   const last = (name: string): string => fields.get(name)?.at(-1) ?? '';
-  const given = last('status').toUpperCase();
-  const status = Object.hasOwn(SIGNAL_MEANINGS, given) ? SIGNAL_MEANINGS[given] : undefined;
+  const word = last('status').toUpperCase();
+  const status = Object.hasOwn(SIGNAL_MEANINGS, word) ? SIGNAL_MEANINGS[word] : undefined;
   if (status === undefined) return undefined;
   const exit = /^-?\d{1,5}$/.test(last('exit_status')) ? Number(last('exit_status')) : undefined;
   const script = last('name');
   return {
     status,
-    stage: status === 'WORKING' ? given.toLowerCase() : '',
+    stage: status === 'WORKING' ? word.toLowerCase() : '',
     message: cleanWords(last('error'), TEXT_MAX),
     ...(script === '' ? {} : { script: cleanWords(script, NAME_MAX) }),
     ...(exit === undefined || script === '' ? {} : { exitStatus: exit }),
@@ -96,15 +96,15 @@ export function interpretReport(report: WebhookReport, isInstalling: boolean): R
   const isFailure = kind === 'finish' && (result === 'FAIL' || result === 'FAILURE');
   const isUp = !isInstalling && kind === 'finish' && name === LAST_STAGE;
   const stageReport: StageReport = { name, isEnd: kind === 'finish', result, said: description };
-  const said = { message: '', report: stageReport };
+  const reported = { message: '', report: stageReport };
   const base = { isFailure, isUp, stageReport };
-  if (isUp) return { ...base, signal: { status: 'OK', stage: INSTALLED, ...said, isOfStart: true } };
+  if (isUp) return { ...base, signal: { status: 'OK', stage: INSTALLED, ...reported, isOfStart: true } };
   const stage = parseStage(name);
   if (stage === undefined || kind === 'progress') return { ...base, signal: undefined };
   // The whole curtin installation has failed; no report follows.
   if (isFailure && isInstalling && name === 'cmd-install')
-    return { ...base, signal: { status: 'FAILED', stage, ...said } };
-  return { ...base, signal: { status: 'WORKING', stage, ...said, isOfStart: !isInstalling } };
+    return { ...base, signal: { status: 'FAILED', stage, ...reported } };
+  return { ...base, signal: { status: 'WORKING', stage, ...reported, isOfStart: !isInstalling } };
 }
 
 /** The stage in a name, or `undefined` for a part of a stage. cloud-init's stages have no slash, curtin's have one. */

@@ -403,8 +403,8 @@ const opening =
 
 const showing = (page: PageDefinition): Handler =>
   opening(page, async (reply, view) => {
-    const shown = await page.render(view);
-    return shown === undefined ? sendGone(reply, view) : sendPage(reply, shown);
+    const content = await page.render(view);
+    return content === undefined ? sendGone(reply, view) : sendPage(reply, content);
   });
 
 const downloading = (page: DownloadDefinition): Handler =>
@@ -447,7 +447,7 @@ function buildView(
   viewer: Viewer,
   peer: Peer,
   request: FastifyRequest,
-  given: Fields,
+  fields: Fields,
 ): View {
   const nowMs = region.clock.wallTimeMs();
   return {
@@ -460,7 +460,7 @@ function buildView(
     path: pathOf(request),
     query: parseTargetQuery(request.raw.url),
     notice: '',
-    given,
+    given: fields,
     remembered: (name) => findWish(getHeader(request, 'cookie'), name),
     hasLeft: () => request.raw.socket.destroyed,
   };
@@ -530,8 +530,8 @@ const taking =
     const arrived = listener.arrivedForm(request);
     const fields = readSentForm(request, arrived);
     const viewer = viewerAs(session.user, session.csrf);
-    const given = isRefusal(fields) ? NO_FIELDS : fields;
-    const sent = { ...buildView(listener, viewer, peer, request, given), file: arrived?.file };
+    const sentFields = isRefusal(fields) ? NO_FIELDS : fields;
+    const sent = { ...buildView(listener, viewer, peer, request, sentFields), file: arrived?.file };
     if (isRefusal(fields)) return refused(reply, sent, fields);
     const stale = refuseStale(fields, session);
     if (stale !== undefined) return refused(reply, sent, stale);
@@ -547,8 +547,8 @@ const taking =
       return reply.redirect(outcome.to, 303);
     }
     if (outcome.kind === 'made') {
-      const shown = await page.render({ ...view, given: NO_FIELDS, secret: outcome.secret });
-      return shown === undefined ? sendGone(reply, view) : sendPage(reply, shown);
+      const content = await page.render({ ...view, given: NO_FIELDS, secret: outcome.secret });
+      return content === undefined ? sendGone(reply, view) : sendPage(reply, content);
     }
     const again = await page.render({
       ...view,

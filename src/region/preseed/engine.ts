@@ -69,8 +69,8 @@ function readLineage({ file, source, load }: RenderRequest): readonly [Template,
   while (last.parent !== undefined) {
     const { name, place } = last.parent;
     if (lineage.length >= GENERATIONS_MAX) failAt(place, 'lineage-long', { max: GENERATIONS_MAX });
-    const found = load(name) ?? failAt(place, 'parent-missing', { name });
-    last = parseTemplate(found.file, found.text);
+    const loaded = load(name) ?? failAt(place, 'parent-missing', { name });
+    last = parseTemplate(loaded.file, loaded.text);
     lineage.push(last);
   }
   return lineage;
@@ -102,8 +102,10 @@ class Rendering {
   constructor(request: RenderRequest, lineage: readonly [Template, ...Template[]]) {
     this.#request = request;
     this.#lineage = lineage;
-    const said = lineage.map(({ language, body }) => language ?? detectLanguage(body)).find((one) => one !== undefined);
-    this.language = said ?? request.language;
+    const declared = lineage
+      .map(({ language, body }) => language ?? detectLanguage(body))
+      .find((language) => language !== undefined);
+    this.language = declared ?? request.language;
     this.#follower = new ContextFollower(this.language);
     for (const { blocks } of [...lineage].reverse()) for (const [name, body] of blocks) this.#blocks.set(name, body);
   }
@@ -169,18 +171,18 @@ class Rendering {
 
   #include(node: IncludeNode, depth: number): void {
     const inner = this.#deeper(depth, node);
-    const known = this.#templates.get(node.name);
-    const template = known ?? this.#read(node);
+    const existing = this.#templates.get(node.name);
+    const template = existing ?? this.#read(node);
     this.#templates.set(node.name, template);
     this.#write(template.body, inner);
   }
 
   #read(node: IncludeNode): Template {
-    const found = this.#request.load(node.name);
-    if (found === undefined) failAt(node, 'included-missing', { name: node.name });
-    const template = parseTemplate(found.file, found.text);
+    const loaded = this.#request.load(node.name);
+    if (loaded === undefined) failAt(node, 'included-missing', { name: node.name });
+    const template = parseTemplate(loaded.file, loaded.text);
     if (template.parent !== undefined) failAt(node, 'included-inherits', { name: node.name });
-    this.included.push(found.file);
+    this.included.push(loaded.file);
     for (const [name, body] of template.blocks) if (!this.#blocks.has(name)) this.#blocks.set(name, body);
     return template;
   }
@@ -196,14 +198,14 @@ class Rendering {
   }
 
   #for(node: ForNode, depth: number): void {
-    const found = evaluate(node.list, this.#scopeAt(node));
-    const list = isMapping(found) ? Object.entries(found) : found;
-    if (!isList(list)) failAt(node, 'for-list', { value: getValueKind(found) });
-    for (const one of list) {
+    const evaluated = evaluate(node.list, this.#scopeAt(node));
+    const list = isMapping(evaluated) ? Object.entries(evaluated) : evaluated;
+    if (!isList(list)) failAt(node, 'for-list', { value: getValueKind(evaluated) });
+    for (const item of list) {
       const scope = new Map<string, Value>();
-      const values: readonly Value[] = node.names.length > 1 && isList(one) ? one : [one];
+      const values: readonly Value[] = node.names.length > 1 && isList(item) ? item : [item];
       if (values.length !== node.names.length)
-        failAt(node, 'for-names', { names: node.names.length, value: getValueKind(one), values: values.length });
+        failAt(node, 'for-names', { names: node.names.length, value: getValueKind(item), values: values.length });
       node.names.forEach((name, index) => {
         scope.set(name, values[index] ?? null);
       });
@@ -232,8 +234,8 @@ class Rendering {
 
   #find(name: string): Value | undefined {
     for (let index = this.#scopes.length - 1; index >= 0; index -= 1) {
-      const found = this.#scopes[index]?.get(name);
-      if (found !== undefined) return found;
+      const existing = this.#scopes[index]?.get(name);
+      if (existing !== undefined) return existing;
     }
     const { variables } = this.#request;
     return Object.hasOwn(variables, name) ? variables[name] : undefined;
@@ -256,11 +258,11 @@ class Rendering {
 
 /** The name at the root of an expression, for a message; never its value. */
 function getRootName({ expression }: OutputNode): string {
-  let found = expression;
+  let root = expression;
   for (;;) {
-    if (found.kind === 'name') return found.name;
-    if (found.kind === 'part' || found.kind === 'item' || found.kind === 'method') found = found.of;
-    else if (found.kind === 'call' && found.args[0] !== undefined) found = found.args[0];
+    if (root.kind === 'name') return root.name;
+    if (root.kind === 'part' || root.kind === 'item' || root.kind === 'method') root = root.of;
+    else if (root.kind === 'call' && root.args[0] !== undefined) root = root.args[0];
     else return '…';
   }
 }

@@ -86,23 +86,23 @@ export function evaluate(expression: Expression, scope: Scope): Value {
 }
 
 function nameValue(name: string, scope: Scope): Value {
-  const found = scope.find(name);
-  if (found !== undefined) return found;
+  const result = scope.find(name);
+  if (result !== undefined) return result;
   if (name === 'self') return failAt(scope.place, 'self-alone', {});
   return failAt(scope.place, 'not-defined', { name, known: sortedNames(scope.names()) });
 }
 
 function partValue(value: Value, name: string, place: TemplatePlace): Value {
   if (!isMapping(value)) return failAt(place, 'no-parts', { name, value: getValueKind(value) });
-  const found = Object.hasOwn(value, name) ? value[name] : undefined;
-  if (found !== undefined) return found;
+  const result = Object.hasOwn(value, name) ? value[name] : undefined;
+  if (result !== undefined) return result;
   return failAt(place, 'no-part', { name, known: sortedNames(Object.keys(value)) });
 }
 
 function itemValue(value: Value, key: Value, place: TemplatePlace): Value {
   if (!isList(value)) return partValue(value, formatScalar(key) ?? '', place);
-  const found = typeof key === 'number' ? value[key] : undefined;
-  return found ?? failAt(place, 'no-item', { key: formatScalar(key), value: getValueKind(key), items: value.length });
+  const result = typeof key === 'number' ? value[key] : undefined;
+  return result ?? failAt(place, 'no-item', { key: formatScalar(key), value: getValueKind(key), items: value.length });
 }
 
 function binaryValue({ operator, left, right }: Expression & { kind: 'binary' }, scope: Scope): Value {
@@ -133,7 +133,7 @@ function isEqual(left: Value, right: Value): boolean {
 const plain = (value: Value | undefined): Value | undefined => (value instanceof Markup ? value.text : value);
 
 function isIn(value: Value, where: Value, place: TemplatePlace): boolean {
-  if (isList(where)) return where.some((one) => isEqual(one, value));
+  if (isList(where)) return where.some((item) => isEqual(item, value));
   const name = formatScalar(value);
   if (isMapping(where)) return name !== undefined && Object.hasOwn(where, name);
   const text = plain(where);
@@ -192,7 +192,7 @@ function callValue(name: string, args: readonly Expression[], scope: Scope): Val
   }
 }
 
-function methodValue({ of, name, args: given }: Expression & { kind: 'method' }, scope: Scope): Value {
+function methodValue({ of, name, args: expressions }: Expression & { kind: 'method' }, scope: Scope): Value {
   const { place } = scope;
   if (!Object.hasOwn(METHODS, name))
     return failAt(place, 'method-unknown', { name, known: sortedNames(Object.keys(METHODS)) });
@@ -200,7 +200,7 @@ function methodValue({ of, name, args: given }: Expression & { kind: 'method' },
   if (name === 'get_distro_series' || name === 'get_osystem') return partValue(value, name.slice('get_'.length), place);
   if (name === 'tag_names') return partValue(value, name, place);
   if (name === 'split_arch') return (formatScalar(partValue(value, 'architecture', place)) ?? '').split('/');
-  const args = given.map((arg) => evaluate(arg, scope));
+  const args = expressions.map((arg) => evaluate(arg, scope));
   if (name === 'join') return joinList(args[0] ?? null, value, scope);
   const text = formatScalar(value);
   const [first, second] = args.map(formatScalar);
@@ -244,7 +244,7 @@ function methodValue({ of, name, args: given }: Expression & { kind: 'method' },
 function joinList(list: Value, separator: Value, { place, spend }: Scope): Value {
   const between = formatScalar(separator);
   if (!isList(list) || between === undefined) return failAt(place, 'join-list', { value: getValueKind(list) });
-  const texts = list.map((one) => formatScalar(one) ?? failAt(place, 'join-item', { value: getValueKind(one) }));
+  const texts = list.map((item) => formatScalar(item) ?? failAt(place, 'join-item', { value: getValueKind(item) }));
   const length = texts.reduce((sum, text) => sum + text.length + between.length, 0);
   if (length > QUOTED_CHARACTERS_MAX) return failAt(place, 'text-long', { max: QUOTED_CHARACTERS_MAX });
   spend(length);

@@ -57,9 +57,9 @@ const RESERVED: ReadonlySet<string> = new Set(['and', 'or', 'not', 'in', 'if', '
 /** Parses an expression with its filters. @throws TemplateFault if it is malformed */
 export function parseExpression(text: string, place: TemplatePlace): Expression {
   const parser = new Parser(tokenizeExpression(text, place), place);
-  const found = parser.pipeline(0);
+  const expression = parser.pipeline(0);
   parser.expectEnd();
-  return found;
+  return expression;
 }
 
 function tokenizeExpression(text: string, place: TemplatePlace): readonly Token[] {
@@ -94,13 +94,13 @@ class Parser {
   }
 
   pipeline(depth: number): Expression {
-    let found = this.#choice(depth);
+    let expression = this.#choice(depth);
     while (this.#take('|')) {
       const name = this.#dottedName();
       const args = this.#take('(') ? this.#args(depth) : [];
-      found = { kind: 'call', name, args: [found, ...args] };
+      expression = { kind: 'call', name, args: [expression, ...args] };
     }
-    return found;
+    return expression;
   }
 
   expectEnd(): void {
@@ -131,9 +131,9 @@ class Parser {
   #not(depth: number): Expression {
     let count = 0;
     while (this.#take('not')) count += 1;
-    const found = this.#compare(depth);
-    if (count === 0) return found;
-    const once: Expression = { kind: 'not', of: found };
+    const expression = this.#compare(depth);
+    if (count === 0) return expression;
+    const once: Expression = { kind: 'not', of: expression };
     return count % 2 === 1 ? once : { kind: 'not', of: once };
   }
 
@@ -159,23 +159,23 @@ class Parser {
   }
 
   #postfix(depth: number): Expression {
-    let found = this.#primary(depth);
+    let expression = this.#primary(depth);
     for (;;) {
       if (this.#take('.')) {
-        found = { kind: 'part', of: found, name: this.#name() };
+        expression = { kind: 'part', of: expression, name: this.#name() };
       } else if (this.#take('[')) {
-        found = { kind: 'item', of: found, key: this.#or(depth + 1) };
+        expression = { kind: 'item', of: expression, key: this.#or(depth + 1) };
         if (!this.#take(']')) this.#fail(']');
       } else if (this.#take('(')) {
-        found = this.#call(found, this.#args(depth));
-      } else return found;
+        expression = this.#call(expression, this.#args(depth));
+      } else return expression;
     }
   }
 
-  #call(found: Expression, args: readonly Expression[]): Expression {
-    if (found.kind === 'name') return { kind: 'call', name: found.name, args };
-    if (found.kind !== 'part') return failAt(this.#place, 'not-callable', {});
-    const { of, name } = found;
+  #call(expression: Expression, args: readonly Expression[]): Expression {
+    if (expression.kind === 'name') return { kind: 'call', name: expression.name, args };
+    if (expression.kind !== 'part') return failAt(this.#place, 'not-callable', {});
+    const { of, name } = expression;
     // The names of two filters have a dot.
     if (of.kind === 'name' && of.name === 'escape') return { kind: 'call', name: `escape.${name}`, args };
     return { kind: 'method', of, name, args };
@@ -205,9 +205,9 @@ class Parser {
     if (this.#take('[')) return { kind: 'list', items: this.#args(depth, ']') };
     if (this.#take('{')) return { kind: 'list', items: this.#args(depth, '}') };
     if (!this.#take('(')) this.#fail('value');
-    const found = this.pipeline(depth + 1);
+    const expression = this.pipeline(depth + 1);
     if (!this.#take(')')) this.#fail(')');
-    return found;
+    return expression;
   }
 
   #dottedName(): string {

@@ -37,9 +37,9 @@ export function templateNames(parts: NameParts): readonly string[] {
   const rest = [parts.architecture, parts.subarchitecture, parts.release, parts.node];
   const names = new Set<string>();
   const add = (words: readonly string[]): void => {
-    const found = words.filter((word) => word !== '');
-    const name = found.join('_');
-    if (found.every(isPlainName) && isTemplateName(name)) names.add(name);
+    const present = words.filter((word) => word !== '');
+    const name = present.join('_');
+    if (present.every(isPlainName) && isTemplateName(name)) names.add(name);
   };
   for (let count = rest.length; count >= 0; count -= 1) {
     const some = rest.slice(0, count);

@@ -40,10 +40,10 @@ export function listTemplateNames({ purpose, machine, osystem, release }: Presee
 export function renderPreseed(request: PreseedRequest, templates: TemplateSource): PreseedResult {
   const names = listTemplateNames(request);
   for (const name of names) {
-    const found = templates.find(name);
-    if (found === undefined) continue;
-    if (!found.ok) return unreadable(found);
-    return renderText(request, { name, ...found }, templates);
+    const template = templates.find(name);
+    if (template === undefined) continue;
+    if (!template.ok) return unreadable(template);
+    return renderText(request, { name, ...template }, templates);
   }
   return { ok: false, file: LAST_NAME, line: 0, mistake: mistake('no-template', { purpose: request.purpose, names }) };
 }
@@ -55,9 +55,9 @@ export function renderText(
 ): PreseedResult {
   let broken: PreseedResult | undefined;
   const load = (name: string): { file: string; text: string } | undefined => {
-    const found = templates.find(name);
-    if (found?.ok === false) broken ??= unreadable(found);
-    return found?.ok === true ? { file: found.path, text: found.text } : undefined;
+    const template = templates.find(name);
+    if (template?.ok === false) broken ??= unreadable(template);
+    return template?.ok === true ? { file: template.path, text: template.text } : undefined;
   };
   const rendered: Rendered = renderTemplate({
     file: template.path,

@@ -77,19 +77,19 @@ export function quoteYaml(value: Value): Quoted {
   const write = (part: Value, depth: number): string => {
     if (depth > QUOTED_DEPTH_MAX) problem ??= refused('deep', { max: QUOTED_DEPTH_MAX });
     if (problem !== undefined) return '""';
-    if (isList(part)) return `[${part.map((one) => write(one, depth + 1)).join(', ')}]`;
+    if (isList(part)) return `[${part.map((item) => write(item, depth + 1)).join(', ')}]`;
     if (isMapping(part)) {
       const entries = Object.entries(part);
       if (entries.some(([key]) => key.length > KEY_CHARACTERS_MAX))
         problem ??= refused('key-long', { max: KEY_CHARACTERS_MAX });
-      return `{${entries.map(([key, one]) => `${text(key)}: ${write(one, depth + 1)}`).join(', ')}}`;
+      return `{${entries.map(([key, item]) => `${text(key)}: ${write(item, depth + 1)}`).join(', ')}}`;
     }
     if (part instanceof Markup || typeof part === 'string') return text(part instanceof Markup ? part.text : part);
     left -= 8;
     return String(part);
   };
-  const found = write(value, 0);
-  return problem ?? written(found);
+  const renderedText = write(value, 0);
+  return problem ?? written(renderedText);
 }
 
 /**

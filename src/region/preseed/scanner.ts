@@ -57,12 +57,12 @@ export function scanTemplate(file: string, source: string): readonly Token[] {
     advance(open === -1 ? text.length : open);
     const close = open === -1 ? -1 : findEnd(text, open + 2);
     if (open !== -1 && close === -1) failAt({ file, line }, 'directive-open', {});
-    const found = open === -1 ? undefined : directive(text.slice(open + 2, close), line);
-    const rest = found === undefined || found.word === '' ? -1 : restOfLine(text, lineStart, open, close + 2);
+    const parsed = open === -1 ? undefined : directive(text.slice(open + 2, close), line);
+    const rest = parsed === undefined || parsed.word === '' ? -1 : restOfLine(text, lineStart, open, close + 2);
     const end = rest === -1 ? at : Math.max(from, lineStart);
     if (end > from) tokens.push({ kind: 'text', text: text.slice(from, end), line: textLine });
-    if (found === undefined) break;
-    tokens.push(found);
+    if (parsed === undefined) break;
+    tokens.push(parsed);
     advance(rest === -1 ? close + 2 : rest);
   }
   return tokens;

@@ -64,8 +64,8 @@ export class ShellFollower {
 
   #openDocument(line: string): void {
     if (!line.includes('<<')) return;
-    const [found, dash, single, double, bare] = HERE_DOCUMENT.exec(line) ?? [];
-    const isPlain = found !== undefined && line.split('<<').length === 2;
+    const [match, dash, single, double, bare] = HERE_DOCUMENT.exec(line) ?? [];
+    const isPlain = match !== undefined && line.split('<<').length === 2;
     // Arithmetic uses `<<` for shifts; taking that for a here-document only refuses more.
     if (!isPlain || this.#isEscaped || this.#isSingle || this.#frames.length > 0) this.#isUnsure = true;
     else this.#ending = { word: single ?? double ?? bare ?? '', isIndented: dash === '-' };

@@ -103,14 +103,14 @@ function datasource(request: PreseedRequest): Value | undefined {
  * begin a line, or cloud-init does not start at all.
  */
 export function cloudConfigLines(request: PreseedRequest): readonly string[] | undefined {
-  const found = datasource(request);
-  if (found === undefined || !isMapping(found)) return undefined;
+  const source = datasource(request);
+  if (source === undefined || !isMapping(source)) return undefined;
   const lines: string[] = [];
-  for (const [name, value] of Object.entries(found)) {
+  for (const [name, value] of Object.entries(source)) {
     if (isMapping(value)) lines.push(`${name}:`);
     const parts: readonly (readonly [string, Value])[] = isMapping(value) ? Object.entries(value) : [[name, value]];
-    for (const [key, one] of parts) {
-      const quoted = quoteYaml(one);
+    for (const [key, item] of parts) {
+      const quoted = quoteYaml(item);
       if (!quoted.ok) return undefined;
       lines.push(`${isMapping(value) ? '  ' : ''}${key}: ${quoted.text}`);
     }
@@ -209,7 +209,7 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
   http_proxy: {
     meaning: 'The proxy; empty: none.',
     example: 'http://10.20.0.1:8000/',
-    read: (one) => one.httpProxy,
+    read: (preseedRequest) => preseedRequest.httpProxy,
   },
   mirror: {
     meaning: 'The package mirror: `mirror.url`, `mirror.protocol`, `mirror.host` (with its port), `mirror.directory`.',
@@ -337,9 +337,9 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
 };
 
 export function buildVariables(request: PreseedRequest): Variables {
-  const found = Object.entries(VARIABLES).flatMap(([name, { read }]) => {
+  const pairs = Object.entries(VARIABLES).flatMap(([name, { read }]) => {
     const value = read(request);
     return value === undefined ? [] : [[name, value] as const];
   });
-  return { ...Object.fromEntries(found), ...request.overrides };
+  return { ...Object.fromEntries(pairs), ...request.overrides };
 }

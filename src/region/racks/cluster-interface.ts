@@ -68,7 +68,7 @@ export const readInterfaces = (entries: readonly Settings[]): readonly ClusterIn
         isProxy: entry.mode === 'proxy',
         address: addressIn(entry, network, 'ip'),
         router: addressIn(entry, network, 'router_ip'),
-        dnsServers: Array.isArray(servers) ? servers.filter((one) => typeof one === 'string') : [],
+        dnsServers: Array.isArray(servers) ? servers.filter((server) => typeof server === 'string') : [],
         dynamic: rangeIn(entry, network, 'ip_range'),
         fixed: rangeIn(entry, network, 'static_ip_range'),
         mtu: findMtu(written),
@@ -112,7 +112,7 @@ export function rangeIn(entry: Settings, network: Ipv4Network, field: string): I
 const READ_HOSTS = new WeakMap<object, readonly ConfiguredHost[]>();
 
 /** The hosts of a list, read once. */
-export function readHosts<T>(list: readonly T[], read: (one: T) => ConfiguredHost): readonly ConfiguredHost[] {
+export function readHosts<T>(list: readonly T[], read: (entry: T) => ConfiguredHost): readonly ConfiguredHost[] {
   const hosts = READ_HOSTS.get(list) ?? list.map(read);
   READ_HOSTS.set(list, hosts);
   return hosts;
@@ -150,7 +150,7 @@ export function withOption(
   option: OptionId,
   value: SettingValue | undefined,
 ): readonly SettingValue[] | undefined {
-  const others = options.filter((one) => !isOption(one, option));
+  const others = options.filter((entry) => !isOption(entry, option));
   const all = value === undefined ? others : [...others, { code: option.code, value }];
   return all.length === 0 ? undefined : all;
 }

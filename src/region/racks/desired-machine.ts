@@ -61,13 +61,13 @@ function describeMachineGroups({
 const bareMachines = new WeakMap<RackMachine, RackMachine>();
 
 function bare(machine: RackMachine): RackMachine {
-  let known = bareMachines.get(machine);
-  if (known === undefined) {
+  let existing = bareMachines.get(machine);
+  if (existing === undefined) {
     const { bootToken: _token, home: _home, ...rest } = machine;
-    known = rest;
-    bareMachines.set(machine, known);
+    existing = rest;
+    bareMachines.set(machine, existing);
   }
-  return known;
+  return existing;
 }
 
 /**

@@ -44,8 +44,8 @@ export class Introductions {
   async read(uuid: string, text: string, mayAsk: (() => Promise<boolean>) | undefined): Promise<Introduction> {
     if (mayAsk === undefined) return readInterfaces(text);
     if (text.length > STRANGERS_INTERFACES_LENGTH_MAX) return { kind: 'too-long' };
-    const said = this.#said.get(uuid);
-    if (said?.text === text) return { kind: 'interfaces', interfaces: said.interfaces };
+    const existing = this.#said.get(uuid);
+    if (existing?.text === text) return { kind: 'interfaces', interfaces: existing.interfaces };
     if (!(await mayAsk())) return { kind: 'too-many' };
     const read = readInterfaces(text);
     if (read.kind !== 'interfaces') return read;
@@ -54,12 +54,12 @@ export class Introductions {
 
   remember(
     uuid: string,
-    said: { readonly text: string; readonly interfaces: readonly RackInterface[] },
+    introduction: { readonly text: string; readonly interfaces: readonly RackInterface[] },
     isWaiting: (uuid: string) => boolean,
   ): void {
-    this.#said.set(uuid, said);
+    this.#said.set(uuid, introduction);
     if (this.#said.size <= 2 * PENDING_RACKS_MAX) return;
-    for (const one of this.#said.keys()) if (!isWaiting(one)) this.#said.delete(one);
+    for (const key of this.#said.keys()) if (!isWaiting(key)) this.#said.delete(key);
   }
 }
 

@@ -107,8 +107,8 @@ export class MachineHomes {
 
   /** True if this rack may vouch for a boot from this interface: the interface is unknown, or no other rack is the home of its machine. */
   async mayVouch(uuid: string, mac: MacAddress): Promise<boolean> {
-    const [known] = await this.#store.racks.homesOf([{ mac }]);
-    return this.otherOwner(uuid, known?.home) === undefined;
+    const [machineHome] = await this.#store.racks.homesOf([{ mac }]);
+    return this.otherOwner(uuid, machineHome?.home) === undefined;
   }
 
   whyElsewhere(uuid: string | undefined, machine: Pick<Machine, 'hostname' | 'home'>): SeenElsewhere | undefined {
@@ -120,7 +120,7 @@ export class MachineHomes {
 
   machinesFor(uuid: string | undefined, machines: readonly RackMachine[]): readonly RackMachine[] {
     const racks = this.#racks.list();
-    const rack = racks.find((one) => (uuid === undefined ? one.isEmbedded : one.uuid === uuid));
+    const rack = racks.find((rack) => (uuid === undefined ? rack.isEmbedded : rack.uuid === uuid));
     const isEverything = uuid === undefined || rack?.isEmbedded === true;
     const isHome = (home: Ipv4 | undefined): boolean =>
       isEverything || (rack !== undefined && home !== undefined && this.#racks.isHome(rack, home));
@@ -137,9 +137,11 @@ export class MachineHomes {
     address: Ipv4 | undefined,
   ): boolean {
     if (address === undefined || status === 'new') return false;
-    const homes = device === undefined ? [home] : addresses.map((one) => one.address);
+    const homes = device === undefined ? [home] : addresses.map((fixedAddress) => fixedAddress.address);
     const networks = reportedNetworks(this.#racks.list());
-    return homes.length > 0 && homes.every((one) => one !== undefined && isOtherSharedNetwork(one, address, networks));
+    return (
+      homes.length > 0 && homes.every((home) => home !== undefined && isOtherSharedNetwork(home, address, networks))
+    );
   }
 
   /**
@@ -155,17 +157,17 @@ export class MachineHomes {
     configured?: () => readonly Ipv4Range[],
   ): Promise<readonly RackReport[]> {
     const racks = this.#racks.list();
-    const rack = racks.find((one) => (uuid === undefined ? one.isEmbedded : one.uuid === uuid));
+    const rack = racks.find((rack) => (uuid === undefined ? rack.isEmbedded : rack.uuid === uuid));
     // A remote rack may be removed at any time; a region without a rack of its own gets reports of remote ones only.
     if (rack === undefined) return reports;
     const stored = await this.#store.highestSequence(source);
     const signs = reports.map((report) => (report.sequence <= stored ? {} : extractSign(report, rack)));
-    const known = await this.#store.racks.homesOf(signs);
+    const machineHomes = await this.#store.racks.homesOf(signs);
     const batch: Weighing = { rack, racks, networks: reportedNetworks(racks), settled: new Map(), elsewhere: [] };
     const hasLease = reports.some(({ kind }) => kind === 'dhcp.ack');
     const leaseAddressOf = this.#leaseAddresses(rack, hasLease ? configured : undefined);
     const weighed = reports.map((report, index) => ({
-      ...this.#weighReport(report, signs[index] ?? {}, known[index], batch),
+      ...this.#weighReport(report, signs[index] ?? {}, machineHomes[index], batch),
       leaseAddress: leaseAddressOf(report),
     }));
     await this.#settle(batch.settled, rack);
@@ -177,26 +179,29 @@ export class MachineHomes {
    * Marks or removes the parts of a report that the region does not believe.
    * @param sign empty: the report has no effect, or is stored already
    */
-  #weighReport(report: RackReport, { mac, address }: MachineSign, found: FoundHome, batch: Weighing): RackReport {
+  #weighReport(report: RackReport, { mac, address }: MachineSign, machineHome: FoundHome, batch: Weighing): RackReport {
     if (mac === undefined && address === undefined) return report;
     const { rack, racks, networks, settled, elsewhere } = batch;
-    const known = found === undefined ? undefined : { ...found, home: settled.get(found.systemId) ?? found.home };
-    const owners = this.racksAt(known?.home, racks);
-    if (known !== undefined && ownerAmong(owners, rack) !== undefined) {
-      elsewhere.push(known);
+    const settledMachine =
+      machineHome === undefined
+        ? undefined
+        : { ...machineHome, home: settled.get(machineHome.systemId) ?? machineHome.home };
+    const owners = this.racksAt(settledMachine?.home, racks);
+    if (settledMachine !== undefined && ownerAmong(owners, rack) !== undefined) {
+      elsewhere.push(settledMachine);
       return { ...report, isElsewhere: true };
     }
     const isLease = isAddressSeen(report.kind) && mac !== undefined;
     const there = this.racksAt(address, racks);
     const isThere = there.some(({ uuid }) => uuid === rack.uuid);
     // While a machine's home is served, only a person moves it.
-    const isMoved = !isServed(known?.home, networks);
+    const isMoved = !isServed(settledMachine?.home, networks);
     const isFree = owners.length === 0 || !rack.isEmbedded;
-    if (known !== undefined && address !== undefined && isLease && isThere && isMoved && isFree)
-      settled.set(known.systemId, address);
+    if (settledMachine !== undefined && address !== undefined && isLease && isThere && isMoved && isFree)
+      settled.set(settledMachine.systemId, address);
     // This rack cannot have seen an address in another rack's network.
     const isSeen = isThere || there.length === 0 || rack.isEmbedded;
-    const { home, seen } = known ?? {};
+    const { home, seen } = settledMachine ?? {};
     const isAway = home !== undefined && address !== undefined && isOtherSharedNetwork(home, address, networks);
     // A lease on another shared network proves neither that the card has left its home, nor that the machine is alive.
     const isKept = isSeen && !(isAway && seen !== undefined && !isOtherSharedNetwork(home, seen, networks));
@@ -284,7 +289,7 @@ export class MachineHomes {
     name?: string,
   ): Promise<MachineChangeOutcome<MoveRefusal>> {
     const networks = reportedNetworks([{ ...rack, state: 'accepted' }]).filter(
-      (one) => name === undefined || one.name === name || one.cidr === name,
+      (reportedNetwork) => name === undefined || reportedNetwork.name === name || reportedNetwork.cidr === name,
     );
     const own = (networks.find(({ network }) => this.racksAt(network.address).length === 1) ?? networks[0])?.network;
     if (rack.state !== 'accepted' || own === undefined) {

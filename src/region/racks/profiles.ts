@@ -39,10 +39,10 @@ export interface BoundProfile {
 
 /** @param profiles those in force @returns `undefined`: it boots what its life asks for */
 export function findBoundProfile(profiles: readonly Profile[], machine: Machine): BoundProfile | undefined {
-  const known = profiles.length === 0 ? undefined : toRackMachine(machine);
-  if (known === undefined) return undefined;
-  const profile = findProfile(profiles, buildProfileSubject(known));
-  return profile && { profile, isWaiting: isAtWork(known) };
+  const rackMachine = profiles.length === 0 ? undefined : toRackMachine(machine);
+  if (rackMachine === undefined) return undefined;
+  const profile = findProfile(profiles, buildProfileSubject(rackMachine));
+  return profile && { profile, isWaiting: isAtWork(rackMachine) };
 }
 
 const buildProfileSubject = (machine: RackMachine): ProfileSubject => ({
@@ -65,13 +65,15 @@ export function boundTo(profiles: readonly Profile[], name: string, machine: Rac
 export function boundToNone(profiles: readonly Profile[], machine: RackMachine): readonly Profile[] {
   const others = withoutName(machine);
   const list = profiles.map((profile) => ({ ...profile, machines: others(profile.machines) }));
-  const found = findProfile(list, buildProfileSubject(machine));
-  if (found === undefined) return list;
-  const excepting = list.map((one) => (one === found ? { ...one, except: [...one.except, machine.systemId] } : one));
+  const profile = findProfile(list, buildProfileSubject(machine));
+  if (profile === undefined) return list;
+  const excepting = list.map((entry) =>
+    entry === profile ? { ...entry, except: [...entry.except, machine.systemId] } : entry,
+  );
   return boundToNone(excepting, machine);
 }
 
 const withoutName =
   (machine: RackMachine) =>
   (list: readonly string[]): readonly string[] =>
-    list.filter((one) => !names([one], buildProfileSubject(machine)));
+    list.filter((entry) => !names([entry], buildProfileSubject(machine)));

@@ -15,7 +15,9 @@ export function isRackAddress(racks: RackList, address: Ipv4): boolean {
 }
 
 const addressesOn = (rack: Rack, nic: SettingValue | undefined): readonly string[] =>
-  (rack.pulse?.addresses ?? []).flatMap((one) => (one.interface === nic ? [one.address.replace(/\/.*/, '')] : []));
+  (rack.pulse?.addresses ?? []).flatMap((address) =>
+    address.interface === nic ? [address.address.replace(/\/.*/, '')] : [],
+  );
 
 export const ADDRESSES_NAMED_MAX = 16;
 
@@ -31,7 +33,7 @@ export function findForeignAddresses(
 ): readonly { readonly key: string; readonly message: string }[] {
   if (rack === undefined) return [];
   return after.flatMap(({ name, ip, interface: nic }) => {
-    const former = before.find((one) => one.name === name);
+    const former = before.find((entry) => entry.name === name);
     const isKept = former?.ip === ip && former?.interface === nic;
     const address = typeof ip === 'string' ? parseIpv4(ip) : undefined;
     if (isKept || address === undefined || isLoopback(address)) return [];

@@ -73,10 +73,10 @@ export const refuseVersion = (uplink: number): RefusalWord | undefined =>
 export function decideRegistration(registration: RackRegistration, racks: readonly Rack[], atMs: number): Decision {
   const other = refuseVersion(registration.uplink);
   if (other !== undefined) return refuse(other.name, other.text);
-  const known = racks.find(({ uuid }) => uuid === registration.uuid);
-  return known === undefined
+  const rack = racks.find(({ uuid }) => uuid === registration.uuid);
+  return rack === undefined
     ? decideNewRack(registration, racks, atMs)
-    : decideKnownRack(registration, known, racks, atMs);
+    : decideKnownRack(registration, rack, racks, atMs);
 }
 
 function decideNewRack(registration: RackRegistration, racks: readonly Rack[], atMs: number): Decision {
@@ -171,21 +171,26 @@ const onRegion = (command: string, file: string | undefined): string =>
 
 const removal = (uuid: string, file: string | undefined): string => onRegion(`racks remove ${uuid}`, file);
 
-function decideKnownRack(registration: RackRegistration, known: Rack, racks: readonly Rack[], atMs: number): Decision {
+function decideKnownRack(
+  registration: RackRegistration,
+  registered: Rack,
+  racks: readonly Rack[],
+  atMs: number,
+): Decision {
   const { uuid, name, version, uplink, interfaces, key, address, regionFile: file } = registration;
-  if (known.state === 'rejected') {
+  if (registered.state === 'rejected') {
     return refuse(
       'rack-rejected',
       `an administrator rejected this rack; to let it register again, ${removal(uuid, file)}`,
     );
   }
-  if (known.isEmbedded) {
+  if (registered.isEmbedded) {
     return refuse('rack-key', `${uuid} is the region's own rack: a copied rack.json must not be used on another host`);
   }
   const isSame =
     key.kind === 'own'
-      ? known.token === key.token && known.secretDigest === key.secretDigest
-      : known.token === key.token;
+      ? registered.token === key.token && registered.secretDigest === key.secretDigest
+      : registered.token === key.token;
   if (!isSame && key.kind === 'own') {
     return refuse(
       'rack-key',
@@ -193,7 +198,7 @@ function decideKnownRack(registration: RackRegistration, known: Rack, racks: rea
     );
   }
   const rack: Rack = {
-    ...known,
+    ...registered,
     name,
     version,
     uplink,
@@ -219,7 +224,7 @@ function admit(
   const namesake = findNamesake(rack, racks);
   if (namesake !== undefined && before?.state === 'accepted') {
     // An accepted rack keeps working under its former name.
-    const kept: Rack = weighNetworks({ ...rack, name: before.name }, before, racks);
+    const weighed: Rack = weighNetworks({ ...rack, name: before.name }, before, racks);
     const params = { rack: before.name, uuid: rack.uuid, calledItself: rack.name };
     const event: NewMachineEvent = {
       type: 'RACK_CHANGED',
@@ -229,7 +234,7 @@ function admit(
       code: 'rack-misnamed',
       params,
     };
-    return { put: [kept], events: [event], result: { kind: 'accepted', rack: kept } };
+    return { put: [weighed], events: [event], result: { kind: 'accepted', rack: weighed } };
   }
   if (namesake !== undefined) {
     const why = refusal(
@@ -239,8 +244,9 @@ function admit(
     return { put: [rack], events: [], result: { kind: 'pending', rack, why } };
   }
   if (rack.state === 'accepted') {
-    const kept = key.kind === 'own' ? weighNetworks(rack, before, racks) : agreeTo(rack, reportedTexts(rack), racks);
-    return { put: [kept], events: [], result: { kind: 'accepted', rack: kept } };
+    const accepted =
+      key.kind === 'own' ? weighNetworks(rack, before, racks) : agreeTo(rack, reportedTexts(rack), racks);
+    return { put: [accepted], events: [], result: { kind: 'accepted', rack: accepted } };
   }
   if (key.kind === 'own') {
     const why = refusal('rack-pending', waitingText(rack.name, file));
@@ -283,7 +289,7 @@ export function decideVerdict(
   const events: NewMachineEvent[] = [];
   let now = racks;
   for (const uuid of new Set(uuids)) {
-    const rack = now.find((one) => one.uuid === uuid);
+    const rack = now.find((rack) => rack.uuid === uuid);
     if (rack === undefined) return no('not-found', `there is no rack ${uuid}; rackboot racks list shows all`);
     if (rack.isEmbedded) {
       if (verdict === 'accept') continue;
@@ -320,7 +326,7 @@ export function decideVerdict(
       ...(state === 'accepted' ? agreeTo(rack, shared, now) : { ...rack, state }),
       stateSinceMs: sinceMs,
     };
-    now = now.map((one) => (one.uuid === uuid ? judged : one));
+    now = now.map((rack) => (rack.uuid === uuid ? judged : rack));
     put.push(judged);
     events.push(verdictEvent(state, rack, by.username, by.atMs, state === 'accepted' ? shared : []));
     const doubt = state === 'accepted' ? doubtEvent(judged, now, by.atMs, by.username) : undefined;
@@ -336,8 +342,8 @@ export function isNews(
 ): boolean {
   const [next] = put;
   if (next === undefined) return events.length > 0 || remove.length > 0;
-  const known = racks.find(({ uuid }) => uuid === next.uuid);
-  if (known === undefined || next.state !== 'pending' || events.length > 0) return true;
-  const isLong = atMs - (known.seenMs ?? known.registeredMs) >= WAITING_SEEN_EVERY_MS;
-  return isLong || !isDeepStrictEqual({ ...next, seenMs: 0 }, { ...known, seenMs: 0 });
+  const rack = racks.find(({ uuid }) => uuid === next.uuid);
+  if (rack === undefined || next.state !== 'pending' || events.length > 0) return true;
+  const isLong = atMs - (rack.seenMs ?? rack.registeredMs) >= WAITING_SEEN_EVERY_MS;
+  return isLong || !isDeepStrictEqual({ ...next, seenMs: 0 }, { ...rack, seenMs: 0 });
 }

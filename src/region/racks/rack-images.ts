@@ -17,18 +17,18 @@ interface RackImageKnowledge {
 /** The images that all racks that boot a machine have; `undefined` if this host's rack may boot it, so this host's image store decides. */
 export function imagesForMachine(
   machine: Pick<Machine, 'interfaces' | 'addresses'>,
-  known: RackImageKnowledge,
+  knowledge: RackImageKnowledge,
 ): readonly RackImage[] | undefined {
-  const accepted = known.racks.filter(({ state }) => state === 'accepted');
+  const accepted = knowledge.racks.filter(({ state }) => state === 'accepted');
   const seen = machine.interfaces.flatMap(({ address }) => (address === undefined ? [] : [address]));
   const addresses = [...seen, ...machine.addresses.map(({ address }) => address)];
   const serving = accepted.filter((rack) => addresses.some((address) => isServed(rack, address)));
-  const asked = serving.length > 0 ? serving : accepted;
-  if (asked.length === 0 || asked.some(({ isEmbedded }) => isEmbedded)) return undefined;
-  const present = asked.filter((rack) => !isAway(rack, known.nowMs));
-  const [first, ...others] = present.length > 0 ? present : asked;
+  const racks = serving.length > 0 ? serving : accepted;
+  if (racks.length === 0 || racks.some(({ isEmbedded }) => isEmbedded)) return undefined;
+  const present = racks.filter((rack) => !isAway(rack, knowledge.nowMs));
+  const [first, ...others] = present.length > 0 ? present : racks;
   if (first === undefined) return undefined;
-  const imagesOf = (uuid: string): readonly RackImage[] => known.images.get(uuid) ?? [];
+  const imagesOf = (uuid: string): readonly RackImage[] => knowledge.images.get(uuid) ?? [];
   const theirs = others.map(({ uuid }) => new Set(imagesOf(uuid).map(listImageFiles)));
   return imagesOf(first.uuid).filter((image) => theirs.every((files) => files.has(listImageFiles(image))));
 }

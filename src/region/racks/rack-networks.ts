@@ -33,10 +33,10 @@ const parsed = (texts: readonly string[]): readonly Ipv4Network[] =>
 
 /** Keeps what a function makes of a rack: the racks are the same objects until they change, and each is compared with all others. */
 function keptByRack<T>(make: (rack: Rack) => T): (rack: Rack) => T {
-  const known = new WeakMap<Rack, { readonly made: T }>();
+  const memo = new WeakMap<Rack, { readonly made: T }>();
   return (rack) => {
-    const entry = known.get(rack) ?? { made: make(rack) };
-    known.set(rack, entry);
+    const entry = memo.get(rack) ?? { made: make(rack) };
+    memo.set(rack, entry);
     return entry.made;
   };
 }
@@ -61,12 +61,15 @@ const isLeftOver = ({ pulse }: Rack, { name, management }: RackInterface): boole
   pulse !== undefined && management === 0 && !pulse.pinned.includes(`${INTERFACES_KEY}.${name}`);
 
 /** In the form of a configuration file. */
-const asWritten = (one: object): Settings => Object.fromEntries(Object.entries(one).filter(([, text]) => text !== ''));
+const asWritten = (fields: object): Settings =>
+  Object.fromEntries(Object.entries(fields).filter(([, text]) => text !== ''));
 
 /** The cluster interfaces that a rack reports beyond those that the region knows, both in the form of a configuration file. */
-export function reportedBeyond(rack: Rack, known: readonly Settings[]): readonly Settings[] {
-  const names = new Set(known.map(({ name }) => name));
-  return rack.interfaces.filter((one) => !names.has(one.name) && !isLeftOver(rack, one)).map(asWritten);
+export function reportedBeyond(rack: Rack, entries: readonly Settings[]): readonly Settings[] {
+  const names = new Set(entries.map(({ name }) => name));
+  return rack.interfaces
+    .filter((rackInterface) => !names.has(rackInterface.name) && !isLeftOver(rack, rackInterface))
+    .map(asWritten);
 }
 
 /** A network that a rack reports, and about which it is believed. */
@@ -83,26 +86,29 @@ export interface ReportedNetwork extends ClusterInterface {
 /** Those of accepted racks. */
 export const reportedNetworks = (racks: readonly Rack[]): readonly ReportedNetwork[] =>
   racks.flatMap((rack) =>
-    (rack.state === 'accepted' ? believedInterfaces(rack) : []).flatMap((one) => readReport(rack, one)),
+    (rack.state === 'accepted' ? believedInterfaces(rack) : []).flatMap((rackInterface) =>
+      readReport(rack, rackInterface),
+    ),
   );
 
 const NO_RESERVATIONS: NonNullable<RackInterface['reservations']> = [];
 
-function readReport({ uuid, name: rackName }: Rack, one: RackInterface): readonly ReportedNetwork[] {
-  const place = one.interface === '' ? `relayed ${one.network}` : `interface ${one.interface}`;
-  const sharedNetwork = `${uuid} ${one.shared === undefined ? place : `shared ${one.shared}`}`;
-  const network = parseNetwork(one.network);
-  const hosts = readHosts(one.reservations ?? NO_RESERVATIONS, ({ mac, ip, hostname }) => {
+function readReport({ uuid, name: rackName }: Rack, rackInterface: RackInterface): readonly ReportedNetwork[] {
+  const place =
+    rackInterface.interface === '' ? `relayed ${rackInterface.network}` : `interface ${rackInterface.interface}`;
+  const sharedNetwork = `${uuid} ${rackInterface.shared === undefined ? place : `shared ${rackInterface.shared}`}`;
+  const network = parseNetwork(rackInterface.network);
+  const hosts = readHosts(rackInterface.reservations ?? NO_RESERVATIONS, ({ mac, ip, hostname }) => {
     const address = parseIpv4(ip);
     const isInside = network !== undefined && address !== undefined && networkContains(network, address);
     return { mac: mac === NO_MAC ? undefined : parseMac(mac), address: isInside ? address : undefined, hostname };
   });
-  return readInterfaces([asWritten(one)]).map((read) => ({
+  return readInterfaces([asWritten(rackInterface)]).map((read) => ({
     ...read,
     rack: uuid,
     rackName,
     sharedNetwork,
-    foreignServer: one.foreign_dhcp_ip,
+    foreignServer: rackInterface.foreign_dhcp_ip,
     hosts,
   }));
 }
@@ -152,14 +158,14 @@ function explainDoubt(
 function doubtsAmong(networks: readonly Ipv4Network[], rack: Rack, racks: readonly Rack[]): readonly NetworkDoubt[] {
   const agreed = agreedNetworks(rack);
   const believed = believedNetworks(rack);
-  const asked = networks
-    .filter((network) => !agreed.some((one) => containsNetwork(one, network)))
-    .map((network) => ({ network, had: believed.some((one) => containsNetwork(one, network)) }));
+  const unagreed = networks
+    .filter((network) => !agreed.some((other) => containsNetwork(other, network)))
+    .map((network) => ({ network, had: believed.some((other) => containsNetwork(other, network)) }));
   const unasked: Ipv4Network[] = [];
   let addresses = 0;
-  const ordered = [...asked.filter(({ had }) => had), ...asked.filter(({ had }) => !had)];
+  const ordered = [...unagreed.filter(({ had }) => had), ...unagreed.filter(({ had }) => !had)];
   return ordered.flatMap(({ network, had }): readonly NetworkDoubt[] | NetworkDoubt => {
-    if (unasked.some((one) => containsNetwork(one, network))) return [];
+    if (unasked.some((other) => containsNetwork(other, network))) return [];
     const doubt = explainDoubt(network, rack, had, racks);
     if (doubt !== undefined) return doubt;
     const more = 2 ** (32 - network.prefix);
@@ -200,8 +206,8 @@ function listNetworkDoubts(rack: Rack, racks: readonly Rack[]): readonly Network
 export function weighNetworks(next: Rack, before: Rack | undefined, racks: readonly Rack[]): Rack {
   if (next.isEmbedded || next.state !== 'accepted') return next;
   const judged = before?.state === 'accepted' ? before : { ...next, interfaces: [] };
-  const known = { ...judged, agreed: next.agreed };
-  const disputed = doubtsAmong(reported(next), known, racks).map(({ network }) => network);
+  const updated = { ...judged, agreed: next.agreed };
+  const disputed = doubtsAmong(reported(next), updated, racks).map(({ network }) => network);
   return { ...next, disputed };
 }
 

@@ -103,6 +103,6 @@ export function parseBatch(uuid: string, value: unknown): Checked<LinkBatch> {
 }
 
 export function readEntry(raw: RawEntry): LinkEntry {
-  const one = check(entry, raw);
-  return one.ok ? one.value : { kind: 'fault', sequence: raw.sequence, reason: one.problem.text };
+  const checked = check(entry, raw);
+  return checked.ok ? checked.value : { kind: 'fault', sequence: raw.sequence, reason: checked.problem.text };
 }

@@ -44,7 +44,7 @@ export class RackRequests {
   carry(rack: string, carrier: Carrier): () => void {
     this.#carriers.set(rack, [...(this.#carriers.get(rack) ?? []), carrier]);
     return () => {
-      const rest = (this.#carriers.get(rack) ?? []).filter((one) => one !== carrier);
+      const rest = (this.#carriers.get(rack) ?? []).filter((entry) => entry !== carrier);
       if (rest.length === 0) this.#carriers.delete(rack);
       else this.#carriers.set(rack, rest);
     };

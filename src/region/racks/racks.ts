@@ -63,10 +63,10 @@ function decideOwnRack(
   racks: readonly Rack[],
   atMs: number,
 ): RackChange<void> {
-  const remove = racks.filter((one) => one.isEmbedded && one.uuid !== description?.uuid).map(({ uuid }) => uuid);
+  const remove = racks.filter((rack) => rack.isEmbedded && rack.uuid !== description?.uuid).map(({ uuid }) => uuid);
   if (description === undefined) return { ...UNCHANGED, remove };
   const { uuid, name, version, interfaces, pinned, settingsRefused, addresses } = description;
-  const known = racks.find((rack) => rack.uuid === uuid);
+  const existing = racks.find((rack) => rack.uuid === uuid);
   const rack: Rack = {
     uuid,
     name,
@@ -78,8 +78,8 @@ function decideOwnRack(
     isEmbedded: true,
     uplink: LINK_VERSION,
     address: '',
-    registeredMs: known?.registeredMs ?? atMs,
-    stateSinceMs: known?.stateSinceMs ?? atMs,
+    registeredMs: existing?.registeredMs ?? atMs,
+    stateSinceMs: existing?.stateSinceMs ?? atMs,
     seenMs: atMs,
     refused: [],
     // The own rack sends no heartbeats; only these fields of one are needed.
@@ -302,32 +302,32 @@ export class Racks {
   }
 
   #isSecretOf(rack: Rack | undefined, token: string, secret: string): boolean {
-    const given = hashSha256(secret);
-    const kept = rack?.secretDigest ?? this.#keys.get(rack?.uuid ?? '')?.secretDigest;
-    const matches = equalSecrets(given, kept ?? '');
-    return rack !== undefined && rack.token === token && kept !== undefined && matches;
+    const digest = hashSha256(secret);
+    const expected = rack?.secretDigest ?? this.#keys.get(rack?.uuid ?? '')?.secretDigest;
+    const matches = equalSecrets(digest, expected ?? '');
+    return rack !== undefined && rack.token === token && expected !== undefined && matches;
   }
 
   async introduce(
-    said: Omit<RackRegistration, 'interfaces'>,
+    registration: Omit<RackRegistration, 'interfaces'>,
     text: string,
   ): Promise<RegistrationOutcome | Exclude<Introduction, { kind: 'interfaces' }>> {
-    const mayAsk = this.#isTrusted(said) ? undefined : () => this.#newcomers.allows(said.address);
-    const read = await this.#introductions.read(said.uuid, text, mayAsk);
+    const mayAsk = this.#isTrusted(registration) ? undefined : () => this.#newcomers.allows(registration.address);
+    const read = await this.#introductions.read(registration.uuid, text, mayAsk);
     if (read.kind !== 'interfaces') return read;
     const { interfaces } = read;
-    const outcome = await this.#admit({ ...said, interfaces });
+    const outcome = await this.#admit({ ...registration, interfaces });
     if (outcome.kind === 'pending' && mayAsk !== undefined) {
       const isWaiting = (uuid: string): boolean => this.find(uuid)?.state === 'pending';
-      this.#introductions.remember(said.uuid, { text, interfaces }, isWaiting);
+      this.#introductions.remember(registration.uuid, { text, interfaces }, isWaiting);
     }
     return outcome;
   }
 
   #isTrusted({ uuid, key }: Pick<RackRegistration, 'uuid' | 'key'>): boolean {
     if (key.kind === 'administrator') return true;
-    const known = this.find(uuid);
-    return known?.state === 'accepted' && known.token === key.token && known.secretDigest === key.secretDigest;
+    const rack = this.find(uuid);
+    return rack?.state === 'accepted' && rack.token === key.token && rack.secretDigest === key.secretDigest;
   }
 
   async #admit(registration: RackRegistration): Promise<RegistrationOutcome> {
@@ -337,10 +337,10 @@ export class Racks {
     if (!isNews(decided, racks, atMs)) return decided.result;
     return await this.#change((now) => {
       const decision = decideRegistration(registration, now, atMs);
-      const known = now.find(({ uuid, state }) => uuid === registration.uuid && state === 'accepted');
+      const rack = now.find(({ uuid, state }) => uuid === registration.uuid && state === 'accepted');
       const [next] = decision.put;
-      if (known === undefined || next === undefined) return decision;
-      return { ...decision, events: [...decision.events, ...this.#disputeEvents(next, known, now)] };
+      if (rack === undefined || next === undefined) return decision;
+      return { ...decision, events: [...decision.events, ...this.#disputeEvents(next, rack, now)] };
     });
   }
 
@@ -387,12 +387,12 @@ export class Racks {
 
   async hear(uuid: string, news: RackNews): Promise<void> {
     const atMs = this.#clock.wallTimeMs();
-    const { images, measures, ...said } = news;
+    const { images, measures, ...rest } = news;
     await this.#change((racks) => {
-      const known = racks.find((rack) => rack.uuid === uuid);
-      if (known === undefined) return UNCHANGED;
-      const next = weighNetworks({ ...known, ...said, seenMs: atMs, awayMs: undefined }, known, racks);
-      const events = [...returnEvents(known, atMs), ...this.#disputeEvents(next, known, racks)];
+      const rack = racks.find((rack) => rack.uuid === uuid);
+      if (rack === undefined) return UNCHANGED;
+      const next = weighNetworks({ ...rack, ...rest, seenMs: atMs, awayMs: undefined }, rack, racks);
+      const events = [...returnEvents(rack, atMs), ...this.#disputeEvents(next, rack, racks)];
       return { put: [next], events, result: undefined };
     });
     this.acknowledgements.reported();
@@ -424,7 +424,7 @@ export class Racks {
     for (const { uuid } of this.#list.filter((rack) => this.#isNewlyAway(rack, nowMs))) {
       await this.#change((racks) => {
         // Another process may have heard the rack, or logged its absence.
-        const rack = racks.find((one) => one.uuid === uuid);
+        const rack = racks.find((rack) => rack.uuid === uuid);
         if (rack === undefined || !this.#isNewlyAway(rack, nowMs)) return UNCHANGED;
         const params = { rack: rack.name, heardMs: this.#heardMs(rack) };
         const event: NewMachineEvent = { type: 'RACK_AWAY', code: 'rack-away', params, atMs: nowMs, username: '' };
@@ -444,7 +444,7 @@ export class Racks {
 
   async keepRefused(uuid: string, source: string, refused: readonly RefusedEntry[]): Promise<void> {
     await this.#change((racks) => {
-      const rack = racks.find((one) => one.uuid === uuid);
+      const rack = racks.find((rack) => rack.uuid === uuid);
       if (rack === undefined) return UNCHANGED;
       const before = rack.source === source ? rack.refused : [];
       const put = [{ ...rack, source, refused: [...before, ...refused].slice(-REFUSED_KEPT_MAX) }];
@@ -453,8 +453,8 @@ export class Racks {
   }
 
   #disputeEvents(next: Rack, before: Rack, racks: readonly Rack[]): readonly NewMachineEvent[] {
-    const known = before.disputed;
-    if (next.disputed.every((network) => known.includes(network))) return [];
+    const previous = before.disputed;
+    if (next.disputed.every((network) => previous.includes(network))) return [];
     const atMs = this.#clock.wallTimeMs();
     const event = doubtEvent(next, racks, atMs);
     return event === undefined || !this.#disputes.allows(next.uuid, this.#clock.now()) ? [] : [event];

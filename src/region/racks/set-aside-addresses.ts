@@ -37,6 +37,6 @@ export class SetAsideAddresses {
   }
 
   list(nowMs: number): readonly SetAside[] {
-    return [...this.#known].flatMap(([, one]) => (one.untilMs > nowMs ? [one] : []));
+    return [...this.#known].flatMap(([, setAside]) => (setAside.untilMs > nowMs ? [setAside] : []));
   }
 }

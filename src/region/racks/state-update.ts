@@ -34,8 +34,8 @@ const TAG = /^(?:W\/)?"(\d{1,16})\.(\d{1,16})\.([\w-]{1,64})"$/;
 export const stateTag = ({ version, basis, startId }: StateMark): string => `"${version}.${basis}.${startId}"`;
 
 export function knownMark(ifNoneMatch: string | undefined, ownStartId: string): StateMark | undefined {
-  for (const one of (ifNoneMatch ?? '').split(',')) {
-    const [, version = '', basis = '', startId] = TAG.exec(one.trim()) ?? [];
+  for (const part of (ifNoneMatch ?? '').split(',')) {
+    const [, version = '', basis = '', startId] = TAG.exec(part.trim()) ?? [];
     if (startId === ownStartId) return { version: Number(version), basis: Number(basis), startId };
   }
   return undefined;

@@ -11,7 +11,7 @@ export const DISKS_KEPT_MAX = 64;
 
 type ListName = 'disks' | 'nics' | 'memory_banks' | 'processors';
 
-/** The last `left` of the `given` elements of a list. */
+/** The last `left` of the `reported` elements of a list. */
 export type LeftOut = { readonly list: ListName; readonly left: number; readonly given: number };
 
 interface FactLists {
@@ -34,10 +34,10 @@ class Kept {
   readonly #sizes: number[];
   bytes = 0;
 
-  constructor(name: ListName, given: readonly unknown[]) {
+  constructor(name: ListName, reported: readonly unknown[]) {
     this.name = name;
-    this.given = given;
-    this.#sizes = given.slice(0, name === 'disks' ? DISKS_KEPT_MAX : given.length).map(countJsonBytes);
+    this.given = reported;
+    this.#sizes = reported.slice(0, name === 'disks' ? DISKS_KEPT_MAX : reported.length).map(countJsonBytes);
     for (const size of this.#sizes) this.bytes += size;
   }
 
@@ -60,7 +60,7 @@ export function chooseKept(facts: FactLists): KeptCounts | undefined {
   const lists = [disks, nics, banks, processors];
   const room = FACTS_BYTES_MAX - countJsonBytes({ ...facts, disks: [], nics: [], memory_banks: [], processors: [] });
   while (lists.reduce((sum, { bytes }) => sum + bytes, 0) > room) {
-    const largest = lists.reduce((one, other) => (other.bytes > one.bytes ? other : one));
+    const largest = lists.reduce((list, other) => (other.bytes > list.bytes ? other : list));
     // All lists are empty; the texts alone never exceed the bound.
     if (largest.count === 0) break;
     largest.shorten();

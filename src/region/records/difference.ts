@@ -55,7 +55,7 @@ function differencesAt(field: string, from: unknown, to: unknown): readonly Diff
   if (!Array.isArray(from) || !Array.isArray(to))
     return [{ field, from: shownValue(field, from), to: shownValue(field, to) }];
   const without = (list: readonly unknown[], other: readonly unknown[]) =>
-    list.filter((entry) => !other.some((one) => isDeepStrictEqual(one, entry)));
+    list.filter((entry) => !other.some((candidate) => isDeepStrictEqual(candidate, entry)));
   const [gone, added] = [without(from, to), without(to, from)];
   const isReordered = gone.length === 0 && added.length === 0;
   return [isReordered ? { field } : { field, from: shownValue(field, gone), to: shownValue(field, added) }];
@@ -80,8 +80,8 @@ export const differencesText = (
 ): string =>
   differs
     .map(({ field, from, to }) => {
-      const shown = (value: string | undefined) => (value === undefined ? '…' : value === '' ? none : value);
+      const formatValue = (value: string | undefined) => (value === undefined ? '…' : value === '' ? none : value);
       const isNamed = from === undefined && to === undefined;
-      return isNamed ? wordsFor(field) : `${wordsFor(field)}: ${shown(from)} → ${shown(to)}`;
+      return isNamed ? wordsFor(field) : `${wordsFor(field)}: ${formatValue(from)} → ${formatValue(to)}`;
     })
     .join('; ');

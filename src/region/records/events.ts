@@ -292,8 +292,8 @@ export function signalText(
   words: SignalWords,
 ): string {
   const own = report === undefined ? message : words.stage(report);
-  const said = fault === undefined ? own : words.quote(fault);
-  const parts = [said, scriptText(words, script, exitStatus, said), output === '' ? '' : words.output(output)];
+  const quoted = fault === undefined ? own : words.quote(fault);
+  const parts = [quoted, scriptText(words, script, exitStatus, quoted), output === '' ? '' : words.output(output)];
   const rest = parts.filter((part) => part !== '').join('; ');
   // Omit the stage if the text repeats it, or if it is `testing`, which commissioning uses for its scripts.
   const isSaid = ['test', 'testing', 'tested'].includes(stage) || rest.toLowerCase().includes(stage.toLowerCase());
@@ -314,20 +314,20 @@ function scriptText(
   { running, ended, passed }: SignalWords,
   script: string | undefined,
   exitStatus: number | undefined,
-  said: string,
+  detail: string,
 ): string {
   if (script === undefined) return '';
-  if (exitStatus === undefined) return said === '' ? running(script) : '';
+  if (exitStatus === undefined) return detail === '' ? running(script) : '';
   if (exitStatus !== 0) return ended(script, exitStatus);
-  return said.startsWith(script) ? '' : passed(script);
+  return detail.startsWith(script) ? '' : passed(script);
 }
 
 export const unaskedText = (
   { status, stage, message, fault }: QuotingParams['signal-unasked'],
   { quote }: Pick<SignalWords, 'quote'>,
 ): string => {
-  const said = fault === undefined ? message : quote(fault);
-  return `${status}${after([stage, said].filter((part) => part !== '').join(': '))}`;
+  const quoted = fault === undefined ? message : quote(fault);
+  return `${status}${after([stage, quoted].filter((part) => part !== '').join(': '))}`;
 };
 
 function overranWords({ status, minutes, isRestarted, isWritten, seen }: QuotingParams['work-overran']): string {
@@ -344,10 +344,10 @@ function ignoredWords(ignored: ReportIgnored): string {
       return `reported itself in the state ${nameOfState(ignored.status)}${token}`;
     }
     case 'of-another-card': {
-      const shown = ignored.macs.join(' ');
+      const macs = ignored.macs.join(' ');
       return (
-        `${ignored.booted} reported as this machine by showing ${shown}, but all other evidence says it is another. If it has that card now, ` +
-        `\`rackboot machines split ${ignored.systemId} --mac ${shown}\`, or delete this machine`
+        `${ignored.booted} reported as this machine by showing ${macs}, but all other evidence says it is another. If it has that card now, ` +
+        `\`rackboot machines split ${ignored.systemId} --mac ${macs}\`, or delete this machine`
       );
     }
     case 'without-token': {
@@ -749,11 +749,11 @@ export const WRITERS: Writers<OwnRemarks> = { ...EVENTS, ...REMARKS };
 const DOUBT_WRITERS: Writers<OwnRemarks> = { ...WRITERS, ...DOUBTS };
 
 /** True if this version knows the code; its parameters were stored with it. */
-export const isHappening = (kept: { readonly code: string; readonly params: unknown }): kept is Happening =>
-  isReported(kept) || Object.hasOwn(EVENTS, kept.code);
+export const isHappening = (stored: { readonly code: string; readonly params: unknown }): stored is Happening =>
+  isReported(stored) || Object.hasOwn(EVENTS, stored.code);
 
-export const isRemark = (kept: { readonly code: string; readonly params: unknown }): kept is Remark =>
-  isReported(kept) || Object.hasOwn(WRITERS, kept.code);
+export const isRemark = (stored: { readonly code: string; readonly params: unknown }): stored is Remark =>
+  isReported(stored) || Object.hasOwn(WRITERS, stored.code);
 
 /** Sentences in another language, by code. */
 export type HappeningWords = Partial<Writers<OwnRemarks>>;

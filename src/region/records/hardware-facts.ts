@@ -170,17 +170,17 @@ export function boundFacts(facts: HardwareFacts): {
   readonly facts: HardwareFacts;
   readonly leftOut: readonly LeftOut[];
 } {
-  const kept = chooseKept(facts);
-  if (kept === undefined) return { facts, leftOut: [] };
+  const keptCounts = chooseKept(facts);
+  if (keptCounts === undefined) return { facts, leftOut: [] };
   const { memory_banks, processors } = facts;
   const bounded: HardwareFacts = {
     ...facts,
-    disks: facts.disks.slice(0, kept.disks),
-    nics: facts.nics.slice(0, kept.nics),
-    ...(memory_banks === undefined ? {} : { memory_banks: memory_banks.slice(0, kept.memory_banks) }),
-    ...(processors === undefined ? {} : { processors: processors.slice(0, kept.processors) }),
+    disks: facts.disks.slice(0, keptCounts.disks),
+    nics: facts.nics.slice(0, keptCounts.nics),
+    ...(memory_banks === undefined ? {} : { memory_banks: memory_banks.slice(0, keptCounts.memory_banks) }),
+    ...(processors === undefined ? {} : { processors: processors.slice(0, keptCounts.processors) }),
   };
-  return { facts: bounded, leftOut: kept.leftOut };
+  return { facts: bounded, leftOut: keptCounts.leftOut };
 }
 
 /** Reads stored facts, and cuts facts that were stored before the current bound. */

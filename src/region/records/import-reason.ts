@@ -11,7 +11,7 @@ import { describeAttemptFault, isAttemptFault } from '../../images/download/faul
 
 const text = z.string().max(2048);
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
-const said = z.object({ said: text });
+const quotedText = z.object({ said: text });
 const none = z.object({});
 const names = z.array(z.string().max(64)).max(64).readonly();
 const place = z.object({ place: text, holder: text });
@@ -42,7 +42,7 @@ const asSaid = ({ said }: { readonly said: string }): string => said;
 
 const NAMED_MAX = 8;
 
-const after = (said: string): string => (said === '' ? '' : `: ${said}`);
+const after = (detail: string): string => (detail === '' ? '' : `: ${detail}`);
 
 const availableCommand = (os: string): string => `sudo rackboot images available${os === '*' ? '' : ` ${os}`} --all`;
 
@@ -130,15 +130,15 @@ const REASONS = {
       `the disk of the images has ${formatBytes(freeBytes)} left, but needs ${formatBytes(neededBytes)}: free space, or remove unneeded images; then resume`,
   ),
   'disk-failed': reason(
-    said,
+    quotedText,
     ({ said }) =>
       `the disk of the images cannot be written${said === '' ? '' : ` (${said})`}: check the disk and its permissions; then resume`,
   ),
   /** @param said empty: unknown */
-  'thread-ended': reason(said, ({ said }) => `the importing thread ended${after(said)}`),
+  'thread-ended': reason(quotedText, ({ said }) => `the importing thread ended${after(said)}`),
   /** An error of Rackboot; the log of the importing host has its stack. */
   bug: reason(
-    said,
+    quotedText,
     ({ said }) => `this is an error of Rackboot${after(said)}: report it with the stack in the log of the region`,
   ),
   /** Another process has a file of the image locked. */
@@ -163,14 +163,14 @@ const REASONS = {
     z.object({ names: z.array(text).max(16).readonly() }),
     ({ names }) => `waiting until the upload of ${listed(names, NAMED_MAX)} has become an image`,
   ),
-  'not-deleted': reason(said, ({ said }) => `it is not deleted yet${after(said)}`),
-  refused: reason(said, asSaid, 'final'),
+  'not-deleted': reason(quotedText, ({ said }) => `it is not deleted yet${after(said)}`),
+  refused: reason(quotedText, asSaid, 'final'),
   /** The stored image of this name and version has other bytes. */
-  'other-bytes': reason(said, asSaid, 'final'),
+  'other-bytes': reason(quotedText, asSaid, 'final'),
   /** The error text of any other failure. */
-  said: reason(said, asSaid),
+  said: reason(quotedText, asSaid),
   /** A remark on an import that succeeded. */
-  remark: reason(said, asSaid, 'wanted'),
+  remark: reason(quotedText, asSaid, 'wanted'),
 };
 
 type Code = keyof typeof REASONS;
@@ -182,13 +182,13 @@ export type ImportReason<C extends Code = Code> = Coded<Params, C>;
 
 const isCode = (name: string): name is Code => Object.hasOwn(REASONS, name);
 
-const isReason = (found: { readonly code: string; readonly params: unknown }): found is ImportReason =>
-  isCode(found.code) && REASONS[found.code].params.safeParse(found.params).success;
+const isReason = (reason: { readonly code: string; readonly params: unknown }): reason is ImportReason =>
+  isCode(reason.code) && REASONS[reason.code].params.safeParse(reason.params).success;
 
 /** One that this version does not know is shown as its code. */
 export const importReason = z
   .object({ code: z.string().max(64), params: z.unknown() })
-  .transform((found): ImportReason => (isReason(found) ? found : { code: 'said', params: { said: found.code } }));
+  .transform((stored): ImportReason => (isReason(stored) ? stored : { code: 'said', params: { said: stored.code } }));
 
 export const importText = <C extends Code>({ code, params }: ImportReason<C>): string =>
   isCode(code) ? ROWS[code].write(params) : code;

@@ -212,10 +212,10 @@ export function happeningOfReport({ kind, mac, address, text, params, isAway }: 
 
 /** As this version writes them; invalid ones are left out. */
 function normalizeAddresses(mac = '', address = '') {
-  const known = { mac: parseMac(mac), address: parseIpv4(address) };
+  const parsed = { mac: parseMac(mac), address: parseIpv4(address) };
   return {
-    mac: known.mac === undefined ? undefined : formatMac(known.mac),
-    address: known.address === undefined ? undefined : formatIpv4(known.address),
+    mac: parsed.mac === undefined ? undefined : formatMac(parsed.mac),
+    address: parsed.address === undefined ? undefined : formatIpv4(parsed.address),
   };
 }
 

@@ -147,7 +147,7 @@ const ACTS: Readonly<Record<PowerDetailParams['person-must']['act'], string>> = 
   query: 'check whether it is on',
 };
 
-const after = (said = ''): string => (said === '' ? '' : `: ${said}`);
+const after = (detail = ''): string => (detail === '' ? '' : `: ${detail}`);
 /** The controller's address, for those who get it. */
 const theHost = (host: string): string => host || 'the controller';
 
@@ -206,10 +206,10 @@ function detailText(detail: PowerDetail): string {
   return write<PowerDetailParams, keyof PowerDetailParams>(DETAILS, detail);
 }
 
-/** Empty: none. @param said the controller's raw answer, for administrators */
-export function powerText(detail: PowerDetail | undefined, said?: string): string {
+/** Empty: none. @param quoted the controller's raw answer, for administrators */
+export function powerText(detail: PowerDetail | undefined, quoted?: string): string {
   const text = detail === undefined ? '' : cleanText(detailText(detail));
-  return said === undefined ? text : `${text}; the controller answered: ${said}`;
+  return quoted === undefined ? text : `${text}; the controller answered: ${quoted}`;
 }
 
 /** For those who may read power parameters: a program's words hold the address and the user that it was given. */
@@ -236,9 +236,9 @@ const RAW = /(?:^|: )HTTP 2\d\d\b.*|: [[{<].*/s;
 const ADDED = /[,;] but .*/s;
 
 export function plainWords(text: string): string {
-  const found = RAW.exec(text);
-  const added = ADDED.exec(found?.[0] ?? '')?.[0] ?? '';
-  const words = `${text.slice(0, found?.index)}${added}`.replace(/^[,;] /, '');
+  const match = RAW.exec(text);
+  const added = ADDED.exec(match?.[0] ?? '')?.[0] ?? '';
+  const words = `${text.slice(0, match?.index)}${added}`.replace(/^[,;] /, '');
   return words === '' && text !== '' ? 'it answered' : words.replace(/^HTTP \d/, (code) => `it answered ${code}`);
 }
 

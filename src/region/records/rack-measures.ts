@@ -34,8 +34,8 @@ export function withMeasure(
 ): readonly RackSample[] {
   const last = samples.at(-1);
   const isSame = last !== undefined && Math.floor(last.atMs / SAMPLE_MS) === Math.floor(atMs / SAMPLE_MS);
-  const before = (isSame ? samples.slice(0, -1) : samples).map((one) =>
-    one.measures.host === undefined ? one : { ...one, measures: { ...one.measures, host: undefined } },
+  const before = (isSame ? samples.slice(0, -1) : samples).map((sample) =>
+    sample.measures.host === undefined ? sample : { ...sample, measures: { ...sample.measures, host: undefined } },
   );
   return [...before, { atMs, measures }].slice(-SAMPLES_MAX);
 }

@@ -48,8 +48,8 @@ export interface RacksSeen {
 
 /** At most RACKS_MAX racks. Every method is one transaction and may throw RackError `store-unavailable`. */
 export interface RackStore {
-  /** Undefined if their version is `known`. */
-  look(known: number): Promise<RacksSeen | undefined>;
+  /** Undefined if their version is `knownVersion`. */
+  look(knownVersion: number): Promise<RacksSeen | undefined>;
   /** Those last reported; racks without a report are absent. */
   images(uuids: readonly string[]): Promise<ReadonlyMap<string, readonly RackImage[]>>;
   putImages(uuid: string, images: readonly RackImage[]): Promise<void>;

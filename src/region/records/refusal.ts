@@ -227,7 +227,8 @@ export const partRefusal = (name: RefusalName, part: string, text: string): Refu
 export const wordOfIssue = ({ message }: z.core.$ZodIssue): RefusalWord => fieldRefusal(message);
 
 /** To append to a sentence; empty if nothing is similar. */
-export const didYouMean = (meant: string | undefined): string => (meant === undefined ? '' : ` Did you mean ${meant}?`);
+export const didYouMean = (nearest: string | undefined): string =>
+  nearest === undefined ? '' : ` Did you mean ${nearest}?`;
 
 export const REQUIRED = 'This field is required.';
 export const TRUE_OR_FALSE = 'Give true or false.';

@@ -35,8 +35,8 @@ export function withReport(
 }
 
 function dropOldestDownload(rack: string, reports: readonly ReportedDownload[]): readonly ReportedDownload[] {
-  const oldest = reports.find((one) => one.rack === rack);
-  return reports.filter((one) => one !== oldest);
+  const oldest = reports.find((report) => report.rack === rack);
+  return reports.filter((report) => report !== oldest);
 }
 
 /** Of several such racks, the one with the oldest report. */

@@ -63,13 +63,13 @@ interface WorkStep {
   readonly atMs: number | undefined;
 }
 
-const said = (text: string): Remark => ({ code: 'said', params: { text } });
+const plainRemark = (text: string): Remark => ({ code: 'said', params: { text } });
 
 /** `testing` is the agent's stage for every script, even during commissioning. */
 function remarkOfStage(stage: string): Remark | undefined {
   if (stage === 'testing') return { code: 'runs-checks', params: {} };
   if (stage === 'writing') return { code: 'writes-disk', params: {} };
-  return stage === '' ? undefined : said(stage);
+  return stage === '' ? undefined : plainRemark(stage);
 }
 
 /** The stage of the signal that the disk is written (`life/signal.ts`): what follows is the start from it. */
@@ -90,7 +90,7 @@ export function getWorkStep(work: MachineWork): WorkStep {
   const percent = isCounted ? Math.floor((bytes.done / bytes.total) * 100) : undefined;
   const reported: Remark | undefined = report === undefined ? undefined : { code: 'stage-reported', params: report };
   return {
-    what: reported ?? (message === '' ? remarkOfStage(stage) : said(message)),
+    what: reported ?? (message === '' ? remarkOfStage(stage) : plainRemark(message)),
     bytes,
     percent,
     atMs: reportedMs,

@@ -90,9 +90,9 @@ function tokenizeXpath(text: string): readonly Token[] {
   const matcher = new RegExp(TOKEN);
   while (matcher.lastIndex < end) {
     const start = matcher.lastIndex;
-    const found = matcher.exec(text);
-    if (found === null) throw new Fault(end - text.slice(start, end).trimStart().length);
-    const [whole, sign, name, number, double, single] = found;
+    const match = matcher.exec(text);
+    if (match === null) throw new Fault(end - text.slice(start, end).trimStart().length);
+    const [whole, sign, name, number, double, single] = match;
     const at = start + whole.length - whole.trimStart().length;
     if (sign !== undefined) tokens.push({ kind: 'sign', text: sign, at });
     else if (name !== undefined) tokens.push({ kind: 'name', text: name, at });
@@ -143,8 +143,8 @@ class Parser {
     if (this.#depth > DEPTH_MAX) throw this.#fault();
     let left = this.#and();
     while (this.#takes('name', 'or')) {
-      const [one, other] = [left, this.#and()];
-      left = (at) => truth(one(at)) || truth(other(at));
+      const [first, other] = [left, this.#and()];
+      left = (at) => truth(first(at)) || truth(other(at));
     }
     this.#depth -= 1;
     return left;
@@ -153,8 +153,8 @@ class Parser {
   #and(): Expression {
     let left = this.#comparison();
     while (this.#takes('name', 'and')) {
-      const [one, other] = [left, this.#comparison()];
-      left = (at) => truth(one(at)) && truth(other(at));
+      const [first, other] = [left, this.#comparison()];
+      left = (at) => truth(first(at)) && truth(other(at));
     }
     return left;
   }
@@ -190,13 +190,13 @@ class Parser {
     const called = FUNCTIONS.get(name);
     if (called === undefined) throw this.#fault();
     this.#place += 2;
-    const given: Expression[] = [];
+    const args: Expression[] = [];
     for (let count = 0; count < called.length; count += 1) {
       if (count > 0) this.#want(',');
-      given.push(this.#or());
+      args.push(this.#or());
     }
     this.#want(')');
-    const [first = NOTHING, second = NOTHING] = given;
+    const [first = NOTHING, second = NOTHING] = args;
     return (at) => called(first(at), second(at));
   }
 
@@ -212,9 +212,9 @@ class Parser {
       else break;
     }
     return (at) => {
-      let found: readonly Item[] = [isAbsolute ? at.root : at.item];
-      for (const step of steps) found = step(found, at);
-      return found;
+      let items: readonly Item[] = [isAbsolute ? at.root : at.item];
+      for (const step of steps) items = step(items, at);
+      return items;
     };
   }
 
@@ -239,12 +239,12 @@ class Parser {
       const elements = from.filter((item) => typeof item !== 'string');
       const starts = isDeep ? below(elements, at) : elements;
       if (isSelf) return chosen(from, predicates, at);
-      const found = starts.flatMap((element) => {
+      const items = starts.flatMap((element) => {
         at.visit();
         // Positions count among the children of one element.
         return chosen(reached(element, token.text), predicates, at);
       });
-      return [...new Set(found)];
+      return [...new Set(items)];
     };
   }
 }
@@ -267,8 +267,8 @@ const chosen = (items: readonly Item[], predicates: readonly Expression[], at: C
     (left, predicate) =>
       left.filter((item, index) => {
         at.visit();
-        const found = predicate({ ...at, item });
-        return typeof found === 'number' ? found === index + 1 : truth(found);
+        const result = predicate({ ...at, item });
+        return typeof result === 'number' ? result === index + 1 : truth(result);
       }),
     items,
   );
@@ -288,46 +288,46 @@ const getItemText = (item: Item): string =>
   typeof item === 'string' ? item : item.text + item.children.map(getItemText).join('');
 
 /** XPath 1.0 §4.2. */
-function text(found: Found): string {
-  if (typeof found === 'string') return found;
-  if (typeof found !== 'object') return String(found);
-  const [first] = found;
+function text(value: Found): string {
+  if (typeof value === 'string') return value;
+  if (typeof value !== 'object') return String(value);
+  const [first] = value;
   return first === undefined ? '' : getItemText(first);
 }
 
 /** XPath 1.0 §4.4. */
-function numeric(found: Found): number {
-  if (typeof found === 'number') return found;
-  if (typeof found === 'boolean') return found ? 1 : 0;
-  const written = text(found).trim();
+function numeric(value: Found): number {
+  if (typeof value === 'number') return value;
+  if (typeof value === 'boolean') return value ? 1 : 0;
+  const written = text(value).trim();
   return /^-?(?:\d+(?:\.\d*)?|\.\d+)$/.test(written) ? Number(written) : Number.NaN;
 }
 
 /** XPath 1.0 §4.3. */
-function truth(found: Found): boolean {
-  if (typeof found === 'number') return found !== 0 && !Number.isNaN(found);
-  return typeof found === 'boolean' ? found : found.length > 0;
+function truth(value: Found): boolean {
+  if (typeof value === 'number') return value !== 0 && !Number.isNaN(value);
+  return typeof value === 'boolean' ? value : value.length > 0;
 }
 
-type Comparison = readonly [sign: string, holds: (one: string | number, other: string | number) => boolean];
+type Comparison = readonly [sign: string, holds: (left: string | number, other: string | number) => boolean];
 const COMPARISONS: readonly Comparison[] = [
-  ['=', (one, other) => one === other],
-  ['!=', (one, other) => one !== other],
-  ['<', (one, other) => one < other],
-  ['<=', (one, other) => one <= other],
-  ['>', (one, other) => one > other],
-  ['>=', (one, other) => one >= other],
+  ['=', (left, other) => left === other],
+  ['!=', (left, other) => left !== other],
+  ['<', (left, other) => left < other],
+  ['<=', (left, other) => left <= other],
+  ['>', (left, other) => left > other],
+  ['>=', (left, other) => left >= other],
 ];
 
 /** XPath 1.0 §3.4: among several items, one that satisfies the comparison is enough. */
 function isTrue([sign, holds]: Comparison, left: Found, right: Found): boolean {
   if (typeof left === 'boolean' || typeof right === 'boolean') return holds(Number(truth(left)), Number(truth(right)));
-  const valuesOf = (found: Found) => (typeof found === 'object' ? found.map(getItemText) : [found]);
+  const valuesOf = (value: Found) => (typeof value === 'object' ? value.map(getItemText) : [value]);
   const others = valuesOf(right);
-  return valuesOf(left).some((one) =>
+  return valuesOf(left).some((own) =>
     others.some((other) => {
-      const isOfNumbers = typeof one === 'number' || typeof other === 'number' || /[<>]/.test(sign);
-      return isOfNumbers ? holds(numeric(one), numeric(other)) : holds(String(one), String(other));
+      const isOfNumbers = typeof own === 'number' || typeof other === 'number' || /[<>]/.test(sign);
+      return isOfNumbers ? holds(numeric(own), numeric(other)) : holds(String(own), String(other));
     }),
   );
 }
@@ -338,11 +338,11 @@ const NOTHING: Expression = () => '';
 const FUNCTIONS = new Map<string, (first: Found, second: Found) => Found>([
   ['contains', (whole, part) => text(whole).includes(text(part))],
   ['starts-with', (whole, part) => text(whole).startsWith(text(part))],
-  ['not', (found) => !truth(found)],
-  ['count', (found) => (typeof found === 'object' ? found.length : Number.NaN)],
+  ['not', (value) => !truth(value)],
+  ['count', (value) => (typeof value === 'object' ? value.length : Number.NaN)],
   [
     'sum',
-    (found) => (typeof found === 'object' ? found.reduce<number>((sum, item) => sum + numeric([item]), 0) : Number.NaN),
+    (value) => (typeof value === 'object' ? value.reduce<number>((sum, item) => sum + numeric([item]), 0) : Number.NaN),
   ],
   ['number', numeric],
   ['string', text],

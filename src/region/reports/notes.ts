@@ -5,7 +5,7 @@
 //   store ─ StoreOutage(note) ─► API, page, log ─ outageOf(error) ─► note ─ noteText ─► sentence
 //
 // 1. Parameters are texts, numbers and flags, flat among the fields of an event; none is a sentence. `reason` is a text of the operating
-//    system or of an error, `said` a text of another host.
+//    system or of an error, `detail` a text of another host.
 
 import { PROBES_BLIND } from '../../dhcp/events/events.ts';
 import { counted } from '../../ground/counted.ts';
@@ -62,7 +62,7 @@ const NOTE_FIELDS = {
 type Fields = { readonly [N in keyof typeof NOTE_FIELDS]: ValueOf<(typeof NOTE_FIELDS)[N]> };
 
 /**
- * Why an address of a region gives no complete answer. With `failed` and `untrusted` (TLS), `said` holds the system's error text.
+ * Why an address of a region gives no complete answer. With `failed` and `untrusted` (TLS), `detail` holds the system's error text.
  * `hanging`: another address answers. `interim`: too many interim answers (1xx) came before one.
  */
 export type LinkFault = HttpFault | 'failed' | 'untrusted' | 'hanging';
@@ -133,7 +133,7 @@ const UNCONFIRMED = "the region's database does not confirm changes, because its
 const STANDBY = 'start the standby, or take it out of synchronous_standby_names';
 
 /** A text of the database or the system; it is empty for a person who may not see it. */
-const quoted = (said: string): string => (said === '' ? '' : ` (${said})`);
+const quoted = (detail: string): string => (detail === '' ? '' : ` (${detail})`);
 
 const OUTAGES = {
   // Its store.
@@ -229,15 +229,15 @@ function leasesDamaged({
   const check = 'Check the memory and the disk of this host';
   const all = (addresses: string, more: number): string =>
     addresses === '' ? 'none' : `${addresses}${more === 0 ? '' : ` and ${more} more`}`;
-  const kept = all(damage.kept, damage.keptMore);
+  const keptText = all(damage.kept, damage.keptMore);
   if (isUndone) {
-    const whose = damage.kept === '' ? 'a checksum' : `the lease of ${kept}`;
+    const whose = damage.kept === '' ? 'a checksum' : `the lease of ${keptText}`;
     return `${file} holds damaged leases: one flipped bit in ${whose} (${row}) was found and corrected, and no lease is lost. ${check}.`;
   }
   const rest = table === 'log' ? ' An address that was itself damaged is not listed.' : '';
   return (
     `${file} holds damaged leases: ${row} has changed since it was written. ` +
-    `These readable leases are kept and probed before they are offered: ${kept}. Set aside for an hour, because a lease may be lost: ${all(damage.lost, damage.lostMore)}.${rest} ` +
+    `These readable leases are kept and probed before they are offered: ${keptText}. Set aside for an hour, because a lease may be lost: ${all(damage.lost, damage.lostMore)}.${rest} ` +
     `${check}; if machines clash, stop Rackboot and restore a backup. To free an address that is set aside: rackboot leases clear ADDRESS.`
   );
 }
@@ -378,7 +378,7 @@ const NOTES = {
       'address in the address table of the switch; give the host another address, or disconnect it.',
   ),
   'probes-blind': note([], () => PROBES_BLIND),
-  // `kept`: the addresses of its last good answer.
+  // `keptText`: the addresses of its last good answer.
   'ntp-name-unresolved': note(
     ['name', 'reason', 'kept'],
     ({ name, reason, kept }) =>
@@ -389,7 +389,7 @@ const NOTES = {
     ['reason'],
     ({ reason }) => `The new addresses of NTP servers are not in force: ${reason}`,
   ),
-  // Its leases. `table` is `log` or `lease_block`, `row` the key of its row; `kept` and `lost` are addresses, `keptMore` and `lostMore` how
+  // Its leases. `table` is `log` or `lease_block`, `row` the key of its row; `keptText` and `lost` are addresses, `keptMore` and `lostMore` how
   // many more there are.
   'leases-lost': note(
     ['file'],
@@ -427,7 +427,7 @@ const NOTES = {
       `the API ended a connection from ${client}${more === 0 ? '' : `, and ${more} more before it`}: ${endedBecause(why)}`,
   ),
   'listener-waits': note(['reason'], ({ reason }) => reason),
-  // `kept`: a `FilesInForce` of `boot-store.ts`.
+  // `keptText`: a `FilesInForce` of `boot-store.ts`.
   'sources-unusable': note(
     ['reason', 'kept'],
     ({ reason, kept }) => `${reason.replaceAll('\n', ' ')}. ${SOURCES_IN_FORCE[kept] ?? ''}`,

@@ -120,22 +120,22 @@ export function reportedEvent(
   origin: EventOrigin | undefined,
   { each, all }: TextBounds = KEPT,
 ): ReportedEvent | undefined {
-  const known = KNOWN.get(kind);
-  if (known === undefined) return undefined;
+  const existing = KNOWN.get(kind);
+  if (existing === undefined) return undefined;
   const params: Record<string, unknown> = {};
   let left = all;
   for (const [name, value] of Object.entries(fields)) {
-    const type = known.types.get(name);
+    const type = existing.types.get(name);
     if (type === undefined || value === undefined) continue;
     if (typeof value !== type || (typeof value === 'number' && !(Math.abs(value) <= NUMBER_MAX))) return undefined;
-    if (known.words.get(name)?.includes(value) === false) return undefined;
+    if (existing.words.get(name)?.includes(value) === false) return undefined;
     if (typeof value === 'string') {
       const text = clean(value, Math.min(each, Math.max(SHORT_CHARACTERS_MAX, left)));
       left -= text.length;
       params[name] = text;
     } else params[name] = value;
   }
-  if (!known.needed.every((name) => params[name] !== undefined)) return undefined;
+  if (!existing.needed.every((name) => params[name] !== undefined)) return undefined;
   if (origin?.mac !== undefined) params.mac = origin.mac;
   if (origin?.address !== undefined) params.address = origin.address;
   if (origin?.isAway === true) params.isAway = true;

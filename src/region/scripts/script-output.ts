@@ -23,10 +23,10 @@ const gapMark = (bytes: number): string => `\u001b]rackboot-gap;${bytes}\u0007`;
 const GAPS = /\u001b\]rackboot-gap;(\d{1,13})\u0007/g;
 
 export function appendOutput(before: OutputSoFar, offset: number, piece: Uint8Array): OutputSoFar {
-  const known = before.outputBytes - offset;
-  if (known >= piece.length) return before;
-  const news = known > 0 ? piece.subarray(known) : piece;
-  const gap = Buffer.from(known < 0 ? gapMark(-known) : '');
+  const knownBytes = before.outputBytes - offset;
+  if (knownBytes >= piece.length) return before;
+  const news = knownBytes > 0 ? piece.subarray(knownBytes) : piece;
+  const gap = Buffer.from(knownBytes < 0 ? gapMark(-knownBytes) : '');
   const whole = Buffer.concat([before.tail, gap, news]);
   return {
     tail: copyBytes(whole, Math.max(0, whole.length - OUTPUT_BYTES_MAX)),

@@ -36,7 +36,7 @@ export const BUILTIN_NAMES: ReadonlySet<string> = new Set(BUILTINS.map(([name]) 
 /** The marks of a script that the store does not have: a built-in one, or one that is gone. */
 export const getDefaultMarks = (name: string): ScriptMarks => ({
   ...NO_MARKS,
-  hardware: BUILTINS.find(([one]) => one === name)?.[2] ?? NO_MARKS.hardware,
+  hardware: BUILTINS.find(([builtin]) => builtin === name)?.[2] ?? NO_MARKS.hardware,
 });
 /** The time for a machine to end an overdue script and report it. */
 const OVERDUE_GRACE_MS = 5 * 60_000;
@@ -117,7 +117,7 @@ export function findRunFailure(results: readonly ScriptResult[]): Happening<'scr
 }
 
 function describeFailure({ name, status, exitStatus, timeoutSeconds, output }: ScriptResult): FailedScript {
-  const said = cleanWords(lastWords(Buffer.from(output), WORDS_MAX), WORDS_MAX);
+  const text = cleanWords(lastWords(Buffer.from(output), WORDS_MAX), WORDS_MAX);
   const end = status === 'timed-out' ? status : status === 'failed' ? 'exited' : 'unfinished';
-  return { name, end, exitStatus, timeoutSeconds, said };
+  return { name, end, exitStatus, timeoutSeconds, said: text };
 }

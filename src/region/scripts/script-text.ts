@@ -136,8 +136,8 @@ export function parseScript(request: ScriptRequest): ParsedScript {
   }
   const title = cleanWords(request.title ?? header.text('title') ?? before?.title ?? '', TITLE_MAX);
   const description = request.description ?? header.text('description') ?? before?.description ?? '';
-  const said = { title, description: cleanNote(description, DESCRIPTION_MAX) };
-  return { kind: 'script', script: { ...marks, ...said, name, kind, timeoutSeconds, position, content } };
+  const texts = { title, description: cleanNote(description, DESCRIPTION_MAX) };
+  return { kind: 'script', script: { ...marks, ...texts, name, kind, timeoutSeconds, position, content } };
 }
 
 export const scriptTagText = (tag: string): string =>
@@ -151,9 +151,9 @@ function parseMarks(request: ScriptRequest, header: Metadata, complain: Complain
   const strange = tags.find((tag) => !SCRIPT_TAG.test(tag));
   if (strange !== undefined) complain('tags', fieldRefusal(scriptTagText(cleanWords(strange, 80))));
   if (tags.length > SCRIPT_TAGS_MAX) complain('tags', fieldRefusal(SCRIPT_TAGS_LIMIT));
-  function choose<T>(field: string, given: T | undefined, parse: (word: string) => T | undefined, otherwise: T): T {
-    const word = given === undefined ? header.word(field) : undefined;
-    const parsed = word === undefined ? (given ?? otherwise) : parse(word);
+  function choose<T>(field: string, explicit: T | undefined, parse: (word: string) => T | undefined, otherwise: T): T {
+    const word = explicit === undefined ? header.word(field) : undefined;
+    const parsed = word === undefined ? (explicit ?? otherwise) : parse(word);
     if (parsed === undefined) complain(field, fieldRefusal(MARK_FAULTS[field] ?? TRUE_OR_FALSE));
     return parsed ?? otherwise;
   }
@@ -275,10 +275,14 @@ export function parseKind(text: string): ScriptKind | undefined {
   return word === '2' || word === 'test' || word === 'testing' ? 'testing' : undefined;
 }
 
-/** Parses a name or MAAS's number of one of `known`, or another word for it; `undefined` for neither. */
-function parseWord<T extends string>(text: string, known: readonly T[], words: ReadonlyMap<string, T>): T | undefined {
+/** Parses a name or MAAS's number of one of `allowed`, or another word for it; `undefined` for neither. */
+function parseWord<T extends string>(
+  text: string,
+  allowed: readonly T[],
+  words: ReadonlyMap<string, T>,
+): T | undefined {
   const word = text.trim().toLowerCase();
-  return known.find((one, index) => one === word || String(index) === word) ?? words.get(word);
+  return allowed.find((entry, index) => entry === word || String(index) === word) ?? words.get(word);
 }
 
 export const parseHardware = (text: string): ScriptHardware | undefined =>
@@ -296,10 +300,10 @@ const parseFlag = (text: string): boolean | undefined =>
  * "unlimited", gives the maximum. `undefined` if it is malformed.
  */
 export function parseTimeout(text: string): number | undefined {
-  const given = text.trim();
-  if (given === '') return TIMEOUT_SECONDS_DEFAULT;
-  const clock = /^(?:(\d{1,3}):)?(\d{1,3}):(\d{2})$/.exec(given);
-  const plain = /^(\d{1,6})([smh]?)$/.exec(given);
+  const trimmed = text.trim();
+  if (trimmed === '') return TIMEOUT_SECONDS_DEFAULT;
+  const clock = /^(?:(\d{1,3}):)?(\d{1,3}):(\d{2})$/.exec(trimmed);
+  const plain = /^(\d{1,6})([smh]?)$/.exec(trimmed);
   const seconds =
     clock !== null
       ? Number(clock[1] ?? 0) * 3600 + Number(clock[2]) * 60 + Number(clock[3])

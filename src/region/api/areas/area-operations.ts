@@ -80,22 +80,22 @@ const noAreaText = (area: AreaKind): string =>
 async function findAreaOrRefuse(call: ApiCall, kind: AreaKind): Promise<Area | Refusal> {
   const { name, id } = call.path;
   const areas = await shownAreas(call, kind);
-  const found = kind === 'pool' ? areas.find((area) => String(area.id) === id) : undefined;
-  return found ?? areas.find((area) => area.name === (name ?? id)) ?? refuse('not-found', noAreaText(kind));
+  const area = kind === 'pool' ? areas.find((area) => String(area.id) === id) : undefined;
+  return area ?? areas.find((area) => area.name === (name ?? id)) ?? refuse('not-found', noAreaText(kind));
 }
 
-function written({ name, description: said }: z.output<typeof changedArea>, before: WrittenArea): WrittenArea {
+function written({ name, description: text }: z.output<typeof changedArea>, before: WrittenArea): WrittenArea {
   return {
     name: name ?? before.name,
-    description: said === undefined ? before.description : cleanNote(said, AREA_DESCRIPTION_MAX),
+    description: text === undefined ? before.description : cleanNote(text, AREA_DESCRIPTION_MAX),
   };
 }
 
 const refuseTaken = (area: AreaKind): Refusal =>
   refuseField('name', `A ${area} with this name exists: choose another name.`);
 
-async function add(call: ApiCall, kind: AreaKind, given: z.output<typeof changedArea>): Promise<Answer> {
-  const area = written(given, { name: '', description: '' });
+async function add(call: ApiCall, kind: AreaKind, input: z.output<typeof changedArea>): Promise<Answer> {
+  const area = written(input, { name: '', description: '' });
   const added = await call.region.store.areas.add(kind, area, changeEvent(call, kind, area.name, 'added'));
   if (added === 'exists') return refuseTaken(kind);
   if (added === 'limit')
@@ -103,10 +103,10 @@ async function add(call: ApiCall, kind: AreaKind, given: z.output<typeof changed
   return json(areaJson(call, kind, added));
 }
 
-async function change(call: ApiCall, kind: AreaKind, given: z.output<typeof changedArea>): Promise<Answer> {
+async function change(call: ApiCall, kind: AreaKind, input: z.output<typeof changedArea>): Promise<Answer> {
   const before = await findAreaOrRefuse(call, kind);
   if ('kind' in before) return before;
-  const next = written(given, before);
+  const next = written(input, before);
   if (before.id === 0) return await changeDefault(call, kind, before, next);
   const area = { ...next, id: before.id };
   // The profiles would else follow to a name that is refused.
@@ -137,11 +137,11 @@ async function remove(call: ApiCall, kind: AreaKind): Promise<Answer> {
   const before = await findAreaOrRefuse(call, kind);
   if ('kind' in before) return before;
   if (before.id === 0) return refuse('bad-request', defaultAreaText(kind));
-  const found = kind === 'pool' ? await inhabitants(call, { poolIds: [before.id] }) : undefined;
-  if (found !== undefined)
+  const occupants = kind === 'pool' ? await inhabitants(call, { poolIds: [before.id] }) : undefined;
+  if (occupants !== undefined)
     return refuse(
       'in-use',
-      `The pool ${before.name} has ${inhabitantsText(found)}. Move them to another pool first (pool of machines/<id>/ or devices/<id>/).`,
+      `The pool ${before.name} has ${inhabitantsText(occupants)}. Move them to another pool first (pool of machines/<id>/ or devices/<id>/).`,
     );
   const event = changeEvent(call, kind, before.name, 'removed');
   const refused = kind === 'pool' ? await renameInProfiles(call, 'pools', before.name, undefined) : undefined;
@@ -169,19 +169,19 @@ const placement = z.object({
   nodes: values(MEMBERS_MAX).describe('System ids of machines, devices and racks.'),
 });
 
-async function setZone(call: ApiCall, given: z.output<typeof placement>): Promise<Answer> {
-  const chosen = await chooseArea(call, 'zone', given.zone);
+async function setZone(call: ApiCall, input: z.output<typeof placement>): Promise<Answer> {
+  const chosen = await chooseArea(call, 'zone', input.zone);
   if ('kind' in chosen) return chosen;
   if (chosen.id === undefined) return refuseField('zone', REQUIRED);
   const { store, racks } = call.region;
-  const named = [...new Set(given.nodes)];
+  const named = [...new Set(input.nodes)];
   const devices = await store.listMachines({ systemIds: named, isDevice: true }, 0, MEMBERS_MAX);
   const systemIds = [...(await store.outlineMachines(named)), ...devices].map(({ systemId }) => systemId);
   const rackUuids = racks.list().flatMap(({ uuid }) => (named.includes(uuid) ? [uuid] : []));
-  const known = new Set([...systemIds, ...rackUuids]);
-  const missing = named.filter((id) => !known.has(id));
+  const knownIds = new Set([...systemIds, ...rackUuids]);
+  const missing = named.filter((id) => !knownIds.has(id));
   if (missing.length > 0) return refuseMachines('nodes', missing);
-  await moveToZone(call, { id: chosen.id, name: given.zone }, { systemIds, rackUuids });
+  await moveToZone(call, { id: chosen.id, name: input.zone }, { systemIds, rackUuids });
   return { kind: 'empty' };
 }
 
@@ -229,7 +229,7 @@ const defineAreaOperations = ({ kind, versions, many, one }: AreaPaths): readonl
       nothing,
       async (call) => json((await shownAreas(call, kind)).map((area) => areaJson(call, kind, area))),
     ],
-    add: [`Create a ${kind}.`, newArea, (call, given) => add(call, kind, given)],
+    add: [`Create a ${kind}.`, newArea, (call, input) => add(call, kind, input)],
     read: [
       `Read one ${kind}.`,
       nothing,
@@ -241,7 +241,7 @@ const defineAreaOperations = ({ kind, versions, many, one }: AreaPaths): readonl
     change: [
       `Change a ${kind}. The default ${kind} cannot be renamed.`,
       changedArea,
-      (call, given) => change(call, kind, given),
+      (call, input) => change(call, kind, input),
     ],
     remove: [
       `Delete a ${kind}. ${OF_MEMBERS[kind]} The default ${kind} cannot be deleted.`,

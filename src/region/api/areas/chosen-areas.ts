@@ -48,9 +48,9 @@ export async function chooseAreas(
   const areas = await listAreas(call, kind);
   const ids: number[] = [];
   for (const name of names) {
-    const found = areas.find((area) => area.name === name);
-    if (found === undefined) return refuseField(field, unknownText(kind, name, areas));
-    ids.push(found.id);
+    const area = areas.find((area) => area.name === name);
+    if (area === undefined) return refuseField(field, unknownText(kind, name, areas));
+    ids.push(area.id);
   }
   return ids;
 }
@@ -62,30 +62,30 @@ export interface GivenFilter
   readonly mac_address?: readonly MacAddress[] | undefined;
 }
 
-export async function machineFilter(call: ApiCall, given: GivenFilter): Promise<MachineFilter | Refusal> {
+export async function machineFilter(call: ApiCall, input: GivenFilter): Promise<MachineFilter | Refusal> {
   const chosen = combineOrRefuse(
-    await chooseAreas(call, 'zone', 'zone', given.zone),
-    await chooseAreas(call, 'pool', 'pool', given.pool),
+    await chooseAreas(call, 'zone', 'zone', input.zone),
+    await chooseAreas(call, 'pool', 'pool', input.pool),
   );
   if (isRefusal(chosen)) return chosen;
   const [zoneIds, poolIds] = chosen;
   return {
-    hostnames: given.hostname?.map((name) => name.toLowerCase()),
-    macs: given.mac_address,
-    systemIds: given.id,
-    domains: given.domain?.map((name) => name.toLowerCase()),
-    agentNames: given.agent_name,
+    hostnames: input.hostname?.map((name) => name.toLowerCase()),
+    macs: input.mac_address,
+    systemIds: input.id,
+    domains: input.domain?.map((name) => name.toLowerCase()),
+    agentNames: input.agent_name,
     zoneIds,
     poolIds,
   };
 }
 
 function unknownText(kind: AreaKind, name: string, areas: readonly Area[]): string {
-  const meant = nearestName(
+  const nearest = nearestName(
     name,
     areas.map((area) => area.name),
   );
-  return `No ${kind} is called '${cleanWords(name, 64)}'.${didYouMean(meant)}`;
+  return `No ${kind} is called '${cleanWords(name, 64)}'.${didYouMean(nearest)}`;
 }
 
 export async function chooseArea(
@@ -105,11 +105,11 @@ interface ChosenPlace {
 
 export async function choosePlace(
   call: Pick<ApiCall, 'region'>,
-  given: { readonly zone?: string | undefined; readonly pool?: string | undefined },
+  input: { readonly zone?: string | undefined; readonly pool?: string | undefined },
 ): Promise<ChosenPlace | Refusal> {
   const chosen = combineOrRefuse(
-    await chooseArea(call, 'zone', given.zone),
-    await chooseArea(call, 'pool', given.pool),
+    await chooseArea(call, 'zone', input.zone),
+    await chooseArea(call, 'pool', input.pool),
   );
   if (isRefusal(chosen)) return chosen;
   const [zone, pool] = chosen;

@@ -39,7 +39,7 @@ export async function renameInProfiles(
       'in-use',
       `Profiles name ${name}: ${naming.join(', ')}. Take it out of them first (${group} of profiles/<name>/).`,
     );
-  const following = (names: readonly string[]) => names.map((one) => (one === name ? next : one));
+  const following = (names: readonly string[]) => names.map((entry) => (entry === name ? next : entry));
   return await reviseProfiles(call, (stored) =>
     stored.map((profile) => ({ ...profile, [group]: following(profile[group]) })),
   );

@@ -171,16 +171,16 @@ export function refuseSetting(refused: SettingsRefusal): Refusal {
 }
 
 /** True if a refusal came instead of the requested value. */
-export const isRefusal = (one: unknown): one is Refusal =>
-  typeof one === 'object' && one !== null && 'kind' in one && one.kind === 'refusal';
+export const isRefusal = (value: unknown): value is Refusal =>
+  typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'refusal';
 
-const hasNone = <T extends readonly unknown[]>(found: T): found is T & { [K in keyof T]: Exclude<T[K], Refusal> } =>
-  !found.some(isRefusal);
+const hasNone = <T extends readonly unknown[]>(values: T): values is T & { [K in keyof T]: Exclude<T[K], Refusal> } =>
+  !values.some(isRefusal);
 
 /** All values, if none is a refusal; otherwise one refusal of all refused fields. A refusal that names no field takes precedence. */
-export function combineOrRefuse<T extends readonly unknown[]>(...found: T) {
-  if (hasNone(found)) return found;
-  const refusals = found.filter(isRefusal);
+export function combineOrRefuse<T extends readonly unknown[]>(...values: T) {
+  if (hasNone(values)) return values;
+  const refusals = values.filter(isRefusal);
   const [first] = refusals;
   const plain = refusals.find(({ fields }) => fields === undefined);
   return plain ?? refuseFields(Object.assign({}, ...refusals.map(({ fields }) => fields)), first?.name);

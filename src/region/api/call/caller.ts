@@ -106,8 +106,8 @@ export function readCallerFacts(request: IncomingMessage): CallerFacts {
   };
 }
 
-const isSecret = (given: string | undefined, secret = '') =>
-  given !== undefined && secret !== '' && equalSecrets(given, secret);
+const isSecret = (input: string | undefined, secret = '') =>
+  input !== undefined && secret !== '' && equalSecrets(input, secret);
 
 const isOfOperator = ({ isAtOperatorDoor, header }: CallerFacts, { controlSecret }: RegionConfig) =>
   isAtOperatorDoor === true && isSecret(header('x-rackboot-control'), controlSecret);

@@ -157,8 +157,8 @@ function parseJsonBody(text: string): ParsedBody {
         if (!collector.count()) return TOO_MANY;
         continue;
       }
-      const one = typeof item === 'object' ? JSON.stringify(item) : String(item);
-      if (!collector.add(name, one)) return TOO_MANY;
+      const text = typeof item === 'object' ? JSON.stringify(item) : String(item);
+      if (!collector.add(name, text)) return TOO_MANY;
     }
   }
   return { kind: 'fields', fields: collector.fields };

@@ -223,9 +223,9 @@ const parsed = <T>(parse: (text: string) => T | undefined, form: string) =>
     .string()
     .trim()
     .transform((text, context) => {
-      const found = parse(text);
-      if (found === undefined) context.addIssue(form);
-      return found ?? z.NEVER;
+      const parsed = parse(text);
+      if (parsed === undefined) context.addIssue(form);
+      return parsed ?? z.NEVER;
     });
 
 /** A hardware address. */
@@ -290,9 +290,9 @@ export function defineOperation<P extends z.ZodObject>(definition: {
     doc: [definition.doc, ...(lines.length === 0 ? [] : ['', ...lines])].join('\n'),
     parameters: Object.fromEntries(typed),
     run(call, fields) {
-      const given = givenIn(names, fields);
-      const checked = definition.parameters.safeParse(given);
-      return checked.success ? definition.run(call, checked.data) : refuseIssues(given, checked.error.issues);
+      const sent = givenIn(names, fields);
+      const checked = definition.parameters.safeParse(sent);
+      return checked.success ? definition.run(call, checked.data) : refuseIssues(sent, checked.error.issues);
     },
   };
 }
@@ -311,9 +311,9 @@ export function operation<P extends z.ZodObject>(
   answers: Answers,
   doc: string,
   parameters: P,
-  run: (call: ApiCall, given: z.output<P>) => Answer | Promise<Answer>,
+  run: (call: ApiCall, input: z.output<P>) => Answer | Promise<Answer>,
 ): Operation {
-  const method = (['GET', 'POST', 'PUT', 'DELETE'] as const).find((one) => called.startsWith(one)) ?? 'GET';
+  const method = (['GET', 'POST', 'PUT', 'DELETE'] as const).find((verb) => called.startsWith(verb)) ?? 'GET';
   const [, op] = called.split(' ');
   return defineOperation({ ...place, method, op, access, answers, doc, parameters, run });
 }
@@ -322,7 +322,7 @@ export function operation<P extends z.ZodObject>(
 type Part<P extends z.ZodObject> = readonly [
   doc: string,
   parameters: P,
-  run: (call: ApiCall, given: z.output<P>) => Answer | Promise<Answer>,
+  run: (call: ApiCall, input: z.output<P>) => Answer | Promise<Answer>,
 ];
 
 /** The five operations on objects of one kind. Every user lists and reads them. */
@@ -381,12 +381,12 @@ export const refusedOperation = (
 });
 
 function givenIn(names: readonly string[], fields: Fields): Given {
-  const given: Record<string, readonly string[]> = {};
+  const sent: Record<string, readonly string[]> = {};
   for (const name of names) {
     const list = fields.get(name);
-    if (list !== undefined) given[name] = list;
+    if (list !== undefined) sent[name] = list;
   }
-  return given;
+  return sent;
 }
 
 function add(problems: Record<string, RefusalWord[]>, name: string, word: RefusalWord) {
@@ -394,11 +394,11 @@ function add(problems: Record<string, RefusalWord[]>, name: string, word: Refusa
   if (!problems[name].some(({ text }) => text === word.text)) problems[name].push(word);
 }
 
-function refuseIssues(given: Given, issues: readonly z.core.$ZodIssue[]) {
+function refuseIssues(input: Given, issues: readonly z.core.$ZodIssue[]) {
   const problems: Record<string, RefusalWord[]> = {};
   for (const issue of issues) {
     const name = String(issue.path[0] ?? '');
-    add(problems, name, given[name] === undefined ? fieldRefusal(REQUIRED) : wordOfIssue(issue));
+    add(problems, name, input[name] === undefined ? fieldRefusal(REQUIRED) : wordOfIssue(issue));
   }
   return refuseFields(problems);
 }

@@ -176,7 +176,7 @@ async function withResource(
   run: (resource: ListedResource) => Answer | Promise<Answer>,
 ): Promise<Answer> {
   const { id = '' } = call.path;
-  const resource = (await call.region.bootImages.listResources()).find((one) => String(one.id) === id);
+  const resource = (await call.region.bootImages.listResources()).find((resource) => String(resource.id) === id);
   if (resource !== undefined) return await run(resource);
   return refuse('not-found', `There is no image ${id.slice(0, 64)}: boot-resources lists them.`);
 }
@@ -232,7 +232,7 @@ const uuidIn = ({ path, region }: ApiCall) => region.settings.findRack(path.uuid
 const noRack = (call: ApiCall): Answer => refuse('not-found', noRackText((call.path.uuid ?? '').slice(0, 64)));
 
 const many = { versions: ['1.0', '2.0'], path: 'boot-resources', handler: 'BootResourcesHandler' } as const;
-const one = { ...many, path: 'boot-resources/{id}', handler: 'BootResourceHandler' } as const;
+const item = { ...many, path: 'boot-resources/{id}', handler: 'BootResourceHandler' } as const;
 const groups = { versions: ['1.0'], path: 'nodegroups', handler: 'NodeGroupsHandler' } as const;
 const group = { ...groups, path: 'nodegroups/{uuid}', handler: 'NodeGroupHandler' } as const;
 const groupImages = { ...group, path: 'nodegroups/{uuid}/boot-images', handler: 'BootImagesHandler' } as const;
@@ -304,7 +304,7 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     stopImport,
   ),
   operation(
-    one,
+    item,
     'GET',
     'user',
     'wholeBootResource',
@@ -313,7 +313,7 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     (call) => withResource(call, (resource) => json(wholeJson(call, resource))),
   ),
   operation(
-    one,
+    item,
     'DELETE',
     'admin',
     'nothing',
@@ -322,7 +322,7 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     (call) => wish(call, 'delete'),
   ),
   operation(
-    one,
+    item,
     'POST resume',
     'admin',
     'bootResource',

@@ -77,7 +77,7 @@ const shownSource = (call: ApiCall, source: RegionSource, { details }: Detail) =
   ...(isTrue(details) ? detailsJson(source) : {}),
 });
 
-function selectionJson(call: ApiCall, selection: RegionSelection, given: Partial<Detail> = {}) {
+function selectionJson(call: ApiCall, selection: RegionSelection, input: Partial<Detail> = {}) {
   const { id, sourceId, os, release, arches, subarches, labels, pin = null } = selection;
   return {
     os,
@@ -89,7 +89,7 @@ function selectionJson(call: ApiCall, selection: RegionSelection, given: Partial
     // MAAS 1.x does not have it.
     ...(call.version === '1.0' ? {} : { boot_source_id: sourceId }),
     resource_uri: `/MAAS/api/${call.version}/boot-sources/${sourceId}/selections/${id}/`,
-    ...(isTrue(given.details) ? { pinned_by: pin } : {}),
+    ...(isTrue(input.details) ? { pinned_by: pin } : {}),
   };
 }
 
@@ -164,13 +164,13 @@ const sourceFields = z.object({
 const changedSource = sourceFields.extend({ url: sourceFields.shape.url.optional().describe('Its new URL.') });
 
 /** Changes a source in a transaction, before which the given keys are checked. */
-const checkingKeys = (run: SourceChange) => async (call: ApiCall, given: GivenSource) =>
-  changeChecked(call, given, run);
+const checkingKeys = (run: SourceChange) => async (call: ApiCall, input: GivenSource) =>
+  changeChecked(call, input, run);
 
-async function listSources(call: ApiCall, given: Detail): Promise<Answer> {
+async function listSources(call: ApiCall, input: Detail): Promise<Answer> {
   const refused = checkRack(call);
   if (refused !== undefined) return refused;
-  return json((await call.region.bootImages.listSources()).map((source) => shownSource(call, source, given)));
+  return json((await call.region.bootImages.listSources()).map((source) => shownSource(call, source, input)));
 }
 
 const sourceEvent = (call: ApiCall, change: BootChange, { url: source, why }: Pick<WrittenBootSource, 'url' | 'why'>) =>
@@ -180,14 +180,14 @@ const sourceEvent = (call: ApiCall, change: BootChange, { url: source, why }: Pi
   });
 
 async function urlTaken({ region }: ApiCall, { url }: WrittenBootSource): Promise<Answer> {
-  const { id = 0 } = (await region.store.boot.listSources()).find((one) => one.url === url) ?? {};
+  const { id = 0 } = (await region.store.boot.listSources()).find((source) => source.url === url) ?? {};
   return refuseField('url', `Source ${id} has the URL ${url}: change that one: \`rackboot images sources set ${id}\`.`);
 }
 
-async function addSource(call: ApiCall, given: GivenSource, make: MakeSource): Promise<Answer> {
+async function addSource(call: ApiCall, input: GivenSource, make: MakeSource): Promise<Answer> {
   const refused = checkRack(call);
   if (refused !== undefined) return refused;
-  const source = await make(given, undefined);
+  const source = await make(input, undefined);
   if ('kind' in source) return source;
   // Sources of files come first, in the order of ids as well.
   await call.region.bootImages.listSources();
@@ -195,17 +195,17 @@ async function addSource(call: ApiCall, given: GivenSource, make: MakeSource): P
   if (added === 'exists') return await urlTaken(call, source);
   if (added === 'limit')
     return refuseField('url', `There are already ${SOURCES_MAX} sources, the maximum: remove one.`);
-  return await withSource(call, String(added.id), (found) => json(sourceJson(call, found)));
+  return await withSource(call, String(added.id), (source) => json(sourceJson(call, source)));
 }
 
-function changeSource(call: ApiCall, given: GivenSource, make: MakeSource): Promise<Answer> {
+function changeSource(call: ApiCall, input: GivenSource, make: MakeSource): Promise<Answer> {
   return withOwnSource(call, async (before) => {
-    const source = await make(given, before);
+    const source = await make(input, before);
     if ('kind' in source) return source;
     const event = sourceEvent(call, 'changed', source);
     const changed = await call.region.store.boot.changeSource(before.id, source, event);
     if (changed === 'exists') return await urlTaken(call, source);
-    return await withSource(call, call.path.id, (found) => json(sourceJson(call, found)));
+    return await withSource(call, call.path.id, (source) => json(sourceJson(call, source)));
   });
 }
 
@@ -252,15 +252,15 @@ const selectionFields = z.object({
 });
 type GivenSelection = z.output<typeof selectionFields>;
 
-function parseSelection(given: GivenSelection, before: Selection | undefined): Selection {
-  const list = (entries: readonly string[] | undefined, kept: readonly string[] | undefined) =>
-    entries === undefined ? (kept ?? ['*']) : entries.length === 0 || entries.includes('*') ? ['*'] : entries;
+function parseSelection(input: GivenSelection, before: Selection | undefined): Selection {
+  const list = (entries: readonly string[] | undefined, previous: readonly string[] | undefined) =>
+    entries === undefined ? (previous ?? ['*']) : entries.length === 0 || entries.includes('*') ? ['*'] : entries;
   return {
-    os: given.os ?? before?.os ?? '*',
-    release: given.release ?? before?.release ?? '*',
-    arches: list(given.arches, before?.arches),
-    subarches: list(given.subarches, before?.subarches),
-    labels: list(given.labels, before?.labels),
+    os: input.os ?? before?.os ?? '*',
+    release: input.release ?? before?.release ?? '*',
+    arches: list(input.arches, before?.arches),
+    subarches: list(input.subarches, before?.subarches),
+    labels: list(input.labels, before?.labels),
   };
 }
 
@@ -274,7 +274,9 @@ const noSelection = (call: ApiCall): Answer =>
   refuse('not-found', `This source has no selection ${(call.path.id ?? '').slice(0, 64)}.`);
 
 const findSameSelection = async ({ region }: ApiCall, source: RegionSource, { os, release }: Selection) =>
-  (await region.bootImages.listSelections(source)).find((one) => one.os === os && one.release === release);
+  (await region.bootImages.listSelections(source)).find(
+    (selection) => selection.os === os && selection.release === release,
+  );
 
 async function taken(call: ApiCall, source: RegionSource, wanted: Selection): Promise<Answer> {
   const { os, release } = wanted;
@@ -297,15 +299,17 @@ const otherSystem = (source: RegionSource): Answer =>
     `The source ${sourceTitle(source)} has only ${source.images.os}: give ${source.images.os}, or select from another source (boot-sources lists them).`,
   );
 
-function listSelections(call: ApiCall, given: Detail): Promise<Answer> {
+function listSelections(call: ApiCall, input: Detail): Promise<Answer> {
   return withSource(call, call.path.boot_source_id, async (source) =>
-    json((await call.region.bootImages.listSelections(source)).map((one) => selectionJson(call, one, given))),
+    json(
+      (await call.region.bootImages.listSelections(source)).map((selection) => selectionJson(call, selection, input)),
+    ),
   );
 }
 
-function addSelection(call: ApiCall, given: GivenSelection): Promise<Answer> {
+function addSelection(call: ApiCall, input: GivenSelection): Promise<Answer> {
   return withSource(call, call.path.boot_source_id, async (source) => {
-    const selection = parseSelection(given, undefined);
+    const selection = parseSelection(input, undefined);
     if (!mayHave(source.images, selection.os)) return otherSystem(source);
     if ((await findSameSelection(call, source, selection))?.pin !== undefined)
       return await taken(call, source, selection);
@@ -343,10 +347,10 @@ const withOwnSelection = (
     );
   });
 
-function changeSelection(call: ApiCall, given: GivenSelection): Promise<Answer> {
+function changeSelection(call: ApiCall, input: GivenSelection): Promise<Answer> {
   return withOwnSelection(call, async (before, source) => {
-    const selection = parseSelection(given, before);
-    if (given.os !== undefined && !mayHave(source.images, given.os)) return otherSystem(source);
+    const selection = parseSelection(input, before);
+    if (input.os !== undefined && !mayHave(source.images, input.os)) return otherSystem(source);
     if ((await findSameSelection(call, source, selection))?.pin !== undefined)
       return await taken(call, source, selection);
     const event = selectionEvent(call, 'changed', selection, source);
@@ -364,13 +368,13 @@ function removeSelection(call: ApiCall): Promise<Answer> {
   });
 }
 
-function readOneSource(call: ApiCall, given: Detail): Promise<Answer> {
-  return withSource(call, call.path.id, (found) => json(shownSource(call, found, given)));
+function readOneSource(call: ApiCall, input: Detail): Promise<Answer> {
+  return withSource(call, call.path.id, (source) => json(shownSource(call, source, input)));
 }
 
-function readSelection(call: ApiCall, given: Partial<Detail>): Promise<Answer> {
-  return withSelection(call, (found) => {
-    return json(selectionJson(call, found, given));
+function readSelection(call: ApiCall, input: Partial<Detail>): Promise<Answer> {
+  return withSelection(call, (selection) => {
+    return json(selectionJson(call, selection, input));
   });
 }
 
@@ -384,8 +388,8 @@ const offersFields = z.object({
 function listOffers(call: ApiCall, { again }: z.output<typeof offersFields>): Promise<Answer> {
   return withSource(call, call.path.id, async (source) => {
     const options = { waitMs: OFFERS_WAIT_MS, again: isTrue(again) };
-    const [found] = await call.region.bootImages.offered.find([source], options);
-    const { images = [], problems = [], atMs } = found?.answer ?? {};
+    const [offered] = await call.region.bootImages.offered.find([source], options);
+    const { images = [], problems = [], atMs } = offered?.answer ?? {};
     return json({
       images: images.map(({ day = null, bytes = null, supportEnds = null, ...image }) => ({
         ...image,

@@ -52,7 +52,7 @@ const isArchitecture = (text: string) => ARCHITECTURES.has(ARCHITECTURE.exec(tex
 
 const FILE_HASH = 'Give the SHA-256 of the file: 64 hexadecimal digits.';
 
-const given = z.object({
+const uploadParameters = z.object({
   name: value(
     z
       .string()
@@ -91,7 +91,7 @@ const given = z.object({
     .register(controls, { control: 'file', label: 'File', hint: 'It is checked when it has arrived.' }),
 });
 
-type Fields = z.output<typeof given>;
+type Fields = z.output<typeof uploadParameters>;
 
 function parseUploadName({ name, architecture: text }: Fields) {
   const [, os = 'custom', release = ''] = NAME.exec(name ?? '') ?? [];
@@ -103,14 +103,14 @@ function parseUploadName({ name, architecture: text }: Fields) {
 function judged({ region: { bootImages }, file }: ApiCall, fields: Fields) {
   const { uploads } = bootImages;
   const { filetype: fileType = 'tgz', sha256 = file?.sha256, size } = fields;
-  const known = uploads.fileTypes;
+  const fileTypes = uploads.fileTypes;
   const bytes = size === undefined ? file?.bytes : Number(size);
   const isSize = bytes !== undefined && bytes >= 1 && bytes <= UPLOAD_BYTES_MAX;
   const wanted = parseUploadName(fields);
   const excess = fields.name === undefined ? 0 : uploads.nameExcess(wanted);
   return [
-    known !== undefined && !known.includes(fileType)
-      ? refuseField('filetype', `Give one of ${known.join(', ')}.`)
+    fileTypes !== undefined && !fileTypes.includes(fileType)
+      ? refuseField('filetype', `Give one of ${fileTypes.join(', ')}.`)
       : fileType,
     sha256 === undefined
       ? refuseField('sha256', FILE_HASH)
@@ -133,19 +133,19 @@ function judged({ region: { bootImages }, file }: ApiCall, fields: Fields) {
   ] as const;
 }
 
-async function create(call: ApiCall, fields: z.output<typeof given>): Promise<Answer> {
+async function create(call: ApiCall, fields: z.output<typeof uploadParameters>): Promise<Answer> {
   const { bootImages } = call.region;
   const { file } = call;
-  const found = combineOrRefuse(...judged(call, fields));
-  if (isRefusal(found)) return found;
-  const [fileType, sha256, bytes] = found;
+  const checked = combineOrRefuse(...judged(call, fields));
+  if (isRefusal(checked)) return checked;
+  const [fileType, sha256, bytes] = checked;
   const { os, release, architecture, subarchitecture } = parseUploadName(fields);
   const name = [os, release, architecture, subarchitecture, LABEL].join('/');
   const title = cleanText(fields.title ?? '', 128);
   const wanted = { name, title, fileType, bytes, sha256, username: getCallerUsername(call) };
   const created = await bootImages.uploads.create(wanted, file);
   if ('refusal' in created) return refuseFor([created.refusal]);
-  const resource = (await bootImages.listResources()).find((one) => one.name === name);
+  const resource = (await bootImages.listResources()).find((resource) => resource.name === name);
   if (resource === undefined) return refuse('not-found', noUploadText(created.id));
   return json(wholeJson(call, resource), 201);
 }
@@ -175,7 +175,7 @@ export const BOOT_UPLOAD_OPERATIONS: readonly Operation[] = [
     'admin',
     { of: 'wholeBootResource', statuses: [201] },
     'Upload a boot image: with its content, or in pieces of at most 4 MiB, sent in order by PUT requests to the `upload_uri` of the answer. The same request again continues the upload: `received` says where, and its next piece needs `Content-Range`.',
-    given,
+    uploadParameters,
     create,
   ),
   operation(

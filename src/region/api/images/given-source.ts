@@ -15,11 +15,11 @@ export type GivenSource = {
 };
 
 /** The URL and the index made from the parameters. An empty index is that in the URL, or the usual one. */
-function parseSourceLocation(given: GivenSource, before: WrittenBootSource | undefined) {
-  const url = parseSourceUrl(given.url ?? before?.url ?? '');
+function parseSourceLocation(input: GivenSource, before: WrittenBootSource | undefined) {
+  const url = parseSourceUrl(input.url ?? before?.url ?? '');
   // A new URL that names its index replaces an index that was given before.
-  const kept = given.url === undefined || !namesIndex(given.url) ? before?.index : undefined;
-  const index = given.index?.trim() ?? kept ?? '';
+  const previousIndex = input.url === undefined || !namesIndex(input.url) ? before?.index : undefined;
+  const index = input.index?.trim() ?? previousIndex ?? '';
   const isTwice = index !== '' && namesIndex(url ?? '');
   return combineOrRefuse(
     url ??
@@ -50,17 +50,17 @@ const KEYRING_DATA = `Give OpenPGP keys, as a file, in armor or in Base64, at mo
 
 /** The trust made from the parameters. Keys of one kind replace those of the other, and both replace a trust without a signature. */
 function parseSourceTrust(
-  given: GivenSource,
+  input: GivenSource,
   before: SourceTrust | undefined,
   url: string | undefined,
 ): SourceTrust | Refusal {
-  const file = given.keyring_filename?.trim() ?? '';
-  const data = given.keyring_data?.trim() ?? '';
+  const file = input.keyring_filename?.trim() ?? '';
+  const data = input.keyring_data?.trim() ?? '';
   const hasKeys = file !== '' || data !== '';
-  const isUnsigned = given.unsigned === undefined ? before?.why !== undefined && !hasKeys : isTrue(given.unsigned);
+  const isUnsigned = input.unsigned === undefined ? before?.why !== undefined && !hasKeys : isTrue(input.unsigned);
   if (isUnsigned) {
-    const why = cleanText(given.why?.trim() ?? before?.why ?? '', WHY_CHARACTERS_MAX);
-    const found = combineOrRefuse(
+    const why = cleanText(input.why?.trim() ?? before?.why ?? '', WHY_CHARACTERS_MAX);
+    const checked = combineOrRefuse(
       hasKeys
         ? refuseField('unsigned', 'An unsigned source has no keys: leave them out, or do not say that it is unsigned.')
         : undefined,
@@ -69,10 +69,10 @@ function parseSourceTrust(
         ? undefined
         : refuseField('url', 'Give an https URL: only HTTPS protects the images of an unsigned source.'),
     );
-    return isRefusal(found) ? found : { ...NO_KEYS, why };
+    return isRefusal(checked) ? checked : { ...NO_KEYS, why };
   }
   const isPath = file === '' || (file.startsWith('/') && isPrintable(file));
-  const found = combineOrRefuse(
+  const checked = combineOrRefuse(
     file !== '' && data !== ''
       ? refuseField('keyring_data', 'Give the path of a file with keys or the keys themselves, not both.')
       : (parseKeyring(data) ?? refuseField('keyring_data', KEYRING_DATA)),
@@ -82,12 +82,12 @@ function parseSourceTrust(
           'keyring_filename',
           'Give the absolute path of a file with OpenPGP keys, at most 1024 printable characters.',
         ),
-    (given.why?.trim() ?? '') === ''
+    (input.why?.trim() ?? '') === ''
       ? undefined
       : refuseField('why', 'Only an unsigned source has this: leave it out, or say that the source is unsigned.'),
   );
-  if (isRefusal(found)) return found;
-  const [keyring] = found;
+  if (isRefusal(checked)) return checked;
+  const [keyring] = checked;
   if (hasKeys) return { keyringFilename: file, keyring, why: undefined };
   if (before === undefined || before.why !== undefined)
     return refuseField(
@@ -120,9 +120,9 @@ async function judgeKeys(
 type SourceMeans = Pick<BootImages, 'hasFile' | 'judgeKeyring'>;
 
 /** Checks the given keys before a transaction, in which nothing may wait for the host or for cryptography. @returns the means with the results */
-async function checkedMeans(given: GivenSource, means: SourceMeans): Promise<SourceMeans> {
-  const file = given.keyring_filename?.trim() ?? '';
-  const keyring = parseKeyring(given.keyring_data?.trim() ?? '');
+async function checkedMeans(input: GivenSource, means: SourceMeans): Promise<SourceMeans> {
+  const file = input.keyring_filename?.trim() ?? '';
+  const keyring = parseKeyring(input.keyring_data?.trim() ?? '');
   const hasFile = file === '' || (await means.hasFile(file));
   const fault = keyring === undefined || keyring.length === 0 ? undefined : await means.judgeKeyring(keyring);
   return { hasFile: async () => hasFile, judgeKeyring: async () => fault };
@@ -130,36 +130,36 @@ async function checkedMeans(given: GivenSource, means: SourceMeans): Promise<Sou
 
 /** Makes the source from the parameters and the source before, if any. */
 export type MakeSource = (
-  given: GivenSource,
+  input: GivenSource,
   before: WrittenBootSource | undefined,
 ) => Promise<WrittenBootSource | Refusal>;
 /** Changes a source; it runs in a transaction. */
-export type SourceChange = (call: ApiCall, given: GivenSource, make: MakeSource) => Promise<Answer>;
+export type SourceChange = (call: ApiCall, input: GivenSource, make: MakeSource) => Promise<Answer>;
 
 async function sourceMaker({ region }: ApiCall, keys: GivenSource): Promise<MakeSource> {
   const means = await checkedMeans(keys, region.bootImages);
-  return (given, before) => buildSource(given, before, region.clock.wallTimeMs(), means);
+  return (input, before) => buildSource(input, before, region.clock.wallTimeMs(), means);
 }
 
 /** Changes a source. */
-export async function changeChecked(call: ApiCall, given: GivenSource, run: SourceChange): Promise<Answer> {
-  const make = await sourceMaker(call, given);
-  return await call.region.transact(() => run(call, given, make));
+export async function changeChecked(call: ApiCall, input: GivenSource, run: SourceChange): Promise<Answer> {
+  const make = await sourceMaker(call, input);
+  return await call.region.transact(() => run(call, input, make));
 }
 
 /** The source made from the parameters and the source before, if any; or a refusal. @param nowMs wall time */
 async function buildSource(
-  given: GivenSource,
+  input: GivenSource,
   before: WrittenBootSource | undefined,
   nowMs: number,
   means: SourceMeans,
 ): Promise<WrittenBootSource | Refusal> {
-  const found = combineOrRefuse(
-    parseSourceLocation(given, before),
-    parseSourceTrust(given, before, parseSourceUrl(given.url ?? before?.url ?? '')),
+  const checked = combineOrRefuse(
+    parseSourceLocation(input, before),
+    parseSourceTrust(input, before, parseSourceUrl(input.url ?? before?.url ?? '')),
   );
-  if (isRefusal(found)) return found;
-  const [[url, index], trust] = found;
+  if (isRefusal(checked)) return checked;
+  const [[url, index], trust] = checked;
   const refused = await judgeKeys(trust, before, means);
   return refused ?? { url, index: index === '' ? undefined : index, ...trust, updatedMs: nowMs };
 }

@@ -73,28 +73,28 @@ function underParameters(refused: Refusal): Refusal {
   return refuseFields(Object.fromEntries(entries), refused.name);
 }
 
-function changed(before: Partial<Profile>, given: z.output<typeof changedProfile>): Partial<Profile> {
-  const { unknown = before.unknown, offered = before.offered, ...rest } = given;
+function changed(before: Partial<Profile>, input: z.output<typeof changedProfile>): Partial<Profile> {
+  const { unknown = before.unknown, offered = before.offered, ...rest } = input;
   const next = Object.fromEntries(Object.entries(rest).filter(([, written]) => written !== undefined));
   return { ...before, ...next, unknown: isTrue(String(unknown)), offered: isTrue(String(offered)) };
 }
 
 const taken = (): Refusal => refuseField('name', 'A profile with this name exists: choose another name, or change it.');
 
-async function add(call: ApiCall, given: z.output<typeof newProfile>): Promise<Answer> {
+async function add(call: ApiCall, input: z.output<typeof newProfile>): Promise<Answer> {
   const refused = await revise(call, (profiles) =>
-    named(profiles, given.name) === undefined ? [...profiles, changed({}, given)] : taken(),
+    named(profiles, input.name) === undefined ? [...profiles, changed({}, input)] : taken(),
   );
-  return refused ?? read({ ...call, path: { name: given.name } });
+  return refused ?? read({ ...call, path: { name: input.name } });
 }
 
-async function change(call: ApiCall, given: z.output<typeof changedProfile>): Promise<Answer> {
-  const name = given.name ?? call.path.name;
+async function change(call: ApiCall, input: z.output<typeof changedProfile>): Promise<Answer> {
+  const name = input.name ?? call.path.name;
   const refused = await revise(call, (profiles) => {
     const before = named(profiles, call.path.name);
     if (before === undefined) return noProfile();
     if (name !== before.name && named(profiles, name) !== undefined) return taken();
-    return profiles.map((profile) => (profile === before ? changed(before, given) : profile));
+    return profiles.map((profile) => (profile === before ? changed(before, input) : profile));
   });
   return refused ?? read({ ...call, path: { name: name ?? '' } });
 }
@@ -109,17 +109,17 @@ async function remove(call: ApiCall): Promise<Answer> {
 
 /** Binds the machine of the path to a profile, or with `undefined` to none. */
 async function bind(call: ApiCall, machine: Machine, name: string | undefined): Promise<Answer> {
-  const known = toRackMachine(machine);
-  if (known === undefined)
+  const rackMachine = toRackMachine(machine);
+  if (rackMachine === undefined)
     return refuse(
       'transition-not-allowed',
       'No rack boots this machine yet: it has no interface that is surely its own.',
     );
   const refused = await revise(call, (profiles) => {
-    if (name === undefined) return boundToNone(profiles, known);
+    if (name === undefined) return boundToNone(profiles, rackMachine);
     return named(profiles, name) === undefined
       ? refuseField('profile', 'No profile has this name: `rackboot profiles read` lists them.')
-      : boundTo(profiles, name, known);
+      : boundTo(profiles, name, rackMachine);
   });
   return refused ?? json(showMachine(call, machine));
 }
@@ -155,14 +155,14 @@ const changedProfile = z.object({
 const newProfile = changedProfile.extend({ name: requiredText(NAME_MAX, changedProfile.shape.name.description ?? '') });
 
 const many = { versions: ['2.0'], path: 'profiles', handler: 'ProfilesHandler' } as const;
-const one = { versions: ['2.0'], path: 'profiles/{name}', handler: 'ProfileHandler' } as const;
+const item = { versions: ['2.0'], path: 'profiles/{name}', handler: 'ProfileHandler' } as const;
 const oneMachine = ownTransaction(machinePaths('2.0').one);
 
 /** Profiles, in version 2.0. */
 export const PROFILE_OPERATIONS: readonly Operation[] = [
   ...resource({
     many: ownTransaction(many),
-    one: ownTransaction(one),
+    one: ownTransaction(item),
     answers: 'profile',
     list: ['List the profiles, in their order: of several for one machine the first counts.', nothing, list],
     add: ['Add a profile: what machines boot instead of what their life asks for.', newProfile, add],

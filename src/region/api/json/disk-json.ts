@@ -200,7 +200,7 @@ function partsJson(
   return [
     ...draft.disks.filter(({ id }) => disks.includes(id)).map((disk) => diskJson(draft, disk)),
     ...draft.disks.flatMap((disk) =>
-      partitionsJson(draft, disk).filter(({ id }) => partitions.some((one) => one === id)),
+      partitionsJson(draft, disk).filter(({ id }) => partitions.some((partitionId) => partitionId === id)),
     ),
     ...draft.layout.raids
       .filter(({ id }) => raids.includes(id))
@@ -241,7 +241,9 @@ export function volumeGroupJson(draft: StorageDraft, group: VolumeGroup): Answer
     human_used_size: `${((bytes - free) / 1e9).toFixed(1)} GB`,
     human_available_size: `${(free / 1e9).toFixed(1)} GB`,
     devices: partsJson(draft, group),
-    logical_volumes: group.volumes.map((one) => virtualJson(draft, one, `${group.name}-${one.name}`, one.bytes)),
+    logical_volumes: group.volumes.map((volume) =>
+      virtualJson(draft, volume, `${group.name}-${volume.name}`, volume.bytes),
+    ),
     resource_uri: `${API_2}/nodes/${systemId}/volume-group/${group.id}/`,
   };
 }

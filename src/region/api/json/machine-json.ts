@@ -167,9 +167,9 @@ const NEVER_RUN = [-1, 'Unknown'] as const;
 
 /** How the newest runs of scripts stand, and their ids among `nodes/{system_id}/results/`. */
 function runsJson({ runs }: Machine) {
-  const shown = (run: NewestRuns[ScriptKind]) => (run === undefined ? NEVER_RUN : STATUS_ROWS[run.status]);
-  const [commissioning, commissioningName] = shown(runs?.commissioning);
-  const [testing, testingName] = shown(runs?.testing);
+  const describeRun = (run: NewestRuns[ScriptKind]) => (run === undefined ? NEVER_RUN : STATUS_ROWS[run.status]);
+  const [commissioning, commissioningName] = describeRun(runs?.commissioning);
+  const [testing, testingName] = describeRun(runs?.testing);
   return {
     commissioning_status: commissioning,
     commissioning_status_name: commissioningName,

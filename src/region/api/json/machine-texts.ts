@@ -51,10 +51,10 @@ export class MachineTexts {
 
   /** The kept text of a machine; `undefined`: there is none with this stamp. @param basis what the racks contribute (`whereabouts.ts`) */
   find(id: number, stamp: string, basis: string): MachineText | undefined {
-    const kept = this.#kept.get(id);
-    if (kept === undefined || kept.stamp !== stamp || kept.basis !== basis) return undefined;
-    kept.usedAt = this.#clock.now();
-    return kept;
+    const cached = this.#kept.get(id);
+    if (cached === undefined || cached.stamp !== stamp || cached.basis !== basis) return undefined;
+    cached.usedAt = this.#clock.now();
+    return cached;
   }
 
   make(machine: Machine, stamp: string, where: Whereabouts, basis: string): MachineText {
@@ -69,9 +69,9 @@ export class MachineTexts {
   }
 
   #forget(id: number) {
-    const kept = this.#kept.get(id);
-    if (kept === undefined) return;
-    this.#bytes -= measureEntry(kept);
+    const cached = this.#kept.get(id);
+    if (cached === undefined) return;
+    this.#bytes -= measureEntry(cached);
     this.#kept.delete(id);
   }
 

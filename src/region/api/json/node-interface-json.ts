@@ -18,9 +18,9 @@ import { subnetJson, vlanJson } from './subnet-json.ts';
 const vlans = new WeakMap<VlanView, AnswerOf<'vlan'>>();
 const subnets = new WeakMap<SubnetView, AnswerOf<'subnet'>>();
 
-function kept<Key extends object, Json>(known: WeakMap<Key, Json>, key: Key, make: (key: Key) => Json): Json {
-  const json = known.get(key) ?? make(key);
-  known.set(key, json);
+function kept<Key extends object, Json>(cache: WeakMap<Key, Json>, key: Key, make: (key: Key) => Json): Json {
+  const json = cache.get(key) ?? make(key);
+  cache.set(key, json);
   return json;
 }
 
@@ -51,10 +51,10 @@ const UNREPORTED = {
 /** One interface of a machine. @param all the interfaces of the machine, for the names of its parents and children */
 export function interfaceJson(
   machine: Machine,
-  one: NetInterface,
+  netInterface: NetInterface,
   all: readonly NetInterface[],
 ): AnswerOf<'interface'> {
-  const { id, kind, name, mac, mtu, link, tags, settings, vlan, links, nic, seenIn } = one;
+  const { id, kind, name, mac, mtu, link, tags, settings, vlan, links, nic, seenIn } = netInterface;
   const seen = nic?.address;
   const subnet = seenIn === undefined ? null : keptSubnet(seenIn);
   const address = formatMac(mac);
@@ -66,8 +66,8 @@ export function interfaceJson(
     type: kind,
     mac_address: address,
     system_id: machine.systemId,
-    parents: one.parents.map(nameOf),
-    children: one.children.map(nameOf),
+    parents: netInterface.parents.map(nameOf),
+    children: netInterface.children.map(nameOf),
     effective_mtu: mtu,
     tags,
     params: settings ?? '',
@@ -87,7 +87,7 @@ export function interfaceJson(
 /** The interfaces of a machine; the first is the one with which it boots. */
 export function interfacesJson(machine: Machine, networks: NetworkView): readonly AnswerOf<'interface'>[] {
   const all = buildNetInterfaces(machine, networks);
-  return all.map((one) => interfaceJson(machine, one, all));
+  return all.map((netInterface) => interfaceJson(machine, netInterface, all));
 }
 
 /** An interface of the host of a rack, of which less is known than of one of a machine. */
@@ -101,18 +101,18 @@ export interface HostInterfaceView extends Pick<NetInterface, 'id' | 'name' | 'v
 }
 
 /** An interface of the host of a rack. */
-export const hostInterfaceJson = (one: HostInterfaceView): AnswerOf<'interface'> => ({
-  id: one.id,
-  name: one.name,
-  type: one.kind,
-  mac_address: one.mac,
-  system_id: one.systemId,
-  parents: one.parents,
-  children: one.children,
-  effective_mtu: one.links.find(({ subnet }) => subnet !== undefined)?.subnet?.mtu ?? MTU_DEFAULT,
-  resource_uri: `${API_2}/nodes/${one.systemId}/interfaces/${one.id}/`,
-  vlan: one.vlan === undefined ? null : keptVlan(one.vlan),
-  links: one.links.map(linkJson),
+export const hostInterfaceJson = (hostInterface: HostInterfaceView): AnswerOf<'interface'> => ({
+  id: hostInterface.id,
+  name: hostInterface.name,
+  type: hostInterface.kind,
+  mac_address: hostInterface.mac,
+  system_id: hostInterface.systemId,
+  parents: hostInterface.parents,
+  children: hostInterface.children,
+  effective_mtu: hostInterface.links.find(({ subnet }) => subnet !== undefined)?.subnet?.mtu ?? MTU_DEFAULT,
+  resource_uri: `${API_2}/nodes/${hostInterface.systemId}/interfaces/${hostInterface.id}/`,
+  vlan: hostInterface.vlan === undefined ? null : keptVlan(hostInterface.vlan),
+  links: hostInterface.links.map(linkJson),
   ...UNREPORTED,
 });
 

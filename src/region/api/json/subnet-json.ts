@@ -51,7 +51,7 @@ export function fabricJson(view: NetworkView, fabric: Fabric): AnswerOf<'fabric'
     name,
     description,
     class_type: classType === '' ? null : classType,
-    vlans: view.vlans.filter(({ vlan }) => vlan.fabricId === id).map((one) => vlanJson(one)),
+    vlans: view.vlans.filter(({ vlan }) => vlan.fabricId === id).map((vlan) => vlanJson(vlan)),
     resource_uri: uri(`fabrics/${id}`),
   };
 }
@@ -86,8 +86,8 @@ export function spaceJson(view: NetworkView, space: Space | undefined): AnswerOf
     id: space?.id ?? NO_SPACE_ID,
     name: space?.name ?? NO_SPACE,
     description: space?.description ?? '',
-    vlans: view.vlans.filter(isIn).map((one) => vlanJson(one)),
-    subnets: view.subnets.filter(({ vlan }) => isIn(vlan)).map((one) => subnetJson(one)),
+    vlans: view.vlans.filter(isIn).map((vlan) => vlanJson(vlan)),
+    subnets: view.subnets.filter(({ vlan }) => isIn(vlan)).map((subnet) => subnetJson(subnet)),
     resource_uri: uri(`spaces/${space?.id ?? NO_SPACE}`),
   };
 }
@@ -108,14 +108,14 @@ export function rangeJson(view: RangeView, user: AnswerOf<'user'> | null): Answe
 }
 
 export function routeJson(view: NetworkView, route: StaticRoute): AnswerOf<'staticRoute'> {
-  const shown = (id: number) => {
-    const found = view.subnets.find(({ subnet }) => subnet.id === id);
-    return found === undefined ? null : subnetJson(found);
+  const findSubnetJson = (id: number) => {
+    const subnet = view.subnets.find(({ subnet }) => subnet.id === id);
+    return subnet === undefined ? null : subnetJson(subnet);
   };
   return {
     id: route.id,
-    source: shown(route.sourceId),
-    destination: shown(route.destinationId),
+    source: findSubnetJson(route.sourceId),
+    destination: findSubnetJson(route.destinationId),
     gateway_ip: formatIpv4(route.gateway),
     metric: route.metric,
     resource_uri: uri(`static-routes/${route.id}`),

@@ -17,10 +17,10 @@ const reading = (segment: 'id' | 'device_id', show: (device: ReturnType<typeof b
   ofMachine((call, machine) => {
     const named = call.path[segment] ?? '';
     const all = blockDevicesJson(machine);
-    const found = all.find(({ id }) => String(id) === named) ?? all.find(({ name }) => name === named);
-    return found === undefined
+    const device = all.find(({ id }) => String(id) === named) ?? all.find(({ name }) => name === named);
+    return device === undefined
       ? refuse('not-found', noBlockDeviceText(machine.hostname, shownName(named)))
-      : json(show(found));
+      : json(show(device));
   });
 
 const changeParameters = diskParameters.partial().extend({
@@ -29,13 +29,13 @@ const changeParameters = diskParameters.partial().extend({
 });
 
 /** Left out or empty: as it is. */
-const parseDiskWish = (given: Omit<z.output<typeof changeParameters>, 'uuid'>) => ({
-  name: given.name,
-  model: given.model,
-  serial: given.serial,
-  kernelName: parseKernelName(given.id_path),
-  bytes: parseSizeBytes(given.size),
-  blockSize: given.block_size,
+const parseDiskWish = (input: Omit<z.output<typeof changeParameters>, 'uuid'>) => ({
+  name: input.name,
+  model: input.model,
+  serial: input.serial,
+  kernelName: parseKernelName(input.id_path),
+  bytes: parseSizeBytes(input.size),
+  blockSize: input.block_size,
 });
 
 const admin = { versions: ['2.0'], access: 'admin' } as const;
@@ -75,7 +75,7 @@ export const BLOCK_DEVICE_OPERATIONS: readonly Operation[] = [
     answers: 'blockDevice',
     doc: 'Add a disk that the machine has not reported. Its next report does not remove it.',
     parameters: diskParameters,
-    run: async (call, given) => createDisk(call, { ...parseDiskWish(given), bytes: parseSizeBytes(given.size) ?? 0 }),
+    run: async (call, input) => createDisk(call, { ...parseDiskWish(input), bytes: parseSizeBytes(input.size) ?? 0 }),
   }),
   defineOperation({
     ...admin,
@@ -85,7 +85,7 @@ export const BLOCK_DEVICE_OPERATIONS: readonly Operation[] = [
     answers: 'blockDevice',
     doc: 'Change a block device: a disk, a RAID or a volume. What is left out stays as it is.',
     parameters: changeParameters,
-    run: async (call, given) => changeDevice(call, given, { disk: parseDiskWish(given), uuid: given.uuid }),
+    run: async (call, input) => changeDevice(call, input, { disk: parseDiskWish(input), uuid: input.uuid }),
   }),
   defineOperation({
     ...admin,

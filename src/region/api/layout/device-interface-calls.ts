@@ -24,15 +24,15 @@ export async function changeMac(
   const after = interfaces.map((nic) => (nic.id === id ? { mac, formerMac, name: nic.name, source: nic.source } : nic));
   const judged = await putInterfaces(call, systemId, after, mac, true);
   if (isRefusal(judged)) return judged;
-  const kept = isAdmin(call) ? undefined : refuseReserved(await look(call), mac, getCallerUsername(call));
-  if (kept !== undefined) return refuseFor([kept]);
+  const reservedFault = isAdmin(call) ? undefined : refuseReserved(await look(call), mac, getCallerUsername(call));
+  if (reservedFault !== undefined) return refuseFor([reservedFault]);
   const places = links.some(({ address }) => address !== undefined) ? await hostPlaces(call, [mac]) : [];
-  const moved = places.find((one) => !addresses.some(({ address }) => address === one.address));
+  const moved = places.find((place) => !addresses.some(({ address }) => address === place.address));
   if (moved !== undefined) return refuseFor([moved.word]);
   const changed = await others();
   if (changed.kind === 'refusal') return changed;
-  const given = await putInterfaces(call, systemId, after, mac);
-  return isRefusal(given) ? given : await changeNetwork(call, (draft) => ({ draft, shown: id }));
+  const machine = await putInterfaces(call, systemId, after, mac);
+  return isRefusal(machine) ? machine : await changeNetwork(call, (draft) => ({ draft, shown: id }));
 }
 
 /** Deletes the interface in the path, with its links; one of the hardware also there, in the same change. A machine reports it again. */
@@ -40,5 +40,5 @@ export const removeOne = (call: ApiCall): Promise<Answer> =>
   changeOne(call, (draft, { id, nic }) => {
     const edited = shows(removeInterface(draft, id), undefined);
     if ('kind' in edited || nic === undefined) return edited;
-    return { ...edited, interfaces: draft.machine.interfaces.filter((one) => one.id !== id) };
+    return { ...edited, interfaces: draft.machine.interfaces.filter((nic) => nic.id !== id) };
   });

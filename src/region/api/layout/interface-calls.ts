@@ -49,7 +49,7 @@ interface Edited {
   readonly shown: number | undefined;
   readonly interfaces?: Machine['interfaces'] | undefined;
 }
-export type Edit = (draft: NetworkDraft, known: ChangeKnowledge) => Edited | LayoutRefusal | ChangeQuestion;
+export type Edit = (draft: NetworkDraft, knowledge: ChangeKnowledge) => Edited | LayoutRefusal | ChangeQuestion;
 
 export const findRackInPath = (call: ApiCall): Rack | undefined => call.region.racks.findAccepted(getSystemId(call));
 
@@ -77,41 +77,43 @@ export async function changeNetwork(call: ApiCall, edit: Edit, part: 'network' |
   const barred = await refuseOrdinary(call);
   if (barred !== undefined) return barred;
   const networks = await look(call);
-  let shown: number | undefined;
-  const decide = (machine: Machine, known: ChangeKnowledge): LayoutChange | LayoutRefusal | ChangeQuestion => {
-    const edited = edit(beginDraft(machine, networks), known);
+  let shownId: number | undefined;
+  const decide = (machine: Machine, knowledge: ChangeKnowledge): LayoutChange | LayoutRefusal | ChangeQuestion => {
+    const edited = edit(beginDraft(machine, networks), knowledge);
     if ('kind' in edited) return edited;
-    shown = edited.shown;
+    shownId = edited.shown;
     const layout = layoutWith(edited.draft);
     const addresses = addressesAfter(machine, { ...machine, layout }, networks);
     return { kind: 'layout', layout, addresses, interfaces: edited.interfaces };
   };
-  return await changeLayout(call, part, decide, (machine) => showInterface(machine, networks, shown));
+  return await changeLayout(call, part, decide, (machine) => showInterface(machine, networks, shownId));
 }
 
 export function showInterface(machine: Machine, networks: NetworkView, id: number | undefined): Answer {
   const all = buildNetInterfaces(machine, networks);
-  const one = all.find((each) => each.id === id);
-  return one === undefined ? { kind: 'empty' } : json(interfaceJson(machine, one, all));
+  const netInterface = all.find((each) => each.id === id);
+  return netInterface === undefined ? { kind: 'empty' } : json(interfaceJson(machine, netInterface, all));
 }
 
 export const changeOne = (
   call: ApiCall,
-  edit: (draft: NetworkDraft, one: NetInterface, known: ChangeKnowledge) => ReturnType<Edit>,
+  edit: (draft: NetworkDraft, netInterface: NetInterface, knowledge: ChangeKnowledge) => ReturnType<Edit>,
   part?: 'tags',
 ) =>
   changeNetwork(
     call,
-    (draft, known) => {
+    (draft, knowledge) => {
       const named = call.path.id ?? '';
-      const one = findInterface(buildNetInterfaces(draft.machine, draft.networks), named);
-      return one === undefined ? noSuchInterface(draft, shownName(named)) : edit(draft, one, known);
+      const netInterface = findInterface(buildNetInterfaces(draft.machine, draft.networks), named);
+      return netInterface === undefined
+        ? noSuchInterface(draft, shownName(named))
+        : edit(draft, netInterface, knowledge);
     },
     part,
   );
 
-export const shows = (draft: NetworkDraft | LayoutRefusal, shown: number | undefined): Edited | LayoutRefusal =>
-  draft.kind === 'refuse' ? draft : { draft, shown };
+export const shows = (draft: NetworkDraft | LayoutRefusal, shownId: number | undefined): Edited | LayoutRefusal =>
+  draft.kind === 'refuse' ? draft : { draft, shown: shownId };
 
 export async function addPhysical(
   call: ApiCall,
@@ -123,7 +125,7 @@ export async function addPhysical(
   let number = interfaces.length;
   while (isTaken(`eth${number}`)) number += 1;
   const name = wanted ?? `eth${number}`;
-  const found = combineOrRefuse(
+  const checked = combineOrRefuse(
     isHostMac(mac) ? undefined : refuseField('mac_address', MACS),
     isTaken(name)
       ? refuseField('name', interfaceNameTakenText(name))
@@ -133,7 +135,7 @@ export async function addPhysical(
           ? undefined
           : refuseField('name', INTERFACE_NAME_FORM),
   );
-  if (isRefusal(found)) return found;
+  if (isRefusal(checked)) return checked;
   if (interfaces.length >= LAID_INTERFACES_MAX) {
     return refuse('layout-refused', interfacesLimitText(hostname, LAID_INTERFACES_MAX));
   }

@@ -64,7 +64,7 @@ export function refuseState(
   if (device !== undefined || part === 'tags' || CHANGEABLE.includes(status)) return undefined;
   // Every deployment of our own has a release.
   if (part === 'network' && status === 'deployed' && release === '') return undefined;
-  const states = CHANGEABLE.map((one) => statusRow(one).name);
+  const states = CHANGEABLE.map((status) => statusRow(status).name);
   return {
     kind: 'refuse',
     refusal: refusal('layout-refused', layoutInUseText(hostname, statusRow(status).name, states)),
@@ -80,13 +80,13 @@ const refuseDisks = ({ device, hostname }: Machine, part: Part): LayoutRefusal |
 export async function changeLayout(
   call: ApiCall,
   part: Part,
-  decide: (machine: Machine, known: ChangeKnowledge) => LayoutChange | LayoutRefusal | ChangeQuestion,
+  decide: (machine: Machine, knowledge: ChangeKnowledge) => LayoutChange | LayoutRefusal | ChangeQuestion,
   answer: (machine: Machine) => Answer,
 ): Promise<Answer> {
   const { store, clock } = call.region;
   const atMs = clock.wallTimeMs();
-  const outcome = await store.changeMachine<LayoutRefusal>(getSystemId(call), atMs, (machine, known) => {
-    const decided = refuseState(machine, part) ?? refuseDisks(machine, part) ?? decide(machine, known);
+  const outcome = await store.changeMachine<LayoutRefusal>(getSystemId(call), atMs, (machine, knowledge) => {
+    const decided = refuseState(machine, part) ?? refuseDisks(machine, part) ?? decide(machine, knowledge);
     if (decided.kind === 'refuse') return { kind: 'refuse', refusal: decided };
     if (decided.kind === 'ask') return decided;
     const { layout, facts, addresses, interfaces } = decided;

@@ -30,7 +30,9 @@ function without(machine: Machine, parts: readonly Part[]): LayoutChange {
   };
   if (rest.network !== undefined) return { kind: 'layout', layout: rest };
   const chosen = staticAddresses(machine);
-  const addresses = machine.addresses.filter((one) => !chosen.some(({ address }) => address === one.address));
+  const addresses = machine.addresses.filter(
+    (fixedAddress) => !chosen.some(({ address }) => address === fixedAddress.address),
+  );
   return { kind: 'layout', layout: rest, addresses };
 }
 

@@ -88,9 +88,9 @@ const parseIds = (texts: readonly string[]): readonly number[] => texts.map((tex
 const subnetText = z.string().trim().max(256);
 
 /** The wish in the parameters that all kinds of interfaces share. An empty VLAN: disconnected. */
-function parseInterfaceWish(given: GivenInterface): InterfaceWish {
-  const vlanId = given.vlan === '' ? null : given.vlan;
-  return { name: given.name, mac: given.mac_address, vlanId, mtu: given.mtu, tags: given.tags };
+function parseInterfaceWish(input: GivenInterface): InterfaceWish {
+  const vlanId = input.vlan === '' ? null : input.vlan;
+  return { name: input.name, mac: input.mac_address, vlanId, mtu: input.mtu, tags: input.tags };
 }
 
 const newBond = commonParameters.extend({ parents, ...bondParameters });
@@ -98,7 +98,7 @@ const newBridge = commonParameters.extend({ ...ofOne, ...bridgeParameters });
 const newVlan = commonParameters.omit({ name: true, mac_address: true }).extend(ofOne);
 // Judged with the other parameters, even if one of them is refused.
 const NO_PARENT = { path: ['parent'], when: () => true };
-const hasParent = (given: object): boolean => 'parent' in given || 'parents' in given;
+const hasParent = (input: object): boolean => 'parent' in input || 'parents' in input;
 type GivenInterface = z.output<typeof commonParameters>;
 
 interface Parents {
@@ -112,14 +112,14 @@ const parentsIn = ({ parent, parents }: Parents): readonly number[] | undefined 
 const inSentName = ({ parents }: Parents, answer: Answer): Answer =>
   refusalIn(parents === undefined ? { parents: 'parent' } : { parent: 'parents' }, answer);
 
-async function make(call: ApiCall, kind: MadeKind, given: GivenInterface & Parents): Promise<Answer> {
-  const wish = parseInterfaceWish(given);
-  const params = parseInterfaceParams({ ...given }, kind === 'vlan' ? undefined : kind);
+async function make(call: ApiCall, kind: MadeKind, input: GivenInterface & Parents): Promise<Answer> {
+  const wish = parseInterfaceWish(input);
+  const params = parseInterfaceParams({ ...input }, kind === 'vlan' ? undefined : kind);
   const answer = await changeNetwork(call, (draft) => {
-    const made = makeInterface(draft, kind, { ...wish, parents: parentsIn(given), params });
+    const made = makeInterface(draft, kind, { ...wish, parents: parentsIn(input), params });
     return made.kind === 'refuse' ? made : { draft: made.draft, shown: made.id };
   });
-  return inSentName(given, answer);
+  return inSentName(input, answer);
 }
 
 const updateParameters = commonParameters.extend({
@@ -131,15 +131,15 @@ const updateParameters = commonParameters.extend({
 });
 
 const speedsIn = (
-  given: Pick<z.output<typeof updateParameters>, 'link_connected' | 'link_speed' | 'interface_speed'>,
+  input: Pick<z.output<typeof updateParameters>, 'link_connected' | 'link_speed' | 'interface_speed'>,
 ) => ({
-  link: given.link_speed,
-  interface: given.interface_speed,
-  isConnected: given.link_connected === undefined ? undefined : isTrue(given.link_connected),
+  link: input.link_speed,
+  interface: input.interface_speed,
+  isConnected: input.link_connected === undefined ? undefined : isTrue(input.link_connected),
 });
 
-async function update(call: ApiCall, given: z.output<typeof updateParameters>): Promise<Answer> {
-  const wish = parseInterfaceWish(given);
+async function update(call: ApiCall, input: z.output<typeof updateParameters>): Promise<Answer> {
+  const wish = parseInterfaceWish(input);
   const { mac } = wish;
   const barred = await refuseOrdinary(call);
   if (barred !== undefined) return barred;
@@ -149,26 +149,26 @@ async function update(call: ApiCall, given: z.output<typeof updateParameters>): 
       ? undefined
       : findInterface(buildNetInterfaces(node, await look(call)), call.path.id ?? '');
   if (node === undefined || mac === undefined || own?.nic === undefined || own.mac === mac)
-    return await changeGiven(call, given, wish);
+    return await changeGiven(call, input, wish);
   if (!isHostMac(mac)) return refuseField('mac_address', MACS);
-  return await changeMac(call, node, own, mac, () => changeGiven(call, given, { ...wish, mac: undefined }));
+  return await changeMac(call, node, own, mac, () => changeGiven(call, input, { ...wish, mac: undefined }));
 }
 
 async function changeGiven(
   call: ApiCall,
-  given: z.output<typeof updateParameters>,
+  input: z.output<typeof updateParameters>,
   wish: InterfaceWish,
 ): Promise<Answer> {
-  const wanted = parentsIn(given);
-  const params = parseInterfaceParams(given);
+  const wanted = parentsIn(input);
+  const params = parseInterfaceParams(input);
   const answer = await changeOne(call, (draft, { id }) => {
     const kind = findLaidInterface(draft, id)?.kind ?? 'physical';
     const strange = Object.keys(params).find((name) => name !== 'accept_ra' && !name.startsWith(`${kind}_`));
     if (strange !== undefined) return { kind: 'refuse', field: strange, refusal: fieldRefusal(notOfKindText(kind)) };
-    const changed = changeInterface(draft, id, { ...wish, parents: wanted, params, speeds: speedsIn(given) });
+    const changed = changeInterface(draft, id, { ...wish, parents: wanted, params, speeds: speedsIn(input) });
     return changed.kind === 'refuse' ? changed : { draft: changed.draft, shown: id };
   });
-  return inSentName(given, answer);
+  return inSentName(input, answer);
 }
 
 const linkParameters = z.object({
@@ -183,21 +183,21 @@ const linkParameters = z.object({
   default_gateway: flag("True: the subnet's router is the default gateway."),
 });
 
-async function link(call: ApiCall, given: z.output<typeof linkParameters>): Promise<Answer> {
+async function link(call: ApiCall, input: z.output<typeof linkParameters>): Promise<Answer> {
   const view = await look(call);
-  const unknown = refuseSubnet(view, 'subnet', given.subnet);
+  const unknown = refuseSubnet(view, 'subnet', input.subnet);
   if (unknown !== undefined) return unknown;
-  const { mode } = given;
+  const { mode } = input;
   if (mode === undefined) return refuseField('mode', REQUIRED);
   const wish = {
     mode,
-    subnetId: given.subnet === undefined ? undefined : findSubnet(view, given.subnet)?.subnet.id,
-    isForced: isTrue(given.force),
-    isGateway: isTrue(given.default_gateway),
+    subnetId: input.subnet === undefined ? undefined : findSubnet(view, input.subnet)?.subnet.id,
+    isForced: isTrue(input.force),
+    isGateway: isTrue(input.default_gateway),
   };
   const places = await listHostPlaces(call);
-  return await changeOne(call, (draft, one, known) =>
-    linkWith(call, draft, one, { ...wish, address: given.ip_address }, known, places),
+  return await changeOne(call, (draft, netInterface, knowledge) =>
+    linkWith(call, draft, netInterface, { ...wish, address: input.ip_address }, knowledge, places),
   );
 }
 
@@ -210,21 +210,24 @@ export function linkWith(
   call: ApiCall,
   draft: NetworkDraft,
   { id, mac }: NetInterface,
-  asked: LinkWish,
-  { addresses: known }: ChangeKnowledge,
+  linkWish: LinkWish,
+  { addresses: addressKnowledge }: ChangeKnowledge,
   places: readonly HostPlace[],
 ): ReturnType<Edit> {
   // A device is never deployed, so its address is chosen now.
   const wish =
-    asked.mode === 'auto' && draft.machine.device !== undefined ? { ...asked, mode: 'static' as const } : asked;
+    linkWish.mode === 'auto' && draft.machine.device !== undefined
+      ? { ...linkWish, mode: 'static' as const }
+      : linkWish;
   const linked = linkSubnet(draft, id, wish);
   if (linked.kind === 'refuse' || wish.mode !== 'static') return shows(linked, id);
   const place = { subnet: subnetWithId(draft.networks, wish.subnetId), subnetId: wish.subnetId };
-  const terms = { networks: draft.networks, known, isOrdinary: !isAdmin(call) };
+  const terms = { networks: draft.networks, known: addressKnowledge, isOrdinary: !isAdmin(call) };
   const own = new Set<Ipv4>(draft.machine.addresses.map(({ address }) => address));
   const username = isAdmin(call) ? undefined : getCallerUsername(call);
-  const kept = username === undefined ? undefined : refuseReserved(draft.networks, mac, username, wish.subnetId);
-  if (kept !== undefined) return { kind: 'refuse', refusal: kept };
+  const reservedFault =
+    username === undefined ? undefined : refuseReserved(draft.networks, mac, username, wish.subnetId);
+  if (reservedFault !== undefined) return { kind: 'refuse', refusal: reservedFault };
   const choice =
     wish.address === undefined
       ? chooseFor(place, mac, own, terms)
@@ -236,7 +239,7 @@ export function linkWith(
   if (choice.kind === 'ask') return { ...choice, host: { macs: [mac], username: whose } };
   if (choice.kind === 'refuse') return { kind: 'refuse', refusal: choice.refusal };
   const address = choice.addresses[0]?.address;
-  const moved = places.find((one) => one.mac === mac && one.address !== address && !own.has(one.address));
+  const moved = places.find((place) => place.mac === mac && place.address !== address && !own.has(place.address));
   if (moved !== undefined) return { kind: 'refuse', refusal: moved.word };
   return shows(refuseHeld(call, linkSubnet(draft, id, { ...wish, address }), address), id);
 }
@@ -247,10 +250,14 @@ function refuseHeld(call: ApiCall, linked: NetworkDraft | LayoutRefusal, address
   const subnet = subnetOfAddress(networks, address);
   const { records } = networks;
   // Reserved by this user already: `refuseReserved` has refused the address of another.
-  if (subnet === undefined || records.reserved.some((one) => one.address === address)) return linked;
+  if (subnet === undefined || records.reserved.some((reservation) => reservation.address === address)) return linked;
   const left = new Set(layout.links.map((link) => link.address));
-  const ended = new Set(machine.addresses.filter((one) => !left.has(one.address)).map((one) => one.address));
-  const others = records.linked.filter((one) => one.address !== address && !ended.has(one.address));
+  const ended = new Set(
+    machine.addresses.filter((fixedAddress) => !left.has(fixedAddress.address)).map((one) => one.address),
+  );
+  const others = records.linked.filter(
+    (linkedAddress) => linkedAddress.address !== address && !ended.has(linkedAddress.address),
+  );
   const view = { ...networks, records: { ...records, linked: others } };
   const word = refuseHolding(view, subnet, { low: address, high: address }, getCallerUsername(call));
   return word === undefined ? linked : { kind: 'refuse' as const, field: 'ip_address', refusal: word };
@@ -266,7 +273,7 @@ const gatewayParameters = z.object({
 // Administrators, and users for their own devices (`refuseOrdinary`).
 const common = { versions: ['2.0'], access: 'user' } as const;
 const many = { ...common, path: 'nodes/{system_id}/interfaces', handler: 'InterfacesHandler', method: 'POST' } as const;
-const one = { ...common, path: 'nodes/{system_id}/interfaces/{id}', handler: 'InterfaceHandler' } as const;
+const item = { ...common, path: 'nodes/{system_id}/interfaces/{id}', handler: 'InterfaceHandler' } as const;
 
 const tagParameters = z.object({
   tag: value(z.string().trim().min(1, REQUIRED).max(PART_TAG_MAX)).describe('The tag, any word.'),
@@ -274,7 +281,7 @@ const tagParameters = z.object({
 
 const tagging = (op: 'add_tag' | 'remove_tag', doc: string): Operation =>
   defineOperation({
-    ...one,
+    ...item,
     method: 'POST',
     op,
     doc,
@@ -305,14 +312,14 @@ function refuseMore(node: Machine, view: NetworkView, wish: InterfaceWish): Refu
     : refuseFields({ [changed.field]: [changed.refusal] });
 }
 
-async function makePhysical(call: ApiCall, given: z.output<typeof physicalParameters>): Promise<Answer> {
+async function makePhysical(call: ApiCall, input: z.output<typeof physicalParameters>): Promise<Answer> {
   const barred = await refuseOrdinary(call);
   if (barred !== undefined) return barred;
   const node = await findNodeInPath(call);
   if (node === undefined) return NO_MACHINE;
   const busy = refuseState(node, 'network');
   if (busy !== undefined) return refuseFor([busy.refusal]);
-  const { mac_address: added, name, ...others } = given;
+  const { mac_address: added, name, ...others } = input;
   const { vlan, mtu, tags } = others;
   const wish: InterfaceWish = {
     vlanId: vlan === '' ? null : vlan,
@@ -321,7 +328,7 @@ async function makePhysical(call: ApiCall, given: z.output<typeof physicalParame
     params: parseInterfaceParams(others),
     speeds: speedsIn(others),
   };
-  const isMore = Object.values(others).some((one) => one !== undefined);
+  const isMore = Object.values(others).some((value) => value !== undefined);
   const view = await look(call);
   if (typeof vlan === 'number' && vlanWithId(view, vlan) === undefined)
     return refuseField('vlan', noSuchVlanText(vlan));
@@ -329,7 +336,7 @@ async function makePhysical(call: ApiCall, given: z.output<typeof physicalParame
   if (misfit !== undefined) return misfit;
   const after = await addPhysical(call, node, added, name);
   if (isRefusal(after)) return after;
-  const id = after.interfaces.find((one) => one.mac === added)?.id ?? 0;
+  const id = after.interfaces.find((nic) => nic.mac === added)?.id ?? 0;
   if (!isMore) return showInterface(after, call.region.networks.known, id);
   return await changeNetwork(call, (draft) => {
     const changed = changeInterface(draft, id, wish);
@@ -352,7 +359,7 @@ const MAKING: readonly Operation[] = [
     answers: 'interface',
     doc: 'Make a bond of physical interfaces, which lose their links to it.',
     parameters: newBond,
-    run: (call, given) => make(call, 'bond', given),
+    run: (call, input) => make(call, 'bond', input),
   }),
   defineOperation({
     ...many,
@@ -360,7 +367,7 @@ const MAKING: readonly Operation[] = [
     answers: 'interface',
     doc: 'Make a bridge of one interface, which loses its links to it.',
     parameters: newBridge.refine(hasParent, NO_PARENT),
-    run: (call, given) => make(call, 'bridge', given),
+    run: (call, input) => make(call, 'bridge', input),
   }),
   defineOperation({
     ...many,
@@ -368,13 +375,13 @@ const MAKING: readonly Operation[] = [
     answers: 'interface',
     doc: 'Make an interface for the tagged frames of a VLAN.',
     parameters: newVlan.refine(hasParent, NO_PARENT),
-    run: (call, given) => make(call, 'vlan', given),
+    run: (call, input) => make(call, 'vlan', input),
   }),
 ];
 
 const CHANGING: readonly Operation[] = [
   defineOperation({
-    ...one,
+    ...item,
     method: 'PUT',
     answers: 'interface',
     doc: 'Change an interface. Fields left out stay as they are.',
@@ -382,7 +389,7 @@ const CHANGING: readonly Operation[] = [
     run: update,
   }),
   defineOperation({
-    ...one,
+    ...item,
     method: 'DELETE',
     answers: 'nothing',
     doc: 'Delete an interface. One that a machine has comes back with its next report.',
@@ -390,7 +397,7 @@ const CHANGING: readonly Operation[] = [
     run: removeOne,
   }),
   defineOperation({
-    ...one,
+    ...item,
     method: 'POST',
     op: 'disconnect',
     answers: 'interface',
@@ -407,7 +414,7 @@ const TAGGING: readonly Operation[] = [
 
 const LINKING: readonly Operation[] = [
   defineOperation({
-    ...one,
+    ...item,
     method: 'POST',
     op: 'link_subnet',
     answers: 'interface',
@@ -416,22 +423,22 @@ const LINKING: readonly Operation[] = [
     run: link,
   }),
   defineOperation({
-    ...one,
+    ...item,
     method: 'POST',
     op: 'unlink_subnet',
     answers: 'interface',
     doc: 'Remove one link of an interface, and give back its address.',
     parameters: unlinkParameters,
-    run: (call, given) => changeOne(call, (draft, { id }) => shows(unlinkSubnet(draft, id, given.id), id)),
+    run: (call, input) => changeOne(call, (draft, { id }) => shows(unlinkSubnet(draft, id, input.id), id)),
   }),
   defineOperation({
-    ...one,
+    ...item,
     method: 'POST',
     op: 'set_default_gateway',
     answers: 'interface',
     doc: 'Use the router of a linked subnet as the default gateway.',
     parameters: gatewayParameters,
-    run: (call, given) => changeOne(call, (draft, { id }) => shows(setGateway(draft, id, given.link_id), id)),
+    run: (call, input) => changeOne(call, (draft, { id }) => shows(setGateway(draft, id, input.link_id), id)),
   }),
 ];
 

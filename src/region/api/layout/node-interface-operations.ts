@@ -21,9 +21,9 @@ const list = ofMachine((call, machine) => json(interfacesJson(machine, call.regi
 
 const read = ofMachine((call, machine) => {
   const all = buildNetInterfaces(machine, call.region.networks.known);
-  const one = findInterface(all, call.path.id ?? '');
-  if (one === undefined) return noInterface(call, machine.hostname);
-  return json(interfaceJson(machine, one, all));
+  const netInterface = findInterface(all, call.path.id ?? '');
+  if (netInterface === undefined) return noInterface(call, machine.hostname);
+  return json(interfaceJson(machine, netInterface, all));
 }, findNodeInPath);
 
 async function listOfNode(call: ApiCall, none: object): Promise<Answer> {
@@ -35,8 +35,8 @@ async function listOfNode(call: ApiCall, none: object): Promise<Answer> {
 async function readOfNode(call: ApiCall, none: object): Promise<Answer> {
   const rack = findRackInPath(call);
   if (rack === undefined) return await read(call, none);
-  const shown = findRackInterface(rack, call.region.networks.known, call.path.id ?? '');
-  return shown === undefined ? noInterface(call, rack.name) : json(shown);
+  const rackInterface = findRackInterface(rack, call.region.networks.known, call.path.id ?? '');
+  return rackInterface === undefined ? noInterface(call, rack.name) : json(rackInterface);
 }
 
 const reading = { versions: ['2.0'], method: 'GET', access: 'user', parameters: nothing } as const;
@@ -104,7 +104,7 @@ const MACS: readonly Operation[] = [
     parameters: newMac,
     answers: 'macAddress',
     doc: 'Add an interface to a node by its hardware address.',
-    run: async (call, given) => addMac(call, given.mac_address),
+    run: async (call, input) => addMac(call, input.mac_address),
   }),
   defineOperation({
     ...oneMac,

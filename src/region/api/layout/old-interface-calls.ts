@@ -46,8 +46,8 @@ export const listMacs = ofMachine(
 );
 
 export const readMac = ofMachine((call, node) => {
-  const found = interfaceIn(call, node);
-  return found === undefined ? noMac(call, node) : json(macJson(node, found.mac));
+  const nic = interfaceIn(call, node);
+  return nic === undefined ? noMac(call, node) : json(macJson(node, nic.mac));
 }, findNodeInPath);
 
 /** The node in the path if the caller may change its interfaces. */
@@ -72,18 +72,18 @@ export async function addMac(call: ApiCall, mac: MacAddress): Promise<Answer> {
 export async function removeMac(call: ApiCall): Promise<Answer> {
   const node = await changeable(call);
   if (isRefusal(node)) return node;
-  const found = interfaceIn(call, node);
-  if (found === undefined) return noMac(call, node);
+  const nic = interfaceIn(call, node);
+  if (nic === undefined) return noMac(call, node);
   const { hostname: machine, systemId, interfaces, addresses } = node;
-  const name = formatMac(found.mac);
-  const given = addresses.find(({ mac }) => mac === found.mac);
-  if (given !== undefined)
+  const name = formatMac(nic.mac);
+  const fixedAddress = addresses.find(({ mac }) => mac === nic.mac);
+  if (fixedAddress !== undefined)
     return refuse(
       'layout-refused',
-      `${name} of ${machine} has the address ${formatIpv4(given.address)}: release the machine or unlink the interface first.`,
+      `${name} of ${machine} has the address ${formatIpv4(fixedAddress.address)}: release the machine or unlink the interface first.`,
     );
   if (interfaces.length === 1) return refuse('layout-refused', lastInterfaceText(machine, name));
-  const left = interfaces.filter(({ mac }) => mac !== found.mac);
+  const left = interfaces.filter(({ mac }) => mac !== nic.mac);
   const changed = await putInterfaces(call, systemId, left);
   return isRefusal(changed) ? changed : { kind: 'empty' };
 }
@@ -94,15 +94,15 @@ interface Claim {
 }
 
 const claimed = (all: readonly NetInterface[], { mac_address: mac }: Claim): NetInterface | undefined =>
-  all.find((one) => one.nic !== undefined && (mac === undefined || one.mac === mac));
+  all.find((netInterface) => netInterface.nic !== undefined && (mac === undefined || netInterface.mac === mac));
 
 export async function claimAddress(call: ApiCall, claim: Claim): Promise<Answer> {
-  const { requested_address: asked } = claim;
+  const { requested_address: requested } = claim;
   let mac: NetInterface['mac'] | undefined;
   const places = await listHostPlaces(call);
-  const edit = (draft: NetworkDraft, known: ChangeKnowledge): ReturnType<Edit> => {
-    const one = claimed(buildNetInterfaces(draft.machine, draft.networks), claim);
-    if (one === undefined)
+  const edit = (draft: NetworkDraft, knowledge: ChangeKnowledge): ReturnType<Edit> => {
+    const netInterface = claimed(buildNetInterfaces(draft.machine, draft.networks), claim);
+    if (netInterface === undefined)
       return {
         kind: 'refuse',
         field: 'mac_address',
@@ -110,12 +110,12 @@ export async function claimAddress(call: ApiCall, claim: Claim): Promise<Answer>
           'No interface of this node has this hardware address: nodes/<system_id>/macs/ lists them.',
         ),
       };
-    mac = one.mac;
-    const kept = one.links.filter(({ mode, address }) => mode === 'static' && address !== undefined);
-    const isKept = kept.some(({ address }) => asked === undefined || address === asked);
-    if (isKept) return { draft, shown: one.id };
-    const home = one.links.find(({ subnet }) => subnet !== undefined)?.subnet ?? one.seenIn;
-    const subnet = asked === undefined ? home : subnetOfAddress(draft.networks, asked);
+    mac = netInterface.mac;
+    const links = netInterface.links.filter(({ mode, address }) => mode === 'static' && address !== undefined);
+    const isKept = links.some(({ address }) => requested === undefined || address === requested);
+    if (isKept) return { draft, shown: netInterface.id };
+    const home = netInterface.links.find(({ subnet }) => subnet !== undefined)?.subnet ?? netInterface.seenIn;
+    const subnet = requested === undefined ? home : subnetOfAddress(draft.networks, requested);
     if (subnet === undefined)
       return {
         kind: 'refuse',
@@ -124,18 +124,19 @@ export async function claimAddress(call: ApiCall, claim: Claim): Promise<Answer>
           'No known subnet has this address, or without an address, the interface is in none: give an address of a subnet.',
         ),
       };
-    const wish = { mode: 'static', subnetId: subnet.subnet.id, address: asked, isGateway: false } as const;
-    return linkWith(call, draft, one, { ...wish, isForced: kept.length === 0 }, known, places);
+    const wish = { mode: 'static', subnetId: subnet.subnet.id, address: requested, isGateway: false } as const;
+    return linkWith(call, draft, netInterface, { ...wish, isForced: links.length === 0 }, knowledge, places);
   };
   const answer = await changeNetwork(call, edit);
   if (answer.kind !== 'json')
     return refusalIn({ ip_address: 'requested_address', subnet: 'requested_address' }, answer);
   const after = await findNodeInPath(call);
   const created = maasTime(call.region.clock.wallTimeMs());
-  const given = after === undefined ? [] : staticAddresses(after).filter((one) => one.mac === mac);
+  const fixedAddresses =
+    after === undefined ? [] : staticAddresses(after).filter((staticAddress) => staticAddress.mac === mac);
   return json(
-    given
-      .filter(({ address }) => asked === undefined || address === asked)
+    fixedAddresses
+      .filter(({ address }) => requested === undefined || address === requested)
       .map(({ address }) => ({
         alloc_type: ALLOC_TYPES.STICKY.number,
         created,

@@ -77,8 +77,8 @@ function findDeviceId(draft: StorageDraft, named: string | undefined): number {
   const volumes = volumeGroups.flatMap((group) =>
     group.volumes.map(({ id, name }) => ({ id, name: `${group.name}-${name}` })),
   );
-  const found = [...raids, ...volumes].find(({ id, name }) => String(id) === named || name === named);
-  return findDiskId(draft, named) || (found?.id ?? 0);
+  const virtualDevice = [...raids, ...volumes].find(({ id, name }) => String(id) === named || name === named);
+  return findDiskId(draft, named) || (virtualDevice?.id ?? 0);
 }
 
 /** Edits the disk that a segment of the path names. A RAID or a volume is refused: only disks have partitions, and start a machine. */
@@ -93,10 +93,10 @@ function onDisk(draft: StorageDraft, segment: string | undefined, edit: EditOne)
 }
 
 function findPartitionId(draft: StorageDraft, { device_id: device = '', id = '' }: ApiCall['path']) {
-  const disk = draft.disks.find((one) => one.id === findDiskId(draft, device));
+  const disk = draft.disks.find((disk) => disk.id === findDiskId(draft, device));
   if (disk === undefined) return noSuchDevice(draft, shownName(device));
-  const found = partitionNamed(partitionsJson(draft, disk), id);
-  if (found !== undefined) return Number(found.id);
+  const partition = partitionNamed(partitionsJson(draft, disk), id);
+  if (partition !== undefined) return Number(partition.id);
   return refuseAbsent(noPartitionText(disk.facts.name, shownName(id)));
 }
 
@@ -111,8 +111,8 @@ const on =
   };
 
 const showPartition: Show = (draft, wanted) => {
-  const found = draft.disks.flatMap((disk) => partitionsJson(draft, disk)).find(({ id }) => id === wanted);
-  return found === undefined ? { kind: 'empty' } : json(found);
+  const partition = draft.disks.flatMap((disk) => partitionsJson(draft, disk)).find(({ id }) => id === wanted);
+  return partition === undefined ? { kind: 'empty' } : json(partition);
 };
 
 export const showDevice: Show = (_draft, wanted, machine) =>
@@ -128,7 +128,7 @@ export const addPartition = (
 ): Promise<Answer> =>
   changeDisks(
     call,
-    (draft) => onDisk(draft, call.path.device_id, (one, id) => makePartition(one, id, bytes, wish)),
+    (draft) => onDisk(draft, call.path.device_id, (storageDraft, id) => makePartition(storageDraft, id, bytes, wish)),
     showPartition,
   );
 
@@ -165,10 +165,10 @@ interface DeviceChange {
 }
 
 /** Changes a block device: a disk, a RAID or a volume. A parameter that its kind has not is refused. */
-export function changeDevice(call: ApiCall, given: Readonly<Record<string, unknown>>, change: DeviceChange) {
+export function changeDevice(call: ApiCall, input: Readonly<Record<string, unknown>>, change: DeviceChange) {
   const { name, bytes } = change.disk;
   const strange = (own: string): LayoutRefusal | undefined => {
-    const field = Object.keys(given).find((one) => given[one] !== undefined && !own.split(' ').includes(one));
+    const field = Object.keys(input).find((key) => input[key] !== undefined && !own.split(' ').includes(key));
     return field === undefined ? undefined : refuseField(field, 'A block device of this kind has no such setting.');
   };
   const edit: EditOne = (draft, id) => {
@@ -192,7 +192,8 @@ export function deleteDevice(call: ApiCall): Promise<Answer> {
 }
 
 export function chooseBootDisk(call: ApiCall): Promise<Answer> {
-  const edit: Edit = (draft) => onDisk(draft, call.path.id, (one, bootDiskId) => withStorage(one, { bootDiskId }));
+  const edit: Edit = (draft) =>
+    onDisk(draft, call.path.id, (storageDraft, bootDiskId) => withStorage(storageDraft, { bootDiskId }));
   return changeDisks(call, edit, (_draft, _id, machine) => json(showMachine(call, machine)));
 }
 
@@ -208,8 +209,8 @@ interface LayoutGiven {
   readonly lv_size?: string | undefined;
 }
 
-export function layOutDisks(call: ApiCall, given: LayoutGiven): Promise<Answer> {
-  const { root_device: named } = given;
+export function layOutDisks(call: ApiCall, input: LayoutGiven): Promise<Answer> {
+  const { root_device: named } = input;
   const edit: Edit = (draft) => {
     const rootDiskId = named === undefined ? undefined : findDiskId(draft, named);
     if (rootDiskId === 0) {
@@ -219,13 +220,13 @@ export function layOutDisks(call: ApiCall, given: LayoutGiven): Promise<Answer> 
         : refuseField('root_device', noSuchDiskText(shownName(named), names));
     }
     return layOut(draft, {
-      layout: given.storage_layout,
+      layout: input.storage_layout,
       rootDiskId,
-      bootBytes: parseSizeBytes(given.boot_size),
-      rootBytes: parseSizeBytes(given.root_size),
-      groupName: given.vg_name ?? 'vgroot',
-      volumeName: given.lv_name ?? 'lvroot',
-      volumeBytes: parseSizeBytes(given.lv_size),
+      bootBytes: parseSizeBytes(input.boot_size),
+      rootBytes: parseSizeBytes(input.root_size),
+      groupName: input.vg_name ?? 'vgroot',
+      volumeName: input.lv_name ?? 'lvroot',
+      volumeBytes: parseSizeBytes(input.lv_size),
     });
   };
   return changeDisks(call, edit, (_draft, _id, machine) => json(showMachine(call, machine)));

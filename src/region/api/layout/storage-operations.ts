@@ -67,7 +67,7 @@ function partOperations(
       answers,
       doc,
       parameters: tagParameters,
-      run: async (call, given) => tag(call, aim, cleanWords(given.tag, PART_TAG_MAX), op === 'add_tag'),
+      run: async (call, input) => tag(call, aim, cleanWords(input.tag, PART_TAG_MAX), op === 'add_tag'),
     });
   }
   return [
@@ -77,7 +77,7 @@ function partOperations(
       answers,
       doc: 'Put a file system on a partition or a block device.',
       parameters: formatParameters,
-      run: async (call, given) => formatPart(call, aim, given),
+      run: async (call, input) => formatPart(call, aim, input),
     }),
     defineOperation({
       ...common,
@@ -118,11 +118,11 @@ const device = { ...admin, path: `${devices}/{id}`, handler: 'BlockDeviceHandler
 function readPartition(call: ApiCall, machine: Machine): Answer {
   const { device_id: device, id = '' } = call.path;
   const draft = beginStorage(machine);
-  const disk = draft.disks.find((one) => String(one.id) === device || one.facts.name === device);
+  const disk = draft.disks.find((disk) => String(disk.id) === device || disk.facts.name === device);
   const { hostname } = machine;
   if (disk === undefined) return refuse('not-found', noBlockDeviceText(hostname, shownName(device)));
-  const found = partitionNamed(partitionsJson(draft, disk), id);
-  if (found !== undefined) return json(found);
+  const partition = partitionNamed(partitionsJson(draft, disk), id);
+  if (partition !== undefined) return json(partition);
   return refuse('not-found', noPartitionText(disk.facts.name, shownName(id)));
 }
 
@@ -141,11 +141,11 @@ const PARTITIONS: readonly Operation[] = [
     answers: 'partition',
     doc: 'Make a partition on a block device. Not idempotent: each call makes another one.',
     parameters: partitionParameters,
-    run: async (call, given) =>
+    run: async (call, input) =>
       addPartition(call, {
-        bytes: parseSizeBytes(given.size),
-        isBootable: isTrue(given.bootable),
-        uuid: given.uuid,
+        bytes: parseSizeBytes(input.size),
+        isBootable: isTrue(input.bootable),
+        uuid: input.uuid,
       }),
   }),
   defineOperation({

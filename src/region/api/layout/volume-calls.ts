@@ -50,13 +50,13 @@ function membersNamed(draft: StorageDraft, whole: Whole, words: MemberWords, pre
     return Number(partitionNamed(partitions, word)?.id ?? 0);
   };
   for (const use of USES) {
-    const word = words[use].find((one) => find(use, one) === 0);
+    const word = words[use].find((candidate) => find(use, candidate) === 0);
     if (word === undefined) continue;
     const name = shownName(word);
     return refuseField(
       `${prefix}${FIELDS[use]}`,
       isDiskUse(use)
-        ? `The machine has no such block device as ${name}: give the id or name of one${listed(devices.map((one) => one.name))}.`
+        ? `The machine has no such block device as ${name}: give the id or name of one${listed(devices.map((device) => device.name))}.`
         : `The machine has no partition ${name}: give the id or name of one${listed(partitions.map(({ path }) => partitionName(path)))}.`,
     );
   }
@@ -77,13 +77,13 @@ function changeNamed(draft: StorageDraft, whole: Whole, { name, uuid, ...words }
 }
 
 const showRaid: Show = (draft, id) => {
-  const found = draft.layout.raids.find((one) => one.id === id);
-  return json(found === undefined ? null : raidJson(draft, found));
+  const raid = draft.layout.raids.find((candidate) => candidate.id === id);
+  return json(raid === undefined ? null : raidJson(draft, raid));
 };
 
 const showGroup: Show = (draft, id) => {
-  const found = draft.layout.volumeGroups.find((one) => one.id === id);
-  return json(found === undefined ? null : volumeGroupJson(draft, found));
+  const volumeGroup = draft.layout.volumeGroups.find((group) => group.id === id);
+  return json(volumeGroup === undefined ? null : volumeGroupJson(draft, volumeGroup));
 };
 
 type MadeOf = NamedWords & MemberWords;

@@ -39,9 +39,9 @@ const reading = (
   absentText: (machine: string, name: string) => string = noBlockDeviceText,
 ) =>
   ofMachine((call, machine) => {
-    const found = find(beginStorage(machine), call);
+    const object = find(beginStorage(machine), call);
     const name = shownName(call.path.id);
-    return found === undefined ? refuse('not-found', absentText(machine.hostname, name)) : json(found);
+    return object === undefined ? refuse('not-found', absentText(machine.hostname, name)) : json(object);
   });
 
 const members = {
@@ -69,22 +69,22 @@ const sameUuid = uuid.describe('Its UUID.');
 const shownUuid = uuid.describe('Kept and shown for clients: on the disk, LVM draws its own.');
 
 type Given = Readonly<Record<string, unknown>>;
-const textsIn = (given: Given, name: string): readonly string[] => {
-  const found = given[name];
-  return Array.isArray(found) ? found.map(String) : [];
+const textsIn = (input: Given, name: string): readonly string[] => {
+  const value = input[name];
+  return Array.isArray(value) ? value.map(String) : [];
 };
-const membersIn = (given: Given, prefix = '') => ({
-  disks: textsIn(given, `${prefix}block_devices`),
-  partitions: textsIn(given, `${prefix}partitions`),
-  spareDisks: textsIn(given, `${prefix}spare_devices`),
-  sparePartitions: textsIn(given, `${prefix}spare_partitions`),
+const membersIn = (input: Given, prefix = '') => ({
+  disks: textsIn(input, `${prefix}block_devices`),
+  partitions: textsIn(input, `${prefix}partitions`),
+  spareDisks: textsIn(input, `${prefix}spare_devices`),
+  sparePartitions: textsIn(input, `${prefix}spare_partitions`),
 });
 
-const changeIn = (given: Given & { readonly name?: string | undefined; readonly uuid?: string | undefined }) => ({
-  name: given.name,
-  uuid: given.uuid,
-  add: membersIn(given, 'add_'),
-  remove: membersIn(given, 'remove_'),
+const changeIn = (input: Given & { readonly name?: string | undefined; readonly uuid?: string | undefined }) => ({
+  name: input.name,
+  uuid: input.uuid,
+  add: membersIn(input, 'add_'),
+  remove: membersIn(input, 'remove_'),
 });
 
 const newRaid = z.object({
@@ -113,9 +113,9 @@ const newVolume = z.object({
 });
 
 type Shown = Readonly<Record<string, unknown>>;
-const raidsIn = (draft: StorageDraft): readonly Shown[] => draft.layout.raids.map((one) => raidJson(draft, one));
+const raidsIn = (draft: StorageDraft): readonly Shown[] => draft.layout.raids.map((raid) => raidJson(draft, raid));
 const groupsIn = (draft: StorageDraft): readonly Shown[] =>
-  draft.layout.volumeGroups.map((one) => volumeGroupJson(draft, one));
+  draft.layout.volumeGroups.map((volumeGroup) => volumeGroupJson(draft, volumeGroup));
 const inPath = (all: (draft: StorageDraft) => readonly Shown[]) => (draft: StorageDraft, call: ApiCall) =>
   all(draft).find(({ id }) => id === idIn(call.path.id));
 
@@ -127,13 +127,13 @@ const RAIDS: readonly Operation[] = resource({
   add: [
     'Make a RAID 1 of disks and partitions.',
     newRaid,
-    async (call, given) => addRaid(call, { name: given.name, uuid: given.uuid, ...membersIn(given) }),
+    async (call, input) => addRaid(call, { name: input.name, uuid: input.uuid, ...membersIn(input) }),
   ],
   read: ['Read one RAID.', nothing, reading(inPath(raidsIn))],
   change: [
     'Change a RAID. What is left out stays as it is.',
     changedRaid,
-    async (call, given) => updateRaid(call, changeIn(given)),
+    async (call, input) => updateRaid(call, changeIn(input)),
   ],
   remove: ['Delete a RAID; its disks and partitions stay.', nothing, deleteRaid],
 });
@@ -147,13 +147,13 @@ const GROUPS: readonly Operation[] = [
     add: [
       'Make a volume group of disks, partitions and RAIDs.',
       newGroup,
-      async (call, given) => addGroup(call, { name: given.name, uuid: given.uuid, ...membersIn(given) }),
+      async (call, input) => addGroup(call, { name: input.name, uuid: input.uuid, ...membersIn(input) }),
     ],
     read: ['Read one volume group.', nothing, reading(inPath(groupsIn), noVolumeGroupText)],
     change: [
       'Change a volume group. What is left out stays as it is.',
       changedGroup,
-      async (call, given) => updateGroup(call, changeIn(given)),
+      async (call, input) => updateGroup(call, changeIn(input)),
     ],
     remove: ['Delete a volume group without volumes; its disks and partitions stay.', nothing, deleteGroup],
   }),
@@ -165,8 +165,8 @@ const GROUPS: readonly Operation[] = [
     answers: 'blockDevice',
     doc: 'Make a volume in a volume group.',
     parameters: newVolume,
-    run: async (call, given) =>
-      addVolume(call, { name: given.name, uuid: given.uuid, bytes: parseSizeBytes(given.size) }),
+    run: async (call, input) =>
+      addVolume(call, { name: input.name, uuid: input.uuid, bytes: parseSizeBytes(input.size) }),
   }),
   defineOperation({
     ...group,
@@ -178,7 +178,7 @@ const GROUPS: readonly Operation[] = [
     parameters: z.object({
       id: value(z.string().regex(/^\d{1,15}$/, NOT_A_NUMBER)).describe('The id of the volume.'),
     }),
-    run: async (call, given) => deleteVolume(call, idIn(given.id)),
+    run: async (call, input) => deleteVolume(call, idIn(input.id)),
   }),
 ];
 

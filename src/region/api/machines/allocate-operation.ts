@@ -130,9 +130,9 @@ export const listConditions = conditionParameters.extend({
 type Given = z.output<typeof allocateParameters> & z.output<typeof oldParameters> & z.output<typeof newParameters>;
 
 /** The refusal of every condition that cannot be judged, because Rackboot does not know what it is about. */
-function refuseUnknown(given: Given) {
+function refuseUnknown(input: Given) {
   const routers = (['connected_to', 'not_connected_to', 'routers', 'not_routers'] as const).map((name) =>
-    (given[name] ?? []).length === 0
+    (input[name] ?? []).length === 0
       ? undefined
       : refuseField(
           name,
@@ -140,33 +140,33 @@ function refuseUnknown(given: Given) {
         ),
   );
   const pods = (['pod', 'pod_type'] as const).map((name) =>
-    given[name]
+    input[name]
       ? refuseField(name, `Rackboot makes no virtual machines, so none is in a pod: omit ${name}.`)
       : undefined,
   );
-  const found = combineOrRefuse(
+  const checked = combineOrRefuse(
     ...routers,
     ...pods,
-    given.devices
+    input.devices
       ? refuseField(
           'devices',
           'Rackboot does not know which PCI and USB devices a machine has: omit devices, and choose by tags.',
         )
       : undefined,
   );
-  return isRefusal(found) ? found : undefined;
+  return isRefusal(checked) ? checked : undefined;
 }
 
 async function parseAreaConstraints(
   call: ApiCall,
-  given: Given,
+  input: Given,
 ): Promise<Pick<Constraints, 'zoneIds' | 'poolIds' | 'notZoneIds' | 'notPoolIds'> | Refusal> {
   const named = (name: string | undefined) => (name === undefined || name === '' ? undefined : [name]);
   const chosen = combineOrRefuse(
-    await chooseAreas(call, 'zone', 'zone', named(given.zone)),
-    await chooseAreas(call, 'zone', 'not_in_zone', given.not_in_zone),
-    await chooseAreas(call, 'pool', 'pool', named(given.pool)),
-    await chooseAreas(call, 'pool', 'not_in_pool', given.not_in_pool),
+    await chooseAreas(call, 'zone', 'zone', named(input.zone)),
+    await chooseAreas(call, 'zone', 'not_in_zone', input.not_in_zone),
+    await chooseAreas(call, 'pool', 'pool', named(input.pool)),
+    await chooseAreas(call, 'pool', 'not_in_pool', input.not_in_pool),
   );
   if (isRefusal(chosen)) return chosen;
   const [zoneIds, notZoneIds, poolIds, notPoolIds] = chosen;
@@ -182,18 +182,18 @@ interface AskedNetwork {
 /** The conditions on the network of the machine; `undefined`: none are given. */
 function parseNetworkConstraints(
   { region }: ApiCall,
-  { subnets, not_subnets, vlans, not_vlans, fabrics, not_fabrics, interfaces, ...given }: Given,
+  { subnets, not_subnets, vlans, not_vlans, fabrics, not_fabrics, interfaces, ...input }: Given,
 ): AskedNetwork | Refusal | undefined {
-  const { fabric_classes, not_fabric_classes, networks, not_networks } = given;
+  const { fabric_classes, not_fabric_classes, networks, not_networks } = input;
   const ofClasses = [fabric_classes, not_fabric_classes, networks, not_networks];
   const ofObjects = [subnets, not_subnets, vlans, not_vlans, fabrics, not_fabrics, interfaces];
-  if ([...ofObjects, ...ofClasses].every((one) => one === undefined)) return undefined;
+  if ([...ofObjects, ...ofClasses].every((condition) => condition === undefined)) return undefined;
   const usable = <T extends object>(field: string, parsed: T | UnusableCondition) =>
     isUnusable(parsed) ? refuseCondition(field, parsed) : parsed;
   const view = region.networks.known;
   const tests = (field: string, condition: string, names: readonly string[] | undefined) =>
     usable(field, parseNames(names ?? [], condition, view));
-  const found = combineOrRefuse(
+  const checked = combineOrRefuse(
     usable(
       'interfaces',
       parseLabels(interfaces ?? '', view) ??
@@ -210,7 +210,7 @@ function parseNetworkConstraints(
     usable('networks', parseNetworks(networks ?? [], view)),
     usable('not_networks', parseNetworks(not_networks ?? [], view)),
   );
-  if (isRefusal(found)) return found;
+  if (isRefusal(checked)) return checked;
   const [
     labels,
     inSubnets,
@@ -223,7 +223,7 @@ function parseNetworkConstraints(
     notInClasses,
     inNetworks,
     notInNetworks,
-  ] = found;
+  ] = checked;
   const wanted = {
     some: [inSubnets, inVlans, inFabrics, inClasses, inNetworks].flat(),
     none: [notInSubnets, notInVlans, notInFabrics, notInClasses, notInNetworks].flat(),
@@ -236,27 +236,27 @@ function parseNetworkConstraints(
 }
 
 function refuseCondition(field: string, { condition, text, names, choices }: UnusableCondition) {
-  const shown = { condition: cleanWords(condition, 64), text: cleanWords(text, 64) };
+  const cleaned = { condition: cleanWords(condition, 64), text: cleanWords(text, 64) };
   if (choices !== undefined)
-    return refuseField(field, `'${shown.text}' is not a value of ${shown.condition}: give ${choices.join(', ')}.`);
+    return refuseField(field, `'${cleaned.text}' is not a value of ${cleaned.condition}: give ${choices.join(', ')}.`);
   return refuseField(
     field,
     names === undefined
-      ? `No ${shown.condition} is called '${shown.text}': list them, and give a name or id of the list.`
-      : `'${shown.condition}' is not a condition: choose one of ${names.join(', ')}.`,
+      ? `No ${cleaned.condition} is called '${cleaned.text}': list them, and give a name or id of the list.`
+      : `'${cleaned.condition}' is not a condition: choose one of ${names.join(', ')}.`,
   );
 }
 
 async function refuseTags({ region }: ApiCall, field: 'tags' | 'not_tags', names: readonly string[] = []) {
   if (names.length === 0) return undefined;
-  const known = new Set((await region.store.life.listTags()).map(({ name }) => name));
-  const words = names.filter((name) => !known.has(name)).map((name) => unknownTag(name, known));
+  const tagNames = new Set((await region.store.life.listTags()).map(({ name }) => name));
+  const words = names.filter((name) => !tagNames.has(name)).map((name) => unknownTag(name, tagNames));
   return words.length === 0 ? undefined : refuseFields({ [field]: words });
 }
 
-const unknownTag = (name: string, known: ReadonlySet<string>) =>
+const unknownTag = (name: string, tagNames: ReadonlySet<string>) =>
   fieldRefusal(
-    `No tag is called '${cleanWords(name, 64)}'.${didYouMean(nearestName(name, [...known]))} \`rackboot tags list\` shows all.`,
+    `No tag is called '${cleanWords(name, 64)}'.${didYouMean(nearestName(name, [...tagNames]))} \`rackboot tags list\` shows all.`,
   );
 
 /** The refusals of an allocation with names that do not exist. Lists of machines are empty then. */
@@ -264,33 +264,33 @@ const judgedNames = async (call: ApiCall, { tags, not_tags: notTags }: Pick<Give
   [await refuseTags(call, 'tags', tags), await refuseTags(call, 'not_tags', notTags)] as const;
 
 /** The parsed conditions, or for each that cannot be used a refusal in its place. */
-const judged = async (call: ApiCall, given: Given) =>
+const judged = async (call: ApiCall, input: Given) =>
   [
-    parseStorage(given.storage ?? '') ??
+    parseStorage(input.storage ?? '') ??
       refuseField('storage', 'Give sizes in GB, and tags of the disk in parentheses: root:50(ssd),100.'),
-    await parseAreaConstraints(call, given),
-    parseNetworkConstraints(call, given),
-    refuseUnknown(given),
+    await parseAreaConstraints(call, input),
+    parseNetworkConstraints(call, input),
+    refuseUnknown(input),
   ] as const;
 
 type Wanted = Constraints & { readonly network: AskedNetwork | undefined };
 
 /** The conditions in the parameters, or a refusal. */
-export async function parseConstraints(call: ApiCall, given: Given): Promise<Wanted | Refusal> {
-  const found = combineOrRefuse(...(await judged(call, given)));
-  if (isRefusal(found)) return found;
-  const [disks, areas, network] = found;
+export async function parseConstraints(call: ApiCall, input: Given): Promise<Wanted | Refusal> {
+  const checked = combineOrRefuse(...(await judged(call, input)));
+  if (isRefusal(checked)) return checked;
+  const [disks, areas, network] = checked;
   return {
-    name: given.name || undefined,
-    systemId: given.system_id || undefined,
-    architecture: given.arch || undefined,
-    cpuCount: given.cpu_count === undefined ? undefined : Number(given.cpu_count),
-    memoryMib: given.mem === undefined ? undefined : Number(given.mem),
-    tags: given.tags,
-    notTags: given.not_tags,
+    name: input.name || undefined,
+    systemId: input.system_id || undefined,
+    architecture: input.arch || undefined,
+    cpuCount: input.cpu_count === undefined ? undefined : Number(input.cpu_count),
+    memoryMib: input.mem === undefined ? undefined : Number(input.mem),
+    tags: input.tags,
+    notTags: input.not_tags,
     disks,
-    notSystemIds: given.not_id,
-    linkSpeed: given.link_speed === undefined ? undefined : Number(given.link_speed),
+    notSystemIds: input.not_id,
+    linkSpeed: input.link_speed === undefined ? undefined : Number(input.link_speed),
     network,
     isNetworkMet: network?.isMet,
     ...areas,
@@ -311,8 +311,8 @@ const isNamed = ({ name, systemId }: Constraints) => name !== undefined || syste
 /** The refusal if no machine is found: for a machine that the conditions name, its lock or its state. */
 async function noMachine(call: ApiCall, { name, systemId }: Constraints): Promise<Answer> {
   const filter = { ...readyMachines({ name, systemId }), statuses: undefined };
-  const found = isNamed({ name, systemId }) ? await call.region.store.listMachines(filter, 0, CANDIDATES_CHUNK) : [];
-  const named = found.find((machine) => meets(machine, { name, systemId }));
+  const machines = isNamed({ name, systemId }) ? await call.region.store.listMachines(filter, 0, CANDIDATES_CHUNK) : [];
+  const named = machines.find((machine) => meets(machine, { name, systemId }));
   const why = named && refuseMachine(named, 'allocate');
   return why === undefined
     ? refuse(
@@ -346,15 +346,15 @@ async function* search(
   }
 }
 
-async function allocate(call: ApiCall, given: Given): Promise<Answer> {
-  const [wanted, names] = [await parseConstraints(call, given), combineOrRefuse(...(await judgedNames(call, given)))];
+async function allocate(call: ApiCall, input: Given): Promise<Answer> {
+  const [wanted, names] = [await parseConstraints(call, input), combineOrRefuse(...(await judgedNames(call, input)))];
   if ('kind' in wanted) return wanted;
   if (isRefusal(names)) return names;
-  const { ip_address: address } = given;
-  const by = getUserActor(call, given.comment);
+  const { ip_address: address } = input;
+  const by = getUserActor(call, input.comment);
   const steps = search(call, wanted, async (machines) => {
     const [first] = machines;
-    if (first !== undefined && isTrue(given.dry_run)) {
+    if (first !== undefined && isTrue(input.dry_run)) {
       const why = await call.region.life.judgeAddress(first.systemId, 'allocate', by, { address });
       return why === undefined
         ? json(allocated(call, first, wanted))
@@ -362,8 +362,8 @@ async function allocate(call: ApiCall, given: Given): Promise<Answer> {
     }
     const outcome = await call.region.life.allocate(machines, by, {
       address,
-      agentName: given.agent_name || undefined,
-      bridges: acquiredBridges(given),
+      agentName: input.agent_name || undefined,
+      bridges: acquiredBridges(input),
     });
     if (outcome?.kind !== 'changed') return outcome && answerCommand(call, outcome);
     const { machine } = outcome;

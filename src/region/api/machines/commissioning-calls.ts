@@ -63,20 +63,20 @@ type CommissioningFields = Passed<z.ZodObject<typeof commissioningFields>>;
 export async function chooseScriptNames(
   { region }: ApiCall,
   kind: ScriptKind,
-  given: readonly string[] | undefined,
+  input: readonly string[] | undefined,
 ): Promise<readonly string[] | Refusal | undefined> {
-  if (given === undefined || given.length === 0) return undefined;
-  if (given.length === 1 && given[0] === 'none') return [];
+  if (input === undefined || input.length === 0) return undefined;
+  if (input.length === 1 && input[0] === 'none') return [];
   const all = await region.store.scripts.listScripts(kind);
-  const unknown = given.find((word) => !all.some((script) => isMeant(script, word)));
-  const known = all.map(({ name }) => name);
+  const unknown = input.find((word) => !all.some((script) => isMeant(script, word)));
+  const names = all.map(({ name }) => name);
   const tags = [...new Set(all.flatMap((script) => script.tags))];
   if (unknown !== undefined)
     return refuseField(
       `${kind}_scripts`,
-      `There is no ${kind} script with the name or tag ${unknown}; the scripts are: ${known.join(', ') || 'none'}${tags.length === 0 ? '' : `; their tags: ${tags.join(', ')}`}.`,
+      `There is no ${kind} script with the name or tag ${unknown}; the scripts are: ${names.join(', ') || 'none'}${tags.length === 0 ? '' : `; their tags: ${tags.join(', ')}`}.`,
     );
-  return all.filter((script) => given.some((word) => isMeant(script, word))).map(({ name }) => name);
+  return all.filter((script) => input.some((word) => isMeant(script, word))).map(({ name }) => name);
 }
 
 interface Commissioning {
@@ -86,14 +86,14 @@ interface Commissioning {
 /** The scripts of a commissioning that its parameters choose. */
 export async function commissioningScripts(
   call: ApiCall,
-  given: CommissioningFields,
+  input: CommissioningFields,
 ): Promise<Commissioning | Refusal> {
-  const found = combineOrRefuse(
-    await chooseScriptNames(call, 'commissioning', given.commissioning_scripts),
-    await chooseScriptNames(call, 'testing', given.testing_scripts),
+  const checked = combineOrRefuse(
+    await chooseScriptNames(call, 'commissioning', input.commissioning_scripts),
+    await chooseScriptNames(call, 'testing', input.testing_scripts),
   );
-  if (isRefusal(found)) return found;
-  const [first, tests = []] = found;
+  if (isRefusal(checked)) return checked;
+  const [first, tests = []] = checked;
   if (first === undefined && tests.length === 0) return { scripts: undefined };
   const usual = (await call.region.store.scripts.listScripts('commissioning')).filter(runsUnasked);
   const all = first ?? usual.map(({ name }) => name);
@@ -108,16 +108,16 @@ const layoutKeptText = (field: 'skip_networking' | 'skip_storage') =>
 /** The refusals of wishes that commissioning should change what it keeps. */
 export function refuseSkips(
   { layout, powerType }: Partial<Pick<Machine, 'layout' | 'powerType'>>,
-  given: CommissioningFields,
+  input: CommissioningFields,
 ): readonly (Refusal | undefined)[] {
   return [
-    isFalse(given.skip_networking) && layout?.network !== undefined
+    isFalse(input.skip_networking) && layout?.network !== undefined
       ? refuseField('skip_networking', layoutKeptText('skip_networking'))
       : undefined,
-    isFalse(given.skip_storage) && layout?.storage !== undefined
+    isFalse(input.skip_storage) && layout?.storage !== undefined
       ? refuseField('skip_storage', layoutKeptText('skip_storage'))
       : undefined,
-    isFalse(given.skip_bmc_config) && powerType === 'ipmi'
+    isFalse(input.skip_bmc_config) && powerType === 'ipmi'
       ? refuseField(
           'skip_bmc_config',
           'Commissioning sets up no BMC: omit skip_bmc_config. The agent makes its user on the BMC when the machine enlists.',
@@ -174,27 +174,27 @@ function refuseDeployed(isAdmin: boolean, isCommissioned: boolean): Refusal | un
  */
 export async function parseNewCommissioning(
   call: ApiCall,
-  given: AddedFields,
+  input: AddedFields,
 ): Promise<readonly [Commissioning | Refusal | undefined, ...(readonly (Refusal | undefined)[])]> {
   const { caller } = call;
   if (caller.kind !== 'user') return [undefined];
-  const isAsked = isTrue(given.commission);
+  const isAsked = isTrue(input.commission);
   if (isAsked && !caller.isAdmin) return [refuse('not-allowed', ONLY_ADMINISTRATORS)];
-  const isCommissioned = isAsked || (caller.isAdmin && !isFalse(given.commission) && !isTrue(given.deployed));
+  const isCommissioned = isAsked || (caller.isAdmin && !isFalse(input.commission) && !isTrue(input.deployed));
   const isGiven = (name: (typeof ONLY_COMMISSIONING)[number]) =>
-    name === 'enable_ssh' ? isTrue(given.enable_ssh) : (given[name]?.length ?? 0) > 0;
+    name === 'enable_ssh' ? isTrue(input.enable_ssh) : (input[name]?.length ?? 0) > 0;
   const alone = isCommissioned ? [] : ONLY_COMMISSIONING.filter(isGiven);
   return [
-    isCommissioned ? await commissioningScripts(call, given) : undefined,
-    ...refuseSkips({ powerType: given.power_type ?? '' }, given),
+    isCommissioned ? await commissioningScripts(call, input) : undefined,
+    ...refuseSkips({ powerType: input.power_type ?? '' }, input),
     ...alone.map((field) =>
       refuseField(
         field,
         `A machine that is added takes this only with its commissioning, which an administrator begins: omit ${field}, or commission=false.`,
       ),
     ),
-    isTrue(given.is_dpu) ? refuseField('is_dpu', notDoneText('is_dpu')) : undefined,
-    isTrue(given.deployed) ? refuseDeployed(caller.isAdmin, isAsked) : undefined,
-    isCommissioned ? await refuseSsh(call, { hostname: given.hostname ?? '' }, given.enable_ssh) : undefined,
+    isTrue(input.is_dpu) ? refuseField('is_dpu', notDoneText('is_dpu')) : undefined,
+    isTrue(input.deployed) ? refuseDeployed(caller.isAdmin, isAsked) : undefined,
+    isCommissioned ? await refuseSsh(call, { hostname: input.hostname ?? '' }, input.enable_ssh) : undefined,
   ];
 }

@@ -79,8 +79,8 @@ export const acquiredBridgeParameters = z.object({
 });
 
 /** The settings of the bridges that a request asks for; `undefined`: it asks for none. */
-export const acquiredBridges = ({ bridge_all: all, ...given }: Partial<z.output<typeof acquiredBridgeParameters>>) =>
-  isTrue(all) ? parseInterfaceParams(given, 'bridge') : undefined;
+export const acquiredBridges = ({ bridge_all: all, ...input }: Partial<z.output<typeof acquiredBridgeParameters>>) =>
+  isTrue(all) ? parseInterfaceParams(input, 'bridge') : undefined;
 
 /** The parameters of `deploy` of API 2.0. */
 export const newDeployParameters = deployParameters.extend({
@@ -90,9 +90,9 @@ export const newDeployParameters = deployParameters.extend({
 });
 export type GivenDeployment = z.output<typeof newDeployParameters>;
 
-function refuseNotDone(given: GivenDeployment): readonly Refusal[] {
-  const asked = Object.entries(given).filter(([name, text]) => name in NOT_DONE && isTrue(String(text)));
-  return asked.map(([name]) => refuseField(name, notDoneText(name)));
+function refuseNotDone(input: GivenDeployment): readonly Refusal[] {
+  const unsupported = Object.entries(input).filter(([name, text]) => name in NOT_DONE && isTrue(String(text)));
+  return unsupported.map(([name]) => refuseField(name, notDoneText(name)));
 }
 
 /** The refusal of a deployment that the machine would never boot. */
@@ -107,24 +107,24 @@ async function refuseProfiled({ region }: ApiCall, machine: Machine): Promise<Re
 }
 
 /** The choices of a deployment, or for each that cannot be used a refusal in its place. */
-export async function judgeDeployment(call: ApiCall, machine: Machine, given: GivenDeployment) {
-  const system = parseSystem(given.osystem, given.distro_series);
+export async function judgeDeployment(call: ApiCall, machine: Machine, input: GivenDeployment) {
+  const system = parseSystem(input.osystem, input.distro_series);
   const wanted = system ?? (await usualSystem(call, machine));
-  const by = given.deploy_by ?? (given.hwe_kernel ? 'image' : await call.region.life.usualWay(machine, wanted));
+  const by = input.deploy_by ?? (input.hwe_kernel ? 'image' : await call.region.life.usualWay(machine, wanted));
   // Judging user data takes time, so only that for a machine that the caller may deploy is judged.
   const isAllowed = refuseCommand(machine, 'deploy', getUserActor(call)) === undefined;
   return [
-    await systemFor(call, machine, { ...given, deploy_by: by }, wanted),
-    isAllowed ? parseUserData(given.user_data) : undefined,
-    absentDisk(machine, given.disk),
-    given.distro_series !== undefined && system === undefined
+    await systemFor(call, machine, { ...input, deploy_by: by }, wanted),
+    isAllowed ? parseUserData(input.user_data) : undefined,
+    absentDisk(machine, input.disk),
+    input.distro_series !== undefined && system === undefined
       ? refuseField('distro_series', RELEASE)
-      : refuseOtherSystem(given.osystem, given.distro_series),
-    by === 'installer' && isTrue(given.bridge_all)
+      : refuseOtherSystem(input.osystem, input.distro_series),
+    by === 'installer' && isTrue(input.bridge_all)
       ? refuseField('bridge_all', 'Only images can apply a layout: omit bridge_all, or deploy by an image.')
       : undefined,
     await refuseProfiled(call, machine),
-    ...refuseNotDone(given),
+    ...refuseNotDone(input),
   ] as const;
 }
 

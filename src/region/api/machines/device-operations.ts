@@ -77,34 +77,39 @@ const newDevice = z.object({
 /** The names in the parameters, or a refusal. @param inForce the settings in the transaction of the change */
 async function parseDeviceNames(
   call: ApiCall,
-  given: { readonly [K in 'hostname' | 'domain' | 'parent']?: string | undefined },
+  input: { readonly [K in 'hostname' | 'domain' | 'parent']?: string | undefined },
   inForce: SettingsReader,
   before?: Machine,
 ): Promise<{ hostname?: string; domain?: string; device?: string } | Refusal> {
   const domains = currentDomains(call, inForce);
-  const named = readNames(call, given, inForce, before);
-  const domain = isRefusal(named) ? given.domain?.toLowerCase() : named.domain;
+  const named = readNames(call, input, inForce, before);
+  const domain = isRefusal(named) ? input.domain?.toLowerCase() : named.domain;
   const isAdmin = call.caller.kind === 'user' && call.caller.isAdmin;
   if (!isAdmin && domain !== undefined && domain !== domains[0] && domains.includes(domain)) {
     return refuse('not-allowed', domainText(domains[0]));
   }
-  const parent = given.parent === undefined || given.parent === '' ? undefined : given.parent;
-  const found = parent === undefined ? undefined : await call.region.store.findMachine(parent);
-  const isUnknown = parent !== undefined && (found === undefined || found.device !== undefined);
+  const parent = input.parent === undefined || input.parent === '' ? undefined : input.parent;
+  const machine = parent === undefined ? undefined : await call.region.store.findMachine(parent);
+  const isUnknown = parent !== undefined && (machine === undefined || machine.device !== undefined);
   const checked = combineOrRefuse(
     named,
     isUnknown ? refuseField('parent', `No machine has the system id ${cleanWords(parent, 16)}.`) : undefined,
   );
   if (isRefusal(checked)) return checked;
-  if (!isAdmin && found !== undefined && found.owner !== getCallerUsername(call) && found.systemId !== before?.device) {
+  if (
+    !isAdmin &&
+    machine !== undefined &&
+    machine.owner !== getCallerUsername(call) &&
+    machine.systemId !== before?.device
+  ) {
     return refuse(
       'not-owner',
-      `${found.hostname} is not yours: a device can be a part of your own machines; administrators may name any.`,
+      `${machine.hostname} is not yours: a device can be a part of your own machines; administrators may name any.`,
     );
   }
   return {
     ...checked[0],
-    ...(given.parent === undefined ? {} : { device: found?.systemId ?? '' }),
+    ...(input.parent === undefined ? {} : { device: machine?.systemId ?? '' }),
   };
 }
 
@@ -126,12 +131,12 @@ function takenBy(knowledge: EnlistmentKnowledge, field: string): Misfit | undefi
   return { field, word: fieldRefusal(machineExistsText({ name, systemId })) };
 }
 
-async function add(call: ApiCall, given: z.output<typeof newDevice>): Promise<Answer> {
+async function add(call: ApiCall, input: z.output<typeof newDevice>): Promise<Answer> {
   const inForce = await call.region.settings.read();
-  const found = combineOrRefuse(await parseDeviceNames(call, given, inForce), await choosePlace(call, given));
-  if (isRefusal(found)) return found;
-  const [names, place] = found;
-  const { mac_addresses: macs } = given;
+  const checked = combineOrRefuse(await parseDeviceNames(call, input, inForce), await choosePlace(call, input));
+  if (isRefusal(checked)) return checked;
+  const [names, place] = checked;
+  const { mac_addresses: macs } = input;
   const { store, clock } = call.region;
   if ((await store.countMachines({ isDevice: true })) >= DEVICES_MAX) {
     return refuse('machines-limit', `There are already ${DEVICES_MAX} devices, the maximum: delete some.`);
@@ -159,7 +164,7 @@ async function add(call: ApiCall, given: z.output<typeof newDevice>): Promise<An
       systemId: chosen.systemId,
       events: [event],
       fields: {
-        ...parseDeviceFields(call, inForce, chosen.hostname, names, given, atMs),
+        ...parseDeviceFields(call, inForce, chosen.hostname, names, input, atMs),
         ...place,
       },
       interfaces: macs.map((mac, index) => ({ mac, name: `eth${index}`, source: 'person' })),
@@ -176,13 +181,13 @@ const parseDeviceFields = (
   inForce: SettingsReader,
   hostname: string,
   names: { readonly domain?: string; readonly device?: string },
-  given: { readonly description?: string | undefined },
+  input: { readonly description?: string | undefined },
   atMs: number,
 ): MachineFields => ({
   ...BLANK_MACHINE,
   hostname,
   description: '',
-  ...readDescription(given.description),
+  ...readDescription(input.description),
   domain: names.domain ?? currentDomains(call, inForce)[0],
   device: names.device ?? '',
   status: 'deployed',
@@ -199,8 +204,8 @@ export const showDevice = (call: ApiCall, device: Machine): Answer =>
   json(deviceJson(device, whereabouts(call.region)));
 
 async function findDeviceInPath(call: ApiCall) {
-  const found = await findNodeInPath(call);
-  return found?.device === undefined ? undefined : found;
+  const node = await findNodeInPath(call);
+  return node?.device === undefined ? undefined : node;
 }
 
 /** The device in the path if the caller may change it; otherwise the refusal. */
@@ -216,18 +221,18 @@ export async function ownDevice(call: ApiCall): Promise<Machine | Refusal> {
 
 const changedDevice = z.object(shared);
 
-async function change(call: ApiCall, given: z.output<typeof changedDevice>): Promise<Answer> {
+async function change(call: ApiCall, input: z.output<typeof changedDevice>): Promise<Answer> {
   const device = await ownDevice(call);
   if ('kind' in device) return device;
-  const found = combineOrRefuse(
-    await parseDeviceNames(call, given, await call.region.settings.read(), device),
-    await choosePlace(call, given),
+  const checked = combineOrRefuse(
+    await parseDeviceNames(call, input, await call.region.settings.read(), device),
+    await choosePlace(call, input),
   );
-  if (isRefusal(found)) return found;
-  const [names, place] = found;
+  if (isRefusal(checked)) return checked;
+  const [names, place] = checked;
   const { store, clock } = call.region;
   const atMs = clock.wallTimeMs();
-  const fields: Partial<MachineFields> = { ...names, ...readDescription(given.description), ...place };
+  const fields: Partial<MachineFields> = { ...names, ...readDescription(input.description), ...place };
   const outcome = await store.changeMachine<RefusalWord>(device.systemId, atMs, (before, { hostnames }) => {
     const { hostname } = names;
     const isTaken = hostname === undefined || hostname === before.hostname ? false : hostnames.get(hostname);
@@ -252,8 +257,8 @@ async function removeDevice(call: ApiCall): Promise<Answer> {
   return EMPTY;
 }
 
-async function list(call: ApiCall, given: z.output<typeof filterParameters>): Promise<Answer> {
-  const filter = await machineFilter(call, given);
+async function list(call: ApiCall, input: z.output<typeof filterParameters>): Promise<Answer> {
+  const filter = await machineFilter(call, input);
   if ('kind' in filter) return filter;
   const devices = await call.region.store.listMachines({ ...filter, isDevice: true }, 0, DEVICES_MAX);
   const where = whereabouts(call.region);
@@ -265,15 +270,15 @@ async function read(call: ApiCall): Promise<Answer> {
   return device === undefined ? NO_DEVICE : showDevice(call, device);
 }
 
-async function removeNode(call: ApiCall, given: z.output<typeof removeParameters>) {
-  const found = await findNodeInPath(call);
-  if (found === undefined) return removeController(call);
-  const remove = () => (found.device === undefined ? removeMachine(call, given) : removeDevice(call));
+async function removeNode(call: ApiCall, input: z.output<typeof removeParameters>) {
+  const node = await findNodeInPath(call);
+  if (node === undefined) return removeController(call);
+  const remove = () => (node.device === undefined ? removeMachine(call, input) : removeDevice(call));
   return call.region.transact(remove);
 }
 
 const many = { versions: ['2.0'], path: 'devices', handler: 'DevicesHandler' } as const;
-const one = { versions: ['2.0'], path: 'devices/{system_id}', handler: 'DeviceHandler' } as const;
+const item = { versions: ['2.0'], path: 'devices/{system_id}', handler: 'DeviceHandler' } as const;
 const node = { versions: ['2.0'], path: 'nodes/{system_id}', handler: 'NodeHandler' } as const;
 /** API 1.0 only reads devices. */
 const both = { versions: ['1.0', '2.0'] } as const;
@@ -291,10 +296,10 @@ export const DEVICE_OPERATIONS: readonly Operation[] = [
     newDevice,
     add,
   ),
-  operation({ ...one, ...both }, 'GET', 'user', 'device', 'Read one device.', nothing, read),
-  operation(one, 'PUT', 'user', 'device', 'Change a device.', changedDevice, change),
+  operation({ ...item, ...both }, 'GET', 'user', 'device', 'Read one device.', nothing, read),
+  operation(item, 'PUT', 'user', 'device', 'Change a device.', changedDevice, change),
   operation(
-    one,
+    item,
     'DELETE',
     'user',
     'nothing',

@@ -94,11 +94,12 @@ export function parseArchitecture(
   subarchitecture: string | undefined,
 ): { readonly architecture: string; readonly subarchitecture: string } | undefined {
   const [first = '', second, ...rest] = text.trim().toLowerCase().split('/');
-  const given =
+  const ownSubarchitecture =
     subarchitecture === undefined || subarchitecture === '' ? undefined : subarchitecture.trim().toLowerCase();
-  if (rest.length > 0 || (second !== undefined && given !== undefined && second !== given)) return undefined;
+  if (rest.length > 0 || (second !== undefined && ownSubarchitecture !== undefined && second !== ownSubarchitecture))
+    return undefined;
   const architecture = ARCHITECTURE_NAMES[first] ?? first;
-  const sub = second ?? given ?? 'generic';
+  const sub = second ?? ownSubarchitecture ?? 'generic';
   return ARCHITECTURES.has(architecture) && SUBARCHITECTURE.test(sub) && !sub.includes('..')
     ? { architecture, subarchitecture: sub }
     : undefined;
@@ -153,22 +154,22 @@ function parseReportedFacts(text: string | undefined) {
 /** The names of a new machine. Those that a machine reports are not used if they are unfit, and its domain never is. */
 function parseReportedNames(
   call: ApiCall,
-  given: GivenNames,
+  input: GivenNames,
   isOrdinary: boolean,
   inForce: SettingsReader = call.region.settings,
 ) {
-  const label = parseHostLabel(given.hostname ?? '');
+  const label = parseHostLabel(input.hostname ?? '');
   if (call.caller.kind !== 'user')
     return label === undefined || isOperatorsName(call, label) ? {} : { hostname: label };
   const [byDefault] = currentDomains(call, inForce);
-  const found = readNames(call, given, inForce);
-  const wanted = given.domain?.toLowerCase() || (given.hostname?.toLowerCase().split('.').slice(1).join('.') ?? '');
+  const names = readNames(call, input, inForce);
+  const wanted = input.domain?.toLowerCase() || (input.hostname?.toLowerCase().split('.').slice(1).join('.') ?? '');
   const isForeign = isOrdinary && wanted !== '' && wanted !== byDefault;
-  return isForeign && label !== undefined ? refuse('not-allowed', domainText(byDefault)) : found;
+  return isForeign && label !== undefined ? refuse('not-allowed', domainText(byDefault)) : names;
 }
 
-function parseReportedPower(call: ApiCall, given: z.output<typeof allParameters>, isOrdinary: boolean) {
-  const power = readPower(given, undefined);
+function parseReportedPower(call: ApiCall, input: z.output<typeof allParameters>, isOrdinary: boolean) {
+  const power = readPower(input, undefined);
   if (isRefusal(power)) return power;
   if (isOrdinary && !isReportable(power.powerType ?? '', power.powerParameters ?? {})) {
     return refuse(
@@ -177,36 +178,36 @@ function parseReportedPower(call: ApiCall, given: z.output<typeof allParameters>
     );
   }
   // A machine's own values are not checked: only harmless ones are kept, and the user who accepts the machine sees if they work.
-  return (call.caller.kind === 'user' ? refusePower(call, power, given, undefined) : undefined) ?? power;
+  return (call.caller.kind === 'user' ? refusePower(call, power, input, undefined) : undefined) ?? power;
 }
 
 const parseReportedArchitecture = (text: string, subarchitecture: string | undefined) =>
   parseArchitecture(text, subarchitecture) ??
   refuseField('architecture', 'Give amd64/generic, or amd64 and one subarchitecture, of an architecture that exists.');
 
-function parseEnlistmentReport(call: ApiCall, given: Parameters, inForce: SettingsReader): EnlistmentReport | Refusal {
+function parseEnlistmentReport(call: ApiCall, input: Parameters, inForce: SettingsReader): EnlistmentReport | Refusal {
   const isOrdinary = call.caller.kind === 'user' && !call.caller.isAdmin;
-  const found = combineOrRefuse(
-    parseReportedArchitecture(given.architecture, given.subarchitecture),
-    parseReportedPower(call, given, isOrdinary),
-    parseReportedFacts(given.hardware_facts),
-    parseReportedNames(call, given, isOrdinary, inForce),
+  const checked = combineOrRefuse(
+    parseReportedArchitecture(input.architecture, input.subarchitecture),
+    parseReportedPower(call, input, isOrdinary),
+    parseReportedFacts(input.hardware_facts),
+    parseReportedNames(call, input, isOrdinary, inForce),
   );
-  if (isRefusal(found)) return found;
-  const [architecture, power, facts, names] = found;
+  if (isRefusal(checked)) return checked;
+  const [architecture, power, facts, names] = checked;
   const username = call.caller.kind === 'user' ? call.caller.username : undefined;
   return {
-    macs: given.mac_addresses,
+    macs: input.mac_addresses,
     ...architecture,
     hostname: names.hostname,
     domain: names.domain ?? currentDomains(call, inForce)[0],
-    powerType: given.power_type ?? '',
+    powerType: input.power_type ?? '',
     powerParameters: power.powerParameters ?? {},
     facts: facts?.value,
     leftOut: facts?.leftOut,
     username,
     isOrdinary,
-    isDeployed: username !== undefined && isTrue(given.deployed),
+    isDeployed: username !== undefined && isTrue(input.deployed),
     token: call.peer.bootToken,
     vouchedMac: call.peer.vouchedMac,
     address: call.peer.ipv4,
@@ -215,38 +216,38 @@ function parseEnlistmentReport(call: ApiCall, given: Parameters, inForce: Settin
   };
 }
 
-async function findAreasOrRefuse(call: ApiCall, given: z.output<typeof allParameters>) {
-  if (call.caller.kind !== 'user' || (!given.zone && !given.pool)) return {};
-  return call.caller.isAdmin ? await choosePlace(call, given) : refuse('not-allowed', ONLY_ADMINISTRATORS);
+async function findAreasOrRefuse(call: ApiCall, input: z.output<typeof allParameters>) {
+  if (call.caller.kind !== 'user' || (!input.zone && !input.pool)) return {};
+  return call.caller.isAdmin ? await choosePlace(call, input) : refuse('not-allowed', ONLY_ADMINISTRATORS);
 }
 
-const parseNewMachineNotes = ({ caller }: ApiCall, given: z.output<typeof allParameters>) =>
-  caller.kind === 'user' ? readNotes(given) : {};
+const parseNewMachineNotes = ({ caller }: ApiCall, input: z.output<typeof allParameters>) =>
+  caller.kind === 'user' ? readNotes(input) : {};
 
-async function commission(call: ApiCall, machine: Machine, scripts: readonly string[] | undefined, given: Parameters) {
+async function commission(call: ApiCall, machine: Machine, scripts: readonly string[] | undefined, input: Parameters) {
   const command = { name: 'commission', scripts } as const;
   const outcome = await call.region.life.command(machine.systemId, command, getUserActor(call));
-  return await openSsh(call, machine, given, await answerCommand(call, outcome));
+  return await openSsh(call, machine, input, await answerCommand(call, outcome));
 }
 
-async function enlist(call: ApiCall, given: Parameters): Promise<Answer> {
+async function enlist(call: ApiCall, input: Parameters): Promise<Answer> {
   // A machine with a key is already known, and reports in other ways.
   if (call.caller.kind === 'machine') return refuse('not-allowed', 'A machine with a key cannot enlist again.');
-  const found = combineOrRefuse(
-    parseEnlistmentReport(call, given, await call.region.settings.read()),
-    await findAreasOrRefuse(call, given),
-    parseNewMachineNotes(call, given),
-    ...(await parseNewCommissioning(call, given)),
+  const checked = combineOrRefuse(
+    parseEnlistmentReport(call, input, await call.region.settings.read()),
+    await findAreasOrRefuse(call, input),
+    parseNewMachineNotes(call, input),
+    ...(await parseNewCommissioning(call, input)),
   );
-  if (isRefusal(found)) return found;
-  const [report, place, notes, commissioning] = found;
+  if (isRefusal(checked)) return checked;
+  const [report, place, notes, commissioning] = checked;
   const outcome = await call.region.enlist({ ...report, edit: { ...place, ...notes } });
   if (outcome.kind !== 'refuse') {
     const { machine } = outcome;
     if (outcome.kind === 'unchanged') await call.region.racks.homes.reportedBy(call.peer.rackUuid, machine);
     if (call.caller.kind !== 'user') return json(introductionJson(machine, call.version));
     if (commissioning === undefined || machine.status !== 'new') return json(showMachine(call, machine));
-    return await commission(call, machine, commissioning.scripts, given);
+    return await commission(call, machine, commissioning.scripts, input);
   }
   const { refusal } = outcome;
   if (refusal.name !== 'invalid-parameters') return refuseFor([refusal]);
@@ -257,8 +258,8 @@ const registration = z.object({
   mac_address: someMacFields(INTERFACES_MAX).describe('One or more hardware addresses.'),
 });
 
-async function isRegistered(call: ApiCall, given: z.output<typeof registration>): Promise<Answer> {
-  const { mac_address: macs } = given;
+async function isRegistered(call: ApiCall, input: z.output<typeof registration>): Promise<Answer> {
+  const { mac_address: macs } = input;
   if ((await call.region.store.countMachines({ macs, isDevice: 'either' })) > 0) return json(true);
   return json(chosenRacks(call, { macs }).length > 0);
 }

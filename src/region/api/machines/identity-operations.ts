@@ -45,8 +45,8 @@ const other = z.object({
     .register(controls, { label: 'Its system id' }),
 });
 
-async function merge(call: ApiCall, given: z.output<typeof other>): Promise<Answer> {
-  const outcome = await call.region.identity.merge(getSystemId(call), given.other, getCallerUsername(call));
+async function merge(call: ApiCall, input: z.output<typeof other>): Promise<Answer> {
+  const outcome = await call.region.identity.merge(getSystemId(call), input.other, getCallerUsername(call));
   return answerOutcome(
     outcome,
     ({ machine }) => json(showMachine(call, machine)),
@@ -60,8 +60,8 @@ const interfaces = z.object({
   ),
 });
 
-async function split(call: ApiCall, given: z.output<typeof interfaces>): Promise<Answer> {
-  const outcome = await call.region.identity.split(getSystemId(call), given.mac_addresses, getCallerUsername(call));
+async function split(call: ApiCall, input: z.output<typeof interfaces>): Promise<Answer> {
+  const outcome = await call.region.identity.split(getSystemId(call), input.mac_addresses, getCallerUsername(call));
   return answerOutcome(
     outcome,
     ({ made }) => json(showMachine(call, made)),
@@ -69,10 +69,10 @@ async function split(call: ApiCall, given: z.output<typeof interfaces>): Promise
   );
 }
 
-async function keepApart(call: ApiCall, given: z.output<typeof other>): Promise<Answer> {
-  const isKnown = await call.region.identity.keepApart(getSystemId(call), given.other, getCallerUsername(call));
+async function keepApart(call: ApiCall, input: z.output<typeof other>): Promise<Answer> {
+  const isKnown = await call.region.identity.keepApart(getSystemId(call), input.other, getCallerUsername(call));
   if (isKnown) return await identity(call);
-  const itself = given.other === getSystemId(call) ? await call.region.store.findMachine(given.other) : undefined;
+  const itself = input.other === getSystemId(call) ? await call.region.store.findMachine(input.other) : undefined;
   if (itself === undefined) return NO_MACHINE;
   return refuseField(
     'other',
@@ -123,10 +123,10 @@ function findRackOrRefuse({ region }: ApiCall, named: string) {
   );
 }
 
-async function move(call: ApiCall, given: z.output<typeof destination>): Promise<Answer> {
-  const rack = findRackOrRefuse(call, given.rack);
+async function move(call: ApiCall, input: z.output<typeof destination>): Promise<Answer> {
+  const rack = findRackOrRefuse(call, input.rack);
   if (isRefusal(rack)) return rack;
-  const outcome = await call.region.racks.homes.move(getSystemId(call), rack, getCallerUsername(call), given.network);
+  const outcome = await call.region.racks.homes.move(getSystemId(call), rack, getCallerUsername(call), input.network);
   return answerCommand(call, outcome);
 }
 

@@ -97,12 +97,12 @@ const DEFAULTS = {
 
 /** The settings of a bond or a bridge among parameters. @param made the kind of a new interface, which has the others by default */
 export function parseInterfaceParams(
-  given: Readonly<Record<string, unknown>>,
+  input: Readonly<Record<string, unknown>>,
   made?: keyof typeof DEFAULTS,
 ): LaidInterface['params'] {
   const chosen: Record<string, string | number | boolean> = made === undefined ? {} : { ...DEFAULTS[made] };
   for (const name of Object.keys({ ...bondParameters, ...bridgeParameters, accept_ra: true })) {
-    const setting = given[name];
+    const setting = input[name];
     if ((name === 'bridge_stp' || name === 'accept_ra') && typeof setting === 'string') chosen[name] = isTrue(setting);
     else if (typeof setting === 'string' || typeof setting === 'number') chosen[name] = setting;
   }

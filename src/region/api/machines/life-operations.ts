@@ -81,28 +81,28 @@ const chooseErasure = ({ erase, quick_erase: quick, secure_erase: secure }: z.ou
   return isTrue(quick) && !isTrue(secure) ? ('signatures' as const) : ('all' as const);
 };
 
-async function release(call: ApiCall, given: z.output<typeof releaseParameters>) {
-  const erase = chooseErasure(given);
+async function release(call: ApiCall, input: z.output<typeof releaseParameters>) {
+  const erase = chooseErasure(input);
   const machine = await findMachineInPath(call);
   if (machine !== undefined && isReleased(machine)) return json(showMachine(call, machine));
-  return give(call, { name: 'release', erase }, given.comment);
+  return give(call, { name: 'release', erase }, input.comment);
 }
 
-async function deploy(call: ApiCall, machine: Machine, given: GivenDeployment): Promise<Answer> {
+async function deploy(call: ApiCall, machine: Machine, input: GivenDeployment): Promise<Answer> {
   // In API 1.0, `start` also switches on a deployed machine.
-  if (call.version === '1.0' && machine.status === 'deployed') return switchPower(call, 'on', given.comment);
-  const found = combineOrRefuse(...(await judgeDeployment(call, machine, given)));
-  if (isRefusal(found)) return found;
-  const [chosen, userData] = found;
-  const deployment = { ...chosen, disk: given.disk, userData };
-  const bridges = acquiredBridges(given);
-  const command = { name: 'deploy', deployment, bridges, agentName: given.agent_name || undefined } as const;
-  return give(call, command, given.comment, { address: given.ip_address });
+  if (call.version === '1.0' && machine.status === 'deployed') return switchPower(call, 'on', input.comment);
+  const checked = combineOrRefuse(...(await judgeDeployment(call, machine, input)));
+  if (isRefusal(checked)) return checked;
+  const [chosen, userData] = checked;
+  const deployment = { ...chosen, disk: input.disk, userData };
+  const bridges = acquiredBridges(input);
+  const command = { name: 'deploy', deployment, bridges, agentName: input.agent_name || undefined } as const;
+  return give(call, command, input.comment, { address: input.ip_address });
 }
 
 async function acceptAll(call: ApiCall) {
-  const found = await call.region.store.listMachines({ statuses: ['new'] }, 0, MANY_MAX);
-  const news = found.map(({ systemId }) => systemId);
+  const machines = await call.region.store.listMachines({ statuses: ['new'] }, 0, MANY_MAX);
+  const news = machines.map(({ systemId }) => systemId);
   const terms = { field: 'machines', command: { name: 'accept' }, by: getUserActor(call) } as const;
   return giveMany(call, news, terms, (machine) => showMachine(call, machine));
 }
@@ -125,8 +125,8 @@ function defineLifeOperations(version: ApiVersion): readonly Operation[] {
     ...COMMAND_NAMES.filter((name) => COMMANDS[name].isOwn !== true).map((name) => {
       const { doc, oldOp } = COMMANDS[name];
       const op = (isOld ? oldOp : undefined) ?? operationName(name);
-      return operation(one, `POST ${op}`, 'user', 'machine', doc, z.object({ comment }), (call, given) =>
-        give(call, { name }, given.comment),
+      return operation(one, `POST ${op}`, 'user', 'machine', doc, z.object({ comment }), (call, input) =>
+        give(call, { name }, input.comment),
       );
     }),
     operation(
@@ -136,10 +136,10 @@ function defineLifeOperations(version: ApiVersion): readonly Operation[] {
       'machine',
       COMMANDS['mark-broken'].doc,
       z.object({ comment, error_description: comment.describe('As `comment`, from clients of MAAS 1.7.') }),
-      (call, given) => give(call, { name: 'mark-broken' }, given.comment || given.error_description),
+      (call, input) => give(call, { name: 'mark-broken' }, input.comment || input.error_description),
     ),
-    operation(one, 'POST accept', 'user', 'machine', COMMANDS.accept.doc, acceptParameters, (call, given) =>
-      give(call, { name: 'accept', skipsCommissioning: isTrue(given.skip_commissioning) }, given.comment),
+    operation(one, 'POST accept', 'user', 'machine', COMMANDS.accept.doc, acceptParameters, (call, input) =>
+      give(call, { name: 'accept', skipsCommissioning: isTrue(input.skip_commissioning) }, input.comment),
     ),
     operation(
       one,
@@ -159,7 +159,7 @@ function defineBulkLifeOperations(version: ApiVersion): readonly Operation[] {
   const list = values(MANY_MAX).describe('System ids.');
   const field = isOld ? 'nodes' : 'machines';
   const ids = isOld ? z.object({ nodes: list, comment }) : z.object({ machines: list, comment });
-  const idsOf = (given: z.output<typeof ids>) => ('nodes' in given ? given.nodes : given.machines);
+  const idsOf = (input: z.output<typeof ids>) => ('nodes' in input ? input.nodes : input.machines);
   return [
     operation(
       ownTransaction(all),
@@ -168,10 +168,10 @@ function defineBulkLifeOperations(version: ApiVersion): readonly Operation[] {
       ['string'],
       'Release several machines. The answer names the released ones.',
       ids,
-      (call, given) => {
-        const by = getUserActor(call, given.comment);
+      (call, input) => {
+        const by = getUserActor(call, input.comment);
         const terms = { field, command: { name: 'release' }, by, isDone: isReleased } as const;
-        return giveMany(call, idsOf(given), terms, ({ systemId }) => systemId);
+        return giveMany(call, idsOf(input), terms, ({ systemId }) => systemId);
       },
     ),
     operation(
@@ -181,10 +181,10 @@ function defineBulkLifeOperations(version: ApiVersion): readonly Operation[] {
       ['machine'],
       'Accept several New machines.',
       ids,
-      (call, given) => {
-        const by = getUserActor(call, given.comment);
+      (call, input) => {
+        const by = getUserActor(call, input.comment);
         const terms = { field, command: { name: 'accept' }, by, isDone: isAccepted } as const;
-        return giveMany(call, idsOf(given), terms, (machine) => showMachine(call, machine));
+        return giveMany(call, idsOf(input), terms, (machine) => showMachine(call, machine));
       },
     ),
     operation(
@@ -211,8 +211,8 @@ function defineBulkLifeOperations(version: ApiVersion): readonly Operation[] {
 /** Machines whose commissioning has overrun its time. @param ends true: ends it, and lists those that have failed by that */
 async function checkCommissioning(call: ApiCall, ends: boolean) {
   const { region } = call;
-  const found = await region.transact(() => region.store.listOverdue(region.clock.wallTimeMs(), MANY_MAX));
-  const overdue = found.filter(({ status }) => status === 'commissioning');
+  const overdueMachines = await region.transact(() => region.store.listOverdue(region.clock.wallTimeMs(), MANY_MAX));
+  const overdue = overdueMachines.filter(({ status }) => status === 'commissioning');
   if (!ends) return json(overdue.map((machine) => showMachine(call, machine)));
   await region.life.endOverdue();
   const systemIds = overdue.map(({ systemId }) => systemId);
@@ -230,12 +230,12 @@ const DEPLOYMENT_WORDS: Readonly<Partial<Record<MachineStatus, string>>> = {
 
 const deploymentOf = z.object({ nodes: values(MANY_MAX).describe('System ids.') });
 
-async function deploymentStatus(call: ApiCall, given: z.output<typeof deploymentOf>): Promise<Answer> {
-  const named = [...new Set(given.nodes)];
-  const found = await call.region.store.outlineMachines(named);
-  const missing = named.filter((systemId) => found.every((one) => one.systemId !== systemId));
+async function deploymentStatus(call: ApiCall, input: z.output<typeof deploymentOf>): Promise<Answer> {
+  const named = [...new Set(input.nodes)];
+  const machines = await call.region.store.outlineMachines(named);
+  const missing = named.filter((systemId) => machines.every((machine) => machine.systemId !== systemId));
   if (missing.length > 0) return refuseMachines('nodes', missing);
-  const words = found.map(({ systemId, status }) => [systemId, DEPLOYMENT_WORDS[status] ?? 'Not in Deployment']);
+  const words = machines.map(({ systemId, status }) => [systemId, DEPLOYMENT_WORDS[status] ?? 'Not in Deployment']);
   return json(Object.fromEntries(words));
 }
 

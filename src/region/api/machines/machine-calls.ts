@@ -135,8 +135,8 @@ const CHOOSING: ReadonlySet<MachineStatus> = new Set(['ready', 'reserved', 'allo
 /** The refusal of an `osystem` that contradicts that of `distro_series`. */
 export function refuseOtherSystem(osystem: string | undefined, series: string | undefined): Refusal | undefined {
   const [named = '', release] = (series ?? '').trim().toLowerCase().split('/');
-  const given = osystem?.trim().toLowerCase() ?? '';
-  if (release === undefined || given === '' || named === given) return undefined;
+  const system = osystem?.trim().toLowerCase() ?? '';
+  if (release === undefined || system === '' || named === system) return undefined;
   return refuseField(
     'osystem',
     `The distro_series names ${cleanWords(named, 64)}: give that as osystem, or leave osystem out.`,
@@ -172,16 +172,16 @@ export const findNodeInPath = async (call: ApiCall): Promise<Machine | undefined
   await call.region.store.findMachine(getSystemId(call));
 /** The machine in the path; `undefined` if a device has the id. */
 export async function findMachineInPath(call: ApiCall): Promise<Machine | undefined> {
-  const found = await findNodeInPath(call);
-  return found?.device === undefined ? found : undefined;
+  const node = await findNodeInPath(call);
+  return node?.device === undefined ? node : undefined;
 }
 
 /** Runs with the machine in the path. @param find which nodes may be in it: default machines */
 export const ofMachine =
-  <G>(run: (call: ApiCall, machine: Machine, given: G) => Answer | Promise<Answer>, find = findMachineInPath) =>
-  async (call: ApiCall, given: G): Promise<Answer> => {
+  <G>(run: (call: ApiCall, machine: Machine, input: G) => Answer | Promise<Answer>, find = findMachineInPath) =>
+  async (call: ApiCall, input: G): Promise<Answer> => {
     const machine = await find(call);
-    return machine === undefined ? NO_MACHINE : await run(call, machine, given);
+    return machine === undefined ? NO_MACHINE : await run(call, machine, input);
   };
 
 /** The answer to a change of the machine in the path. */
@@ -202,9 +202,9 @@ export function answerOutcome<C extends { readonly kind: 'changed' }, R>(
 
 /** The user who gives a command. Machines and racks never get here: these operations require a user. */
 export function getUserActor({ caller }: ApiCall, why?: string): Actor {
-  const said = cleanWords(why ?? '', COMMENT_MAX);
-  if (caller.kind !== 'user') return { username: '', isAdmin: false, comment: said };
-  return { username: caller.username, isAdmin: caller.isAdmin, comment: said };
+  const text = cleanWords(why ?? '', COMMENT_MAX);
+  if (caller.kind !== 'user') return { username: '', isAdmin: false, comment: text };
+  return { username: caller.username, isAdmin: caller.isAdmin, comment: text };
 }
 
 /** User data, which a system runs at its first start, in bytes. */
@@ -259,18 +259,18 @@ export interface GivenNames {
  */
 export function readNames(
   call: ApiCall,
-  given: GivenNames,
+  input: GivenNames,
   inForce: SettingsReader,
   before?: { readonly hostname: string; readonly domain: string },
 ): { hostname?: string; domain?: string } | Refusal {
-  const written = given.hostname?.toLowerCase() ?? '';
+  const written = input.hostname?.toLowerCase() ?? '';
   const label = parseHostLabel(written);
   const after = written.includes('.') ? written.slice(written.indexOf('.') + 1).replace(/\.$/, '') : '';
-  const stated = given.domain?.toLowerCase() ?? '';
+  const stated = input.domain?.toLowerCase() ?? '';
   const domain = stated || after;
   const domains = currentDomains(call, inForce);
   const isUnknown = domain !== '' && domain !== before?.domain && !domains.includes(domain);
-  const found = combineOrRefuse(
+  const checked = combineOrRefuse(
     written !== '' && label === undefined
       ? refuseField(
           'hostname',
@@ -281,7 +281,7 @@ export function readNames(
         : undefined,
     isUnknown ? refuseField(stated === '' ? 'hostname' : 'domain', domainUnknownText(domains)) : undefined,
   );
-  if (isRefusal(found)) return found;
+  if (isRefusal(checked)) return checked;
   const fqdn = `${label ?? before?.hostname ?? ''}.${domain || (before?.domain ?? domains[0])}`;
   const isSame = before !== undefined && fqdn === `${before.hostname}.${before.domain}`;
   if (label !== undefined && label !== before?.hostname && isOperatorsName(call, label))

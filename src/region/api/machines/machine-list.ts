@@ -43,9 +43,9 @@ async function* shown(
 const texts = new WeakMap<Region, MachineTexts>();
 
 function getMachineTexts(region: Region) {
-  const known = texts.get(region) ?? new MachineTexts(region.clock);
-  texts.set(region, known);
-  return known;
+  const machineTexts = texts.get(region) ?? new MachineTexts(region.clock);
+  texts.set(region, machineTexts);
+  return machineTexts;
 }
 
 /** A part of a list, with the texts that were kept. */
@@ -57,30 +57,30 @@ interface TextsRead {
 }
 
 async function* shownByText({ region }: ApiCall, filter: MachineFilter): AsyncGenerator<unknown, void> {
-  const kept = getMachineTexts(region);
+  const machineTexts = getMachineTexts(region);
   const basisNow = basisReader(region);
   const read = async (afterId: number): Promise<TextsRead> => {
     const [where, basis] = [whereabouts(region), basisNow()];
     // Held from now on: it may be forgotten before the store has answered.
-    const known = new Map<number, MachineText>();
+    const textsById = new Map<number, MachineText>();
     const isKnown = (id: number, stamp: string) => {
-      const text = kept.find(id, stamp, basis);
-      if (text !== undefined) known.set(id, text);
+      const text = machineTexts.find(id, stamp, basis);
+      if (text !== undefined) textsById.set(id, text);
       return text !== undefined;
     };
-    return { part: await region.store.listStamped(filter, afterId, isKnown), known, where, basis };
+    return { part: await region.store.listStamped(filter, afterId, isKnown), known: textsById, where, basis };
   };
   let next: Promise<TextsRead> | undefined = read(0);
   while (next !== undefined) {
-    const found: TextsRead = await next;
-    const { known, where, basis } = found;
-    const { machines, lastId }: StampedMachines = found.part;
+    const textsRead: TextsRead = await next;
+    const { known, where, basis } = textsRead;
+    const { machines, lastId }: StampedMachines = textsRead.part;
     // The store answers while these are sent, unless it has many to read.
     const isAhead = machines.every(({ machine }) => machine === undefined);
     next = isAhead && lastId !== undefined ? read(lastId) : undefined;
     next?.catch(() => undefined);
     for (const { id, stamp, machine } of machines) {
-      const text = machine === undefined ? known.get(id) : kept.make(machine, stamp, where, basis);
+      const text = machine === undefined ? known.get(id) : machineTexts.make(machine, stamp, where, basis);
       if (text !== undefined)
         yield renderListEntry(text, region.clock.wallTimeMs(), region.power?.reading(text.systemId));
     }

@@ -95,10 +95,10 @@ function parseStatusFilter(texts: readonly string[]): readonly MachineStatus[] |
   for (const text of texts) {
     const named = parseStatuses(text);
     if (named === undefined) {
-      const meant = nearestName(text.toLowerCase(), STATUS_NAMES);
+      const nearest = nearestName(text.toLowerCase(), STATUS_NAMES);
       return refuseField(
         'status',
-        `'${cleanWords(text, 40)}' is not a state.${didYouMean(meant)} The states are ${STATUS_NAMES.join(', ')}.`,
+        `'${cleanWords(text, 40)}' is not a state.${didYouMean(nearest)} The states are ${STATUS_NAMES.join(', ')}.`,
       );
     }
     statuses.push(...named);
@@ -126,12 +126,12 @@ const newListParameters = listParameters.extend({
 type ListWishes = z.output<typeof listParameters> & Partial<z.output<typeof newListParameters>>;
 
 /** The conditions that also choose machines for allocations; `undefined`: none are given. */
-async function parseListConstraints(call: ApiCall, given: ListWishes): Promise<Constraints | Refusal | undefined> {
-  const { not_zone, not_pool, power_state: powerStates } = given;
+async function parseListConstraints(call: ApiCall, input: ListWishes): Promise<Constraints | Refusal | undefined> {
+  const { not_zone, not_pool, power_state: powerStates } = input;
   const names: readonly (keyof ListWishes)[] = ['not_zone', 'not_pool', 'power_state', ...CONDITION_NAMES];
-  if (names.every((name) => given[name] === undefined)) return undefined;
+  if (names.every((name) => input[name] === undefined)) return undefined;
   // The filter has these three.
-  const { zone: _, pool: __, agent_name: ___, ...asked } = given;
+  const { zone: _, pool: __, agent_name: ___, ...conditions } = input;
   const strange = combineOrRefuse(
     await chooseAreas(call, 'zone', 'not_zone', not_zone),
     await chooseAreas(call, 'pool', 'not_pool', not_pool),
@@ -139,39 +139,39 @@ async function parseListConstraints(call: ApiCall, given: ListWishes): Promise<C
   if (isRefusal(strange)) return strange;
   const joined = (a: readonly string[] = [], b: readonly string[] = []) => [...a, ...b];
   const wanted = await parseConstraints(call, {
-    ...asked,
-    not_in_zone: joined(given.not_in_zone, not_zone),
-    not_in_pool: joined(given.not_in_pool, not_pool),
+    ...conditions,
+    not_in_zone: joined(input.not_in_zone, not_zone),
+    not_in_pool: joined(input.not_in_pool, not_pool),
   });
   return isRefusal(wanted) ? wanted : { ...wanted, powerStates };
 }
 const CONDITION_NAMES = listConditions.keyof().options;
 
-const listWishes = async (call: ApiCall, given: ListWishes) =>
+const listWishes = async (call: ApiCall, input: ListWishes) =>
   [
-    await machineFilter(call, given),
-    parseStatusFilter(given.status ?? []),
-    refuseRacks(call, given.rack),
-    await parseListConstraints(call, given),
+    await machineFilter(call, input),
+    parseStatusFilter(input.status ?? []),
+    refuseRacks(call, input.rack),
+    await parseListConstraints(call, input),
   ] as const;
 
-async function list(call: ApiCall, given: ListWishes): Promise<Answer> {
-  const found = combineOrRefuse(...(await listWishes(call, given)));
-  if (isRefusal(found)) return found;
-  const [filter, statuses, , conditions] = found;
+async function list(call: ApiCall, input: ListWishes): Promise<Answer> {
+  const checked = combineOrRefuse(...(await listWishes(call, input)));
+  if (isRefusal(checked)) return checked;
+  const [filter, statuses, , conditions] = checked;
   const narrowed: MachineFilter = {
     ...filter,
-    owners: given.owner,
-    ...(given.status === undefined ? {} : { statuses }),
+    owners: input.owner,
+    ...(input.status === undefined ? {} : { statuses }),
   };
-  const text = parseSearchText(given.q ?? '');
-  if (text.length === 0 && given.rack === undefined && conditions === undefined) return listMachines(call, narrowed);
+  const text = parseSearchText(input.q ?? '');
+  if (text.length === 0 && input.rack === undefined && conditions === undefined) return listMachines(call, narrowed);
   return listMachines(
     call,
     narrowed,
     (machine, where) =>
       hasText(machine, text) &&
-      isWith(where.racksOf(machine), given.rack) &&
+      isWith(where.racksOf(machine), input.rack) &&
       (conditions === undefined || meets(machine, conditions)),
   );
 }
@@ -185,10 +185,10 @@ export const removeParameters = z.object({
 });
 
 /** Deletes the machine in the path. */
-export async function removeMachine(call: ApiCall, given: z.output<typeof removeParameters>): Promise<Answer> {
+export async function removeMachine(call: ApiCall, input: z.output<typeof removeParameters>): Promise<Answer> {
   if ((await findMachineInPath(call)) === undefined) return NO_MACHINE;
-  const unforced = given.force === undefined && call.version === '2.0' ? 'locked' : 'owned';
-  const spared = isTrue(given.force) ? 'none' : unforced;
+  const unforced = input.force === undefined && call.version === '2.0' ? 'locked' : 'owned';
+  const spared = isTrue(input.force) ? 'none' : unforced;
   switch (await call.region.removeMachine(getSystemId(call), getCallerUsername(call), spared)) {
     case 'removed':
       return EMPTY;
@@ -245,28 +245,28 @@ const editParameters = z.object({
 const oldEditParameters = editParameters.extend(oldNodeFields);
 type GivenEdit = z.output<typeof oldEditParameters>;
 
-async function parseMachineEdit(call: ApiCall, given: GivenEdit, before: Machine): Promise<MachineEdit | Refusal> {
-  const power = readPower(given, before);
-  const misfit = isRefusal(power) ? undefined : refusePower(call, power, given, before);
-  const fault = refuseKernelParams(given.kernel_params ?? '');
-  const found = combineOrRefuse(
-    readNames(call, given, await call.region.settings.read(), before),
-    given.architecture === undefined
+async function parseMachineEdit(call: ApiCall, input: GivenEdit, before: Machine): Promise<MachineEdit | Refusal> {
+  const power = readPower(input, before);
+  const misfit = isRefusal(power) ? undefined : refusePower(call, power, input, before);
+  const fault = refuseKernelParams(input.kernel_params ?? '');
+  const checked = combineOrRefuse(
+    readNames(call, input, await call.region.settings.read(), before),
+    input.architecture === undefined
       ? undefined
-      : (parseArchitecture(given.architecture, undefined) ??
+      : (parseArchitecture(input.architecture, undefined) ??
           refuseField('architecture', 'Give an architecture that exists, such as amd64/generic.')),
     misfit ?? power,
-    await choosePlace(call, given),
+    await choosePlace(call, input),
     fault === undefined ? undefined : refuseField('kernel_params', kernelParamsText(fault)),
-    readNotes(given),
-    readSystem(given, before),
+    readNotes(input),
+    readSystem(input, before),
   );
-  if (isRefusal(found)) return found;
-  const [names, architecture, powerEdit, place, , notes, system] = found;
+  if (isRefusal(checked)) return checked;
+  const [names, architecture, powerEdit, place, , notes, system] = checked;
   return {
     ...names,
     ...place,
-    ...(given.kernel_params === undefined ? {} : { kernelParams: given.kernel_params.trim() || undefined }),
+    ...(input.kernel_params === undefined ? {} : { kernelParams: input.kernel_params.trim() || undefined }),
     ...notes,
     ...system,
     ...(architecture ?? {}),
@@ -274,8 +274,8 @@ async function parseMachineEdit(call: ApiCall, given: GivenEdit, before: Machine
   };
 }
 
-async function edit(call: ApiCall, before: Machine, given: GivenEdit): Promise<Answer> {
-  const changes = await parseMachineEdit(call, given, before);
+async function edit(call: ApiCall, before: Machine, input: GivenEdit): Promise<Answer> {
+  const changes = await parseMachineEdit(call, input, before);
   if ('kind' in changes) return changes;
   const outcome = await call.region.editMachine(getSystemId(call), changes, getCallerUsername(call));
   return answerOutcome(
@@ -314,8 +314,8 @@ function defineChangeOperations(version: ApiVersion): readonly Operation[] {
 const allNodes = { versions: ['2.0'], path: 'nodes', handler: 'NodesHandler' } as const;
 const oneNode = { versions: ['2.0'], path: 'nodes/{system_id}', handler: 'NodeHandler' } as const;
 
-async function listMatchingNodes(call: ApiCall, given: z.output<typeof filterParameters>): Promise<Answer> {
-  const filter = await machineFilter(call, given);
+async function listMatchingNodes(call: ApiCall, input: z.output<typeof filterParameters>): Promise<Answer> {
+  const filter = await machineFilter(call, input);
   return 'kind' in filter ? filter : listNodes(call, filter);
 }
 

@@ -27,10 +27,10 @@ export async function giveMany(
 ): Promise<Answer> {
   const { store } = call.region;
   const named = [...new Set(systemIds)];
-  const found = new Map((await store.outlineMachines(named)).map((machine) => [machine.systemId, machine]));
-  const missing = named.filter((systemId) => !found.has(systemId));
+  const machinesById = new Map((await store.outlineMachines(named)).map((machine) => [machine.systemId, machine]));
+  const missing = named.filter((systemId) => !machinesById.has(systemId));
   if (missing.length > 0) return refuseMachines(field, missing);
-  const wanted = named.flatMap((systemId) => found.get(systemId) ?? []).filter((machine) => !isDone(machine));
+  const wanted = named.flatMap((systemId) => machinesById.get(systemId) ?? []).filter((machine) => !isDone(machine));
   const done: string[] = [];
   const early = wanted.flatMap((machine) => refuseCommand(machine, command.name, by) ?? []);
   const [first, ...others] = early.length > 0 ? early : await commandAll();

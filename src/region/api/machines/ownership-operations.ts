@@ -41,7 +41,7 @@ function setOwnerData(place: typeof common | typeof ofDevices, op: string): Oper
     async run(call, fields) {
       const data = dataIn(call, fields);
       const problems = ownerDataProblems(data);
-      if (problems.size > 0) return refuseFields(Object.fromEntries([...problems].map(([key, one]) => [key, [one]])));
+      if (problems.size > 0) return refuseFields(Object.fromEntries([...problems].map(([key, word]) => [key, [word]])));
       const { store, clock } = call.region;
       const node = await findNodeInPath(call);
       if ((node?.device !== undefined) !== isOfDevices)
@@ -58,13 +58,13 @@ function setOwnerData(place: typeof common | typeof ofDevices, op: string): Oper
 
 const why = z.object({ comment });
 
-const locking = (isLocked: boolean) => async (call: ApiCall, given: z.output<typeof why>) => {
+const locking = (isLocked: boolean) => async (call: ApiCall, input: z.output<typeof why>) => {
   const { store, clock } = call.region;
   const atMs = clock.wallTimeMs();
   return answerCommand(
     call,
     await store.changeMachine(getSystemId(call), atMs, (machine) =>
-      decideLock(machine, isLocked, getUserActor(call, given.comment), atMs),
+      decideLock(machine, isLocked, getUserActor(call, input.comment), atMs),
     ),
   );
 };

@@ -58,21 +58,21 @@ interface PowerEdit {
 }
 
 /** Reads the fields. @param before the current machine; `undefined` for a new one */
-export function readPower(given: GivenPower, before: Machine | undefined): PowerEdit | Refusal {
-  const { power_type: type, power_parameters: json } = given;
+export function readPower(input: GivenPower, before: Machine | undefined): PowerEdit | Refusal {
+  const { power_type: type, power_parameters: json } = input;
   const whole = json === undefined ? undefined : parsePowerParameters(json || '{}');
   if (json !== undefined && whole === undefined) {
     return refuseField('power_parameters', 'Give a JSON object of at most 32 strings, numbers and booleans.');
   }
   const named = POWER_PARAMETER_NAMES.flatMap((name) => {
-    const text = given[`power_parameters_${name}`];
+    const text = input[`power_parameters_${name}`];
     return text === undefined ? [] : [[name, text] as const];
   });
   const isOther = type !== undefined && type !== (before?.powerType ?? '');
-  const kept = isOther ? {} : (before?.powerParameters ?? {});
+  const previous = isOther ? {} : (before?.powerParameters ?? {});
   const isChanged = whole !== undefined || named.length > 0 || isOther;
-  const merged = { ...(whole ?? kept), ...Object.fromEntries(named) };
-  const parameters = Object.fromEntries(Object.entries(merged).filter(([, one]) => one !== ''));
+  const merged = { ...(whole ?? previous), ...Object.fromEntries(named) };
+  const parameters = Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== ''));
   // Parameters given one by one obey the same rules as a JSON object.
   const checked = parsePowerParameters(JSON.stringify(parameters));
   if (checked === undefined) return refuseField('power_parameters', 'Give at most 32 printable texts.');
@@ -86,11 +86,11 @@ export function readPower(given: GivenPower, before: Machine | undefined): Power
 export function refusePower(
   { region }: Pick<ApiCall, 'region'>,
   edit: PowerEdit,
-  given: GivenPower,
+  input: GivenPower,
   before: Machine | undefined,
 ): Refusal | undefined {
   const { powerType, powerParameters } = edit;
-  const isSkipped = isTrue(given.power_parameters_skip_check);
+  const isSkipped = isTrue(input.power_parameters_skip_check);
   if ((powerType === undefined && powerParameters === undefined) || isSkipped) return undefined;
   const type = powerType ?? before?.powerType ?? '';
   const problems = region.power?.problemsOf(type, powerParameters ?? before?.powerParameters ?? {}) ?? [];

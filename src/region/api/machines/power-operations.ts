@@ -77,8 +77,8 @@ const offParameters = z.object({
     .describe('`hard`: cut the power; `soft`: ask the system to shut down.'),
 });
 
-const powerOff = (call: ApiCall, given: z.output<typeof offParameters>): Promise<Answer> =>
-  switchPower(call, given.stop_mode === 'soft' ? 'soft-off' : 'off', given.comment);
+const powerOff = (call: ApiCall, input: z.output<typeof offParameters>): Promise<Answer> =>
+  switchPower(call, input.stop_mode === 'soft' ? 'soft-off' : 'off', input.comment);
 
 const viewJson = (view: PowerView, isAdmin = false): AnswerOf<'powerState'> => ({
   state: view.state,
@@ -106,19 +106,19 @@ async function queryState(call: ApiCall, machine: Machine): Promise<Answer> {
     );
   }
   const [by, isAdmin] = call.caller.kind === 'user' ? [call.caller.username, call.caller.isAdmin] : ['', false];
-  const shown = (view: PowerView) => json(viewJson(view, isAdmin));
+  const answerView = (view: PowerView) => json(viewJson(view, isAdmin));
   const question = region.power.ask(machine, by);
   if (question === undefined) return TOO_MANY;
   const params = { seconds: ASK_MS_MAX / 1000 };
   const late = () => unknownBecause({ code: 'no-answer', params });
   const failed = (): Answer => refuse('internal-error', 'The power could not be queried.');
-  return await within(region.clock, ASK_MS_MAX, question, late).then(shown, failed);
+  return await within(region.clock, ASK_MS_MAX, question, late).then(answerView, failed);
 }
 
 const many = z.object({ id: optionalList(MACHINES_MAX, 'Only machines with these system ids.') });
 
-async function manyPowerParameters(call: ApiCall, given: z.output<typeof many>) {
-  const machines = await call.region.store.listMachines({ systemIds: given.id }, 0, MACHINES_MAX);
+async function manyPowerParameters(call: ApiCall, input: z.output<typeof many>) {
+  const machines = await call.region.store.listMachines({ systemIds: input.id }, 0, MACHINES_MAX);
   return json(Object.fromEntries(machines.map((machine) => [machine.systemId, machine.powerParameters])));
 }
 

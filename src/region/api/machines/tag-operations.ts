@@ -89,11 +89,11 @@ const noTag = () => refuse('not-found', 'No tag has this name.');
 const listTags = ({ region }: ApiCall) => region.store.life.listTags();
 const findTag = async (call: ApiCall) => (await listTags(call)).find(({ name }) => name === call.path.name);
 
-function buildTag(given: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
-  const name = given.name ?? before.name;
-  const definition = given.definition?.trim() ?? before.definition ?? '';
+function buildTag(input: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
+  const name = input.name ?? before.name;
+  const definition = input.definition?.trim() ?? before.definition ?? '';
   const parsed = definition === '' ? undefined : parseXpath(definition);
-  const fault = refuseKernelParams(given.kernel_opts ?? '');
+  const fault = refuseKernelParams(input.kernel_opts ?? '');
   const checked = combineOrRefuse(
     parsed?.kind === 'fault'
       ? refuseField(
@@ -106,16 +106,16 @@ function buildTag(given: z.output<typeof changedTag>, before: Tag): Tag | Refusa
   if (isRefusal(checked)) return checked;
   return {
     name,
-    comment: given.comment === undefined ? before.comment : given.comment.trim(),
-    kernelParams: given.kernel_opts?.trim() ?? before.kernelParams,
+    comment: input.comment === undefined ? before.comment : input.comment.trim(),
+    kernelParams: input.kernel_opts?.trim() ?? before.kernelParams,
     ...(definition === '' ? {} : { definition }),
   };
 }
 
 const TAG_EXISTS = 'Tag with this Name already exists.';
 
-async function add(call: ApiCall, given: z.output<typeof newTag>): Promise<Answer> {
-  const tag = buildTag(given, { name: given.name, comment: '', kernelParams: '' });
+async function add(call: ApiCall, input: z.output<typeof newTag>): Promise<Answer> {
+  const tag = buildTag(input, { name: input.name, comment: '', kernelParams: '' });
   if ('kind' in tag) return tag;
   const event = eventBy(call, 'TAG', { code: 'tag-created', params: { tag: tag.name } });
   const outcome = await call.region.store.life.addTag(tag, TAGS_MAX, event);
@@ -124,8 +124,8 @@ async function add(call: ApiCall, given: z.output<typeof newTag>): Promise<Answe
   return await assigned(call, tag);
 }
 
-async function change(call: ApiCall, given: z.output<typeof changedTag>): Promise<Answer> {
-  const changed = await call.region.transact(() => storeChange(call, given));
+async function change(call: ApiCall, input: z.output<typeof changedTag>): Promise<Answer> {
+  const changed = await call.region.transact(() => storeChange(call, input));
   if ('kind' in changed) return changed;
   const { tag, before } = changed;
   await call.region.machinesChanged();
@@ -135,11 +135,11 @@ async function change(call: ApiCall, given: z.output<typeof changedTag>): Promis
 /** Stores the changed tag. Its machines get it afterwards, in steps. */
 async function storeChange(
   call: ApiCall,
-  given: z.output<typeof changedTag>,
+  input: z.output<typeof changedTag>,
 ): Promise<Refusal | { readonly tag: Tag; readonly before: Tag }> {
   const before = await findTag(call);
   if (before === undefined) return noTag();
-  const tag = buildTag(given, before);
+  const tag = buildTag(input, before);
   if ('kind' in tag) return tag;
   // The profiles would else follow to a name that is refused.
   const isTaken = tag.name !== before.name && (await listTags(call)).some(({ name }) => name === tag.name);
@@ -174,18 +174,18 @@ async function remove(call: ApiCall): Promise<Answer> {
   return EMPTY;
 }
 
-async function updateNodes(call: ApiCall, given: z.output<typeof changes>): Promise<Answer> {
+async function updateNodes(call: ApiCall, input: z.output<typeof changes>): Promise<Answer> {
   const name = call.path.name ?? '';
-  const tag = given.definition === undefined ? undefined : await findTag(call);
-  if (tag !== undefined && (tag.definition ?? '') !== given.definition)
+  const tag = input.definition === undefined ? undefined : await findTag(call);
+  if (tag !== undefined && (tag.definition ?? '') !== input.definition)
     return refuse(
       'tag-changed',
       `Nothing was changed: ${name} has another definition by now. Read the tag again, and choose the machines by that.`,
     );
   const done = await call.region.store.life.tagMachines(
     name,
-    given.add ?? [],
-    given.remove ?? [],
+    input.add ?? [],
+    input.remove ?? [],
     eventBy(call, 'TAG', { code: 'tag-assigned', params: { tag: name } }),
   );
   if (done === undefined) return noTag();
@@ -228,7 +228,7 @@ const CHANGE = 'Change a tag. A tag whose definition changes is assigned again, 
 function defineTagOperations(version: ApiVersion): readonly Operation[] {
   const isOld = version === '1.0';
   const many = { versions: [version], path: 'tags', handler: 'TagsHandler' } as const;
-  const one = { versions: [version], path: 'tags/{name}', handler: 'TagHandler' } as const;
+  const item = { versions: [version], path: 'tags/{name}', handler: 'TagHandler' } as const;
   const old = [
     operation(many, isOld ? 'GET list' : 'GET', 'user', ['tag'], 'List tags.', nothing, list),
     operation(
@@ -240,20 +240,28 @@ function defineTagOperations(version: ApiVersion): readonly Operation[] {
       newTag,
       add,
     ),
-    operation(one, 'GET', 'user', 'tag', 'Read one tag.', nothing, readTag),
-    operation(ownTransaction(one), 'PUT', 'admin', 'tag', CHANGE, changedTag, change),
-    operation(one, 'DELETE', 'admin', 'nothing', 'Delete a tag. Refused while a profile names it.', nothing, remove),
-    operation(one, 'POST update_nodes', 'admin', 'tagChange', UPDATE, changes, updateNodes),
-    operation(ownTransaction(one), 'POST rebuild', 'admin', 'tagRebuild', REBUILD, nothing, rebuild),
-    operation(one, 'GET nodes', 'user', ['machine'], LIST_MACHINES, nothing, listTagged),
+    operation(item, 'GET', 'user', 'tag', 'Read one tag.', nothing, readTag),
+    operation(ownTransaction(item), 'PUT', 'admin', 'tag', CHANGE, changedTag, change),
+    operation(item, 'DELETE', 'admin', 'nothing', 'Delete a tag. Refused while a profile names it.', nothing, remove),
+    operation(item, 'POST update_nodes', 'admin', 'tagChange', UPDATE, changes, updateNodes),
+    operation(ownTransaction(item), 'POST rebuild', 'admin', 'tagRebuild', REBUILD, nothing, rebuild),
+    operation(item, 'GET nodes', 'user', ['machine'], LIST_MACHINES, nothing, listTagged),
   ];
   if (isOld) return old;
   return [
     ...old,
-    operation(one, 'GET machines', 'user', ['machine'], LIST_MACHINES, nothing, listTagged),
-    operation(one, 'GET devices', 'user', ['device'], 'List the devices that have the tag.', nothing, listOthers(true)),
-    operation(one, 'GET rack_controllers', 'user', ['rackController'], LIST_RACKS, nothing, listOthers(false)),
-    operation(one, 'GET region_controllers', 'user', ['regionController'], LIST_REGIONS, nothing, listOthers(false)),
+    operation(item, 'GET machines', 'user', ['machine'], LIST_MACHINES, nothing, listTagged),
+    operation(
+      item,
+      'GET devices',
+      'user',
+      ['device'],
+      'List the devices that have the tag.',
+      nothing,
+      listOthers(true),
+    ),
+    operation(item, 'GET rack_controllers', 'user', ['rackController'], LIST_RACKS, nothing, listOthers(false)),
+    operation(item, 'GET region_controllers', 'user', ['regionController'], LIST_REGIONS, nothing, listOthers(false)),
   ];
 }
 

@@ -46,11 +46,11 @@ function parseRecordsSetting(setting: SettingValue | undefined): readonly NamedR
   return list.flatMap((entry): readonly NamedRecord[] => {
     if (!isSettings(entry)) return [];
     const { id, name, type, data, ttl } = entry;
-    const known = RECORD_TYPES.find((one) => one === type);
-    if (typeof name !== 'string' || typeof data !== 'string' || known === undefined) return [];
-    const number = typeof id === 'number' ? id : hashToId(`${name} ${known} ${data}`);
+    const knownType = RECORD_TYPES.find((recordType) => recordType === type);
+    if (typeof name !== 'string' || typeof data !== 'string' || knownType === undefined) return [];
+    const number = typeof id === 'number' ? id : hashToId(`${name} ${knownType} ${data}`);
     return [
-      { id: number, name: name.toLowerCase(), type: known, data, ttl: typeof ttl === 'number' ? ttl : undefined },
+      { id: number, name: name.toLowerCase(), type: knownType, data, ttl: typeof ttl === 'number' ? ttl : undefined },
     ];
   });
 }
@@ -94,13 +94,13 @@ export const reservedRecords = ({ region }: Pick<ApiCall, 'region'>): readonly N
 
 /** The refusal of a new name that has records, or is that of a reserved address. */
 export const refuseTaken = (call: ApiCall, records: readonly NamedRecord[], name: string): Refusal | undefined =>
-  [...records, ...reservedRecords(call)].some((one) => one.name === name)
+  [...records, ...reservedRecords(call)].some((record) => record.name === name)
     ? refuseField('name', `${name} already has records: change those.`)
     : undefined;
 
 /** The type of a record in a parameter, or the refusal that lists those that there are. */
 export const typeIn = (text: string): NamedRecord['type'] | Refusal =>
-  RECORD_TYPES.find((one) => one === text.toUpperCase()) ??
+  RECORD_TYPES.find((recordType) => recordType === text.toUpperCase()) ??
   refuseField('rrtype', `Give one of ${RECORD_TYPES.join(', ')}.`);
 
 export const domainUnknownText = (domains: readonly string[]): string =>
@@ -125,7 +125,7 @@ export function refuseAddresses(
 
 /** The refusal of a number that no name has which can be changed. */
 export function refuseNameless(call: ApiCall, id: number): Refusal {
-  const reserved = reservedRecords(call).find((one) => one.id === id);
+  const reserved = reservedRecords(call).find((reservedRecord) => reservedRecord.id === id);
   return reserved === undefined
     ? refuse('not-found', 'No name has this id.')
     : refuse(
@@ -206,7 +206,7 @@ export function isOperatorsName({ region, caller, peer }: ApiCall, hostname: str
   const racks = region.racks.list();
   if (racks.some(({ state, name }) => state === 'accepted' && name.toLowerCase() === hostname)) return true;
   if (caller.kind === 'user' && caller.isAdmin) return false;
-  const named = configuredHosts(racks).filter((one) => one.hostname === hostname);
+  const named = configuredHosts(racks).filter((host) => host.hostname === hostname);
   return named.some(({ mac }) => mac === undefined || mac !== peer.vouchedMac);
 }
 
@@ -258,13 +258,13 @@ interface Naming {
 export const named = ({ fqdn }: Naming): string => (fqdn === undefined || fqdn === '' ? 'name' : 'fqdn');
 
 /** A refusal of a setting by the parameters of a name. */
-export const ofName = (given: Naming, refused: Refusal | undefined): Refusal | undefined =>
+export const ofName = (input: Naming, refused: Refusal | undefined): Refusal | undefined =>
   refused &&
-  underParameters({ data: 'ip_addresses', type: 'ip_addresses', ttl: 'address_ttl', name: named(given) }, refused);
+  underParameters({ data: 'ip_addresses', type: 'ip_addresses', ttl: 'address_ttl', name: named(input) }, refused);
 
 /** A refusal of a setting by the parameters of a record. */
-export const ofRecord = (given: Naming, refused: Refusal | undefined): Refusal | undefined =>
-  refused && underParameters({ data: 'rrdata', type: 'rrtype', name: named(given) }, refused);
+export const ofRecord = (input: Naming, refused: Refusal | undefined): Refusal | undefined =>
+  refused && underParameters({ data: 'rrdata', type: 'rrtype', name: named(input) }, refused);
 
 /** The settings of domains and records that a change gives new values; those that it leaves out stay. */
 interface NameChange {
@@ -320,13 +320,15 @@ export function moveRecords(
 
 /** The longest of these domains that has the name; `undefined`: none. */
 export const findLongestDomain = (domains: readonly string[], name: string): string | undefined =>
-  domains.filter((one) => name === one || name.endsWith(`.${one}`)).toSorted((a, b) => b.length - a.length)[0];
+  domains.filter((domain) => name === domain || name.endsWith(`.${domain}`)).toSorted((a, b) => b.length - a.length)[0];
 
 /** The domain that a parameter names; `undefined`: none. */
 export function namedDomain(ids: DomainIds, named: string | undefined): string | undefined {
   const domains = namesIn(ids);
   if (named === undefined) return domains[0];
-  return domains.find((one) => String(ids.get(one)) === named) ?? domains.find((one) => one === named.toLowerCase());
+  return (
+    domains.find((domain) => String(ids.get(domain)) === named) ?? domains.find((one) => one === named.toLowerCase())
+  );
 }
 
 interface NameGiven {
@@ -336,16 +338,16 @@ interface NameGiven {
 }
 
 /** The fully qualified name in the parameters, within a known domain. */
-export function parseQualifiedName(ids: DomainIds, given: NameGiven): string | Refusal {
+export function parseQualifiedName(ids: DomainIds, input: NameGiven): string | Refusal {
   const domains = namesIn(ids);
-  if (given.fqdn !== undefined && given.fqdn !== '') {
-    const name = given.fqdn.toLowerCase().replace(/\.$/, '');
+  if (input.fqdn !== undefined && input.fqdn !== '') {
+    const name = input.fqdn.toLowerCase().replace(/\.$/, '');
     return findLongestDomain(domains, name) === undefined ? refuseField('fqdn', domainUnknownText(domains)) : name;
   }
-  const domain = namedDomain(ids, given.domain);
+  const domain = namedDomain(ids, input.domain);
   if (domain === undefined) return refuseField('domain', domainUnknownText(domains));
-  if (given.name === undefined || given.name === '') return refuseField('name', REQUIRED);
-  return given.name === '@' ? domain : `${given.name.toLowerCase()}.${domain}`;
+  if (input.name === undefined || input.name === '') return refuseField('name', REQUIRED);
+  return input.name === '@' ? domain : `${input.name.toLowerCase()}.${domain}`;
 }
 
 /** The name within its domain, and the domain. */

@@ -86,7 +86,7 @@ function addressJson({ region }: ApiCall, ip: string): AnswerOf<'dnsAddress'> {
   const address = parseIpv4(ip);
   const { known, stored } = region.networks;
   const subnet = address === undefined ? undefined : subnetOfAddress(known, address);
-  const reserved = stored.reserved.find((one) => one.address === address);
+  const reserved = stored.reserved.find((reservation) => reservation.address === address);
   const created = reserved === undefined ? '' : new Date(reserved.createdMs).toISOString();
   return {
     ip,
@@ -150,19 +150,19 @@ const filters = z.object({
   rrtype: optionalText(8, `Only records of this type: ${RECORD_TYPES.join(', ')}.`),
 });
 
-async function filtered(call: ApiCall, given: z.output<typeof filters>): Promise<readonly NamedRecord[] | Refusal> {
+async function filtered(call: ApiCall, input: z.output<typeof filters>): Promise<readonly NamedRecord[] | Refusal> {
   const records = await loaded(call);
   const domains = currentDomains(call);
-  const found = combineOrRefuse(
-    given.domain === undefined ? undefined : domainIn(call, given.domain),
-    given.rrtype === undefined ? undefined : typeIn(given.rrtype),
+  const checked = combineOrRefuse(
+    input.domain === undefined ? undefined : domainIn(call, input.domain),
+    input.rrtype === undefined ? undefined : typeIn(input.rrtype),
   );
-  if (isRefusal(found)) return found;
-  const [domain, rrtype] = found;
+  if (isRefusal(checked)) return checked;
+  const [domain, rrtype] = checked;
   return records.filter(
     ({ name, type }) =>
-      (given.fqdn === undefined || name === given.fqdn.toLowerCase()) &&
-      (given.name === undefined || name.split('.', 1)[0] === given.name.toLowerCase()) &&
+      (input.fqdn === undefined || name === input.fqdn.toLowerCase()) &&
+      (input.name === undefined || name.split('.', 1)[0] === input.name.toLowerCase()) &&
       (domain === undefined || findLongestDomain(domains, name) === domain) &&
       (rrtype === undefined || type === rrtype),
   );
@@ -187,22 +187,22 @@ const newName = z.object({
   address_ttl: ttlOf.optional().describe('The TTL of its addresses, in seconds.'),
 });
 
-async function addName(call: ApiCall, given: z.output<typeof newName>): Promise<Answer> {
-  const listed = wordsIn(given.ip_addresses);
+async function addName(call: ApiCall, input: z.output<typeof newName>): Promise<Answer> {
+  const listed = wordsIn(input.ip_addresses);
   const nowMs = call.region.clock.wallTimeMs();
   let name = '';
   const revise: Revise = (records, _domains, ids) => {
-    const wanted = parseQualifiedName(ids, given);
-    const found = combineOrRefuse(
+    const wanted = parseQualifiedName(ids, input);
+    const checked = combineOrRefuse(
       isRefusal(wanted) ? wanted : (refuseTaken(call, records, wanted) ?? wanted),
       listed.length === 0 ? refuseField('ip_addresses', REQUIRED) : listed,
     );
-    if (isRefusal(found)) return found;
-    name = found[0];
-    return [...records, ...addressRecords(name, found[1], given.address_ttl, nextNumber(records, nowMs))];
+    if (isRefusal(checked)) return checked;
+    name = checked[0];
+    return [...records, ...addressRecords(name, checked[1], input.address_ttl, nextNumber(records, nowMs))];
   };
   const refused = await changeRecords(call, revise, undefined, () => reserveAll(call, listed));
-  return ofName(given, refused) ?? showName(call, name);
+  return ofName(input, refused) ?? showName(call, name);
 }
 
 async function reserveAll(call: ApiCall, texts: readonly string[]): Promise<Refusal | undefined> {
@@ -223,49 +223,51 @@ const addressRecords = (
   [...new Set(list)].map((data, index) => ({ id: first + index, name, type: 'A' as const, data, ttl }));
 
 function showName(call: ApiCall, name: string): Answer {
-  const records = currentRecords(call).filter((one) => one.name === name);
+  const records = currentRecords(call).filter((record) => record.name === name);
   return records.length === 0 ? NO_NAME : json(resourceJson(call, records));
 }
 
 const changedName = newName.extend({ ip_addresses: addresses.optional() });
 
-async function changeName(call: ApiCall, given: z.output<typeof changedName>): Promise<Answer> {
+async function changeName(call: ApiCall, input: z.output<typeof changedName>): Promise<Answer> {
   const nowMs = call.region.clock.wallTimeMs();
   let name = '';
   const revise: Revise = (records, domains, ids) => {
     const old = findName(call, records)?.[0]?.name;
     if (old === undefined) return refuseNameless(call, idIn(call.path.id));
-    const next = parseQualifiedName(ids, { ...splitQualifiedName(domains, old), ...given });
+    const next = parseQualifiedName(ids, { ...splitQualifiedName(domains, old), ...input });
     if (typeof next !== 'string') return next;
-    const list = given.ip_addresses === undefined ? undefined : wordsIn(given.ip_addresses);
+    const list = input.ip_addresses === undefined ? undefined : wordsIn(input.ip_addresses);
     name = next;
-    const own = records.filter((one) => one.name === old && one.type === 'A');
-    const misfit = refuseAddresses(old, own, list, given.address_ttl);
+    const own = records.filter((record) => record.name === old && record.type === 'A');
+    const misfit = refuseAddresses(old, own, list, input.address_ttl);
     const taken = name === old ? undefined : refuseTaken(call, records, name);
-    const found = combineOrRefuse(misfit, taken);
-    if (isRefusal(found)) return found;
+    const checked = combineOrRefuse(misfit, taken);
+    if (isRefusal(checked)) return checked;
     const first = nextNumber(records, nowMs);
-    const revised = records.flatMap((one): readonly NamedRecord[] => {
-      if (one.name !== old) return [one];
-      const ttl = one.type === 'A' && given.address_ttl !== undefined ? given.address_ttl : one.ttl;
-      if (one.type !== 'A' || list === undefined) return [{ ...one, name: next, ttl }];
+    const revised = records.flatMap((entry): readonly NamedRecord[] => {
+      if (entry.name !== old) return [entry];
+      const ttl = entry.type === 'A' && input.address_ttl !== undefined ? input.address_ttl : entry.ttl;
+      if (entry.type !== 'A' || list === undefined) return [{ ...entry, name: next, ttl }];
       // The first address keeps the number of the name; the others get new ones.
-      if (one !== own[0]) return [];
+      if (entry !== own[0]) return [];
       const made = addressRecords(next, list, ttl, first);
-      return made.map((record, index) => (index === 0 ? { ...record, id: one.id } : record));
+      return made.map((record, index) => (index === 0 ? { ...record, id: entry.id } : record));
     });
     const isFirst = own.length === 0 && list !== undefined;
-    return isFirst ? [...revised, ...addressRecords(next, list, given.address_ttl, first)] : revised;
+    return isFirst ? [...revised, ...addressRecords(next, list, input.address_ttl, first)] : revised;
   };
-  const field = given.ip_addresses === undefined ? named(given) : 'ip_addresses';
-  const refused = await changeRecords(call, revise, field, () => reserveAll(call, wordsIn(given.ip_addresses ?? [])));
-  return ofName(given, refused) ?? showName(call, name);
+  const field = input.ip_addresses === undefined ? named(input) : 'ip_addresses';
+  const refused = await changeRecords(call, revise, field, () => reserveAll(call, wordsIn(input.ip_addresses ?? [])));
+  return ofName(input, refused) ?? showName(call, name);
 }
 
 async function removeName(call: ApiCall): Promise<Answer> {
   const refused = await changeRecords(call, (records) => {
     const name = findName(call, records)?.[0]?.name;
-    return name === undefined ? refuseNameless(call, idIn(call.path.id)) : records.filter((one) => one.name !== name);
+    return name === undefined
+      ? refuseNameless(call, idIn(call.path.id))
+      : records.filter((record) => record.name !== name);
   });
   return refused ?? EMPTY;
 }
@@ -287,23 +289,23 @@ const newRecord = z.object({
     .register(controls, { hint: 'How long others may keep the answer, in seconds.' }),
 });
 
-async function addRecord(call: ApiCall, given: z.output<typeof newRecord>): Promise<Answer> {
-  const known = typeIn(given.rrtype);
+async function addRecord(call: ApiCall, input: z.output<typeof newRecord>): Promise<Answer> {
+  const recordType = typeIn(input.rrtype);
   const nowMs = call.region.clock.wallTimeMs();
   let id = 0;
   const revise: Revise = (records, _domains, ids) => {
-    const found = combineOrRefuse(parseQualifiedName(ids, given), known);
-    if (isRefusal(found)) return found;
-    const [name, type] = found;
+    const checked = combineOrRefuse(parseQualifiedName(ids, input), recordType);
+    if (isRefusal(checked)) return checked;
+    const [name, type] = checked;
     id = nextNumber(records, nowMs);
-    return [...records, { id, name, type, data: given.rrdata, ttl: given.ttl }];
+    return [...records, { id, name, type, data: input.rrdata, ttl: input.ttl }];
   };
   const refused = await changeRecords(call, revise, 'rrtype');
-  return ofRecord(given, refused) ?? showRecord(call, id);
+  return ofRecord(input, refused) ?? showRecord(call, id);
 }
 
 function showRecord(call: ApiCall, id: number): Answer {
-  const record = currentRecords(call).find((one) => one.id === id);
+  const record = currentRecords(call).find((record) => record.id === id);
   return record === undefined ? NO_RECORD : json(recordJson(record));
 }
 
@@ -312,30 +314,30 @@ const changedRecord = newRecord.extend({
   rrdata: newRecord.shape.rrdata.optional().describe('The new data, as in a zone file.'),
 });
 
-async function changeRecord(call: ApiCall, given: z.output<typeof changedRecord>): Promise<Answer> {
+async function changeRecord(call: ApiCall, input: z.output<typeof changedRecord>): Promise<Answer> {
   const id = idIn(call.path.id);
-  const { rrtype, rrdata, ttl } = given;
-  const known = rrtype === undefined ? undefined : typeIn(rrtype);
+  const { rrtype, rrdata, ttl } = input;
+  const recordType = rrtype === undefined ? undefined : typeIn(rrtype);
   const revise: Revise = (records, domains, ids) => {
-    const before = records.find((one) => one.id === id);
+    const before = records.find((record) => record.id === id);
     if (before === undefined) return NO_RECORD;
-    const found = combineOrRefuse(
-      parseQualifiedName(ids, { ...splitQualifiedName(domains, before.name), ...given }),
-      known,
+    const checked = combineOrRefuse(
+      parseQualifiedName(ids, { ...splitQualifiedName(domains, before.name), ...input }),
+      recordType,
     );
-    if (isRefusal(found)) return found;
-    const [name, type = before.type] = found;
+    if (isRefusal(checked)) return checked;
+    const [name, type = before.type] = checked;
     const after = { id, name, type, data: rrdata ?? before.data, ttl: ttl ?? before.ttl };
-    return records.map((one) => (one === before ? after : one));
+    return records.map((record) => (record === before ? after : record));
   };
-  const refused = await changeRecords(call, revise, rrtype === undefined ? named(given) : 'rrtype');
-  return ofRecord(given, refused) ?? showRecord(call, id);
+  const refused = await changeRecords(call, revise, rrtype === undefined ? named(input) : 'rrtype');
+  return ofRecord(input, refused) ?? showRecord(call, id);
 }
 
 async function removeRecord(call: ApiCall): Promise<Answer> {
   const id = idIn(call.path.id);
   const refused = await changeRecords(call, (records) =>
-    records.some((one) => one.id === id) ? records.filter((one) => one.id !== id) : NO_RECORD,
+    records.some((record) => record.id === id) ? records.filter((one) => one.id !== id) : NO_RECORD,
   );
   return ofRecord({}, refused) ?? EMPTY;
 }
@@ -351,13 +353,13 @@ export const DNSRESOURCE_OPERATIONS: readonly Operation[] = [
     list: [
       'List the names that the racks serve, with or without those of machines and devices.',
       nameFilters,
-      async (call, given) => {
-        const found = await filtered(call, given);
-        if ('kind' in found) return found;
-        const shown = byName(found).map((one) => resourceJson(call, one));
-        if (given.all !== true) return json(shown);
-        const domain = given.domain === undefined ? undefined : namedDomain(currentDomainIds(call), given.domain);
-        return listWithNodes(call, shown, { ...given, domain });
+      async (call, input) => {
+        const matching = await filtered(call, input);
+        if ('kind' in matching) return matching;
+        const resourcesJson = byName(matching).map((records) => resourceJson(call, records));
+        if (input.all !== true) return json(resourcesJson);
+        const domain = input.domain === undefined ? undefined : namedDomain(currentDomainIds(call), input.domain);
+        return listWithNodes(call, resourcesJson, { ...input, domain });
       },
     ],
     add: ['Add a name. An address that nobody has is reserved for the caller until it is released.', newName, addName],
@@ -365,8 +367,8 @@ export const DNSRESOURCE_OPERATIONS: readonly Operation[] = [
       'Read one name.',
       nothing,
       async (call) => {
-        const found = findName(call, await loaded(call));
-        return found === undefined ? NO_NAME : json(resourceJson(call, found));
+        const records = findName(call, await loaded(call));
+        return records === undefined ? NO_NAME : json(resourceJson(call, records));
       },
     ],
     change: [
@@ -383,9 +385,9 @@ export const DNSRESOURCE_OPERATIONS: readonly Operation[] = [
     list: [
       'List the records that are not addresses.',
       filters,
-      async (call, given) => {
-        const found = await filtered(call, given);
-        return 'kind' in found ? found : json(found.filter(({ type }) => type !== 'A').map(recordJson));
+      async (call, input) => {
+        const matching = await filtered(call, input);
+        return 'kind' in matching ? matching : json(matching.filter(({ type }) => type !== 'A').map(recordJson));
       },
     ],
     add: ['Add a record. Not idempotent: each call adds another one.', newRecord, addRecord],
@@ -394,8 +396,8 @@ export const DNSRESOURCE_OPERATIONS: readonly Operation[] = [
       nothing,
       async (call) => {
         const id = idIn(call.path.id);
-        const found = (await loaded(call)).find((one) => one.id === id);
-        return found === undefined ? NO_RECORD : json(recordJson(found));
+        const record = (await loaded(call)).find((entry) => entry.id === id);
+        return record === undefined ? NO_RECORD : json(recordJson(record));
       },
     ],
     change: ['Change a record: its data, its type, its TTL or its name. It keeps its id.', changedRecord, changeRecord],

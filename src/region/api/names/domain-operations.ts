@@ -83,7 +83,9 @@ async function add(call: ApiCall, { name }: z.output<typeof newDomain>): Promise
 
 async function moveReserved({ region }: ApiCall, before: string, after: string) {
   await region.store.networks.change(({ reserved }) => {
-    const moved = reserved.filter(({ domain }) => domain === before).map((one) => ({ ...one, domain: after }));
+    const moved = reserved
+      .filter(({ domain }) => domain === before)
+      .map((reservation) => ({ ...reservation, domain: after }));
     return { put: { reserved: moved }, result: undefined };
   });
   await region.store.afterCommit(async () => {
@@ -123,12 +125,12 @@ async function refuseInhabited(call: ApiCall, name: string) {
       'domain-in-use',
       `${name} has the names of ${counted(count, 'reserved address', 'reserved addresses')}: release them first (ipaddresses).`,
     );
-  const found = await inhabitants(call, { domains: [name] });
-  return found === undefined
+  const occupants = await inhabitants(call, { domains: [name] });
+  return occupants === undefined
     ? undefined
     : refuse(
         'domain-in-use',
-        `${name} has ${inhabitantsText(found)}. Move them to another domain first (domain of machines/<id>/ or devices/<id>/).`,
+        `${name} has ${inhabitantsText(occupants)}. Move them to another domain first (domain of machines/<id>/ or devices/<id>/).`,
       );
 }
 
@@ -144,7 +146,7 @@ async function rename(call: ApiCall, { name }: z.output<typeof changedDomain>): 
     if (before === domains[0]) return refuse('domain-in-use', defaultText(before));
     if (domains.includes(name)) return refuseField('name', domainTakenText(name));
     former = before;
-    const further = domains.slice(1).map((one) => (one === before ? name : one));
+    const further = domains.slice(1).map((domain) => (domain === before ? name : domain));
     const moved = moveRecords(records, domains, before, name);
     const renamed = { before, after: name };
     return moved === undefined ? { further, renamed } : { further, renamed, records: moved };
@@ -165,7 +167,7 @@ async function remove(call: ApiCall): Promise<Answer> {
     removed = name;
     const held = records.filter((record) => findLongestDomain(domains, record.name) === name).length;
     if (held > 0) return refuse('domain-in-use', `${name} has ${counted(held, 'record')}: delete them first.`);
-    return { further: domains.slice(1).filter((one) => one !== name) };
+    return { further: domains.slice(1).filter((domain) => domain !== name) };
   };
   const refused = await changeDomains(call, revise, () => refuseInhabited(call, removed));
   return refused ?? EMPTY;
@@ -178,13 +180,15 @@ async function setDefault(call: ApiCall) {
   const refused = await changeDomains(call, (domains, _records, ids) => {
     const chosen = findDomain(call, ids);
     name = chosen;
-    return chosen === undefined ? NO_DOMAIN : { byDefault: chosen, further: domains.filter((one) => one !== chosen) };
+    return chosen === undefined
+      ? NO_DOMAIN
+      : { byDefault: chosen, further: domains.filter((domain) => domain !== chosen) };
   });
   return refused ?? domainAnswer(call, name ?? '');
 }
 
 const many = { versions: ['2.0'], path: 'domains', handler: 'DomainsHandler' } as const;
-const one = { versions: ['2.0'], path: 'domains/{id}', handler: 'DomainHandler', ownTransaction: true } as const;
+const item = { versions: ['2.0'], path: 'domains/{id}', handler: 'DomainHandler', ownTransaction: true } as const;
 
 /** Settings that MAAS's domains have, and ours have with one value only. */
 const fixed = {
@@ -219,7 +223,7 @@ const changedDomain = newDomain.extend({
 export const DOMAIN_OPERATIONS: readonly Operation[] = [
   ...resource({
     many: ownTransaction(many),
-    one,
+    one: item,
     answers: 'domain',
     list: ['List the domains for which the racks are authoritative, the default one first.', nothing, list],
     add: ['Add a domain.', newDomain, add],
@@ -228,7 +232,7 @@ export const DOMAIN_OPERATIONS: readonly Operation[] = [
     remove: ['Delete a domain that has no machines, devices, records or reserved addresses.', nothing, remove],
   }),
   operation(
-    one,
+    item,
     'POST set_default',
     'admin',
     'domain',

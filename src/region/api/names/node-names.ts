@@ -29,27 +29,31 @@ interface NameFilter {
 }
 
 /** The names that are shown already, followed by those of machines and devices that pass the filter. */
-export const listWithNodes = (call: ApiCall, shown: readonly unknown[], filter: NameFilter): Answer =>
-  listFor(call, entries(call, shown, filter));
+export const listWithNodes = (call: ApiCall, recordsJson: readonly unknown[], filter: NameFilter): Answer =>
+  listFor(call, entries(call, recordsJson, filter));
 
 async function* entries(
   call: ApiCall,
-  shown: readonly unknown[],
+  recordsJson: readonly unknown[],
   { fqdn, name, domain, rrtype = 'A' }: NameFilter,
 ): AsyncGenerator<unknown, void> {
-  yield* shown;
+  yield* recordsJson;
   if (rrtype.toUpperCase() !== 'A') return;
   const label = name ?? fqdn?.split('.', 1)[0];
   const filter: MachineFilter = {
     hostnames: label === undefined ? undefined : [label.toLowerCase()],
     domains: domain === undefined ? undefined : [domain],
   };
-  const reserved = Map.groupBy(call.region.networks.stored.reserved, (one) => `${one.hostname}.${one.domain}`);
+  const reserved = Map.groupBy(
+    call.region.networks.stored.reserved,
+    (reservation) => `${reservation.hostname}.${reservation.domain}`,
+  );
   for (const isDevice of [false, true])
     for await (const node of nodes(call, { ...filter, isDevice })) {
       const own = machineFqdn(node);
       // A reserved address of another host has its name.
-      const isOthers = reserved.get(own)?.some((one) => !node.interfaces.some(({ mac }) => mac === one.mac)) ?? false;
+      const isOthers =
+        reserved.get(own)?.some((reservation) => !node.interfaces.some(({ mac }) => mac === reservation.mac)) ?? false;
       if ((fqdn === undefined || own === fqdn.toLowerCase()) && !isOthers) yield nameJson(call, node);
     }
 }

@@ -38,13 +38,13 @@ async function findAccountName(call: ApiCall) {
     : undefined;
 }
 
-async function createToken(call: ApiCall, given: z.output<typeof newToken>): Promise<Answer> {
+async function createToken(call: ApiCall, input: z.output<typeof newToken>): Promise<Answer> {
   const username = await findAccountName(call);
   if (username === undefined)
     return refuse('not-allowed', 'API keys belong to accounts: create an account with rackboot createadmin.');
   const full = await findKeyRefusal(call.region.store, username);
   if (full !== undefined) return refuseFor([full]);
-  const name = given.name ?? '';
+  const name = input.name ?? '';
   const [consumer, token, secret] = (await createApiKey(call.region.store, call.region.clock, username, name)).split(
     ':',
   );
@@ -53,9 +53,9 @@ async function createToken(call: ApiCall, given: z.output<typeof newToken>): Pro
 
 const NO_API_KEY = 'You have no API key with this token_key.';
 
-async function deleteToken(call: ApiCall, given: z.output<typeof chosenToken>): Promise<Answer> {
+async function deleteToken(call: ApiCall, input: z.output<typeof chosenToken>): Promise<Answer> {
   const username = await findAccountName(call);
-  const isGone = username !== undefined && (await call.region.store.accounts.removeKey(username, given.token_key));
+  const isGone = username !== undefined && (await call.region.store.accounts.removeKey(username, input.token_key));
   if (!isGone) return refuse('not-found', NO_API_KEY);
   await recordChange(call, { change: 'removed', name: '' });
   return EMPTY;
@@ -79,13 +79,13 @@ function parseTokenKey(text: string) {
   return (parts.length === 1 ? parts[0] : parts[1]) || refuseField('token', 'Give the key, or its middle part.');
 }
 
-async function renameToken(call: ApiCall, given: z.output<typeof renaming>): Promise<Answer> {
-  const tokenKey = parseTokenKey(given.token);
+async function renameToken(call: ApiCall, input: z.output<typeof renaming>): Promise<Answer> {
+  const tokenKey = parseTokenKey(input.token);
   if (typeof tokenKey !== 'string') return tokenKey;
   const username = await findAccountName(call);
-  const isDone = username !== undefined && (await call.region.store.accounts.renameKey(username, tokenKey, given.name));
+  const isDone = username !== undefined && (await call.region.store.accounts.renameKey(username, tokenKey, input.name));
   if (!isDone) return refuse('not-found', NO_API_KEY);
-  await recordChange(call, { change: 'renamed', name: given.name });
+  await recordChange(call, { change: 'renamed', name: input.name });
   return plainText('Accepted');
 }
 

@@ -59,14 +59,14 @@ const refuseName = (name: string) =>
     ? undefined
     : refuseField('filename', 'Give a name of 1 to 255 printable characters.');
 
-async function add(call: ApiCall, given: z.output<typeof newFile>): Promise<Answer> {
+async function add(call: ApiCall, input: z.output<typeof newFile>): Promise<Answer> {
   const { store, clock } = call.region;
-  const refused = refuseName(given.filename);
+  const refused = refuseName(input.filename);
   if (refused !== undefined) return refused;
-  const content = call.files?.get('file') ?? Buffer.from(given.file);
+  const content = call.files?.get('file') ?? Buffer.from(input.file);
   if (content.length > FILE_BYTES_MAX)
     return refuse('body-too-large', `An uploaded file may have at most ${FILE_BYTES_MAX} bytes.`);
-  const file = { name: given.filename, key: keyPart(clock, KEY_LENGTH), content };
+  const file = { name: input.filename, key: keyPart(clock, KEY_LENGTH), content };
   const stored = await store.files.put(getCallerUsername(call), file, clock.wallTimeMs());
   if (stored === 'no-user') return refuse('not-allowed', 'Files belong to accounts: use the API key of an account.');
   if (stored === 'limit') {
@@ -79,25 +79,25 @@ async function add(call: ApiCall, given: z.output<typeof newFile>): Promise<Answ
   return json(fileJson(call, stored), 201);
 }
 
-async function list(call: ApiCall, given: z.output<typeof byPrefix>) {
+async function list(call: ApiCall, input: z.output<typeof byPrefix>) {
   const files = await call.region.store.files.list(getCallerUsername(call));
-  return json(files.filter(({ name }) => name.startsWith(given.prefix ?? '')).map((file) => fileJson(call, file)));
+  return json(files.filter(({ name }) => name.startsWith(input.prefix ?? '')).map((file) => fileJson(call, file)));
 }
 
-async function get(call: ApiCall, given: z.output<typeof byName>): Promise<Answer> {
-  const found = await call.region.store.files.find(getCallerUsername(call), given.filename);
-  return found === undefined ? noFile() : answerContent(found);
+async function get(call: ApiCall, input: z.output<typeof byName>): Promise<Answer> {
+  const file = await call.region.store.files.find(getCallerUsername(call), input.filename);
+  return file === undefined ? noFile() : answerContent(file);
 }
 
 async function getByKey(call: ApiCall, { key }: z.output<typeof byKey>): Promise<Answer> {
-  const found = await call.region.store.files.findByKey(key);
-  return found === undefined ? noFile() : answerContent(found);
+  const file = await call.region.store.files.findByKey(key);
+  return file === undefined ? noFile() : answerContent(file);
 }
 
 async function read(call: ApiCall): Promise<Answer> {
-  const found = await call.region.store.files.find(getCallerUsername(call), call.path.filename ?? '');
-  if (found === undefined) return noFile();
-  return json({ ...fileJson(call, found), content: Buffer.from(found.content).toString('base64') });
+  const file = await call.region.store.files.find(getCallerUsername(call), call.path.filename ?? '');
+  if (file === undefined) return noFile();
+  return json({ ...fileJson(call, file), content: Buffer.from(file.content).toString('base64') });
 }
 
 async function remove(call: ApiCall, name: string): Promise<Answer> {
@@ -112,7 +112,7 @@ const DELETE = 'Delete a file.';
 function defineFileOperations(version: ApiVersion): readonly Operation[] {
   const isOld = version === '1.0';
   const many = { versions: [version], path: 'files', handler: 'FilesHandler' } as const;
-  const one = { versions: [version], path: 'files/{filename}', handler: 'FileHandler' } as const;
+  const item = { versions: [version], path: 'files/{filename}', handler: 'FileHandler' } as const;
   return [
     operation(
       many,
@@ -136,9 +136,9 @@ function defineFileOperations(version: ApiVersion): readonly Operation[] {
     ),
     ...(isOld
       ? []
-      : [operation(many, 'DELETE', 'user', 'nothing', DELETE, byName, (call, given) => remove(call, given.filename))]),
-    operation(one, 'GET', 'user', 'file', 'Read a file, with its content in Base64.', nothing, read),
-    operation(one, 'DELETE', 'user', 'nothing', DELETE, nothing, (call) => remove(call, call.path.filename ?? '')),
+      : [operation(many, 'DELETE', 'user', 'nothing', DELETE, byName, (call, input) => remove(call, input.filename))]),
+    operation(item, 'GET', 'user', 'file', 'Read a file, with its content in Base64.', nothing, read),
+    operation(item, 'DELETE', 'user', 'nothing', DELETE, nothing, (call) => remove(call, call.path.filename ?? '')),
   ];
 }
 

@@ -27,12 +27,12 @@ const debugParameters = z.object({
   off: flag('True: close it at once.'),
 });
 
-async function debugLogin(call: ApiCall, machine: Machine, given: z.output<typeof debugParameters>): Promise<Answer> {
+async function debugLogin(call: ApiCall, machine: Machine, input: z.output<typeof debugParameters>): Promise<Answer> {
   const { region } = call;
-  const by = getUserActor(call, given.comment);
-  const refusal = isTrue(given.off)
+  const by = getUserActor(call, input.comment);
+  const refusal = isTrue(input.off)
     ? await closeDebugLogin(region, machine, by)
-    : await openDebugLogin(region, machine, by, given.seconds ?? DEBUG_SECONDS);
+    : await openDebugLogin(region, machine, by, input.seconds ?? DEBUG_SECONDS);
   return refusal === undefined ? await listLogins(call, {}) : refuseFor([refusal]);
 }
 

@@ -54,8 +54,8 @@ export async function importSshKeys(
   return await transactOrUndo(region, async (undo) => {
     const added: SshKey[] = [];
     for (const key of new Set(keys)) {
-      const one = { username, key, source: named, createdMs: event.atMs };
-      const outcome = await region.store.life.addSshKey(one, SSH_KEYS_PER_USER_MAX, event);
+      const sshKey = { username, key, source: named, createdMs: event.atMs };
+      const outcome = await region.store.life.addSshKey(sshKey, SSH_KEYS_PER_USER_MAX, event);
       if (outcome === 'limit') throw undo(refuseField('keysource', SSH_KEYS_LIMIT));
       if (outcome !== 'exists') added.push(outcome);
     }

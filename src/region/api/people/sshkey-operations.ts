@@ -33,8 +33,8 @@ function keyJson(call: ApiCall, { id, key, source }: SshKey): AnswerOf<'sshKey'>
   return { id, key, keysource: source ?? null, resource_uri: `/MAAS/api/${call.version}/${PATH}/${id}/` };
 }
 
-export const noUserText = (username: string, meant: string | undefined): string =>
-  `There is no user ${username}.${didYouMean(meant)} \`rackboot users list\` shows all.`;
+export const noUserText = (username: string, nearest: string | undefined): string =>
+  `There is no user ${username}.${didYouMean(nearest)} \`rackboot users list\` shows all.`;
 
 /** The user whose keys the call is about, or a refusal. */
 async function findKeyOwner(call: ApiCall, wanted: string | undefined) {
@@ -50,16 +50,16 @@ async function findKeyOwner(call: ApiCall, wanted: string | undefined) {
 
 type Whose = z.output<typeof whose>;
 
-async function list(call: ApiCall, given: Whose): Promise<Answer> {
-  const user = await findKeyOwner(call, given.username);
+async function list(call: ApiCall, input: Whose): Promise<Answer> {
+  const user = await findKeyOwner(call, input.username);
   if (typeof user !== 'string') return user;
   return json((await call.region.store.life.listSshKeys(user)).map((key) => keyJson(call, key)));
 }
 
-async function add(call: ApiCall, given: z.output<typeof newKey>): Promise<Answer> {
-  const user = await findKeyOwner(call, given.username);
+async function add(call: ApiCall, input: z.output<typeof newKey>): Promise<Answer> {
+  const user = await findKeyOwner(call, input.username);
   if (typeof user !== 'string') return user;
-  const parsed = parseSshKey(given.key);
+  const parsed = parseSshKey(input.key);
   if (parsed.kind === 'fault') return refuseField('key', `Invalid SSH public key: ${parsed.fault}.`);
   const { region } = call;
   const added = await region.store.life.addSshKey(
@@ -72,13 +72,13 @@ async function add(call: ApiCall, given: z.output<typeof newKey>): Promise<Answe
   return json(keyJson(call, added));
 }
 
-async function importKeys(call: ApiCall, given: z.output<typeof keyImport>): Promise<Answer> {
-  const user = await findKeyOwner(call, given.username);
+async function importKeys(call: ApiCall, input: z.output<typeof keyImport>): Promise<Answer> {
+  const user = await findKeyOwner(call, input.username);
   if (typeof user !== 'string') return user;
   const added = await importSshKeys(
     call,
     user,
-    given.keysource,
+    input.keysource,
     eventBy(call, 'AUTHORISATION', { code: 'ssh-key-added', params: { user } }),
   );
   return 'kind' in added ? added : json(added.map((key) => keyJson(call, key)));
@@ -87,20 +87,20 @@ async function importKeys(call: ApiCall, given: z.output<typeof keyImport>): Pro
 const noSshKeyText = (username: string | undefined) =>
   `No SSH key has this id: \`rackboot sshkeys list${username === undefined ? '' : ` --username ${username}`}\` shows all.`;
 
-const noKey = (given: Whose) => refuse('not-found', noSshKeyText(given.username === '' ? undefined : given.username));
+const noKey = (input: Whose) => refuse('not-found', noSshKeyText(input.username === '' ? undefined : input.username));
 
-async function read(call: ApiCall, given: Whose): Promise<Answer> {
-  const user = await findKeyOwner(call, given.username);
+async function read(call: ApiCall, input: Whose): Promise<Answer> {
+  const user = await findKeyOwner(call, input.username);
   if (typeof user !== 'string') return user;
-  const found = (await call.region.store.life.listSshKeys(user)).find(({ id }) => id === idIn(call.path.id));
-  return found === undefined ? noKey(given) : json(keyJson(call, found));
+  const sshKey = (await call.region.store.life.listSshKeys(user)).find(({ id }) => id === idIn(call.path.id));
+  return sshKey === undefined ? noKey(input) : json(keyJson(call, sshKey));
 }
 
-async function remove(call: ApiCall, given: Whose): Promise<Answer> {
-  const user = await findKeyOwner(call, given.username);
+async function remove(call: ApiCall, input: Whose): Promise<Answer> {
+  const user = await findKeyOwner(call, input.username);
   if (typeof user !== 'string') return user;
   const event = eventBy(call, 'AUTHORISATION', { code: 'ssh-key-removed', params: { user } });
-  return (await call.region.store.life.removeSshKey(user, idIn(call.path.id), event)) ? EMPTY : noKey(given);
+  return (await call.region.store.life.removeSshKey(user, idIn(call.path.id), event)) ? EMPTY : noKey(input);
 }
 
 const whose = z.object({ username });
@@ -113,13 +113,13 @@ const IMPORT = 'Add the SSH keys that somebody has published. Lists those that a
 function defineSshKeyOperations(version: ApiVersion): readonly Operation[] {
   const isOld = version === '1.0';
   const many = { versions: [version], path: PATH, handler: 'SSHKeysHandler' } as const;
-  const one = { versions: [version], path: `${PATH}/{id}`, handler: 'SSHKeyHandler' } as const;
+  const item = { versions: [version], path: `${PATH}/{id}`, handler: 'SSHKeyHandler' } as const;
   return [
     operation(many, isOld ? 'GET list' : 'GET', 'user', ['sshKey'], 'List SSH keys.', whose, list),
     operation(many, isOld ? 'POST new' : 'POST', 'user', 'sshKey', 'Add an SSH key.', newKey, add),
     operation(ownTransaction(many), 'POST import', 'user', ['sshKey'], IMPORT, keyImport, importKeys),
-    operation(one, 'GET', 'user', 'sshKey', 'Read one SSH key.', whose, read),
-    operation(one, 'DELETE', 'user', 'nothing', 'Remove an SSH key.', whose, remove),
+    operation(item, 'GET', 'user', 'sshKey', 'Read one SSH key.', whose, read),
+    operation(item, 'DELETE', 'user', 'nothing', 'Remove an SSH key.', whose, remove),
   ];
 }
 

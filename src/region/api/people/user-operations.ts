@@ -101,16 +101,16 @@ async function refuseEmail({ region }: ApiCall, email: string, username: string)
     : undefined;
 }
 
-async function create(call: ApiCall, given: z.output<typeof newUser>): Promise<Answer> {
-  const { username, password } = given;
-  const email = given.email ?? '';
+async function create(call: ApiCall, input: z.output<typeof newUser>): Promise<Answer> {
+  const { username, password } = input;
+  const email = input.email ?? '';
   const problems = newUserProblems({ username, email, password });
   if (problems !== undefined) return refuseFields(problems);
   const { store, clock } = call.region;
   if ((await store.accounts.findUser(username)) !== undefined) return refuseTaken(username);
   const emailTaken = await refuseEmail(call, email, username);
   if (emailTaken !== undefined) return emailTaken;
-  const isAdmin = isTrue(given.is_superuser);
+  const isAdmin = isTrue(input.is_superuser);
   return withHash(call, password, async (passwordHash) => {
     const takenMeanwhile = await refuseEmail(call, email, username);
     if (takenMeanwhile !== undefined) return takenMeanwhile;
@@ -142,8 +142,8 @@ const findLostRacks = (call: ApiCall, { username }: User) =>
   });
 
 const listUserReservations = ({ ranges, reserved }: NetworkRecords, username: string) => ({
-  ranges: ranges.filter((one) => one.kind === 'reserved' && one.username === username),
-  reserved: reserved.filter((one) => one.username === username),
+  ranges: ranges.filter((range) => range.kind === 'reserved' && range.username === username),
+  reserved: reserved.filter((reservation) => reservation.username === username),
 });
 
 function ownedText(machines: number, devices: number) {
@@ -176,7 +176,7 @@ async function refuseHeld({ region }: ApiCall, username: string) {
 async function handOverReserved({ region }: ApiCall, username: string, heir: string) {
   await region.store.networks.change((records) => {
     const { ranges, reserved } = listUserReservations(records, username);
-    const to = <T extends object>(one: T) => ({ ...one, username: heir });
+    const to = <T extends object>(record: T) => ({ ...record, username: heir });
     return { put: { ranges: ranges.map(to), reserved: reserved.map(to) }, result: undefined };
   });
   await region.store.afterCommit(async () => {
@@ -191,7 +191,7 @@ async function handOver(call: ApiCall, username: string, heir: string) {
   await handOverReserved(call, username, heir);
   const atMs = clock.wallTimeMs();
   const event = { type: 'NODE', code: 'owner-changed', params: { from: username, to: heir }, atMs } as const;
-  for (let given = 0; given < HANDED_OVER_MAX; given += HANDED_OVER_AT_ONCE) {
+  for (let handedOver = 0; handedOver < HANDED_OVER_MAX; handedOver += HANDED_OVER_AT_ONCE) {
     const own = { owners: [username], isDevice: 'either' } as const;
     const machines = await store.listMachines(own, 0, HANDED_OVER_AT_ONCE);
     if (machines.length === 0) return undefined;
@@ -207,21 +207,21 @@ const changes = z.object({
   email: optionalText(254, 'The e-mail address; empty: none.'),
 });
 
-async function change(call: ApiCall, given: z.output<typeof changes>): Promise<Answer> {
+async function change(call: ApiCall, input: z.output<typeof changes>): Promise<Answer> {
   const user = await findUser(call);
   if (user === undefined) return noUser();
-  const email = given.email ?? user.email;
-  const problems = given.email === undefined ? undefined : emailProblems(email);
+  const email = input.email ?? user.email;
+  const problems = input.email === undefined ? undefined : emailProblems(email);
   if (problems !== undefined) return refuseFields({ email: problems });
   const taken = email === user.email ? undefined : await refuseEmail(call, email, user.username);
   if (taken !== undefined) return taken;
-  const isAdmin = given.is_superuser === undefined ? user.isAdmin : isTrue(given.is_superuser);
+  const isAdmin = input.is_superuser === undefined ? user.isAdmin : isTrue(input.is_superuser);
   const refusal =
-    given.is_superuser === undefined || isAdmin
+    input.is_superuser === undefined || isAdmin
       ? undefined
       : await refuseLoss(call, user, 'You cannot revoke your own rights: ask another administrator.');
   if (refusal !== undefined) return refusal;
-  if (given.is_superuser !== undefined) await changeRights(call, user, isAdmin);
+  if (input.is_superuser !== undefined) await changeRights(call, user, isAdmin);
   if (email !== user.email) {
     const event = eventBy(call, 'AUTHORISATION', { code: 'user-email-changed', params: { user: user.username } });
     await call.region.store.accounts.changeUser(user.username, { email }, event);
@@ -244,14 +244,14 @@ const removal = z.object({
   ),
 });
 
-async function remove(call: ApiCall, given: z.output<typeof removal>): Promise<Answer> {
+async function remove(call: ApiCall, input: z.output<typeof removal>): Promise<Answer> {
   const user = await findUser(call);
   if (user === undefined) return noUser();
   const refusal = await refuseLoss(call, user, 'You cannot remove your own account: ask another administrator.');
   if (refusal !== undefined) return refusal;
   const { store } = call.region;
   const { username } = user;
-  const heir = given.transfer_resources_to ?? '';
+  const heir = input.transfer_resources_to ?? '';
   const problem = heir === '' ? await refuseHeld(call, username) : await handOver(call, username, heir);
   if (problem !== undefined) return problem;
   const lost = findLostRacks(call, user);
@@ -284,7 +284,7 @@ async function changePassword(call: ApiCall, { password }: z.output<typeof passw
 }
 
 const many = { versions: ['1.0', '2.0'], path: 'users', handler: 'UsersHandler' } as const;
-const one = { versions: ['1.0', '2.0'], path: 'users/{username}', handler: 'UserHandler' } as const;
+const item = { versions: ['1.0', '2.0'], path: 'users/{username}', handler: 'UserHandler' } as const;
 
 const list = async (call: ApiCall) =>
   json((await call.region.store.accounts.listUsers()).map((user) => userJson(call, user)));
@@ -297,9 +297,9 @@ async function read(call: ApiCall): Promise<Answer> {
 export const USER_OPERATIONS: readonly Operation[] = [
   operation(many, 'GET', 'user', ['user'], 'List users.', nothing, list),
   operation(ownTransaction(many), 'POST', 'admin', 'user', 'Create an account.', newUser, create),
-  operation(one, 'GET', 'user', 'user', 'Read an account.', nothing, read),
+  operation(item, 'GET', 'user', 'user', 'Read an account.', nothing, read),
   operation(
-    one,
+    item,
     'PUT',
     'admin',
     'user',
@@ -308,7 +308,7 @@ export const USER_OPERATIONS: readonly Operation[] = [
     change,
   ),
   operation(
-    one,
+    item,
     'DELETE',
     'admin',
     'nothing',
@@ -317,7 +317,7 @@ export const USER_OPERATIONS: readonly Operation[] = [
     remove,
   ),
   operation(
-    ownTransaction(one),
+    ownTransaction(item),
     'POST change_password',
     'user',
     'nothing',

@@ -102,7 +102,7 @@ interface Filtered {
 function isChosen(call: ApiCall, { id, name, zoneId = 0, rack }: Filtered, filter: MachineFilter): boolean {
   const { systemIds, hostnames, zoneIds, domains, macs, poolIds, agentNames } = filter;
   return (
-    [poolIds, agentNames].every((one) => one === undefined) &&
+    [poolIds, agentNames].every((ids) => ids === undefined) &&
     (macs === undefined || (rack !== undefined && macsOfRack(rack).some((mac) => macs.includes(mac)))) &&
     (systemIds?.includes(id) ?? true) &&
     (hostnames?.includes(name.toLowerCase()) ?? true) &&
@@ -114,8 +114,8 @@ function isChosen(call: ApiCall, { id, name, zoneId = 0, rack }: Filtered, filte
 export const chosenRacks = (call: ApiCall, filter: MachineFilter): readonly Rack[] =>
   call.region.racks.accepted().filter((rack) => isChosen(call, { ...rack, id: rack.uuid, rack }, filter));
 
-export async function listControllers(call: ApiCall, given: GivenFilter): Promise<Answer> {
-  const filter = await machineFilter(call, given);
+export async function listControllers(call: ApiCall, input: GivenFilter): Promise<Answer> {
+  const filter = await machineFilter(call, input);
   if (isRefusal(filter)) return filter;
   const zones = await listAreas(call, 'zone');
   const where = whereabouts(call.region);
@@ -144,21 +144,21 @@ interface GivenController {
   readonly description?: string | undefined;
 }
 
-export async function changeController(call: ApiCall, given: GivenController): Promise<Answer> {
+export async function changeController(call: ApiCall, input: GivenController): Promise<Answer> {
   const rack = rackIn(call);
   if ('kind' in rack) return rack;
   const { domain } = call.region.config();
-  const isOther = (given.domain ?? domain).toLowerCase() !== domain;
-  const found = combineOrRefuse(
-    given.zone === undefined ? undefined : await chooseArea(call, 'zone', given.zone),
+  const isOther = (input.domain ?? domain).toLowerCase() !== domain;
+  const checked = combineOrRefuse(
+    input.zone === undefined ? undefined : await chooseArea(call, 'zone', input.zone),
     isOther ? refuseField('domain', `All racks are in ${domain}, the domain of the site: omit domain.`) : undefined,
   );
-  if (isRefusal(found)) return found;
-  const [zone] = found;
+  if (isRefusal(checked)) return checked;
+  const [zone] = checked;
   if (zone !== undefined && zone.id === undefined) return refuseField('zone', REQUIRED);
   if (zone?.id !== undefined)
-    await moveToZone(call, { id: zone.id, name: given.zone ?? '' }, { systemIds: [], rackUuids: [rack.uuid] });
-  const { description = rack.description ?? '' } = given;
+    await moveToZone(call, { id: zone.id, name: input.zone ?? '' }, { systemIds: [], rackUuids: [rack.uuid] });
+  const { description = rack.description ?? '' } = input;
   if (description !== (rack.description ?? '')) {
     const params = { rack: rack.name, uuid: rack.uuid };
     await call.region.racks.describe(
@@ -227,10 +227,10 @@ export const describePowerTypes = ({ region }: ApiCall): Answer =>
   );
 
 export function answerPowerParameters(call: ApiCall, ids: readonly string[] | undefined): Answer {
-  const shown = call.region.racks
+  const racks = call.region.racks
     .accepted()
     .filter(({ uuid }) => ids === undefined || ids.length === 0 || ids.includes(uuid));
-  return json(Object.fromEntries(shown.map(({ uuid }) => [uuid, {}])));
+  return json(Object.fromEntries(racks.map(({ uuid }) => [uuid, {}])));
 }
 
 export function powerParameters(call: ApiCall): Answer {
@@ -262,8 +262,8 @@ function regionJson(call: ApiCall, zones: Areas): Record<string, unknown> {
   };
 }
 
-export async function listRegions(call: ApiCall, given: GivenFilter): Promise<Answer> {
-  const filter = await machineFilter(call, given);
+export async function listRegions(call: ApiCall, input: GivenFilter): Promise<Answer> {
+  const filter = await machineFilter(call, input);
   if (isRefusal(filter)) return filter;
   const rack = call.region.racks.own;
   const { uuid: id = REGION_ID, name = REGION_ID, zoneId } = rack ?? {};
@@ -273,8 +273,8 @@ export async function listRegions(call: ApiCall, given: GivenFilter): Promise<An
 }
 
 export async function readRegion(call: ApiCall): Promise<Answer> {
-  const shown = regionJson(call, await listAreas(call, 'zone'));
-  return shown.system_id === call.path.system_id
-    ? json(shown)
+  const answer = regionJson(call, await listAreas(call, 'zone'));
+  return answer.system_id === call.path.system_id
+    ? json(answer)
     : refuse('not-found', 'No region has this system id: regioncontrollers/ shows the one that answers.');
 }

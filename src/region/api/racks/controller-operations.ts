@@ -153,7 +153,7 @@ const RACKS: readonly Operation[] = [
     parameters: z.object({
       id: values(NAMED_MAX).optional().describe('The racks, by their system ids. Default: all.'),
     }),
-    run: async (call, given) => answerPowerParameters(call, given.id),
+    run: async (call, input) => answerPowerParameters(call, input.id),
   }),
   defineOperation({
     ...rack,

@@ -30,9 +30,9 @@ function rackIn(call: ApiCall): Rack | Refusal {
 }
 
 export function listNodes(call: ApiCall): Answer {
-  const found = rackIn(call);
-  if (isRefusal(found)) return found;
-  const { uuid: home } = found;
+  const rack = rackIn(call);
+  if (isRefusal(rack)) return rack;
+  const { uuid: home } = rack;
   async function* systemIds(): AsyncGenerator<unknown, void> {
     for await (const machines of machineChunks(call.region.store, {}, MACHINES_CHUNK)) {
       const where = whereabouts(call.region);
@@ -49,12 +49,12 @@ interface GivenGroup {
   readonly status?: string | undefined;
 }
 
-export async function updateGroup(call: ApiCall, given: GivenGroup, show: (rack: Rack) => unknown): Promise<Answer> {
+export async function updateGroup(call: ApiCall, input: GivenGroup, show: (rack: Rack) => unknown): Promise<Answer> {
   const rack = rackIn(call);
   if (isRefusal(rack)) return rack;
-  const checked = combineOrRefuse(...groupFaults(rack, given));
+  const checked = combineOrRefuse(...groupFaults(rack, input));
   if (isRefusal(checked)) return checked;
-  const wanted = given.status === undefined ? RACK_STATE_NUMBERS[rack.state] : Number(given.status);
+  const wanted = input.status === undefined ? RACK_STATE_NUMBERS[rack.state] : Number(input.status);
   if (wanted !== RACK_STATE_NUMBERS[rack.state]) {
     const verdict = wanted === RACK_STATE_NUMBERS.accepted ? 'accept' : 'reject';
     const refusal = await call.region.racks.judge([rack.uuid], verdict, getCallerUsername(call));
@@ -63,14 +63,14 @@ export async function updateGroup(call: ApiCall, given: GivenGroup, show: (rack:
   return json(show(call.region.racks.find(rack.uuid) ?? rack));
 }
 
-function groupFaults(rack: Rack, given: GivenGroup): readonly (Refusal | undefined)[] {
+function groupFaults(rack: Rack, input: GivenGroup): readonly (Refusal | undefined)[] {
   const named = (['name', 'cluster_name'] as const).map((field) =>
-    (given[field] ?? rack.name) === rack.name
+    (input[field] ?? rack.name) === rack.name
       ? undefined
       : refuseField(field, `The rack is called ${rack.name}: only its own configuration (name) changes that.`),
   );
   const { accepted, rejected } = RACK_STATE_NUMBERS;
-  const wanted = given.status === undefined ? RACK_STATE_NUMBERS[rack.state] : Number(given.status);
+  const wanted = input.status === undefined ? RACK_STATE_NUMBERS[rack.state] : Number(input.status);
   const isSame = wanted === RACK_STATE_NUMBERS[rack.state];
   const isVerdict = wanted === accepted || wanted === rejected;
   return [
@@ -125,8 +125,8 @@ export async function buildGroupImages(call: ApiCall, rack: Rack): Promise<reado
         resource.images.filter(({ isReported, kind }) => isReported !== true && kind !== 'loader'),
       )
     : ((await call.region.racks.images([rack])).get(rack.uuid) ?? []);
-  const shown = images.map((image) => imageJson(call, rack, image));
-  return [...new Map(shown.map((image) => [image.id, image])).values()];
+  const imagesJson = images.map((image) => imageJson(call, rack, image));
+  return [...new Map(imagesJson.map((image) => [image.id, image])).values()];
 }
 
 export async function listGroupImages(call: ApiCall): Promise<Answer> {
@@ -137,8 +137,8 @@ export async function listGroupImages(call: ApiCall): Promise<Answer> {
 export async function readGroupImage(call: ApiCall): Promise<Answer> {
   const rack = rackIn(call);
   if (isRefusal(rack)) return rack;
-  const found = (await buildGroupImages(call, rack)).find(({ id }) => id === idIn(call.path.id));
-  return found === undefined
+  const image = (await buildGroupImages(call, rack)).find(({ id }) => id === idIn(call.path.id));
+  return image === undefined
     ? refuse('not-found', `There is no image ${(call.path.id ?? '').slice(0, 64)}: boot-resources lists them.`)
-    : json(found);
+    : json(image);
 }

@@ -50,8 +50,8 @@ function interfaceJson(entry: Settings, foreign?: string): Record<string, unknow
       : { subnet_mask: formatIpv4(maskOf(network.prefix)), broadcast_ip: formatIpv4(broadcastOf(network)) };
   const all: Settings = { management: 2, ...derived, ...entry };
   const mode = entry.mode === 'proxy' ? { mode: 'proxy' } : {};
-  const shown = { ...Object.fromEntries(SHOWN_FIELDS.map((name) => [name, all[name] ?? null])), ...mode };
-  return foreign === undefined ? shown : { ...shown, foreign_dhcp_ip: foreign };
+  const fields = { ...Object.fromEntries(SHOWN_FIELDS.map((name) => [name, all[name] ?? null])), ...mode };
+  return foreign === undefined ? fields : { ...fields, foreign_dhcp_ip: foreign };
 }
 
 function seenAt(call: ApiCall, rack: string, entry: Settings): string | undefined {
@@ -101,10 +101,10 @@ const noEntry = (call: ApiCall): Refusal =>
 
 /** Runs with the rack in the path. */
 const ofRack =
-  <G>(run: (call: ApiCall, rack: string, given: G) => Promise<Answer>) =>
-  async (call: ApiCall, given: G): Promise<Answer> => {
+  <G>(run: (call: ApiCall, rack: string, input: G) => Promise<Answer>) =>
+  async (call: ApiCall, input: G): Promise<Answer> => {
     const rack = call.region.settings.findRack(call.path.uuid ?? '');
-    return rack === undefined ? noRack(call) : await run(call, rack, given);
+    return rack === undefined ? noRack(call) : await run(call, rack, input);
   };
 
 async function list(call: ApiCall, rack: string): Promise<Answer> {
@@ -118,54 +118,54 @@ async function read(call: ApiCall, rack: string): Promise<Answer> {
   return entry === undefined ? noEntry(call) : json(show(call, rack, entry));
 }
 
-function amend(entry: Settings, given: Given): Settings {
+function amend(entry: Settings, input: Given): Settings {
   const next: Record<string, SettingValue> = { ...entry };
   const put = (name: string, written: SettingValue | undefined): void => {
     if (written === undefined) return;
     if (written === '') delete next[name];
     else next[name] = written;
   };
-  for (const name of ADDRESS_FIELDS) put(name, given[name]?.trim());
-  put('interface', given.interface?.trim());
-  put('management', given.management === undefined ? undefined : Number(given.management));
+  for (const name of ADDRESS_FIELDS) put(name, input[name]?.trim());
+  put('interface', input.interface?.trim());
+  put('management', input.management === undefined ? undefined : Number(input.management));
   const before = networkIn(entry);
   // Every network has a mask: there is none to remove.
-  const mask = given.subnet_mask?.trim() || undefined;
+  const mask = input.subnet_mask?.trim() || undefined;
   if (mask !== undefined) {
     delete next.network;
     put('subnet_mask', mask);
-  } else if (given.ip !== undefined && before !== undefined && entry.relayed !== true) {
+  } else if (input.ip !== undefined && before !== undefined && entry.relayed !== true) {
     // MAAS has no `network`: the network follows from the address and the mask, so a new address moves it.
     delete next.network;
     next.subnet_mask = formatIpv4(maskOf(before.prefix));
   }
   const after = networkIn(next);
   const hasMoved = before !== undefined && after !== undefined && formatNetwork(before) !== formatNetwork(after);
-  if (hasMoved && given.broadcast_ip === undefined) delete next.broadcast_ip;
+  if (hasMoved && input.broadcast_ip === undefined) delete next.broadcast_ip;
   return next;
 }
 
-async function create(call: ApiCall, rack: string, given: Given): Promise<Answer> {
+async function create(call: ApiCall, rack: string, input: Given): Promise<Answer> {
   // MAAS names a cluster interface without a name after its network interface.
-  const name = (given.name || given.interface || '').trim();
+  const name = (input.name || input.interface || '').trim();
   if (name === '') return refuseField('name', REQUIRED);
   return await store(call, rack, name, (inForce) =>
     inForce.interfacesOf(rack).some((entry) => entry.name === name)
       ? refuseField('name', 'Cluster interface with this name already exists: update it.')
-      : amend({ name, management: 0 }, given),
+      : amend({ name, management: 0 }, input),
   );
 }
 
-async function update(call: ApiCall, rack: string, given: Given): Promise<Answer> {
+async function update(call: ApiCall, rack: string, input: Given): Promise<Answer> {
   const before = call.path.name ?? '';
-  const name = given.name?.trim() || before;
+  const name = input.name?.trim() || before;
   const pin = name === before ? undefined : findPinRefusal(call, rack);
   if (pin !== undefined) return pin;
   const revise = (inForce: SettingsReader): Settings | Refusal => {
     const entry = findEntry(call, rack, inForce);
     if (entry === undefined) return noEntry(call);
     const isTaken = name !== before && inForce.interfacesOf(rack).some((other) => other.name === name);
-    return isTaken ? refuseField('name', 'Cluster interface with this name already exists.') : amend(entry, given);
+    return isTaken ? refuseField('name', 'Cluster interface with this name already exists.') : amend(entry, input);
   };
   return await store(call, rack, name, revise, name === before ? undefined : before);
 }
@@ -207,7 +207,7 @@ async function remove(call: ApiCall, rack: string): Promise<Answer> {
 
 const common = { versions: ['1.0'], access: 'admin' } as const;
 const many = { ...common, path: 'nodegroups/{uuid}/interfaces', handler: 'NodeGroupInterfacesHandler' } as const;
-const one = { ...common, path: 'nodegroups/{uuid}/interfaces/{name}', handler: 'NodeGroupInterfaceHandler' } as const;
+const item = { ...common, path: 'nodegroups/{uuid}/interfaces/{name}', handler: 'NodeGroupInterfaceHandler' } as const;
 
 export const INTERFACE_OPERATIONS: readonly Operation[] = [
   defineOperation({
@@ -230,7 +230,7 @@ export const INTERFACE_OPERATIONS: readonly Operation[] = [
     run: ofRack(create),
   }),
   defineOperation({
-    ...one,
+    ...item,
     method: 'GET',
     answers: 'rackInterface',
     doc: 'Read a cluster interface.',
@@ -238,7 +238,7 @@ export const INTERFACE_OPERATIONS: readonly Operation[] = [
     run: ofRack(read),
   }),
   defineOperation({
-    ...one,
+    ...item,
     method: 'PUT',
     ownTransaction: true,
     answers: 'rackInterface',
@@ -247,7 +247,7 @@ export const INTERFACE_OPERATIONS: readonly Operation[] = [
     run: ofRack(update),
   }),
   defineOperation({
-    ...one,
+    ...item,
     method: 'DELETE',
     ownTransaction: true,
     answers: 'nothing',

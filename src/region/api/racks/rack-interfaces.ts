@@ -33,19 +33,19 @@ function takeId(text: string, taken: Set<number>): number {
 }
 
 function interfacesByName({ pulse, interfaces }: Rack): ReadonlyMap<string, Found> {
-  const found = new Map<string, Found>();
+  const byName = new Map<string, Found>();
   const add = (name: string, text: string, mac: string | undefined): void => {
     if (name === '') return;
-    const known = found.get(name) ?? { mac: undefined, addresses: new Set<Ipv4>() };
-    found.set(name, known);
-    known.mac ??= parseMac(mac ?? '');
+    const existing = byName.get(name) ?? { mac: undefined, addresses: new Set<Ipv4>() };
+    byName.set(name, existing);
+    existing.mac ??= parseMac(mac ?? '');
     const address = parseIpv4(text);
-    if (address !== undefined) known.addresses.add(address);
+    if (address !== undefined) existing.addresses.add(address);
   };
   for (const { interface: name, address, mac } of pulse?.addresses ?? [])
     add(name, address.slice(0, address.indexOf('/')), mac);
   for (const { interface: name, ip } of interfaces) add(name, ip, undefined);
-  return found;
+  return byName;
 }
 
 export const macsOfRack = ({ pulse }: Rack): readonly MacAddress[] =>
@@ -57,13 +57,13 @@ const findVlanParentName = (name: string): string | undefined => /^(.+)\.\d{1,4}
 function rackInterfaces(rack: Rack, networks: NetworkView): readonly HostInterfaceView[] {
   const ids = new Set<number>();
   const linkIds = new Set<number>();
-  const found = interfacesByName(rack);
+  const interfaces = interfacesByName(rack);
   const children = new Map<string, string[]>();
-  for (const name of found.keys()) {
+  for (const name of interfaces.keys()) {
     const parent = findVlanParentName(name);
     if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), name]);
   }
-  return [...found].map(([name, { mac, addresses }]) => {
+  return [...interfaces].map(([name, { mac, addresses }]) => {
     const links = [...addresses].map((address) => {
       const subnet = subnetOfAddress(networks, address);
       const id = takeId(`${rack.uuid}/${name}/${address}`, linkIds);
@@ -76,7 +76,7 @@ function rackInterfaces(rack: Rack, networks: NetworkView): readonly HostInterfa
       kind: parent === undefined ? 'physical' : 'vlan',
       mac: mac === undefined ? '' : formatMac(mac),
       systemId: rack.uuid,
-      parents: parent !== undefined && found.has(parent) ? [parent] : [],
+      parents: parent !== undefined && interfaces.has(parent) ? [parent] : [],
       children: children.get(name) ?? [],
       vlan: links.find(({ subnet }) => subnet !== undefined)?.subnet?.vlan,
       links,
@@ -89,6 +89,6 @@ export const rackInterfacesJson = (rack: Rack, networks: NetworkView): readonly 
 
 export function findRackInterface(rack: Rack, networks: NetworkView, named: string): Json | undefined {
   const all = rackInterfaces(rack, networks);
-  const found = specified(all, named) ?? all.find(({ mac }) => mac !== '' && mac === named.toLowerCase());
-  return found === undefined ? undefined : hostInterfaceJson(found);
+  const hostInterface = specified(all, named) ?? all.find(({ mac }) => mac !== '' && mac === named.toLowerCase());
+  return hostInterface === undefined ? undefined : hostInterfaceJson(hostInterface);
 }

@@ -105,37 +105,37 @@ export const rackOwnerText = (rack: string, username: string): string =>
   `Rack ${rack} registered with the API key of ${username}, who is no longer an administrator: make ${username} one again, or put an ` +
   "administrator's key in region.api_key_file of the rack and restart it.";
 
-function chooseRackKey(call: ApiCall, given: Registration): RackKey | Answer {
+function chooseRackKey(call: ApiCall, input: Registration): RackKey | Answer {
   const { caller } = call;
   if (caller.kind === 'user' && caller.isAdmin && caller.tokenKey !== undefined) {
     return { kind: 'administrator', token: caller.tokenKey, username: caller.username };
   }
   if (caller.kind === 'rack') {
-    const rack = caller.uuid === given.uuid ? call.region.racks.find(given.uuid) : undefined;
+    const rack = caller.uuid === input.uuid ? call.region.racks.find(input.uuid) : undefined;
     return rack?.token === undefined || rack.secretDigest === undefined
       ? refuse('rack-key', 'This key belongs to another rack.')
       : { kind: 'own', token: rack.token, secretDigest: rack.secretDigest };
   }
   if (caller.kind === 'machine' || (caller.kind === 'user' && !caller.isAdmin)) {
-    const known = call.region.racks.find(given.uuid);
-    const isItsKey = caller.kind === 'user' && known?.token !== undefined && known.token === caller.tokenKey;
+    const rack = call.region.racks.find(input.uuid);
+    const isItsKey = caller.kind === 'user' && rack?.token !== undefined && rack.token === caller.tokenKey;
     // This is what the rack logs.
-    if (isItsKey) return refuse('not-allowed', rackOwnerText(known.name, caller.username));
+    if (isItsKey) return refuse('not-allowed', rackOwnerText(rack.name, caller.username));
     return refuse('not-allowed', "Racks register with an administrator's key, or with a key that they generated.");
   }
-  const { token, secret_digest: secretDigest } = given;
+  const { token, secret_digest: secretDigest } = input;
   if (token === undefined) return refuseField('token', "This field is required unless an administrator's key is used.");
   if (secretDigest === undefined) return refuseField('secret_digest', 'This field is required with a token.');
   return { kind: 'own', token, secretDigest };
 }
 
-async function register(call: ApiCall, given: Registration): Promise<Answer> {
-  const key = chooseRackKey(call, given);
+async function register(call: ApiCall, input: Registration): Promise<Answer> {
+  const key = chooseRackKey(call, input);
   if (key.kind !== 'own' && key.kind !== 'administrator') return key;
-  const { uuid, name, version } = given;
+  const { uuid, name, version } = input;
   const regionFile = namedFile(call.region.config());
-  const said = { uuid, name, version, uplink: Number(given.uplink), key, address: call.peer.share, regionFile };
-  const outcome = await call.region.racks.introduce(said, given.interfaces);
+  const registration = { uuid, name, version, uplink: Number(input.uplink), key, address: call.peer.share, regionFile };
+  const outcome = await call.region.racks.introduce(registration, input.interfaces);
   switch (outcome.kind) {
     case 'too-many':
       return refuse('rate-limit', 'Too many unknown racks are registering: wait a little.', { 'Retry-After': '60' });
@@ -181,13 +181,13 @@ async function accept(call: ApiCall, { uuid, share }: z.output<typeof acceptance
 async function judge(
   call: ApiCall,
   uuids: readonly string[],
-  said: RackVerdict,
+  rackVerdict: RackVerdict,
   done: string,
   shared: readonly string[] = [],
 ): Promise<Answer> {
   if (uuids.length === 0) return refuseField('uuid', REQUIRED);
   const username = getCallerUsername(call);
-  const refusal = await call.region.racks.judge(uuids, said, username, shared);
+  const refusal = await call.region.racks.judge(uuids, rackVerdict, username, shared);
   if (refusal !== undefined) return refuseFor([refusal]);
   return { kind: 'text', text: done, contentType: 'text/plain; charset=utf-8' };
 }
@@ -283,7 +283,7 @@ export const RACK_OPERATIONS: readonly Operation[] = [
     answers: 'rack',
     doc: 'Accept or reject a rack by its state.',
     parameters: groupChange,
-    run: async (call, given) => updateGroup(call, given, (rack) => rackJson(call, rack, undefined)),
+    run: async (call, input) => updateGroup(call, input, (rack) => rackJson(call, rack, undefined)),
   }),
   defineOperation({
     ...oldGroup,

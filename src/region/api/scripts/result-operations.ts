@@ -146,30 +146,30 @@ interface GivenForms {
   readonly output?: string | undefined;
 }
 
-function refuseForms(given: GivenForms) {
-  const { filetype = 'txt', output = 'combined' } = given;
+function refuseForms(input: GivenForms) {
+  const { filetype = 'txt', output = 'combined' } = input;
   const isServed = {
     filetype: filetype === '' || filetype === 'txt',
     output: output === '' || output === 'combined',
   };
   const names = (['filetype', 'output'] as const).filter((name) => !isServed[name]);
-  const found = combineOrRefuse(
+  const checked = combineOrRefuse(
     ...names.map((name) => refuseField(name, notDoneText(name))),
-    parseHardwareType(given.hardware_type),
+    parseHardwareType(input.hardware_type),
   );
-  return isRefusal(found) ? found : undefined;
+  return isRefusal(checked) ? checked : undefined;
 }
 
 /** The test for the results that a request chooses. A check of Rackboot itself, and a script that is gone, has no tag. */
 async function resultFilter(
   { region }: ApiCall,
-  given: { readonly filters?: readonly string[] | undefined; readonly hardware_type?: string | undefined },
+  input: { readonly filters?: readonly string[] | undefined; readonly hardware_type?: string | undefined },
 ): Promise<(result: Pick<ScriptResult, 'name'>) => boolean> {
-  const found = parseHardwareType(given.hardware_type);
-  const hardware = isRefusal(found) ? undefined : found;
-  if (hardware === undefined && given.filters === undefined) return () => true;
-  const known = new Map((await region.store.scripts.listScripts()).map((script) => [script.name, script]));
-  return ({ name }) => passes(known.get(name) ?? { ...getDefaultMarks(name), name }, hardware, given.filters);
+  const hardwareType = parseHardwareType(input.hardware_type);
+  const hardware = isRefusal(hardwareType) ? undefined : hardwareType;
+  if (hardware === undefined && input.filters === undefined) return () => true;
+  const scriptsByName = new Map((await region.store.scripts.listScripts()).map((script) => [script.name, script]));
+  return ({ name }) => passes(scriptsByName.get(name) ?? { ...getDefaultMarks(name), name }, hardware, input.filters);
 }
 
 const filters = optionalList(NAMES_MAX, 'Only scripts with these names or tags.');
@@ -201,17 +201,17 @@ function refuseType(text: string | undefined) {
     : refuseField('type', `'${cleanWords(strange, 40)}' is not a type of results: give ${TYPE_WORDS.join(', ')}.`);
 }
 
-const checkList = async (_call: ApiCall, given: z.output<typeof listParameters>) => [
-  refuseForms(given),
-  refuseType(given.type),
+const checkList = async (_call: ApiCall, input: z.output<typeof listParameters>) => [
+  refuseForms(input),
+  refuseType(input.type),
 ];
 
-async function list(call: ApiCall, machine: Machine, given: z.output<typeof listParameters>): Promise<Answer> {
-  const found = combineOrRefuse(...(await checkList(call, given)));
-  if (isRefusal(found)) return found;
-  const wanted = typesIn(given.type);
-  const withOutput = isTrue(given.include_output);
-  const isChosen = await resultFilter(call, given);
+async function list(call: ApiCall, machine: Machine, input: z.output<typeof listParameters>): Promise<Answer> {
+  const checked = combineOrRefuse(...(await checkList(call, input)));
+  if (isRefusal(checked)) return checked;
+  const wanted = typesIn(input.type);
+  const withOutput = isTrue(input.include_output);
+  const isChosen = await resultFilter(call, input);
   const { scripts } = call.region.store;
   const all = await scripts.listResults(machine.systemId, { withOutput: false });
   const runs = [...new Set(all.map(({ run }) => run))];
@@ -237,28 +237,28 @@ async function findRun(call: ApiCall, machine: Machine, withOutput: boolean) {
     return await scripts.listResults(machine.systemId, { run: Number(wanted), withOutput });
   const purpose = CURRENT.exec(wanted)?.[1];
   if (purpose === undefined) return [];
-  const known = (await scripts.listResults(machine.systemId, { withOutput: false })).find(
-    (one) => one.purpose === purpose,
+  const previous = (await scripts.listResults(machine.systemId, { withOutput: false })).find(
+    (result) => result.purpose === purpose,
   );
-  return known === undefined ? [] : await scripts.listResults(machine.systemId, { run: known.run, withOutput });
+  return previous === undefined ? [] : await scripts.listResults(machine.systemId, { run: previous.run, withOutput });
 }
 
 const noRun = () =>
   refuse('not-found', 'This machine has no such run: give an id, current-commissioning or current-testing.');
 
-async function read(call: ApiCall, machine: Machine, given: z.output<typeof readParameters>): Promise<Answer> {
-  const refused = refuseForms(given);
+async function read(call: ApiCall, machine: Machine, input: z.output<typeof readParameters>): Promise<Answer> {
+  const refused = refuseForms(input);
   if (refused !== undefined) return refused;
-  const withOutput = isTrue(given.include_output);
-  const results = (await findRun(call, machine, withOutput)).filter(await resultFilter(call, given));
+  const withOutput = isTrue(input.include_output);
+  const results = (await findRun(call, machine, withOutput)).filter(await resultFilter(call, input));
   const [first] = results;
   return first === undefined ? noRun() : json(runJson(first, results, withOutput));
 }
 
-async function download(call: ApiCall, machine: Machine, given: z.output<typeof downloadParameters>): Promise<Answer> {
-  const refused = refuseForms(given);
+async function download(call: ApiCall, machine: Machine, input: z.output<typeof downloadParameters>): Promise<Answer> {
+  const refused = refuseForms(input);
   if (refused !== undefined) return refused;
-  const results = (await findRun(call, machine, true)).filter(await resultFilter(call, given));
+  const results = (await findRun(call, machine, true)).filter(await resultFilter(call, input));
   const [first] = results;
   if (first === undefined) return noRun();
   const text =
@@ -276,31 +276,31 @@ const oldCommissionParameters = commissionParameters.extend({
 
 type GivenCommissioning = z.output<typeof oldCommissionParameters>;
 
-const wishes = async (call: ApiCall, machine: Machine, given: GivenCommissioning) =>
+const wishes = async (call: ApiCall, machine: Machine, input: GivenCommissioning) =>
   [
-    await commissioningScripts(call, given),
-    ...refuseSkips(machine, given),
-    isTrue(given.block_poweroff) ? refuseField('block_poweroff', notDoneText('block_poweroff')) : undefined,
-    await refuseSsh(call, machine, given.enable_ssh),
+    await commissioningScripts(call, input),
+    ...refuseSkips(machine, input),
+    isTrue(input.block_poweroff) ? refuseField('block_poweroff', notDoneText('block_poweroff')) : undefined,
+    await refuseSsh(call, machine, input.enable_ssh),
   ] as const;
 
-async function commission(call: ApiCall, machine: Machine, given: GivenCommissioning): Promise<Answer> {
-  const found = combineOrRefuse(...(await wishes(call, machine, given)));
-  if (isRefusal(found)) return found;
-  const [{ scripts }] = found;
-  return await openSsh(call, machine, given, await give(call, { name: 'commission', scripts }, given.comment));
+async function commission(call: ApiCall, machine: Machine, input: GivenCommissioning): Promise<Answer> {
+  const checked = combineOrRefuse(...(await wishes(call, machine, input)));
+  if (isRefusal(checked)) return checked;
+  const [{ scripts }] = checked;
+  return await openSsh(call, machine, input, await give(call, { name: 'commission', scripts }, input.comment));
 }
 
 const testParameters = z.object({ comment, testing_scripts: testingScripts, enable_ssh: enableSsh });
 
-async function test(call: ApiCall, machine: Machine, given: z.output<typeof testParameters>): Promise<Answer> {
-  const found = combineOrRefuse(
-    await chooseScriptNames(call, 'testing', given.testing_scripts),
-    await refuseSsh(call, machine, given.enable_ssh),
+async function test(call: ApiCall, machine: Machine, input: z.output<typeof testParameters>): Promise<Answer> {
+  const checked = combineOrRefuse(
+    await chooseScriptNames(call, 'testing', input.testing_scripts),
+    await refuseSsh(call, machine, input.enable_ssh),
   );
-  if (isRefusal(found)) return found;
-  const [scripts] = found;
-  return await openSsh(call, machine, given, await give(call, { name: 'test', scripts }, given.comment));
+  if (isRefusal(checked)) return checked;
+  const [scripts] = checked;
+  return await openSsh(call, machine, input, await give(call, { name: 'test', scripts }, input.comment));
 }
 
 const runs = {

@@ -25,32 +25,32 @@ type TextName =
 /** The script made from the parameters and the script before, if any; or a refusal. */
 export function buildScript(
   call: ApiCall,
-  given: GivenScript,
+  input: GivenScript,
   before: WrittenScript | undefined,
 ): WrittenScript | Refusal {
-  const { type, timeout: time, hardware_type: device, parallel: partners, destructive } = given;
+  const { type, timeout: time, hardware_type: device, parallel: partners, destructive } = input;
   const kind = type === undefined ? undefined : parseKind(type);
   const timeout = time === undefined ? undefined : parseTimeout(time);
   const hardware = device === undefined ? undefined : parseHardware(device);
   const parallel = partners === undefined ? undefined : parseParallel(partners);
   const parsed = parseScript({
     before,
-    content: given.script,
-    name: given.name,
+    content: input.script,
+    name: input.name,
     kind,
-    title: given.title,
-    description: given.description,
+    title: input.title,
+    description: input.description,
     timeoutSeconds: timeout,
-    position: given.position === undefined ? undefined : Number(given.position),
-    tags: given.tags,
+    position: input.position === undefined ? undefined : Number(input.position),
+    tags: input.tags,
     hardware,
     parallel,
     isDestructive: destructive === undefined ? undefined : isTrue(destructive),
   });
-  const found = combineOrRefuse(
+  const checked = combineOrRefuse(
     parsed.kind === 'fault' ? refuseFields(parsed.problems) : parsed,
-    given.packages ? refuseField('packages', 'Nothing is installed before a script: it runs with busybox.') : undefined,
-    isTrue(given.may_reboot) ? refuseField('may_reboot', 'A script may not restart its machine.') : undefined,
+    input.packages ? refuseField('packages', 'Nothing is installed before a script: it runs with busybox.') : undefined,
+    isTrue(input.may_reboot) ? refuseField('may_reboot', 'A script may not restart its machine.') : undefined,
     type !== undefined && kind === undefined ? refuseField('type', SCRIPT_TYPE_FORM) : undefined,
     time !== undefined && timeout === undefined
       ? refuseField('timeout', 'Give seconds, or a time such as 01:30:00.')
@@ -58,7 +58,7 @@ export function buildScript(
     device !== undefined && hardware === undefined ? refuseField('hardware_type', HARDWARE_FORM) : undefined,
     partners !== undefined && parallel === undefined ? refuseField('parallel', PARALLEL_FORM) : undefined,
   );
-  if (isRefusal(found)) return found;
-  const [whole] = found;
+  if (isRefusal(checked)) return checked;
+  const [whole] = checked;
   return { ...whole.script, changedMs: call.region.clock.wallTimeMs() };
 }

@@ -65,7 +65,7 @@ const KIND_TITLES = { commissioning: 'Commissioning script', testing: 'Testing s
 const NAMES_MAX = 100;
 
 /** A parameter of MAAS that has one value here, which may be given. */
-const only = (form: RegExp, fault: string, description: string) =>
+const patternField = (form: RegExp, fault: string, description: string) =>
   value(z.string().max(4096).regex(form, fault)).optional().describe(description);
 const NOT = /^(?:|0|false|no|off)$/i;
 const NONE = /^\s*$/;
@@ -93,22 +93,22 @@ const marks = {
 
 /** The parameters of runs that scripts do not have here. */
 const unsupported = {
-  recommission: only(
+  recommission: patternField(
     NOT,
     'A script does not repeat the commissioning: give false, and commission the machine again.',
     'Must be false: a script does not repeat the commissioning.',
   ),
-  for_hardware: only(
+  for_hardware: patternField(
     NONE,
     'A script does not choose its machines: omit for_hardware, and choose them when you start the run.',
     'Must be empty: people choose the machines of a run.',
   ),
-  apply_configured_networking: only(
+  apply_configured_networking: patternField(
     NOT,
     'A script uses the network of the boot: give false.',
     'Must be false: a script uses the network of the boot.',
   ),
-  comment: only(
+  comment: patternField(
     NONE,
     'A script has no history: omit comment, or write it into the description.',
     'Must be empty: a script has no history.',
@@ -220,21 +220,21 @@ const listParameters = z.object({
 const parseScriptKind = (text: string | undefined) =>
   text === undefined ? undefined : (parseKind(text) ?? refuseField('type', 'Give commissioning or testing.'));
 
-async function list(call: ApiCall, given: z.output<typeof listParameters>): Promise<Answer> {
-  const found = combineOrRefuse(parseScriptKind(given.type), parseHardwareType(given.hardware_type));
-  if (isRefusal(found)) return found;
-  const [kind, hardware] = found;
+async function list(call: ApiCall, input: z.output<typeof listParameters>): Promise<Answer> {
+  const checked = combineOrRefuse(parseScriptKind(input.type), parseHardwareType(input.hardware_type));
+  if (isRefusal(checked)) return checked;
+  const [kind, hardware] = checked;
   const { scripts } = call.region.store;
-  const wanted = (await scripts.listScripts(kind)).filter((script) => passes(script, hardware, given.filters));
+  const wanted = (await scripts.listScripts(kind)).filter((script) => passes(script, hardware, input.filters));
   const contentOf = async (name: string) =>
-    isTrue(given.include_script) ? (await scripts.findScript(name))?.content : undefined;
+    isTrue(input.include_script) ? (await scripts.findScript(name))?.content : undefined;
   return json(await Promise.all(wanted.map(async (script) => scriptJson(script, await contentOf(script.name)))));
 }
 
 type Given = z.output<typeof changedScript>;
 
-async function add(call: ApiCall, given: Given): Promise<Answer> {
-  const script = buildScript(call, given, undefined);
+async function add(call: ApiCall, input: Given): Promise<Answer> {
+  const script = buildScript(call, input, undefined);
   if (script.kind === 'refusal') return script;
   const added = await call.region.store.scripts.addScript(
     script,
@@ -252,10 +252,10 @@ async function add(call: ApiCall, given: Given): Promise<Answer> {
 }
 
 /** @param isKindKept true: its own text does not say for what it is */
-async function change(call: ApiCall, given: Given, isKindKept = false): Promise<Answer> {
+async function change(call: ApiCall, input: Given, isKindKept = false): Promise<Answer> {
   const before = await findScript(call);
   if (before === undefined) return noScript();
-  const script = buildScript(call, isKindKept ? { ...given, type: before.kind } : given, before);
+  const script = buildScript(call, isKindKept ? { ...input, type: before.kind } : input, before);
   if (script.kind === 'refusal') return script;
   const event = eventBy(call, 'SCRIPT', { code: 'script-changed', params: { script: before.name } });
   const changed = await call.region.store.scripts.changeScript(before.name, script, event);
@@ -286,10 +286,10 @@ async function remove(call: ApiCall): Promise<Answer> {
   return EMPTY;
 }
 
-async function read(call: ApiCall, given: Pick<z.output<typeof listParameters>, 'include_script'>): Promise<Answer> {
+async function read(call: ApiCall, input: Pick<z.output<typeof listParameters>, 'include_script'>): Promise<Answer> {
   const script = await findScript(call);
   if (script === undefined) return noScript();
-  return json(scriptJson(script, isTrue(given.include_script) ? script.content : undefined));
+  return json(scriptJson(script, isTrue(input.include_script) ? script.content : undefined));
 }
 
 async function download(call: ApiCall, kind?: ScriptKind): Promise<Answer> {
@@ -299,7 +299,7 @@ async function download(call: ApiCall, kind?: ScriptKind): Promise<Answer> {
 }
 
 const many = { versions: ['2.0'], path: 'scripts', handler: 'NodeScriptsHandler' } as const;
-const one = { versions: ['2.0'], path: 'scripts/{name}', handler: 'NodeScriptHandler' } as const;
+const item = { versions: ['2.0'], path: 'scripts/{name}', handler: 'NodeScriptHandler' } as const;
 const oldMany = {
   versions: ['1.0', '2.0'],
   path: 'commissioning-scripts',
@@ -325,12 +325,12 @@ const HAS_NO_HISTORY = refuse('bad-request', 'A script has no history: send its 
 export const SCRIPT_OPERATIONS: readonly Operation[] = [
   operation(many, 'GET', 'user', ['script'], 'List scripts.', listParameters, list),
   operation(many, 'POST', 'admin', 'script', 'Add a script.', newScript, add),
-  operation(one, 'GET', 'user', 'script', 'Read one script.', listParameters.pick({ include_script: true }), read),
-  operation(one, 'GET download', 'user', 'text', 'Read the text of a script.', nothing, (call) => download(call)),
-  operation(one, 'PUT', 'admin', 'script', 'Change a script.', changedScript, change),
-  operation(one, 'DELETE', 'admin', 'nothing', 'Remove a script. Its results stay.', nothing, remove),
+  operation(item, 'GET', 'user', 'script', 'Read one script.', listParameters.pick({ include_script: true }), read),
+  operation(item, 'GET download', 'user', 'text', 'Read the text of a script.', nothing, (call) => download(call)),
+  operation(item, 'PUT', 'admin', 'script', 'Change a script.', changedScript, change),
+  operation(item, 'DELETE', 'admin', 'nothing', 'Remove a script. Its results stay.', nothing, remove),
   operation(
-    one,
+    item,
     'POST add_tag',
     'admin',
     'script',
@@ -338,11 +338,11 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
     tagParameters,
     (call, { tag }) => changeTag(call, tag, true),
   ),
-  operation(one, 'POST remove_tag', 'admin', 'script', 'Remove a tag from a script.', tagParameters, (call, { tag }) =>
+  operation(item, 'POST remove_tag', 'admin', 'script', 'Remove a tag from a script.', tagParameters, (call, { tag }) =>
     changeTag(call, tag, false),
   ),
   refusedOperation(
-    { ...one, method: 'POST', access: 'admin' },
+    { ...item, method: 'POST', access: 'admin' },
     'revert',
     'Refused: a script has no history.',
     HAS_NO_HISTORY,

@@ -20,10 +20,10 @@ interface Absent {
 }
 
 /** Resources whose path and handler have the usual forms. */
-const plain = (versions: readonly ApiVersion[], path: string, list: string, one: string): Absent => ({
+const plain = (versions: readonly ApiVersion[], path: string, list: string, item: string): Absent => ({
   versions,
   list: [path, `${list}Handler`],
-  one: [`${path}/{id}`, `${one}Handler`],
+  one: [`${path}/{id}`, `${item}Handler`],
 });
 /** Parts of a machine, whose path is in the plural only for all of them. */
 const ofNode = (name: string, handler: string): Absent => ({

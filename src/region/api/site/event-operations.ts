@@ -60,8 +60,8 @@ export function formatEventTime(atMs: number): string {
 
 function eventWriter(call: ApiCall): (event: MachineEvent) => Record<string, unknown> {
   const ownRack = call.region.racks.own?.name;
-  const shown = shownTo({ isAdmin: call.caller.kind === 'user' && call.caller.isAdmin });
-  return (event) => eventJson(shown(event), ownRack);
+  const redact = shownTo({ isAdmin: call.caller.kind === 'user' && call.caller.isAdmin });
+  return (event) => eventJson(redact(event), ownRack);
 }
 
 /** @param ownRack the name of the region's own rack */
@@ -87,20 +87,20 @@ type EventChoice = Pick<EventFilter, 'machines' | 'level' | 'usernames'>;
 
 async function chosen(
   call: ApiCall,
-  given: z.output<typeof filterOnly>,
+  input: z.output<typeof filterOnly>,
 ): Promise<{ readonly kind: 'choice'; readonly choice: EventChoice } | Refusal> {
-  const wanted = (given.level ?? 'INFO').toLowerCase();
+  const wanted = (input.level ?? 'INFO').toLowerCase();
   const levels = Object.keys(EVENT_LEVELS).map((name) => name.toUpperCase());
-  const found = combineOrRefuse(
-    await machineFilter(call, given),
+  const checked = combineOrRefuse(
+    await machineFilter(call, input),
     isEventLevel(wanted) ? wanted : refuseField('level', `Give one of ${levels.join(', ')}.`),
   );
-  if (isRefusal(found)) return found;
-  const [machines, level] = found;
+  if (isRefusal(checked)) return checked;
+  const [machines, level] = checked;
   const isNarrowed = Object.values(machines).some((list) => list !== undefined);
   return {
     kind: 'choice',
-    choice: { machines: isNarrowed ? machines : undefined, level, usernames: given.owner },
+    choice: { machines: isNarrowed ? machines : undefined, level, usernames: input.owner },
   };
 }
 
@@ -121,11 +121,11 @@ async function watchAccount({ caller, peer, region }: ApiCall): Promise<() => Pr
 }
 
 /** Streams the log as it grows: the chosen events, starting after `after` or now. */
-async function follow(call: ApiCall, given: z.output<typeof following>): Promise<Answer> {
+async function follow(call: ApiCall, input: z.output<typeof following>): Promise<Answer> {
   const { caller, peer } = call;
-  const which = await chosen(call, given);
+  const which = await chosen(call, input);
   if (which.kind === 'refusal') return which;
-  const after = given.after === undefined ? undefined : parseEventPlace(given.after);
+  const after = input.after === undefined ? undefined : parseEventPlace(input.after);
   const username = caller.kind === 'user' ? caller.username : caller.kind;
   const render = eventWriter(call);
   const isAllowed = await watchAccount(call);
@@ -147,13 +147,13 @@ function pageFaults({ limit: text, before, after }: Page): readonly (Refusal | u
   ];
 }
 
-async function query(call: ApiCall, given: z.output<typeof parameters>): Promise<Answer> {
-  const limit = Number(given.limit ?? EVENTS_PER_PAGE);
-  const found = combineOrRefuse(await chosen(call, given), ...pageFaults(given));
-  if (isRefusal(found)) return found;
-  const [which] = found;
-  const before = given.before === undefined ? undefined : Number(given.before);
-  const after = given.after === undefined ? undefined : parseEventPlace(given.after);
+async function query(call: ApiCall, input: z.output<typeof parameters>): Promise<Answer> {
+  const limit = Number(input.limit ?? EVENTS_PER_PAGE);
+  const checked = combineOrRefuse(await chosen(call, input), ...pageFaults(input));
+  if (isRefusal(checked)) return checked;
+  const [which] = checked;
+  const before = input.before === undefined ? undefined : Number(input.before);
+  const after = input.after === undefined ? undefined : parseEventPlace(input.after);
   return await searchFor(call, queryPage(call, { ...which.choice, before, limit }, after));
 }
 

@@ -22,15 +22,15 @@ export async function* readEvents(
 ): AsyncGenerator<undefined, readonly MachineEvent[]> {
   const { after, limit } = filter;
   if (after !== undefined) {
-    const found: MachineEvent[] = [];
-    for (let from = Math.max(after, oldest - 1); found.length < limit && from < newest; ) {
+    const machineEvents: MachineEvent[] = [];
+    for (let from = Math.max(after, oldest - 1); machineEvents.length < limit && from < newest; ) {
       const upTo = from + PIECE_IDS;
-      const events = await store.listEvents({ ...filter, after: from, upTo, limit: limit - found.length });
-      found.unshift(...events);
+      const events = await store.listEvents({ ...filter, after: from, upTo, limit: limit - machineEvents.length });
+      machineEvents.unshift(...events);
       yield;
       from = events.length > 0 ? upTo : ((await store.nearestEvent('after', upTo)) ?? newest + 1) - 1;
     }
-    return found;
+    return machineEvents;
   }
   return (yield* searchEvents(store, filter, { oldest, newest })).events;
 }
@@ -60,17 +60,17 @@ export async function* searchEvents(
 ): AsyncGenerator<undefined, FoundEvents> {
   const { before, limit } = filter;
   const ids = examination === undefined ? PIECE_IDS : EXAMINED_IDS;
-  const found: MachineEvent[] = [];
+  const machineEvents: MachineEvent[] = [];
   let to = Math.min(before ?? Number.POSITIVE_INFINITY, newest + 1);
-  for (let pieces = 0; pieces < piecesMax && found.length < limit && to > oldest; pieces += 1) {
+  for (let pieces = 0; pieces < piecesMax && machineEvents.length < limit && to > oldest; pieces += 1) {
     const from = to - ids;
-    const most = examination === undefined ? limit - found.length : ids;
+    const most = examination === undefined ? limit - machineEvents.length : ids;
     const events = await store.listEvents({ ...filter, before: to, after: from - 1, limit: most });
-    found.push(...(examination === undefined ? events : events.filter(examination.isWanted)));
+    machineEvents.push(...(examination === undefined ? events : events.filter(examination.isWanted)));
     yield;
     to = events.length > 0 ? from : ((await store.nearestEvent('before', from)) ?? oldest - 1) + 1;
   }
-  const events = found.slice(0, limit);
-  const isFull = found.length >= limit;
+  const events = machineEvents.slice(0, limit);
+  const isFull = machineEvents.length >= limit;
   return { events, next: isFull ? events.at(-1)?.id : to > oldest ? to : undefined };
 }

@@ -57,10 +57,10 @@ function unknownName(name: string): Answer {
       'name',
       `${name.slice(0, 64)} is a setting of MAAS, but Rackboot does not have ${MISSING_FUNCTIONS[missing]}.`,
     );
-  const meant = nearestName(name, NAMES);
+  const nearest = nearestName(name, NAMES);
   return refuseField(
     'name',
-    `${name.slice(0, 64)} is not a valid config setting (valid settings are: ${NAMES.join(', ')}).${didYouMean(meant)}`,
+    `${name.slice(0, 64)} is not a valid config setting (valid settings are: ${NAMES.join(', ')}).${didYouMean(nearest)}`,
   );
 }
 
@@ -82,27 +82,27 @@ function otherValue(name: string, { value, missing }: Fixed): Answer {
 }
 
 async function getConfig(call: ApiCall, { name }: z.output<typeof named>): Promise<Answer> {
-  const found = findName(name);
+  const configName = findName(name);
   const fixed = fixedSetting(name);
   if (fixed !== undefined) return json(fixed.value);
-  if (found === undefined) return unknownName(name);
+  if (configName === undefined) return unknownName(name);
   const { settings } = call.region;
   await settings.load();
-  const set = settings.valueOf(found.key);
-  const written = found.key === 'region.name' ? set || call.region.config().ownRack?.name : set;
-  if (found.flag !== undefined) return json(written !== found.flag.off && written !== false);
-  const shown = found.option === undefined ? written : generalOption(written, found.option);
-  if (shown === undefined || shown === '') return json(found.isText === true ? '' : null);
-  return json(Array.isArray(shown) ? (shown.length === 0 ? null : shown.join(' ')) : shown);
+  const set = settings.valueOf(configName.key);
+  const written = configName.key === 'region.name' ? set || call.region.config().ownRack?.name : set;
+  if (configName.flag !== undefined) return json(written !== configName.flag.off && written !== false);
+  const shownValue = configName.option === undefined ? written : generalOption(written, configName.option);
+  if (shownValue === undefined || shownValue === '') return json(configName.isText === true ? '' : null);
+  return json(Array.isArray(shownValue) ? (shownValue.length === 0 ? null : shownValue.join(' ')) : shownValue);
 }
 
 /** The value to store for a text; `undefined` removes the key. Refuses a text that is not a value of its kind. */
 function valueFor(
   call: ApiCall,
-  found: ConfigName,
+  configName: ConfigName,
   text: string,
 ): { readonly next: SettingValue | undefined } | Refusal {
-  const { flag, option, key, isList, isCleared } = found;
+  const { flag, option, key, isList, isCleared } = configName;
   if (flag !== undefined) {
     const [isOn, isOff] = [isTrue(text), text !== '' && isFalse(text)];
     return isOn || isOff ? { next: isOn ? flag.on : flag.off } : refuseField('value', TRUE_OR_FALSE);
@@ -118,26 +118,26 @@ function valueFor(
 }
 
 async function setConfig(call: ApiCall, { name: text, value: written }: z.output<typeof newConfig>): Promise<Answer> {
-  const found = findName(text);
+  const configName = findName(text);
   const fixed = fixedSetting(text);
   if (fixed !== undefined)
     return isFixedValueText(fixed.value, written.trim()) ? plainText('OK') : otherValue(text, fixed);
-  if (found === undefined) return unknownName(text);
+  if (configName === undefined) return unknownName(text);
   const { settings } = call.region;
   await settings.load();
   // `trim` removes other separators, too, and an empty value unsets the setting.
   if (written.trim() === '' && /[^ \t\r\n]/.test(written))
     return refuseField('value', 'The value has only characters that nobody sees: an empty value removes the setting.');
-  const wanted = valueFor(call, found, written.trim());
+  const wanted = valueFor(call, configName, written.trim());
   if ('kind' in wanted) return wanted;
   const ok = plainText('OK');
   if (wanted.next === undefined) {
-    const pin = settings.pinnedBy(found.key, '');
-    if (pin !== undefined) return refuse('setting-read-only', pinnedText(found.key, pin));
+    const pin = settings.pinnedBy(configName.key, '');
+    if (pin !== undefined) return refuse('setting-read-only', pinnedText(configName.key, pin));
     // Removing an absent key is not an error: MAAS accepts an empty value again.
-    if (!settings.list().some(({ rack, key }) => rack === '' && key === found.key)) return ok;
+    if (!settings.list().some(({ rack, key }) => rack === '' && key === configName.key)) return ok;
   }
-  const answer = await change(call, '', found.key, wanted.next);
+  const answer = await change(call, '', configName.key, wanted.next);
   return answer.kind === 'json' ? ok : ofValue(answer);
 }
 
@@ -168,13 +168,13 @@ const CHANGES_MAX = 256;
 
 const VALUE_TOO_LARGE = 'The value is too large or too deeply nested.';
 
-function setSetting(call: ApiCall, given: z.output<typeof newSetting>): Answer | Promise<Answer> {
-  const parsed = parseJson(given.value, SETTINGS_VALUES_MAX);
+function setSetting(call: ApiCall, input: z.output<typeof newSetting>): Answer | Promise<Answer> {
+  const parsed = parseJson(input.value, SETTINGS_VALUES_MAX);
   if (parsed.kind === 'fault')
     return refuseField('value', `${jsonFaultText(parsed.fault)}: give JSON, such as "text", 5 or ["a", "b"].`);
   const written = parseSettingValue(parsed.value);
   if (written === undefined) return refuseField('value', VALUE_TOO_LARGE);
-  return change(call, given.rack, given.key, written);
+  return change(call, input.rack, input.key, written);
 }
 
 const changesShape = z
@@ -189,21 +189,21 @@ const changesShape = z
   .max(CHANGES_MAX);
 
 /** The change as an edit of the settings; undefined: a value is too large. */
-function buildSettingEdit(one: z.output<typeof changesShape>[number]): SettingEdit | undefined {
-  const { key } = one;
-  if ('value' in one) {
-    const written = parseSettingValue(one.value);
+function buildSettingEdit(edit: z.output<typeof changesShape>[number]): SettingEdit | undefined {
+  const { key } = edit;
+  if ('value' in edit) {
+    const written = parseSettingValue(edit.value);
     return written === undefined ? undefined : { key, value: written };
   }
   const [kind, list] =
-    'add' in one ? (['add', one.add] as const) : 'remove' in one ? (['remove', one.remove] as const) : [];
+    'add' in edit ? (['add', edit.add] as const) : 'remove' in edit ? (['remove', edit.remove] as const) : [];
   if (kind === undefined) return { key, value: undefined };
   const entries = parseSettingValue(list);
   return Array.isArray(entries) ? { key, value: undefined, entries: { kind, entries } } : undefined;
 }
 
-async function changeTogether(call: ApiCall, given: z.output<typeof newChanges>): Promise<Answer> {
-  const parsed = parseJson(given.changes, SETTINGS_VALUES_MAX);
+async function changeTogether(call: ApiCall, input: z.output<typeof newChanges>): Promise<Answer> {
+  const parsed = parseJson(input.changes, SETTINGS_VALUES_MAX);
   if (parsed.kind === 'fault')
     return refuseField('changes', `${jsonFaultText(parsed.fault)}: give JSON, such as "text", 5 or ["a", "b"].`);
   const changes = changesShape.safeParse(parsed.value);
@@ -214,10 +214,10 @@ async function changeTogether(call: ApiCall, given: z.output<typeof newChanges>)
     );
   const edits = changes.data.map(buildSettingEdit);
   if (!edits.every((edit) => edit !== undefined)) return refuseField('changes', VALUE_TOO_LARGE);
-  const owner = findInterfaceOwner(call, given.rack);
-  if (owner === undefined) return unknownRack(given.rack);
+  const owner = findInterfaceOwner(call, input.rack);
+  if (owner === undefined) return unknownRack(input.rack);
   const { settings } = call.region;
-  if (isTrue(given.dry_run)) {
+  if (isTrue(input.dry_run)) {
     const misfit = await settings.change(owner, edits, getCallerUsername(call), true);
     return misfit === undefined ? json([]) : refuseSetting(misfit);
   }
@@ -320,6 +320,6 @@ export const SETTINGS_OPERATIONS: readonly Operation[] = [
     'setting',
     'Remove a configuration key from the store: its default applies again.',
     absent,
-    (call, given) => change(call, given.rack, given.key, undefined),
+    (call, input) => change(call, input.rack, input.key, undefined),
   ),
 ];

@@ -27,16 +27,16 @@ const isKnown = (point: Point): point is Known => point.value !== undefined;
 
 /** Neighbouring known values, each list without a gap. */
 function pieces(points: readonly Point[]): readonly (readonly Known[])[] {
-  const found: Known[][] = [];
+  const segments: Known[][] = [];
   let isOpen = false;
   for (const point of points) {
     if (isKnown(point)) {
-      if (isOpen) found.at(-1)?.push(point);
-      else found.push([point]);
+      if (isOpen) segments.at(-1)?.push(point);
+      else segments.push([point]);
     }
     isOpen = isKnown(point);
   }
-  return found;
+  return segments;
 }
 
 const round = (value: number) => Math.round(value * 10) / 10;
@@ -44,17 +44,17 @@ const round = (value: number) => Math.round(value * 10) / 10;
 /** @returns empty without a known value in the last day */
 export function renderDayChart({ label, points, nowMs, format, full }: Options): Html {
   const since = nowMs - DAY_MS;
-  const shown = points.filter(({ atMs }) => atMs >= since && atMs <= nowMs);
-  const known = shown.filter(isKnown);
-  const last = known.at(-1);
+  const recent = points.filter(({ atMs }) => atMs >= since && atMs <= nowMs);
+  const measured = recent.filter(isKnown);
+  const last = measured.at(-1);
   if (last === undefined) return nothing;
-  const largest = Math.max(...known.map(({ value }) => value));
+  const largest = Math.max(...measured.map(({ value }) => value));
   const top = Math.max(full ?? largest, largest, Number.MIN_VALUE);
   const at = ({ atMs, value }: Known) =>
     `${round(((atMs - since) / DAY_MS) * WIDTH)} ${round(HEIGHT - (value / top) * (HEIGHT - 2) - 1)}`;
-  const lines = pieces(shown).map((piece) => piece.map(at));
+  const lines = pieces(recent).map((piece) => piece.map(at));
   const line = lines.map((piece) => `M${piece.join('L')}${piece.length === 1 ? 'h0' : ''}`).join('');
-  const area = pieces(shown)
+  const area = pieces(recent)
     .map((piece, index) => {
       const [first = last, end = first] = [piece[0], piece.at(-1)];
       const edge = (point: Known) => `${at(point).split(' ')[0] ?? ''} ${HEIGHT}`;

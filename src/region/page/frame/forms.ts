@@ -10,7 +10,7 @@ import { PASSWORD_ADVISED, PASSWORD_MAX, PASSWORD_MIN } from '../../accounts/acc
 import type { Fields } from '../../api/call/form-body.ts';
 import { digestFields, SHOWN } from './touched.ts';
 import { codeIn } from './values.ts';
-import { given, type View } from './view.ts';
+import { fieldValue, type View } from './view.ts';
 import { words } from './words.ts';
 
 interface Control {
@@ -43,7 +43,7 @@ function noted({ faults }: View, { name, hint }: Omit<Control, 'label'>) {
 }
 
 const currentValue = (view: View, { name, value }: Control) =>
-  view.refusal === undefined ? (value ?? '') : given(view, name);
+  view.refusal === undefined ? (value ?? '') : fieldValue(view, name);
 
 /** The controls in a form that changes what exists. */
 export const changing = (view: View): View => ({ ...view, isChange: true });

@@ -57,25 +57,25 @@ interface Remembered {
 
 type GuardedRegion = Pick<Region, 'store' | 'clock' | 'passwords'>;
 
-/** Checks the password of a user in full. @param found the user; undefined: there is none of this name */
+/** Checks the password of a user in full. @param user the user; undefined: there is none of this name */
 export async function checkPassword(
   region: GuardedRegion,
   peer: Peer,
   password: string,
-  found: User | undefined,
+  user: User | undefined,
 ): Promise<PasswordVerdict> {
   // The rack chooses the address it names, so limits by address would not hold; and the rack could read the password.
   if (peer.isByRack) return 'by-rack';
   const permit = await region.passwords.take(peer.share);
   if (typeof permit === 'string') return permit;
-  const isRight = await region.passwords.check(peer.share, permit, password, found?.passwordHash ?? NOBODY);
+  const isRight = await region.passwords.check(peer.share, permit, password, user?.passwordHash ?? NOBODY);
   if (isRight === 'busy') return 'busy';
-  if (!isRight || found === undefined) {
-    await noteWrong(region, peer, found);
+  if (!isRight || user === undefined) {
+    await noteWrong(region, peer, user);
     return 'wrong';
   }
   await permit.giveBack();
-  return found;
+  return user;
 }
 
 async function noteWrong(region: GuardedRegion, { share, address: from }: Peer, user: User | undefined) {
@@ -116,10 +116,16 @@ export class PageGuard {
   }
 
   #isRemembered(place: string, digest: string) {
-    const known = this.#remembered.get(place);
+    const remembered = this.#remembered.get(place);
     const now = this.#region.clock.now();
-    if (known === undefined || now >= known.until || !known.rate.allows(now) || known.digest !== digest) return false;
-    known.rate.giveBack();
+    if (
+      remembered === undefined ||
+      now >= remembered.until ||
+      !remembered.rate.allows(now) ||
+      remembered.digest !== digest
+    )
+      return false;
+    remembered.rate.giveBack();
     return true;
   }
 

@@ -111,8 +111,8 @@ function ignoredJa(ignored: ReportIgnored): string {
       return `状態が${words.values.state(ignored.status)}のときに${token}報告しました`;
     }
     case 'of-another-card': {
-      const shown = ignored.macs.join(' ');
-      return `${ignored.booted}が${shown}を示してこのマシンとして報告しましたが、ほかの証拠はすべて別のマシンであることを示しています。そのカードが今そちらにある場合は、\`rackboot machines split ${ignored.systemId} --mac ${shown}\`を実行するか、このマシンを削除してください`;
+      const macs = ignored.macs.join(' ');
+      return `${ignored.booted}が${macs}を示してこのマシンとして報告しましたが、ほかの証拠はすべて別のマシンであることを示しています。そのカードが今そちらにある場合は、\`rackboot machines split ${ignored.systemId} --mac ${macs}\`を実行するか、このマシンを削除してください`;
     }
     case 'without-token': {
       const made = ignored.isOfPerson ? '人が作成した' : '';
@@ -347,8 +347,8 @@ function ignoredZh(ignored: ReportIgnored): string {
       return `在「${words.values.state(ignored.status)}」狀態下回報了自己${token}`;
     }
     case 'of-another-card': {
-      const shown = ignored.macs.join(' ');
-      return `${ignored.booted} 出示 ${shown}，以這台機器的身分回報，但其他證據都顯示它是另一台。若該網路卡現在在那一台，請執行 \`rackboot machines split ${ignored.systemId} --mac ${shown}\`，或刪除這台機器`;
+      const macs = ignored.macs.join(' ');
+      return `${ignored.booted} 出示 ${macs}，以這台機器的身分回報，但其他證據都顯示它是另一台。若該網路卡現在在那一台，請執行 \`rackboot machines split ${ignored.systemId} --mac ${macs}\`，或刪除這台機器`;
     }
     case 'without-token': {
       const made = ignored.isOfPerson ? '由人建立的' : '';

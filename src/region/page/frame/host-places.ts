@@ -19,12 +19,14 @@ export interface DhcpPlace {
 }
 
 export function hostPlaces({ uuid, name, pulse }: Rack): readonly DhcpPlace[] {
-  return (pulse?.addresses ?? []).flatMap((one): readonly DhcpPlace[] => {
-    const [ip = '', prefix] = one.address.split('/');
+  return (pulse?.addresses ?? []).flatMap((entry): readonly DhcpPlace[] => {
+    const [ip = '', prefix] = entry.address.split('/');
     const address = parseIpv4(ip);
     if (address === undefined || prefix === '32') return [];
     const network = networkOf(address, Number(prefix));
-    return [{ rack: uuid, rackName: name, interface: one.interface, ip, network, isOutward: one.isOutward === true }];
+    return [
+      { rack: uuid, rackName: name, interface: entry.interface, ip, network, isOutward: entry.isOutward === true },
+    ];
   });
 }
 

@@ -54,8 +54,8 @@ function parseLanguageRanges(accepted: string): readonly string[] {
   return accepted
     .split(',', RANGES_MAX)
     .map((part) => {
-      const [range = '', ...parameters] = part.split(';').map((one) => one.trim().toLowerCase());
-      const quality = parameters.find((one) => one.startsWith('q='))?.slice(2) ?? '1';
+      const [range = '', ...parameters] = part.split(';').map((text) => text.trim().toLowerCase());
+      const quality = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? '1';
       return { range, quality: Number(quality) };
     })
     .filter(({ quality }) => quality > 0)
@@ -76,8 +76,8 @@ export function wordsFor(
 ): Words {
   const chosen = findWish(cookie, LANGUAGE_WISH);
   for (const range of [...(chosen === undefined ? [] : [chosen]), ...parseLanguageRanges(accepted)]) {
-    const found = findLanguage(range, languages);
-    if (found !== undefined) return found.words;
+    const language = findLanguage(range, languages);
+    if (language !== undefined) return language.words;
   }
   return languages[0].words;
 }

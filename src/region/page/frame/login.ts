@@ -67,13 +67,13 @@ export async function findLinkUser(store: RegionStore, username: string | undefi
   if (user !== undefined) return user;
   const users = await store.accounts.listUsers();
   if (username !== undefined) {
-    const meant = nearestName(
+    const nearest = nearestName(
       username,
-      users.map((one) => one.username),
+      users.map((user) => user.username),
     );
-    return refuse('not-found', noUserText(cleanText(username, 150), meant));
+    return refuse('not-found', noUserText(cleanText(username, 150), nearest));
   }
-  const names = users.filter(({ isAdmin }) => isAdmin).map((one) => one.username);
+  const names = users.filter(({ isAdmin }) => isAdmin).map((user) => user.username);
   return refuse('bad-request', linkUserText(names.slice(0, NAMES_MAX)));
 }
 

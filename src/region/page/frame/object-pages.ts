@@ -12,8 +12,8 @@ import { collectFormValues, type FormOptions, renderControls } from './operation
 import { cell, type Place, renderFullPage } from './parts.ts';
 import { pathBelow } from './values.ts';
 import {
+  fieldValue,
   findWanted,
-  given,
   mayCall,
   type Outcome,
   operate,
@@ -293,9 +293,9 @@ async function change(view: View, kind: UnlistedKind) {
   if (object === undefined) return undefined;
   const operations = nameKindOperations(kind);
   const [name, path] = [kind.nameOf(object), pickPathParameters(kind, view)];
-  const act = kind.acts?.[given(view, 'do')];
+  const act = kind.acts?.[fieldValue(view, 'do')];
   if (act !== undefined) return act(view, object);
-  if (given(view, 'do') === 'delete') {
+  if (fieldValue(view, 'do') === 'delete') {
     // A page of its own goes with the object.
     const to = kind.formsAt === undefined ? chooseReturnPath(kind, object) : kind.path;
     return submit(view, operations.remove, path, {}, to, words.objects.deleted(name));

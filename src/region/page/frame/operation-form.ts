@@ -19,7 +19,7 @@ import {
   textField,
   ticksField,
 } from './forms.ts';
-import { findWanted, given, type View, type WantedOperation } from './view.ts';
+import { fieldValue, findWanted, type View, type WantedOperation } from './view.ts';
 import { words } from './words.ts';
 
 interface Parameter extends Omit<Control, 'control' | 'charactersMax'> {
@@ -69,8 +69,8 @@ function findFormParameter(name: string, type: z.ZodType): Parameter | undefined
 const derived = new Map<WantedOperation, readonly Parameter[]>();
 
 function allParameters(wanted: WantedOperation): readonly Parameter[] {
-  const known = derived.get(wanted);
-  if (known !== undefined) return known;
+  const cached = derived.get(wanted);
+  if (cached !== undefined) return cached;
   const all = Object.entries(findWanted(wanted).parameters).flatMap(
     ([name, type]) => findFormParameter(name, type) ?? [],
   );
@@ -79,12 +79,12 @@ function allParameters(wanted: WantedOperation): readonly Parameter[] {
 }
 
 /** The parameters of a form, in their order. @throws Error if the operation has none of this name */
-export function listFormParameters(wanted: WantedOperation, only?: readonly string[]): readonly Parameter[] {
+export function listFormParameters(wanted: WantedOperation, names?: readonly string[]): readonly Parameter[] {
   const all = allParameters(wanted);
-  return (only ?? all.map(({ name }) => name)).map((name) => {
-    const found = all.find((one) => one.name === name);
-    if (found === undefined) throw new Error(`${wanted} has no ${name} that a form could set`);
-    return found;
+  return (names ?? all.map(({ name }) => name)).map((name) => {
+    const parameter = all.find((candidate) => candidate.name === name);
+    if (parameter === undefined) throw new Error(`${wanted} has no ${name} that a form could set`);
+    return parameter;
   });
 }
 
@@ -114,7 +114,7 @@ export function renderControls(view: View, wanted: WantedOperation, options: For
     const { group } = parameter;
     if (group === undefined) return [render(parameter)];
     if (parameters[index - 1]?.group === group) return [];
-    const fields = parameters.filter((one) => one.group === group).map(render);
+    const fields = parameters.filter((parameter) => parameter.group === group).map(render);
     return [renderGroup(spoken(group.label), words.forms.hint(group.hint), fields)];
   });
 }
@@ -183,9 +183,9 @@ export function collectFormValues(
 }
 
 function sentValue(view: Pick<View, 'given'>, name: string, kind: ControlKind): string | readonly string[] {
-  if (kind === 'check') return given(view, name) === 'true' ? 'true' : 'false';
-  if (kind === 'area') return given(view, name).replaceAll('\r\n', '\n').trim();
-  if (kind !== 'list') return given(view, name).trim();
+  if (kind === 'check') return fieldValue(view, name) === 'true' ? 'true' : 'false';
+  if (kind === 'area') return fieldValue(view, name).replaceAll('\r\n', '\n').trim();
+  if (kind !== 'list') return fieldValue(view, name).trim();
   const lines = (view.given.get(name) ?? []).flatMap((text) => text.split(LINE));
   return lines.map((line) => line.trim()).filter((line) => line !== '');
 }

@@ -61,10 +61,10 @@ function parsed(text: string): SettingValue {
 function readValue(type: string, text: string): SettingValue {
   if (TEXT_TYPES.has(type)) return text;
   if (!type.endsWith('-list') || text.startsWith('[')) return parsed(text);
-  const each = type === 'ip-list' || type === 'domain-list' ? (one: string) => one : parsed;
+  const each = type === 'ip-list' || type === 'domain-list' ? (value: string) => value : parsed;
   return text
     .split(/[\s,]+/)
-    .filter((one) => one !== '')
+    .filter((value) => value !== '')
     .map(each);
 }
 
@@ -96,7 +96,7 @@ export function optionRows(
   const { options } = words;
   const present = Array.isArray(value) ? value.filter(isSettings).map(buildOptionRow) : [];
   const filled = view.refusal === undefined ? present : sentRows(view, name).filter(({ option }) => option !== '');
-  const known = `known-${name}`;
+  const knownClass = `known-${name}`;
   const { optionKinds, optionTypes } = view.region.settings.rules;
   const types = ['', ...optionTypes];
   const rows = [...filled, ...Array.from({ length: EMPTY_ROWS }, () => EMPTY)].map((row, index) => {
@@ -106,13 +106,13 @@ export function optionRows(
         html`<option value="${type}"${type === row.type ? html` selected` : nothing}>${type || options.usual}</option>`,
     );
     return html`
-      <div class="option-row"><input type="text" name="${name}.option" value="${row.option}" list="${known}" placeholder="${options.option}" maxlength="255" autocomplete="off" spellcheck="false" ${labelled(options.option)}>
+      <div class="option-row"><input type="text" name="${name}.option" value="${row.option}" list="${knownClass}" placeholder="${options.option}" maxlength="255" autocomplete="off" spellcheck="false" ${labelled(options.option)}>
       <select name="${name}.type" ${labelled(options.type)}>${chosen}</select>
       <input type="text" name="${name}.value" value="${row.value}" placeholder="${options.value}" autocomplete="off" spellcheck="false" ${labelled(options.value)}>
       <input type="hidden" name="${name}.rest" value="${row.rest}"></div>`;
   });
-  const names = optionKinds.map((one) => html`<option value="${one.name}">`);
+  const names = optionKinds.map((optionKind) => html`<option value="${optionKind.name}">`);
   const untouched = new Map(PARTS.map((part) => [`${name}.${part}`, present.map((row) => row[part])]));
   const sign = shownSign(view, name, untouched);
-  return renderFieldset(view, control, html`<datalist id="${known}">${names}</datalist>${rows}${sign}`);
+  return renderFieldset(view, control, html`<datalist id="${knownClass}">${names}</datalist>${rows}${sign}`);
 }

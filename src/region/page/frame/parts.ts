@@ -81,8 +81,8 @@ function refusedText(frame: Frame, main: Html) {
   const names = [...(faults?.keys() ?? [])];
   const text = main.toString();
   const isSaid = names.length > 0 && names.every((name) => text.includes(`id="${faultId(name)}"`));
-  const said = isSaid ? seeFaults(names.length) : codeIn(refusal);
-  return html`<div class="alert red notice" role="alert">${said}${remedyLink(frame)}</div>`;
+  const message = isSaid ? seeFaults(names.length) : codeIn(refusal);
+  return html`<div class="alert red notice" role="alert">${message}${remedyLink(frame)}</div>`;
 }
 
 /** Says that something has happened, not what: the page then loads itself. */

@@ -101,9 +101,9 @@ export function findMoved(url: string, pages: readonly string[]): string | undef
   const path = url.replace(/[?#].*$/s, '').replaceAll(/\/{2,}/g, '/');
   const [, prefix, rest = ''] = /^\/MAAS\/([rl](?:\/|$))?(.*)$/.exec(path) ?? [];
   for (const [pattern, to] of prefix === undefined ? OLD_PATTERNS : UI_PATTERNS) {
-    const found = pattern.exec(rest);
-    if (found === null) continue;
-    const page = nearest(`/MAAS/${to.replace(':id', () => found[1] ?? '')}`, pages.map(buildPathPattern));
+    const match = pattern.exec(rest);
+    if (match === null) continue;
+    const page = nearest(`/MAAS/${to.replace(':id', () => match[1] ?? '')}`, pages.map(buildPathPattern));
     return page === '/MAAS/machines/' ? `${page}${filtersIn(url)}` : page;
   }
   return undefined;

@@ -73,9 +73,9 @@ export class Sessions {
 
   /** The user whom a link signs in; `undefined` if it was used, is too old or never existed. */
   async findLink(token: string): Promise<User | undefined> {
-    const found = await this.#store.find(hashLinkToken(token));
-    if (found === undefined) return undefined;
-    const { session, user } = found;
+    const stored = await this.#store.find(hashLinkToken(token));
+    if (stored === undefined) return undefined;
+    const { session, user } = stored;
     const isOld = Math.abs(this.#clock.wallTimeMs() - session.begunMs) > LINK_MS_MAX;
     return isOld || !isOfPassword(session, user) ? undefined : user;
   }
@@ -91,9 +91,9 @@ export class Sessions {
    */
   async find(token: string, isUse = true): Promise<Session | undefined> {
     const digest = hashSha256(token);
-    const found = await this.#store.find(digest);
-    if (found === undefined) return undefined;
-    const { session, user } = found;
+    const stored = await this.#store.find(digest);
+    if (stored === undefined) return undefined;
+    const { session, user } = stored;
     const nowMs = this.#clock.wallTimeMs();
     if (isOver(session, nowMs) || !isOfPassword(session, user)) {
       await reachesStore(() => this.#store.close(digest));

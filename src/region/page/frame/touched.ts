@@ -36,22 +36,22 @@ export async function withoutUntouched(
 ): Promise<{ readonly view: View; readonly refusal?: Refusal | undefined }> {
   const signs = [...view.given].filter(([name]) => name.startsWith(SHOWN));
   if (signs.length === 0) return { view };
-  const shown = new Map<string, Fields>();
-  await render({ ...view, shown });
-  const given = new Map(view.given);
+  const fieldsBySign = new Map<string, Fields>();
+  await render({ ...view, shown: fieldsBySign });
+  const fields = new Map(view.given);
   const conflicts: Record<string, [ReturnType<typeof fieldRefusal>]> = {};
   for (const [field, [sign]] of signs) {
     const name = field.slice(SHOWN.length);
-    const now = shown.get(name);
+    const now = fieldsBySign.get(name);
     if (now === undefined) continue;
     const names = [...now.keys()];
     const [sent, present] = [digestFields(names, view.given), digestFields(names, now)];
-    if (sent === sign) for (const [each, values] of now) given.set(each, values);
+    if (sent === sign) for (const [each, values] of now) fields.set(each, values);
     else if (present !== sign && present !== sent) {
       const texts = names.flatMap((each) => valuesIn(now, each));
       conflicts[name] = [fieldRefusal(words.forms.changedMeanwhile(texts.join(', ')))];
     }
   }
   const refusal = Object.keys(conflicts).length === 0 ? undefined : refuseFields(conflicts);
-  return { view: { ...view, given }, refusal };
+  return { view: { ...view, given: fields }, refusal };
 }

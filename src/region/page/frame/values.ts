@@ -79,10 +79,10 @@ export function cellText(text: string, tone = ''): Html {
   const [first = '', ...others] = plain.split('\n').map((line) => line.trim());
   const isWhole = others.length === 0 && plain === withoutBareAnswer(text);
   if (isWhole && first.length <= SHORT_CHARACTERS_MAX) return html`<div class="${tone}">${first}</div>`;
-  const said = isWhole ? first : asSentence(first);
+  const message = isWhole ? first : asSentence(first);
   const rest = isWhole ? nothing : text;
   const more = isWhole ? nothing : html`${SPACE}…`;
-  return html`<details class="words ${tone}"><summary title="${said}">${said}${more}</summary>${rest}</details>`;
+  return html`<details class="words ${tone}"><summary title="${message}">${message}${more}</summary>${rest}</details>`;
 }
 
 /** A whole text for a log line, in plain words; a click opens a power controller's raw answer. @param more markup after it */

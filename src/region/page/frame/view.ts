@@ -99,7 +99,7 @@ export interface DownloadDefinition extends Pick<PageDefinition, 'path' | 'acces
   ) => Promise<{ readonly text: string; readonly contentType: string; readonly name: string } | undefined>;
 }
 
-export const given = (view: Pick<View, 'given'>, name: string): string => view.given.get(name)?.at(-1) ?? '';
+export const fieldValue = (view: Pick<View, 'given'>, name: string): string => view.given.get(name)?.at(-1) ?? '';
 
 export const queryValue = (view: Pick<View, 'query'>, name: string): string => view.query.get(name)?.at(-1) ?? '';
 
@@ -118,11 +118,15 @@ export const CHANGE_SETTINGS = 'POST settings change';
 /** @throws Error if the table has none of this name */
 export function findWanted(wanted: WantedOperation): Operation {
   const [method, path, op] = wanted.split(' ');
-  const found = OPERATIONS.find(
-    (one) => one.method === method && one.path === path && one.op === op && one.versions.includes('2.0'),
+  const operation = OPERATIONS.find(
+    (candidate) =>
+      candidate.method === method &&
+      candidate.path === path &&
+      candidate.op === op &&
+      candidate.versions.includes('2.0'),
   );
-  if (found === undefined) throw new Error(`no operation ${wanted}`);
-  return found;
+  if (operation === undefined) throw new Error(`no operation ${wanted}`);
+  return operation;
 }
 
 /** True if the viewer may call this operation in general; the operation itself checks the right to a single machine, tag or script. */

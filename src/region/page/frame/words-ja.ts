@@ -298,7 +298,7 @@ export const JAPANESE: Translation = {
     loss: (record) => `\`${record}\`は提供されなくなります。`,
   },
   listing: {
-    found: (found, all) => (found === all ? String(all) : `${all}件中${found}件`),
+    found: (matching, all) => (matching === all ? String(all) : `${all}件中${matching}件`),
   },
   areas: {
     zone: {

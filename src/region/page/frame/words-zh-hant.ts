@@ -294,7 +294,7 @@ export const TRADITIONAL_CHINESE: Translation = {
     loss: (record) => `不再提供 \`${record}\`。`,
   },
   listing: {
-    found: (found, all) => (found === all ? String(all) : `${found} / ${all}`),
+    found: (matching, all) => (matching === all ? String(all) : `${matching} / ${all}`),
   },
   areas: {
     zone: {

@@ -341,8 +341,8 @@ const POWER = {
       effectWhenOff: 'Asks its driver whether it is on.',
       /** @param state `undefined`: unknown @param why empty: nothing was said */
       done: (machine: string, state?: string, why = '') => {
-        const said = state === 'error' ? 'could not be checked' : `is ${state ?? 'unknown'}`;
-        return `The power of ${machine} ${said}${why === '' ? '' : `: ${why}`}.`;
+        const stateText = state === 'error' ? 'could not be checked' : `is ${state ?? 'unknown'}`;
+        return `The power of ${machine} ${stateText}${why === '' ? '' : `: ${why}`}.`;
       },
     },
   },
@@ -2260,7 +2260,7 @@ const DNS = {
 const LISTING = {
   search: 'Search by name',
   find: 'Search',
-  found: (found: number, all: number) => (found === all ? String(all) : `${found} of ${all}`),
+  found: (matching: number, all: number) => (matching === all ? String(all) : `${matching} of ${all}`),
   pages: 'Pages of the list',
   page: text('Page {page} of {pages}'),
   previous: 'Previous',

@@ -17,7 +17,7 @@ import { rackPath } from '../frame/racks-part.ts';
 import { codeIn } from '../frame/values.ts';
 import {
   CHANGE_SETTINGS,
-  given,
+  fieldValue,
   type Outcome,
   type PageDefinition,
   submit,
@@ -85,7 +85,7 @@ async function renderAll(view: View): Promise<Html> {
 }
 
 const dismiss = (view: View): Promise<Outcome> | undefined =>
-  given(view, 'do') === 'dismiss'
+  fieldValue(view, 'do') === 'dismiss'
     ? submit(
         view,
         CHANGE_SETTINGS,
@@ -157,7 +157,7 @@ const STEP_PAGES: Readonly<Record<StepName, StepPage>> = {
       return { content: html`${doneBox(step)}<div class="sheet narrow stacked">${form}</div>` };
     },
     act(view, next) {
-      const [key, keysource] = [given(view, 'key').trim(), given(view, 'keysource').trim()];
+      const [key, keysource] = [fieldValue(view, 'key').trim(), fieldValue(view, 'keysource').trim()];
       if (key !== '') return submit(view, ADD_KEY, {}, { key }, next, words.account.keyAdded);
       if (keysource === '') return refuseField('key', words.firstRun.key.none);
       return submit(view, IMPORT_KEYS, {}, { keysource }, next, words.account.keyAdded);

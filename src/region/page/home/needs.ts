@@ -68,7 +68,9 @@ const ofMachine = (machine: Machine) =>
 
 /** The usual next action of a machine, if the viewer may take it. */
 function nextAction(machine: Machine, { viewer }: View) {
-  const action = actionsFor(machine, viewer).find((one) => chooseActionTone(one, machine) === 'primary');
+  const action = actionsFor(machine, viewer).find(
+    (machineAction) => chooseActionTone(machineAction, machine) === 'primary',
+  );
   return action === undefined ? nothing : buttonTo(actionPath(machine, action.name), action.texts().label);
 }
 
@@ -118,13 +120,13 @@ function findingNeed({ rack, check, text, tone, way }: Finding): Need {
 /** What is wrong with racks and the region; further ones are on their own pages. */
 async function findingNeeds(view: View): Promise<readonly Need[]> {
   await view.region.settings.load();
-  const all = listFindings(view).filter((one) => !isOfRange(one));
-  const found = (['red', 'amber'] as const).flatMap((tone) => all.filter((one) => one.tone === tone));
+  const all = listFindings(view).filter((finding) => !isOfRange(finding));
+  const urgent = (['red', 'amber'] as const).flatMap((tone) => all.filter((finding) => finding.tone === tone));
   const path = view.viewer.isAdmin ? HEALTH_PATH : RACKS_PATH;
-  const left = found.length - FINDINGS_MAX;
+  const left = urgent.length - FINDINGS_MAX;
   const who = renderNeedLink(path, words.overview.further.finding(left));
   const rest: Need = { tone: 'red', who, what: '', remedy: buttonTo(path, words.overview.list) };
-  return [...found.slice(0, FINDINGS_MAX).map(findingNeed), ...(left > 0 ? [rest] : [])];
+  return [...urgent.slice(0, FINDINGS_MAX).map(findingNeed), ...(left > 0 ? [rest] : [])];
 }
 
 async function rangeNeeds({ region, viewer }: View): Promise<readonly Need[]> {
@@ -156,7 +158,7 @@ function imageNeeds({ failedImages, skipped }: Findings): readonly Need[] {
   if (others.length === 0)
     return [...failed, { tone: 'amber', who: renderNeedLink(IMAGES_PATH, first.name), what: textOf(first), remedy }];
   // Without a way out of the network, every source fails, each with the same words.
-  const lines = skipped.slice(0, SKIPPED_MAX).map((one) => html`<div><b>${one.name}</b> ${textOf(one)}</div>`);
+  const lines = skipped.slice(0, SKIPPED_MAX).map((skip) => html`<div><b>${skip.name}</b> ${textOf(skip)}</div>`);
   const what = html`<details id="not-imported"><summary>${words.overview.notImported(skipped.length)}</summary>${lines}</details>`;
   return [...failed, { tone: 'amber', who: renderNeedLink(IMAGES_PATH, words.frame.pages.images), what, remedy }];
 }
@@ -175,10 +177,10 @@ function conflictNeed({ viewer }: Reader, name: string, { systemId, otherId, why
 /** Machines that may be the same. */
 export async function conflictNeeds(view: Reader): Promise<readonly Need[]> {
   const { store } = view.region;
-  const found = await store.listConflicts(CONFLICTS_MAX);
-  const machines = await store.outlineMachines(found.map(({ systemId }) => systemId));
+  const conflicts = await store.listConflicts(CONFLICTS_MAX);
+  const machines = await store.outlineMachines(conflicts.map(({ systemId }) => systemId));
   const names = new Map(machines.map(({ systemId, hostname }) => [systemId, hostname]));
-  return found.map((one) => conflictNeed(view, names.get(one.systemId) ?? one.systemId, one));
+  return conflicts.map((conflict) => conflictNeed(view, names.get(conflict.systemId) ?? conflict.systemId, conflict));
 }
 
 function freshNeeds(view: View, count: number): readonly Need[] {

@@ -19,7 +19,7 @@ import { cell, renderFullPage } from '../frame/parts.ts';
 import { codeIn, pathBelow, timeAgo } from '../frame/values.ts';
 import {
   buildOutcome,
-  given,
+  fieldValue,
   type Outcome,
   operate,
   type PageDefinition,
@@ -83,15 +83,15 @@ function buildOfferRows(
     const own = selections.filter(({ sourceId }) => sourceId === source.id);
     return (found.answer?.images ?? []).map((image) => {
       const { os, release, architecture } = image;
-      const same = own.find((one) => one.os === os && one.release === release);
+      const same = own.find((selection) => selection.os === os && selection.release === release);
       const isFixed = same !== undefined && (same.pin !== undefined || !isWhole(same));
       return {
         ...image,
         source,
         key: [source.id, os, release, architecture].join('/'),
-        isTicked: own.some((one) => covers(one, image)),
-        fixedBy: isFixed ? same : own.find((one) => one !== same && covers(one, image)),
-        resource: byImage.get([os, release, architecture].join('/'))?.find((one) => isFrom(one, source)),
+        isTicked: own.some((selection) => covers(selection, image)),
+        fixedBy: isFixed ? same : own.find((selection) => selection !== same && covers(selection, image)),
+        resource: byImage.get([os, release, architecture].join('/'))?.find((resource) => isFrom(resource, source)),
       };
     });
   });
@@ -131,13 +131,13 @@ const byNewest = new Intl.Collator('en', { numeric: true });
 /** The newest releases first; the systems as their sources, and boot loaders last. */
 function sortRows(rows: readonly Row[]): readonly Row[] {
   const systems = [...new Set(rows.map(({ os }) => os))];
-  const compare = (one: Row, other: Row): number =>
-    Number(one.kind === 'loader') - Number(other.kind === 'loader') ||
-    systems.indexOf(one.os) - systems.indexOf(other.os) ||
-    (other.supportEnds ?? '').localeCompare(one.supportEnds ?? '') ||
-    byNewest.compare(other.title, one.title) ||
-    one.source.id - other.source.id ||
-    byNewest.compare(one.architecture, other.architecture);
+  const compare = (left: Row, right: Row): number =>
+    Number(left.kind === 'loader') - Number(right.kind === 'loader') ||
+    systems.indexOf(left.os) - systems.indexOf(right.os) ||
+    (right.supportEnds ?? '').localeCompare(left.supportEnds ?? '') ||
+    byNewest.compare(right.title, left.title) ||
+    left.source.id - right.source.id ||
+    byNewest.compare(left.architecture, right.architecture);
   return rows.toSorted(compare);
 }
 
@@ -243,8 +243,8 @@ const listUnansweredSources = (offered: readonly Offered[]) =>
 /** The sources with what they said, behind how many of them have which fate. */
 function foldedSources(offered: readonly Offered[], nowMs: number, foot: Html = nothing): Html {
   const failed = offered.filter(({ found }) => (found.answer?.problems.length ?? 0) > 0);
-  const others = offered.filter((one) => !failed.includes(one));
-  const lines = [...failed, ...others].map((one) => sourceLine(one, nowMs));
+  const others = offered.filter((entry) => !failed.includes(entry));
+  const lines = [...failed, ...others].map((entry) => sourceLine(entry, nowMs));
   const waiting = listUnansweredSources(offered).length;
   const texts = [
     failed.length === 0 ? words.choose.sources(offered.length) : words.choose.failed(failed.length, offered.length),
@@ -325,9 +325,9 @@ export async function offerImages(view: View, path: string, isProposing = false)
   }
   const filter = parseOfferFilter(view);
   const today = new Date(view.nowMs).toISOString().slice(0, 10);
-  const found = buildOfferRows(offered, selections, resources);
-  const example = isProposing && selections.length === 0 ? exampleIn(sortRows(found)) : undefined;
-  const all = found.map((row) => (row === example ? { ...row, isTicked: true, isProposed: true } : row));
+  const offeredRows = buildOfferRows(offered, selections, resources);
+  const example = isProposing && selections.length === 0 ? exampleIn(sortRows(offeredRows)) : undefined;
+  const all = offeredRows.map((row) => (row === example ? { ...row, isTicked: true, isProposed: true } : row));
   const wanted = sortRows(all.filter((row) => isWanted(row, filter, today)));
   const rows = wanted.slice(0, ROWS_MAX);
   const more = wanted.length - rows.length;
@@ -397,7 +397,7 @@ function listSelectionChanges(view: View): readonly Change[] {
     if (first === undefined) return [];
     const all = [first, ...others];
     const of = (isAdded: boolean) =>
-      all.filter((one) => one.isAdded === isAdded).map(({ architecture }) => architecture);
+      all.filter((change) => change.isAdded === isAdded).map(({ architecture }) => architecture);
     return [{ sourceId: first.sourceId, os: first.os, release: first.release, added: of(true), removed: of(false) }];
   });
 }
@@ -406,7 +406,7 @@ function listSelectionChanges(view: View): readonly Change[] {
 async function applyChange(view: View, change: Change, selections: readonly RegionSelection[]) {
   const { sourceId, os, release, added, removed } = change;
   const before = selections.find(
-    (one) => String(one.sourceId) === sourceId && one.os === os && one.release === release,
+    (selection) => String(selection.sourceId) === sourceId && selection.os === os && selection.release === release,
   );
   const path = { boot_source_id: sourceId };
   if (before === undefined)
@@ -421,9 +421,9 @@ async function applyChange(view: View, change: Change, selections: readonly Regi
 async function offeredArches(view: View, sourceId: string, { os, release }: Pick<Change, 'os' | 'release'>) {
   const { bootImages } = view.region;
   const sources = (await bootImages.listSources()).filter(({ id }) => String(id) === sourceId);
-  const found = await bootImages.offered.find(sources, { waitMs: WAIT_MS });
-  const images = found.flatMap(({ answer }) => answer?.images ?? []);
-  return images.filter((one) => one.os === os && one.release === release).map(({ architecture }) => architecture);
+  const answers = await bootImages.offered.find(sources, { waitMs: WAIT_MS });
+  const images = answers.flatMap(({ answer }) => answer?.images ?? []);
+  return images.filter((image) => image.os === os && image.release === release).map(({ architecture }) => architecture);
 }
 
 /** Does what the form of an offer asks for. @param path of its page @param next the pages after saving, and after beginning an import */
@@ -432,7 +432,7 @@ export async function chooseImages(
   path: string,
   next: { readonly saved: string; readonly importing: string },
 ): Promise<Outcome> {
-  const wanted = given(view, 'do');
+  const wanted = fieldValue(view, 'do');
   if (wanted === 'ask') {
     const { bootImages } = view.region;
     await bootImages.offered.find(await bootImages.listImportable(), { waitMs: WAIT_MS, again: true });

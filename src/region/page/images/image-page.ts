@@ -10,7 +10,7 @@ import { importText as importReasonText, isFinal } from '../../records/import-re
 import { hiddenField, renderForm } from '../frame/forms.ts';
 import { breakable, cell, renderFullPage } from '../frame/parts.ts';
 import { codeIn, dotted, pathBelow, renderTime } from '../frame/values.ts';
-import { given, mayCall, type Outcome, type PageDefinition, submit, type View } from '../frame/view.ts';
+import { fieldValue, mayCall, type Outcome, type PageDefinition, submit, type View } from '../frame/view.ts';
 import { words } from '../frame/words.ts';
 
 export const IMAGES_PATH = '/MAAS/images/';
@@ -103,7 +103,7 @@ export const comingPart = ({ coming }: ListedResource): Html =>
 
 export function useText(name: string, uses: readonly ImageUse[]): Html {
   const [os, release, architecture] = name.split('/');
-  const use = uses.find((one) => one.os === os && one.release === release && one.architecture === architecture);
+  const use = uses.find((use) => use.os === os && use.release === release && use.architecture === architecture);
   if (use === undefined) return nothing;
   const coming =
     use.deploying === 0 ? nothing : html`<div class="small">${words.images.deploying(use.deploying)}</div>`;
@@ -138,7 +138,7 @@ export const sumImageBytes = ({ bytes, system }: ListedImage): number =>
 
 /** Has an image imported alone, as a form asks. @param to the page to show then @returns undefined if it asks for something else */
 export async function resume(view: View, { id, name }: { id: string; name: string }, to: string): Promise<Outcome> {
-  if (given(view, 'do') !== 'resume') return undefined;
+  if (fieldValue(view, 'do') !== 'resume') return undefined;
   return submit(view, RESUME, { id }, {}, to, words.images.done.resume(resourceTitle(name)));
 }
 
@@ -174,9 +174,9 @@ function versionsPart({ images }: ListedResource) {
   const { columns, onDiskColumn, sha256, versions } = words.images;
   const head = [columns.version, columns.size, onDiskColumn, sha256].map((text) => html`<th>${text}</th>`);
   const rows = images.map(
-    (one) => html`<tr>${cell(columns.version, one.serial)}${cell(columns.size, formatSize(sumImageBytes(one)))}
-      ${cell(onDiskColumn, one.diskBytes === undefined ? '' : formatSize(one.diskBytes))}
-      ${cell(sha256, html`<span class="id break">${one.sha256}</span>`)}</tr>`,
+    (image) => html`<tr>${cell(columns.version, image.serial)}${cell(columns.size, formatSize(sumImageBytes(image)))}
+      ${cell(onDiskColumn, image.diskBytes === undefined ? '' : formatSize(image.diskBytes))}
+      ${cell(sha256, html`<span class="id break">${image.sha256}</span>`)}</tr>`,
   );
   return html`
     <h2>${versions}</h2>
@@ -205,7 +205,7 @@ async function render(view: View) {
   const { name, images, progress } = resource;
   const uses = await view.region.store.boot.listUses();
   const [os, release, architecture = '', subarchitecture = ''] = name.split('/');
-  const machines = uses.find((one) => one.os === os && one.release === release && one.architecture === architecture);
+  const machines = uses.find((use) => use.os === os && use.release === release && use.architecture === architecture);
   const isRunning = isImporting(await view.region.bootImages.run());
   const state = html`${statePill(resource)}<div class="coming">${comingPart(resource)}${importPart(resource, isRunning, view.nowMs)}</div>
     ${renderImageButtons(view, resource)}`;
@@ -216,7 +216,7 @@ async function render(view: View) {
     ...aboutPairs(resource),
     [words.images.columns.usedBy, useText(name, uses)],
   ];
-  const shown = pairs.map(([label, value]) =>
+  const terms = pairs.map(([label, value]) =>
     String(value) === '' ? nothing : html`<dt>${label}</dt><dd>${value}</dd>`,
   );
   return renderFullPage(view, {
@@ -226,7 +226,7 @@ async function render(view: View) {
     main: html`
       <div class="bar" id="bar"${isRunning ? html` data-at-work` : nothing}><h1>${resourceTitle(name)}</h1></div>
       <p class="soft run">${images[0]?.title || (progress?.title ?? '')}</p>
-      <div class="sheet" id="image"><dl class="pairs">${shown}</dl></div>
+      <div class="sheet" id="image"><dl class="pairs">${terms}</dl></div>
       ${versionsPart(resource)}
       ${deletion(view, resource, machines?.machines ?? 0)}
       <p><a href="${IMAGES_PATH}">${words.images.all}</a></p>`,
@@ -236,8 +236,8 @@ async function render(view: View) {
 async function act(view: View) {
   const resource = await findResource(view);
   if (resource === undefined) return undefined;
-  const one = { id: String(resource.id), name: resource.name };
-  if (given(view, 'do') !== '') return resume(view, one, pathBelow(IMAGES_PATH, one.id));
+  const target = { id: String(resource.id), name: resource.name };
+  if (fieldValue(view, 'do') !== '') return resume(view, target, pathBelow(IMAGES_PATH, target.id));
   return submit(
     view,
     DELETE,

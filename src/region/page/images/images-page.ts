@@ -12,7 +12,7 @@ import { type ImportReason, importText as importReasonText, isFailure } from '..
 import { hiddenField, renderForm } from '../frame/forms.ts';
 import { cell, renderFullPage } from '../frame/parts.ts';
 import { codeIn, pathBelow, renderTime, SPACE, timeAgo } from '../frame/values.ts';
-import { given, mayCall, type PageDefinition, submit, type View } from '../frame/view.ts';
+import { fieldValue, mayCall, type PageDefinition, submit, type View } from '../frame/view.ts';
 import { words } from '../frame/words.ts';
 import {
   comingPart,
@@ -98,7 +98,7 @@ function renderImageTable(
 ) {
   const { system, architecture, version, size, usedBy, act } = words.images.columns;
   const head = [system, architecture, version, size, usedBy, act].map((text) => html`<th>${text}</th>`);
-  const sorted = resources.toSorted((one, other) => rankResource(one) - rankResource(other));
+  const sorted = resources.toSorted((left, right) => rankResource(left) - rankResource(right));
   const rows = sorted.slice(0, SHOWN_MAX).map((resource) => resourceRow(view, resource, uses, isRunning));
   return html`<div class="sheet" id="images"><table class="images"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
@@ -130,7 +130,7 @@ function runText(run: ImportRun, failed: number, isSelected: boolean, nowMs: num
 }
 
 const leftOut = ({ skipped }: ImportRun): ImportRun['skipped'] =>
-  skipped.filter((one) => !isNothingSelected(one) && !isElsewhere(one));
+  skipped.filter((skip) => !isNothingSelected(skip) && !isElsewhere(skip));
 
 function skippedPart(run: ImportRun) {
   const { skippedMore } = run;
@@ -148,8 +148,8 @@ function skippedPart(run: ImportRun) {
 
 function reportedPart({ region, nowMs }: View, { downloads }: ImportRun) {
   if (downloads.length === 0) return nothing;
-  const shown = downloads.slice(-REPORTED_SHOWN_MAX);
-  const byRack = Map.groupBy(shown.toReversed(), ({ rack }) => rack);
+  const latest = downloads.slice(-REPORTED_SHOWN_MAX);
+  const byRack = Map.groupBy(latest.toReversed(), ({ rack }) => rack);
   const items = [...byRack].map(([rack, files]) => {
     const each = files.map(({ file, bytes, total, error, atMs }) => {
       const bar = total === undefined ? nothing : progressBar(words.images.states.downloading, bytes, total);
@@ -159,7 +159,7 @@ function reportedPart({ region, nowMs }: View, { downloads }: ImportRun) {
     });
     return html`<div class="list-item"><div><b>${region.racks.find(rack)?.name ?? rack}</b>${each}</div></div>`;
   });
-  const more = downloads.length - shown.length;
+  const more = downloads.length - latest.length;
   const rest = more === 0 ? nothing : html`<p class="note soft">${words.values.andMore(more)}</p>`;
   return html`<div class="stacked" id="reported"><h2>${words.images.reported}</h2><div class="sheet">${items}${rest}</div></div>`;
 }
@@ -208,13 +208,13 @@ function selectedPart(run: ImportRun, sources: readonly RegionSource[], selectio
   const items = sources.flatMap((source) => {
     const own = selections.filter(({ sourceId }) => sourceId === source.id);
     if (own.length === 0) return [];
-    const shown = own.slice(0, SELECTIONS_SHOWN_MAX).map((one) => selectionTag(run, source, one));
-    const more = own.length - shown.length;
+    const tags = own.slice(0, SELECTIONS_SHOWN_MAX).map((selection) => selectionTag(run, source, selection));
+    const more = own.length - tags.length;
     const rest = more > 0 ? html` <span class="soft">${words.values.andMore(more)}</span>` : nothing;
     const path = pathBelow(SOURCES_PATH, String(source.id));
     const title = source.images.title === '' ? nothing : html` <span class="soft">${source.images.title}</span>`;
     return [
-      html`<div class="list-item"><div><a class="name" href="${path}">${sourceTitle(source)}</a>${title}<div>${shown}${rest}</div></div></div>`,
+      html`<div class="list-item"><div><a class="name" href="${path}">${sourceTitle(source)}</a>${title}<div>${tags}${rest}</div></div></div>`,
     ];
   });
   if (items.length === 0) return nothing;
@@ -283,11 +283,12 @@ async function render(view: View) {
 }
 
 async function act(view: View) {
-  const wanted = given(view, 'do');
+  const wanted = fieldValue(view, 'do');
   if (wanted === 'import') return submit(view, IMPORT, {}, {}, IMAGES_PATH, words.images.asked);
   if (wanted === 'stop') return submit(view, STOP, {}, {}, IMAGES_PATH, words.images.stopped);
-  const id = given(view, 'id');
-  const name = (await view.region.bootImages.listResources()).find((one) => String(one.id) === id)?.name ?? '';
+  const id = fieldValue(view, 'id');
+  const name =
+    (await view.region.bootImages.listResources()).find((resource) => String(resource.id) === id)?.name ?? '';
   return resume(view, { id, name }, IMAGES_PATH);
 }
 

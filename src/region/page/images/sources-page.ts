@@ -12,7 +12,15 @@ import { changing, hiddenField, renderForm } from '../frame/forms.ts';
 import { collectFormValues, formatParameterLabel, renderControls } from '../frame/operation-form.ts';
 import { breakable, renderFullPage } from '../frame/parts.ts';
 import { codeIn, pathBelow, timeAgo } from '../frame/values.ts';
-import { buildOutcome, given, type Outcome, operate, type PageDefinition, submit, type View } from '../frame/view.ts';
+import {
+  buildOutcome,
+  fieldValue,
+  type Outcome,
+  operate,
+  type PageDefinition,
+  submit,
+  type View,
+} from '../frame/view.ts';
 import { words } from '../frame/words.ts';
 import { IMAGES_PATH } from './image-page.ts';
 import {
@@ -108,8 +116,10 @@ async function renderAll(view: View) {
 
 async function add(view: View) {
   const answer = await operate(view, ADD, {}, collectFormValues(view, ADD, { only: FIELDS }));
-  const url = given(view, 'url').trim();
-  const added = (await view.region.bootImages.listSources()).find((one) => one.pin === undefined && one.url === url);
+  const url = fieldValue(view, 'url').trim();
+  const added = (await view.region.bootImages.listSources()).find(
+    (addedSource) => addedSource.pin === undefined && addedSource.url === url,
+  );
   return buildOutcome(answer, added === undefined ? SOURCES_PATH : formatSourcePath(added), words.sources.added(url));
 }
 
@@ -136,10 +146,13 @@ function selectionItem(view: View, selection: RegionSelection, missing: ImportRe
 }
 
 function selectForm(view: View, source: RegionSource) {
-  const only = ['os', 'release', 'arches', 'subarches', ...(source.images.kind === 'installer' ? [] : ['labels'])];
+  const names = ['os', 'release', 'arches', 'subarches', ...(source.images.kind === 'installer' ? [] : ['labels'])];
   // No release by default: all releases of a source are tens of gigabytes.
   const values = { os: source.images.os === '*' ? '' : source.images.os, arches: 'amd64' };
-  const body = [hiddenField('do', 'select'), ...renderControls(view, SELECT, { only, values, required: ['release'] })];
+  const body = [
+    hiddenField('do', 'select'),
+    ...renderControls(view, SELECT, { only: names, values, required: ['release'] }),
+  ];
   return renderForm(view, { body, submit: words.sources.selectIt });
 }
 
@@ -148,9 +161,9 @@ const WAIT_MS = 4000;
 
 /** What a source offers, or why it cannot be read: this also tests its address and its keys. */
 async function offeredPart(view: View, source: RegionSource) {
-  const [found] = await view.region.bootImages.offered.find([source], { waitMs: WAIT_MS });
+  const [offered] = await view.region.bootImages.offered.find([source], { waitMs: WAIT_MS });
   const { offers, askAgain } = words.choose;
-  const { answer } = found ?? {};
+  const { answer } = offered ?? {};
   const again = renderForm(view, { body: hiddenField('do', 'ask'), submit: askAgain, tone: 'plain', isInline: true });
   const why = (answer?.problems ?? []).map((text) => html`<div class="why">${codeIn(text)}</div>`);
   const choose =
@@ -193,10 +206,10 @@ async function aboutPart(view: View, source: RegionSource, { file, isShipped = f
     [fingerprints, (signed?.fingerprints ?? []).map((print) => html`<div class="id">${print}</div>`)],
     [formatParameterLabel('unsigned'), trust.kind === 'unsigned' ? [html`${trust.why}`] : []],
   ];
-  const shown = pairs.filter(([, value]) => value.length > 0);
+  const filled = pairs.filter(([, value]) => value.length > 0);
   return html`
     <h2>${words.sources.about}</h2>
-    <div class="sheet narrow"><dl class="pairs">${shown.map(([label, value]) => html`<dt>${label}</dt><dd>${value}</dd>`)}</dl></div>
+    <div class="sheet narrow"><dl class="pairs">${filled.map(([label, value]) => html`<dt>${label}</dt><dd>${value}</dd>`)}</dl></div>
     <p class="soft break">${isShipped ? words.sources.shippedSource(getSiteFile(view)) : words.sources.pinnedSource(file)}</p>`;
 }
 
@@ -245,12 +258,12 @@ async function change(view: View): Promise<Outcome> {
   if (source === undefined) return undefined;
   const here = formatSourcePath(source);
   const id = String(source.id);
-  switch (given(view, 'do')) {
+  switch (fieldValue(view, 'do')) {
     case 'select': {
-      const [os, release] = [orAll(given(view, 'os')), given(view, 'release')];
+      const [os, release] = [orAll(fieldValue(view, 'os')), fieldValue(view, 'release')];
       // The operation takes an empty one as none, which means all.
       if (release === '') return refuseField('release', REQUIRED);
-      const list = (name: string) => orAll(given(view, name));
+      const list = (name: string) => orAll(fieldValue(view, name));
       const values = { os, release, arches: list('arches'), subarches: list('subarches'), labels: list('labels') };
       const answer = await operate(view, SELECT, { boot_source_id: id }, values);
       const { nextMs } = await view.region.bootImages.run();
@@ -262,8 +275,8 @@ async function change(view: View): Promise<Outcome> {
       return { kind: 'done', to: here, text: words.choose.askedAgain };
     case 'unselect': {
       const selections = await view.region.bootImages.listSelections(source);
-      const selection = selections.find((one) => String(one.id) === given(view, 'id'));
-      const answer = await operate(view, UNSELECT, { boot_source_id: id, id: given(view, 'id') }, {});
+      const selection = selections.find((entry) => String(entry.id) === fieldValue(view, 'id'));
+      const answer = await operate(view, UNSELECT, { boot_source_id: id, id: fieldValue(view, 'id') }, {});
       const name = selection === undefined ? '' : `${selection.os}/${selection.release}`;
       return buildOutcome(answer, here, words.sources.selectionRemoved(name));
     }
@@ -282,7 +295,7 @@ async function change(view: View): Promise<Outcome> {
         { id },
         { ...values, ...keyring, ...why },
         here,
-        words.sources.saved(given(view, 'url').trim()),
+        words.sources.saved(fieldValue(view, 'url').trim()),
       );
     }
   }

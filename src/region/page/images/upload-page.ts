@@ -7,7 +7,7 @@ import { html, nothing } from '../../../ground/html.ts';
 import { hiddenField } from '../frame/forms.ts';
 import { collectFormValues, renderControls } from '../frame/operation-form.ts';
 import { renderFullPage } from '../frame/parts.ts';
-import { given, type PageDefinition, submit, type View } from '../frame/view.ts';
+import { fieldValue, type PageDefinition, submit, type View } from '../frame/view.ts';
 import { words } from '../frame/words.ts';
 import { IMAGES_PATH } from './image-page.ts';
 import { UPLOAD_PATH } from './images-page.ts';
@@ -50,7 +50,7 @@ async function render(view: View) {
 
 async function act(view: View) {
   const values = collectFormValues(view, UPLOAD, { only: FIELDS });
-  return submit(view, UPLOAD, {}, values, IMAGES_PATH, words.upload.done(given(view, 'name').trim()));
+  return submit(view, UPLOAD, {}, values, IMAGES_PATH, words.upload.done(fieldValue(view, 'name').trim()));
 }
 
 export const UPLOAD_PAGE: PageDefinition = {

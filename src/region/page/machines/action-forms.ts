@@ -12,7 +12,7 @@ import { runsUnasked } from '../../scripts/script-run.ts';
 import { buildChoice, checkField, radioField, textField } from '../frame/forms.ts';
 import { collectFormValues, renderControls } from '../frame/operation-form.ts';
 import { type PlaceField, placeChoices } from '../frame/place-choices.ts';
-import { given, type View, type WantedOperation } from '../frame/view.ts';
+import { fieldValue, type View, type WantedOperation } from '../frame/view.ts';
 import { words } from '../frame/words.ts';
 import { addressField, deployFields, deployValues } from './deploy-form.ts';
 
@@ -37,7 +37,7 @@ const explained = ({ fields, values }: ActionForm): ActionForm => ({
     return html`${await fields(view, machine, isOfMany)}${reason}`;
   },
   values: async (view, machine) => ({
-    comment: given(view, 'comment') || undefined,
+    comment: fieldValue(view, 'comment') || undefined,
     ...(await values(view, machine)),
   }),
 });
@@ -77,13 +77,13 @@ const FORMS: Readonly<Partial<Record<CommandName, ActionForm>>> = {
         choices: [buildChoice('false', commission), buildChoice('true', skip)],
       });
     },
-    values: (view) => ({ skip_commissioning: given(view, 'skip_commissioning') }),
+    values: (view) => ({ skip_commissioning: fieldValue(view, 'skip_commissioning') }),
   },
   allocate: {
     fields: (view, _machine, isOfMany) => (isOfMany ? nothing : addressField(view)),
     values: (view, { systemId }) => ({
       system_id: systemId,
-      ip_address: given(view, 'ip_address') || undefined,
+      ip_address: fieldValue(view, 'ip_address') || undefined,
     }),
   },
   deploy: { fields: deployFields, values: deployValues },
@@ -104,7 +104,7 @@ const FORMS: Readonly<Partial<Record<CommandName, ActionForm>>> = {
       });
     },
     values(view) {
-      const erase = given(view, 'erase');
+      const erase = fieldValue(view, 'erase');
       if (erase !== 'quick' && erase !== 'all') return {};
       return { erase: 'true', ...(erase === 'quick' ? { quick_erase: 'true' } : {}) };
     },
@@ -122,7 +122,7 @@ export const DELETE_FORM: ActionForm = {
     const { label, owned } = words.actionForms.force;
     return checkField(view, { name: 'force', label, hint: owned(owner) });
   },
-  values: (view) => ({ force: given(view, 'force') || 'false' }),
+  values: (view) => ({ force: fieldValue(view, 'force') || 'false' }),
 };
 
 /** How machines are switched off. */
@@ -134,7 +134,7 @@ export const POWER_OFF_FORM: ActionForm = {
       value: 'soft-off',
       choices: [buildChoice('soft-off', words.power.shutDown), buildChoice('off', words.power.cut)],
     }),
-  values: (view) => ({ stop_mode: given(view, 'manner') === 'soft-off' ? 'soft' : 'hard' }),
+  values: (view) => ({ stop_mode: fieldValue(view, 'manner') === 'soft-off' ? 'soft' : 'hard' }),
 };
 
 export const placeForm = (operation: WantedOperation, field: PlaceField): ActionForm => ({

@@ -55,9 +55,9 @@ function renderVerdict({ verdict, rows }: DrawnBoot, good: DrawnBoot | undefined
   if (verdict.kind === 'good' || verdict.kind === 'going-on') return nothing;
   const missing = good === undefined ? undefined : firstMissing(good.rows, rows);
   const further = missing === undefined ? nothing : html`<p class="remedy">${words.boots.goodWentOn(missing.name)}</p>`;
-  const said =
+  const explanation =
     reason === '' || reason === verdict.why ? nothing : html`<p class="remedy">${words.boots.regionSays(reason)}</p>`;
-  return html`<div class="alert ${BOOT_COLOURS[verdict.kind]}"><b>${words.boots.heads[verdict.kind]}</b>${codeIn(verdict.why)}${said}${further}</div>`;
+  return html`<div class="alert ${BOOT_COLOURS[verdict.kind]}"><b>${words.boots.heads[verdict.kind]}</b>${codeIn(verdict.why)}${explanation}${further}</div>`;
 }
 
 function renderOtherBoots({ nowMs }: View, boots: readonly DrawnBoot[], current: DrawnBoot, path: string) {

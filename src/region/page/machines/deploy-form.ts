@@ -17,7 +17,7 @@ import {
   textField,
 } from '../frame/forms.ts';
 import { remedyLink } from '../frame/remedies.ts';
-import { given, type View } from '../frame/view.ts';
+import { fieldValue, type View } from '../frame/view.ts';
 import { words } from '../frame/words.ts';
 
 const DISKS_MAX = 64;
@@ -61,7 +61,7 @@ function kernelChoices(images: readonly ListedImage[], { architecture }: Machine
   );
 }
 
-const byAge = (one: string, other: string) => (kernelRank(one) ?? 0) - (kernelRank(other) ?? 0);
+const byAge = (left: string, right: string) => (kernelRank(left) ?? 0) - (kernelRank(right) ?? 0);
 
 function kernelField(view: View, images: readonly ListedImage[], machine: Machine) {
   const choices = kernelChoices(images, machine);
@@ -146,12 +146,12 @@ function installedField(view: View, { release }: Machine, installers: readonly L
   const control = { name: 'installed_series', label };
   if (installers !== undefined) {
     const nameOf = ({ os, release: own }: ListedInstaller) => (os === undefined ? own : `${os}/${own}`);
-    const chosen = installers.find((one) => one.release === release) ?? installers[0];
+    const chosen = installers.find((installer) => installer.release === release) ?? installers[0];
     const value = chosen === undefined ? undefined : nameOf(chosen);
     return choiceField(view, {
       ...control,
       value,
-      choices: installers.map((one): Choice => [nameOf(one), one.title]),
+      choices: installers.map((installer): Choice => [nameOf(installer), installer.title]),
     });
   }
   return textField(view, { ...control, placeholder: 'debian/bookworm', hint, charactersMax: 128 });
@@ -166,15 +166,15 @@ async function keyWarning(view: View, machine: Machine) {
 
 /** The form's values as parameters of the operation. */
 export function deployValues(view: View): Record<string, string | undefined> {
-  const userData = given(view, 'user_data').replaceAll('\r\n', '\n').replace(/^\n/, '');
-  const isInstalled = given(view, 'deploy_by') === 'installer';
-  const installed = isInstalled ? given(view, 'installed_series').trim() : '';
+  const userData = fieldValue(view, 'user_data').replaceAll('\r\n', '\n').replace(/^\n/, '');
+  const isInstalled = fieldValue(view, 'deploy_by') === 'installer';
+  const installed = isInstalled ? fieldValue(view, 'installed_series').trim() : '';
   return {
     deploy_by: isInstalled ? 'installer' : undefined,
-    distro_series: installed || given(view, 'distro_series') || undefined,
-    hwe_kernel: isInstalled ? undefined : given(view, 'hwe_kernel') || undefined,
-    disk: given(view, 'disk') || undefined,
-    ip_address: given(view, 'ip_address') || undefined,
+    distro_series: installed || fieldValue(view, 'distro_series') || undefined,
+    hwe_kernel: isInstalled ? undefined : fieldValue(view, 'hwe_kernel') || undefined,
+    disk: fieldValue(view, 'disk') || undefined,
+    ip_address: fieldValue(view, 'ip_address') || undefined,
     user_data: userData.trim() === '' ? undefined : Buffer.from(userData).toString('base64'),
   };
 }

@@ -17,10 +17,10 @@ const mayChange = ({ viewer }: View, device: ApiObject): boolean =>
   viewer.isAdmin || getPropertyText(device, 'owner') === viewer.username;
 
 async function renderDeviceContent(view: View, device: ApiObject): Promise<Html> {
-  const found = await view.region.store.findMachine(getPropertyText(device, 'system_id'));
-  return found === undefined
+  const machine = await view.region.store.findMachine(getPropertyText(device, 'system_id'));
+  return machine === undefined
     ? html``
-    : html`${renderDeviceFacts(view, found)}${await interfacesTable(view, found, mayChange(view, device))}`;
+    : html`${renderDeviceFacts(view, machine)}${await interfacesTable(view, machine, mayChange(view, device))}`;
 }
 
 function renderDeviceFacts({ region }: View, device: Machine) {

@@ -13,8 +13,8 @@ import { renderFullPage } from '../frame/parts.ts';
 import {
   buildOutcome,
   EDIT_MACHINE,
+  fieldValue,
   findMachine,
-  given,
   type Outcome,
   operate,
   type PageDefinition,
@@ -28,7 +28,7 @@ const listDrivers = ({ region }: View) => region.power?.drivers ?? [];
 
 function driverShown(view: View, machine: Machine) {
   const drivers = listDrivers(view);
-  const wanted = given(view, 'power_type') || queryValue(view, 'driver') || machine.powerType;
+  const wanted = fieldValue(view, 'power_type') || queryValue(view, 'driver') || machine.powerType;
   return drivers.find(({ name }) => name === wanted) ?? drivers[0];
 }
 
@@ -103,14 +103,14 @@ async function renderDriver(view: View) {
 
 /** The form's parameters, with the stored secrets for empty fields. */
 function collectPowerParameters(view: View, machine: Machine, driver: PowerDriverTable): PowerParameters {
-  const kept: Record<string, PowerValue> = {};
+  const parameters: Record<string, PowerValue> = {};
   for (const { name, secret } of driver.parameters) {
-    const value = given(view, name);
+    const value = fieldValue(view, name);
     const stored = machine.powerType === driver.name ? machine.powerParameters[name] : undefined;
-    if (value !== '') kept[name] = value;
-    else if (secret && stored !== undefined) kept[name] = stored;
+    if (value !== '') parameters[name] = value;
+    else if (secret && stored !== undefined) parameters[name] = stored;
   }
-  return kept;
+  return parameters;
 }
 
 function byParameter(outcome: Outcome): Outcome {
@@ -126,7 +126,7 @@ function byParameter(outcome: Outcome): Outcome {
 async function saveDriver(view: View): Promise<Outcome> {
   const machine = await findMachine(view);
   if (machine === undefined) return undefined;
-  const type = given(view, 'power_type');
+  const type = fieldValue(view, 'power_type');
   const driver = listDrivers(view).find(({ name }) => name === type);
   const parameters = driver === undefined ? {} : collectPowerParameters(view, machine, driver);
   const answer = await operate(

@@ -14,8 +14,8 @@ import { renderFullPage } from '../frame/parts.ts';
 import { PLACE_FIELDS, placeChoices } from '../frame/place-choices.ts';
 import {
   EDIT_MACHINE,
+  fieldValue,
   findMachine,
-  given,
   type Outcome,
   operate,
   type PageDefinition,
@@ -91,7 +91,7 @@ async function act(view: View): Promise<Outcome> {
     const answer = await operate(view, TAG_MACHINES, { name }, change);
     if (answer.kind === 'refusal') return answer;
   }
-  return { kind: 'done', to: machinePath(systemId), text: words.edit.saved(given(view, 'hostname')) };
+  return { kind: 'done', to: machinePath(systemId), text: words.edit.saved(fieldValue(view, 'hostname')) };
 }
 
 export const EDIT_PAGE: PageDefinition = {

@@ -12,7 +12,15 @@ import { type Choice, hiddenField, renderForm } from '../frame/forms.ts';
 import { collectFormValues, type FormOptions, renderControls } from '../frame/operation-form.ts';
 import { cell, renderFullPage } from '../frame/parts.ts';
 import { doubtText, orNone, statusPill } from '../frame/values.ts';
-import { findMachine, given, type Outcome, ofForm, type PageDefinition, submit, type View } from '../frame/view.ts';
+import {
+  fieldValue,
+  findMachine,
+  type Outcome,
+  ofForm,
+  type PageDefinition,
+  submit,
+  type View,
+} from '../frame/view.ts';
 import { words } from '../frame/words.ts';
 import { machinePath } from './machine-actions.ts';
 
@@ -87,7 +95,7 @@ async function render(view: View): Promise<Html | undefined> {
   const { title, lead, forms } = words.identity;
   const conflicts = await view.region.store.listConflicts(CONFLICTS_MAX, machine.systemId);
   const parts = await Promise.all(conflicts.map((conflict) => conflictPart(view, machine, conflict)));
-  const sentAct = given(view, 'do');
+  const sentAct = fieldValue(view, 'do');
   const others = formsFor(view, machine).map(([act, options]) => {
     const { heading, text, submit: submitText } = forms[act];
     const own = ofForm(view, sentAct === act);
@@ -105,7 +113,7 @@ async function render(view: View): Promise<Html | undefined> {
 
 async function act(view: View): Promise<Outcome> {
   const machine = await findMachine(view);
-  const name = given(view, 'do');
+  const name = fieldValue(view, 'do');
   if (machine === undefined || !isAct(name)) return undefined;
   const { systemId, hostname } = machine;
   const to = name === 'keep-apart' ? identityPath(systemId) : machinePath(systemId);

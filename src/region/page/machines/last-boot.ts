@@ -39,12 +39,12 @@ export function drawBoots(
   max = Number.POSITIVE_INFINITY,
 ): readonly DrawnBoot[] {
   const ownRack = region.racks.own?.name ?? '';
-  const shown = events.map(shownTo(viewer));
+  const visible = events.map(shownTo(viewer));
   const drawn: DrawnBoot[] = [];
-  for (const [index, boot] of splitBoots(shown).entries()) {
+  for (const [index, boot] of splitBoots(visible).entries()) {
     const [first] = boot;
     if (first === undefined || !startsWithBoot(boot)) continue;
-    const before = shown.find((event) => event.code === 'status-changed' && event.atMs <= first.atMs);
+    const before = visible.find((event) => event.code === 'status-changed' && event.atMs <= first.atMs);
     const state = before?.code === 'status-changed' ? words.values.state(before.params.to) : undefined;
     const rows = buildBootRows(boot, { ownRack, state });
     if (rows.length === 0) continue;

@@ -61,9 +61,9 @@ const PARTITION = `${DEVICES}/{device_id}/partition/{id}` as const;
 const MACHINE = 'machines/{system_id}';
 
 const named = (objects: readonly ApiObject[]): readonly Choice[] =>
-  objects.map((one) => [
-    getPropertyText(one, 'id'),
-    [getPropertyText(one, 'name'), sizeText(one)].filter((text) => text !== '').join(' · '),
+  objects.map((object) => [
+    getPropertyText(object, 'id'),
+    [getPropertyText(object, 'name'), sizeText(object)].filter((text) => text !== '').join(' · '),
   ]);
 
 export const sizeText = (object: ApiObject): string =>
@@ -136,10 +136,10 @@ const BRIDGE = ['bridge_stp', 'bridge_fd'] as const;
 const MEMBERS = ['block_devices', 'partitions'] as const;
 const CHANGES = ['name', 'add_block_devices', 'add_partitions', 'remove_block_devices', 'remove_partitions'] as const;
 
-const nic = (op: string, only: readonly string[]): LayoutTask => ({
+const nic = (op: string, fields: readonly string[]): LayoutTask => ({
   section: 'network',
   operation: `POST ${NICS} ${op}`,
-  only,
+  only: fields,
   options: interfaceOptions,
 });
 const ofNic = (method: 'POST' | 'PUT' | 'DELETE', op: string, more: Partial<LayoutTask> = {}): LayoutTask => ({
@@ -264,7 +264,7 @@ async function findSubject(view: View, task: LayoutTask): Promise<Subject | unde
   };
   const { among } = task;
   const id = queryValue(view, task.operation.includes('{id}') ? 'id' : 'device_id');
-  const object = among === undefined ? undefined : parts[among].find((one) => getPropertyText(one, 'id') === id);
+  const object = among === undefined ? undefined : parts[among].find((object) => getPropertyText(object, 'id') === id);
   return among !== undefined && object === undefined ? undefined : { machine, networks, ...parts, object };
 }
 

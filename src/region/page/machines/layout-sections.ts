@@ -59,12 +59,12 @@ function linkText({ mode, subnet, address }: NetLink) {
 /** @param isLabelled true if its tags can be changed, which affect nothing */
 function interfaceRow(
   machine: Machine,
-  one: NetInterface,
+  nic: NetInterface,
   all: readonly NetInterface[],
   isOpen: boolean,
   isLabelled: boolean,
 ) {
-  const { id, kind, name, mac, vlan, links, mtu, parents, tags } = one;
+  const { id, kind, name, mac, vlan, links, mtu, parents, tags } = nic;
   const labels = words.layout.network;
   const about = { id: String(id) };
   const gateway = machine.layout?.network?.gatewayLink;
@@ -99,7 +99,7 @@ export async function interfacesTable(view: View, machine: Machine, isOpen: bool
   const { columns } = words.layout.network;
   const isLabelled = isOpen || view.viewer.isAdmin;
   const all = buildNetInterfaces(machine, await view.region.networks.look());
-  const rows = all.map((one) => interfaceRow(machine, one, all, isOpen, isLabelled));
+  const rows = all.map((nic) => interfaceRow(machine, nic, all, isOpen, isLabelled));
   const { network } = machine.layout ?? {};
   const making: readonly TaskName[] = [
     ...(machine.device === undefined ? (['bond', 'bridge', 'vlan-interface'] as const) : []),
@@ -131,11 +131,11 @@ type About = Readonly<Record<string, string>>;
 function fileSystemText(object: ApiObject) {
   const { filesystem } = object;
   if (typeof filesystem !== 'object' || filesystem === null) return '';
-  const shown: ApiObject = { ...filesystem };
-  const at = getPropertyText(shown, 'mount_point');
+  const fileSystem: ApiObject = { ...filesystem };
+  const at = getPropertyText(fileSystem, 'mount_point');
   return [
-    getPropertyText(shown, 'fstype'),
-    getPropertyText(shown, 'label'),
+    getPropertyText(fileSystem, 'fstype'),
+    getPropertyText(fileSystem, 'label'),
     at === '' ? '' : words.layout.storage.mountedAt(at),
   ]
     .filter((text) => text !== '')
@@ -215,7 +215,7 @@ function diskRows(disk: ApiObject, isBoot: boolean): readonly StorageRow[] {
 
 const memberNames = (object: ApiObject, name: string) =>
   parseObjects(object[name])
-    .map((one) => getPropertyText(one, 'name'))
+    .map((object) => getPropertyText(object, 'name'))
     .join(', ');
 
 function raidRow(raid: ApiObject, devices: readonly ApiObject[]): StorageRow {

@@ -10,7 +10,7 @@ import type { Machine } from '../../records/machine.ts';
 import { choiceField, hiddenField, renderForm, textField } from '../frame/forms.ts';
 import { renderFullPage } from '../frame/parts.ts';
 import { copyable, dotted, renderTime } from '../frame/values.ts';
-import { buildOutcome, findMachine, given, operate, type PageDefinition, type View } from '../frame/view.ts';
+import { buildOutcome, fieldValue, findMachine, operate, type PageDefinition, type View } from '../frame/view.ts';
 import { words } from '../frame/words.ts';
 import { machinePath } from './machine-actions.ts';
 
@@ -21,7 +21,9 @@ const simulated = () => html`<span class="soft">${words.logins.simulated}</span>
 
 /** True for a simulated machine of the lab: it holds, or last had, a loopback address. A machine that is off holds none. */
 const isSimulated = (machine: Machine, held: Ipv4 | undefined) =>
-  [held, ...machine.interfaces.map(({ address }) => address)].some((one) => one !== undefined && isLoopback(one));
+  [held, ...machine.interfaces.map(({ address }) => address)].some(
+    (address) => address !== undefined && isLoopback(address),
+  );
 
 /**
  * How to log in to the deployed system, or why it is not possible; empty in rescue mode, which `renderLogins` describes.
@@ -111,10 +113,10 @@ async function render(view: View) {
 async function act(view: View) {
   const machine = await findMachine(view);
   if (machine === undefined) return undefined;
-  const closes = given(view, 'do') === 'close';
+  const closes = fieldValue(view, 'do') === 'close';
   const values = closes
     ? { off: 'true' }
-    : { seconds: given(view, 'seconds'), comment: given(view, 'comment') || undefined };
+    : { seconds: fieldValue(view, 'seconds'), comment: fieldValue(view, 'comment') || undefined };
   const answer = await operate(view, DEBUG, { system_id: machine.systemId }, values);
   const text = closes ? words.logins.closed : words.logins.opened;
   return buildOutcome(answer, machinePath(machine.systemId), text);

@@ -31,10 +31,10 @@ async function readPage(view: View, machine: Machine, { level, q, before }: Even
   const limit = q === '' ? SHOWN_MAX : SEARCHED_MAX;
   const machines = { systemIds: [machine.systemId] };
   const read = await view.region.store.listEvents({ ...LEVELS[level], machines, before, limit });
-  const found = read.map(shownTo(view.viewer)).filter((event) => q === '' || hasText(event, q));
-  const events = found.slice(0, SHOWN_MAX);
-  const last = found.length > events.length ? events.at(-1) : read.at(-1);
-  return { events, older: read.length < limit && found.length === events.length ? undefined : last?.id };
+  const matching = read.map(shownTo(view.viewer)).filter((event) => q === '' || hasText(event, q));
+  const events = matching.slice(0, SHOWN_MAX);
+  const last = matching.length > events.length ? events.at(-1) : read.at(-1);
+  return { events, older: read.length < limit && matching.length === events.length ? undefined : last?.id };
 }
 
 function renderLevelFilters({ q, level }: EventChoice) {

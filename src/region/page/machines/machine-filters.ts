@@ -45,12 +45,12 @@ export function renderStatusCounts(counts: ReadonlyMap<MachineStatus, number>, q
 /** How many machines have each value of each facet. */
 function countFacets(region: Region, machines: readonly IndexedMachine[]): ReadonlyMap<Facet, Map<string, number>> {
   const where = whereabouts(region);
-  const found = new Map(FACETS.map((facet) => [facet, new Map<string, number>()]));
-  for (const { name } of region.racks.accepted()) found.get('rack')?.set(name, 0);
+  const countsByFacet = new Map(FACETS.map((facet) => [facet, new Map<string, number>()]));
+  for (const { name } of region.racks.accepted()) countsByFacet.get('rack')?.set(name, 0);
   for (const machine of machines)
-    for (const [facet, counts] of found)
+    for (const [facet, counts] of countsByFacet)
       for (const value of listFacetValues(machine, facet, where)) counts.set(value, (counts.get(value) ?? 0) + 1);
-  return found;
+  return countsByFacet;
 }
 
 /** A facet of which all machines have the same value narrows nothing, so it is left out. */
@@ -97,12 +97,12 @@ export function renderMachineFilters(
   const { filters } = words.machines;
   const facets = countFacets(view.region, all);
   const isFiltered = isNarrowed(query);
-  const kept = [
+  const hiddenFields = [
     query.isDevices ? hiddenField('kind', 'devices') : nothing,
     query.size === SIZES[0] ? nothing : hiddenField('size', String(query.size)),
   ];
   return html`
-    <form class="filters" method="get" action="${LIST_PATH}" role="search">${kept}
+    <form class="filters" method="get" action="${LIST_PATH}" role="search">${hiddenFields}
     <input type="search" name="q" value="${query.text}" placeholder="${filters.placeholder}" aria-label="${filters.search}" maxlength="${SEARCH_CHARACTERS_MAX}">
     <details class="fold" id="filter-fold"${isFiltered ? html` open` : nothing}><summary class="button plain">${filters.fold}</summary></details>
     <div class="folded">${query.isDevices ? nothing : stateField(query, chosen.counts)}

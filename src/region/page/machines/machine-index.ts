@@ -144,19 +144,19 @@ class MachineIndex {
 
   async #walk(): Promise<void> {
     const begunAt = this.#clock.now();
-    const found = new Set<number>();
+    const ids = new Set<number>();
     const byId = this.#byId;
     const isKnown = (id: number, stamp: string): boolean => byId.get(id)?.stamp === stamp;
     for (let afterId: number | undefined = 0; afterId !== undefined; ) {
       const part = await this.#store.listStamped({ isDevice: 'either' }, afterId, isKnown);
       for (const { id, stamp, machine } of part.machines) {
-        found.add(id);
+        ids.add(id);
         if (machine !== undefined) byId.set(id, indexed(machine, stamp));
       }
       afterId = part.lastId;
       await nextTurn();
     }
-    for (const id of byId.keys()) if (!found.has(id)) byId.delete(id);
+    for (const id of byId.keys()) if (!ids.has(id)) byId.delete(id);
     // A machine that was read again keeps its place in the map, and new ones have the highest ids.
     this.#list = [...byId.values()];
     const endedAt = this.#clock.now();

@@ -50,7 +50,7 @@ function renderColumnHeading(query: MachineQuery, column: Column) {
   const { columns, hardwareSorts } = words.machines;
   const sort = SORT_OF[column];
   if (column === 'hardware') {
-    const sorts = (['cores', 'memory', 'storage'] as const).map((one) => sortLink(query, one, hardwareSorts[one]));
+    const sorts = (['cores', 'memory', 'storage'] as const).map((sort) => sortLink(query, sort, hardwareSorts[sort]));
     return html`<th class="hardware" aria-label="${columns.hardware}"><div class="sorts">${sorts}</div></th>`;
   }
   const text = columns[column];
@@ -73,7 +73,7 @@ function renderTableHead(view: View, query: MachineQuery, columns: readonly Colu
   return html`<tr><th class="first">${tickAll(view)}${sortLink(query, 'name', names.first)}</th>${others}</tr>`;
 }
 
-async function renderMachineTable(view: View, query: MachineQuery, { machines }: Chosen, shown: Shown) {
+async function renderMachineTable(view: View, query: MachineQuery, { machines }: Chosen, context: Shown) {
   const { store } = view.region;
   const wanted = machines.slice((query.page - 1) * query.size, query.page * query.size);
   const rows: Html[] = [];
@@ -84,18 +84,18 @@ async function renderMachineTable(view: View, query: MachineQuery, { machines }:
     const filter = { systemIds, isDevice: query.isDevices };
     const read = new Map<string, Machine>();
     for (const machine of await store.listMachines(filter, 0, TURN_MACHINES)) read.set(machine.systemId, machine);
-    const events = shown.columns.includes('event') ? await store.newestEvents(systemIds, true) : undefined;
+    const events = context.columns.includes('event') ? await store.newestEvents(systemIds, true) : undefined;
     const boots = await findFailedBoots(view, [...read.values()].filter(isBooting));
     for (const systemId of systemIds) {
       const machine = read.get(systemId);
       // Undefined: it was removed meanwhile.
       if (machine === undefined) continue;
       const findings = { event: events?.get(systemId), boot: boots.get(systemId) };
-      rows.push(query.isDevices ? deviceRow(view, machine, shown) : machineRow(view, machine, findings, shown));
+      rows.push(query.isDevices ? deviceRow(view, machine, context) : machineRow(view, machine, findings, context));
     }
   }
-  const head = renderTableHead(view, query, shown.columns);
-  const style = query.isDevices ? 'devices' : shown.isPicked ? 'machines picked' : 'machines';
+  const head = renderTableHead(view, query, context.columns);
+  const style = query.isDevices ? 'devices' : context.isPicked ? 'machines picked' : 'machines';
   return html`<div class="sheet"><table class="${style}"><thead>${head}</thead><tbody>${rows}</tbody></table></div>`;
 }
 
@@ -141,15 +141,18 @@ function nothingToShow(query: MachineQuery, { total }: Chosen) {
 export async function listParts(view: View): Promise<{ readonly title: string; readonly parts: Html }> {
   const { region } = view;
   const all = await getMachineIndex(region).list();
-  const asked = parseQuery(view.query);
-  const chosen = choose(all, asked, region);
+  const requested = parseQuery(view.query);
+  const chosen = choose(all, requested, region);
   const { machines, total } = chosen;
-  const query = { ...asked, page: Math.min(asked.page, Math.max(1, Math.ceil(machines.length / asked.size))) };
+  const query = {
+    ...requested,
+    page: Math.min(requested.page, Math.max(1, Math.ceil(machines.length / requested.size))),
+  };
   const remembered = view.remembered?.('columns');
   const columns = chooseColumns(query, remembered);
   const isPicked = (query.columns ?? remembered) !== undefined;
   const hasOwners = machines.some(({ owner }) => owner !== undefined);
-  const shown: Shown = {
+  const context: Shown = {
     where: whereabouts(region),
     hasRacks: region.racks.accepted().length > 1,
     isPicked,
@@ -159,7 +162,7 @@ export async function listParts(view: View): Promise<{ readonly title: string; r
   const ofKind = all.filter(({ isDevice }) => isDevice === query.isDevices);
   const others = all.length - ofKind.length;
   const table =
-    machines.length === 0 ? nothingToShow(query, chosen) : await renderMachineTable(view, query, chosen, shown);
+    machines.length === 0 ? nothingToShow(query, chosen) : await renderMachineTable(view, query, chosen, context);
   return {
     title: query.isDevices ? words.machines.devices.title(total) : words.machines.title(total),
     parts: html`

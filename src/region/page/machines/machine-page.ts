@@ -48,7 +48,7 @@ const formatTraceNote = (trace: string) => words.machine.onTheRack(trace);
 async function renderKnown(view: View, machine: Machine) {
   const { region } = view;
   const machines = { systemIds: [machine.systemId] };
-  const found = await region.store.listEvents({ machines, isQuiet: true, limit: RECENT_MAX });
+  const events = await region.store.listEvents({ machines, isQuiet: true, limit: RECENT_MAX });
   const failed = await findFailedBoots(view, [machine]);
   const isAtWork = statusRow(machine.status).failed !== undefined;
   return renderMachineSection(view, machine, {
@@ -59,7 +59,7 @@ async function renderKnown(view: View, machine: Machine) {
       <div id="actions">${renderMachineButtons(view, machine)}</div>
       <div id="cards" class="cards">${renderSystem(view, machine)}${renderPower(view, machine)}${await renderLogins(view, machine)}</div>
       <div id="recent"><div class="bar"><h2>${words.machine.recent}</h2><a href="${sectionPath(machine.systemId, 'events')}">${words.machine.allEvents}</a></div>
-      ${renderRecent(view, found.map(shownTo(view.viewer)), machine)}</div>`,
+      ${renderRecent(view, events.map(shownTo(view.viewer)), machine)}</div>`,
     footer: formatTraceNote(formatMac(machine.interfaces[0]?.mac ?? macAddress(0))),
   });
 }

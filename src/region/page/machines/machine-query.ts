@@ -49,7 +49,7 @@ export interface MachineQuery extends Readonly<Record<Facet, string>> {
 
 type Fields = ReadonlyMap<string, readonly string[]>;
 
-const isInList = <T>(list: readonly T[], value: unknown): value is T => list.some((one) => one === value);
+const isInList = <T>(list: readonly T[], value: unknown): value is T => list.some((entry) => entry === value);
 
 export function parseColumns(names: readonly string[] | undefined): readonly Column[] | undefined {
   const wanted = names?.flatMap((name) => name.split('_'));
@@ -197,6 +197,6 @@ export function choose(all: readonly IndexedMachine[], query: MachineQuery, regi
   const counts = new Map<MachineStatus, number>();
   for (const { status } of matching) counts.set(status, (counts.get(status) ?? 0) + 1);
   const statuses = parseStatuses(query.status);
-  const found = statuses === undefined ? matching : matching.filter(({ status }) => statuses.includes(status));
-  return { machines: inOrder(found, query, region, where), counts, total: ofKind.length };
+  const chosen = statuses === undefined ? matching : matching.filter(({ status }) => statuses.includes(status));
+  return { machines: inOrder(chosen, query, region, where), counts, total: ofKind.length };
 }

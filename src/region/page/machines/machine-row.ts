@@ -89,9 +89,9 @@ function ownerCell(machine: Machine) {
   return html`<div class="cut">${link}</div><div class="small">${systemName(machine)}</div>`;
 }
 
-function rackLinks(machine: Machine, shown: Shown) {
-  if (!shown.hasRacks) return nothing;
-  const links = shown.where
+function rackLinks(machine: Machine, context: Shown) {
+  if (!context.hasRacks) return nothing;
+  const links = context.where
     .racksOf(machine)
     .slice(0, PAGE_MACS)
     .map(
@@ -161,15 +161,15 @@ function renderMachineCell(
   }
 }
 
-export function machineRow(view: View, machine: Machine, findings: RowFindings, shown: Shown): Html {
+export function machineRow(view: View, machine: Machine, findings: RowFindings, context: Shown): Html {
   const name = machineFqdn(machine);
   const tags = machine.tags.map(({ name: tag }) => html`<span class="tag">${tag}</span>`);
   const locked = machine.isLocked === true ? html`<span class="tag amber">${words.machines.locked}</span>` : nothing;
   return html`
     <tr>
     <td class="first"><div>${renderMachineTick(view, machine, name)}<div class="name"><a href="${machinePath(machine.systemId)}">${name}</a></div>
-    <div class="small cut"><span class="id">${machine.systemId}</span>${rackLinks(machine, shown)}</div>${locked}${tags}</div></td>
-    ${shown.columns.map((column) => renderMachineCell(view, machine, findings, shown, column))}
+    <div class="small cut"><span class="id">${machine.systemId}</span>${rackLinks(machine, context)}</div>${locked}${tags}</div></td>
+    ${context.columns.map((column) => renderMachineCell(view, machine, findings, context, column))}
     </tr>`;
 }
 

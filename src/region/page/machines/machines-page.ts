@@ -4,7 +4,7 @@ import { type Html, html, nothing } from '../../../ground/html.ts';
 import { parseTargetQuery } from '../../api/call/form-body.ts';
 import { renderForm } from '../frame/forms.ts';
 import { renderFullPage } from '../frame/parts.ts';
-import { given, mayCall, type Outcome, type PageDefinition, submit, type View } from '../frame/view.ts';
+import { fieldValue, mayCall, type Outcome, type PageDefinition, submit, type View } from '../frame/view.ts';
 import { words } from '../frame/words.ts';
 import { ADD_DEVICE_PATH, ADD_MACHINE_PATH } from './adding-pages.ts';
 import { listParts } from './machine-list.ts';
@@ -40,7 +40,7 @@ export async function renderPage(view: View): Promise<Html> {
 async function act(view: View): Promise<Outcome> {
   if (!view.given.has('query')) return submit(view, ACCEPT_ALL, {}, {}, LIST_PATH, words.machines.accepted);
   const columns = parseColumns(view.given.get('columns') ?? []) ?? [];
-  const to = linkTo(parseQuery(parseTargetQuery(given(view, 'query'))));
+  const to = linkTo(parseQuery(parseTargetQuery(fieldValue(view, 'query'))));
   return { kind: 'done', to, text: '', remember: { name: 'columns', value: writtenColumns(columns) } };
 }
 

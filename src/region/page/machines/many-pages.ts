@@ -13,7 +13,7 @@ import type { Machine } from '../../records/machine.ts';
 import { hiddenField, renderForm } from '../frame/forms.ts';
 import { renderFullPage, renderRefused } from '../frame/parts.ts';
 import { codeIn } from '../frame/values.ts';
-import { given, type Outcome, operate, type PageDefinition, queryValue, type View } from '../frame/view.ts';
+import { fieldValue, type Outcome, operate, type PageDefinition, queryValue, type View } from '../frame/view.ts';
 import { words } from '../frame/words.ts';
 import type { FormFields } from './action-forms.ts';
 import {
@@ -48,7 +48,7 @@ interface Preview {
 }
 
 const isSent = (view: View): boolean => view.given.has('machines');
-const valueIn = (view: View, name: string): string => (isSent(view) ? given(view, name) : queryValue(view, name));
+const valueIn = (view: View, name: string): string => (isSent(view) ? fieldValue(view, name) : queryValue(view, name));
 
 /** The machines that the person chose: by name in a sent form, else by ticks or by the list's query. */
 function targetsIn(view: View, all: readonly IndexedMachine[], listQuery: string): readonly IndexedMachine[] {
@@ -59,7 +59,7 @@ function targetsIn(view: View, all: readonly IndexedMachine[], listQuery: string
     const { machines } = choose(all, query, view.region);
     return which === 'all' ? machines : machines.slice((query.page - 1) * query.size, query.page * query.size);
   }
-  const named = isSent(view) ? given(view, 'machines').split(' ') : (view.query.get('machine') ?? []);
+  const named = isSent(view) ? fieldValue(view, 'machines').split(' ') : (view.query.get('machine') ?? []);
   const wanted = new Set(named);
   return ofKind.filter(({ systemId }) => wanted.has(systemId));
 }

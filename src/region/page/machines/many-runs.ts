@@ -101,7 +101,7 @@ class ManyRuns {
 const runs = new WeakMap<Region, ManyRuns>();
 
 export function getManyRuns(region: Region): ManyRuns {
-  const known = runs.get(region) ?? new ManyRuns(region);
-  runs.set(region, known);
-  return known;
+  const existing = runs.get(region) ?? new ManyRuns(region);
+  runs.set(region, existing);
+  return existing;
 }

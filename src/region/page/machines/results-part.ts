@@ -79,9 +79,9 @@ export async function renderResults(view: View, machine: Machine): Promise<Html>
   const [newest, ...earlier] = groupByRun(results);
   const [first] = newest ?? [];
   if (newest === undefined || first === undefined) return nothing;
-  const shown = await region.store.scripts.listResults(machine.systemId, { run: first.run });
+  const runResults = await region.store.scripts.listResults(machine.systemId, { run: first.run });
   const title = first.purpose === 'testing' ? words.results.testing : words.results.commissioning;
-  const items = shown.map((result) => resultItem(result, nowMs, true));
+  const items = runResults.map((result) => resultItem(result, nowMs, true));
   const before =
     earlier.length === 0
       ? nothing

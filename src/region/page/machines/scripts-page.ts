@@ -9,7 +9,7 @@ import { changing, fileField, hiddenField, renderForm } from '../frame/forms.ts'
 import { collectFormValues, renderControls } from '../frame/operation-form.ts';
 import { renderFullPage } from '../frame/parts.ts';
 import { dotted, pathBelow, timeAgo } from '../frame/values.ts';
-import { given, mayCall, type PageDefinition, submit, type View } from '../frame/view.ts';
+import { fieldValue, mayCall, type PageDefinition, submit, type View } from '../frame/view.ts';
 import { words } from '../frame/words.ts';
 
 const PATH = '/MAAS/scripts/';
@@ -40,7 +40,7 @@ async function renderScriptList(view: View, kind: Script['kind']) {
   const items =
     scripts.length === 0
       ? html`<div class="note soft">${words.scripts.empty}</div>`
-      : scripts.map((one) => scriptItem(view, one));
+      : scripts.map((script) => scriptItem(view, script));
   return html`<h2>${words.scripts[kind]}</h2><div class="sheet narrow">${items}</div>`;
 }
 
@@ -54,7 +54,8 @@ function renderScriptFields(view: View, script?: Script & { readonly content: st
     position: script?.position ?? POSITION_DEFAULT,
     script: script?.content ?? '#!/bin/sh\nset -eu\n',
   };
-  const parts = (only: readonly string[]) => renderControls(view, ADD, { only, values, required: ['name', 'type'] });
+  const parts = (names: readonly string[]) =>
+    renderControls(view, ADD, { only: names, values, required: ['name', 'type'] });
   return [...parts(FIELDS), fileField(view, { name: 'file', ...words.scripts.file }), ...parts(['script'])];
 }
 
@@ -75,7 +76,7 @@ async function renderAll(view: View) {
 
 /** @param before the script that is changed: what the form did not change is left to its text */
 function sentValues(view: View, before?: Script & { readonly content: string }) {
-  const text = (given(view, 'file') || given(view, 'script')).replaceAll('\r\n', '\n').replace(/^\n/, '');
+  const text = (fieldValue(view, 'file') || fieldValue(view, 'script')).replaceAll('\r\n', '\n').replace(/^\n/, '');
   const values = collectFormValues(view, CHANGE, { only: FIELDS });
   return {
     ...values,
@@ -85,7 +86,7 @@ function sentValues(view: View, before?: Script & { readonly content: string }) 
 }
 
 async function add(view: View) {
-  return submit(view, ADD, {}, sentValues(view), PATH, words.scripts.added(given(view, 'name').trim()));
+  return submit(view, ADD, {}, sentValues(view), PATH, words.scripts.added(fieldValue(view, 'name').trim()));
 }
 
 const renderText = (view: View, { name, description, content }: Script & { readonly content: string }) =>
@@ -116,10 +117,17 @@ async function change(view: View) {
   const script = await view.region.store.scripts.findScript(view.path.script ?? '');
   if (script === undefined) return undefined;
   const path = { name: script.name };
-  if (given(view, 'do') === 'remove') {
+  if (fieldValue(view, 'do') === 'remove') {
     return submit(view, REMOVE, path, {}, PATH, words.scripts.deleted(script.name));
   }
-  return submit(view, CHANGE, path, sentValues(view, script), PATH, words.scripts.saved(given(view, 'name').trim()));
+  return submit(
+    view,
+    CHANGE,
+    path,
+    sentValues(view, script),
+    PATH,
+    words.scripts.saved(fieldValue(view, 'name').trim()),
+  );
 }
 
 export const SCRIPT_PAGES: readonly PageDefinition[] = [

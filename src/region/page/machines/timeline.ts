@@ -47,7 +47,7 @@ function startsBoot(event: MachineEvent, current: Boot) {
   if (!startsWithBoot(current)) return true;
   const last = current.at(-1);
   if (last !== undefined && event.atMs - last.atMs > QUIET_MS) return true;
-  const hasKernel = current.some((one) => one.kind === 'http.file-sent' && isKernel(getReportFields(one)));
+  const hasKernel = current.some((event) => event.kind === 'http.file-sent' && isKernel(getReportFields(event)));
   const hasLoaded = current.some(({ kind }) => LOADED.test(kind ?? ''));
   return isIpxeOffer(fields) ? hasKernel : hasLoaded;
 }

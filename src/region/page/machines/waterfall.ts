@@ -133,14 +133,14 @@ function buildBootRow(event: MachineEvent, surroundings: BootSurroundings): Boot
   switch (event.code) {
     case 'dhcp.offer': {
       const { address, client, file, waitedSeconds = 0 } = event.params;
-      const asked = Math.min(ASKED_MAX_MS, waitedSeconds * 1000);
+      const requestingMs = Math.min(ASKED_MAX_MS, waitedSeconds * 1000);
       return {
         ...base,
         key: `dhcp ${client ?? ''}`,
         name: words.waterfall.dhcp(client),
         tone: 'dhcp',
-        startMs: atMs - asked,
-        ...(asked === 0 ? {} : { heardMs: atMs }),
+        startMs: atMs - requestingMs,
+        ...(requestingMs === 0 ? {} : { heardMs: atMs }),
         notes: [address ?? '', waitedSeconds === 0 ? '' : words.waterfall.asked(formatSpan(waitedSeconds * 1000))],
         why:
           file === undefined
@@ -282,7 +282,7 @@ export function spanOfBoot(rows: readonly BootRow[]): { readonly startMs: number
 }
 
 function computeTicks(spanMs: number): readonly number[] {
-  const step = TICK_STEPS_MS.find((one) => spanMs / one <= TICKS_MAX) ?? spanMs;
+  const step = TICK_STEPS_MS.find((stepMs) => spanMs / stepMs <= TICKS_MAX) ?? spanMs;
   return Array.from({ length: Math.floor(spanMs / step) + 1 }, (_, index) => index * step);
 }
 
@@ -297,8 +297,8 @@ export function renderWaterfall(rows: readonly BootRow[], spanMs: number, log: s
   const ticks = computeTicks(spanMs);
   const lines = ticks.map((tick) => html`<line x1="${share(tick)}%" x2="${share(tick)}%" y1="0" y2="100%"></line>`);
   const isCut = rows.length > ROWS_MAX;
-  const shown = isCut ? [...rows.slice(0, ROWS_MAX - LAST_ROWS), ...rows.slice(-LAST_ROWS)] : rows;
-  const items = shown.map((row, index) => {
+  const visible = isCut ? [...rows.slice(0, ROWS_MAX - LAST_ROWS), ...rows.slice(-LAST_ROWS)] : rows;
+  const items = visible.map((row, index) => {
     const cut =
       isCut && index === ROWS_MAX - LAST_ROWS
         ? html`<li class="cut-rows small">${words.waterfall.cut(rows.length - ROWS_MAX)}</li>`

@@ -144,9 +144,9 @@ const formatRange = ({ low, high }: Ipv4Range): string => words.addressMap.span(
 function formatCellTitle(cell: Cell): string {
   const { kinds } = words.addressMap;
   const counts = countKinds(cell.parts);
-  const [only] = cell.parts;
-  if (counts.size === 1 && cell.parts.length === 1 && only !== undefined)
-    return words.addressMap.of(formatRange(cell), kinds[only.kind], only.owner);
+  const [use] = cell.parts;
+  if (counts.size === 1 && cell.parts.length === 1 && use !== undefined)
+    return words.addressMap.of(formatRange(cell), kinds[use.kind], use.owner);
   const counted = [...counts].map(([kind, count]) => words.addressMap.counted(count, kinds[kind]));
   const owned = cell.parts.filter(({ kind, owner }) => !RANGE_KINDS.has(kind) && owner !== '');
   const names = owned.slice(0, OWNERS_MAX).map(({ low, owner }) => `${formatIpv4(low)} ${owner}`);
@@ -156,7 +156,7 @@ function formatCellTitle(cell: Cell): string {
 /** The kind of most of the addresses. */
 const findCommonestUse = (parts: readonly AddressUse[]): AddressKind | undefined =>
   [...countKinds(parts)].reduce<readonly [AddressKind, number] | undefined>(
-    (most, one) => (most === undefined || one[1] >= most[1] ? one : most),
+    (most, kind) => (most === undefined || kind[1] >= most[1] ? kind : most),
     undefined,
   )?.[0];
 

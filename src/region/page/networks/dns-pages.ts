@@ -33,7 +33,7 @@ import { cell, renderFullPage } from '../frame/parts.ts';
 import { codeIn, copyable, timeAgo } from '../frame/values.ts';
 import {
   buildOutcome,
-  given,
+  fieldValue,
   mayCall,
   type Outcome,
   operate,
@@ -102,9 +102,9 @@ function hostName(region: Region, hostname: string, address: Ipv4, origin: Origi
   const [byDefault] = currentDomains({ region });
   const subnet = subnetOfAddress(region.networks.known, address);
   const domains = (subnet?.served ?? []).map(
-    ({ rack, name }) => region.settings.interfacesOf(rack).find((one) => one.name === name)?.domain,
+    ({ rack, name }) => region.settings.interfacesOf(rack).find((entry) => entry.name === name)?.domain,
   );
-  const domain = domains.find((one) => typeof one === 'string') ?? byDefault;
+  const domain = domains.find((domain) => typeof domain === 'string') ?? byDefault;
   return {
     name: `${hostname}.${domain}`.toLowerCase(),
     type: 'A',
@@ -340,7 +340,7 @@ async function add(view: View): Promise<Outcome> {
   const domain = findDomain(view);
   if (domain === undefined) return undefined;
   const answer = await operate(view, ADD, {}, { ...collectFormValues(view, ADD, { only: FIELDS }), domain });
-  return buildOutcome(answer, domainPath(view.path.id ?? ''), words.objects.added(given(view, 'name')));
+  return buildOutcome(answer, domainPath(view.path.id ?? ''), words.objects.added(fieldValue(view, 'name')));
 }
 
 async function renderRecord(view: View) {
@@ -368,7 +368,8 @@ async function changeRecord(view: View): Promise<Outcome> {
   const record = await findRecord(view);
   if (record === undefined) return undefined;
   const [path, to] = [{ id: String(record.id) }, domainPath(view.path.id ?? '')];
-  if (given(view, 'do') === 'delete') return submit(view, REMOVE, path, {}, to, words.objects.deleted(record.name));
+  if (fieldValue(view, 'do') === 'delete')
+    return submit(view, REMOVE, path, {}, to, words.objects.deleted(record.name));
   const domain = findLongestDomain(currentDomains(view), record.name);
   const values = { ...collectFormValues(view, CHANGE, { only: FIELDS }), domain };
   return submit(view, CHANGE, path, values, to, words.objects.saved(record.name));

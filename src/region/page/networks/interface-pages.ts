@@ -44,8 +44,8 @@ import { none, orNone } from '../frame/values.ts';
 import {
   buildOutcome,
   CHANGE_SETTINGS,
+  fieldValue,
   formatFieldFaults,
-  given,
   mayCall,
   type Outcome,
   operate,
@@ -129,7 +129,7 @@ function controlOf(view: View, [name, kind]: readonly [FieldName, FieldKind], va
 /** The value that a form gives to a field; `undefined`: none, so its default applies. */
 function sentValue(view: View, [name, kind]: readonly [FieldName, FieldKind]): SettingValue | undefined | Refusal {
   if (kind === 'options') return noneIfEmpty(sentOptions(view, name));
-  const text = given(view, name).trim();
+  const text = fieldValue(view, name).trim();
   if (kind === 'flag') return text === 'true' ? true : undefined;
   if (text === '') return undefined;
   if (kind === 'management') return Number(text);
@@ -404,9 +404,9 @@ async function requestOf(view: View): Promise<DhcpRequest | Refusal | undefined>
   const sent = await clearOfDynamic(view, place, written);
   await region.settings.load();
   const taken = new Set(region.settings.interfacesOf(place.rack).map(({ name }) => String(name)));
-  const wanted = given(view, 'name').trim();
+  const wanted = fieldValue(view, 'name').trim();
   if (taken.has(wanted)) return refuseField('name', words.interfaces.taken(wanted));
-  const network = place.network === undefined ? given(view, 'network').trim() : formatNetwork(place.network);
+  const network = place.network === undefined ? fieldValue(view, 'network').trim() : formatNetwork(place.network);
   const at: Settings =
     place.interface === '' ? { relayed: true, network } : { interface: place.interface, ip: place.ip, network };
   const fields = [...sent].flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
@@ -525,7 +525,8 @@ async function change(view: View): Promise<Outcome> {
   if (found === undefined) return undefined;
   const { rack, rackName, name, key, entry } = found;
   const title = words.networks.interfaceOf(rackName, name);
-  if (given(view, 'do') === 'delete') return submit(view, UNSET, {}, { key, rack }, PATH, words.objects.deleted(title));
+  if (fieldValue(view, 'do') === 'delete')
+    return submit(view, UNSET, {}, { key, rack }, PATH, words.objects.deleted(title));
   const sent = sentFields(view, [...FIRST_FIELDS, ...PLACE_FIELDS, ...FURTHER_FIELDS]);
   if (isRefusal(sent)) return sent;
   const isDefault = (field: string, value: SettingValue | undefined) =>

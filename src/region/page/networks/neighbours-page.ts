@@ -9,7 +9,7 @@ import { hiddenField, renderForm } from '../frame/forms.ts';
 import { buildListing } from '../frame/listing.ts';
 import { cell, renderFullPage } from '../frame/parts.ts';
 import { copyable, none, orNone, timeAgo } from '../frame/values.ts';
-import { given, mayCall, type Outcome, type PageDefinition, submit, type View } from '../frame/view.ts';
+import { fieldValue, mayCall, type Outcome, type PageDefinition, submit, type View } from '../frame/view.ts';
 import { words } from '../frame/words.ts';
 import { NETWORKS_PATH, subnetPath } from './networks-page.ts';
 
@@ -76,8 +76,8 @@ async function render(view: View): Promise<Html> {
 }
 
 async function act(view: View): Promise<Outcome> {
-  const [ip, mac] = [given(view, 'ip'), given(view, 'mac')];
-  switch (given(view, 'do')) {
+  const [ip, mac] = [fieldValue(view, 'ip'), fieldValue(view, 'mac')];
+  switch (fieldValue(view, 'do')) {
     case 'scan':
       return submit(view, SCAN, {}, { force: 'true' }, PATH, words.neighbours.scanned);
     case 'clear':

@@ -18,7 +18,7 @@ const nameIn = (object: ApiObject, name: string, of = 'name'): string => getProp
 
 async function vlanChoices({ region }: View): Promise<readonly Choice[]> {
   const { vlans } = await region.networks.look();
-  return vlans.map((one) => [String(one.vlan.id), `${one.fabric.name} · ${vlanName(one)}`]);
+  return vlans.map((vlanView) => [String(vlanView.vlan.id), `${vlanView.fabric.name} · ${vlanName(vlanView)}`]);
 }
 
 async function subnetChoices({ region }: View): Promise<readonly Choice[]> {
@@ -65,11 +65,11 @@ const SUBNETS = objectPages({
 /** A free range of a subnet, for one that is added. @param id empty: none is chosen */
 async function freeRange(view: View, id: string): Promise<ApiObject> {
   const networks = await view.region.networks.look();
-  const one = id === '' ? undefined : subnetWithId(networks, Number(id));
-  if (one === undefined) return {};
+  const subnetView = id === '' ? undefined : subnetWithId(networks, Number(id));
+  if (subnetView === undefined) return {};
   const runs = buildAddressRuns(
-    one.network,
-    listAddressUses(networks, one, await readEntries(view.region, networks, one)),
+    subnetView.network,
+    listAddressUses(networks, subnetView, await readEntries(view.region, networks, subnetView)),
   );
   const { dynamic } = proposeRanges(runs);
   return dynamic === undefined ? {} : { start_ip: formatIpv4(dynamic.low), end_ip: formatIpv4(dynamic.high) };
@@ -184,7 +184,7 @@ const SPACES = objectPages({
     {
       label: words.networkObjects.subnets.title,
       content: ({ subnets }) =>
-        Array.isArray(subnets) ? subnets.map((one) => getPropertyText(Object(one), 'cidr')).join(', ') : '',
+        Array.isArray(subnets) ? subnets.map((subnet) => getPropertyText(Object(subnet), 'cidr')).join(', ') : '',
     },
     { label: words.forms.description, content: (space) => getPropertyText(space, 'description') },
   ],

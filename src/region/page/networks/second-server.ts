@@ -10,7 +10,7 @@ import { type Html, nothing } from '../../../ground/html.ts';
 import type { SettingValue } from '../../../machines/settings.ts';
 import { type Refusal, refuseField } from '../../api/call/answer.ts';
 import { checkField } from '../frame/forms.ts';
-import { given, type View } from '../frame/view.ts';
+import { fieldValue, type View } from '../frame/view.ts';
 import { words } from '../frame/words.ts';
 
 /** The field that is refused. */
@@ -31,7 +31,7 @@ export const givesAddresses = (fields: Wanted['sent']): boolean =>
 /** @returns the refusal, or a sentence for the notice: empty, unless it could not be checked */
 export async function checkSecondServer(view: View, wanted: Wanted): Promise<Refusal | string> {
   const { rack, interface: name, sent } = wanted;
-  if (name === '' || !givesAddresses(sent) || given(view, BOTH) === 'true') return '';
+  if (name === '' || !givesAddresses(sent) || fieldValue(view, BOTH) === 'true') return '';
   const { second } = words.interfaces;
   const { outcome, servers = [] } = await view.region.racks.requests.ask(rack, { kind: 'search', interface: name });
   if (outcome !== 'done') return second.unchecked(name);
@@ -40,6 +40,6 @@ export async function checkSecondServer(view: View, wanted: Wanted): Promise<Ref
 
 /** The tick, once a server was found. */
 export const bothField = (view: View): Html =>
-  view.faults?.has(MODE) === true || given(view, BOTH) === 'true'
+  view.faults?.has(MODE) === true || fieldValue(view, BOTH) === 'true'
     ? checkField(view, { name: BOTH, label: words.interfaces.second.both })
     : nothing;

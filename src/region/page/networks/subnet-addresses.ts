@@ -67,7 +67,7 @@ const configuredIn = (view: NetworkView, { network, served }: SubnetView): reado
   ownersOf(view)
     .within(hostRange(network))
     .flatMap(({ kind, low, name, mac, service }): readonly AddressEntry[] => {
-      const held = served.find((one) => serviceName(one) === service);
+      const held = served.find((network) => serviceName(network) === service);
       return kind !== 'configured' || held === undefined
         ? []
         : [{ ...NOBODY, address: low, kind: 'held', name, mac, held }];
@@ -77,15 +77,15 @@ const configuredIn = (view: NetworkView, { network, served }: SubnetView): reado
 export async function readEntries(
   region: Region,
   view: NetworkView,
-  one: SubnetView,
+  subnetView: SubnetView,
 ): Promise<readonly AddressEntry[]> {
-  const { subnet, network, served } = one;
+  const { subnet, network, served } = subnetView;
   const { networks } = region.store;
   const { low, high } = hostRange(network);
   const used = await networks.usedBetween(low, high, ADDRESSES_MAX);
   const running = (await runningLeases(region)).filter(({ address }) => networkContains(network, address));
-  const kept = await networks.leasedBetween(low, high, region.clock.wallTimeMs());
-  const leased: readonly Omit<RunningLease, 'hostname'>[] = [...running, ...kept.slice(0, ADDRESSES_MAX)];
+  const leases = await networks.leasedBetween(low, high, region.clock.wallTimeMs());
+  const leased: readonly Omit<RunningLease, 'hostname'>[] = [...running, ...leases.slice(0, ADDRESSES_MAX)];
   const hosts = (await heard({ region })).flatMap((host): readonly AddressEntry[] => {
     const address = parseIpv4(fieldOf(host, 'address'));
     if (address === undefined || !networkContains(network, address)) return [];
@@ -94,7 +94,9 @@ export async function readEntries(
   });
   const setAside = region.setAside
     .list(region.clock.wallTimeMs())
-    .filter(({ address, rack }) => networkContains(network, address) && served.some((one) => one.rack === rack));
+    .filter(
+      ({ address, rack }) => networkContains(network, address) && served.some((network) => network.rack === rack),
+    );
   const isDynamic = (address: Ipv4): boolean =>
     served.some(
       ({ dynamic, management }) => management > 0 && dynamic !== undefined && rangeContains(dynamic, address),
@@ -141,7 +143,7 @@ export async function readEntries(
           username,
         }),
       ),
-    ...configuredIn(view, one),
+    ...configuredIn(view, subnetView),
     ...setAside.map(({ address, untilMs }): AddressEntry => ({ ...NOBODY, address, kind: 'declined', untilMs })),
     ...leased.map(
       ({ address, mac, endsMs }): AddressEntry => ({

@@ -21,7 +21,7 @@ import { cell, pair, renderFullPage } from '../frame/parts.ts';
 import { copyable, none, orNone, renderTime, timeAgo } from '../frame/values.ts';
 import {
   CHANGE_SETTINGS,
-  given,
+  fieldValue,
   mayCall,
   type Outcome,
   type PageDefinition,
@@ -243,13 +243,14 @@ async function act(view: View): Promise<Outcome> {
   if (found === undefined) return undefined;
   const { one } = found;
   const to = subnetPath(one.subnet.id);
-  const ip = given(view, 'ip');
-  if (given(view, 'do') === 'forget')
-    return submit(view, FORGET, {}, { ip, mac: given(view, 'mac') }, to, words.networks.forgotten(ip));
+  const ip = fieldValue(view, 'ip');
+  if (fieldValue(view, 'do') === 'forget')
+    return submit(view, FORGET, {}, { ip, mac: fieldValue(view, 'mac') }, to, words.networks.forgotten(ip));
   const id = String(one.subnet.id);
-  if (given(view, 'do') === 'end') return submit(view, END, { id }, { ip }, to, words.networks.leaseEnded(ip));
-  if (given(view, 'do') === 'clear') return submit(view, CLEAR, { id }, { ip }, to, words.networks.declinedCleared(ip));
-  if (given(view, 'do') !== 'release') return undefined;
+  if (fieldValue(view, 'do') === 'end') return submit(view, END, { id }, { ip }, to, words.networks.leaseEnded(ip));
+  if (fieldValue(view, 'do') === 'clear')
+    return submit(view, CLEAR, { id }, { ip }, to, words.networks.declinedCleared(ip));
+  if (fieldValue(view, 'do') !== 'release') return undefined;
   const entries = await readEntries(view.region, found.networks, one);
   const entry = entries.find(({ address }) => address === parseIpv4(ip));
   const text = words.networks.released(ip);
@@ -282,7 +283,7 @@ async function reserve(view: View): Promise<Outcome> {
   const found = await findSubnet(view);
   if (found === undefined) return undefined;
   const { subnet, served } = found.one;
-  const [ip, mac, hostname] = (['ip', 'mac', 'hostname'] as const).map((name) => given(view, name).trim());
+  const [ip, mac, hostname] = (['ip', 'mac', 'hostname'] as const).map((name) => fieldValue(view, name).trim());
   const address = parseIpv4(ip ?? '');
   const to = subnetPath(subnet.id);
   const text = words.networks.reserved(ip ?? '');

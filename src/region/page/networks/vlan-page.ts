@@ -7,7 +7,7 @@ import { collectFormValues, type FormOptions, renderControls } from '../frame/op
 import { pair, renderFullPage } from '../frame/parts.ts';
 import { none, orNone } from '../frame/values.ts';
 import {
-  given,
+  fieldValue,
   mayCall,
   type Outcome,
   ofForm,
@@ -47,7 +47,7 @@ function servicePart(view: View, vlan: VlanView, hasSubnets: boolean): Html {
   const lead = isOn
     ? html`${racks.map(({ rackName }) => rackName).join(', ')}`
     : html`${hasSubnets ? vlans.isOff : vlans.noSubnet}`;
-  const switched = ofForm(view, given(view, 'do') === 'on');
+  const switched = ofForm(view, fieldValue(view, 'do') === 'on');
   const form = !mayCall(view.viewer, CHANGE)
     ? nothing
     : isOn
@@ -80,7 +80,7 @@ async function render(view: View): Promise<Html | undefined> {
     (one) =>
       html`<div class="list-item"><div><a class="name" href="${subnetPath(one.subnet.id)}">${one.subnet.cidr}</a><div class="small">${one.subnet.name}</div></div><div>${dhcpOf(one)}</div>${isAdmin ? dhcpLink(one) : nothing}</div>`,
   );
-  const edited = ofForm(view, given(view, 'do') === 'edit');
+  const edited = ofForm(view, fieldValue(view, 'do') === 'edit');
   const values = { ...vlan, mtu: found.mtu, space: space?.name ?? '' };
   const forms = isAdmin
     ? html`<h2>${vlans.edit}</h2><div class="sheet narrow">${renderForm(view, {
@@ -115,13 +115,13 @@ async function act(view: View): Promise<Outcome> {
   const to = vlanPath(found.vlan.id);
   const { vlans } = words.networkObjects;
   const name = vlanName(found);
-  switch (given(view, 'do')) {
+  switch (fieldValue(view, 'do')) {
     case 'off':
       return submit(view, CHANGE, path, { dhcp_on: 'false' }, to, vlans.switchedOff);
     case 'on': {
       const racks = {
-        primary_rack: given(view, 'primary_rack') || undefined,
-        secondary_rack: given(view, 'secondary_rack') || undefined,
+        primary_rack: fieldValue(view, 'primary_rack') || undefined,
+        secondary_rack: fieldValue(view, 'secondary_rack') || undefined,
       };
       return submit(view, CHANGE, path, { dhcp_on: 'true', ...racks }, to, vlans.switchedOn);
     }
@@ -167,7 +167,7 @@ async function renderNew(view: View): Promise<Html> {
 
 async function add(view: View): Promise<Outcome> {
   const values = collectFormValues(view, ADD, await fieldsOf(view));
-  const answer = await operate(view, ADD, { fabric_id: `id:${given(view, 'fabric')}` }, values);
+  const answer = await operate(view, ADD, { fabric_id: `id:${fieldValue(view, 'fabric')}` }, values);
   if (answer.kind !== 'json') return answer.kind === 'refusal' ? answer : undefined;
   const { id, vid, name } = Object(answer.value);
   return {

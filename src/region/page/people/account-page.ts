@@ -17,7 +17,7 @@ import { languageForm, renderFullPage } from '../frame/parts.ts';
 import { copyable, rolePill, timeAgo } from '../frame/values.ts';
 import {
   buildOutcome,
-  given,
+  fieldValue,
   namedAsIn,
   type Outcome,
   ofForm,
@@ -58,7 +58,7 @@ async function renderSshKeys(view: View, { username }: Viewer) {
   const form = renderForm(view, {
     body: [
       hiddenField('do', 'add-key'),
-      areaField(ofForm(view, given(view, 'do') === 'add-key'), {
+      areaField(ofForm(view, fieldValue(view, 'do') === 'add-key'), {
         name: 'key',
         ...words.account.key,
         rows: 3,
@@ -96,7 +96,7 @@ async function renderApiKeys(view: View, { username }: Viewer) {
     keys.length === 0
       ? html`<div class="note">${words.account.noApiKey}</div>`
       : keys.map((key) => apiKeyItem(view, key));
-  const sent = ofForm(view, given(view, 'do') === 'make-api-key');
+  const sent = ofForm(view, fieldValue(view, 'do') === 'make-api-key');
   const form = renderForm(view, {
     body: [
       hiddenField('do', 'make-api-key'),
@@ -120,7 +120,7 @@ const presentField = (view: View, name: string) =>
 
 async function render(view: View) {
   const { viewer } = view;
-  const sent = ofForm(view, given(view, 'do') === 'password');
+  const sent = ofForm(view, fieldValue(view, 'do') === 'password');
   const password = renderForm(view, {
     body: [
       hiddenField('do', 'password'),
@@ -143,14 +143,14 @@ async function render(view: View) {
 }
 
 export const differing = (view: View): Outcome =>
-  given(view, 'new') === given(view, 'again') ? undefined : refuseField('again', words.account.differing);
+  fieldValue(view, 'new') === fieldValue(view, 'again') ? undefined : refuseField('again', words.account.differing);
 
 /** Renames an outcome's fields to those of `newPasswordFields`. */
 export const ofNewPassword = (outcome: Outcome): Outcome => namedAsIn(outcome, { password: 'new' });
 
 async function refusePresent(view: View, { username }: Viewer, field: string) {
   const user = await view.region.store.accounts.findUser(username);
-  const verdict = await checkPassword(view.region, view.peer, given(view, field), user);
+  const verdict = await checkPassword(view.region, view.peer, fieldValue(view, field), user);
   if (verdict === 'wrong') return refuseField(field, words.account.wrongPassword);
   return typeof verdict === 'string' ? uncheckedRefusal(verdict, view.region) : undefined;
 }
@@ -159,7 +159,7 @@ async function changePassword(view: View, viewer: Viewer): Promise<Outcome> {
   const refused = differing(view) ?? (await refusePresent(view, viewer, 'present'));
   if (refused !== undefined) return refused;
   const { username } = viewer;
-  const answer = await operate(view, CHANGE_PASSWORD, { username }, { password: given(view, 'new') });
+  const answer = await operate(view, CHANGE_PASSWORD, { username }, { password: fieldValue(view, 'new') });
   return ofNewPassword(buildOutcome(answer, PATH, words.account.passwordChanged));
 }
 
@@ -168,7 +168,7 @@ const tokenShape = z.object({ consumer_key: z.string(), token_key: z.string(), t
 async function makeApiKey(view: View, viewer: Viewer): Promise<Outcome> {
   const refused = await refusePresent(view, viewer, 'key-password');
   if (refused !== undefined) return refused;
-  const answer = await operate(view, MAKE_API_KEY, {}, { name: given(view, 'purpose').trim() });
+  const answer = await operate(view, MAKE_API_KEY, {}, { name: fieldValue(view, 'purpose').trim() });
   if (answer.kind !== 'json') return namedAsIn(buildOutcome(answer, PATH, ''), { name: 'purpose' });
   const made = tokenShape.parse(answer.value);
   return { kind: 'made', secret: `${made.consumer_key}:${made.token_key}:${made.token_secret}` };
@@ -176,18 +176,25 @@ async function makeApiKey(view: View, viewer: Viewer): Promise<Outcome> {
 
 async function act(view: View): Promise<Outcome> {
   const { viewer } = view;
-  switch (given(view, 'do')) {
+  switch (fieldValue(view, 'do')) {
     case 'add-key': {
-      const values = { key: given(view, 'key').trim() };
+      const values = { key: fieldValue(view, 'key').trim() };
       return submit(view, ADD_KEY, {}, values, PATH, words.account.keyAdded);
     }
     case 'remove-key': {
-      return submit(view, REMOVE_KEY, { id: given(view, 'id') }, {}, PATH, words.account.keyRemoved);
+      return submit(view, REMOVE_KEY, { id: fieldValue(view, 'id') }, {}, PATH, words.account.keyRemoved);
     }
     case 'make-api-key':
       return makeApiKey(view, viewer);
     case 'remove-api-key': {
-      return submit(view, REMOVE_API_KEY, {}, { token_key: given(view, 'token') }, PATH, words.account.apiKeyRemoved);
+      return submit(
+        view,
+        REMOVE_API_KEY,
+        {},
+        { token_key: fieldValue(view, 'token') },
+        PATH,
+        words.account.apiKeyRemoved,
+      );
     }
     case 'password':
       return changePassword(view, viewer);

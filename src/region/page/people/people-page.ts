@@ -8,7 +8,7 @@ import { renderFullPage } from '../frame/parts.ts';
 import { dotted, rolePill, timeAgo } from '../frame/values.ts';
 import {
   buildOutcome,
-  given,
+  fieldValue,
   mayCall,
   type Outcome,
   ofForm,
@@ -59,7 +59,7 @@ async function render(view: View) {
   const users = (await view.region.store.accounts.listUsers()).slice(0, SHOWN_MAX);
   const keys = await view.region.store.life.countSshKeys();
   const items = users.map((user) => userItem(view, user, keys.get(user.username) ?? 0));
-  const added = ofForm(view, given(view, 'do') === 'add');
+  const added = ofForm(view, fieldValue(view, 'do') === 'add');
   const form = renderForm(view, {
     body: [
       hiddenField('do', 'add'),
@@ -82,15 +82,15 @@ async function render(view: View) {
 async function add(view: View): Promise<Outcome> {
   const mistyped = differing(view);
   if (mistyped !== undefined) return mistyped;
-  const username = given(view, 'username').trim();
+  const username = fieldValue(view, 'username').trim();
   const values = collectFormValues(view, ADD, { only: ['username', 'email', 'is_superuser'] });
-  const answer = await operate(view, ADD, {}, { ...values, password: given(view, 'new') });
+  const answer = await operate(view, ADD, {}, { ...values, password: fieldValue(view, 'new') });
   return ofNewPassword(buildOutcome(answer, PATH, words.people.accountAdded(username)));
 }
 
 async function act(view: View) {
-  const what = given(view, 'do');
-  const username = given(view, 'username');
+  const what = fieldValue(view, 'do');
+  const username = fieldValue(view, 'username');
   switch (what) {
     case 'add':
       return add(view);

@@ -68,8 +68,8 @@ async function machinesCalled(view: View, name: string): Promise<MachineFilter |
   if (name === '') return undefined;
   const mac = parseMac(name);
   if (mac !== undefined) return { macs: [mac] };
-  const found = await view.region.store.findMachine(name);
-  if (found !== undefined) return { systemIds: [found.systemId] };
+  const machine = await view.region.store.findMachine(name);
+  if (machine !== undefined) return { systemIds: [machine.systemId] };
   return { hostnames: [name.split('.')[0] ?? name], isDevice: 'either' };
 }
 
@@ -132,41 +132,41 @@ function renderEventFilters(view: View, choice: Choice): Html {
     ${time('since', filters.since)}${time('until', filters.until)}</div></details></form>`;
 }
 
-function renderEventList(view: View, choice: Choice, found: FoundEvents | undefined): Html {
+function renderEventList(view: View, choice: Choice, result: FoundEvents | undefined): Html {
   const { empty, noMatch, notYet, busy } = words.events;
-  if (found === undefined) return html`<div class="sheet empty soft" role="alert">${busy}</div>`;
-  if (found.events.length > 0) {
+  if (result === undefined) return html`<div class="sheet empty soft" role="alert">${busy}</div>`;
+  if (result.events.length > 0) {
     const ownRack = view.region.racks.own?.name;
-    const items = found.events.map((event) => eventItem(event, view.nowMs, ownRack));
+    const items = result.events.map((event) => eventItem(event, view.nowMs, ownRack));
     return html`<div class="sheet"><ol class="events">${items}</ol></div>`;
   }
-  if (found.next !== undefined) return html`<div class="sheet empty soft">${notYet(PIECES_MAX * EXAMINED_IDS)}</div>`;
+  if (result.next !== undefined) return html`<div class="sheet empty soft">${notYet(PIECES_MAX * EXAMINED_IDS)}</div>`;
   return isNarrowed(choice) || choice.before !== undefined
     ? html`<div class="sheet empty soft">${noMatch}</div>`
     : html`<div class="sheet empty"><b>${empty.title}</b><span class="soft">${empty.hint}</span></div>`;
 }
 
-function renderPageLinks(choice: Choice, found: FoundEvents | undefined): readonly Html[] {
+function renderPageLinks(choice: Choice, result: FoundEvents | undefined): readonly Html[] {
   const labels = words.events;
   const link = (before: number | undefined, text: string) =>
     logLink(`${EVENTS_PATH}${linkTo({ ...choice, before })}`, text);
   return [
     ...(choice.before === undefined ? [] : [link(undefined, labels.newest)]),
-    ...(found?.next === undefined
+    ...(result?.next === undefined
       ? []
-      : [link(found.next, found.events.length < SHOWN_MAX ? labels.further : labels.older)]),
+      : [link(result.next, result.events.length < SHOWN_MAX ? labels.further : labels.older)]),
   ];
 }
 
 /** True if the search of the newest page ended soon. */
-function isShort(choice: Choice, found: FoundEvents | undefined, newest: number): boolean {
-  if (choice.before !== undefined || found === undefined) return false;
-  return newest - (found.next ?? 0) <= LIVE_IDS_MAX;
+function isShort(choice: Choice, result: FoundEvents | undefined, newest: number): boolean {
+  if (choice.before !== undefined || result === undefined) return false;
+  return newest - (result.next ?? 0) <= LIVE_IDS_MAX;
 }
 
 async function render(view: View): Promise<Html> {
   const choice = choiceIn(view);
-  const found = await search(view, choice, SHOWN_MAX);
+  const result = await search(view, choice, SHOWN_MAX);
   const newest = (await view.region.store.eventRange()).newest;
   const files = (['csv', 'json'] as const).map(
     (format) =>
@@ -175,11 +175,11 @@ async function render(view: View): Promise<Html> {
   return renderFullPage(view, {
     title: words.events.title,
     place: 'events',
-    isLive: isShort(choice, found, newest),
+    isLive: isShort(choice, result, newest),
     main: html`
       <div id="bar" class="bar"><h1>${words.events.title}</h1><div class="row" title="${words.events.export.hint(EXPORTED_MAX)}">${files}</div></div>
-      ${renderEventFilters(view, choice)}<div id="log">${renderEventList(view, choice, found)}</div>
-      <div id="pages" class="buttons">${renderPageLinks(choice, found)}</div>`,
+      ${renderEventFilters(view, choice)}<div id="log">${renderEventList(view, choice, result)}</div>
+      <div id="pages" class="buttons">${renderPageLinks(choice, result)}</div>`,
   });
 }
 
@@ -207,10 +207,10 @@ export const EVENTS_EXPORT: DownloadDefinition = {
   path: EXPORT_PATH,
   access: 'user',
   async download(view) {
-    const found = await search(view, choiceIn(view), EXPORTED_MAX);
-    if (found === undefined) return undefined;
+    const result = await search(view, choiceIn(view), EXPORTED_MAX);
+    if (result === undefined) return undefined;
     const ownRack = view.region.racks.own?.name;
-    const events = found.events.map((event) => eventJson(event, ownRack));
+    const events = result.events.map((event) => eventJson(event, ownRack));
     const name = events.length < EXPORTED_MAX ? 'events' : `events-newest-${EXPORTED_MAX}`;
     if (queryValue(view, 'format') === 'json')
       return { text: JSON.stringify(events, null, 2), contentType: 'application/json', name: `${name}.json` };

@@ -104,7 +104,7 @@ export function listRackRemarks(view: View, rack: Rack): readonly Finding[] {
   const maySet = mayCall(viewer, CHANGE_SETTINGS);
   const shared = findSharedRange(rack, racks);
   const refused = rack.pulse?.settingsRefused;
-  const found = (tone: Finding['tone'], check: string, text: string, way: Way): Finding => ({
+  const buildFinding = (tone: Finding['tone'], check: string, text: string, way: Way): Finding => ({
     rack,
     check,
     text: asSentence(text),
@@ -119,17 +119,17 @@ export function listRackRemarks(view: View, rack: Rack): readonly Finding[] {
   const hasNone = !rack.isEmbedded && rack.seenMs !== undefined && rack.interfaces.length === 0;
   const enable = { path: `${NETWORKS_PATH}interfaces/add/?rack=${rack.uuid}`, label: words.networks.enable };
   return [
-    ...(overlap === undefined ? [] : [found('red', checks.networks, overlap, toAccept(rack))]),
+    ...(overlap === undefined ? [] : [buildFinding('red', checks.networks, overlap, toAccept(rack))]),
     ...(shared === undefined
       ? []
-      : [found('red', checks.networks, rangeSharedText(shared), goTo(NETWORKS_PATH, 'networks'))]),
+      : [buildFinding('red', checks.networks, rangeSharedText(shared), goTo(NETWORKS_PATH, 'networks'))]),
     ...(refused === undefined
       ? []
-      : [found('red', checks.settings, words.racks.settingsRefused(refused), goTo(SETTINGS_PATH, 'settings'))]),
-    ...(hasNone ? [found('amber', checks.networks, words.racks.noNetwork, enable)] : []),
+      : [buildFinding('red', checks.settings, words.racks.settingsRefused(refused), goTo(SETTINGS_PATH, 'settings'))]),
+    ...(hasNone ? [buildFinding('amber', checks.networks, words.racks.noNetwork, enable)] : []),
     ...(first === undefined
       ? []
-      : [found('amber', 'DHCP', words.racks.foreignServers(servers), interfaceWay(rack, first.name))]),
+      : [buildFinding('amber', 'DHCP', words.racks.foreignServers(servers), interfaceWay(rack, first.name))]),
   ];
 }
 
@@ -154,7 +154,9 @@ const WAYS: Readonly<Record<string, () => Way>> = {
 function wayTo(rack: Rack, check: string): Way {
   if (check === BOOT_FILES_CHECK) return { path: stepPath('files'), label: words.firstRun.steps.files.button };
   const name = /^(?:network|DHCP on|range of) (.+)$/.exec(check)?.[1];
-  const own = rack.interfaces.find((one) => [one.name, one.interface, one.network].some((text) => text === name));
+  const own = rack.interfaces.find((entry) =>
+    [entry.name, entry.interface, entry.network].some((text) => text === name),
+  );
   if (own !== undefined) return interfaceWay(rack, own.name);
   const [word = ''] = check.split(' ', 1);
   return Object.hasOwn(WAYS, word) ? (WAYS[word]?.() ?? toRack(rack)) : toRack(rack);
@@ -180,7 +182,13 @@ function listHostFindings({ region }: View, rack: Rack): readonly Finding[] {
   const { disk } = host ?? {};
   const isTooFull = host?.findings.some(({ check }) => check === 'disk') === true;
   const isLow = !isTooFull && disk !== undefined && disk.freeBytes < disk.totalBytes * LOW_DISK_SHARE;
-  const found = (tone: Finding['tone'], check: string, text: string, fix?: string, way = toRack(rack)): Finding => ({
+  const buildFinding = (
+    tone: Finding['tone'],
+    check: string,
+    text: string,
+    fix?: string,
+    way = toRack(rack),
+  ): Finding => ({
     rack,
     check,
     text,
@@ -192,11 +200,13 @@ function listHostFindings({ region }: View, rack: Rack): readonly Finding[] {
   const isTold = ({ text }: HostFinding) =>
     rack.interfaces.some(({ foreign_dhcp_ip: address }) => address !== undefined && text.endsWith(address));
   return [
-    ...(ahead > CLOCK_OFF_MS ? [found('red', checks.clock, health.clockOff(formatSpan(ahead)), health.clockFix)] : []),
-    ...(deadLetters === 0 ? [] : [found('red', checks.events, health.letters(deadLetters), health.lettersFix)]),
+    ...(ahead > CLOCK_OFF_MS
+      ? [buildFinding('red', checks.clock, health.clockOff(formatSpan(ahead)), health.clockFix)]
+      : []),
+    ...(deadLetters === 0 ? [] : [buildFinding('red', checks.events, health.letters(deadLetters), health.lettersFix)]),
     ...(isLow
       ? [
-          found(
+          buildFinding(
             'amber',
             checks.disk,
             health.lowDisk(formatSize(disk.freeBytes)),
@@ -207,8 +217,8 @@ function listHostFindings({ region }: View, rack: Rack): readonly Finding[] {
       : []),
     ...(own === undefined || own === rack.version
       ? []
-      : [found('note', checks.version, health.otherVersion(rack.version, own))]),
-    ...(host?.findings ?? []).filter((one) => !isTold(one)).map((one) => hostFinding(rack, one)),
+      : [buildFinding('note', checks.version, health.otherVersion(rack.version, own))]),
+    ...(host?.findings ?? []).filter((finding) => !isTold(finding)).map((one) => hostFinding(rack, one)),
   ];
 }
 
@@ -237,7 +247,7 @@ function upstreamFindings({ region, nowMs }: View): readonly Finding[] {
   return upstreams.flatMap(({ server, domain, failed }): readonly Finding[] => {
     const [first] = failed.toSorted((a, b) => a.sinceMs - b.sinceMs);
     if (first === undefined) return [];
-    const isLast = upstreams.filter((one) => one.domain === domain).every((one) => one.failed.length > 0);
+    const isLast = upstreams.filter((upstream) => upstream.domain === domain).every((one) => one.failed.length > 0);
     const text = html`${words.health.upstream(server, domain)} ${timeAgo(first.sinceMs, nowMs)} (${first.rack}).`;
     const way = goTo(`${SETTINGS_PATH}#dns`, 'settings');
     return [{ rack: undefined, check: words.health.checks.upstream, text, tone: isLast ? 'red' : 'amber', way }];

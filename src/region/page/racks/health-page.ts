@@ -84,7 +84,9 @@ function threadsTable({ region }: View, racks: readonly Rack[]) {
   const rows = racks.flatMap((rack) => {
     const running = region.racks.samplesOf(rack.uuid).at(-1)?.measures.host?.running;
     if (running === undefined) return [];
-    const threads = running.threads.map((one) => html`<span>${share(one.name, Math.round(one.busy * 100))}</span>`);
+    const threads = running.threads.map(
+      (thread) => html`<span>${share(thread.name, Math.round(thread.busy * 100))}</span>`,
+    );
     return [
       html`
         <tr><td class="first"><div class="name"><a href="${rackPath(rack)}">${rack.name}</a></div></td>

@@ -75,8 +75,8 @@ function renderListeners(latest: RackSample | undefined) {
   if (latest === undefined) return nothing;
   const rows = LISTENER_KINDS.map((kind) => {
     const open = latest.measures.listening[kind];
-    const shown = open.map((one) => html`<span>${one}</span>`);
-    return pair(words.rack.listeners[kind], open.length === 0 ? none : html`<div class="mono">${shown}</div>`);
+    const labels = open.map((label) => html`<span>${label}</span>`);
+    return pair(words.rack.listeners[kind], open.length === 0 ? none : html`<div class="mono">${labels}</div>`);
   });
   return html`<section class="sheet"><div class="card-head"><h2>${words.rack.listeners.heading}</h2></div><dl class="pairs">${rows}</dl></section>`;
 }
@@ -85,23 +85,25 @@ const rangeText = (low: string, high: string): Part =>
   low === '' ? none : html`<span class="id">${low} – ${high}</span>`;
 
 /** @param isOpen true if the viewer may open the page of its cluster interface */
-function networkRow({ uuid, disputed }: Rack, one: RackInterface, isOpen: boolean) {
+function networkRow({ uuid, disputed }: Rack, entry: RackInterface, isOpen: boolean) {
   const { columns } = words.rack;
   const { dhcp } = words.networks;
   const doubts = [
-    disputed.includes(one.network) ? words.rack.disputed : '',
-    one.foreign_dhcp_ip === undefined ? '' : words.networks.dhcp.foreign(one.foreign_dhcp_ip),
+    disputed.includes(entry.network) ? words.rack.disputed : '',
+    entry.foreign_dhcp_ip === undefined ? '' : words.networks.dhcp.foreign(entry.foreign_dhcp_ip),
   ].filter((text) => text !== '');
-  const name = isOpen ? html`<a href="${interfacePath({ rack: uuid, name: one.name })}">${one.name}</a>` : one.name;
+  const name = isOpen
+    ? html`<a href="${interfacePath({ rack: uuid, name: entry.name })}">${entry.name}</a>`
+    : entry.name;
   return html`
-    <tr><td class="first"><div><div class="name">${name}</div><div class="small">${one.interface === '' ? dhcp.relayed : one.interface}</div>
+    <tr><td class="first"><div><div class="name">${name}</div><div class="small">${entry.interface === '' ? dhcp.relayed : entry.interface}</div>
     ${doubts.map((text) => html`<div class="why">${text}</div>`)}</div></td>
-    ${cell(columns.network, html`<span class="id">${one.network}</span>`)}
-    ${cell(columns.service, servicePill({ ...one, isProxy: one.mode === 'proxy' }))}
-    ${cell(columns.address, orNone(one.ip))}
-    ${cell(columns.router, orNone(one.router_ip))}
-    ${cell(columns.dynamic, rangeText(one.ip_range_low, one.ip_range_high))}
-    ${cell(columns.static, rangeText(one.static_ip_range_low, one.static_ip_range_high))}</tr>`;
+    ${cell(columns.network, html`<span class="id">${entry.network}</span>`)}
+    ${cell(columns.service, servicePill({ ...entry, isProxy: entry.mode === 'proxy' }))}
+    ${cell(columns.address, orNone(entry.ip))}
+    ${cell(columns.router, orNone(entry.router_ip))}
+    ${cell(columns.dynamic, rangeText(entry.ip_range_low, entry.ip_range_high))}
+    ${cell(columns.static, rangeText(entry.static_ip_range_low, entry.static_ip_range_high))}</tr>`;
 }
 
 function renderRackNetworks({ viewer }: View, rack: Rack) {
@@ -121,7 +123,7 @@ function renderRackNetworks({ viewer }: View, rack: Rack) {
     columns.dynamic,
     columns.static,
   ];
-  const rows = rack.interfaces.slice(0, NETWORKS_SHOWN_MAX).map((one) => networkRow(rack, one, isOpen));
+  const rows = rack.interfaces.slice(0, NETWORKS_SHOWN_MAX).map((entry) => networkRow(rack, entry, isOpen));
   const more = rack.interfaces.length - rows.length;
   return html`
     ${bar}<div class="sheet"><table class="plain"><thead><tr>${head.map((text) => html`<th>${text}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div>
@@ -170,8 +172,8 @@ async function renderRackEvents(view: View, { name, isEmbedded }: Rack) {
   const filter = { isQuiet: true, limit: EVENTS_SHOWN };
   const steps = searchEvents(region.store, filter, range, { isWanted }, PIECES_MAX);
   const refused = () => ({ events: [], next: undefined });
-  const found = await region.searches.run(`${viewer.username} ${peer.share}`, steps, refused, view.hasLeft);
-  const items = found.events.map(shownTo(viewer)).map((event) => eventItem(event, view.nowMs, ownRack));
+  const result = await region.searches.run(`${viewer.username} ${peer.share}`, steps, refused, view.hasLeft);
+  const items = result.events.map(shownTo(viewer)).map((event) => eventItem(event, view.nowMs, ownRack));
   const list =
     items.length === 0
       ? html`<div class="sheet empty soft">${words.values.noEvents}</div>`

@@ -41,7 +41,7 @@ function renderRacks(view: View): Html {
     return html`<div class="sheet empty"><b>${words.racks.empty.title}</b><span class="soft">${words.racks.empty.hint}</span></div>`;
   const { rack, networks, events, version, seen } = words.racks.columns;
   const headings = [rack, networks, events, version, seen].map((text) => html`<th>${text}</th>`);
-  const rows = racks.map((one) => rackRow(view, one));
+  const rows = racks.map((rack) => rackRow(view, rack));
   return html`<div class="sheet"><table class="racks"><thead><tr>${headings}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 

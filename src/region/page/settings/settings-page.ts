@@ -20,7 +20,7 @@ import { optionRows, sentOptions } from '../frame/option-rows.ts';
 import { renderFullPage } from '../frame/parts.ts';
 import {
   CHANGE_SETTINGS,
-  given,
+  fieldValue,
   type Outcome,
   ofForm,
   operate,
@@ -205,9 +205,11 @@ function fixedRow(view: View, setting: Setting): Html {
         ? ''
         : words.settings.setIn(place);
   const count = Array.isArray(value) ? value.length : 0;
-  const shown = path !== undefined && count > 0 ? words.settings.entries(count) : formatSettingText(setting, value);
+  const valueText = path !== undefined && count > 0 ? words.settings.entries(count) : formatSettingText(setting, value);
   const text =
-    shown === '' ? html`<span class="soft">${words.settings.none}</span>` : html`<code class="lines">${shown}</code>`;
+    valueText === ''
+      ? html`<span class="soft">${words.settings.none}</span>`
+      : html`<code class="lines">${valueText}</code>`;
   const reason = where === '' ? nothing : html`<p class="hint">${where}</p>`;
   return html`
     <div class="field"><div class="label">${label} ${renderKey(key)}</div><div class="value">${text}${reason}</div>
@@ -221,7 +223,7 @@ export const settingRow = (view: View, setting: Setting, proposal?: string): Htm
 function groupSection(view: View, name: GroupName): Html {
   const settings = settingsIn(view, name);
   if (settings.length === 0) return nothing;
-  const ofGroup = ofForm(view, given(view, 'group') === name);
+  const ofGroup = ofForm(view, fieldValue(view, 'group') === name);
   const rows = settings.map((setting) => settingRow(ofGroup, setting));
   const form = settings.some(isEditable)
     ? renderForm(view, { body: [hiddenField('group', name), ...rows], submit: words.forms.save })
@@ -244,7 +246,7 @@ async function render(view: View) {
 }
 
 async function act(view: View): Promise<Outcome> {
-  const group = GROUPS.find(([name]) => name === given(view, 'group'));
+  const group = GROUPS.find(([name]) => name === fieldValue(view, 'group'));
   if (group === undefined) return undefined;
   await view.region.settings.load();
   return storeSettings(view, settingsIn(view, group[0]), PATH);
@@ -267,7 +269,7 @@ export async function storeSettings(
       changes.push(list.length === 0 ? { key } : { key, value: list });
       continue;
     }
-    const sent = given(view, key).replaceAll('\r\n', '\n').trim() || whenEmpty;
+    const sent = fieldValue(view, key).replaceAll('\r\n', '\n').trim() || whenEmpty;
     const text = kind === 'check' ? String(sent === 'true') : sent;
     if (text === presentText(setting)) continue;
     const value = valueIn(setting, text);
