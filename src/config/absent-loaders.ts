@@ -15,8 +15,11 @@ export const isBuiltInLoader = (file: string): boolean =>
 export function absentLoaders({ tree, loaders }: Pick<BootConfig, 'tree' | 'loaders'>): readonly string[] {
   return [...loaders].flatMap(([key, file]) => {
     if (!/^\d+$/.test(key) || file.includes('://') || !isAbsent(join(tree, file))) return [];
-    const known = findArchitecture(Number(key));
-    const machines = known === undefined ? key : `${key} (${known.firmware === 'bios' ? 'BIOS' : `UEFI ${known.cpu}`})`;
+    const architecture = findArchitecture(Number(key));
+    const machines =
+      architecture === undefined
+        ? key
+        : `${key} (${architecture.firmware === 'bios' ? 'BIOS' : `UEFI ${architecture.cpu}`})`;
     const remedy = isBuiltInLoader(file)
       ? '`sudo rackboot images build` puts it there'
       : 'put it there, or name another';

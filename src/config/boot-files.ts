@@ -9,7 +9,7 @@ interface BootPart {
   readonly boot: Pick<BootConfig, 'tree' | 'loaders' | 'commissioningRelease' | 'enlistWith'>;
 }
 
-const imageQueryOf = ({ boot }: BootPart, architecture: Cpu): ImageQuery => ({
+const buildImageQuery = ({ boot }: BootPart, architecture: Cpu): ImageQuery => ({
   architecture,
   subarchitecture: 'generic',
   releases: [boot.commissioningRelease],
@@ -18,9 +18,10 @@ const imageQueryOf = ({ boot }: BootPart, architecture: Cpu): ImageQuery => ({
 
 function hasImage(config: BootPart, cpu: Cpu, hasFile: HasFile): boolean {
   const { enlistWith } = config.boot;
-  const query = imageQueryOf(config, cpu);
-  const found = typeof enlistWith === 'object' ? findImported(enlistWith, query, hasFile) : findImage(query, hasFile);
-  return found !== undefined;
+  const query = buildImageQuery(config, cpu);
+  const wantedImage =
+    typeof enlistWith === 'object' ? findImported(enlistWith, query, hasFile) : findImage(query, hasFile);
+  return wantedImage !== undefined;
 }
 
 /** The CPUs of new machines for which the tree has an image. */
@@ -31,7 +32,7 @@ export const cpusWithImage = (config: BootPart, hasFile: HasFile): readonly Cpu[
 export function describeBootImage(config: BootPart, cpu: Cpu): string {
   const { enlistWith } = config.boot;
   if (typeof enlistWith === 'object') return `the imported ${formatImportedName(enlistWith)} for ${cpu}`;
-  return describeImage(imageQueryOf(config, cpu));
+  return describeImage(buildImageQuery(config, cpu));
 }
 
 interface LackOfFiles {

@@ -60,12 +60,12 @@ export function findBootStops(after: JudgedBoot, before?: JudgedBoot): readonly 
       : `${missingText(wanted, images)}. First: ${commandFor(wanted)}`;
     stops.push({ key, message });
   };
-  judge('boot.release', { kind: 'commissioning', release }, before && environmentOf(before));
+  judge('boot.release', { kind: 'commissioning', release }, before && buildWantedEnvironment(before));
   if (enlistWith !== 'environment') judge('boot.enlist_with', enlisting(after), before && enlisting(before));
   return stops;
 }
 
-const environmentOf = ({ commissioningRelease: release }: JudgedBoot): WantedImage => ({
+const buildWantedEnvironment = ({ commissioningRelease: release }: JudgedBoot): WantedImage => ({
   kind: 'commissioning',
   release,
 });
@@ -73,7 +73,7 @@ const environmentOf = ({ commissioningRelease: release }: JudgedBoot): WantedIma
 /** The images with which new machines enlist. */
 function enlisting(boot: JudgedBoot): WantedImage {
   const { commissioningRelease: release, enlistWith } = boot;
-  if (enlistWith === 'environment') return environmentOf(boot);
+  if (enlistWith === 'environment') return buildWantedEnvironment(boot);
   if (enlistWith === 'installer') return { kind: 'install', release };
   return { kind: 'imported', release: formatImportedName(enlistWith) };
 }
@@ -95,11 +95,11 @@ function losingArchitectures(
   const judged = architecturesOf((image) =>
     former === undefined ? image.kind === wanted.kind && image.kind !== 'imported' : isSameWanted(image, former),
   );
-  return [...judged].filter((one) => !having.has(one)).toSorted();
+  return [...judged].filter((name) => !having.has(name)).toSorted();
 }
 
 function losingText(architecture: string, wanted: WantedImage, tree: string, images: readonly FoundImage[]): string {
-  const own = images.filter((one) => one.architecture === architecture);
+  const own = images.filter((image) => image.architecture === architecture);
   const text = missingText(wanted, own, architecture);
   const command = `First: ${commandFor(wanted, architecture)}`;
   return `${text}. ${command}; or, if you have no such machines, remove ${join(tree, architecture)}`;
@@ -133,7 +133,7 @@ function missingText({ kind, release }: WantedImage, images: readonly FoundImage
     kind === 'commissioning'
       ? `no ${whose}machine could be commissioned or deployed`
       : `no new ${whose}machine would enlist`;
-  const there = [...new Set(images.filter((one) => one.kind === kind).map((one) => one.release))].toSorted();
+  const there = [...new Set(images.filter((image) => image.kind === kind).map((one) => one.release))].toSorted();
   const what = WHAT[kind];
   const other =
     there.length === 0 ? `no other ${what.replace(/ of$/, '')}${of}` : `the ${what} ${there.join(', ')}${of}`;

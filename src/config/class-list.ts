@@ -54,21 +54,21 @@ export function resolveClasses(
   addressesOf: AddressesOf,
 ): readonly ResolvedClass[] {
   const named = new Map<string, number>();
-  return written.map((one, index) => {
+  return written.map((item, index) => {
     const at = `[${index}]`;
-    const other = named.get(one.name);
-    if (other === undefined) named.set(one.name, index);
-    else report(`${at}.name`, `"${one.name}" is also the name of [${other}]`);
-    checkEffects(one, at, report);
+    const other = named.get(item.name);
+    if (other === undefined) named.set(item.name, index);
+    else report(`${at}.name`, `"${item.name}" is also the name of [${other}]`);
+    checkEffects(item, at, report);
     const reportOption: Report = (key, message) => report(`${at}.options${key}`, message);
-    const options = resolveOptions(one.options ?? [], level, reportOption, addressesOf);
+    const options = resolveOptions(item.options ?? [], level, reportOption, addressesOf);
     return {
-      name: one.name,
-      when: resolveCondition(one.when, (message) => report(`${at}.when`, message)),
+      name: item.name,
+      when: resolveCondition(item.when, (message) => report(`${at}.when`, message)),
       options: options.map((entry) => ({ ...entry, when: entry.when ?? ALWAYS })),
-      loaders: one.loaders === undefined ? undefined : new Map(Object.entries(one.loaders)),
-      leaseTime: one.lease_time,
-      deny: one.deny,
+      loaders: item.loaders === undefined ? undefined : new Map(Object.entries(item.loaders)),
+      leaseTime: item.lease_time,
+      deny: item.deny,
     };
   });
 }

@@ -8,7 +8,7 @@ import { macPrefix, textual } from './written-values.ts';
 const ALTERNATIVES_MAX = 64;
 
 /** One value or a list of them. A problem carries the place of the value that causes it. */
-const oneOrMore = <T extends z.ZodType>(one: T) =>
+const oneOrMore = <T extends z.ZodType>(item: T) =>
   z.unknown().transform((value, context): readonly z.output<T>[] => {
     const isList = Array.isArray(value);
     const list: readonly unknown[] = isList ? value : [value];
@@ -16,7 +16,7 @@ const oneOrMore = <T extends z.ZodType>(one: T) =>
       context.issues.push({ code: 'custom', message, input: value, path: [...path] });
     };
     if (list.length === 0 || list.length > ALTERNATIVES_MAX) refuse(`expected 1 to ${ALTERNATIVES_MAX} entries`, []);
-    const parsed = list.slice(0, ALTERNATIVES_MAX).map((entry) => one.safeParse(entry));
+    const parsed = list.slice(0, ALTERNATIVES_MAX).map((entry) => item.safeParse(entry));
     for (const [index, { error }] of parsed.entries()) {
       for (const { message, path } of error?.issues ?? []) refuse(message, [...(isList ? [index] : []), ...path]);
     }
@@ -40,8 +40,8 @@ const hostnameMatch = textual(
     const match = /^(\*?)([a-z0-9-]{1,63})(\*?)$/.exec(name);
     if (match === null) return name === '*' ? { text: '', isPrefix: true } : undefined;
     const [, before, label = '', behind] = match;
-    const found = { text: label, isPrefix: behind === '*' };
-    return before === '*' ? { ...found, isSuffix: true } : found;
+    const pattern = { text: label, isPrefix: behind === '*' };
+    return before === '*' ? { ...pattern, isSuffix: true } : pattern;
   },
 );
 

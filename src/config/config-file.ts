@@ -8,7 +8,7 @@ import { lineOfValue, parseYamlDocument } from '../ground/yaml-parser.ts';
 import { parseSettings, type Settings } from '../machines/settings.ts';
 import { type ConfigProblem, PROBLEMS_MAX } from './rack-config.ts';
 import type { ProblemPath } from './resolve.ts';
-import { stateDirOf } from './state-dir.ts';
+import { chooseStateDir } from './state-dir.ts';
 
 /** A parsed configuration file; its values are not checked yet. */
 export interface ConfigFile {
@@ -53,13 +53,13 @@ const told = new Set<string>();
 export function loadPlace(path: string, isTold = false): { readonly stateDir: string } {
   const text = readConfigText(path);
   const read = readConfigFile(text);
-  if (read.ok) return { stateDir: stateDirOf(read.file.values) };
+  if (read.ok) return { stateDir: chooseStateDir(read.file.values) };
   if (!isTold && !told.has(path)) {
     told.add(path);
     const problems = formatProblems(path, read.problems);
     console.error(`rackboot: ${problems}\nThis file is refused. A running Rackboot keeps its former configuration.`);
   }
-  return { stateDir: stateDirOf({ state_dir: /^state_dir:\s*["']?(\/[^\s"'#]*)/m.exec(text)?.[1] ?? '' }) };
+  return { stateDir: chooseStateDir({ state_dir: /^state_dir:\s*["']?(\/[^\s"'#]*)/m.exec(text)?.[1] ?? '' }) };
 }
 
 /** The remedy for a missing file: `init` makes a configuration only for a rack, not for a region apart from its racks. */

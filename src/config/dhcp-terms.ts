@@ -29,7 +29,7 @@ export interface NetworkTerms {
 }
 
 /** Reports problems at places in the lists of options and of classes. */
-const reportersOf = (report: Report): readonly [ofOption: Report, ofClass: Report] => [
+const makeReporters = (report: Report): readonly [ofOption: Report, ofClass: Report] => [
   (key, message) => report(`options${key}`, message),
   (key, message) => report(`classes${key}`, message),
 ];
@@ -41,7 +41,7 @@ export function resolveGeneralTerms(
   addressesOf: AddressesOf,
 ): GeneralTerms {
   resolveLeaseTimes(dhcp, {}, report);
-  const [ofOption, ofClass] = reportersOf(report);
+  const [ofOption, ofClass] = makeReporters(report);
   const options = resolveOptions(dhcp.options, 'global', ofOption, addressesOf);
   const classes = resolveClasses(dhcp.classes, 'global', ofClass, addressesOf);
   return { times: dhcp, options, classes };
@@ -54,7 +54,7 @@ export function resolveNetworkTerms(
   report: Report,
   addressesOf: AddressesOf,
 ): NetworkTerms {
-  const [ofOption, ofClass] = reportersOf(report);
+  const [ofOption, ofClass] = makeReporters(report);
   const own = resolveOptions(written.options, 'network', ofOption, addressesOf);
   const classes = resolveClasses(written.classes, 'network', ofClass, addressesOf);
   const tables = new Map<number, OptionTable>();

@@ -49,10 +49,10 @@ export function compareConfigs(before: ComparedConfig, after: ComparedConfig): r
   const old = flatten(before);
   const next = flatten(after);
   const changes: KeyChange[] = [];
-  const [oldNames, nextNames] = [namesOf(before), namesOf(after)];
+  const [oldNames, nextNames] = [listInterfaceNames(before), listInterfaceNames(after)];
   for (const key of new Set([...old.keys(), ...next.keys()])) {
     // An added or removed network is one change, not one for each of its fields.
-    if (isOneOf(key, oldNames) !== isOneOf(key, nextNames)) continue;
+    if (concernsInterfaces(key, oldNames) !== concernsInterfaces(key, nextNames)) continue;
     const [was, is] = [old.get(key), next.get(key)];
     if (was?.used === is?.used) continue;
     const restart = findKeyRule(key)?.restart;
@@ -67,16 +67,17 @@ export function compareConfigs(before: ComparedConfig, after: ComparedConfig): r
   return changes;
 }
 
-const namesOf = ({ merged }: ComparedConfig): ReadonlySet<string> => new Set(interfacesOf(merged).map(nameOf));
+const listInterfaceNames = ({ merged }: ComparedConfig): ReadonlySet<string> =>
+  new Set(interfacesOf(merged).map(nameOf));
 
 /** True if the key is a field of one of these cluster interfaces, or not a field of any cluster interface. */
-function isOneOf(key: string, names: ReadonlySet<string>): boolean {
+function concernsInterfaces(key: string, names: ReadonlySet<string>): boolean {
   if (!key.startsWith(`${INTERFACES_KEY}.`)) return true;
   return names.has(key.slice(INTERFACES_KEY.length + 1, key.lastIndexOf('.')));
 }
 
 function showInterface({ merged }: ComparedConfig, name: string): string {
-  const entry = interfacesOf(merged).find((one) => nameOf(one) === name);
+  const entry = interfacesOf(merged).find((candidate) => nameOf(candidate) === name);
   if (entry === undefined || !isSettings(entry)) return '(none)';
   const fields = Object.entries(entry).filter(([field]) => field !== 'name');
   return cut(fields.map(([field, value]) => `${field} ${showValue(field, value)}`).join(', '));
@@ -99,17 +100,17 @@ export function digestValues(config: ComparedConfig): ReadonlyMap<string, string
 /** A value for people, on one line. */
 export function showValue(key: string, value: SettingValue): string {
   if (isSecretKey(key)) return '(secret)';
-  return cut(withoutUsers(textOf(key, value)));
+  return cut(withoutUsers(formatValue(key, value)));
 }
 
-function textOf(key: string, value: SettingValue): string {
+function formatValue(key: string, value: SettingValue): string {
   if (Array.isArray(value)) {
     if (value.length > SHOWN_ENTRIES_MAX) return counted(value.length, 'entry', 'entries');
-    return `[${value.map((entry: SettingValue) => textOf(key, entry)).join(', ')}]`;
+    return `[${value.map((entry: SettingValue) => formatValue(key, entry)).join(', ')}]`;
   }
   if (isSettings(value)) {
     const fields = Object.entries(value).map(
-      ([name, entry]) => `${name}: ${isSecretKey(name) ? '(secret)' : textOf(name, entry)}`,
+      ([name, entry]) => `${name}: ${isSecretKey(name) ? '(secret)' : formatValue(name, entry)}`,
     );
     return `{${fields.length > SHOWN_ENTRIES_MAX ? counted(fields.length, 'entry', 'entries') : fields.join(', ')}}`;
   }
@@ -178,8 +179,8 @@ interface ChangeEffects {
 }
 
 /** The effects of replacing `before` by `after` while these leases run. */
-export function effectsOf(before: RackConfig, after: RackConfig, leases: readonly RunningLease[]): ChangeEffects {
-  const [old, next] = [listenersOf(before), listenersOf(after)];
+export function computeEffects(before: RackConfig, after: RackConfig, leases: readonly RunningLease[]): ChangeEffects {
+  const [old, next] = [listListeners(before), listListeners(after)];
   return {
     listeners: [
       ...[...next].filter((name) => !old.has(name)).map((name) => `opens ${name}`),
@@ -192,14 +193,16 @@ export function effectsOf(before: RackConfig, after: RackConfig, leases: readonl
 /** Returns a test that is true for a lease that replacing `before` by `after` strands. */
 export function strander(before: RackConfig, after: RackConfig): (lease: RunningLease) => boolean {
   if (isDeepStrictEqual(before.dhcp.subnets, after.dhcp.subnets)) return () => false;
-  const [givenBefore, givenAfter] = [giverOf(before), giverOf(after)];
+  const [givenBefore, givenAfter] = [makeGiverTest(before), makeGiverTest(after)];
   return (lease) => givenBefore(lease) && !givenAfter(lease);
 }
 
 /** Returns a test that is true if DHCP may give a lease's address to the lease's machine under this configuration. */
-function giverOf({ dhcp }: RackConfig): (lease: RunningLease) => boolean {
+function makeGiverTest({ dhcp }: RackConfig): (lease: RunningLease) => boolean {
   const reservations = new Map(
-    dhcp.subnets.flatMap(({ reservations }) => reservations.map((one) => [one.address, one] as const)),
+    dhcp.subnets.flatMap(({ reservations }) =>
+      reservations.map((reservation) => [reservation.address, reservation] as const),
+    ),
   );
   return ({ address, mac }) => {
     const reservation = reservations.get(address);
@@ -213,7 +216,7 @@ function giverOf({ dhcp }: RackConfig): (lease: RunningLease) => boolean {
   };
 }
 
-function listenersOf(config: RackConfig): ReadonlySet<string> {
+function listListeners(config: RackConfig): ReadonlySet<string> {
   const { dhcp, tftp, dns, http, region, metrics } = config;
   return new Set([
     ...dhcp.subnets.flatMap(({ interfaceName, serverAddress }) =>

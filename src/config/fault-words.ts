@@ -93,7 +93,7 @@ function foundText(input: unknown, message: string): string {
 }
 
 /** The beginning of a text that was found; of a URL without user name and password. @param expected what was expected, in words */
-export const foundShown = (text: string, expected: string): string => shown(withoutUsersIn(text, expected));
+export const foundShown = (text: string, expected: string): string => shorten(withoutUsersIn(text, expected));
 
-const shown = (text: string): string =>
+const shorten = (text: string): string =>
   text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}…` : text;

@@ -53,7 +53,7 @@ export const lostSelections = (
   sources: readonly ImageSource[],
   selections: readonly AddedSelection[],
 ): readonly SourceProblem[] => {
-  const names = sources.map((one) => one.name);
+  const names = sources.map((source) => source.name);
   return selections.flatMap(({ source }, index) => {
     if (names.includes(source)) return [];
     const hint = nearestHint(source, names);

@@ -95,12 +95,12 @@ function lostReleases(sources: readonly ImageSource[], releases: readonly AddedR
 }
 
 function addReleases(sources: readonly FileSource[], releases: readonly AddedRelease[]): readonly FileSource[] {
-  return sources.map((one) => {
-    const { source } = one;
-    if (source.kind !== 'installer') return one;
+  return sources.map((listed) => {
+    const { source } = listed;
+    if (source.kind !== 'installer') return listed;
     const added = releases.filter((release) => release.source === source.name);
-    const kept = source.releases.filter(({ name }) => added.every((release) => release.name !== name));
-    return { ...one, source: { ...source, releases: [...added, ...kept] } };
+    const others = source.releases.filter(({ name }) => added.every((release) => release.name !== name));
+    return { ...listed, source: { ...source, releases: [...added, ...others] } };
   });
 }
 
@@ -110,20 +110,24 @@ function addReleases(sources: readonly FileSource[], releases: readonly AddedRel
  * @param config the configuration file; undefined: there is none
  */
 export function fileSourcesReader(config: string | undefined): () => Promise<FileSources> {
-  let known: { readonly mark: string; readonly sources: FileSources } | undefined;
+  let cached: { readonly mark: string; readonly sources: FileSources } | undefined;
   let good: FileSources | undefined;
   return async () => {
-    const mark = markOf(config);
-    if (known?.mark === mark) return known.sources;
+    const mark = readFileMark(config);
+    if (cached?.mark === mark) return cached.sources;
     try {
-      known = { mark, sources: readOrExplain(config, good) };
-      if (known.sources.problem === undefined) good = known.sources;
-      return known.sources;
+      cached = { mark, sources: readOrExplain(config, good) };
+      if (cached.sources.problem === undefined) good = cached.sources;
+      return cached.sources;
     } catch (error) {
       // It cannot be read at the moment, such as when the process has no file descriptor left: the next call tries again.
       const problem = errorText(error);
-      if (known !== undefined)
-        return { ...known.sources, inForce: known.sources.inForce === 'all' ? 'last' : known.sources.inForce, problem };
+      if (cached !== undefined)
+        return {
+          ...cached.sources,
+          inForce: cached.sources.inForce === 'all' ? 'last' : cached.sources.inForce,
+          problem,
+        };
       return { sources: [], selections: [], inForce: 'none', problem };
     }
   };
@@ -146,7 +150,7 @@ function readOrExplain(config: string | undefined, good: FileSources | undefined
 }
 
 /** Differs after each change of the site's file. */
-function markOf(config: string | undefined): string {
+function readFileMark(config: string | undefined): string {
   if (config === undefined) return '';
   try {
     const { ino, size, mtimeMs } = statSync(join(dirname(config), SITE_SOURCES));

@@ -4,7 +4,7 @@ import { RackError } from '../ground/errors.ts';
 import { NO_SETTINGS, type Settings, withoutStoredUsers } from '../machines/settings.ts';
 import { formatProblems, readConfigFile, readConfigText } from './config-file.ts';
 import { type ParsedConfig, resolveFile, type UsableConfig } from './resolve-file.ts';
-import { stateDirOf } from './state-dir.ts';
+import { chooseStateDir } from './state-dir.ts';
 import { writtenConfigSchema } from './written.ts';
 
 /** Parses the text of a configuration file and merges it with the store's values. */
@@ -25,7 +25,7 @@ export function loadFitting(
 ): { readonly usable: UsableConfig; readonly wanted: Settings; readonly refused: string | undefined } {
   const read = readConfigFile(readConfigText(path));
   if (!read.ok) throw new RackError('config-invalid', formatProblems(path, read.problems));
-  const wanted = withoutStoredUsers(stored(stateDirOf(read.file.values)) ?? NO_SETTINGS);
+  const wanted = withoutStoredUsers(stored(chooseStateDir(read.file.values)) ?? NO_SETTINGS);
   const merged = resolveFile(read.file, wanted);
   if (merged.ok) return { usable: merged, wanted, refused: undefined };
   const alone = resolveFile(read.file, NO_SETTINGS);

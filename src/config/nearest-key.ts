@@ -32,6 +32,6 @@ function nearestField(key: string): string | undefined {
   const dot = key.lastIndexOf('.');
   const field = key.slice(dot + 1);
   if (dot === INTERFACES_KEY.length || clusterInterfaceFields.includes(field)) return undefined;
-  const meant = nearestName(field, clusterInterfaceFields);
-  return meant === undefined ? undefined : `${key.slice(0, dot)}.${meant}`;
+  const nearest = nearestName(field, clusterInterfaceFields);
+  return nearest === undefined ? undefined : `${key.slice(0, dot)}.${nearest}`;
 }

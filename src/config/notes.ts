@@ -31,7 +31,9 @@ export function configNotes({ dhcp }: RackConfig): readonly RackNote[] {
   return dhcp.subnets.flatMap(({ name: network, proxy, options: given, classes: all = [] }): readonly RackNote[] => {
     if (proxy !== true) return [];
     const options = [...(given?.byCode.keys() ?? [])].map((code) => findNamedOption(code)?.name ?? `${code}`);
-    const classes = all.filter((one) => one.options !== undefined || one.leaseTime !== undefined);
+    const classes = all.filter(
+      (clientClass) => clientClass.options !== undefined || clientClass.leaseTime !== undefined,
+    );
     return [
       ...namesNote(options, (names) => ({ note: 'proxy-options-idle', network, options: names })),
       ...namesNote(

@@ -99,13 +99,13 @@ function readServers(
   const servers = texts.map((text) => parseServer(text.trim()));
   const unfit = servers.indexOf(undefined);
   if (unfit >= 0) {
-    const found = JSON.stringify(cleanText(texts[unfit] ?? '', 80));
-    const message = `expected an IPv4 address, or the name of a server such as ntp.example.net; found ${found}`;
+    const written = JSON.stringify(cleanText(texts[unfit] ?? '', 80));
+    const message = `expected an IPv4 address, or the name of a server such as ntp.example.net; found ${written}`;
     return { fault: { at: Array.isArray(value) ? `[${unfit}]` : '', message } };
   }
-  const known = servers.filter((server) => server !== undefined);
-  if (known.every((server) => typeof server !== 'string')) return { value };
-  const addresses = serverAddresses(known, addressesOf);
+  const named = servers.filter((server) => server !== undefined);
+  if (named.every((server) => typeof server !== 'string')) return { value };
+  const addresses = serverAddresses(named, addressesOf);
   return { value: addresses.length === 0 ? undefined : addresses.map(formatIpv4) };
 }
 
@@ -186,10 +186,10 @@ function identify(
   const code = number ?? named?.code ?? 0;
   if (named !== undefined && named.code !== code)
     return refuse('code', `${name} is option ${named.code}; keep either code or name`);
-  const known = findOption(code);
-  if (known?.kind === 'refused') return refuse('code', `option ${code} cannot be configured: ${known.why}`);
+  const option = findOption(code);
+  if (option?.kind === 'refused') return refuse('code', `option ${code} cannot be configured: ${option.why}`);
   if (code < 1 || code > 254) return refuse('code', `${code} is not an option; codes are 1 to 254`);
-  const row = known?.kind === 'named' ? known : undefined;
+  const row = option?.kind === 'named' ? option : undefined;
   if (type === undefined) {
     return row ?? refuse('type', `missing: option ${code} needs a type: one of ${OPTION_TYPE_NAMES.join(', ')}`);
   }

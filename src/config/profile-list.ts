@@ -35,7 +35,7 @@ const title = z
   .regex(/^[ -~]*$/, { error: 'expected printable ASCII, because firmware shows it' });
 const initrd = textual(INITRDS, (text) => (parseProfileInitrd(text) === undefined ? undefined : text));
 const areaName = textual('a name', (text) => (/^[\w .-]{1,256}$/.test(text) ? text : undefined));
-const names = <T extends z.ZodType>(one: T) => z.array(one).max(NAMES_MAX).default([]);
+const names = <T extends z.ZodType>(item: T) => z.array(item).max(NAMES_MAX).default([]);
 const machines = names(textual('a system id, a host name or a hardware address', parseMachineName));
 
 export const profile = z
@@ -62,13 +62,13 @@ export const profile = z
     offered: z.boolean().default(false),
   })
   .superRefine((written, context) => {
-    for (const [path, message] of problemsOf(written)) {
+    for (const [path, message] of findProfileProblems(written)) {
       context.issues.push({ code: 'custom', message, path: [path], input: written });
     }
   });
 
 /** What does not fit together, by key. */
-function* problemsOf(written: Profile): Generator<readonly [string, string]> {
+function* findProfileProblems(written: Profile): Generator<readonly [string, string]> {
   const { kind, file, initrds, arguments: template, script, unknown } = written;
   if (kind === 'ipxe' && script === '') yield ['script', 'is missing: the kind ipxe is the text of a script'];
   if (kind === 'ipxe' && file !== '') yield ['file', 'has no effect with the kind ipxe: remove it'];
@@ -86,24 +86,24 @@ function* problemsOf(written: Profile): Generator<readonly [string, string]> {
 }
 
 const strangerText = (name: string): string =>
-  PROFILE_VALUES.some((one) => one === name)
+  PROFILE_VALUES.some((value) => value === name)
     ? `{${name}} stands for nothing where nobody knows the machine: remove it, or unknown`
-    : `{${name}} is not a value of a machine: use ${PROFILE_VALUES.map((one) => `{${one}}`).join(', ')}`;
+    : `{${name}} is not a value of a machine: use ${PROFILE_VALUES.map((value) => `{${value}}`).join(', ')}`;
 
 /** `boot.profiles`. */
 export const profileList = z
   .array(profile)
   .max(PROFILES_MAX)
   .superRefine((profiles, context) => {
-    const known = new Set<string>();
+    const earlier = new Set<string>();
     for (const [index, { name }] of profiles.entries()) {
-      if (known.has(name))
+      if (earlier.has(name))
         context.issues.push({
           code: 'custom',
           message: `"${name}" is the name of another profile, too`,
           path: [index, 'name'],
           input: name,
         });
-      known.add(name);
+      earlier.add(name);
     }
   });

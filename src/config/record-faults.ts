@@ -65,7 +65,7 @@ export function findNameOwners(config: NamedConfig, wanted: readonly NamedAddres
   return owners;
 }
 
-function textOf({ kind, address, mac: _none, ...params }: NameReport): string {
+function formatReport({ kind, address, mac: _none, ...params }: NameReport): string {
   return DNS_EVENTS[kind].text({ ...params, ...(address === undefined ? {} : { address: formatIpv4(address) }) });
 }
 
@@ -78,14 +78,14 @@ export function findRecordFaults(config: NamedConfig): RecordFaults {
   const names = new Names({ serial: 1, report: (report) => reports.push(report) });
   names.setRack(selfName, domains, selfAddresses);
   names.setReservations(configuredHostNames(config));
-  const known = reports.length;
+  const before = reports.length;
   names.setRecords(records);
-  const faults = reports.slice(known).map((report) => {
+  const faults = reports.slice(before).map((report) => {
     const isSame = ({ name, type }: (typeof records)[number]): boolean =>
       name === report.name && (report.type === undefined || type === report.type);
-    const found = records.findIndex((one) => isSame(one) && one.data === report.data);
-    const index = found === -1 ? records.findIndex(isSame) : found;
-    return { index, kind: report.kind, reason: report.reason ?? '', message: textOf(report) };
+    const exact = records.findIndex((record) => isSame(record) && record.data === report.data);
+    const index = exact === -1 ? records.findIndex(isSame) : exact;
+    return { index, kind: report.kind, reason: report.reason ?? '', message: formatReport(report) };
   });
   const facts = { names, zones: new Zones(config.dns), localZones: new LocalZones(config.dns.forwardZones) };
   const delegated = records.flatMap(({ name: written, type }, index) => {
@@ -104,9 +104,9 @@ export function findRecordFaults(config: NamedConfig): RecordFaults {
     circling,
     delegated,
     nameless: reports
-      .slice(0, known)
+      .slice(0, before)
       .filter(({ kind }) => kind === 'dns.name-conflict')
-      .map(textOf),
+      .map(formatReport),
     left: faults.filter(({ kind }) => kind === 'dns.record-invalid'),
     taking: faults.filter(({ kind }) => kind === 'dns.name-conflict'),
   };

@@ -73,8 +73,8 @@ const ONLY_OF_RACKS: ReadonlyMap<string, string> = new Map([
 
 /** The remedy for a key that only a rack's file has; undefined: a rack's file does not have it either. */
 function ofRacks(path: ProblemPath, key: string): string | undefined {
-  const known = ONLY_OF_RACKS.get([...path, key].join('.'));
-  if (known !== undefined) return known;
+  const reason = ONLY_OF_RACKS.get([...path, key].join('.'));
+  if (reason !== undefined) return reason;
   return keysAt(writtenConfigSchema, path).includes(key)
     ? 'belongs in the file of a rack, not in that of a region apart from it: move it there'
     : undefined;

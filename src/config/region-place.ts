@@ -104,7 +104,7 @@ export function checkSecure(
   report: (key: string, message: string) => void,
 ): void {
   for (const { address, port } of secure) {
-    if (!plain.some((one) => one.address === address && one.port === port)) continue;
+    if (!plain.some((listener) => listener.address === address && listener.port === port)) continue;
     const place = `${formatIpv4(address)}:${port}`;
     report('tls', `listens at ${place}, as ${section}.listen does: give one of them another port`);
   }

@@ -8,7 +8,7 @@ import { type Settings, valueAt } from '../machines/settings.ts';
 import { formatProblems, readConfigFile, readConfigText } from './config-file.ts';
 import { faultText, OWN_WORDS } from './fault-words.ts';
 import { REGION_CONFIG } from './region-config-place.ts';
-import { stateDirOf } from './state-dir.ts';
+import { chooseStateDir } from './state-dir.ts';
 
 const POOL_MAX = 100;
 const POOL = 10;
@@ -134,7 +134,7 @@ export function loadStorePlace(path: string): StorePlace {
   if (!read.ok) throw new RackError('config-invalid', formatProblems(path, read.problems));
   const { values, lineOf } = read.file;
   if (valueAt(values, 'region.mode') === 'remote') throw new RackError('bad-argument', elsewhereText(values));
-  const stateDir = stateDirOf(values);
+  const stateDir = chooseStateDir(values);
   const written = valueAt(values, 'region.store');
   if (written === undefined) return { stateDir, store: { kind: 'sqlite' } };
   const refuse = (key: string, message: string): RackError => {

@@ -22,7 +22,7 @@ import { type AddressesOf, SERVER_NAMES_MAX } from './option-list.ts';
 import type { ClusterInterface, RackConfig } from './rack-config.ts';
 import { checkSecure, listenersAt, resolveRegionPlace } from './region-place.ts';
 import { resolveSharedNetworks, type SharedNetworkOf } from './shared-networks.ts';
-import { proxyOf, type WrittenClusterInterface, type WrittenConfig } from './written.ts';
+import { effectiveProxy, type WrittenClusterInterface, type WrittenConfig } from './written.ts';
 import { isHostLabel } from './written-values.ts';
 
 const LOOPBACK_NETWORK: Ipv4Network = { address: ipv4(0x7f000000), prefix: 8 };
@@ -174,11 +174,11 @@ function resolveInterfaces(
   addressesOf: AddressesOf,
 ): Managed[] {
   const managed: Managed[] = [];
-  const reportDhcp = (key: string, message: string): void => report(['dhcp', ...keysOf(key)], message);
+  const reportDhcp = (key: string, message: string): void => report(['dhcp', ...splitKeys(key)], message);
   const general = resolveGeneralTerms(written.dhcp, reportDhcp, addressesOf);
   written.cluster_interfaces.forEach((entry, index) => {
     const reportHere = (key: string, message: string): void =>
-      report(['cluster_interfaces', index, ...keysOf(key)], message);
+      report(['cluster_interfaces', index, ...splitKeys(key)], message);
     const resolved = resolveInterface(entry, reportHere);
     const terms = resolveNetworkTerms(entry, general, reportHere, addressesOf);
     for (const other of managed) {
@@ -312,7 +312,7 @@ function checkRecords({ records }: DnsConfig, report: ReportProblem): void {
 /** Refuses this rack as its own upstream. */
 function checkUpstreams(dns: DnsConfig, report: ReportProblem): void {
   const check = (path: ProblemPath, upstream: DnsConfig['upstream']): void => {
-    for (const { address, port } of upstream.filter((one) => isSelf(one, dns)))
+    for (const { address, port } of upstream.filter((server) => isSelf(server, dns)))
       report(
         path,
         `${formatIpv4(address)}:${port} is this rack's own name server, which would ask itself; name a server that resolves outside names, such as your router or your provider's`,
@@ -331,7 +331,7 @@ export function defaultName(): string {
 const unique = <T>(values: readonly T[]): T[] => [...new Set(values)];
 
 /** `hosts[3].ip` as keys. */
-function keysOf(key: string): (string | number)[] {
+function splitKeys(key: string): (string | number)[] {
   return key
     .split(/[.[\]]+/)
     .filter((part) => part !== '')
@@ -372,7 +372,7 @@ export const resolveProcess = (
     nameFrom: written.enlistment.name,
     install: {
       preseeds: resolvePreseeds(written),
-      httpProxy: proxyOf(written),
+      httpProxy: effectiveProxy(written),
       kernelParams: written.boot.kernel_params,
     },
   },

@@ -162,7 +162,7 @@ export abstract class RunningConfig<
   /** The new configuration with the running values of the keys that wait. @throws RackError `config-invalid` if they do not fit together */
   #holdBack(next: UsableFile<Config, Written>, keys: readonly string[]): UsableFile<Config, Written> {
     let { values } = next.file;
-    for (const key of new Set(keys.flatMap((one) => this.#holderOf(one) ?? [])))
+    for (const key of new Set(keys.flatMap((changed) => this.#holderOf(changed) ?? [])))
       values = withValue(values, key, valueAt(this.current.file.values, key));
     return this.#resolved({ ...next.file, values }, next.stored, keys);
   }

@@ -8,19 +8,21 @@ import { writtenConfigSchema } from './written.ts';
 type Schema = z.core.JSONSchema.JSONSchema | boolean | undefined;
 
 /** The alternatives of a schema: itself, if it has no others. */
-function alternativesOf(schema: Schema): readonly z.core.JSONSchema.BaseSchema[] {
+function listAlternatives(schema: Schema): readonly z.core.JSONSchema.BaseSchema[] {
   if (typeof schema !== 'object') return [];
-  return schema.anyOf === undefined ? [schema] : schema.anyOf.flatMap(alternativesOf);
+  return schema.anyOf === undefined ? [schema] : schema.anyOf.flatMap(listAlternatives);
 }
 
 const isPlainText = ({ type, enum: values, const: value }: z.core.JSONSchema.BaseSchema) =>
   type === 'string' && values === undefined && value === undefined;
 
-function kindOf(schema: Schema): SettingShape['kind'] {
-  const all = alternativesOf(schema);
-  const items = all.flatMap((one) => (typeof one.items === 'object' && !Array.isArray(one.items) ? [one.items] : []));
+function chooseShapeKind(schema: Schema): SettingShape['kind'] {
+  const all = listAlternatives(schema);
+  const items = all.flatMap((alternative) =>
+    typeof alternative.items === 'object' && !Array.isArray(alternative.items) ? [alternative.items] : [],
+  );
   const isStructure =
-    all.some(({ type }) => type === 'object') || items.some((item) => !alternativesOf(item).every(isPlainText));
+    all.some(({ type }) => type === 'object') || items.some((item) => !listAlternatives(item).every(isPlainText));
   if (isStructure) return 'structure';
   if (items.length > 0) return 'list';
   if (all.every(({ enum: values, const: value }) => values !== undefined || value !== undefined)) return 'choice';
@@ -28,12 +30,12 @@ function kindOf(schema: Schema): SettingShape['kind'] {
   return 'text';
 }
 
-function shapeOf(key: string, schema: Schema): SettingShape {
-  const all = alternativesOf(schema);
+function buildShape(key: string, schema: Schema): SettingShape {
+  const all = listAlternatives(schema);
   return {
     key,
     owner: findKeyRule(key)?.owner ?? 'file',
-    kind: kindOf(schema),
+    kind: chooseShapeKind(schema),
     choices: all
       .flatMap(({ enum: values, const: value }) => values ?? [value])
       .filter((value) => typeof value === 'string'),
@@ -42,9 +44,9 @@ function shapeOf(key: string, schema: Schema): SettingShape {
 }
 
 function schemaAt(schema: Schema, key: string): Schema {
-  let found = schema;
-  for (const part of key.split('.')) found = typeof found === 'object' ? found.properties?.[part] : undefined;
-  return found;
+  let inner = schema;
+  for (const part of key.split('.')) inner = typeof inner === 'object' ? inner.properties?.[part] : undefined;
+  return inner;
 }
 
 let shapes: readonly SettingShape[] | undefined;
@@ -53,6 +55,6 @@ let shapes: readonly SettingShape[] | undefined;
 export function settingShapes(): readonly SettingShape[] {
   if (shapes !== undefined) return shapes;
   const whole = z.toJSONSchema(writtenConfigSchema, { io: 'input', unrepresentable: 'any' });
-  shapes = KEYS.filter((key) => !hasRuleBelow(key)).map((key) => shapeOf(key, schemaAt(whole, key)));
+  shapes = KEYS.filter((key) => !hasRuleBelow(key)).map((key) => buildShape(key, schemaAt(whole, key)));
   return shapes;
 }

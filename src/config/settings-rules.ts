@@ -17,7 +17,7 @@ import { resolveFile, type UsableConfig } from './resolve-file.ts';
 import { settingShapes } from './setting-shapes.ts';
 import { clusterInterfaceFields, writtenConfigSchema } from './written.ts';
 
-const fileOf = (values: Settings): ConfigFile => ({ values, lineOf: () => undefined });
+const asConfigFile = (values: Settings): ConfigFile => ({ values, lineOf: () => undefined });
 
 /**
  * The rules of this version's configuration.
@@ -32,24 +32,24 @@ export const settingsRules = (host: () => readonly HostAddresses[]): SettingsRul
   optionTypes: OPTION_TYPE_NAMES,
   pinned: pinnedKeys,
   problemsOf(file, stored, isHere) {
-    const parsed = resolveFile(fileOf(file), stored);
+    const parsed = resolveFile(asConfigFile(file), stored);
     const overlaps = (usable: UsableConfig) => (isHere ? findHostOverlaps(usable, host()) : []);
     const problems = parsed.ok ? overlaps(parsed) : parsed.problems;
     return problems.map(({ path, message }) => ({ key: path, message }));
   },
   recordFaultsOf(file, before, after) {
-    const [former, next] = [resolveFile(fileOf(file), before), resolveFile(fileOf(file), after)];
-    const known = new Set((former.ok ? findRecordFaults(former.config).left : []).map(({ message }) => message));
+    const [former, next] = [resolveFile(asConfigFile(file), before), resolveFile(asConfigFile(file), after)];
+    const formerFaults = new Set((former.ok ? findRecordFaults(former.config).left : []).map(({ message }) => message));
     const faults = next.ok ? findRecordFaults(next.config).left : [];
     return faults
-      .filter(({ message }) => !known.has(message))
+      .filter(({ message }) => !formerFaults.has(message))
       .map(({ index, reason, message }) => ({
         key: `dns.records[${index}].${reason === 'alias-loop' ? 'data' : 'type'}`,
         message,
       }));
   },
   bootStopsOf(file, before, after) {
-    const [former, next] = [resolveFile(fileOf(file), before), resolveFile(fileOf(file), after)];
+    const [former, next] = [resolveFile(asConfigFile(file), before), resolveFile(asConfigFile(file), after)];
     return next.ok ? findBootStops(next.config.boot, former.ok ? former.config.boot : undefined) : [];
   },
   valueOf: (key, file, stored) => valueOrDefault(key, mergeSettings(file, stored).merged),
@@ -59,13 +59,13 @@ export const settingsRules = (host: () => readonly HostAddresses[]): SettingsRul
 
 /** The value of a key as written, otherwise its default; undefined: it has neither. */
 export const valueOrDefault = (key: string, merged: Settings): SettingValue | undefined =>
-  valueAt(merged, key) ?? defaultOf(key);
+  valueAt(merged, key) ?? findDefault(key);
 
 /** Parsed without the validator's compiled code, which pays only for schemas used often. */
 const DEFAULTS: unknown = writtenConfigSchema.parse({}, { jitless: true });
 
 /** The default of a key. Defaults are scalars and empty lists, which look the same as written and as used. */
-function defaultOf(key: string): SettingValue | undefined {
+function findDefault(key: string): SettingValue | undefined {
   const value = valueIn(DEFAULTS, key.split('.'));
   if (Array.isArray(value)) return value.length === 0 ? [] : undefined;
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : undefined;

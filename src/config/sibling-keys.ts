@@ -26,8 +26,8 @@ export function unknownKeyText(
   key: string,
   example = 'config/rackboot.yaml',
 ): string {
-  const meant = nearestName(key, keysAt(schema, path));
-  return meant === undefined
+  const nearest = nearestName(key, keysAt(schema, path));
+  return nearest === undefined
     ? `unknown key; see ${example} for all keys`
-    : `unknown key; did you mean ${meant}? ${example} shows all keys`;
+    : `unknown key; did you mean ${nearest}? ${example} shows all keys`;
 }

@@ -9,6 +9,6 @@ export const DEFAULT_STATE_DIR = '/var/lib/rackboot';
 export const REGION_STATE_DIR = '/var/lib/rackboot-region';
 
 /** The state directory that a file's values name; the default one if they name no valid one. */
-export function stateDirOf({ state_dir: named }: Settings): string {
+export function chooseStateDir({ state_dir: named }: Settings): string {
   return typeof named === 'string' && named.startsWith('/') ? named : DEFAULT_STATE_DIR;
 }

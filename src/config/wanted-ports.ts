@@ -41,10 +41,10 @@ export const regionPorts = ({ metrics, region, uplink }: ConfigWithPorts): reado
   ),
   ...(uplink?.mode === 'remote'
     ? []
-    : [...placesOf(region.listen, 'region.listen'), ...placesOf(region.tls?.listen ?? [], 'region.tls.listen')]),
+    : [...listPorts(region.listen, 'region.listen'), ...listPorts(region.tls?.listen ?? [], 'region.tls.listen')]),
 ];
 
-const placesOf = (places: RackConfig['region']['listen'], setting: string): readonly WantedPort[] =>
+const listPorts = (places: RackConfig['region']['listen'], setting: string): readonly WantedPort[] =>
   places.flatMap(({ host, port }): readonly WantedPort[] => {
     const address = parseIpv4(host);
     return address === undefined ? [] : [{ protocol: 'TCP', address, port, setting }];
@@ -56,7 +56,8 @@ function dhcpPorts({ dhcp }: ConfigWithPorts): readonly WantedPort[] {
   return sockets
     .filter(
       ({ interfaceName, port }) =>
-        interfaceName !== undefined || sockets.every((one) => one.port !== port || one.interfaceName === undefined),
+        interfaceName !== undefined ||
+        sockets.every((socket) => socket.port !== port || socket.interfaceName === undefined),
     )
     .map(
       ({ address, port, interfaceName: device }): WantedPort => ({

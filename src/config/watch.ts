@@ -31,11 +31,11 @@ interface ConfigListener {
 export function watchConfig(path: string, clock: Clock, { onChange, onProblem }: ConfigListener): ConfigWatch {
   const file = resolve(path);
   let timer: Timer | undefined;
-  let known = identify(file);
+  let identity = identify(file);
   const reload = (): void => {
     timer?.cancel();
     timer = undefined;
-    known = identify(file);
+    identity = identify(file);
     onChange();
   };
   const settle = (): void => {
@@ -43,7 +43,7 @@ export function watchConfig(path: string, clock: Clock, { onChange, onProblem }:
     timer = clock.schedule(SETTLE_MS, reload);
   };
   const pollTimer = repeat(clock, POLL_MS, () => {
-    if (timer === undefined && identify(file) !== known) settle();
+    if (timer === undefined && identify(file) !== identity) settle();
   });
   const watcher = watch(dirname(file), {
     ignoreInitial: true,

@@ -125,11 +125,11 @@ const upstream = (text: string): { address: Ipv4; port: number } | undefined => 
 };
 export const upstreamEntry = textual('an upstream server such as 192.0.2.53 or 192.0.2.53:5353', upstream);
 export const upstreamList = textual('upstream servers separated by spaces, each an address or address:port', (text) => {
-  const found = text
+  const words = text
     .split(/[\s,]+/)
     .filter((word) => word !== '')
     .map(upstream);
-  return found.every((entry) => entry !== undefined) ? found : undefined;
+  return words.every((entry) => entry !== undefined) ? words : undefined;
 });
 
 /** An http or https URL that everybody may see: machines, their users, events and logs show it. */

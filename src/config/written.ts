@@ -337,7 +337,7 @@ const deployment = z.strictObject({
 });
 
 /** The URL of the proxy in force; empty: none. */
-export const proxyOf = (
+export const effectiveProxy = (
   written: Pick<z.output<typeof writtenConfigSchema>, 'http_proxy' | 'enable_http_proxy'>,
 ): string => (written.enable_http_proxy ? (written.http_proxy ?? '') : '');
 

@@ -51,7 +51,7 @@ export async function askDaemon(
     const text = (await readWhole(answer, ANSWER_BYTES_MAX)).toString('utf8');
     const { statusCode: status = 0 } = answer;
     if (status === 204) return undefined;
-    if (status !== 200 && status !== 201) throw refusalOf(status, text, path, names);
+    if (status !== 200 && status !== 201) throw toRefusal(status, text, path, names);
     return /^text\/plain\b/.test(answer.headers['content-type'] ?? '') ? text : parseAnswer(text, path);
   } catch (error) {
     throw explained(error, stateDir, path);
@@ -66,7 +66,7 @@ export const openDaemon = (stateDir: string, request: Omit<HttpRequest, 'url'> &
 const regionHereHint = (): string =>
   existsSync(REGION_CONFIG) ? `. If the region is on this host, add --config ${REGION_CONFIG} to the command` : '';
 
-function refusalOf(status: number, text: string, path: string, names?: OptionNames): RackError {
+function toRefusal(status: number, text: string, path: string, names?: OptionNames): RackError {
   const reason = refusalLines(text, names);
   if (status === 429) return new RackError('try-later', reason);
   if (status === 404)
@@ -91,7 +91,7 @@ export async function followDaemon(
   try {
     const answer = await openDaemon(stateDir, { path, signals: [signal] });
     const { statusCode: status = 0 } = answer;
-    if (status !== 200) throw refusalOf(status, (await readWhole(answer, LINE_CHARACTERS_MAX)).toString('utf8'), path);
+    if (status !== 200) throw toRefusal(status, (await readWhole(answer, LINE_CHARACTERS_MAX)).toString('utf8'), path);
     for await (const line of readLines(answer, LINE_CHARACTERS_MAX)) if (line !== '') onLine(parseAnswer(line, path));
   } catch (error) {
     const isOver = signal.aborted || (error instanceof HttpFailure && error.code === 'cut');

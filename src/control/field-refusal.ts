@@ -20,7 +20,7 @@ const problemsShape = z.record(z.string(), z.array(z.string()));
 
 /** The text of a refusal: one line for each problem, after the name of its field unless it names itself, if it lists them by field, else unchanged; not more than a person reads. */
 export function refusalLines(answer: string, names: OptionNames = {}): string {
-  const text = linesOf(answer.trim(), names);
+  const text = formatFieldLines(answer.trim(), names);
   if (text.length <= REFUSAL_CHARACTERS_MAX) return text;
   // A line cut short would give another reason.
   const end = text.lastIndexOf('\n', REFUSAL_CHARACTERS_MAX);
@@ -33,7 +33,7 @@ function namesItself(field: string, problem: string): boolean {
   return key !== undefined && (field === POWER_FIELD || key === field || key.endsWith(`.${field}`));
 }
 
-function linesOf(text: string, names: OptionNames): string {
+function formatFieldLines(text: string, names: OptionNames): string {
   if (!text.startsWith('{')) return text;
   try {
     const problems = Object.entries(problemsShape.parse(JSON.parse(text)));

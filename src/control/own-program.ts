@@ -16,13 +16,13 @@ export function ownProgram(
   cwd: string = process.env.INIT_CWD ?? process.cwd(),
 ): string {
   const own = join(ROOT, 'bin', 'rackboot.js');
-  const found = path
+  const program = path
     .split(delimiter)
     // npm adds directories that the user's shell does not have.
     .filter((directory) => directory !== '' && !directory.includes('node_modules'))
     .map((directory) => join(directory, 'rackboot'))
     .find(isExecutable);
-  if (found !== undefined && existsSync(own) && realpathSync(found) === realpathSync(own)) return 'rackboot';
+  if (program !== undefined && existsSync(own) && realpathSync(program) === realpathSync(own)) return 'rackboot';
   const place = relative(cwd, own);
   return `node ${shellWord(place.startsWith('..') ? own : place)}`;
 }

@@ -54,8 +54,8 @@ export function enableCommand(file: string): string {
 export function typedConfig(args: readonly string[]): string {
   const at = args.findLastIndex((word) => word === '--config' || word.startsWith('--config='));
   const word = args[at] ?? '';
-  const given = word === '--config' ? args[at + 1] : word.slice('--config='.length);
-  return given === undefined || given === '' ? defaultFor(args) : given;
+  const path = word === '--config' ? args[at + 1] : word.slice('--config='.length);
+  return path === undefined || path === '' ? defaultFor(args) : path;
 }
 
 /** `init` and `run` are only about a rack. */

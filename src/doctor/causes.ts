@@ -29,11 +29,11 @@ export class Causes {
       this.#report(finding);
       return;
     }
-    const known = this.#find(cause, ok);
-    if (known === undefined) {
+    const earlier = this.#find(cause, ok);
+    if (earlier === undefined) {
       this.#told.set(cause, { finding, explained: [] });
       this.#report(finding);
-    } else known.explained.push(finding.check);
+    } else earlier.explained.push(finding.check);
   }
 
   /** Names what was not reported by itself. */

@@ -122,12 +122,12 @@ export async function examine(options: DoctorOptions): Promise<boolean> {
   let healthy = true;
   const told = new Set<string>();
   const causes = new Causes(({ cause: _, ...finding }) => options.onFinding(finding));
-  const tell: Tell = (check, ok, text, known, cause) => {
+  const tell: Tell = (check, ok, text, exactFinding, cause) => {
     // A note of the rack may be judged with the host.
     if (ok === 'note' && told.has(text)) return;
     told.add(text);
     healthy &&= ok !== false;
-    const fix = known ?? (ok === false ? ANY_FIX : undefined);
+    const fix = exactFinding ?? (ok === false ? ANY_FIX : undefined);
     const finding: Finding = { check, ok: ok !== false, text, ...(ok === 'note' ? { isNote: true } : {}), cause };
     causes.add(fix === undefined ? finding : { ...finding, fix });
   };

@@ -136,14 +136,14 @@ function readActor(running: Pick<RunningFacts, 'pid'> | undefined): Actor {
 }
 
 function readInterface(name: string): InterfaceFacts {
-  const found = readInterfaces().find((each) => each.name === name);
-  const addresses = found?.addresses.map(({ address }) => address) ?? [];
-  return { name, exists: found !== undefined, up: found?.up === true, addresses };
+  const hostInterface = readInterfaces().find((each) => each.name === name);
+  const addresses = hostInterface?.addresses.map(({ address }) => address) ?? [];
+  return { name, exists: hostInterface !== undefined, up: hostInterface?.up === true, addresses };
 }
 
 function readStateDir(path: string, actor: Actor): HostFacts['stateDir'] {
-  const found = seenStats(path);
-  if (found === undefined) return { exists: false, writable: false, freeBytes: undefined };
+  const stats = seenStats(path);
+  if (stats === undefined) return { exists: false, writable: false, freeBytes: undefined };
   let freeBytes: number | undefined;
   try {
     const { bavail, bsize } = statfsSync(path);
@@ -151,7 +151,7 @@ function readStateDir(path: string, actor: Actor): HostFacts['stateDir'] {
   } catch {
     // This file system does not report free space.
   }
-  return { exists: true, writable: isWritable(path, found.uid, actor), freeBytes };
+  return { exists: true, writable: isWritable(path, stats.uid, actor), freeBytes };
 }
 
 function isWritable(path: string, owner: number, actor: Actor): boolean {

@@ -48,7 +48,7 @@ export function judgeHost(config: RackConfig, facts: HostFacts): readonly Findin
   ];
 }
 
-const nameOf = ({ isRack, pid, unit }: Actor): string =>
+const describeActor = ({ isRack, pid, unit }: Actor): string =>
   isRack ? `the running rack (process ${pid}${unit === undefined ? '' : `, ${unit}`})` : 'this user';
 
 /** The lines to add to the unit's [Service] section or, for a rack without a unit, the advice to start it by its unit. */
@@ -62,27 +62,27 @@ function judgeRights(config: RackConfig, { actor, ports, unprivilegedPortMin }: 
   const { capabilities } = actor;
   if (capabilities === undefined) return [];
   const has = (name: keyof typeof CAPABILITY): boolean => ((capabilities >> CAPABILITY[name]) & 1n) === 1n;
-  const found: Finding[] = [];
+  const findings: Finding[] = [];
   const needed = ports.filter(({ isOptional }) => isOptional !== true).map(({ port }) => port);
   const low = [...new Set(needed.filter((port) => port < unprivilegedPortMin))];
   if (low.length > 0) {
     const which = `port${low.length > 1 ? 's' : ''} ${low.join(', ')}`;
     const ok = has('CAP_NET_BIND_SERVICE');
-    found.push({
+    findings.push({
       check: 'right to ports',
       ok,
       text: ok
-        ? `${nameOf(actor)} may open ${which}`
-        : `${nameOf(actor)} lacks CAP_NET_BIND_SERVICE and cannot open ${which}`,
+        ? `${describeActor(actor)} may open ${which}`
+        : `${describeActor(actor)} lacks CAP_NET_BIND_SERVICE and cannot open ${which}`,
       fix: ok ? undefined : unitFix(actor, CAPABILITY_LINES),
     });
   }
   const isServed = config.dhcp.subnets.some(({ serverAddress }) => serverAddress && !isLoopback(serverAddress));
   if (isServed && !has('CAP_NET_RAW')) {
-    const text = `${nameOf(actor)} lacks CAP_NET_RAW: replies to machines without an address are broadcast`;
-    found.push({ check: 'right to frames', ok: true, isNote: true, text, fix: unitFix(actor, CAPABILITY_LINES) });
+    const text = `${describeActor(actor)} lacks CAP_NET_RAW: replies to machines without an address are broadcast`;
+    findings.push({ check: 'right to frames', ok: true, isNote: true, text, fix: unitFix(actor, CAPABILITY_LINES) });
   }
-  return found;
+  return findings;
 }
 
 /** The listeners that cannot be opened on this host now: a finding for each address that is missing, and for each program. */
@@ -127,18 +127,18 @@ export const judgeGateways = (
 
 function judgeInterfaces(config: RackConfig, { interfaces }: HostFacts): Finding[] {
   return config.clusterInterfaces.flatMap(({ interfaceName, ip, network }) => {
-    const found = interfaces.find(({ name }) => name === interfaceName);
-    if (interfaceName === undefined || found === undefined) return [];
+    const hostInterface = interfaces.find(({ name }) => name === interfaceName);
+    if (interfaceName === undefined || hostInterface === undefined) return [];
     const check = `interface ${interfaceName}`;
-    if (!found.exists) {
+    if (!hostInterface.exists) {
       const fix = 'ip -brief link lists the interfaces: correct cluster_interfaces, or create this one';
       return [{ check, ok: false, text: 'does not exist', fix, cause: check }];
     }
-    if (!found.up) {
+    if (!hostInterface.up) {
       const fix = `sudo ip link set ${interfaceName} up`;
       return [{ check, ok: false, text: 'is down', fix, cause: check }];
     }
-    if (ip === undefined || isLoopback(ip) || found.addresses.includes(ip)) return [];
+    if (ip === undefined || isLoopback(ip) || hostInterface.addresses.includes(ip)) return [];
     const address = `${formatIpv4(ip)}/${network.prefix}`;
     const fix = `sudo ip address add ${address} dev ${interfaceName} (and for the next start, in the host's network configuration)`;
     const text = `does not have the address ${formatIpv4(ip)}`;
@@ -218,7 +218,7 @@ function judgeStateDir({ stateDir: path }: RackConfig, { stateDir, actor }: Host
   if (!stateDir.exists) return [{ check, ok: false, text: `${path} does not exist`, fix: give, cause }];
   if (!stateDir.writable) {
     const fix = `sudo chown -R rackboot:rackboot ${path}`;
-    return [{ check, ok: false, text: `${nameOf(actor)} may not write ${path}`, fix, cause }];
+    return [{ check, ok: false, text: `${describeActor(actor)} may not write ${path}`, fix, cause }];
   }
   if (stateDir.freeBytes === undefined || stateDir.freeBytes >= FREE_BYTES_MIN) return [];
   const fix = `make room: sudo du -xsh ${path}/* | sort -h; for example sudo journalctl --vacuum-size=200M`;

@@ -85,12 +85,12 @@ export async function examineOffers(
     const check = `dhcp ${subnet.name}: ${machine.label}`;
     const offer = offerTo(machine);
     if (offer === undefined) continue;
-    const known = findArchitecture(machine.architecture);
+    const architecture = findArchitecture(machine.architecture);
     if (offer.file === '') {
       tell(check, false, `was offered ${offer.address} without a boot file; name one in boot.loaders`);
     } else {
       const what = isProxied ? 'is told to load' : `is offered ${offer.address}, to load`;
-      const cpu = known?.cpu ?? USUAL_CPU;
+      const cpu = architecture?.cpu ?? USUAL_CPU;
       const isOurs = isBuiltInLoader(offer.file);
       if (isOurs && !wanted.includes(cpu) && isLoaderAbsent(offer.file, serverAddress, config)) {
         tellAbsentLoader(

@@ -23,7 +23,7 @@ export function judgeSilence(
   commands: { readonly start: string; readonly config: string },
 ): Silence {
   const own = ranges.filter((range) => range.network === network);
-  const [used, usable] = [sumOf(own.map((range) => range.used)), sumOf(own.map((range) => range.usable))];
+  const [used, usable] = [sumCounts(own.map((range) => range.used)), sumCounts(own.map((range) => range.usable))];
   if (usable > 0 && used >= usable) {
     const state = `no address is free: ${used} of ${counted(usable, 'address', 'addresses')} of the dynamic range in use`;
     const remedy = 'enlarge the range, or shorten lease_time';
@@ -45,4 +45,4 @@ export function lackOfRoom(network: string, ranges: readonly RangeUse[]): string
     : undefined;
 }
 
-const sumOf = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);
+const sumCounts = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);

@@ -45,9 +45,9 @@ interface ImagesOfTree {
 export function readImages(config: Pick<RackConfig, 'boot'>, flags = ''): ImagesOfTree {
   let mayRead = true;
   const hasFile = (path: string): boolean => {
-    const found = isInTree(config.boot.tree, path);
-    mayRead &&= found !== undefined;
-    return found ?? false;
+    const isThere = isInTree(config.boot.tree, path);
+    mayRead &&= isThere !== undefined;
+    return isThere ?? false;
   };
   return { cpus: cpusWithImage(config, hasFile), lack: judgeBootFiles(config, hasFile, flags), mayRead };
 }

@@ -105,8 +105,8 @@ class GuidedLab {
     if (first === undefined) return;
     const region = new LabRegion(first.stateDir);
     await this.#startFirst(first);
-    const look = this.#isHall ? `: sign in as ${files.user} with the password ${files.password}` : '';
-    this.#narrator.tell('lab', `The region answers at ${pageOf(first)}${look}`);
+    const hint = this.#isHall ? `: sign in as ${files.user} with the password ${files.password}` : '';
+    this.#narrator.tell('lab', `The region answers at ${regionPageUrl(first)}${hint}`);
     // A hall has too many events to read.
     if (!this.#isHall)
       void tellEvents(first.stateDir, this.#narrator, this.#stop.signal, (name, words) => {
@@ -157,7 +157,7 @@ class GuidedLab {
     const { user, password, userData } = files;
     const more = { program: ownProgram(), system: LAB_SYSTEM, machine };
     this.#narrator.show(
-      nextSteps({ pageUrl: pageOf(first), user, password, configFile: first.configFile, userData, ...more }),
+      nextSteps({ pageUrl: regionPageUrl(first), user, password, configFile: first.configFile, userData, ...more }),
     );
   }
 
@@ -200,10 +200,10 @@ class GuidedLab {
     resolver.setServers([`${octets}.1:${dnsPort}`]);
     const name = `${hostname.split('.')[0]}.maas`;
     const addresses = await resolver.resolve4(name).catch(() => []);
-    const asked = `(dig -p ${dnsPort} @${octets}.1 ${name})`;
+    const query = `(dig -p ${dnsPort} @${octets}.1 ${name})`;
     if (addresses.length > 0)
-      this.#narrator.tell('rack', `answers in DNS: ${name} is ${addresses.join(', ')} ${asked}`);
+      this.#narrator.tell('rack', `answers in DNS: ${name} is ${addresses.join(', ')} ${query}`);
   }
 }
 
-const pageOf = ({ place }: LabRack): string => `http://127.0.0.1:${place.regionPort}/MAAS/`;
+const regionPageUrl = ({ place }: LabRack): string => `http://127.0.0.1:${place.regionPort}/MAAS/`;

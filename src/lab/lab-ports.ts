@@ -43,12 +43,12 @@ function portInUse(host: string, port: number, cause: unknown): RackError {
  * @param parent the process that started the owner; undefined if unknown
  */
 export function describeOwner(owner: PortOwner | undefined, port: number, parent?: PortProcess): string {
-  const look = `\`sudo ss -ltnp sport = :${port}\` shows its process`;
-  if (owner === undefined) return `by a process that this user cannot see; the lab needs this port. ${look}`;
+  const hint = `\`sudo ss -ltnp sport = :${port}\` shows its process`;
+  if (owner === undefined) return `by a process that this user cannot see; the lab needs this port. ${hint}`;
   const { process: program, uid } = owner;
   const user = readUserName(uid);
   if (program === undefined)
-    return `by a process of user ${user}, which may be a rack that machines depend on; the lab needs this port. ${look}`;
+    return `by a process of user ${user}, which may be a rack that machines depend on; the lab needs this port. ${hint}`;
   const named = `process ${program.pid} of user ${user}`;
   if (isLab(program.words)) {
     // A lab's rack ends with its lab, but not the other way round.

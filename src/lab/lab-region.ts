@@ -37,8 +37,8 @@ export class LabRegion {
   async findEnlisted(mac: string): Promise<LabMachine> {
     return await awaitValue(`${mac} in the region`, async () => {
       const query = new URLSearchParams({ mac_address: mac });
-      const found = z.array(machineShape).parse(await askDaemon(this.#stateDir, `${MACHINES_PATH}?${query}`));
-      return found.find(({ interface_set: nics }) => nics.some(({ mac_address: one }) => one === mac));
+      const machines = z.array(machineShape).parse(await askDaemon(this.#stateDir, `${MACHINES_PATH}?${query}`));
+      return machines.find(({ interface_set: nics }) => nics.some(({ mac_address: nicMac }) => nicMac === mac));
     });
   }
 
@@ -48,7 +48,7 @@ export class LabRegion {
 
   /** Changes a machine's record: its name, its driver. */
   async update(id: string, fields: Fields): Promise<LabMachine> {
-    return machineShape.parse(await askDaemon(this.#stateDir, `${MACHINES_PATH}${id}/`, 'PUT', formOf(fields)));
+    return machineShape.parse(await askDaemon(this.#stateDir, `${MACHINES_PATH}${id}/`, 'PUT', encodeForm(fields)));
   }
 
   /** Queries a machine's power, so that the page shows it. Retries while the region refuses more queries from this user. */
@@ -66,7 +66,7 @@ export class LabRegion {
 
   /** Gives a machine a life-cycle command. Waits until it is in the resulting state and no power task is left. */
   async command(id: string, op: string, wanted: string, fields: Fields = {}): Promise<void> {
-    await askDaemon(this.#stateDir, `${MACHINES_PATH}${id}/?op=${op}`, 'POST', formOf(fields));
+    await askDaemon(this.#stateDir, `${MACHINES_PATH}${id}/?op=${op}`, 'POST', encodeForm(fields));
     await awaitValue(`${id} to be ${wanted}`, async () => {
       const { status_name: status, power_task: task } = await this.machine(id);
       return (status === wanted && task === '') || undefined;
@@ -75,7 +75,7 @@ export class LabRegion {
 
   /** Allocates a Ready machine without deploying it. */
   async allocate(id: string): Promise<void> {
-    await askDaemon(this.#stateDir, `${MACHINES_PATH}?op=allocate`, 'POST', formOf({ system_id: id }));
+    await askDaemon(this.#stateDir, `${MACHINES_PATH}?op=allocate`, 'POST', encodeForm({ system_id: id }));
   }
 
   /** Accepts a rack once it has registered, and waits until its link is up. @param stateDir that rack's */
@@ -86,7 +86,7 @@ export class LabRegion {
         .parse(await askDaemon(this.#stateDir, RACKS))
         .find((rack) => rack.name === name),
     );
-    await askDaemon(this.#stateDir, `${RACKS}?op=accept`, 'POST', formOf({ uuid }));
+    await askDaemon(this.#stateDir, `${RACKS}?op=accept`, 'POST', encodeForm({ uuid }));
     await awaitValue(`the link of ${name}`, async () => {
       const { region } = statusShape.parse(await askDaemon(stateDir, '/status'));
       return region?.state === 'up' || undefined;
@@ -94,12 +94,12 @@ export class LabRegion {
   }
 }
 
-const formOf = (fields: Fields): string => new URLSearchParams(fields).toString();
+const encodeForm = (fields: Fields): string => new URLSearchParams(fields).toString();
 
 /** Polls until there is a value. @throws RackError `not-running` after WAIT_MS_MAX */
-export async function awaitValue<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+export async function awaitValue<T>(what: string, poll: () => Promise<T | undefined>): Promise<T> {
   for (let waitedMs = 0; waitedMs < WAIT_MS_MAX; waitedMs += CHECK_EVERY_MS) {
-    const value = await look();
+    const value = await poll();
     if (value !== undefined) return value;
     await sleep(CHECK_EVERY_MS);
   }

@@ -115,7 +115,7 @@ const pageLines = ({
 /** One command per line, ready to copy. */
 export function nextSteps(next: NextSteps): readonly string[] {
   const { program, configFile, userData, system, machine } = next;
-  const asked: readonly (readonly [string, string])[] =
+  const questions: readonly (readonly [string, string])[] =
     machine === undefined
       ? [
           ['Machines', 'machines list'],
@@ -127,7 +127,7 @@ export function nextSteps(next: NextSteps): readonly string[] {
           ['Deploy', `machines deploy ${machine} ${system} --user-data ${userData}`],
           ['Release', `machines release ${machine}`],
         ];
-  const commands = asked.map(([why, what]) => `  ${why.padEnd(9)} ${program} ${what}`);
+  const commands = questions.map(([why, what]) => `  ${why.padEnd(9)} ${program} ${what}`);
   return [
     '',
     'What to try next',

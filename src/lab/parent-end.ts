@@ -8,9 +8,9 @@ const PARENT_MS = 500;
 /** Calls `end` once when this process gets another parent. Does not keep this process alive. */
 export function whenParentEnds(end: () => void): void {
   const parent = process.ppid;
-  const look = (): void => {
-    if (process.ppid === parent) systemClock.schedule(PARENT_MS, look);
+  const checkParent = (): void => {
+    if (process.ppid === parent) systemClock.schedule(PARENT_MS, checkParent);
     else end();
   };
-  look();
+  checkParent();
 }

@@ -102,13 +102,13 @@ function* runScripts(parts: AgentParts): Generator<AgentRequest, void, AgentAnsw
   for (const line of list.slice(0, SCRIPTS_MAX)) {
     const [id = '', , , name = ''] = line.split(' ');
     yield* signal(parts, { status: 'WORKING', stage: 'testing', script: name, script_id: id });
-    const ended = { script: name, script_id: id, ended: 'exited', ...resultOf(name, parts.fault) };
+    const ended = { script: name, script_id: id, ended: 'exited', ...buildResult(name, parts.fault) };
     yield* signal(parts, { status: 'WORKING', stage: 'testing', ...ended });
   }
 }
 
 /** The fields for exit status and output. */
-function resultOf(name: string, fault: string | undefined): Readonly<Record<string, string>> {
+function buildResult(name: string, fault: string | undefined): Readonly<Record<string, string>> {
   if (fault === undefined || name !== FAULTY_SCRIPT) return { exit_status: '0' };
   return { exit_status: '1', offset: '0', output_base64: Buffer.from(`${fault}\n`).toString('base64') };
 }

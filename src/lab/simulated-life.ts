@@ -95,7 +95,7 @@ export class SimulatedLife implements Switched {
 
   #ended(runner: MachineRunner, outcome: MachineOutcome): void {
     if (this.#running?.runner !== runner) return;
-    this.outcomes.push(nameOf(outcome));
+    this.outcomes.push(formatOutcome(outcome));
     if (outcome.kind === 'system-up' || (outcome.kind === 'worked' && outcome.job === 'rescue')) return;
     void this.off().then(() => this.onOff());
   }
@@ -108,7 +108,7 @@ export class SimulatedLife implements Switched {
   }
 }
 
-function nameOf(outcome: MachineOutcome): string {
+function formatOutcome(outcome: MachineOutcome): string {
   if (outcome.kind === 'worked') return outcome.job;
   return outcome.kind === 'failed' ? `failed: ${outcome.reason}` : outcome.kind;
 }

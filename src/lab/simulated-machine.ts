@@ -126,8 +126,8 @@ export class SimulatedMachine {
   /** When to call `handle({ kind: 'timeout' })`; undefined if it waits for nothing. */
   get deadline(): Instant | undefined {
     const times = [this.#isAddressing ? this.#dhcp.deadline : undefined, this.#tftp?.deadline, this.#http.deadline];
-    const known = times.filter((time) => time !== undefined);
-    return known.length === 0 ? undefined : (Math.min(...known) as Instant);
+    const set = times.filter((time) => time !== undefined);
+    return set.length === 0 ? undefined : (Math.min(...set) as Instant);
   }
 
   handle(input: MachineInput, now: Instant): readonly MachineAction[] {
@@ -340,10 +340,10 @@ export class SimulatedMachine {
   #send(request: AgentRequest, now: Instant): void {
     const token = this.#token;
     const fields = token === undefined ? {} : { fields: { 'X-Rackboot-Token': token } };
-    const asked = { kind: 'http', ...fields, ...request } as const;
+    const httpRequest = { kind: 'http', ...fields, ...request } as const;
     const paceMs = this.#spec.paceMs?.() ?? 0;
-    if (paceMs === 0) this.#fetch(asked, now);
-    else this.#http.beginLater(asked, later(now, paceMs));
+    if (paceMs === 0) this.#fetch(httpRequest, now);
+    else this.#http.beginLater(httpRequest, later(now, paceMs));
   }
 
   #goOn(answer: AgentAnswer | undefined, now: Instant): void {

@@ -177,7 +177,7 @@ export async function runVirtualLab(
     namespace.remove();
     rmSync(directory, { recursive: true, force: true });
     const parts = [...(daemon === undefined ? [] : ['its rack']), ...(machine === undefined ? [] : ['its machine'])];
-    const kept = hasBootTree() ? BOOT_TREES : undefined;
-    narrator.tell('lab', virtualRemovedWords([...parts, 'its network', directory], kept));
+    const leftover = hasBootTree() ? BOOT_TREES : undefined;
+    narrator.tell('lab', virtualRemovedWords([...parts, 'its network', directory], leftover));
   }
 }

@@ -46,8 +46,8 @@ export async function performCommand(port: PowerPort, command: PowerCommand, mea
     case 'query':
       return port.query(signal);
     case 'off': {
-      const asked = await step(means, () => port.off(command.manner, signal));
-      return command.manner === 'soft' && asked.kind !== 'refused' ? asked : seen(port, asked, 'off', means);
+      const softOff = await step(means, () => port.off(command.manner, signal));
+      return command.manner === 'soft' && softOff.kind !== 'refused' ? softOff : seen(port, softOff, 'off', means);
     }
     case 'on':
       return start(port, command.netboot, means);
@@ -80,20 +80,20 @@ async function start(port: PowerPort, netboot: boolean, means: Means): Promise<P
 async function seen(port: PowerPort, asked: PowerOutcome, wanted: 'on' | 'off', means: Means): Promise<PowerOutcome> {
   if (asked.kind === 'refused') {
     // Some controllers refuse a command that changes nothing.
-    const look = await port.query(means.signal);
-    return look.kind === 'done' && look.state === wanted ? look : asked;
+    const reading = await port.query(means.signal);
+    return reading.kind === 'done' && reading.state === wanted ? reading : asked;
   }
   if (asked.kind !== 'done') return asked;
   const until = means.clock.now() + SEEN_MS_MAX;
   for (;;) {
-    const look = await port.query(means.signal);
-    if (look.kind === 'done' && look.state === wanted) return outcome('done', asked.detail, wanted);
+    const reading = await port.query(means.signal);
+    if (reading.kind === 'done' && reading.state === wanted) return outcome('done', asked.detail, wanted);
     // An unseen state: trust the driver's confirmation.
-    if (look.kind === 'done' && look.state === 'unknown')
-      return outcome('done', { code: 'unseen', params: { asked: asked.detail, look: look.detail } });
+    if (reading.kind === 'done' && reading.state === 'unknown')
+      return outcome('done', { code: 'unseen', params: { asked: asked.detail, look: reading.detail } });
     if (means.clock.now() + QUERY_EVERY_MS > until || means.signal.aborted) {
-      const { kind, state } = look;
-      const last: PowerDetail = kind === 'done' ? { code: 'still', params: { state } } : look.detail;
+      const { kind, state } = reading;
+      const last: PowerDetail = kind === 'done' ? { code: 'still', params: { state } } : reading.detail;
       const params = { asked: asked.detail, seconds: SEEN_MS_MAX / 1000, look: last };
       return outcome('unknown', { code: 'not-seen', params }, state);
     }

@@ -64,8 +64,8 @@ function openPort({ settings, secrets, surroundings: { clock } }: Connecting<typ
       return judgeIpmitool(await runProgram('ipmitool', [...args, ...command], run), changes, secrets);
     };
     if (settings.cipher_suite_id !== undefined) return await askWith(settings.cipher_suite_id);
-    const found = await askWith(USUAL_SUITE);
-    return isOfSuite(found) ? await askWith(NEWER_SUITE) : found;
+    const answer = await askWith(USUAL_SUITE);
+    return isOfSuite(answer) ? await askWith(NEWER_SUITE) : answer;
   };
   const { host, port } = splitAddress(settings.power_address);
   const bootType = settings.power_boot_type === 'efi' ? ['options=efiboot'] : [];
@@ -204,20 +204,20 @@ export function judgeIpmitool(end: ProgramEnd, changes: boolean, secrets: readon
   const lines = writtenBy(end)
     .split('\n')
     .filter((line) => !NOISE.some((noise) => noise.test(line)));
-  const said = cleanWords(lines.join('\n'), secrets);
+  const complaint = cleanWords(lines.join('\n'), secrets);
   const lost = changes ? 'unknown' : 'unreachable';
-  if (!endedItself(end)) return judgeEnd(program, end, said, lost);
+  if (!endedItself(end)) return judgeEnd(program, end, complaint, lost);
   if (end.code === 0) {
     const state = /^Chassis Power is (on|off)\s*$/m.exec(end.out)?.[1];
-    if (!changes && state === undefined) return outcome('unknown', { code: 'no-state', params: { said } });
+    if (!changes && state === undefined) return outcome('unknown', { code: 'no-state', params: { said: complaint } });
     return outcome(
       'done',
-      { code: 'acknowledged', params: { said } },
+      { code: 'acknowledged', params: { said: complaint } },
       state === 'on' || state === 'off' ? state : 'unknown',
     );
   }
   const [, kind, meaning] = findComplaint(lines) ?? [undefined, 'unknown' as const];
-  return outcome(kind === 'lost' ? lost : kind, failedProgram(program, end.code, said, meaning));
+  return outcome(kind === 'lost' ? lost : kind, failedProgram(program, end.code, complaint, meaning));
 }
 
 const isOfSuite = ({ detail }: PowerOutcome): boolean =>
@@ -226,8 +226,8 @@ const isOfSuite = ({ detail }: PowerOutcome): boolean =>
 function findComplaint(lines: readonly string[]): (typeof COMPLAINTS)[number] | undefined {
   for (const line of lines.slice(0, LINES_MAX)) {
     const text = line.slice(0, LINE_CHARACTERS_MAX);
-    const found = COMPLAINTS.find(([pattern]) => pattern.test(text));
-    if (found !== undefined) return found;
+    const complaint = COMPLAINTS.find(([pattern]) => pattern.test(text));
+    if (complaint !== undefined) return complaint;
   }
   return undefined;
 }

@@ -37,7 +37,8 @@ export const outcome = (kind: PowerOutcomeKind, detail: PowerDetail, state: Powe
 });
 
 /** Adds the controller's cleaned answer, unless it is empty. */
-export const withSaid = (bare: PowerOutcome, said: string): PowerOutcome => (said === '' ? bare : { ...bare, said });
+export const withSaid = (bare: PowerOutcome, words: string): PowerOutcome =>
+  words === '' ? bare : { ...bare, said: words };
 
 /** timeout(1) reports a signal as this and the signal's number. */
 const SIGNALLED = 128;
@@ -66,11 +67,11 @@ export function judgeEnd(program: string, end: ProgramEnd, said: string, late: P
 export const writtenBy = (end: ProgramEnd): string =>
   end.kind === 'missing' ? '' : end.kind === 'not-started' ? (end.said ?? '') : `${end.err}\n${end.out}`;
 
-/** @param said its words, already cleaned @param meaning undefined: the words say it themselves */
-export const failedProgram = (program: string, status: number, said: string, meaning?: Complaint): PowerDetail =>
+/** @param words its words, already cleaned @param meaning undefined: the words say it themselves */
+export const failedProgram = (program: string, status: number, words: string, meaning?: Complaint): PowerDetail =>
   meaning === undefined
-    ? { code: 'program-failed', params: { program, status, said } }
-    : { code: 'complaint', params: { meaning, said } };
+    ? { code: 'program-failed', params: { program, status, said: words } }
+    : { code: 'complaint', params: { meaning, said: words } };
 
 /** The longest words of a program or controller, in characters. */
 export const SAID_CHARACTERS_MAX = 400;

@@ -89,12 +89,15 @@ export function checkParameters<T extends z.ZodObject>(
   );
   const checked = schema.safeParse(texts);
   if (!checked.success)
-    return { kind: 'bad', problems: checked.error.issues.map((issue) => ({ driver, ...problemOf(schema, issue) })) };
+    return {
+      kind: 'bad',
+      problems: checked.error.issues.map((issue) => ({ driver, ...formatProblem(schema, issue) })),
+    };
   const hidden = Object.entries(texts).flatMap(([name, value]) => (isSecret(schema, name) ? value : []));
   return { kind: 'good', values: checked.data, secrets: hidden };
 }
 
-function problemOf(schema: z.ZodObject, issue: z.core.$ZodIssue): Omit<ParameterProblem, 'driver'> {
+function formatProblem(schema: z.ZodObject, issue: z.core.$ZodIssue): Omit<ParameterProblem, 'driver'> {
   if (issue.code === 'unrecognized_keys') {
     const known = Object.keys(schema.shape);
     const meant = issue.keys.flatMap((key) => nearestName(key, known) ?? []);

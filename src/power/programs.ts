@@ -34,12 +34,12 @@ const SERVICE_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 
 /** The command that installs these programs. */
 export const installCommand = (programs: readonly DriverProgram[]): string =>
-  `sudo apt-get install ${[...new Set(programs.map((one) => one.package))].join(' ')}`;
+  `sudo apt-get install ${[...new Set(programs.map((program) => program.package))].join(' ')}`;
 
 /** A program that is missing. */
 export function missingProgram(program: string): PowerDetail<'program-missing'> {
-  const known = [...DRIVER_PROGRAMS.values()].flat().filter((one) => one.program === program);
-  return { code: 'program-missing', params: { program, command: installCommand(known) } };
+  const packages = [...DRIVER_PROGRAMS.values()].flat().filter((entry) => entry.program === program);
+  return { code: 'program-missing', params: { program, command: installCommand(packages) } };
 }
 
 /** The programs of a driver that are missing on this host. @param driver its `power_type` */

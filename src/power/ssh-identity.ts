@@ -100,7 +100,7 @@ async function writeIdentity(stateDir: string, clock: Clock, stored: string | un
     writeConnect(connect, key, knownHosts);
     forgetLeft(directory);
   } catch (cause) {
-    throw faultOf(cause, directory, stateDir);
+    throw toStoreError(cause, directory, stateDir);
   }
   return { key, connect };
 }
@@ -109,11 +109,11 @@ function readKey({ key }: SshIdentity, stateDir: string): string {
   try {
     return readFileSync(key, 'utf8');
   } catch (cause) {
-    throw faultOf(cause, dirname(key), stateDir);
+    throw toStoreError(cause, dirname(key), stateDir);
   }
 }
 
-function faultOf(cause: unknown, directory: string, stateDir: string): RackError {
+function toStoreError(cause: unknown, directory: string, stateDir: string): RackError {
   if (cause instanceof RackError) return cause;
   const why = osErrorCode(cause) ?? errorText(cause);
   const text = `${directory} cannot be written (${why}): ${ownershipRemedy(directory, stateDir)}`;
@@ -169,8 +169,8 @@ async function keygen(args: readonly string[], clock: Clock): Promise<string> {
     throw new RackError('tool-missing', `${program} is not installed: ${command}`);
   }
   if (end.kind === 'ended' && end.code === 0) return end.out;
-  const said = end.kind === 'not-started' ? end.said : cleanWords(end.err);
-  throw new RackError('tool-failed', `ssh-keygen failed: ${said || 'it did not end in time'}`);
+  const complaint = end.kind === 'not-started' ? end.said : cleanWords(end.err);
+  throw new RackError('tool-failed', `ssh-keygen failed: ${complaint || 'it did not end in time'}`);
 }
 
 /** @param askpass the program that prints the password; undefined: there is none */
@@ -220,7 +220,7 @@ export function withPassword(
     writeNewFile(connect, connectScript(key, join(directory, KNOWN_HOSTS), askpass), 0o700);
     return { connect, forget: () => rmSync(own, { recursive: true, force: true }) };
   } catch (cause) {
-    throw faultOf(cause, directory, dirname(directory));
+    throw toStoreError(cause, directory, dirname(directory));
   }
 }
 

@@ -278,18 +278,18 @@ export class PowerSwitchboard {
     const { ledger, clock } = this.#parts;
     const { id, machine } = task;
     try {
-      const known = await ledger.begin({ id, machine, command, begunAtMs: clock.wallTimeMs() });
+      const ledgerEntry = await ledger.begin({ id, machine, command, begunAtMs: clock.wallTimeMs() });
       const isUnclear = this.#unclear.get(machine) === id;
       this.#unclear.delete(machine);
-      if (known === undefined || (isUnclear && known.end === undefined)) return true;
+      if (ledgerEntry === undefined || (isUnclear && ledgerEntry.end === undefined)) return true;
       this.#queue.finish(task);
       // A command without an end is reported by the running task or `recover`.
-      if (known.end !== undefined) {
+      if (ledgerEntry.end !== undefined) {
         await this.#parts.onEnd({
           id,
           machine,
-          command: known.command,
-          outcome: known.end.outcome,
+          command: ledgerEntry.command,
+          outcome: ledgerEntry.end.outcome,
           isKnown: true,
           isRecorded: true,
         });

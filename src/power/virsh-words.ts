@@ -74,23 +74,23 @@ const COMPLAINTS: readonly (readonly [RegExp, PowerOutcome['kind'] | 'lost', Com
  */
 export function judgeVirsh(end: ProgramEnd, wanted: 'on' | 'off' | undefined): PowerOutcome {
   const program = 'virsh';
-  const said = cleanWords(writtenBy(end).replace(/^error: /gm, ''));
+  const complaint = cleanWords(writtenBy(end).replace(/^error: /gm, ''));
   const lost = wanted === undefined ? 'unreachable' : 'unknown';
-  if (!endedItself(end)) return judgeEnd(program, end, said, lost);
-  const done = outcome('done', { code: 'acknowledged', params: { said } });
+  if (!endedItself(end)) return judgeEnd(program, end, complaint, lost);
+  const done = outcome('done', { code: 'acknowledged', params: { said: complaint } });
   if (end.code === 0) {
     if (wanted !== undefined) return done;
     const word = end.out.trim();
     const state = Object.hasOwn(STATES, word) ? STATES[word] : undefined;
     return state === undefined
-      ? outcome('unknown', { code: 'no-state', params: { said } })
+      ? outcome('unknown', { code: 'no-state', params: { said: complaint } })
       : outcome('done', { code: 'acknowledged', params: { said: word } }, state);
   }
-  if (wanted === 'on' && /already (?:active|running)/i.test(said)) return done;
-  if (wanted === 'off' && /domain is not running/i.test(said)) return done;
-  if (/ssh: not found/.test(said)) return outcome('refused', missingProgram('ssh'));
-  const [, kind, meaning] = COMPLAINTS.find(([pattern]) => pattern.test(said)) ?? [undefined, 'refused' as const];
-  return outcome(kind === 'lost' ? lost : kind, failedProgram(program, end.code, said, meaning));
+  if (wanted === 'on' && /already (?:active|running)/i.test(complaint)) return done;
+  if (wanted === 'off' && /domain is not running/i.test(complaint)) return done;
+  if (/ssh: not found/.test(complaint)) return outcome('refused', missingProgram('ssh'));
+  const [, kind, meaning] = COMPLAINTS.find(([pattern]) => pattern.test(complaint)) ?? [undefined, 'refused' as const];
+  return outcome(kind === 'lost' ? lost : kind, failedProgram(program, end.code, complaint, meaning));
 }
 
 const BOOT_DEVICES = ['interface', 'disk', 'hostdev', 'redirdev'] as const;

@@ -58,11 +58,11 @@ export async function requestOnce(asked: WebRequest): Promise<HttpAttempt> {
     return { kind: 'answer', status, location, body: await readBeginning(answer, BODY_BYTES_MAX) };
   } catch (error) {
     const kind = isConnected ? 'no-answer' : 'not-sent';
-    return { kind, why: signal.aborted ? { code: 'cancelled', params: {} } : faultOf(error, url.host) };
+    return { kind, why: signal.aborted ? { code: 'cancelled', params: {} } : toWebFault(error, url.host) };
   }
 }
 
-function faultOf(error: unknown, host: string): WebFault {
+function toWebFault(error: unknown, host: string): WebFault {
   if (error instanceof HttpFailure && error.code === 'late')
     return { code: 'web-late', params: { host, seconds: error.max } };
   return isTlsError(error)

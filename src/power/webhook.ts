@@ -68,7 +68,7 @@ export type WebhookParameter = keyof Settings;
 export const webhook = defineDriver({ name: 'webhook', byHand: false, parameters: schema, connect: openPort });
 
 function openPort({ machine, settings, secrets, surroundings: { clock } }: Connecting<typeof schema>): PowerPort {
-  const headers = headersOf(machine, settings);
+  const headers = buildHeaders(machine, settings);
   const checkCertificate = settings.power_verify_ssl === 'y';
   const ask = async (method: 'GET' | 'POST', target: string, signal: AbortSignal): Promise<HttpAttempt> => {
     let url = new URL(target);
@@ -95,7 +95,7 @@ function openPort({ machine, settings, secrets, surroundings: { clock } }: Conne
   };
 }
 
-function headersOf(machine: string, settings: Settings): Readonly<Record<string, string>> {
+function buildHeaders(machine: string, settings: Settings): Readonly<Record<string, string>> {
   const { power_user: user, power_pass: pass, power_token: token } = settings;
   const login =
     user !== undefined && pass !== undefined ? Buffer.from(`${user}:${pass}`).toString('base64') : undefined;
@@ -131,7 +131,7 @@ export function judgeAttempt(attempt: HttpAttempt, changes: boolean, secrets: re
   const { status, location } = attempt;
   const params = { status };
   const ended = (kind: PowerOutcomeKind): PowerOutcome =>
-    withSaid(outcome(kind, { code: 'http-status', params }), shown(attempt.body, secrets));
+    withSaid(outcome(kind, { code: 'http-status', params }), shorten(attempt.body, secrets));
   if (status >= 200 && status < 300) return ended('done');
   if (status === 401 || status === 403) return ended('wrong-credentials');
   if (status >= 300 && status < 400) {
@@ -148,7 +148,7 @@ const masked = (why: WebFault, secrets: readonly string[]): WebFault =>
     ? { code: why.code, params: { ...why.params, said: cleanWords(why.params.said, secrets) } }
     : why;
 
-const shown = (body: string, secrets: readonly string[]): string =>
+const shorten = (body: string, secrets: readonly string[]): string =>
   cleanWords(body, secrets).slice(0, SHOWN_CHARACTERS_MAX);
 
 /** By the operator's expressions; the one for `on` first. */
@@ -157,12 +157,12 @@ export function readState(
   { power_on_regex: on, power_off_regex: off }: Pick<Settings, 'power_on_regex' | 'power_off_regex'>,
   secrets: readonly string[] = [],
 ): PowerOutcome {
-  const said = shown(body, secrets);
+  const answerText = shorten(body, secrets);
   const text = body.slice(0, SEARCHED_CHARACTERS_MAX);
   const isFound = (expression: string): boolean => compile(expression).matcher(text).find();
   const state = isFound(on) ? 'on' : isFound(off) ? 'off' : undefined;
   if (state !== undefined)
-    return withSaid(outcome('done', { code: 'expression-matches', params: { state } }, state), said);
+    return withSaid(outcome('done', { code: 'expression-matches', params: { state } }, state), answerText);
   const params = { characters: body === '' ? 0 : SEARCHED_CHARACTERS_MAX };
-  return withSaid(outcome('done', { code: 'no-expression-matches', params }), said);
+  return withSaid(outcome('done', { code: 'no-expression-matches', params }), answerText);
 }

@@ -39,11 +39,11 @@ export class InterruptedCommands {
   async find(settleMs: number): Promise<void> {
     this.forget();
     const before = this.#machines;
-    const found = await this.#parts.ledger.listUnended();
+    const unended = await this.#parts.ledger.listUnended();
     // Another process may have the duties by now.
     if (before !== this.#machines) return;
-    this.#machines = new Map(found.map(({ id, machine }) => [id, machine]));
-    if (found.length > 0) this.#settleLater(settleMs, this.#machines);
+    this.#machines = new Map(unended.map(({ id, machine }) => [id, machine]));
+    if (unended.length > 0) this.#settleLater(settleMs, this.#machines);
   }
 
   /** Call when another process has the duties. */

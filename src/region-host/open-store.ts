@@ -39,17 +39,17 @@ export const hasStore = ({ stateDir, store }: StorePlace): boolean =>
  * needs no restart. @throws RackError `config-invalid`
  */
 export function postgresPlace({ url, pool, passwordFile, caFile }: PostgresStorePlace): PostgresPlace {
-  if (passwordFile !== undefined) readOf('password_file', passwordFile);
-  const password = passwordFile === undefined ? undefined : () => passwordOf(passwordFile);
-  return { url, pool, password, ca: caFile === undefined ? undefined : authorityOf(caFile) };
+  if (passwordFile !== undefined) readStoreFile('password_file', passwordFile);
+  const password = passwordFile === undefined ? undefined : () => readStorePassword(passwordFile);
+  return { url, pool, password, ca: caFile === undefined ? undefined : watchAuthority(caFile) };
 }
 
 /** Reads the authority now, and again for each connection. While its file cannot be read, the last one counts. @throws RackError `config-invalid` */
-function authorityOf(path: string): () => string {
-  let last = readOf('ca_file', path);
+function watchAuthority(path: string): () => string {
+  let last = readStoreFile('ca_file', path);
   return () => {
     try {
-      last = readOf('ca_file', path);
+      last = readStoreFile('ca_file', path);
     } catch (error) {
       if (!(error instanceof RackError)) throw error;
     }
@@ -103,7 +103,7 @@ function findNamedProblems(store: PostgresStorePlace, lineOf: ConfigFile['lineOf
 
 const READERS = { password_file: readPassword, ca_file: readAuthorities } as const;
 
-function readOf(key: keyof typeof READERS, path: string): string {
+function readStoreFile(key: keyof typeof READERS, path: string): string {
   try {
     return READERS[key](path);
   } catch (error) {
@@ -113,9 +113,9 @@ function readOf(key: keyof typeof READERS, path: string): string {
 }
 
 /** Reads the password for a connection. @throws StoreOutage if the file cannot be read any more */
-function passwordOf(path: string): string {
+function readStorePassword(path: string): string {
   try {
-    return readOf('password_file', path);
+    return readStoreFile('password_file', path);
   } catch (error) {
     if (!(error instanceof RackError)) throw error;
     throw new StoreOutage(describeOutage(error), { cause: error });

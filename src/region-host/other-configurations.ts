@@ -103,21 +103,21 @@ export class OtherConfigurations {
 
   #hear(text: string): void {
     const { clock, id, own, onFault } = this.#parts;
-    const said = readMessage(text);
+    const message = readMessage(text);
     const mine = own();
-    if (said === undefined || said.id === id || said.version !== mine.version) return;
-    const keys = differing(mine.digests, said.digests);
-    const known = this.#others.get(said.id);
-    const before = known !== undefined && this.#isLiving(known) ? known : undefined;
-    const isNamesake = said.name === mine.name;
-    const name = cleanText(said.name);
+    if (message === undefined || message.id === id || message.version !== mine.version) return;
+    const keys = differing(mine.digests, message.digests);
+    const earlier = this.#others.get(message.id);
+    const before = earlier !== undefined && this.#isLiving(earlier) ? earlier : undefined;
+    const isNamesake = message.name === mine.name;
+    const name = cleanText(message.name);
     // A person who changes one file after the other is not warned.
     const notes: readonly RackNote[] = [
-      ...(keys.length > 0 && (before?.keys.length ?? 0) > 0 ? [differenceOf(name, keys)] : []),
-      ...(isNamesake && before?.isNamesake === true ? [namesakeOf(name, said.where)] : []),
+      ...(keys.length > 0 && (before?.keys.length ?? 0) > 0 ? [buildDifferenceNote(name, keys)] : []),
+      ...(isNamesake && before?.isNamesake === true ? [buildNameNote(name, message.where)] : []),
     ];
-    this.#others.set(said.id, { keys, isNamesake, heardAt: clock.now(), notes });
-    for (const one of notes) if (before?.notes.some(({ note }) => note === one.note) !== true) onFault(one);
+    this.#others.set(message.id, { keys, isNamesake, heardAt: clock.now(), notes });
+    for (const fault of notes) if (before?.notes.some(({ note }) => note === fault.note) !== true) onFault(fault);
   }
 
   #isLiving({ heardAt }: Other): boolean {
@@ -138,13 +138,13 @@ function differing(mine: Said['digests'], other: Said['digests']): readonly stri
   return [...keys].filter((key) => mine[key] !== other[key]).sort();
 }
 
-const namesakeOf = (name: string, where: string): RackNote => ({
+const buildNameNote = (name: string, where: string): RackNote => ({
   note: 'name-shared',
   name,
   where: cleanText(where, PLACE_CHARACTERS_MAX),
 });
 
-const differenceOf = (name: string, keys: readonly string[]): RackNote => ({
+const buildDifferenceNote = (name: string, keys: readonly string[]): RackNote => ({
   note: 'configurations-differ',
   name,
   setting: keys.slice(0, KEYS_NAMED_MAX).join(' '),

@@ -16,7 +16,7 @@ import { fieldRefusal, partRefusal } from '../region/records/refusal.ts';
 export const BY_HAND: PowerDetail = { code: 'by-hand', params: {} };
 
 /** The power command for a task; it sets the network as the next boot device if the machine must boot from it. */
-export function commandOf(machine: Machine, task: PowerTask): LedgerEntry['command'] {
+export function buildPowerCommand(machine: Machine, task: PowerTask): LedgerEntry['command'] {
   const purpose = bootPurpose({ ...machine, deployBy: machine.work?.deployBy });
   const netboot = purpose !== 'local' && purpose !== 'poweroff';
   switch (task) {
@@ -30,16 +30,16 @@ export function commandOf(machine: Machine, task: PowerTask): LedgerEntry['comma
   }
 }
 
-export function taskOf(command: Exclude<PowerCommand, { readonly kind: 'query' }>): PowerTask {
+export function powerTask(command: Exclude<PowerCommand, { readonly kind: 'query' }>): PowerTask {
   if (command.kind !== 'off') return command.kind;
   return command.manner === 'soft' ? 'soft-off' : 'off';
 }
 
-const powerDriverText = (driver: string, names: readonly string[], meant: string | undefined): string =>
-  `there is no power driver ${driver}; the drivers are ${names.join(', ')}${meant === undefined ? '' : `; did you mean ${meant}?`}`;
+const powerDriverText = (driver: string, names: readonly string[], nearest: string | undefined): string =>
+  `there is no power driver ${driver}; the drivers are ${names.join(', ')}${nearest === undefined ? '' : `; did you mean ${nearest}?`}`;
 
 /** Why these parameters cannot work; empty if they can. */
-export function problemsOf(
+export function findParameterProblems(
   drivers: ReadonlyMap<string, PowerDriver>,
   powerType: string,
   values: PowerParameters,
@@ -55,5 +55,5 @@ export function problemsOf(
   const opened = driver.open('', values, surroundings);
   return opened.kind === 'open'
     ? []
-    : opened.problems.map((one) => partRefusal('invalid-parameters', one.parameter, faultText(one)));
+    : opened.problems.map((problem) => partRefusal('invalid-parameters', problem.parameter, faultText(problem)));
 }

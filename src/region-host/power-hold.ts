@@ -79,8 +79,8 @@ export class PowerHold {
   }
 
   async #entryOf(systemId: string, id: string, version: () => Promise<number>): Promise<Held> {
-    const known = this.#held.get(systemId);
-    if (known?.id === id) return known;
+    const present = this.#held.get(systemId);
+    if (present?.id === id) return present;
     const { clock, again } = this.#parts;
     const held: Held = { id, version: await version(), timer: undefined, isLate: false };
     held.timer = clock.schedule(HOLD_MS_MAX, () => {

@@ -12,7 +12,7 @@ import type { PowerLedger } from '../power/ledger.ts';
 import type { EndedCommand } from '../power/switchboard.ts';
 import type { MachineLife } from '../region/life/machine-life.ts';
 import type { PowerView } from '../region/life/power-life.ts';
-import { taskOf } from './power-commands.ts';
+import { powerTask } from './power-commands.ts';
 
 interface PowerReportsParts {
   readonly clock: Clock;
@@ -58,7 +58,7 @@ export class PowerReports {
     this.#ends.set(id, { ended, firstMs, isUnderWay: true });
     const { kind, detail } = end;
     const flags = { wasOff: wasOff === true, isKnown: isKnown === true };
-    const result = { id, task: taskOf(command), kind, detail, ...flags, reportedMs };
+    const result = { id, task: powerTask(command), kind, detail, ...flags, reportedMs };
     let isTaken = false;
     try {
       isTaken = await reachesStore(async () => {

@@ -29,7 +29,7 @@ import type { PowerTask } from '../region/records/power-task.ts';
 import type { RefusalWord } from '../region/records/refusal.ts';
 import type { RegionStore } from '../region/records/store.ts';
 import { InterruptedCommands } from './interrupted-commands.ts';
-import { BY_HAND, commandOf, problemsOf } from './power-commands.ts';
+import { BY_HAND, buildPowerCommand, findParameterProblems } from './power-commands.ts';
 import { PowerHold, type PowerHoldParts } from './power-hold.ts';
 import { PowerReports } from './power-reports.ts';
 import { PowerViews } from './power-views.ts';
@@ -282,7 +282,7 @@ export class PowerSide implements PowerControl {
 
   problemsOf(powerType: string, values: PowerParameters): readonly RefusalWord[] {
     const { clock } = this.#parts;
-    return problemsOf(this.#drivers, powerType, values, { clock, sshIdentity: () => this.#key.identity() });
+    return findParameterProblems(this.#drivers, powerType, values, { clock, sshIdentity: () => this.#key.identity() });
   }
 
   follow(systemIds: readonly string[]): void {
@@ -314,8 +314,8 @@ export class PowerSide implements PowerControl {
   /** Checks every machine, LOOK_MAX in a turn. */
   async #lookAtAll(afterId: number, term: number): Promise<void> {
     const goOn = (delayMs: number, fromId: number): void => {
-      const look = (): Promise<void> => this.#inOrder(() => this.#lookAtAll(fromId, term));
-      this.#parts.clock.schedule(delayMs, () => !this.#isOf(term) || void look());
+      const check = (): Promise<void> => this.#inOrder(() => this.#lookAtAll(fromId, term));
+      this.#parts.clock.schedule(delayMs, () => !this.#isOf(term) || void check());
     };
     const machines = await this.#list({}, afterId);
     if (machines === undefined) {
@@ -328,8 +328,8 @@ export class PowerSide implements PowerControl {
   }
 
   /** Looks at machines one after the other, so the newer of two records of a machine takes effect last. */
-  #inOrder(look: () => Promise<void>): Promise<void> {
-    const looked = this.#looks.then(() => (this.#isClosed ? undefined : look()));
+  #inOrder(check: () => Promise<void>): Promise<void> {
+    const looked = this.#looks.then(() => (this.#isClosed ? undefined : check()));
     // The caller handles a fault; the looks after it continue.
     this.#looks = looked.catch(() => undefined);
     return looked;
@@ -363,9 +363,9 @@ export class PowerSide implements PowerControl {
       this.#lookLater(RETRY_MS);
       return;
     }
-    const found = new Set(machines.map(({ systemId }) => systemId));
+    const present = new Set(machines.map(({ systemId }) => systemId));
     for (const systemId of systemIds) {
-      if (found.has(systemId)) continue;
+      if (present.has(systemId)) continue;
       this.#switchboard.watch(systemId, undefined);
       this.#dropUnwanted(systemId, undefined);
     }
@@ -416,7 +416,7 @@ export class PowerSide implements PowerControl {
   async #carryOut(machine: Machine, { task, id, target, version }: Wanted): Promise<void> {
     const { systemId } = machine;
     if (!this.#isBegun || this.#interrupted.has(systemId)) return;
-    const command = commandOf(machine, task);
+    const command = buildPowerCommand(machine, task);
     const refuse = (why: PowerDetail): Promise<void> =>
       this.#reports.ended({ id, machine: systemId, command, outcome: outcome('refused', why) });
     if (target === undefined) {
@@ -424,8 +424,8 @@ export class PowerSide implements PowerControl {
       return;
     }
     if (command.kind !== 'off' && !(await this.#mayStart(machine, id, version))) return;
-    const given = this.#switchboard.command(id, target, command);
-    if (given.kind === 'refused') await refuse(given.why);
+    const attempt = this.#switchboard.command(id, target, command);
+    if (attempt.kind === 'refused') await refuse(attempt.why);
     // `busy`: retried when the running command ends. `not-now`: retried by the sweep.
   }
 

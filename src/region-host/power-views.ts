@@ -49,7 +49,7 @@ export class PowerViews {
     const { clock } = this.#parts;
     const ageMs = seenAt === undefined ? undefined : Math.max(0, clock.now() - seenAt);
     return {
-      state: stateOf(state, failure),
+      state: viewedState(state, failure),
       atMs: ageMs === undefined ? undefined : clock.wallTimeMs() - ageMs,
       ageSeconds: ageMs === undefined ? undefined : Math.floor(ageMs / 1000),
       detail: failure?.detail,
@@ -59,6 +59,6 @@ export class PowerViews {
 }
 
 /** The outcome of a lost command is unknown and changes nothing; any other failure is an error. */
-function stateOf(seen: PowerReading['state'], failure: PowerOutcome | undefined): PowerView['state'] {
+function viewedState(seen: PowerReading['state'], failure: PowerOutcome | undefined): PowerView['state'] {
   return failure === undefined || failure.kind === 'unknown' ? seen : 'error';
 }

@@ -19,7 +19,7 @@ const TIMES = { connectMs: 8000, answerMs: 10_000 } as const;
 type SiteUrls = Readonly<Record<KeySite, string>>;
 const SITES: SiteUrls = { lp: 'https://launchpad.net', gh: 'https://github.com' };
 
-const pathOf = ({ site, name }: KeySource): string =>
+const keysPath = ({ site, name }: KeySource): string =>
   ['', ...(site === 'lp' ? [`~${name}`, '+sshkeys'] : [`${name}.keys`])].join('/');
 
 /** @param sites tests pass their own */
@@ -31,7 +31,7 @@ export function keyFetcher(clock: Clock, sites: SiteUrls = SITES): FetchKeys {
     const ending = new AbortController();
     const timer = clock.schedule(LOOKUP_MS, () => ending.abort());
     try {
-      const url = new URL(pathOf(source), sites[source.site]);
+      const url = new URL(keysPath(source), sites[source.site]);
       return (
         (await look(url, proxy, ending.signal)) ?? {
           kind: 'fault',

@@ -88,11 +88,11 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
   const { store, onProblem } = parts;
   const opened: (() => Promise<void> | void)[] = [() => store.close()];
   const close = async (): Promise<void> => {
-    for (const one of opened.splice(0).reverse()) await one();
+    for (const close of opened.splice(0).reverse()) await close();
   };
   store.troubles.watch((outage) => onProblem(newUuid(), outage));
   try {
-    const duties = dutiesOf(parts, {
+    const duties = openDuties(parts, {
       onTaken: () => void beginDuties(),
       onLost: () => {
         power.standBack();
@@ -114,7 +114,7 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     });
     opened.push(() => region.close());
     const unkept = (id: string) => (reason: string) => onProblem(id, { note: 'images-unkept', reason });
-    hostImages = await hostImagesOf(region, clock, images, unkept('host-images'));
+    hostImages = await openHostImages(region, clock, images, unkept('host-images'));
     const reports = hostImages;
     const onImages = reports && (() => reports.look());
     const serialsOf = reports && ((name: string) => reports.serialsOf(name));
@@ -167,7 +167,7 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
   }
 }
 
-async function hostImagesOf(
+async function openHostImages(
   region: Region,
   clock: Clock,
   images: ImageThread,
@@ -178,7 +178,7 @@ async function hostImagesOf(
   return await HostImages.open({ region, store, clock, images, tree: () => storeTree(region.config()), onProblem });
 }
 
-function dutiesOf(
+function openDuties(
   { store, onDuties }: ServedRegionParts,
   changes: Pick<DutiesParts, 'onTaken' | 'onLost'>,
 ): Duties | undefined {
@@ -209,7 +209,7 @@ async function openOn(
     fileSources: fileSourcesReader(file),
     hasSiteFile: () => file !== undefined && existsSync(join(dirname(file), SITE_SOURCES)),
     hasFile: async (path) => existsSync(path),
-    freeBytes: () => freeBytesOf(storeTree(region.config())),
+    freeBytes: () => readFreeBytes(storeTree(region.config())),
     packageMirror: (source) => packageMirror(source, region.config()),
     judgeKeyring: async (keys) => await judgeKeyring(keys, systemClock.wallTimeMs()),
     fetchKeys: lazyKeys(clock),
@@ -233,7 +233,7 @@ async function askOffers(source: ImageSource, thread: ImageThread, config: Regio
 }
 
 /** @returns undefined if there is no tree, or it cannot be read */
-async function freeBytesOf(tree: string | undefined): Promise<number | undefined> {
+async function readFreeBytes(tree: string | undefined): Promise<number | undefined> {
   if (tree === undefined) return undefined;
   try {
     const { bavail, bsize } = await statfs(tree);
@@ -271,10 +271,10 @@ function findImage(
 }
 
 /** Looks into the tree of this host; undefined if other racks have trees of their own, which cannot be seen from here. */
-function inOwnTree<T>(region: Region, look: (tree: string) => T): T | undefined {
+function inOwnTree<T>(region: Region, read: (tree: string) => T): T | undefined {
   const tree = region.config().imageTree;
   const isAlone = region.racks.list().every(({ state, isEmbedded }) => isEmbedded || state !== 'accepted');
-  return tree !== undefined && isAlone ? look(tree) : undefined;
+  return tree !== undefined && isAlone ? read(tree) : undefined;
 }
 
 /**
@@ -283,11 +283,12 @@ function inOwnTree<T>(region: Region, look: (tree: string) => T): T | undefined 
  */
 async function listStoredImages(region: Region, all: HostImages | undefined): Promise<readonly ListedImage[]> {
   const hosts = [hostname()];
-  const stored = (await all?.list()) ?? (await contentOf(storeTree(region.config()))).map((one) => ({ ...one, hosts }));
+  const stored =
+    (await all?.list()) ?? (await listTreeImages(storeTree(region.config()))).map((image) => ({ ...image, hosts }));
   return onceEach([...(await reportedImages(region)), ...stored]);
 }
 
-async function contentOf(tree: string | undefined): Promise<readonly ListedImage[]> {
+async function listTreeImages(tree: string | undefined): Promise<readonly ListedImage[]> {
   if (tree === undefined) return [];
   return [...imagesIn(tree), ...listTreeParts(tree).filter((part) => hasFiles(tree, part))];
 }

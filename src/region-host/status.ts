@@ -68,7 +68,7 @@ async function status(sources: RegionStatusSources) {
       eventsDropped: 0,
       desiredVersion: region?.announcedVersion ?? 0,
       store: storeText(config),
-      duties: dutiesOf(sources),
+      duties: describeDuties(sources),
     },
     // A region grants no leases, so none waits for the disk.
     journal: { available: true },
@@ -98,7 +98,7 @@ async function countMachines(
 const refusedText = (refused: RefusedChange | undefined): string | undefined =>
   refused && `${noteText(refused.outage)}; changes have been refused since ${new Date(refused.sinceMs).toISOString()}`;
 
-function dutiesOf({ dutyHolder }: RegionStatusSources) {
+function describeDuties({ dutyHolder }: RegionStatusSources) {
   const holder = dutyHolder();
   return holder && { holder: holder.name, isHere: holder.isHere };
 }

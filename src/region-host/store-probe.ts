@@ -32,8 +32,8 @@ export class StoreProbe {
 
   /** Why the store cannot be used; undefined: it answers. */
   async problem(): Promise<Outage | undefined> {
-    const known = this.#known;
-    if (known !== undefined && this.#clock.now() - known.at < KNOWN_MS) return known.problem;
+    const cached = this.#known;
+    if (cached !== undefined && this.#clock.now() - cached.at < KNOWN_MS) return cached.problem;
     this.#wait ??= this.#waitForAnswer().finally(() => {
       this.#wait = undefined;
     });

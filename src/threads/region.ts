@@ -37,7 +37,7 @@ let source: string | undefined;
 /** The rack's UUID, which never changes; undefined until it has said hello. */
 let ownUuid: string | undefined;
 /** Resolves when everything the rack has sent so far is stored. */
-let said: Promise<void> = Promise.resolve();
+let sent: Promise<void> = Promise.resolve();
 let isEnding = false;
 
 const keeper = new DesiredStateKeeper(systemClock, (state) =>
@@ -148,13 +148,13 @@ function carryRequests(uuid: string, { racks }: Region): void {
 
 /** Runs the work for the rack's messages one after another, in the order of arrival. */
 function inOrder(work: () => Promise<void>): void {
-  said = said.then(work);
+  sent = sent.then(work);
 }
 
 function end(close: () => Promise<void>): void {
   isEnding = true;
   // The store closes after the rest of the batch in progress.
-  void said.then(close).finally(() => {
+  void sent.then(close).finally(() => {
     keeper.close();
     port?.close();
   });
@@ -191,7 +191,7 @@ async function store(events: readonly UplinkEvent[], region: Region, source: str
 }
 
 /** Why the region cannot start. A bug has no code. */
-function refusalOf(error: unknown): Extract<RegionMessage, { kind: 'refused' }> {
+function buildRefusal(error: unknown): Extract<RegionMessage, { kind: 'refused' }> {
   const { code, message: reason } =
     error instanceof RackError ? error : new RackError('region-failed', errorText(error));
   const note = { note: 'region-failed', reason } as const;
@@ -199,6 +199,6 @@ function refusalOf(error: unknown): Extract<RegionMessage, { kind: 'refused' }> 
 }
 
 start().catch(async (error: unknown) => {
-  send(refusalOf(error));
+  send(buildRefusal(error));
   process.exit(1);
 });

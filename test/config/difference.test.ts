@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatProblems } from '../../src/config/config-file.ts';
-import { compareConfigs, effectsOf, formatChange, listValues, showValue } from '../../src/config/difference.ts';
+import { compareConfigs, computeEffects, formatChange, listValues, showValue } from '../../src/config/difference.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { formatIpv4, parseIpv4 } from '../../src/ground/address.ts';
 import type { Settings } from '../../src/machines/settings.ts';
@@ -92,16 +92,18 @@ test('the effects name the opened and closed listeners, and the leases that the 
     mac: `52:54:00:00:00:0${index}`,
   }));
   const after = `${BASE.replace('.100', '.120').replace(/ {4}hosts.*\n/, '')}tftp: { listen_port: 1069 }\n`;
-  const { listeners, stranded } = effectsOf(usable(BASE).config, usable(after).config, leases);
+  const { listeners, stranded } = computeEffects(usable(BASE).config, usable(after).config, leases);
   assert.deepEqual(listeners, ['opens TFTP 10.20.0.1:1069', 'closes TFTP 10.20.0.1:69']);
   assert.deepEqual(
     stranded.map(({ address }) => formatIpv4(address)),
     ['10.20.0.100', '10.20.0.10'],
   );
-  assert.deepEqual(effectsOf(usable(BASE).config, usable(BASE).config, leases), { listeners: [], stranded: [] });
+  assert.deepEqual(computeEffects(usable(BASE).config, usable(BASE).config, leases), { listeners: [], stranded: [] });
   const reserved = BASE.replace('ip: 10.20.0.10 }', 'ip: 10.20.0.150 }');
   assert.deepEqual(
-    effectsOf(usable(BASE).config, usable(reserved).config, leases).stranded.map(({ address }) => formatIpv4(address)),
+    computeEffects(usable(BASE).config, usable(reserved).config, leases).stranded.map(({ address }) =>
+      formatIpv4(address),
+    ),
     ['10.20.0.10', '10.20.0.150'],
     'also an address that is now reserved for another machine',
   );

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { absentLoaders } from '../../config/absent-loaders.ts';
 import { findBootStops } from '../../config/boot-stops.ts';
 import { formatProblems, readConfigText } from '../../config/config-file.ts';
-import { compareConfigs, effectsOf, formatChange } from '../../config/difference.ts';
+import { compareConfigs, computeEffects, formatChange } from '../../config/difference.ts';
 import { problemAt } from '../../config/file-problems.ts';
 import {
   findAuthorityProblems,
@@ -167,7 +167,7 @@ export async function showDifference(file: string, config: string, json: boolean
     return 1;
   }
   const changes = compareConfigs(running, parsed);
-  const effects = effectsOf(running.config, parsed.config, await runningLeases(running.config.stateDir));
+  const effects = computeEffects(running.config, parsed.config, await runningLeases(running.config.stateDir));
   const stranded = effects.stranded.map(({ address, mac }) => ({ address: formatIpv4(address), mac }));
   if (json) {
     printJson({ file, ok: true, changes, listeners: effects.listeners, stranded });

@@ -36,7 +36,7 @@ import { z } from 'zod';
 import { loadPlace, readConfigFile, readConfigText } from '../../config/config-file.ts';
 import { isRegionFile } from '../../config/region-file-kind.ts';
 import { defaultName } from '../../config/resolve.ts';
-import { DEFAULT_STATE_DIR, stateDirOf } from '../../config/state-dir.ts';
+import { chooseStateDir, DEFAULT_STATE_DIR } from '../../config/state-dir.ts';
 import { askDaemon } from '../../control/ask-daemon.ts';
 import { enableCommand } from '../../control/start-command.ts';
 import { readVersion } from '../../files/program-version.ts';
@@ -529,7 +529,7 @@ function unpack({ file, archive, manifest }: OpenBackup, work: string): void {
 function configTargets({ file, manifest, configured }: OpenBackup, config: string, stateDir: string) {
   const own = basename(manifest.configFile);
   const text = configured.get(own)?.toString('utf8') ?? '';
-  const written = stateDirOf(valuesIn(text));
+  const written = chooseStateDir(valuesIn(text));
   if (written !== stateDir)
     throw new RackError(
       'bad-argument',

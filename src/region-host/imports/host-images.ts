@@ -46,7 +46,7 @@ const REPORT_MS = 60_000;
 const SWEEP_MS = 3_600_000;
 /** The file with the id of a place, in the directory of its images. */
 const ID_FILE = '.place';
-/** A longer file is not one that `idOf` wrote. */
+/** A longer file is not one that `ensureTreeId` wrote. */
 const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 interface HostImagesParts {
@@ -84,7 +84,7 @@ export class HostImages {
 
   static async open(parts: HostImagesParts): Promise<HostImages> {
     const tree = parts.tree();
-    return new HostImages(parts, `${hostname()}:${tree === undefined ? '' : await idOf(tree)}`);
+    return new HostImages(parts, `${hostname()}:${tree === undefined ? '' : await ensureTreeId(tree)}`);
   }
 
   begin(): void {
@@ -114,22 +114,22 @@ export class HostImages {
     const places = await this.#parts.store.list();
     const tree = this.#parts.tree();
     const isCondemned = condemnedAmong(places.find(({ place }) => place === this.place)?.condemned ?? []);
-    const own = tree === undefined ? [] : imagesIn(tree).filter((image) => !isCondemned(identityOf(image)));
-    const found = new Map<string, { readonly image: HostImage; readonly hosts: Set<string> }>();
+    const own = tree === undefined ? [] : imagesIn(tree).filter((image) => !isCondemned(condemnedImage(image)));
+    const byKey = new Map<string, { readonly image: HostImage; readonly hosts: Set<string> }>();
     const others = places.filter(({ place, isPresent }) => isPresent && place !== this.place);
-    const all = [...others, { place: this.place, images: own }].toSorted((one, other) =>
-      one.place < other.place ? -1 : 1,
+    const all = [...others, { place: this.place, images: own }].toSorted((place, other) =>
+      place.place < other.place ? -1 : 1,
     );
     for (const { place, images } of all) {
-      const host = hostOf(place);
+      const host = hostPart(place);
       for (const image of images) {
         const key = `${image.sha256} ${formatImageName(image)}`;
-        const known = found.get(key);
-        if (known === undefined) found.set(key, { image, hosts: new Set([host]) });
-        else known.hosts.add(host);
+        const entry = byKey.get(key);
+        if (entry === undefined) byKey.set(key, { image, hosts: new Set([host]) });
+        else entry.hosts.add(host);
       }
     }
-    return [...found]
+    return [...byKey]
       .sort(([one], [other]) => (one > other ? -1 : 1))
       .map(([, { image, hosts }]) => ({ ...image, hosts: [...hosts].sort() }));
   }
@@ -152,7 +152,7 @@ export class HostImages {
         this.#sweepAt = later(clock.now(), SWEEP_MS);
         await this.#removeOlder(tree);
       }
-      const mark = markOf(tree);
+      const mark = readTreeMark(tree);
       const isDue = this.#reportAt === undefined || clock.now() >= this.#reportAt;
       if (removed.length === 0 && mark === this.#mark && !isDue) return;
       await store.report(this.place, imagesIn(tree), removed);
@@ -170,18 +170,18 @@ export class HostImages {
     const condemned = await store.condemned(this.place);
     if (condemned.length === 0 || (this.#removeAt !== undefined && clock.now() < this.#removeAt)) return [];
     this.#removeAt = undefined;
-    const present = [...readImages(tree).images.map(reported), ...partsIn(tree, () => true)].map(identityOf);
+    const present = [...readImages(tree).images.map(reported), ...partsIn(tree, () => true)].map(condemnedImage);
     const removed: CondemnedImage[] = [];
     for (const image of condemned) {
       const name = `${image.resource}/${image.serial}`;
-      const shown = name.slice(0, NAME_MAX);
+      const shortName = name.slice(0, NAME_MAX);
       try {
         if (present.some(condemnedAmong([image]))) await removeNamed({ region, tree, images }, name);
         removed.push(image);
-        await noteDeletion(region.store, shown, undefined);
+        await noteDeletion(region.store, shortName, undefined);
       } catch (error) {
         this.#removeAt = later(clock.now(), REPORT_MS);
-        await noteDeletion(region.store, shown, deletionReason(error));
+        await noteDeletion(region.store, shortName, deletionReason(error));
       }
     }
     return removed;
@@ -202,9 +202,9 @@ export class HostImages {
   }
 }
 
-const hostOf = (place: string): string => place.split(':', 1)[0] ?? '';
+const hostPart = (place: string): string => place.split(':', 1)[0] ?? '';
 
-const identityOf = ({ serial, sha256, filesSha256, ...image }: HostImage): CondemnedImage => ({
+const condemnedImage = ({ serial, sha256, filesSha256, ...image }: HostImage): CondemnedImage => ({
   resource: resourceName(image),
   serial,
   sha256,
@@ -257,7 +257,7 @@ function filesDigest(files: readonly object[] | undefined): Pick<HostImage, 'fil
 }
 
 /** Changes with each image, boot loader or installer that is added or removed. */
-function markOf(tree: string): string {
+function readTreeMark(tree: string): string {
   try {
     return `${tree} ${statSync(manifestDirectory(tree)).mtimeMs} ${markOfParts(tree)}`;
   } catch {
@@ -266,7 +266,7 @@ function markOf(tree: string): string {
 }
 
 /** The id of a place, made at its first use. If it cannot be stored, the place has another one after the next start. */
-async function idOf(tree: string): Promise<string> {
+async function ensureTreeId(tree: string): Promise<string> {
   const path = join(tree, 'images', ID_FILE);
   const made = newUuid();
   try {

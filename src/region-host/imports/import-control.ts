@@ -27,16 +27,16 @@ import { type ImageThread, ThreadEnded } from './image-thread.ts';
 import {
   endedFailures,
   endedWith,
-  eventsOf,
   filesComing,
   leftOutEvents,
+  listImportEvents,
   noteDeletion,
   UNDER_WAY,
   withLast,
 } from './import-events.ts';
 import { deletionReason, FailureReports, threadReason } from './import-failure.ts';
 import type { RunEnd, RunOrder, RunReport, SkippedList } from './message.ts';
-import { presentNames, removeOlderOf, removeResource } from './removal.ts';
+import { presentNames, removeOlderImages, removeResource } from './removal.ts';
 import { beginRun, emptyReason, selectedSources, stillSkipped } from './run-request.ts';
 
 /** How often the requests of other processes are checked, in milliseconds. */
@@ -285,7 +285,7 @@ export class ImportControl {
     await this.#writing;
     const { region, place, images } = this.#parts;
     const { store } = region;
-    const files = new Map((await store.boot.listResources()).map((one) => [one.name, filesComing(one)]));
+    const files = new Map((await store.boot.listResources()).map((resource) => [resource.name, filesComing(resource)]));
     try {
       await removeResource({ region, tree, images }, name);
       const own = files.get(name) ?? [];
@@ -318,8 +318,8 @@ export class ImportControl {
       .filter(({ name }) => !this.#shown.has(name) && (this.#images.length === 0 || this.#images.includes(name)))
       .filter(({ progress }) => progress === undefined || !leftOut.has(progress.source));
     const isHere = ({ name }: BootResource): boolean => elsewhere.has(name) || present.has(name);
-    await boot.forget(unoffered.filter((one) => !isHere(one)).map(({ name }) => name));
-    const ended = endedFailures(unoffered.filter((one) => isHere(one) && !leftOut.has(one.name)));
+    await boot.forget(unoffered.filter((resource) => !isHere(resource)).map(({ name }) => name));
+    const ended = endedFailures(unoffered.filter((resource) => isHere(resource) && !leftOut.has(resource.name)));
     await boot.noteProgress(ended, this.#parts.clock.wallTimeMs());
   }
 
@@ -352,7 +352,7 @@ export class ImportControl {
     const events = [...entries].flatMap(([name, progress]) => {
       const before = this.#shown.get(name);
       this.#shown.set(name, progress);
-      return eventsOf(name, progress, before, atMs);
+      return listImportEvents(name, progress, before, atMs);
     });
     if (events.some(({ code }) => code === 'image-imported')) await this.#parts.onImages?.();
     await store.transact(async () => {
@@ -368,7 +368,7 @@ export class ImportControl {
     if (tree === undefined) return;
     try {
       const { region, images } = this.#parts;
-      await removeOlderOf({ region, tree, images }, image);
+      await removeOlderImages({ region, tree, images }, image);
       this.#failures.end();
     } catch (error) {
       this.#failures.note(error);
@@ -380,15 +380,15 @@ export class ImportControl {
     if (!this.#isActive) return;
     const { store } = this.#parts.region;
     const run = await store.boot.findRun();
-    const shown = withLast(skipped, run.skipped).map((one) => ({ ...one, name: one.name.slice(0, NAME_MAX) }));
+    const entries = withLast(skipped, run.skipped).map((entry) => ({ ...entry, name: entry.name.slice(0, NAME_MAX) }));
     await store.transact(async () => {
-      await store.boot.changeRun({ skipped: shown, skippedMore: more });
+      await store.boot.changeRun({ skipped: entries, skippedMore: more });
       const atMs = this.#parts.clock.wallTimeMs();
-      for (const event of leftOutEvents(shown, run.skipped, atMs)) await store.recordEvent(event, undefined);
+      for (const event of leftOutEvents(entries, run.skipped, atMs)) await store.recordEvent(event, undefined);
     });
     // Only sources that have answered can have withdrawn an image.
-    const isOpen = shown.some(({ reason }) => reason.code === 'thread-ended' || isUncertain(reason));
-    if (!isOpen && run.stoppedMs <= run.begunMs) await this.#forgetGone(new Set(shown.map(({ name }) => name)));
+    const isOpen = entries.some(({ reason }) => reason.code === 'thread-ended' || isUncertain(reason));
+    if (!isOpen && run.stoppedMs <= run.begunMs) await this.#forgetGone(new Set(entries.map(({ name }) => name)));
   }
 
   async #end(left: SkippedList): Promise<void> {

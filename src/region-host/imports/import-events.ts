@@ -40,7 +40,7 @@ export function endedFailures(unoffered: readonly BootResource[]): ReadonlyMap<s
 }
 
 /** The events that a change of progress causes. */
-export function eventsOf(
+export function listImportEvents(
   image: string,
   progress: ImportProgress,
   before: ImportProgress | undefined,
@@ -57,12 +57,12 @@ export function eventsOf(
   }
   if (reason?.code === 'locked' && before?.reason?.code !== 'locked')
     return [{ ...base, type: 'REGION_IMPORT_INFO', code: 'image-import-waits', params: { image, reason } }];
-  const percent = stepOf(bytes, total);
-  if (state !== 'downloading' || total === undefined || percent <= stepOf(before?.bytes ?? 0, total)) return [];
+  const percent = progressStep(bytes, total);
+  if (state !== 'downloading' || total === undefined || percent <= progressStep(before?.bytes ?? 0, total)) return [];
   return [{ ...base, type: 'REGION_IMPORT_INFO', code: 'image-downloading', params: { image, percent, total } }];
 }
 
-const stepOf = (bytes: number, total: number | undefined): number =>
+const progressStep = (bytes: number, total: number | undefined): number =>
   total === undefined || total === 0 ? 0 : Math.floor((bytes / total) * (100 / STEP_PERCENT)) * STEP_PERCENT;
 
 /**
@@ -71,7 +71,7 @@ const stepOf = (bytes: number, total: number | undefined): number =>
  */
 export function withLast(skipped: readonly Skipped[], before: readonly Skipped[]): readonly Skipped[] {
   const awaited = new Set(skipped.filter(isAwaited).map(({ name }) => name));
-  const last = before.filter((one) => isUndeleted(one) || (awaited.has(one.name) && !isAwaited(one)));
+  const last = before.filter((entry) => isUndeleted(entry) || (awaited.has(entry.name) && !isAwaited(entry)));
   return [...skipped.slice(0, SKIPPED_MAX - last.length), ...last];
 }
 
@@ -82,7 +82,7 @@ const isUndeleted = ({ reason }: Skipped): boolean => reason.code === 'not-delet
 export async function noteDeletion(store: RegionStore, name: string, reason: ImportReason | undefined): Promise<void> {
   await store.transact(async () => {
     const { skipped: before, skippedMore } = await store.boot.findRun();
-    const others = before.filter((one) => one.name !== name || !isUndeleted(one));
+    const others = before.filter((entry) => entry.name !== name || !isUndeleted(entry));
     if (reason === undefined && others.length === before.length) return;
     const all = reason === undefined ? others : [{ name, reason }, ...others];
     const skipped = all.slice(0, SKIPPED_MAX);
@@ -96,9 +96,9 @@ export function leftOutEvents(
   before: readonly Skipped[],
   atMs: number,
 ): readonly NewMachineEvent[] {
-  const known = new Set(before.map((one) => JSON.stringify(one)));
+  const former = new Set(before.map((entry) => JSON.stringify(entry)));
   return skipped
-    .filter((one) => isFailure(one.reason) && !known.has(JSON.stringify(one)))
+    .filter((entry) => isFailure(entry.reason) && !former.has(JSON.stringify(entry)))
     .map(({ name, reason }) => ({
       type: 'REGION_IMPORT_ERROR',
       code: 'image-left-out',

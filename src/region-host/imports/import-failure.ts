@@ -20,9 +20,9 @@ const NAMED = /^\S+ was not imported: /;
  * @param tree undefined: none is known
  */
 const saidBy = (error: unknown, tree?: string): string => {
-  const shown = (path: string): string =>
+  const shorten = (path: string): string =>
     tree !== undefined && path.startsWith(`${tree}/`) ? path.slice(tree.length + 1) : basename(path);
-  return cleanText(errorText(error).replace(NAMED, '').replace(PATH, shown), SAID_CHARACTERS_MAX);
+  return cleanText(errorText(error).replace(NAMED, '').replace(PATH, shorten), SAID_CHARACTERS_MAX);
 };
 
 /** The reason of a failed attempt to fetch a file. */
@@ -76,17 +76,17 @@ export class OwnErrors {
   /** The failure of the work: a `RackError` as it is; any other error is reported. @param name that of the image or the source */
   take(error: unknown, name: string): RackError {
     if (error instanceof RackError) return error;
-    const said = errorText(error);
-    const lines = ((error instanceof Error && error.stack) || said).split('\n').map((line) => line.trim());
+    const message = errorText(error);
+    const lines = ((error instanceof Error && error.stack) || message).split('\n').map((line) => line.trim());
     const stack = cleanText(lines.join(' '), STACK_CHARACTERS_MAX);
     if (stack !== this.#reported) this.#onBug({ name, stack });
     this.#reported = stack;
-    return new RackError('source-failed', said, { cause: new OwnError(said, { cause: error }) });
+    return new RackError('source-failed', message, { cause: new OwnError(message, { cause: error }) });
   }
 }
 
 /** A remark on an import that succeeded. */
-export const remarkOf = (text: string): ImportReason => ({ code: 'remark', params: { said: saidBy(text) } });
+export const buildRemark = (text: string): ImportReason => ({ code: 'remark', params: { said: saidBy(text) } });
 
 /** The reason why an image could not be deleted. @throws any error that is not of the outside world */
 export function deletionReason(error: unknown): ImportReason {

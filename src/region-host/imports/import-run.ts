@@ -32,10 +32,10 @@ import type { StoredImage } from '../../images/store/image-store.ts';
 import { resourceName } from '../../region/images/region-source.ts';
 import { type ImportProgress, SKIPPED_MAX } from '../../region/records/boot-store.ts';
 import { type ImportReason, isUncertain } from '../../region/records/import-reason.ts';
-import { downloadReason, failureReason, type OwnBug, OwnErrors, remarkOf } from './import-failure.ts';
+import { buildRemark, downloadReason, failureReason, type OwnBug, OwnErrors } from './import-failure.ts';
 import type { RunOrder, SkippedList } from './message.ts';
-import { AWAITED_MS, planImports, type SelectedSource, type Skipped, wishOf } from './plan.ts';
-import { hasBegun, hasPlace, IMPORTS_MAX, type Item, needSame, progressOf, senderOf } from './run-item.ts';
+import { AWAITED_MS, buildWish, planImports, type SelectedSource, type Skipped } from './plan.ts';
+import { findSender, hasBegun, hasPlace, IMPORTS_MAX, type Item, needSame, startingProgress } from './run-item.ts';
 
 // The progress and the pauses of an import, as the state of its download shows them.
 
@@ -140,7 +140,7 @@ async function askSelected(
   const means = { downloads, clock, mirrors, configured, tree, signal };
   const none: SourceAnswer = { source: source.name, offers: [], problems: [] };
   try {
-    const [answer = none] = await askSources([source], wishOf(selected), means);
+    const [answer = none] = await askSources([source], buildWish(selected), means);
     return answer;
   } catch (error) {
     return { ...none, problems: [bugs.take(error, source.name)], isUnread: true };
@@ -313,7 +313,7 @@ export class ImportRun {
 
   /** @param tried the offer that is tried first, or now */
   #progressAtStart(offers: Preferred<Offer>, state: ImportProgress['state'], tried = offers[0]): ImportProgress {
-    const begun = progressOf(tried, state, offers);
+    const begun = startingProgress(tried, state, offers);
     return { ...begun, bytes: arrivedBytes(this.#order.tree, listDigests(tried), begun.total) };
   }
 
@@ -369,7 +369,7 @@ export class ImportRun {
       const terms = { tree, workDir, downloads, nowMs: clock.wallTimeMs(), signal: either };
       const onState = (state: DownloadState): void => {
         wait ??= longPause(state, clock);
-        if (state.kind === 'downloading') item.sender = senderOf(offers, state.url);
+        if (state.kind === 'downloading') item.sender = findSender(offers, state.url);
         if (wait === undefined) this.#showDownload(item, state);
         else pause.abort();
         // It begins again, with the mirrors that have become known meanwhile.
@@ -414,7 +414,7 @@ export class ImportRun {
 
   #done(item: Item, { failures, serial, bytes, added, note }: FirstItem): void {
     for (const error of failures) this.#leftOut.add({ name: item.name, reason: failureReason(error) });
-    if (note !== undefined) this.#leftOut.add({ name: item.name, reason: remarkOf(note) });
+    if (note !== undefined) this.#leftOut.add({ name: item.name, reason: buildRemark(note) });
     const size = item.progress.total ?? bytes;
     const done = { state: 'done', serial, bytes: size, total: size } as const;
     this.#show(item, added ? done : { ...done, reason: { code: 'present', params: { serial } } });
@@ -448,11 +448,11 @@ export class ImportRun {
   }
 
   #showDownload(item: Item, state: DownloadState): void {
-    const shown = shownDownload(state, this.#parts.clock);
-    if (item.stop === undefined || item.stop.signal.aborted || shown === undefined) return;
+    const download = shownDownload(state, this.#parts.clock);
+    if (item.stop === undefined || item.stop.signal.aborted || download === undefined) return;
     // First, the kept part is hashed: it has arrived, however little of it is hashed.
-    const bytes = shown.state === 'verifying' ? { bytes: Math.max(item.progress.bytes, shown.bytes ?? 0) } : {};
-    this.#show(item, { ...shown, ...bytes });
+    const bytes = download.state === 'verifying' ? { bytes: Math.max(item.progress.bytes, download.bytes ?? 0) } : {};
+    this.#show(item, { ...download, ...bytes });
   }
 
   /** Replaces the state, and with it the rate, the reason and the time of the next attempt. */

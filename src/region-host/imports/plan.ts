@@ -103,11 +103,13 @@ export function planImports(
   const awaited: SelectedSource[] = [];
   const waiting = new Set<string>();
   /** By the directory of a boot loader or an installer: the name of the item that gets it. */
-  const places = new Map([...begun, ...installed].flatMap((name) => placesOf(name).map((place) => [place, name])));
+  const places = new Map(
+    [...begun, ...installed].flatMap((name) => listPartDirectories(name).map((place) => [place, name])),
+  );
   let free = IMAGES_OF_RUN_MAX - begun.size;
   for (const [{ source, selections }, answer] of answers) {
     for (const name of claimedBy(source, selections))
-      for (const place of placesOf(name)) if (!places.has(place)) places.set(place, name);
+      for (const place of listPartDirectories(name)) if (!places.has(place)) places.set(place, name);
     if (answer === 'open') awaited.push({ source, selections });
     if (answer === 'open' || answer === 'late') continue;
     skipped.push(...answer.problems.map((problem) => ({ name: source.name, reason: failureReason(problem) })));
@@ -118,8 +120,8 @@ export function planImports(
       for (const item of wanted) {
         const name = resourceName(item);
         const isSimilar = item.kind === 'installer' ? { os: ANY } : {};
-        const earlier = awaited.find((one) =>
-          one.selections.some((chosen) => matches({ ...chosen, ...isSimilar }, item)),
+        const earlier = awaited.find((former) =>
+          former.selections.some((chosen) => matches({ ...chosen, ...isSimilar }, item)),
         );
         if (earlier !== undefined) {
           if (!begun.has(name) && !waiting.has(name)) skipped.push({ name, reason: waitReason(earlier) });
@@ -127,7 +129,7 @@ export function planImports(
           continue;
         }
         const before = offers.get(name);
-        const [place = ''] = item.kind === 'image' ? [] : placesOf(name);
+        const [place = ''] = item.kind === 'image' ? [] : listPartDirectories(name);
         const holder = places.get(place) ?? name;
         if (holder !== name) {
           const code = item.kind === 'loader' ? 'place-taken' : 'release-taken';
@@ -156,7 +158,7 @@ export function planImports(
 }
 
 /** The directory of the boot loader or the installer with this name, such as `bootloader/uefi/amd64`; empty: it is an image. */
-function placesOf(name: string): readonly string[] {
+function listPartDirectories(name: string): readonly string[] {
   const [os = '', release = '', architecture = '', , label] = name.split('/');
   if (os === LOADER) return [`${os}/${release}/${architecture}`];
   return label === INSTALLER ? [installerDirectory({ architecture, release })] : [];
@@ -176,7 +178,7 @@ const claimedBy = (source: ImageSource, selections: readonly Selection[]): reado
         .map(resourceName);
 
 /** Limits the question to the selected releases and architectures: on a site with plain files, each of them costs a document. */
-export function wishOf({ selections }: SelectedSource): OfferWish {
+export function buildWish({ selections }: SelectedSource): OfferWish {
   const releases = new Set(selections.map(({ release }) => release));
   const arches = new Set(selections.flatMap((selection) => selection.arches));
   const [release] = releases;

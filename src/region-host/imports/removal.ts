@@ -22,24 +22,24 @@ interface HostTree {
 export const removal = ({ region, tree, images }: HostTree): RemovalTerms => ({
   tree,
   keptVersions: region.config().importKeptVersions ?? KEPT_VERSIONS,
-  use: () => useOf(region),
+  use: () => readImageUse(region),
   remove: (doomed) => images.do('remove', tree, { images: doomed, keepsBytes: true }),
   sweep: (doomed) => images.do('sweep', tree, { doomed }),
 });
 
 /** Removes everything with the name of this resource. @throws as `removeUnused` */
 export const removeResource = (host: HostTree, name: string): Promise<void> =>
-  removeWhere(host, (one) => resourceName(one) === name);
+  removeWhere(host, (image) => resourceName(image) === name);
 
 /** Removes the image, boot loader or installer with this full name, if there is one. @throws as `removeUnused` */
 export const removeNamed = (host: HostTree, fullName: string): Promise<void> =>
-  removeWhere(host, (one) => formatImageName(one) === fullName);
+  removeWhere(host, (image) => formatImageName(image) === fullName);
 
-async function removeWhere(host: HostTree, isMeant: (one: ImageName) => boolean): Promise<void> {
+async function removeWhere(host: HostTree, isMeant: (image: ImageName) => boolean): Promise<void> {
   const { region, tree, images } = host;
   await removeUnused(readImages(tree).images.filter(isMeant), removal(host));
   for (const part of listTreeParts(tree).filter(isMeant)) {
-    const [user] = part.kind === 'installer' ? await usersOf(region, part) : [];
+    const [user] = part.kind === 'installer' ? await listImageUsers(region, part) : [];
     if (user !== undefined) throw new RackError('bad-argument', `${user} is being deployed and may need it`);
     await images.do('remove', tree, { parts: [part] });
   }
@@ -49,11 +49,13 @@ async function removeWhere(host: HostTree, isMeant: (one: ImageName) => boolean)
  * Removes the older images of a name that was imported, and the bytes that earlier removals left for machines.
  * @throws as `removeOlder`
  */
-export async function removeOlderOf(
+export async function removeOlderImages(
   host: HostTree,
   { image: name, serial }: { readonly image: string; readonly serial: string },
 ): Promise<void> {
-  const image = readImages(host.tree).images.find((one) => resourceName(one) === name && one.serial === serial);
+  const image = readImages(host.tree).images.find(
+    (stored) => resourceName(stored) === name && stored.serial === serial,
+  );
   const terms = removal(host);
   if (image !== undefined) await removeOlder(image, terms);
   await terms.sweep([]);
@@ -70,12 +72,12 @@ export function presentNames(tree: string): ReadonlySet<string> | undefined {
 }
 
 /** The region's store knows every machine that is deployed from this host's boot tree, so the use is always known. */
-async function useOf(region: Region): Promise<ImageUse> {
+async function readImageUse(region: Region): Promise<ImageUse> {
   const uses = await deploying(region);
   return { isKnown: true, usersOf: (image) => among(uses, image) };
 }
 
-const usersOf = async (region: Region, name: ImageName): Promise<readonly string[]> =>
+const listImageUsers = async (region: Region, name: ImageName): Promise<readonly string[]> =>
   among(await deploying(region), name);
 
 const deploying = async ({ store }: Region): Promise<readonly Use[]> =>
@@ -83,5 +85,5 @@ const deploying = async ({ store }: Region): Promise<readonly Use[]> =>
 
 const among = (uses: readonly Use[], { os, release, architecture }: ImageName): readonly string[] =>
   uses
-    .filter((one) => one.os === os && one.release === release && one.architecture === architecture)
+    .filter((use) => use.os === os && use.release === release && use.architecture === architecture)
     .map(({ first }) => first);

@@ -30,24 +30,28 @@ export interface Item {
 export const hasBegun = ({ stop, progress }: Item): boolean => stop !== undefined || progress.state === 'done';
 
 /** The progress with which an import starts. */
-export function progressOf(offer: Offer, state: ImportProgress['state'], offers: Preferred<Offer>): ImportProgress {
+export function startingProgress(
+  offer: Offer,
+  state: ImportProgress['state'],
+  offers: Preferred<Offer>,
+): ImportProgress {
   const { source, title } = offer;
   // An installer has none before it is in the tree.
   const serial = offer.kind === 'installer' ? undefined : offer.serial;
   const bytes = sumOfferBytes(offer);
   const facts = { ...(serial === undefined ? {} : { serial }), ...(bytes === undefined ? {} : { total: bytes }) };
-  return { state, source, title, bytes: 0, files: filesOf(offers).slice(0, PROGRESS_FILES_MAX), ...facts };
+  return { state, source, title, bytes: 0, files: listFileDigests(offers).slice(0, PROGRESS_FILES_MAX), ...facts };
 }
 
 /** The digests of all files that the offers name. */
-const filesOf = (offers: Preferred<Offer>): readonly string[] => [...new Set(offers.flatMap(listDigests))];
+const listFileDigests = (offers: Preferred<Offer>): readonly string[] => [...new Set(offers.flatMap(listDigests))];
 
 /** True if two imports may need the same file. */
-export const needSame = (one: Preferred<Offer>, other: Preferred<Offer>): boolean =>
-  filesOf(one).some((file) => filesOf(other).includes(file));
+export const needSame = (offers: Preferred<Offer>, other: Preferred<Offer>): boolean =>
+  listFileDigests(offers).some((file) => listFileDigests(other).includes(file));
 
 /** The source whose server has a URL. */
-export function senderOf(offers: Preferred<Offer>, url: string): string | undefined {
+export function findSender(offers: Preferred<Offer>, url: string): string | undefined {
   const origin = URL.parse(url)?.origin;
   return offers.find(({ files: [{ url: own }] }) => URL.parse(own)?.origin === origin)?.source;
 }

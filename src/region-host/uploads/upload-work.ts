@@ -193,7 +193,8 @@ export class UploadWork implements UploadFiles {
       if (!existsSync(join(tree, 'images', '.uploads'))) return;
       // The times of files are those of this host.
       const now = systemClock.wallTimeMs();
-      const placed = async () => (await uploads.list()).map((one) => ({ ...one, isHere: isPlacedHere(one, this) }));
+      const placed = async () =>
+        (await uploads.list()).map((upload) => ({ ...upload, isHere: isPlacedHere(upload, this) }));
       const problem = await sweepParts(tree, placed, now);
       if (problem === undefined) this.#failures.end();
       else this.#failures.note(problem);
@@ -222,7 +223,7 @@ export class UploadWork implements UploadFiles {
     const { uploads } = this.#parts.region.store;
     const { id, name } = upload;
     try {
-      const isWanted = (await uploads.list()).some((one) => one.id === id && one.reason === undefined);
+      const isWanted = (await uploads.list()).some((pending) => pending.id === id && pending.reason === undefined);
       if (this.#isClosed || !isWanted) return false;
       const result = await this.#run(upload, (await this.#parts.serialsOf?.(name)) ?? []);
       this.#reasons.delete(id);
