@@ -238,7 +238,7 @@ describe("Debian's cloud-init", { skip: missing(...NEEDS) }, () => {
     writeFileSync(join(scratch, 'late-command'), `poweroff() { exit 9; }\n${script}\n`);
     writeFileSync(join(scratch, 'test.cfg'), CONFIG);
     writeFileSync(join(scratch, 'script'), SCRIPT);
-    const customise = readFileSync(join(ROOT, 'src', 'images', 'debian', 'customise.sh'), 'utf8');
+    const customise = readFileSync(join(ROOT, 'src', 'images', 'build', 'debian', 'customise.sh'), 'utf8');
     writeFileSync(
       join(scratch, 'image.cfg'),
       IMAGE_CONFIG.exec(customise)?.[1] ?? assert.fail('no settings of an image'),

@@ -63,91 +63,24 @@ import {
   type Viewer,
 } from './frame/view.ts';
 import { withWords, words } from './frame/words.ts';
-import { FIRST_RUN_PAGES } from './home/first-run.ts';
-import { OVERVIEW_PAGE } from './home/overview.ts';
-import { CHOOSE_PAGE } from './images/choose-page.ts';
-import { IMAGE_PAGE } from './images/image-page.ts';
-import { IMAGES_PAGE } from './images/images-page.ts';
-import { SOURCE_PAGES } from './images/sources-page.ts';
-import { UPLOAD_PAGE } from './images/upload-page.ts';
-import { ACTION_PAGES } from './machines/action-pages.ts';
-import { ADDING_PAGES } from './machines/adding-pages.ts';
-import { AREA_PAGES } from './machines/area-pages.ts';
-import { BOOT_PAGE } from './machines/boot-page.ts';
-import { DEVICE_PAGE } from './machines/device-page.ts';
-import { DRIVER_PAGE } from './machines/driver-page.ts';
-import { EDIT_PAGE } from './machines/edit-page.ts';
-import { IDENTITY_PAGE } from './machines/identity-page.ts';
-import { LAYOUT_PAGE } from './machines/layout-forms.ts';
-import { LAYOUT_SECTIONS } from './machines/layout-sections.ts';
-import { DEBUG_PAGE } from './machines/logins-part.ts';
-import { MACHINE_EVENTS_PAGE } from './machines/machine-events.ts';
-import { MACHINE_PAGE } from './machines/machine-page.ts';
-import { SHOWING_SECTIONS } from './machines/machine-sections.ts';
-import { MACHINES_PAGE } from './machines/machines-page.ts';
-import { MANY_PAGES } from './machines/many-pages.ts';
-import { PRESEED_PAGE } from './machines/preseed-page.ts';
-import { PROFILE_PAGES } from './machines/profile-pages.ts';
-import { SCRIPT_PAGES } from './machines/scripts-page.ts';
-import { TAG_PAGES } from './machines/tags-page.ts';
-import { DNS_PAGES } from './networks/dns-pages.ts';
-import { INTERFACE_PAGES } from './networks/interface-pages.ts';
-import { NEIGHBOURS_PAGE } from './networks/neighbours-page.ts';
-import { NETWORK_OBJECT_PAGES } from './networks/network-object-pages.ts';
-import { NETWORKS_PAGE } from './networks/networks-page.ts';
-import { SUBNET_PAGES } from './networks/subnet-page.ts';
-import { VLAN_PAGES } from './networks/vlan-page.ts';
-import { ACCOUNT_PAGE } from './people/account-page.ts';
-import { PEOPLE_PAGE } from './people/people-page.ts';
-import { EVENTS_EXPORT, EVENTS_PAGE } from './racks/events-page.ts';
+import { HOME } from './home/pages.ts';
+import { IMAGES } from './images/pages.ts';
+import { MACHINES } from './machines/pages.ts';
+import { NETWORKS } from './networks/pages.ts';
+import { PEOPLE } from './people/pages.ts';
+import { EVENTS_EXPORT } from './racks/events-page.ts';
 import { FIRST_RUN_PATH, needsFirstRun } from './racks/first-steps.ts';
-import { HEALTH_PAGE } from './racks/health-page.ts';
-import { RACK_PAGES } from './racks/rack-page.ts';
-import { RACKS_PAGE } from './racks/racks-page.ts';
-import { SETTINGS_PAGE } from './settings/settings-page.ts';
+import { RACKS } from './racks/pages.ts';
+import { SETTINGS } from './settings/pages.ts';
 
 export const PAGES: readonly PageDefinition[] = [
-  OVERVIEW_PAGE,
-  ...FIRST_RUN_PAGES,
-  RACKS_PAGE,
-  MACHINES_PAGE,
-  ...MANY_PAGES,
-  ...ADDING_PAGES,
-  DEVICE_PAGE,
-  MACHINE_PAGE,
-  IDENTITY_PAGE,
-  BOOT_PAGE,
-  ...SHOWING_SECTIONS,
-  ...LAYOUT_SECTIONS,
-  LAYOUT_PAGE,
-  PRESEED_PAGE,
-  MACHINE_EVENTS_PAGE,
-  ...ACTION_PAGES,
-  DRIVER_PAGE,
-  EDIT_PAGE,
-  DEBUG_PAGE,
-  EVENTS_PAGE,
-  HEALTH_PAGE,
-  ...RACK_PAGES,
-  NETWORKS_PAGE,
-  ...SUBNET_PAGES,
-  ...VLAN_PAGES,
-  ...NETWORK_OBJECT_PAGES,
-  ...INTERFACE_PAGES,
-  NEIGHBOURS_PAGE,
-  IMAGES_PAGE,
-  IMAGE_PAGE,
-  CHOOSE_PAGE,
-  UPLOAD_PAGE,
-  ...SOURCE_PAGES,
-  ...TAG_PAGES,
-  ...PROFILE_PAGES,
-  ...SCRIPT_PAGES,
-  SETTINGS_PAGE,
-  ACCOUNT_PAGE,
-  PEOPLE_PAGE,
-  ...AREA_PAGES,
-  ...DNS_PAGES,
+  ...HOME,
+  ...RACKS,
+  ...MACHINES,
+  ...NETWORKS,
+  ...IMAGES,
+  ...SETTINGS,
+  ...PEOPLE,
 ];
 const PAGE_NAMES = [...PAGES.map(({ path }) => path), '/MAAS/login/'];
 

@@ -11,7 +11,7 @@ import { SHELLS } from './shells.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
 const AGENT = join(ROOT, 'src/images/agent/agent.sh');
-const SCRIPTS = join(ROOT, 'src/images/environment');
+const SCRIPTS = join(ROOT, 'src/images/build/environment');
 
 describe('the scripts of the environment', { skip: missing('busybox') }, () => {
   const scripts = [AGENT, ...readdirSync(SCRIPTS).map((name) => join(SCRIPTS, name))];

@@ -236,7 +236,7 @@ function takes(code: string, parameter: string): boolean {
 
 for (const file of ['ja', 'zh-Hant'])
   test(`each text of lang/${file}.json translates an English word, and has a place for each of its values`, () => {
-    const directory = join(ROOT, 'src/region/page/lang');
+    const directory = join(ROOT, 'src/region/page/frame/lang');
     const faults = textsIn(JSON.parse(readFileSync(join(directory, `${file}.json`), 'utf8'))).flatMap(
       ([path, text]) => {
         const english = at(LANGUAGES[0].words, path) ?? at(OF_TABLES, path);
@@ -285,7 +285,7 @@ for (const [file, computed] of [
   ['zh-Hant', TRADITIONAL_CHINESE],
 ] as const)
   test(`every word of the pages has an entry (${file})`, () => {
-    const texts = JSON.parse(readFileSync(join(ROOT, `src/region/page/lang/${file}.json`), 'utf8'));
+    const texts = JSON.parse(readFileSync(join(ROOT, `src/region/page/frame/lang/${file}.json`), 'utf8'));
     const hasNone = ([path]: readonly [readonly string[], unknown]) =>
       at(texts, path) === undefined && at(computed, path) === undefined;
     const missing = [
