@@ -30,7 +30,7 @@ export function editEntries(
   if (list === undefined) return { fault: 'its value is no list, so it has no entries to add or remove' };
   for (const entry of entries) {
     if (kind === 'add') {
-      if (!list.some((item) => isSame(item, entry))) list = [...list, entry];
+      if (!list.some((item) => isSameEntry(item, entry))) list = [...list, entry];
       continue;
     }
     const [match, other] = list.filter((item) => isNamedBy(item, entry));
@@ -47,12 +47,14 @@ export function editEntries(
 
 /** True if `name` names the entry (rule 2). */
 export function isNamedBy(entry: SettingValue, name: SettingValue): boolean {
-  if (!isSettings(entry)) return isSame(entry, name);
-  if (!isSettings(name)) return Object.values(entry).some((value) => isSame(value, name));
-  return Object.entries(name).every(([field, value]) => Object.hasOwn(entry, field) && isSame(entry[field], value));
+  if (!isSettings(entry)) return isSameEntry(entry, name);
+  if (!isSettings(name)) return Object.values(entry).some((value) => isSameEntry(value, name));
+  return Object.entries(name).every(
+    ([field, value]) => Object.hasOwn(entry, field) && isSameEntry(entry[field], value),
+  );
 }
 
-const isSame = (first: SettingValue | undefined, other: SettingValue): boolean =>
+const isSameEntry = (first: SettingValue | undefined, other: SettingValue): boolean =>
   isDeepStrictEqual(first, other) || (isScalar(first) && isScalar(other) && comparable(first) === comparable(other));
 
 const isScalar = (value: SettingValue | undefined): value is string | number | boolean | null =>

@@ -8,7 +8,6 @@ import { shellWord } from '../../ground/clean-text.ts';
 import { systemClock } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
 import {
-  changePassword,
   createAdmin,
   createApiKey,
   didYouMeanUser,
@@ -16,6 +15,7 @@ import {
   newUserProblem,
   PASSWORD_ADVISED,
   PASSWORD_MIN,
+  setPasswordInStore,
   wasUsed,
 } from '../../region/accounts/accounts.ts';
 import type { RegionStore } from '../../region/records/store.ts';
@@ -115,7 +115,7 @@ export async function resetPassword(
   const password = newPassword ?? (await readPassword({ ...flags, username }));
   await withStore(place, async (store) => {
     await checkUser(store, username);
-    await changePassword(store, systemClock, username, password);
+    await setPasswordInStore(store, systemClock, username, password);
   });
   noteShort({ username, password });
   print(`${username} has a new password; all browsers of the account are signed out.`);

@@ -186,7 +186,7 @@ export const nameTaken = (username: string): RackError => new RackError('already
  * Changes an account's password directly in the store, for this host's command line.
  * @throws RackError `bad-argument` for an invalid password; `not-found` if there is no such account
  */
-export async function changePassword(
+export async function setPasswordInStore(
   store: RegionStore,
   clock: Clock,
   username: string,

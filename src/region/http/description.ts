@@ -22,7 +22,7 @@ const FORMS: Readonly<Record<string, string>> = {
 };
 
 /** The answer of an operation, for people; `openapi.json` has the properties of the objects. */
-function answerText({ answers }: Operation) {
+function formatOperationAnswer({ answers }: Operation) {
   const form = typeof answers === 'string' ? FORMS[answers] : undefined;
   if (form !== undefined) return form;
   const { of, statuses } = typeof answers === 'object' && 'of' in answers ? answers : { of: answers, statuses: [] };
@@ -50,7 +50,7 @@ function describeHandler(version: ApiVersion, name: string, operations: readonly
       method: operation.method,
       op: operation.op ?? null,
       restful: operation.op === undefined,
-      doc: `${operation.doc}\n\nAnswer: ${answerText(operation)}.`,
+      doc: `${operation.doc}\n\nAnswer: ${formatOperationAnswer(operation)}.`,
     })),
   };
 }
@@ -71,7 +71,7 @@ const isTwin = ({ method, op, path }: Operation, among: readonly Operation[]) =>
   op !== undefined &&
   among.some((operation) => operation.method !== 'GET' && operation.op === op && operation.path === path);
 
-function describe(version: ApiVersion): ApiDescription {
+function describeApi(version: ApiVersion): ApiDescription {
   const ofVersion = OPERATIONS.filter((operation) => operation.versions.includes(version));
   const own = ofVersion.filter((operation) => !isTwin(operation, ofVersion));
   const names = [...new Set(own.map((operation) => operation.handler))].sort();
@@ -97,7 +97,7 @@ const descriptions = new Map<ApiVersion, ApiDescription & { readonly hash: strin
 function buildDescription(version: ApiVersion): ApiDescription & { readonly hash: string } {
   const cached = descriptions.get(version);
   if (cached !== undefined) return cached;
-  const made = describe(version);
+  const made = describeApi(version);
   const hashed = { ...made, hash: hashJson(made) };
   descriptions.set(version, hashed);
   return hashed;

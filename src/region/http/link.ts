@@ -14,7 +14,7 @@ import { type Fields, parseBody, parseUrlEncoded } from '../api/call/form-body.t
 import { API_VERSIONS, operationsByPath, runOperation } from '../api/operations.ts';
 import { rackOwnerText } from '../api/racks/rack-operations.ts';
 import { namedFile } from '../config.ts';
-import { refuseVersion, waitingText } from '../racks/rack-admission.ts';
+import { rackWaitingText, refuseVersion } from '../racks/rack-admission.ts';
 import { check, type KeptPost, parseBatch } from '../racks/rack-news.ts';
 import type { StateRequest } from '../racks/state-update.ts';
 import { heartbeat } from '../records/heartbeat.ts';
@@ -60,7 +60,7 @@ export async function findLinkedRack(
       return refuse('not-allowed', rackOwnerText(rack.name, username));
     }
     case 'pending':
-      return refuse('rack-pending', waitingText(rack.name, namedFile(region.config())));
+      return refuse('rack-pending', rackWaitingText(rack.name, namedFile(region.config())));
     case 'rejected':
       return refuse('rack-rejected', 'an administrator rejected this rack');
   }
@@ -157,7 +157,7 @@ async function runKeptPost(region: Region, rack: Rack, post: KeptPost) {
     peer: await buildLinkPeer(region, rack, post),
     query: query.fields,
   } as const;
-  return refusalText(await runOperation(open, 'POST', call, mergeFields(query.fields, body.fields)));
+  return formatLinkRefusal(await runOperation(open, 'POST', call, mergeFields(query.fields, body.fields)));
 }
 
 /** The machine that posted, as its rack saw it; it counts as managed only in this rack's networks. */
@@ -188,7 +188,7 @@ export function mergeFields(query: Fields, body: Fields): Fields {
   return merged;
 }
 
-function refusalText(answer: Answer) {
+function formatLinkRefusal(answer: Answer) {
   if (answer.kind !== 'refusal') return undefined;
   const body = renderRefusalBody(answer);
   if (typeof body === 'string') return body;

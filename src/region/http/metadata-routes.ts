@@ -72,7 +72,7 @@ interface Asked {
   readonly surroundings: PreseedSurroundings;
 }
 
-const text = (content: string | Buffer): Answer => ({
+const textAnswer = (content: string | Buffer): Answer => ({
   kind: 'text',
   text: content,
   contentType: 'text/plain; charset=utf-8',
@@ -152,11 +152,11 @@ async function readDocument(request: Asked, machine: Machine, path: MetadataPath
   const userData = await service.userData(machine);
   switch (path.kind) {
     case 'versions':
-      return text(listing(METADATA_VERSIONS));
+      return textAnswer(listing(METADATA_VERSIONS));
     case 'version':
-      return text(listing(['meta-data/', ...(userData === undefined && tree !== 'curtin' ? [] : ['user-data'])]));
+      return textAnswer(listing(['meta-data/', ...(userData === undefined && tree !== 'curtin' ? [] : ['user-data'])]));
     case 'meta-data':
-      return text(listing(META_DATA_LEAVES));
+      return textAnswer(listing(META_DATA_LEAVES));
     case 'leaf':
       return readLeaf(request, machine, path.name);
     case 'user-data':
@@ -171,10 +171,10 @@ async function readDocument(request: Asked, machine: Machine, path: MetadataPath
 
 async function readLeaf({ service, surroundings }: Asked, machine: Machine, name: MetaDataLeaf): Promise<Answer> {
   const sshKeys = await service.sshKeys(machine);
-  if (name !== 'vendor-data') return text(renderLeaf(name, machine, { sshKeys, vendorData: () => '' }));
+  if (name !== 'vendor-data') return textAnswer(renderLeaf(name, machine, { sshKeys, vendorData: () => '' }));
   const rendered = await service.render(machine, 'vendordata', surroundings);
   if (!rendered.ok) return buildPreseedAnswer(rendered);
-  return text(renderLeaf(name, machine, { sshKeys, vendorData: () => rendered.text }));
+  return textAnswer(renderLeaf(name, machine, { sshKeys, vendorData: () => rendered.text }));
 }
 
 const metadataText = (names: readonly string[]) => `Known here: ${names.join(', ')}.`;
@@ -188,14 +188,14 @@ async function takeOperation(request: Asked, machine: Machine): Promise<Answer> 
         return refuseField('status', `Give one of ${Object.keys(SIGNAL_MEANINGS).join(', ')}.`);
       }
       await service.signal(machine, signal);
-      return text('OK');
+      return textAnswer('OK');
     }
     case 'netboot_off':
       await service.netbootOff(machine);
-      return text('OK');
+      return textAnswer('OK');
     case 'netboot_on':
       await service.netbootOn(machine);
-      return text('OK');
+      return textAnswer('OK');
     default:
       return refuse('unknown-operation', metadataText(['signal', 'netboot_off', 'netboot_on']));
   }
@@ -220,7 +220,7 @@ async function answerById(request: Asked, systemId: string): Promise<Answer> {
     case 'meta-data':
       return installerAnswer(service, machine, op, surroundings);
     case 'vendor-data':
-      return text('');
+      return textAnswer('');
     default:
       return refuse('unknown-operation', metadataText(['get_preseed', 'user-data', 'meta-data', 'vendor-data']));
   }
@@ -257,14 +257,14 @@ function answerStranger({ service, peer, isPost, op, surroundings }: Asked, path
         ? buildPreseedAnswer(service.preseeds.renderEnlistment('enlist', surroundings))
         : refuse('unknown-operation', metadataText(['get_enlist_preseed']));
     case 'versions':
-      return text(listing(METADATA_VERSIONS));
+      return textAnswer(listing(METADATA_VERSIONS));
     case 'version':
-      return text(listing(['meta-data/', 'user-data']));
+      return textAnswer(listing(['meta-data/', 'user-data']));
     case 'meta-data':
-      return text(listing(['instance-id', 'local-hostname']));
+      return textAnswer(listing(['instance-id', 'local-hostname']));
     case 'leaf': {
       const leaf = renderEnlistLeaf(path.name);
-      return leaf === undefined ? NOTHING_HERE : text(leaf);
+      return leaf === undefined ? NOTHING_HERE : textAnswer(leaf);
     }
     case 'user-data':
       return buildPreseedAnswer(service.preseeds.renderEnlistment('enlist_userdata', surroundings));
@@ -274,7 +274,7 @@ function answerStranger({ service, peer, isPost, op, surroundings }: Asked, path
 }
 
 function buildPreseedAnswer(result: PreseedResult): Answer | Refusal {
-  if (result.ok) return text(result.text);
+  if (result.ok) return textAnswer(result.text);
   const { file, line, mistake } = result;
   return refuse('preseed-faulty', mistakeAtText({ file, line, mistake }));
 }

@@ -224,7 +224,7 @@ function schemasFor(version: ApiVersion, paths: Json): Json {
   return Object.fromEntries(Object.entries(all).filter(([name]) => names.has(name)));
 }
 
-function describe(version: ApiVersion): Json {
+function describeOpenApi(version: ApiVersion): Json {
   const own = OPERATIONS.filter((operation) => operation.versions.includes(version));
   const paths = [...new Set(own.map(({ path }) => path))].sort();
   const groups = [...new Set(own.map(({ handler }) => handler.replace(/Handler$/, '')))].sort();
@@ -249,7 +249,7 @@ function describe(version: ApiVersion): Json {
 const descriptions = new Map<ApiVersion, Json>();
 
 export function openApiDescription(version: ApiVersion, origin: string): Json {
-  const cached = descriptions.get(version) ?? describe(version);
+  const cached = descriptions.get(version) ?? describeOpenApi(version);
   descriptions.set(version, cached);
   const { openapi, info, ...rest } = cached;
   return { openapi, info, servers: [{ url: `${origin}/MAAS/api/${version}` }], ...rest };

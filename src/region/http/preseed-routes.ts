@@ -76,10 +76,12 @@ async function answerRequest(request: FastifyRequest, listener: PreseedListener)
   const checked = fields.safeParse(sent);
   if (!checked.success) return refuseFields(groupIssuesByField(checked.error));
   const overrides = readOverrides(body.fields.get('set') ?? []);
-  return 'kind' in overrides ? overrides : await render(listener.metadata, machine, checked.data, overrides.values);
+  return 'kind' in overrides
+    ? overrides
+    : await renderRequestedPreseed(listener.metadata, machine, checked.data, overrides.values);
 }
 
-async function render(
+async function renderRequestedPreseed(
   metadata: MetadataService,
   machine: Machine,
   input: z.output<typeof fields>,

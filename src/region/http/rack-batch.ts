@@ -10,7 +10,7 @@
 
 import { later } from '../../ground/clock.ts';
 import { isStoreUnavailable } from '../../ground/errors.ts';
-import { type KeptPost, type LinkBatch, readEntry } from '../racks/rack-news.ts';
+import { type KeptPost, type LinkBatch, parseLinkEntry } from '../racks/rack-news.ts';
 import type { RackReport } from '../records/machine-event.ts';
 import type { Rack, RefusedEntry } from '../records/rack.ts';
 import type { Region } from '../region.ts';
@@ -139,7 +139,7 @@ class BatchTaking {
     for (const raw of mine) {
       if (taken > 0 && region.clock.now() >= endsAt) break;
       taken += 1;
-      const entry = readEntry(raw);
+      const entry = parseLinkEntry(raw);
       if (entry.kind === 'report') {
         reports.push({ ...entry.report, at: Math.min(entry.report.at, nowMs), sequence: entry.sequence });
         if (reports.length >= REPORTS_AT_ONCE) await flush();

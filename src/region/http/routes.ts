@@ -135,7 +135,7 @@ export function addRoutes(app: FastifyInstance, context: ApiContext): void {
   const listener = {
     region,
     metadata,
-    identify: (request: FastifyRequest) => identify(context, request),
+    identify: (request: FastifyRequest) => identifyRequest(context, request),
     send: (reply: FastifyReply, answer: Answer) => send(context, reply, answer),
   };
   addMetadataRoutes(app, listener);
@@ -192,11 +192,13 @@ function addApiRoutes(app: FastifyInstance, context: ApiContext, version: ApiVer
       done();
     });
   }
-  app.get(`${base}/describe/`, (request, reply) => describe(context, version, request, reply));
-  app.get(`${base}/openapi.json`, (request, reply) => describe(context, version, request, reply, openApiDescription));
+  app.get(`${base}/describe/`, (request, reply) => sendDescription(context, version, request, reply));
+  app.get(`${base}/openapi.json`, (request, reply) =>
+    sendDescription(context, version, request, reply, openApiDescription),
+  );
 }
 
-async function identify(context: ApiContext, request: FastifyRequest): Promise<Identified | Answer> {
+async function identifyRequest(context: ApiContext, request: FastifyRequest): Promise<Identified | Answer> {
   const { region } = context;
   const facts = readCallerFacts(request.raw);
   const config = region.config();
@@ -237,7 +239,7 @@ async function answerOperation(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   reply.header('X-MAAS-API-Hash', descriptionHash(version));
-  const who = await identify(context, request);
+  const who = await identifyRequest(context, request);
   if (who.kind !== 'identified') return send(context, reply, who);
   const query = parseTargetQuery(request.raw.url);
   const body = readRequestBody(request);
@@ -266,7 +268,7 @@ function readRequestBody(request: FastifyRequest): Omit<ParsedFields, 'kind'> | 
 }
 
 async function identifyUser(context: ApiContext, request: FastifyRequest) {
-  const who = await identify(context, request);
+  const who = await identifyRequest(context, request);
   return who.kind === 'identified' && who.caller.kind === 'user' ? who.caller : undefined;
 }
 
@@ -315,7 +317,7 @@ function streamFields(request: FastifyRequest, operations: readonly Operation[],
   return new Map([['op', ['follow']], ...fields, ...(last === '' ? [] : ([['after', [last]]] as const))]);
 }
 
-async function describe(
+async function sendDescription(
   context: ApiContext,
   version: ApiVersion,
   request: FastifyRequest,
@@ -323,7 +325,7 @@ async function describe(
   make: typeof apiDescription = apiDescription,
 ): Promise<FastifyReply> {
   reply.header('X-MAAS-API-Hash', descriptionHash(version));
-  const who = await identify(context, request);
+  const who = await identifyRequest(context, request);
   // The description is public: a caller with an invalid key gets it as a stranger.
   const isStranger = who.kind === 'refusal' && who.name === 'not-authenticated';
   if (who.kind !== 'identified' && !isStranger) return send(context, reply, who);

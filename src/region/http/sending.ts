@@ -70,10 +70,10 @@ function sendState(reply: FastifyReply, tag: string, state: DesiredState | State
   const { machines, ...rest } = state;
   const head = JSON.stringify(rest).slice(0, -1);
   reply.header('ETag', tag).type('application/json');
-  return reply.send(Readable.from(stateText(`${head},"machines":[`, machines), { objectMode: false }));
+  return reply.send(Readable.from(renderStateText(`${head},"machines":[`, machines), { objectMode: false }));
 }
 
-async function* stateText(head: string, machines: readonly RackMachine[]): AsyncGenerator<Buffer> {
+async function* renderStateText(head: string, machines: readonly RackMachine[]): AsyncGenerator<Buffer> {
   yield Buffer.from(head);
   for (let start = 0; start < machines.length; start += STATE_CHUNK) {
     if (start > 0) await nextTurn();

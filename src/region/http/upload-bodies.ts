@@ -73,7 +73,7 @@ export function readUploads(app: FastifyInstance, path: string, listener: Upload
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('*', async (request: FastifyRequest, payload: IncomingMessage) => {
       const isUsual = !(Number(request.headers['content-length'] ?? 0) > listener.bodyMax);
-      return await readWhole(
+      return await readWholeBody(
         payload,
         isUsual || !(await listener.isOfUser(request)) ? listener.bodyMax : FILE_FORM_BYTES_MAX,
       );
@@ -82,7 +82,7 @@ export function readUploads(app: FastifyInstance, path: string, listener: Upload
   }
   app.addContentTypeParser('multipart/form-data', async (request: FastifyRequest, payload: IncomingMessage) => {
     if (await listener.mayWrite(request)) return await readForm(request, payload, listener.uploads);
-    return await readWhole(payload, listener.bodyMax);
+    return await readWholeBody(payload, listener.bodyMax);
   });
 }
 
@@ -106,7 +106,7 @@ async function* untilCut(payload: IncomingMessage): AsyncGenerator<Uint8Array> {
   }
 }
 
-async function readWhole(payload: IncomingMessage, max: number): Promise<Buffer> {
+async function readWholeBody(payload: IncomingMessage, max: number): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   for await (const piece of untilCut(payload)) {

@@ -16,7 +16,7 @@ import { type MachineStatus, statusRow } from '../records/lifecycle.ts';
 import { BLANK_MACHINE, type Machine, type MachineFields } from '../records/machine.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import { fieldRefusal, type RefusalWord, refusal } from '../records/refusal.ts';
-import { named } from '../records/report-refusal.ts';
+import { formatNameAndId } from '../records/report-refusal.ts';
 import { MACHINES_MAX } from './enlistment.ts';
 import { identityKeys } from './evidence.ts';
 import { chooseNames } from './hostname.ts';
@@ -44,18 +44,18 @@ const IDLE: ReadonlySet<MachineStatus> = new Set<MachineStatus>([
 export const isInUse = (machine: Machine): boolean => machine.owner !== undefined || !IDLE.has(machine.status);
 
 const pickMachineName = ({ hostname, systemId }: Machine): MachineName => ({ hostname, systemId });
-const formatName = (machine: Machine) => named({ name: machine.hostname, systemId: machine.systemId });
+const formatName = (machine: Machine) => formatNameAndId({ name: machine.hostname, systemId: machine.systemId });
 const inState = (machine: Machine) => `${formatName(machine)} is ${statusRow(machine.status).name}`;
 
-const refuse = (why: IdentityRefusal): { kind: 'refuse'; refusal: IdentityRefusal } => ({
+const refuseMerge = (why: IdentityRefusal): { kind: 'refuse'; refusal: IdentityRefusal } => ({
   kind: 'refuse',
   refusal: why,
 });
 
 export function decideMerge(keep: Machine, other: Machine, terms: IdentityTerms): MergeDecision<IdentityRefusal> {
-  if (keep.id === other.id) return refuse(fieldRefusal(`${formatName(keep)} cannot be merged with itself`));
+  if (keep.id === other.id) return refuseMerge(fieldRefusal(`${formatName(keep)} cannot be merged with itself`));
   if (isInUse(other)) {
-    return refuse(
+    return refuseMerge(
       isInUse(keep)
         ? refusal('machine-in-use', `both are in use (${inState(keep)}, ${inState(other)}): release one of them first`)
         : refusal(
@@ -65,7 +65,7 @@ export function decideMerge(keep: Machine, other: Machine, terms: IdentityTerms)
     );
   }
   if (keep.interfaces.length + other.interfaces.length > INTERFACES_MAX) {
-    return refuse(fieldRefusal(`a machine may have at most ${INTERFACES_MAX} interfaces`));
+    return refuseMerge(fieldRefusal(`a machine may have at most ${INTERFACES_MAX} interfaces`));
   }
   const isNewer = other.facts !== undefined && (keep.facts === undefined || (other.factsMs ?? 0) > (keep.factsMs ?? 0));
   const hardware: Partial<MachineFields> = isNewer
@@ -90,7 +90,7 @@ export function decideMerge(keep: Machine, other: Machine, terms: IdentityTerms)
   return {
     kind: 'merge',
     fields: { ...hardware, ...power, vouchedMac: keep.vouchedMac ?? other.vouchedMac, home: keep.home ?? other.home },
-    events: [changed({ code: 'machines-merged', params: { machine: pickMachineName(other), macs } }, terms)],
+    events: [buildMergeEvent({ code: 'machines-merged', params: { machine: pickMachineName(other), macs } }, terms)],
   };
 }
 
@@ -103,16 +103,17 @@ export function decideSplit(
   const own = machine.interfaces.map((nic) => nic.mac);
   const foreign = macs.filter((mac) => !own.includes(mac));
   if (foreign.length > 0 || macs.length === 0) {
-    return refuse(
+    return refuseMerge(
       fieldRefusal(
         `${formatName(machine)} has no ${foreign.map((mac) => formatMac(mac)).join(' ') || 'such address'}; it has ${own.map((mac) => formatMac(mac)).join(' ')}`,
       ),
     );
   }
   const left = own.filter((mac) => !macs.includes(mac));
-  if (left.length === 0) return refuse(fieldRefusal(`${formatName(machine)} would have no interface left: name fewer`));
+  if (left.length === 0)
+    return refuseMerge(fieldRefusal(`${formatName(machine)} would have no interface left: name fewer`));
   if (knowledge.machines >= MACHINES_MAX) {
-    return refuse(
+    return refuseMerge(
       refusal('machines-limit', `a region may have at most ${counted(knowledge.machines, 'machine')}: delete some`),
     );
   }
@@ -133,9 +134,14 @@ export function decideSplit(
     },
     // A report with addresses of both came from one machine, or a card has moved. So no shared value caused the confusion.
     shared: reported.byThese && reported.byOthers ? [] : identityKeys(machineEvidence(machine)),
-    events: [changed({ code: 'machine-split', params: { machine: { hostname, systemId }, macs: moved } }, terms)],
+    events: [
+      buildMergeEvent({ code: 'machine-split', params: { machine: { hostname, systemId }, macs: moved } }, terms),
+    ],
     newEvents: [
-      { ...changed({ code: 'machine-split-off', params: { machine: pickMachineName(machine) } }, terms), type: 'NEW' },
+      {
+        ...buildMergeEvent({ code: 'machine-split-off', params: { machine: pickMachineName(machine) } }, terms),
+        type: 'NEW',
+      },
     ],
   };
 }
@@ -171,6 +177,6 @@ function reportedBy(machine: Machine, macs: readonly MacAddress[]): { byThese: b
   };
 }
 
-function changed(happening: Happening, { atMs, username }: IdentityTerms): NewMachineEvent {
+function buildMergeEvent(happening: Happening, { atMs, username }: IdentityTerms): NewMachineEvent {
   return { type: 'NODE_IDENTITY_CHANGED', ...happening, atMs, username };
 }

@@ -93,7 +93,7 @@ interface UploadsParts {
 
 type Refused = { readonly kind: 'refused'; readonly refusal: RefusalWord };
 
-const refused = (word: RefusalWord): Refused => ({ kind: 'refused', refusal: word });
+const buildRefusal = (word: RefusalWord): Refused => ({ kind: 'refused', refusal: word });
 
 export const noUploadText = (id: number | string): string =>
   `There is no upload ${id}: it has ended, was deleted, or was replaced by a newer one.`;
@@ -144,7 +144,7 @@ export class Uploads {
    */
   async create(wanted: Omit<NewUpload, 'createdMs'>, file?: WholeFile): Promise<ImageUpload | Refused> {
     const files = this.#parts.files();
-    if (files === undefined) return refused(refusal('uploads-limit', NO_STORE));
+    if (files === undefined) return buildRefusal(refusal('uploads-limit', NO_STORE));
     try {
       return await this.#create(wanted, files, file);
     } catch (error) {
@@ -164,7 +164,7 @@ export class Uploads {
       resources.some((resource) => resource.name === name && resource.wish === 'delete') ||
       (await this.#isCondemned(name))
     )
-      return refused(refusal('upload-conflict', `${name} is being deleted: try again in a moment.`));
+      return buildRefusal(refusal('upload-conflict', `${name} is being deleted: try again in a moment.`));
     const uploads = await this.list();
     const begun = file === undefined ? await this.#findSame(uploads, wanted, files) : undefined;
     if (begun !== undefined) return begun;
@@ -185,7 +185,7 @@ export class Uploads {
       return begun;
     });
     if (upload === 'limit')
-      return refused(
+      return buildRefusal(
         refusal(
           'uploads-limit',
           `There are already ${UPLOADS_MAX} uploads, the maximum: delete one, or wait until one has ended.`,
@@ -196,7 +196,7 @@ export class Uploads {
     await files.adopt(file, upload);
     const step = { from: 0, to: file.bytes, place: files.place, atMs };
     if (!(await store.uploads.advance(upload.id, step)))
-      return refused(
+      return buildRefusal(
         refusal('upload-conflict', 'Another upload of this name has begun meanwhile: upload the file again.'),
       );
     const whole = { ...upload, received: file.bytes };
@@ -228,9 +228,9 @@ export class Uploads {
   /** Receives a whole file, for `create`. */
   async receive(content: AsyncIterable<Uint8Array>): Promise<WholeFile | Refused> {
     const files = this.#parts.files();
-    if (files === undefined) return refused(refusal('uploads-limit', NO_STORE));
+    if (files === undefined) return buildRefusal(refusal('uploads-limit', NO_STORE));
     if (this.#wholeFiles >= WHOLE_FILES_MAX)
-      return refused(
+      return buildRefusal(
         refusal(
           'uploads-limit',
           `${WHOLE_FILES_MAX} whole files are arriving, the maximum: try again later, or send the file in pieces.`,
@@ -241,7 +241,7 @@ export class Uploads {
       return await files.receive(content, UPLOAD_BYTES_MAX);
     } catch (error) {
       if (error instanceof RackError && error.code === 'bad-argument')
-        return refused(refusal('body-too-large', `An uploaded file may have at most ${UPLOAD_BYTES_MAX} bytes.`));
+        return buildRefusal(refusal('body-too-large', `An uploaded file may have at most ${UPLOAD_BYTES_MAX} bytes.`));
       return diskRefusal(error);
     } finally {
       this.#wholeFiles -= 1;
@@ -326,9 +326,9 @@ export class Uploads {
     const { id } = upload;
     if (await within(this.#parts.clock, FINISH_WAIT_MS, files.finish(upload), () => false)) return undefined;
     const imageUpload = await this.#find(id);
-    if (imageUpload === undefined) return refused(refusal('not-found', noUploadText(id)));
+    if (imageUpload === undefined) return buildRefusal(refusal('not-found', noUploadText(id)));
     const { reason } = imageUpload;
-    return reason === undefined ? undefined : refused(refusal('bad-request', importText(reason)));
+    return reason === undefined ? undefined : buildRefusal(refusal('bad-request', importText(reason)));
   }
 
   #event(username: string, happening: Happening): NewMachineEvent {
@@ -379,6 +379,6 @@ function judgePiece(
 /** The refusal that says which disk cannot be written, and why. @throws any other error */
 function diskRefusal(error: unknown): Refused {
   if (error instanceof RackError && error.code === 'store-unwritable')
-    return refused(refusal('uploads-limit', `The disk of the images cannot take the file: ${error.message}.`));
+    return buildRefusal(refusal('uploads-limit', `The disk of the images cannot take the file: ${error.message}.`));
   throw error;
 }

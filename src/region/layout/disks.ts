@@ -32,7 +32,7 @@ export function listDisks({ id, facts, layout }: Disks): readonly Disk[] {
   const reported = disks.map((disk) => {
     const isOnly = disk.serial !== '' && disks.filter(({ serial }) => serial === disk.serial).length === 1;
     const added = described.find(
-      (entry) => entry.isAdded === true && !taken.has(entry.id) && isSame(entry, disk, isOnly),
+      (entry) => entry.isAdded === true && !taken.has(entry.id) && isSameDisk(entry, disk, isOnly),
     );
     const own = added?.id ?? freeId(id, isOnly ? disk.serial : '', disk.name, taken);
     taken.add(own);
@@ -52,7 +52,7 @@ const UNREPORTED: DiskFacts = {
   firmware: undefined,
 };
 
-const isSame = ({ serial = '', kernelName }: DescribedDisk, disk: DiskFacts, isOnly: boolean): boolean =>
+const isSameDisk = ({ serial = '', kernelName }: DescribedDisk, disk: DiskFacts, isOnly: boolean): boolean =>
   serial === '' ? kernelName === disk.name : isOnly && serial === disk.serial;
 
 export function freeId(machineId: number, serial: string, name: string, taken: ReadonlySet<number>): number {

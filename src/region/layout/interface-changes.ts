@@ -86,7 +86,7 @@ export function makeInterface(draft: NetworkDraft, kind: MadeKind, wish: Interfa
   if (misfit !== undefined) return misfit;
   const vid = vlanWithId(draft.networks, vlanId)?.vlan.vid;
   const name = wish.name ?? (kind === 'vlan' && parent !== undefined ? vlanName(parent, vid) : '');
-  const named = refuseName(draft, name, undefined);
+  const named = refuseInterfaceName(draft, name, undefined);
   if (named !== undefined) return named;
   const mac = wish.mac ?? macOfParents(draft, parents);
   if (mac === undefined || !isHostMac(mac)) return refuseField('mac_address', MACS);
@@ -116,7 +116,7 @@ export function changeInterface(draft: NetworkDraft, id: number, wish: Interface
   const misfit = wish.vlanId === undefined ? undefined : refuseVlan(draft, before.kind, vlanId, parent, id);
   if (misfit !== undefined) return misfit;
   const name = wish.name ?? followingName(draft, before, parent, vlanId);
-  const named = name === before.name ? undefined : refuseName(draft, name, id);
+  const named = name === before.name ? undefined : refuseInterfaceName(draft, name, id);
   if (named !== undefined) return named;
   const mac = wish.mac ?? followingMac(draft, before, parents);
   if (mac !== before.mac && before.kind === 'physical') {
@@ -326,7 +326,7 @@ export const interfaceNameReservedText = (name: string): string =>
 export const interfaceNameTakenText = (name: string): string =>
   `The machine has an interface ${name}: choose another name.`;
 
-function refuseName(draft: NetworkDraft, name: string, own: number | undefined): LayoutRefusal | undefined {
+function refuseInterfaceName(draft: NetworkDraft, name: string, own: number | undefined): LayoutRefusal | undefined {
   if (name === '') return refuseField('name', REQUIRED);
   if (!INTERFACE_NAME.test(name)) return refuseField('name', INTERFACE_NAME_FORM);
   if (RESERVED_NAMES.has(name)) return refuseField('name', interfaceNameReservedText(name));

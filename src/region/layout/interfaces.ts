@@ -68,7 +68,7 @@ export interface NetInterface {
 const chooseInterfaceName = (nic: MachineInterface, position: number): string =>
   nic.name === '' ? `eth${position}` : nic.name;
 
-const plain = (nic: MachineInterface, position: number): LaidInterface => ({
+const buildPlainInterface = (nic: MachineInterface, position: number): LaidInterface => ({
   id: nic.id,
   kind: 'physical',
   name: chooseInterfaceName(nic, position),
@@ -96,7 +96,7 @@ function pickShownParams(
 function commissionedNetwork(machine: Machine, networks: NetworkView): NetworkLayout {
   const isServed = networks.subnets.some(({ served }) => served.length > 0);
   return {
-    interfaces: machine.interfaces.map(plain),
+    interfaces: machine.interfaces.map(buildPlainInterface),
     links: machine.interfaces.map((nic, position): InterfaceLink => {
       const link = { id: nic.id, interfaceId: nic.id };
       const isDeployed = machine.device === undefined && position === 0;
@@ -128,7 +128,7 @@ export function buildNetworkLayout(machine: Machine, networks: NetworkView): Net
   if (laid === undefined) return commissionedNetwork(machine, networks);
   const physical = machine.interfaces.map((nic, position): LaidInterface => {
     const laidInterface = laid.interfaces.find(({ id }) => id === nic.id);
-    return laidInterface === undefined ? plain(nic, position) : { ...laidInterface, mac: nic.mac };
+    return laidInterface === undefined ? buildPlainInterface(nic, position) : { ...laidInterface, mac: nic.mac };
   });
   return { ...laid, interfaces: [...physical, ...laid.interfaces.filter(({ kind }) => kind !== 'physical')] };
 }
@@ -217,7 +217,8 @@ function linkAddresses(
     const subnet = subnetWithId(networks, subnetId);
     const mac = interfaces.find((laidInterface) => laidInterface.id === interfaceId)?.mac;
     const fixedAddress = addresses.find(
-      (candidate) => candidate.mac === mac && !used.has(candidate.address) && isIn(subnet, candidate.address, networks),
+      (candidate) =>
+        candidate.mac === mac && !used.has(candidate.address) && isInSubnet(subnet, candidate.address, networks),
     );
     if (fixedAddress === undefined) continue;
     addressesById.set(id, fixedAddress.address);
@@ -226,7 +227,7 @@ function linkAddresses(
   return addressesById;
 }
 
-const isIn = (subnet: SubnetView | undefined, address: Ipv4, networks: NetworkView): boolean =>
+const isInSubnet = (subnet: SubnetView | undefined, address: Ipv4, networks: NetworkView): boolean =>
   subnet !== undefined && subnetOfAddress(networks, address)?.subnet.id === subnet.subnet.id;
 
 /** The VLAN that was chosen for the interface, that of its links, or the default. */

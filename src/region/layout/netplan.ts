@@ -20,7 +20,7 @@ const BOND: Readonly<Record<string, string>> = {
 };
 const BRIDGE: Readonly<Record<string, string>> = { bridge_stp: 'stp', bridge_fd: 'forward-delay' };
 
-const quoted = (text: string): string => `"${text}"`;
+const quoteYamlText = (text: string): string => `"${text}"`;
 
 /** The file of netplan. */
 export function netplanFiles(parts: readonly ConfigPart[]): readonly ConfigFile[] {
@@ -33,13 +33,13 @@ export function netplanFiles(parts: readonly ConfigPart[]): readonly ConfigFile[
 
 function renderDeviceEntry(part: ConfigPart): string {
   const lines = [...renderDeviceIdentity(part), ...renderAddresses(part)];
-  return `    ${quoted(part.key)}:\n${lines.map((line) => `      ${line}\n`).join('')}`;
+  return `    ${quoteYamlText(part.key)}:\n${lines.map((line) => `      ${line}\n`).join('')}`;
 }
 
 function renderDeviceIdentity({ kind, mac, newName, parents, vid, params, mtu }: ConfigPart): readonly string[] {
-  const address = quoted(formatMac(mac));
+  const address = quoteYamlText(formatMac(mac));
   const size = mtu === undefined ? [] : [`mtu: ${mtu}`];
-  const interfaces = `interfaces: [${parents.map(quoted).join(', ')}]`;
+  const interfaces = `interfaces: [${parents.map(quoteYamlText).join(', ')}]`;
   switch (kind) {
     case 'physical':
       return [`match: { macaddress: ${address} }`, ...(newName === undefined ? [] : [`set-name: ${newName}`]), ...size];
@@ -48,7 +48,7 @@ function renderDeviceIdentity({ kind, mac, newName, parents, vid, params, mtu }:
     case 'bridge':
       return [interfaces, `macaddress: ${address}`, `parameters: { ${settings(params, BRIDGE)} }`, ...size];
     case 'vlan':
-      return [`id: ${vid}`, `link: ${quoted(parents[0] ?? '')}`, ...size];
+      return [`id: ${vid}`, `link: ${quoteYamlText(parents[0] ?? '')}`, ...size];
   }
 }
 
@@ -63,7 +63,7 @@ function settings(params: ConfigPart['params'], names: Readonly<Record<string, s
     .filter(([name]) => params[name] !== undefined && isMeant(name))
     .map(([name, key]) => {
       const setting = params[name];
-      return `${key}: ${typeof setting === 'string' ? quoted(setting) : setting}`;
+      return `${key}: ${typeof setting === 'string' ? quoteYamlText(setting) : setting}`;
     })
     .join(', ');
 }

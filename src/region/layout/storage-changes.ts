@@ -49,7 +49,7 @@ export function refuseDeviceName(
   return isTaken ? refuseField('name', deviceTakenText(name)) : undefined;
 }
 
-export const sizeText = (name: string, free: number): string =>
+export const freeSizeText = (name: string, free: number): string =>
   `Give a size from 1 MiB to the free space of ${name}: ${counted(free, 'byte')}.`;
 
 export function makePartition(
@@ -66,7 +66,7 @@ export function makePartition(
   const free = freeBytes(draft, disk);
   const wanted = bytes === undefined ? free : Math.floor(bytes / MEBIBYTE) * MEBIBYTE;
   if (wanted < MEBIBYTE || wanted > free) {
-    return refuseField('size', sizeText(disk.facts.name, free));
+    return refuseField('size', freeSizeText(disk.facts.name, free));
   }
   const id = drawId(draft);
   const made: Partition = { id, uuid: uuid ?? derivePartUuid(id), diskId, bytes: wanted, isBootable, tags: [] };

@@ -18,12 +18,12 @@ import {
   deviceTakenText,
   formattedText,
   freePart,
+  freeSizeText,
   getFormattableName,
   limitReached,
   type MadePart,
   refuseDeviceName,
   refuseWhole,
-  sizeText,
   usedText,
 } from './storage-changes.ts';
 import {
@@ -148,7 +148,7 @@ export interface WholeChange {
   readonly remove: Members;
 }
 
-function changed(before: Members, { add, remove }: WholeChange): Members | LayoutRefusal {
+function changeMembers(before: Members, { add, remove }: WholeChange): Members | LayoutRefusal {
   for (const use of USES) {
     const id = remove[use].find((memberId) => !before[use].includes(memberId));
     if (id !== undefined) return refuseField(`remove_${FIELDS[use]}`, `The part ${id} is not a member of it.`);
@@ -169,7 +169,7 @@ export function changeRaid(draft: StorageDraft, id: number, change: WholeChange)
   const name = change.name ?? before.name;
   const refused = refuseMembers(draft, change.add, 'add_') ?? refuseDeviceName(draft, name, NAME, id);
   if (refused !== undefined) return refused;
-  const members = changed({ disks, partitions, spareDisks, sparePartitions }, change);
+  const members = changeMembers({ disks, partitions, spareDisks, sparePartitions }, change);
   if ('kind' in members) return members;
   if (members.disks.length + members.partitions.length < 2) return refuseField('remove_block_devices', RAID_MEMBERS);
   const after: Raid = { ...before, name, uuid: change.uuid ?? before.uuid, ...raidMembers(members) };
@@ -240,7 +240,7 @@ export function changeGroup(draft: StorageDraft, id: number, change: WholeChange
   const name = change.name ?? before.name;
   const refused = refuseMembers(draft, change.add, 'add_', true) ?? refuseDeviceName(draft, name, NAME, id);
   if (refused !== undefined) return refused;
-  const members = changed({ ...NO_MEMBERS, disks: [...disks, ...raids], partitions }, change);
+  const members = changeMembers({ ...NO_MEMBERS, disks: [...disks, ...raids], partitions }, change);
   if ('kind' in members) return members;
   if (members.disks.length + members.partitions.length === 0) return refuseField('remove_block_devices', GROUP_MEMBERS);
   const after = { ...before, name, uuid: change.uuid ?? before.uuid, ...groupMembers(draft, members) };
@@ -281,7 +281,7 @@ function refuseVolume(
   if (others.some((other) => other.name === name)) return refuseField('name', deviceTakenText(`${group.name}-${name}`));
   const free = wholeMebibytes(groupFree(draft, { ...group, volumes: others }));
   if (bytes >= MEBIBYTE && bytes <= free) return undefined;
-  return refuseField('size', sizeText(group.name, Math.max(0, free)));
+  return refuseField('size', freeSizeText(group.name, Math.max(0, free)));
 }
 
 const wholeMebibytes = (bytes: number): number => Math.floor(bytes / MEBIBYTE) * MEBIBYTE;

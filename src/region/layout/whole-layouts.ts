@@ -10,7 +10,7 @@
 
 import type { FileSystem, Partition, StorageLayout, WholeLayout } from '../records/machine-layout.ts';
 import { type LayoutRefusal, refuseChange, refuseField } from './network-draft.ts';
-import { sizeText } from './storage-changes.ts';
+import { freeSizeText } from './storage-changes.ts';
 import {
   derivePartUuid,
   drawId,
@@ -58,7 +58,7 @@ export function layOut(draft: StorageDraft, wish: LayoutWish): StorageDraft | La
   const rootBytes = wish.rootBytes === undefined ? whole(free) : whole(wish.rootBytes);
   if (rootBytes < MEBIBYTE || rootBytes > free) {
     const field = wish.rootBytes === undefined && wish.bootBytes !== undefined ? 'boot_size' : 'root_size';
-    return refuseField(field, sizeText(disk.facts.name, Math.max(0, free)));
+    return refuseField(field, freeSizeText(disk.facts.name, Math.max(0, free)));
   }
   const all = layout === 'flat' ? [...sizes, [rootBytes, '/', 'ext4'] as const] : [...sizes, [rootBytes] as const];
   const partitions = all.map(([bytes, mount, fstype], index): Partition => {
@@ -94,7 +94,7 @@ function withRootVolume(draft: StorageDraft, wish: LayoutWish): StorageDraft | L
   const free = whole(groupFree(draft, empty));
   const bytes = wish.volumeBytes === undefined ? free : whole(wish.volumeBytes);
   if (bytes < MEBIBYTE || bytes > free) {
-    return refuseField('lv_size', sizeText(wish.groupName, free));
+    return refuseField('lv_size', freeSizeText(wish.groupName, free));
   }
   const volume = {
     id: volumeId,

@@ -38,7 +38,7 @@ const inSubnet =
 const [NO_SPACE, NO_SPACE_ID] = ['undefined', '-1'];
 
 /** MAAS's specifiers `name:lan`, `cidr:10.20.0.0/24`, `id:7`; without one, any of them. */
-function findSubnet(text: string, { records: { subnets } }: NetworkView) {
+function findSpecifiedSubnet(text: string, { records: { subnets } }: NetworkView) {
   const [, form, own = ''] = /^(name|cidr|id):(.*)$/.exec(text) ?? [];
   if (form === 'name') return subnets.find(({ name }) => name === own);
   if (form === 'cidr') return subnets.find(({ cidr }) => cidr === own);
@@ -64,7 +64,7 @@ const TYPES: readonly string[] = [...INTERFACE_KINDS, 'unknown'];
 
 const CONDITIONS: Readonly<Record<string, Condition>> = {
   subnet: (text, view) => {
-    const foundSubnet = findSubnet(text, view);
+    const foundSubnet = findSpecifiedSubnet(text, view);
     if (foundSubnet === undefined) return nested(text, ['ip', 'space', 'fabric', 'vlan', 'vid'], view);
     return inSubnet(({ subnet }) => subnet.id === foundSubnet.id);
   },
@@ -74,7 +74,7 @@ const CONDITIONS: Readonly<Record<string, Condition>> = {
     return space && (({ vlan }) => vlan?.space?.id === space.id);
   },
   subnet_cidr: (text, view) => {
-    const foundSubnet = findSubnet(`cidr:${text}`, view);
+    const foundSubnet = findSpecifiedSubnet(`cidr:${text}`, view);
     return foundSubnet && inSubnet(({ subnet }) => subnet.id === foundSubnet.id);
   },
   fabric: (text, view) => {

@@ -82,7 +82,7 @@ async function noteSigns(
     return { ...counted, ...renewed, fields, events: [...counted.events, ...renewed.events] };
   };
   const isChanged = (machine: Machine): boolean => Object.keys(decide(machine).fields).length > 0;
-  const changed = await change(store, machines.filter(isChanged), atMs, decide);
+  const changed = await changeMachines(store, machines.filter(isChanged), atMs, decide);
   // A changed count or time limit alone is not announced.
   const before = new Map(machines.map((machine) => [machine.systemId, machine]));
   return changed.filter(({ systemId, status, bootToken }) => {
@@ -130,7 +130,7 @@ async function findDeployed(leased: readonly string[], terms: SignTerms): Promis
   const disks = await diskStarts(written, terms);
   const up = written.filter(({ systemId }) => disks.get(systemId)?.isUp === true);
   const reason = { code: 'system-seen', params: {} } as const;
-  return await change(store, up, atMs, (machine) =>
+  return await changeMachines(store, up, atMs, (machine) =>
     isWritten(machine) ? enterStatus(machine, 'deployed', { atMs, clock, username: '', reason }) : NOTHING,
   );
 }
@@ -154,7 +154,7 @@ const WORKING = STATUSES.filter(({ failed }) => failed !== undefined).map(({ sta
 const findMachines = async (store: RegionStore, systemIds: readonly string[]): Promise<readonly Machine[]> =>
   systemIds.length === 0 ? [] : await store.listMachines({ systemIds, statuses: WORKING }, 0, systemIds.length);
 
-async function change(
+async function changeMachines(
   store: RegionStore,
   machines: readonly Machine[],
   atMs: number,

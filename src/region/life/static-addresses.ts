@@ -252,8 +252,8 @@ function findLastNetworks(
   const [onlyNetwork, ...others] = networks.filter(({ fixed }) => fixed !== undefined);
   const isUnseen = machine.interfaces.every(({ address }) => address === undefined);
   if (nic === undefined || onlyNetwork === undefined || !isUnseen) return undefined;
-  if (others.some(({ network }) => !isSame(network, onlyNetwork.network))) return undefined;
-  return { served: networks.filter(({ network }) => isSame(network, onlyNetwork.network)), mac: nic.mac };
+  if (others.some(({ network }) => !isSameNetwork(network, onlyNetwork.network))) return undefined;
+  return { served: networks.filter(({ network }) => isSameNetwork(network, onlyNetwork.network)), mac: nic.mac };
 }
 
-const isSame = (a: Ipv4Network, b: Ipv4Network): boolean => a.address === b.address && a.prefix === b.prefix;
+const isSameNetwork = (a: Ipv4Network, b: Ipv4Network): boolean => a.address === b.address && a.prefix === b.prefix;

@@ -21,7 +21,7 @@ import {
 import type { ClusterInterface, ConfiguredHost } from '../racks/cluster-interface.ts';
 import type { ReportedNetwork } from '../racks/rack-networks.ts';
 import type { AddressKnowledge } from '../records/knowledge.ts';
-import { type HostLease, isHeld, type NetworkRecords, type UsedAddress } from '../records/network-store.ts';
+import { type HostLease, isHeldRange, type NetworkRecords, type UsedAddress } from '../records/network-store.ts';
 import type { NetworkView } from './network-view.ts';
 import type { ServedNetwork } from './served-networks.ts';
 
@@ -193,7 +193,7 @@ export const serversOf = ({ dnsServers }: Pick<ClusterInterface, 'dnsServers'>):
 /** What people have put into the store. */
 const ownersOfRecords = ({ ranges, reserved, routes }: NetworkRecords): readonly Owner[] => [
   ...ranges.flatMap((range): readonly Owner[] => {
-    if (!isHeld(range) || range.kind !== 'reserved') return [];
+    if (!isHeldRange(range) || range.kind !== 'reserved') return [];
     const { id, low, high, username } = range;
     return [{ kind: 'reserved-range', low, high, name: username, id }];
   }),

@@ -18,7 +18,7 @@ import {
   rangeSize,
   rangesOverlap,
 } from '../../ground/address.ts';
-import { isHeld, type NetworkRecords, RESERVED_PER_USER_MAX } from '../records/network-store.ts';
+import { isHeldRange, type NetworkRecords, RESERVED_PER_USER_MAX } from '../records/network-store.ts';
 import { fieldRefusal, type RefusalWord } from '../records/refusal.ts';
 import { type Owner, type OwnerKind, ownersOf, ownersUsing, type StoredUse } from './address-owners.ts';
 import type { NetworkView, SubnetView } from './network-view.ts';
@@ -127,7 +127,7 @@ interface Held extends Ipv4Range {
 function heldRanges({ ranges, reserved, linked }: Reserving): readonly Held[] {
   const known = new Set(reserved.map(({ address }) => address));
   return [
-    ...ranges.filter(isHeld).filter(({ kind }) => kind === 'reserved'),
+    ...ranges.filter(isHeldRange).filter(({ kind }) => kind === 'reserved'),
     ...reserved.map(({ id, address, username }) => ({ id, low: address, high: address, username })),
     ...linked
       .filter(({ address }) => !known.has(address))

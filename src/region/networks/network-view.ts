@@ -18,7 +18,7 @@ import {
 import {
   DEFAULT_VLAN_ID,
   type Fabric,
-  isHeld,
+  isHeldRange,
   type NetworkRecords,
   type Space,
   type StoredRange,
@@ -193,7 +193,7 @@ function rangeView(range: StoredRange, subnets: ReadonlyMap<number, SubnetView>)
   const subnet = subnets.get(range.subnetId);
   if (subnet === undefined) return undefined;
   const { kind } = range;
-  if (isHeld(range)) return { range, type: kind, subnet, served: undefined, low: range.low, high: range.high };
+  if (isHeldRange(range)) return { range, type: kind, subnet, served: undefined, low: range.low, high: range.high };
   const boundsOf = ({ dynamic, fixed }: ServedNetwork) => (kind === 'dynamic' ? dynamic : fixed);
   const served = subnet.served.find((one) => one.rack === range.rack && boundsOf(one) !== undefined);
   const bounds = served && boundsOf(served);

@@ -17,7 +17,7 @@ import {
   rangesOverlap,
 } from '../../ground/address.ts';
 import type { Settings } from '../../machines/settings.ts';
-import { type ClusterInterface, type ConfiguredHost, readInterfaces } from '../racks/cluster-interface.ts';
+import { type ClusterInterface, type ConfiguredHost, parseClusterInterfaces } from '../racks/cluster-interface.ts';
 import type { RegionStore } from '../records/store.ts';
 import {
   type AddressOwners,
@@ -190,8 +190,8 @@ export async function findTaken(
   after: readonly Settings[],
   others: () => RackNetworks = () => NO_NETWORKS,
 ): Promise<readonly RangeProblem[]> {
-  const former = readInterfaces(before);
-  const next = readInterfaces(after);
+  const former = parseClusterInterfaces(before);
+  const next = parseClusterInterfaces(after);
   const added = addedTo(former, next);
   if (added.length === 0) return [];
   const records = await store.networks.change((result) => ({ isClaim: true, result }));

@@ -23,7 +23,7 @@ import {
   DEFAULT_FABRIC_ID,
   DEFAULT_VLAN_ID,
   type Fabric,
-  isHeld,
+  isHeldRange,
   MTU_DEFAULT,
   type NetworkChange,
   type NetworkRecords,
@@ -112,7 +112,7 @@ export const usedSubnets = ({
   routes,
 }: Pick<NetworkRecords, 'ranges' | 'reserved' | 'connections' | 'routes'>): ReadonlySet<number> =>
   new Set([
-    ...[...ranges.filter(isHeld), ...reserved, ...connections].map(({ subnetId }) => subnetId),
+    ...[...ranges.filter(isHeldRange), ...reserved, ...connections].map(({ subnetId }) => subnetId),
     ...routes.flatMap(({ sourceId, destinationId }) => [sourceId, destinationId]),
   ]);
 
@@ -191,9 +191,9 @@ function reconciledRanges(
   takeId: () => number,
 ): readonly StoredRange[] {
   const idOf = new Map(subnets.map(({ id, cidr }) => [cidr, id]));
-  const known = new Map(ranges.flatMap((one) => (isHeld(one) ? [] : [[serviceOf(one), one]])));
+  const known = new Map(ranges.flatMap((one) => (isHeldRange(one) ? [] : [[serviceOf(one), one]])));
   const waiting = new Map(
-    ranges.flatMap((one) => (isHeld(one) && one.kind === 'dynamic' ? [[one.subnetId, one]] : [])),
+    ranges.flatMap((one) => (isHeldRange(one) && one.kind === 'dynamic' ? [[one.subnetId, one]] : [])),
   );
   const after = new Map<string, ServedRange>();
   for (const { cidr, rack, dynamic, fixed } of served) {
@@ -214,7 +214,7 @@ function reconciledRanges(
   }
   const ofRacks = [...after.values()];
   const ids = new Set(ofRacks.map(({ id }) => id));
-  return [...ranges.filter((one) => isHeld(one) && !ids.has(one.id)), ...ofRacks]
+  return [...ranges.filter((one) => isHeldRange(one) && !ids.has(one.id)), ...ofRacks]
     .toSorted((a, b) => a.id - b.id)
     .slice(0, RANGES_MAX);
 }

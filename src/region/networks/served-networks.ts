@@ -6,7 +6,7 @@
 //    from then on, before the rack reports it, unless a person would have to agree to it.
 
 import type { Settings, SettingValue } from '../../machines/settings.ts';
-import { type ClusterInterface, readInterfaces } from '../racks/cluster-interface.ts';
+import { type ClusterInterface, parseClusterInterfaces } from '../racks/cluster-interface.ts';
 import { findNetworkDoubt, type ReportedNetwork, reportedNetworks } from '../racks/rack-networks.ts';
 import type { Rack } from '../records/rack.ts';
 import type { SettingsRefusal } from '../records/settings-refusal.ts';
@@ -72,7 +72,7 @@ export function readRackNetworks(
     .filter(({ uuid, state }) => state === 'accepted' && uuid !== ownRack?.uuid)
     .map((rack) => ({ uuid: rack.uuid, name: rack.name, rack }));
   const served = [...own, ...others].flatMap(({ uuid, name: rackName, rack }) =>
-    readInterfaces(settings.interfacesOf(uuid)).flatMap((one): readonly ServedNetwork[] => {
+    parseClusterInterfaces(settings.interfacesOf(uuid)).flatMap((one): readonly ServedNetwork[] => {
       const report = reported.find(({ rack: by, name, cidr }) => by === uuid && name === one.name && cidr === one.cidr);
       if (uuid !== ownRack?.uuid && report === undefined && !isAwaited(one, rack, racks)) return [];
       return [{ ...one, rack: uuid, rackName, foreignServer: report?.foreignServer }];

@@ -23,7 +23,7 @@ import { INTERFACES_KEY, type Settings, type SettingValue } from '../../machines
 import { addressIn, networkIn, rangeIn } from '../racks/cluster-interface.ts';
 import {
   DEFAULT_VLAN_ID,
-  isHeld,
+  isHeldRange,
   isOfService,
   type NetworkChange,
   type NetworkRecords,
@@ -190,8 +190,8 @@ function placeRange(
   takeId: () => number,
 ): ServiceRange {
   const alike = ranges.filter((one) => one.subnetId === subnetId && one.kind === kind);
-  const former = alike.find((one) => !isHeld(one) && one.rack === rack);
-  const { id, comment } = former ?? alike.find(isHeld) ?? { id: takeId(), comment: '' };
+  const former = alike.find((one) => !isHeldRange(one) && one.rack === rack);
+  const { id, comment } = former ?? alike.find(isHeldRange) ?? { id: takeId(), comment: '' };
   return { kind, id, subnetId, rack, username: former?.username ?? '', comment, serviceId, low, high };
 }
 

@@ -57,8 +57,8 @@ import { withoutUntouched } from './frame/touched.ts';
 import {
   type DownloadDefinition,
   formatFieldFaults,
+  formatRefusal,
   type PageDefinition,
-  refusalText,
   type View,
   type Viewer,
 } from './frame/view.ts';
@@ -330,7 +330,7 @@ const opening =
     const notice = isLive(request) ? '' : (session?.notice ?? '');
     if (session !== undefined && notice !== '') await listener.sessions.setNotice(session, '');
     const view = { ...buildView(listener, viewer, peer, request, NO_FIELDS), notice };
-    if (!mayOpen(viewer, page.access)) return refused(reply, view, refuseOpening());
+    if (!mayOpen(viewer, page.access)) return sendRefusal(reply, view, refuseOpening());
     return await send(reply, view, listener);
   };
 
@@ -343,13 +343,13 @@ const showing = (page: PageDefinition): Handler =>
 const downloading = (page: DownloadDefinition): Handler =>
   opening(page, async (reply, view, { files: { places } }) => {
     const admission = places.admit(`${view.viewer.username} ${view.peer.share}`, { end: () => reply.raw.destroy() });
-    if (admission.kind === 'refused') return refused(reply, view, refuseSearch());
+    if (admission.kind === 'refused') return sendRefusal(reply, view, refuseSearch());
     admission.evicted?.end?.();
     const release = () => places.release(admission.place);
     reply.raw.once('close', release);
     if (view.hasLeft?.() === true) release();
     const file = await page.download(view);
-    if (file === undefined) return refused(reply, view, refuseSearch());
+    if (file === undefined) return sendRefusal(reply, view, refuseSearch());
     return reply
       .type(file.contentType)
       .header('Content-Disposition', `attachment; filename="${file.name}"`)
@@ -420,11 +420,11 @@ async function requireSignIn(
   return sendPage(reply, renderSignIn(listener.region.config(), '/MAAS/'));
 }
 
-function refused(
+function sendRefusal(
   reply: FastifyReply,
   view: View,
   refusal: Refusal,
-  page = renderRefused({ ...view, refusedAs: refusal.name }, refusalText(refusal)),
+  page = renderRefused({ ...view, refusedAs: refusal.name }, formatRefusal(refusal)),
 ) {
   return sendPage(reply.code(REFUSALS[refusal.name].status).header('X-Rackboot-Refusal', refusal.name), page);
 }
@@ -447,7 +447,7 @@ function readSentForm(request: FastifyRequest, arrived?: ArrivedFields): Fields 
   return findUnstorable(parsed.fields) !== undefined ? refuse('bad-request', HAS_NUL) : parsed.fields;
 }
 
-const isRefusal = (value: Fields | Refusal): value is Refusal => 'kind' in value;
+const isFormRefusal = (value: Fields | Refusal): value is Refusal => 'kind' in value;
 
 const taking =
   (page: PageDefinition): Handler =>
@@ -463,12 +463,12 @@ const taking =
     const arrived = listener.arrivedForm(request);
     const fields = readSentForm(request, arrived);
     const viewer = viewerAs(session.user, session.csrf);
-    const sentFields = isRefusal(fields) ? NO_FIELDS : fields;
+    const sentFields = isFormRefusal(fields) ? NO_FIELDS : fields;
     const sent = { ...buildView(listener, viewer, peer, request, sentFields), file: arrived?.file };
-    if (isRefusal(fields)) return refused(reply, sent, fields);
+    if (isFormRefusal(fields)) return sendRefusal(reply, sent, fields);
     const stale = refuseStale(fields, session);
-    if (stale !== undefined) return refused(reply, sent, stale);
-    if (!mayOpen(viewer, page.access)) return refused(reply, sent, refuseOpening());
+    if (stale !== undefined) return sendRefusal(reply, sent, stale);
+    if (!mayOpen(viewer, page.access)) return sendRefusal(reply, sent, refuseOpening());
     const touched = await withoutUntouched(page, sent);
     const { view } = touched;
     const outcome = touched.refusal ?? (await page.act?.(view));
@@ -485,11 +485,11 @@ const taking =
     }
     const again = await page.render({
       ...view,
-      refusal: refusalText(outcome),
+      refusal: formatRefusal(outcome),
       refusedAs: outcome.name,
       faults: formatFieldFaults(outcome),
     });
-    return refused(reply, view, outcome, again);
+    return sendRefusal(reply, view, outcome, again);
   };
 
 const refuseStale = (fields: Fields, { csrf }: Session) =>
@@ -513,7 +513,7 @@ const takeLink = async ({ sessions }: PageListener, { isByRack }: Peer, token: s
 async function makeLink(listener: PageListener, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   if (!(await listener.peerOf(request)).isOperator) return answerUnknownPage(listener, request, reply);
   const fields = readSentForm(request);
-  if (isRefusal(fields)) return listener.send(reply, fields);
+  if (isFormRefusal(fields)) return listener.send(reply, fields);
   const user = await findLinkUser(listener.region.store, fields.get('username')?.at(-1));
   if ('kind' in user) return listener.send(reply, user);
   const token = await listener.sessions.openLink(user);
@@ -525,7 +525,7 @@ async function makeLink(listener: PageListener, request: FastifyRequest, reply: 
 
 async function signIn(listener: PageListener, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const fields = readSentForm(request);
-  if (isRefusal(fields)) return listener.send(reply, fields);
+  if (isFormRefusal(fields)) return listener.send(reply, fields);
   const value = (name: string) => fields.get(name)?.at(-1) ?? '';
   const to = safeTarget(value('to'));
   const peer = await listener.peerOf(request);
@@ -559,7 +559,7 @@ async function authenticate(
 ): Promise<FastifyReply> {
   const { region, guard } = listener;
   const fields = readSentForm(request);
-  if (isRefusal(fields)) return listener.send(reply, fields);
+  if (isFormRefusal(fields)) return listener.send(reply, fields);
   const value = (name: string) => fields.get(name)?.at(-1) ?? '';
   const user = await guard.check(await listener.peerOf(request), value('username'), value('password'));
   if (user === 'wrong') return listener.send(reply, WRONG_PASSWORD);
@@ -575,7 +575,7 @@ async function chooseLanguage(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const fields = readSentForm(request);
-  if (isRefusal(fields)) return listener.send(reply, fields);
+  if (isFormRefusal(fields)) return listener.send(reply, fields);
   const value = (name: string) => fields.get(name)?.at(-1) ?? '';
   const language = findLanguage(value('language'));
   begin(reply);
@@ -587,12 +587,12 @@ async function chooseLanguage(
 async function signOut(listener: PageListener, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const fields = readSentForm(request);
   const session = await findSession(listener, request);
-  if (session === undefined && isRefusal(fields)) return listener.send(reply, fields);
+  if (session === undefined && isFormRefusal(fields)) return listener.send(reply, fields);
   begin(reply);
-  const refusal = session === undefined || isRefusal(fields) ? fields : refuseStale(fields, session);
-  if (session !== undefined && refusal !== undefined && isRefusal(refusal)) {
+  const refusal = session === undefined || isFormRefusal(fields) ? fields : refuseStale(fields, session);
+  if (session !== undefined && refusal !== undefined && isFormRefusal(refusal)) {
     const viewer = viewerAs(session.user, session.csrf);
-    return refused(reply, buildView(listener, viewer, await listener.peerOf(request), request, NO_FIELDS), refusal);
+    return sendRefusal(reply, buildView(listener, viewer, await listener.peerOf(request), request, NO_FIELDS), refusal);
   }
   if (session !== undefined) {
     await listener.sessions.close(session);

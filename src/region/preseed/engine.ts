@@ -20,7 +20,7 @@ import {
   type Template,
   type TemplateNode,
 } from './template.ts';
-import { isList, isMapping, isTrue, type Value, type Variables } from './value.ts';
+import { isList, isMapping, isTruthy, type Value, type Variables } from './value.ts';
 
 /** Directives and pieces of text processed in one rendering. */
 const STEPS_MAX = 100_000;
@@ -193,7 +193,7 @@ class Rendering {
   }
 
   #if({ branches, otherwise }: IfNode, depth: number): void {
-    const chosen = branches.find(({ condition, place }) => isTrue(evaluate(condition, this.#scopeAt(place))));
+    const chosen = branches.find(({ condition, place }) => isTruthy(evaluate(condition, this.#scopeAt(place))));
     this.#write(chosen === undefined ? otherwise : chosen.body, depth);
   }
 

@@ -16,7 +16,7 @@ import {
   quoteUrl,
   quoteYaml,
 } from './quoting.ts';
-import { formatScalar, isList, isMapping, isTrue, Markup, type MarkupLanguage, type Value } from './value.ts';
+import { formatScalar, isList, isMapping, isTruthy, Markup, type MarkupLanguage, type Value } from './value.ts';
 
 export interface Scope {
   find(name: string): Value | undefined;
@@ -77,9 +77,12 @@ export function evaluate(expression: Expression, scope: Scope): Value {
     case 'list':
       return expression.items.map((item) => evaluate(item, scope));
     case 'choice':
-      return evaluate(isTrue(evaluate(expression.condition, scope)) ? expression.chosen : expression.otherwise, scope);
+      return evaluate(
+        isTruthy(evaluate(expression.condition, scope)) ? expression.chosen : expression.otherwise,
+        scope,
+      );
     case 'not':
-      return !isTrue(evaluate(expression.of, scope));
+      return !isTruthy(evaluate(expression.of, scope));
     case 'binary':
       return binaryValue(expression, scope);
   }
@@ -109,40 +112,40 @@ function binaryValue({ operator, left, right }: Expression & { kind: 'binary' },
   const first = evaluate(left, scope);
   switch (operator) {
     case 'or':
-      return isTrue(first) ? first : evaluate(right, scope);
+      return isTruthy(first) ? first : evaluate(right, scope);
     case 'and':
-      return isTrue(first) ? evaluate(right, scope) : first;
+      return isTruthy(first) ? evaluate(right, scope) : first;
     case '==':
       return isEqual(first, evaluate(right, scope));
     case '!=':
       return !isEqual(first, evaluate(right, scope));
     case 'in':
-      return isIn(first, evaluate(right, scope), scope.place);
+      return isContained(first, evaluate(right, scope), scope.place);
     case 'not in':
-      return !isIn(first, evaluate(right, scope), scope.place);
+      return !isContained(first, evaluate(right, scope), scope.place);
     case '+':
-      return joined(first, evaluate(right, scope), scope);
+      return concatenate(first, evaluate(right, scope), scope);
   }
 }
 
 function isEqual(left: Value, right: Value): boolean {
-  const [first, second] = [left, right].map(plain);
+  const [first, second] = [left, right].map(unwrapPlain);
   return first === second;
 }
 
-const plain = (value: Value | undefined): Value | undefined => (value instanceof Markup ? value.text : value);
+const unwrapPlain = (value: Value | undefined): Value | undefined => (value instanceof Markup ? value.text : value);
 
-function isIn(value: Value, where: Value, place: TemplatePlace): boolean {
+function isContained(value: Value, where: Value, place: TemplatePlace): boolean {
   if (isList(where)) return where.some((item) => isEqual(item, value));
   const name = formatScalar(value);
   if (isMapping(where)) return name !== undefined && Object.hasOwn(where, name);
-  const text = plain(where);
+  const text = unwrapPlain(where);
   if (typeof text === 'string' && name !== undefined) return text.includes(name);
   return failAt(place, 'nothing-in', { value: getValueKind(where) });
 }
 
 /** Concatenates two texts. The result is trusted only if both are, for the same language. */
-function joined(left: Value, right: Value, { place, spend }: Scope): Value {
+function concatenate(left: Value, right: Value, { place, spend }: Scope): Value {
   const [first, second] = [formatScalar(left), formatScalar(right)];
   if (first === undefined || second === undefined)
     return failAt(place, 'not-joinable', { left: getValueKind(left), right: getValueKind(right) });

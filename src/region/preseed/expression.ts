@@ -12,7 +12,7 @@
 // 2. Depth and number of tokens are bounded for any text.
 
 import type { MistakeParams } from '../records/preseed-mistake.ts';
-import { failAt, shown, type TemplatePlace } from './fault.ts';
+import { failAt, formatShownText, type TemplatePlace } from './fault.ts';
 
 export type Expression =
   | { readonly kind: 'literal'; readonly value: string | number | boolean | null }
@@ -69,7 +69,7 @@ function tokenizeExpression(text: string, place: TemplatePlace): readonly Token[
   while (TOKEN.lastIndex < trimmed.length) {
     const from = TOKEN.lastIndex;
     const match = TOKEN.exec(trimmed);
-    if (match === null) failAt(place, 'not-an-expression', { text: shown(trimmed.slice(from)) });
+    if (match === null) failAt(place, 'not-an-expression', { text: formatShownText(trimmed.slice(from)) });
     const [, name, number, double, single, sign] = match;
     const quoted = double ?? single;
     if (name !== undefined) tokens.push({ kind: 'name', text: name });
@@ -236,6 +236,6 @@ class Parser {
 
   #fail(expected: MistakeParams['unexpected']['expected']): never {
     const token = this.#next();
-    failAt(this.#place, 'unexpected', { expected, found: token === END ? undefined : shown(token.text) });
+    failAt(this.#place, 'unexpected', { expected, found: token === END ? undefined : formatShownText(token.text) });
   }
 }

@@ -37,7 +37,7 @@ export function failAt<Code extends MistakeCode>(
 
 const SHOWN_MAX = 60;
 
-export function shown(text: string): string {
+export function formatShownText(text: string): string {
   const cut = text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
   return JSON.stringify(cut);
 }

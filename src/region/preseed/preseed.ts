@@ -42,7 +42,7 @@ export function renderPreseed(request: PreseedRequest, templates: TemplateSource
   for (const name of names) {
     const template = templates.find(name);
     if (template === undefined) continue;
-    if (!template.ok) return unreadable(template);
+    if (!template.ok) return buildUnreadable(template);
     return renderText(request, { name, ...template }, templates);
   }
   return { ok: false, file: LAST_NAME, line: 0, mistake: mistake('no-template', { purpose: request.purpose, names }) };
@@ -56,7 +56,7 @@ export function renderText(
   let broken: PreseedResult | undefined;
   const load = (name: string): { file: string; text: string } | undefined => {
     const template = templates.find(name);
-    if (template?.ok === false) broken ??= unreadable(template);
+    if (template?.ok === false) broken ??= buildUnreadable(template);
     return template?.ok === true ? { file: template.path, text: template.text } : undefined;
   };
   const rendered: Rendered = renderTemplate({
@@ -82,7 +82,7 @@ function yamlProblem(text: string): Mistake | undefined {
   return error && mistake('not-yaml', { error: error.code, line: error.linePos?.[0].line ?? 1 });
 }
 
-const unreadable = ({ path, fault }: FoundText & { readonly ok: false }): PreseedResult => ({
+const buildUnreadable = ({ path, fault }: FoundText & { readonly ok: false }): PreseedResult => ({
   ok: false,
   file: path,
   line: 0,

@@ -15,12 +15,12 @@ import { formatScalar, isList, isMapping, Markup, type Value } from './value.ts'
 
 export type Quoted = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly why: NotWritable };
 
-const written = (text: string): Quoted => ({ ok: true, text });
+const quoteText = (text: string): Quoted => ({ ok: true, text });
 function made(code: NotWritable['code'], params: object): NotWritable;
 function made(code: string, params: object): unknown {
   return { code, params };
 }
-const refused = <Code extends NotWritable['code']>(code: Code, params: NotWritableParams[Code]): Quoted => ({
+const refuseWriting = <Code extends NotWritable['code']>(code: Code, params: NotWritableParams[Code]): Quoted => ({
   ok: false,
   why: made(code, params),
 });
@@ -41,23 +41,23 @@ function lineProblem(text: string): 'control' | 'incomplete' | undefined {
 
 export function quoteDebconf(text: string): Quoted {
   const problem = lineProblem(text);
-  if (problem !== undefined) return refused(`${problem}-debconf`, {});
-  if (text !== text.trim()) return refused('blank', {});
-  if (text.includes('\\')) return refused('back-slash', {});
-  return written(text);
+  if (problem !== undefined) return refuseWriting(`${problem}-debconf`, {});
+  if (text !== text.trim()) return refuseWriting('blank', {});
+  if (text.includes('\\')) return refuseWriting('back-slash', {});
+  return quoteText(text);
 }
 
 /** One shell word. @param language in `debconf`, back-slashes and line breaks are refused */
 export function quoteShell(text: string, language: Language = 'shell'): Quoted {
-  if (text.includes('\0')) return refused('zero', {});
-  if (!text.isWellFormed()) return refused('incomplete', {});
+  if (text.includes('\0')) return refuseWriting('zero', {});
+  if (!text.isWellFormed()) return refuseWriting('incomplete', {});
   if (language === 'debconf') {
     const problem = lineProblem(text);
-    if (problem !== undefined) return refused(`${problem}-debconf`, {});
-    if (text.includes('\\')) return refused('back-slash', {});
+    if (problem !== undefined) return refuseWriting(`${problem}-debconf`, {});
+    if (text.includes('\\')) return refuseWriting('back-slash', {});
   }
-  if (text !== '' && WORD.test(text)) return written(text);
-  return written(`'${text.replaceAll("'", `'"'"'`)}'`);
+  if (text !== '' && WORD.test(text)) return quoteText(text);
+  return quoteText(`'${text.replaceAll("'", `'"'"'`)}'`);
 }
 
 /** A YAML value that is also JSON: texts in double quotes, lists and maps in one line. */
@@ -66,8 +66,8 @@ export function quoteYaml(value: Value): Quoted {
   let problem: Quoted | undefined;
   const text = (plain: string): string => {
     left -= plain.length + 4;
-    if (left < 0) problem ??= refused('long', { max: QUOTED_CHARACTERS_MAX });
-    if (!plain.isWellFormed()) problem ??= refused('incomplete', {});
+    if (left < 0) problem ??= refuseWriting('long', { max: QUOTED_CHARACTERS_MAX });
+    if (!plain.isWellFormed()) problem ??= refuseWriting('incomplete', {});
     if (problem !== undefined) return '""';
     return JSON.stringify(plain).replace(
       /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g,
@@ -75,13 +75,13 @@ export function quoteYaml(value: Value): Quoted {
     );
   };
   const write = (part: Value, depth: number): string => {
-    if (depth > QUOTED_DEPTH_MAX) problem ??= refused('deep', { max: QUOTED_DEPTH_MAX });
+    if (depth > QUOTED_DEPTH_MAX) problem ??= refuseWriting('deep', { max: QUOTED_DEPTH_MAX });
     if (problem !== undefined) return '""';
     if (isList(part)) return `[${part.map((item) => write(item, depth + 1)).join(', ')}]`;
     if (isMapping(part)) {
       const entries = Object.entries(part);
       if (entries.some(([key]) => key.length > KEY_CHARACTERS_MAX))
-        problem ??= refused('key-long', { max: KEY_CHARACTERS_MAX });
+        problem ??= refuseWriting('key-long', { max: KEY_CHARACTERS_MAX });
       return `{${entries.map(([key, item]) => `${text(key)}: ${write(item, depth + 1)}`).join(', ')}}`;
     }
     if (part instanceof Markup || typeof part === 'string') return text(part instanceof Markup ? part.text : part);
@@ -89,7 +89,7 @@ export function quoteYaml(value: Value): Quoted {
     return String(part);
   };
   const renderedText = write(value, 0);
-  return problem ?? written(renderedText);
+  return problem ?? quoteText(renderedText);
 }
 
 /**
@@ -98,15 +98,15 @@ export function quoteYaml(value: Value): Quoted {
  */
 export function quoteKernel(text: string): Quoted {
   const trimmed = text.trim();
-  if (!/^[\x20-\x7e]*$/.test(trimmed)) return refused('kernel-character', {});
+  if (!/^[\x20-\x7e]*$/.test(trimmed)) return refuseWriting('kernel-character', {});
   const odd = /["'`$\\!&|;<>#*?[\]~]/.exec(trimmed)?.[0];
-  if (odd !== undefined) return refused('kernel-sign', { sign: odd });
-  return written(trimmed);
+  if (odd !== undefined) return refuseWriting('kernel-sign', { sign: odd });
+  return quoteText(trimmed);
 }
 
 export function quoteUrl(text: string): Quoted {
-  if (!text.isWellFormed()) return refused('incomplete', {});
-  return written(
+  if (!text.isWellFormed()) return refuseWriting('incomplete', {});
+  return quoteText(
     encodeURIComponent(text).replace(
       /[!'()*]/g,
       (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
@@ -116,17 +116,17 @@ export function quoteUrl(text: string): Quoted {
 
 /** The Base64 encoding of the text in UTF-8: letters, digits, `+/=`. */
 export function quoteBase64(text: string): Quoted {
-  if (!text.isWellFormed()) return refused('incomplete', {});
-  return written(Buffer.from(text, 'utf8').toString('base64'));
+  if (!text.isWellFormed()) return refuseWriting('incomplete', {});
+  return quoteText(Buffer.from(text, 'utf8').toString('base64'));
 }
 
 /** A value as written in its context, filtered or not. */
 export function writeValue(value: Value, context: WritingContext, language: Language): Quoted {
   const text = formatScalar(value);
-  if (text === undefined) return refused('not-text', { value: getValueKind(value) });
+  if (text === undefined) return refuseWriting('not-text', { value: getValueKind(value) });
   const markup = value instanceof Markup ? value.language : undefined;
   if (markup === 'any' || (markup !== undefined && markup === language && markup !== 'shell' && markup !== 'yaml'))
-    return written(text);
+    return quoteText(text);
   switch (context.kind) {
     case 'comment':
       return language === 'debconf' ? quoteDebconf(text) : oneLine(text);
@@ -140,7 +140,7 @@ export function writeValue(value: Value, context: WritingContext, language: Lang
     case 'shell-comment':
     case 'debconf-name':
     case 'here-document':
-      return WORD.test(text) ? written(text) : refused('words-only', {});
+      return WORD.test(text) ? quoteText(text) : refuseWriting('words-only', {});
     case 'shell':
       return writeInShell(text, context, markup === 'shell', language);
     case 'yaml':
@@ -150,7 +150,7 @@ export function writeValue(value: Value, context: WritingContext, language: Lang
 
 function oneLine(text: string): Quoted {
   const problem = lineProblem(text);
-  return problem === undefined ? written(text) : refused(problem, {});
+  return problem === undefined ? quoteText(text) : refuseWriting(problem, {});
 }
 
 function writeInShell(
@@ -159,11 +159,11 @@ function writeInShell(
   isQuoted: boolean,
   language: Language,
 ): Quoted {
-  if (WORD.test(text)) return written(text);
-  if (context.quote !== '') return refused('words-only-in-quotes', { filter: 'shell' });
-  if (!isQuoted) return refused('shell-acts', {});
+  if (WORD.test(text)) return quoteText(text);
+  if (context.quote !== '') return refuseWriting('words-only-in-quotes', { filter: 'shell' });
+  if (!isQuoted) return refuseWriting('shell-acts', {});
   // A value quoted for a shell may have characters that debconf does not keep.
-  return language === 'debconf' ? quoteDebconf(text) : written(text);
+  return language === 'debconf' ? quoteDebconf(text) : quoteText(text);
 }
 
 /** `ready`: quoted for YAML, or a number or boolean. */
@@ -175,16 +175,16 @@ const kindInYaml = (value: Value): 'ready' | 'text' =>
 function writeInYaml(text: string, context: WritingContext & { kind: 'yaml' }, kind: 'ready' | 'text'): Quoted {
   const isWord = WORD.test(text);
   if (context.quote !== '') {
-    if (isWord) return written(text);
-    return refused('words-only-in-quotes', { filter: 'yaml' });
+    if (isWord) return quoteText(text);
+    return refuseWriting('words-only-in-quotes', { filter: 'yaml' });
   }
   if (kind === 'ready') {
-    if (context.isStart || isWord) return written(text);
-    return refused('yaml-part', {});
+    if (context.isStart || isWord) return quoteText(text);
+    return refuseWriting('yaml-part', {});
   }
   const isPlain = /^[A-Za-z0-9_./+][A-Za-z0-9_./+@%=:-]*$/.test(text) && !text.endsWith(':');
-  if (isPlain && (!context.isStart || isTextInYaml(text))) return written(text);
-  return refused('yaml-else', {});
+  if (isPlain && (!context.isStart || isTextInYaml(text))) return quoteText(text);
+  return refuseWriting('yaml-else', {});
 }
 
 /** True if both YAML versions read a plain word as text (in 1.1, `no` is false). */

@@ -15,7 +15,7 @@
 
 import { isLanguage, LANGUAGES, type Language } from './context.ts';
 import { type Expression, parseExpression } from './expression.ts';
-import { failAt, shown, sortedNames, TemplateFault, type TemplatePlace } from './fault.ts';
+import { failAt, formatShownText, sortedNames, TemplateFault, type TemplatePlace } from './fault.ts';
 import { scanTemplate, type Token } from './scanner.ts';
 
 const NESTING_MAX = 32;
@@ -140,7 +140,7 @@ class Builder {
       case 'include':
         return { kind: 'include', name: this.#quotedName(token), ...place };
       case 'inherit':
-        if (this.#parent !== undefined) failAt(place, 'inherits-already', { name: shown(this.#parent.name) });
+        if (this.#parent !== undefined) failAt(place, 'inherits-already', { name: formatShownText(this.#parent.name) });
         this.#parent = { name: this.#quotedName(token), place };
         return undefined;
       case 'default':
@@ -152,10 +152,10 @@ class Builder {
         } catch (error) {
           if (!(error instanceof TemplateFault)) throw error;
         }
-        return { kind: 'code', text: shown(token.rest), ...place };
+        return { kind: 'code', text: formatShownText(token.rest), ...place };
       case 'language':
         if (!isLanguage(token.rest))
-          failAt(place, 'language-unknown', { name: shown(token.rest), known: sortedNames(LANGUAGES) });
+          failAt(place, 'language-unknown', { name: formatShownText(token.rest), known: sortedNames(LANGUAGES) });
         this.#language = token.rest;
         return undefined;
       default:

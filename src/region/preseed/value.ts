@@ -33,7 +33,7 @@ export function formatScalar(value: Value): string | undefined {
 }
 
 /** The truth value for `if`: as in Python, empty values and zero are false. */
-export function isTrue(value: Value): boolean {
+export function isTruthy(value: Value): boolean {
   if (value instanceof Markup) return value.text !== '';
   if (isList(value)) return value.length > 0;
   return isMapping(value) ? Object.keys(value).length > 0 : Boolean(value);

@@ -52,7 +52,7 @@ export interface ClusterInterface {
   readonly key: string;
 }
 
-export const readInterfaces = (entries: readonly Settings[]): readonly ClusterInterface[] =>
+export const parseClusterInterfaces = (entries: readonly Settings[]): readonly ClusterInterface[] =>
   entries.flatMap((entry) => {
     const network = networkIn(entry);
     const name = textIn(entry, 'name');
@@ -81,7 +81,7 @@ export const readInterfaces = (entries: readonly Settings[]): readonly ClusterIn
   });
 
 export const listDynamicRanges = (entries: readonly Settings[]): readonly Ipv4Range[] =>
-  readInterfaces(entries).flatMap(({ dynamic }) => dynamic ?? []);
+  parseClusterInterfaces(entries).flatMap(({ dynamic }) => dynamic ?? []);
 
 export function networkIn(entry: Settings): Ipv4Network | undefined {
   const written = textIn(entry, 'network');

@@ -42,12 +42,12 @@ export class Introductions {
    * @param mayAsk counts it against the sender's rate, and returns false beyond the rate; `undefined` for a trusted sender
    */
   async read(uuid: string, text: string, mayAsk: (() => Promise<boolean>) | undefined): Promise<Introduction> {
-    if (mayAsk === undefined) return readInterfaces(text);
+    if (mayAsk === undefined) return parseIntroduction(text);
     if (text.length > STRANGERS_INTERFACES_LENGTH_MAX) return { kind: 'too-long' };
     const existing = this.#said.get(uuid);
     if (existing?.text === text) return { kind: 'interfaces', interfaces: existing.interfaces };
     if (!(await mayAsk())) return { kind: 'too-many' };
-    const read = readInterfaces(text);
+    const read = parseIntroduction(text);
     if (read.kind !== 'interfaces') return read;
     return { kind: 'interfaces', interfaces: read.interfaces.map(({ reservations: _, ...judged }) => judged) };
   }
@@ -63,7 +63,7 @@ export class Introductions {
   }
 }
 
-function readInterfaces(text: string): Introduction {
+function parseIntroduction(text: string): Introduction {
   const written = parseJson(text, HEARTBEAT_VALUES_MAX);
   if (written.kind === 'fault') return { kind: 'fault', refusal: fieldRefusal(jsonFaultText(written.fault)) };
   const checked = check(rackInterfaces, written.value);

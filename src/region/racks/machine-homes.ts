@@ -125,7 +125,7 @@ export class MachineHomes {
     const isHome = (home: Ipv4 | undefined): boolean =>
       isEverything || (rack !== undefined && home !== undefined && this.#racks.isHome(rack, home));
     const networks = reportedNetworks(racks);
-    return machinesForRack(machines, isHome, (home) => isServed(home, networks));
+    return machinesForRack(machines, isHome, (home) => isHomeServed(home, networks));
   }
 
   /**
@@ -195,7 +195,7 @@ export class MachineHomes {
     const there = this.racksAt(address, racks);
     const isThere = there.some(({ uuid }) => uuid === rack.uuid);
     // While a machine's home is served, only a person moves it.
-    const isMoved = !isServed(settledMachine?.home, networks);
+    const isMoved = !isHomeServed(settledMachine?.home, networks);
     const isFree = owners.length === 0 || !rack.isEmbedded;
     if (settledMachine !== undefined && address !== undefined && isLease && isThere && isMoved && isFree)
       settled.set(settledMachine.systemId, address);
@@ -341,7 +341,7 @@ interface Weighing {
   readonly elsewhere: MachineHome[];
 }
 
-const isServed = (home: Ipv4 | undefined, networks: readonly ReportedNetwork[]): boolean =>
+const isHomeServed = (home: Ipv4 | undefined, networks: readonly ReportedNetwork[]): boolean =>
   home !== undefined && networks.some(({ network }) => networkContains(network, home));
 
 /** True if the address is on none of the shared networks of the home; false if no rack serves the home any more. */

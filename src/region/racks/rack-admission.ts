@@ -55,7 +55,7 @@ export type RegistrationOutcome =
 
 type Decision = RackChange<RegistrationOutcome>;
 
-const refuse = (name: RefusalName, text: string): Decision => ({
+const refuseRack = (name: RefusalName, text: string): Decision => ({
   put: [],
   events: [],
   result: { kind: 'refuse', refusal: refusal(name, text) },
@@ -72,7 +72,7 @@ export const refuseVersion = (uplink: number): RefusalWord | undefined =>
 
 export function decideRegistration(registration: RackRegistration, racks: readonly Rack[], atMs: number): Decision {
   const other = refuseVersion(registration.uplink);
-  if (other !== undefined) return refuse(other.name, other.text);
+  if (other !== undefined) return refuseRack(other.name, other.text);
   const rack = racks.find(({ uuid }) => uuid === registration.uuid);
   return rack === undefined
     ? decideNewRack(registration, racks, atMs)
@@ -82,10 +82,10 @@ export function decideRegistration(registration: RackRegistration, racks: readon
 function decideNewRack(registration: RackRegistration, racks: readonly Rack[], atMs: number): Decision {
   const { uuid, name, version, uplink, interfaces, key, address } = registration;
   if (key.kind === 'own' && racks.some(({ token }) => token === key.token)) {
-    return refuse('rack-key', 'another rack has registered this key: remove the key file to generate a new one');
+    return refuseRack('rack-key', 'another rack has registered this key: remove the key file to generate a new one');
   }
   const gone = roomFor(registration, racks, atMs);
-  if (gone !== undefined && 'text' in gone) return refuse(gone.name, gone.text);
+  if (gone !== undefined && 'text' in gone) return refuseRack(gone.name, gone.text);
   const rack: Rack = {
     uuid,
     name,
@@ -179,20 +179,23 @@ function decideKnownRack(
 ): Decision {
   const { uuid, name, version, uplink, interfaces, key, address, regionFile: file } = registration;
   if (registered.state === 'rejected') {
-    return refuse(
+    return refuseRack(
       'rack-rejected',
       `an administrator rejected this rack; to let it register again, ${removal(uuid, file)}`,
     );
   }
   if (registered.isEmbedded) {
-    return refuse('rack-key', `${uuid} is the region's own rack: a copied rack.json must not be used on another host`);
+    return refuseRack(
+      'rack-key',
+      `${uuid} is the region's own rack: a copied rack.json must not be used on another host`,
+    );
   }
   const isSame =
     key.kind === 'own'
       ? registered.token === key.token && registered.secretDigest === key.secretDigest
       : registered.token === key.token;
   if (!isSame && key.kind === 'own') {
-    return refuse(
+    return refuseRack(
       'rack-key',
       `${uuid} is registered with another key; if this rack has lost its own, ${removal(uuid, file)}`,
     );
@@ -210,7 +213,7 @@ function decideKnownRack(
   return admit(rack, registration, racks, atMs);
 }
 
-export const waitingText = (rack: string, file: string | undefined): string =>
+export const rackWaitingText = (rack: string, file: string | undefined): string =>
   `waiting for an administrator; ${onRegion(`racks accept ${rack}`, file)}`;
 
 /** Accepts a rack at once if it has an administrator's key and a free name; otherwise its state stays. */
@@ -249,7 +252,7 @@ function admit(
     return { put: [accepted], events: [], result: { kind: 'accepted', rack: accepted } };
   }
   if (key.kind === 'own') {
-    const why = refusal('rack-pending', waitingText(rack.name, file));
+    const why = refusal('rack-pending', rackWaitingText(rack.name, file));
     return { put: [rack], events: [], result: { kind: 'pending', rack, why } };
   }
   const accepted: Rack = { ...agreeTo(rack, reportedTexts(rack), racks), stateSinceMs: atMs };

@@ -22,7 +22,7 @@ export function imagesForMachine(
   const accepted = knowledge.racks.filter(({ state }) => state === 'accepted');
   const seen = machine.interfaces.flatMap(({ address }) => (address === undefined ? [] : [address]));
   const addresses = [...seen, ...machine.addresses.map(({ address }) => address)];
-  const serving = accepted.filter((rack) => addresses.some((address) => isServed(rack, address)));
+  const serving = accepted.filter((rack) => addresses.some((address) => isServedByRack(rack, address)));
   const racks = serving.length > 0 ? serving : accepted;
   if (racks.length === 0 || racks.some(({ isEmbedded }) => isEmbedded)) return undefined;
   const present = racks.filter((rack) => !isAway(rack, knowledge.nowMs));
@@ -37,5 +37,5 @@ export function imagesForMachine(
 const listImageFiles = ({ path, starts }: RackImage): string =>
   [path, ...(starts === undefined ? [] : [starts.kernel.path, starts.initrd.path])].join(' ');
 
-const isServed = (rack: Rack, address: Ipv4): boolean =>
+const isServedByRack = (rack: Rack, address: Ipv4): boolean =>
   believedNetworks(rack).some((network) => networkContains(network, address));

@@ -26,9 +26,9 @@ import type { Happening, NetworkDoubt } from '../records/events.ts';
 import type { NewMachineEvent } from '../records/machine-event.ts';
 import type { Rack } from '../records/rack.ts';
 import { NO_MAC, type RackInterface } from '../records/rack-description.ts';
-import { type ClusterInterface, type ConfiguredHost, readHosts, readInterfaces } from './cluster-interface.ts';
+import { type ClusterInterface, type ConfiguredHost, parseClusterInterfaces, readHosts } from './cluster-interface.ts';
 
-const parsed = (texts: readonly string[]): readonly Ipv4Network[] =>
+const parseNetworks = (texts: readonly string[]): readonly Ipv4Network[] =>
   texts.map(parseNetwork).filter((network) => network !== undefined);
 
 /** Keeps what a function makes of a rack: the racks are the same objects until they change, and each is compared with all others. */
@@ -41,8 +41,8 @@ function keptByRack<T>(make: (rack: Rack) => T): (rack: Rack) => T {
   };
 }
 
-const reported = ({ interfaces }: Pick<Rack, 'interfaces'>): readonly Ipv4Network[] =>
-  parsed(interfaces.map(({ network }) => network));
+const listReportedNetworks = ({ interfaces }: Pick<Rack, 'interfaces'>): readonly Ipv4Network[] =>
+  parseNetworks(interfaces.map(({ network }) => network));
 
 export const containsNetwork = (outer: Ipv4Network, inner: Ipv4Network): boolean =>
   outer.prefix <= inner.prefix && networkContains(outer, inner.address);
@@ -103,7 +103,7 @@ function readReport({ uuid, name: rackName }: Rack, rackInterface: RackInterface
     const isInside = network !== undefined && address !== undefined && networkContains(network, address);
     return { mac: mac === NO_MAC ? undefined : parseMac(mac), address: isInside ? address : undefined, hostname };
   });
-  return readInterfaces([asWritten(rackInterface)]).map((read) => ({
+  return parseClusterInterfaces([asWritten(rackInterface)]).map((read) => ({
     ...read,
     rack: uuid,
     rackName,
@@ -113,9 +113,9 @@ function readReport({ uuid, name: rackName }: Rack, rackInterface: RackInterface
   }));
 }
 
-export const believedNetworks = keptByRack((rack) => reported({ interfaces: believedInterfaces(rack) }));
+export const believedNetworks = keptByRack((rack) => listReportedNetworks({ interfaces: believedInterfaces(rack) }));
 
-const agreedNetworks = keptByRack(({ agreed }) => parsed(agreed));
+const agreedNetworks = keptByRack(({ agreed }) => parseNetworks(agreed));
 
 /** A rack's believed networks, and agreed networks that it does not report at present; no other rack may take these in the meantime. */
 export const ownNetworks = (rack: Rack): readonly Ipv4Network[] => [...believedNetworks(rack), ...agreedNetworks(rack)];
@@ -181,7 +181,7 @@ function doubtsAmong(networks: readonly Ipv4Network[], rack: Rack, racks: readon
 export function findNetworkDoubt(network: Ipv4Network, rack: Rack, racks: readonly Rack[]): NetworkDoubt | undefined {
   if (rack.isEmbedded) return undefined;
   const text = formatNetwork(network);
-  return doubtsAmong([...reported(rack), network], rack, racks).find((doubt) => doubt.network === text);
+  return doubtsAmong([...listReportedNetworks(rack), network], rack, racks).find((doubt) => doubt.network === text);
 }
 
 /** The networks of a rack's host that are judged like further ones that it reports to serve, without those in doubt. */
@@ -191,7 +191,9 @@ export function undoubtedAmong(
   racks: readonly Rack[],
 ): readonly Ipv4Network[] {
   if (networks.length === 0) return networks;
-  const doubts = new Set(doubtsAmong([...reported(rack), ...networks], rack, racks).map(({ network }) => network));
+  const doubts = new Set(
+    doubtsAmong([...listReportedNetworks(rack), ...networks], rack, racks).map(({ network }) => network),
+  );
   return networks.filter((network) => !doubts.has(formatNetwork(network)));
 }
 
@@ -200,14 +202,14 @@ function listNetworkDoubts(rack: Rack, racks: readonly Rack[]): readonly Network
   if (rack.isEmbedded) return [];
   // An unaccepted rack has no believed networks so far.
   const judged = rack.state === 'accepted' ? rack : { ...rack, agreed: [], interfaces: [] };
-  return doubtsAmong(reported(rack), judged, racks);
+  return doubtsAmong(listReportedNetworks(rack), judged, racks);
 }
 
 export function weighNetworks(next: Rack, before: Rack | undefined, racks: readonly Rack[]): Rack {
   if (next.isEmbedded || next.state !== 'accepted') return next;
   const judged = before?.state === 'accepted' ? before : { ...next, interfaces: [] };
   const updated = { ...judged, agreed: next.agreed };
-  const disputed = doubtsAmong(reported(next), updated, racks).map(({ network }) => network);
+  const disputed = doubtsAmong(listReportedNetworks(next), updated, racks).map(({ network }) => network);
   return { ...next, disputed };
 }
 
@@ -221,7 +223,7 @@ export function agreeTo(rack: Rack, shared: readonly string[], racks: readonly R
   return weighNetworks({ ...rack, state: 'accepted', agreed: [...agreed] }, undefined, racks);
 }
 
-export const reportedTexts = (rack: Rack): readonly string[] => reported(rack).map(formatNetwork);
+export const reportedTexts = (rack: Rack): readonly string[] => listReportedNetworks(rack).map(formatNetwork);
 
 export function findDoubt(rack: Rack, racks: readonly Rack[]): Happening<'networks-doubted'> | undefined {
   const [first, ...more] = listNetworkDoubts(rack, racks);

@@ -69,7 +69,7 @@ export interface LinkBatch {
   readonly source: string;
   /** Events lost since the previous batch: at the bound of the rack's outbox, or before they reached the outbox. */
   readonly missed: number;
-  /** In the order of their sequences; `readEntry` parses each in its turn. */
+  /** In the order of their sequences; `parseLinkEntry` parses each in its turn. */
   readonly entries: readonly RawEntry[];
 }
 
@@ -102,7 +102,7 @@ export function parseBatch(uuid: string, value: unknown): Checked<LinkBatch> {
   return outer;
 }
 
-export function readEntry(raw: RawEntry): LinkEntry {
+export function parseLinkEntry(raw: RawEntry): LinkEntry {
   const checked = check(entry, raw);
   return checked.ok ? checked.value : { kind: 'fault', sequence: raw.sequence, reason: checked.problem.text };
 }

@@ -224,10 +224,10 @@ const nameOfState = (status: MachineStatus): string => statusRow(status).name;
 export const formatMachineName = ({ hostname, systemId }: MachineName): string => `${hostname} (${systemId})`;
 /** To the minute. */
 const momentText = (ms: number): string => `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
-const joined = (texts: readonly string[]): string => texts.join(', ');
-const formatIdentityKinds = (kinds: readonly IdentityKind[]): string => joined(kinds.map((kind) => KINDS[kind]));
+const joinTexts = (texts: readonly string[]): string => texts.join(', ');
+const formatIdentityKinds = (kinds: readonly IdentityKind[]): string => joinTexts(kinds.map((kind) => KINDS[kind]));
 /** What follows a sentence after a colon; empty if there is nothing. */
-export const after = (text: string): string => (text === '' ? '' : `: ${text}`);
+export const formatAfterColon = (text: string): string => (text === '' ? '' : `: ${text}`);
 const since = (times: number | undefined): string =>
   times === undefined || times < 2 ? '' : ` (${counted(times, 'time')} since the last such event)`;
 const PARTS: Readonly<Record<LeftOut['list'], readonly [one: string, many: string]>> = {
@@ -236,9 +236,9 @@ const PARTS: Readonly<Record<LeftOut['list'], readonly [one: string, many: strin
   memory_banks: ['memory module', 'memory modules'],
   processors: ['processor', 'processors'],
 };
-const without = (leftOut: readonly LeftOut[]): string => {
+const formatLeftOut = (leftOut: readonly LeftOut[]): string => {
   const parts = leftOut.map(({ list, left, given }) => `the last ${left} of ${counted(given, ...PARTS[list])}`);
-  return parts.length === 0 ? '' : `; too large to store, without ${joined(parts)}`;
+  return parts.length === 0 ? '' : `; too large to store, without ${joinTexts(parts)}`;
 };
 const whyOther = (differs: readonly IdentityKind[]): string =>
   differs.length === 0 ? 'which is another machine' : `which has another ${formatIdentityKinds(differs)}`;
@@ -258,7 +258,7 @@ const maybeOneWords = ({
   own: string;
 }): string => {
   const kinds = same.length === 0 ? '' : `the same ${formatIdentityKinds(same)}`;
-  const both = [joined(macs), kinds].filter((text) => text !== '').join(' and ');
+  const both = [joinTexts(macs), kinds].filter((text) => text !== '').join(' and ');
   return `may be the same machine as ${formatMachineName(machine)}: both show ${both}`;
 };
 
@@ -269,12 +269,12 @@ const maybeTwoWords = ({
   systemId,
 }: Macs & { booted: string; isBack: boolean; systemId: string }): string =>
   `may be two machines with one UUID and one serial number: ${booted} booted ${isBack ? 'again ' : ''}` +
-  `without ${joined(macs)}, which ${isBack ? 'had taken its place' : 'reported shortly before'}. ` +
+  `without ${joinTexts(macs)}, which ${isBack ? 'had taken its place' : 'reported shortly before'}. ` +
   `If they are two: rackboot machines split ${systemId} --mac ${macs.join(' ')}; if a card was swapped, accept the machine`;
 
 const stageWords = ({ name, isEnd, result, said }: StageReport): string => {
   const end = isEnd ? ` ended${result === '' ? '' : ` (${result})`}` : ' begins';
-  return `${name}${end}${said === name ? '' : after(said)}`;
+  return `${name}${end}${said === name ? '' : formatAfterColon(said)}`;
 };
 
 /** The words of a signal, in one language. */
@@ -306,7 +306,7 @@ function failedWords({ name, end, exitStatus, timeoutSeconds, said }: FailedScri
     'timed-out': `did not end within ${counted(timeoutSeconds, 'second')}`,
     unfinished: 'was not run to its end',
   };
-  return `script ${name} ${ends[end]}${after(said)}`;
+  return `script ${name} ${ends[end]}${formatAfterColon(said)}`;
 }
 
 /** A script's state, unless the machine's message contains it. */
@@ -327,7 +327,7 @@ export const unaskedText = (
   { quote }: Pick<SignalWords, 'quote'>,
 ): string => {
   const quoted = fault === undefined ? message : quote(fault);
-  return `${status}${after([stage, quoted].filter((part) => part !== '').join(': '))}`;
+  return `${status}${formatAfterColon([stage, quoted].filter((part) => part !== '').join(': '))}`;
 };
 
 function overranWords({ status, minutes, isRestarted, isWritten, seen }: QuotingParams['work-overran']): string {
@@ -413,7 +413,7 @@ const fieldWords = (field: string): string =>
 export const besidesTrust = (differs: readonly Difference[] = []): readonly Difference[] =>
   differs.filter(({ field }) => field !== 'why');
 const changesText = (differs: readonly Difference[] = []): string =>
-  after(differencesText(differs, fieldWords, 'none'));
+  formatAfterColon(differencesText(differs, fieldWords, 'none'));
 
 /** The region's own events by code: the parameters and the sentence. */
 const OWN_EVENTS = {
@@ -430,27 +430,29 @@ const OWN_EVENTS = {
     `From '${nameOfState(from)}' to '${nameOfState(to)}'`,
   /** A person's command: `deploy`, `lock`. */
   command: ({ command, comment }: Comment & { command: string }) =>
-    `${commandLabel(command).toLowerCase()}${after(comment)}`,
-  'power-ordered': ({ task, comment }: Comment & { task: PowerTask }) => `power ${task}${after(comment)}`,
-  'power-switched': ({ task, detail }: OfPower & { task: PowerTask }) => `${SWITCHED[task]}${after(powerText(detail))}`,
+    `${commandLabel(command).toLowerCase()}${formatAfterColon(comment)}`,
+  'power-ordered': ({ task, comment }: Comment & { task: PowerTask }) => `power ${task}${formatAfterColon(comment)}`,
+  'power-switched': ({ task, detail }: OfPower & { task: PowerTask }) =>
+    `${SWITCHED[task]}${formatAfterColon(powerText(detail))}`,
   /** It found nothing to do. */
   'power-off-again': ({ task, status }: { task: PowerTask; status: MachineStatus }) =>
     `${SWITCHED[task]}, then powered off again: it is ${nameOfState(status)}, with nothing to do`,
   'power-uncertain': ({ task, detail }: OfPower & { task: PowerTask }) =>
-    `perhaps ${SWITCHED[task]}${after(powerText(detail))}`,
+    `perhaps ${SWITCHED[task]}${formatAfterColon(powerText(detail))}`,
   'power-failed': ({ task, detail }: OfPower & { task: PowerTask }) =>
-    `${SWITCH_FAILED[task]}${after(powerText(detail))}`,
-  'power-query-failed': ({ detail }: OfPower) => `the power controller gave no valid answer${after(powerText(detail))}`,
+    `${SWITCH_FAILED[task]}${formatAfterColon(powerText(detail))}`,
+  'power-query-failed': ({ detail }: OfPower) =>
+    `the power controller gave no valid answer${formatAfterColon(powerText(detail))}`,
   'power-seen': ({ state }: { state: 'on' | 'off' }) => `turned ${state}, but not by Rackboot`,
-  'owner-data-changed': ({ keys }: { keys: readonly string[] }) => `owner data changed: ${joined(keys)}`,
+  'owner-data-changed': ({ keys }: { keys: readonly string[] }) => `owner data changed: ${joinTexts(keys)}`,
   /** @param fields without `differs` what was sent, otherwise what was laid out: `network`, `disks` */
   'machine-edited': ({ fields, differs }: { fields: readonly string[] } & Differs) =>
-    differs === undefined ? `changed: ${joined(fields.map(fieldWords))}` : `changed${changesText(differs)}`,
+    differs === undefined ? `changed: ${joinTexts(fields.map(fieldWords))}` : `changed${changesText(differs)}`,
   /** @param status given if the machine was in use */
   'machine-deleted': ({ status, ...machine }: MachineName & { status?: MachineStatus | undefined }) =>
     `deleted ${formatMachineName(machine)}${status === undefined ? '' : `, although it was ${nameOfState(status)}`}`,
   'debug-login-opened': ({ user, untilMs, comment }: Comment & { user: string; untilMs: number }) =>
-    `debug login opened for the keys of ${user} until ${momentText(untilMs)}${after(comment)}`,
+    `debug login opened for the keys of ${user} until ${momentText(untilMs)}${formatAfterColon(comment)}`,
   'debug-login-closed': () => 'debug login closed',
   'stage-reported': stageWords,
   /** @param place in the boot tree */
@@ -478,10 +480,10 @@ const OWN_EVENTS = {
     leftOut: readonly LeftOut[];
     isAdded?: boolean | undefined;
   }) =>
-    `${isAdded === true ? 'added by hand' : 'reported itself for the first time'}${isUnvouched ? ', but not from the interface it booted from' : ''}${without(leftOut)}`,
+    `${isAdded === true ? 'added by hand' : 'reported itself for the first time'}${isUnvouched ? ', but not from the interface it booted from' : ''}${formatLeftOut(leftOut)}`,
   /** @param times since the last such event; `undefined`: one */
   'hardware-reported': ({ leftOut, times }: { leftOut: readonly LeftOut[]; times?: number | undefined }) =>
-    `reported its hardware${without(leftOut)}${since(times)}`,
+    `reported its hardware${formatLeftOut(leftOut)}${since(times)}`,
   /** @param user given if this user of the BMC has a new password */
   'bmc-reported': ({ address, driver, user }: { address: string; driver: string; user?: string | undefined }) =>
     `reported its BMC at ${address} (${driver})${user === undefined ? '' : `, whose user ${user} has a new password`}`,
@@ -493,14 +495,14 @@ const OWN_EVENTS = {
     `showed the ${formatIdentityKinds(same)} of ${formatMachineName(machine)}, ${whyOther(differs)}: treated as another machine`,
   /** @param own the machine that booted from the interfaces */
   'interface-claimed': ({ macs, machine, own }: Macs & { machine: MachineName; own: string }) =>
-    `booted from ${joined(macs)}, which ${formatMachineName(machine)} had reported as its own and has lost to it. ${oneOrTwo(own, machine)}`,
+    `booted from ${joinTexts(macs)}, which ${formatMachineName(machine)} had reported as its own and has lost to it. ${oneOrTwo(own, machine)}`,
   'interfaces-moved': ({ macs, machine, differs }: Macs & OtherMachine) =>
-    `${joined(macs)} moved here from ${formatMachineName(machine)}, ${whyOther(differs)}`,
+    `${joinTexts(macs)} moved here from ${formatMachineName(machine)}, ${whyOther(differs)}`,
   'interfaces-kept': ({ macs, machine, differs }: Macs & OtherMachine) =>
-    `showed ${joined(macs)}, which stays with ${formatMachineName(machine)}, ${whyOther(differs)}`,
+    `showed ${joinTexts(macs)}, which stays with ${formatMachineName(machine)}, ${whyOther(differs)}`,
   'interfaces-removed': ({ macs }: Macs) =>
-    `removed ${joined(macs)}: an unproven report had added it, and the machine itself does not show it`,
-  'interfaces-replaced': ({ macs }: Macs) => `another card replaced ${joined(macs)}`,
+    `removed ${joinTexts(macs)}: an unproven report had added it, and the machine itself does not show it`,
+  'interfaces-replaced': ({ macs }: Macs) => `another card replaced ${joinTexts(macs)}`,
   'maybe-one': (
     params: Macs & {
       machine: MachineName;
@@ -551,7 +553,7 @@ const OWN_EVENTS = {
     `rack ${rack} (${uuid}) calls itself ${calledItself}, the name of another rack`,
   /** @param racks use that user's API keys @param more how many more racks do */
   'rack-owner-lost': ({ user, racks, more }: { user: string; racks: readonly string[]; more: number }) => {
-    const names = `${joined(racks)}${more === 0 ? '' : ` and ${more} more`}`;
+    const names = `${joinTexts(racks)}${more === 0 ? '' : ` and ${more} more`}`;
     return `refused racks with an API key of ${user}, who is no longer an administrator: ${names}; put an administrator's key in their region.api_key_file, and restart them`;
   },
   'rack-described': ({ rack, differs }: RackName & Differs) =>
@@ -564,7 +566,7 @@ const OWN_EVENTS = {
   }: RackName & {
     verdict: 'accepted' | 'rejected' | 'removed';
     shared?: readonly string[] | undefined;
-  }) => `${verdict} rack ${rack} (${uuid})${shared.length === 0 ? '' : `; it shares ${joined(shared)}`}`,
+  }) => `${verdict} rack ${rack} (${uuid})${shared.length === 0 ? '' : `; it shares ${joinTexts(shared)}`}`,
   'networks-doubted': (params: { rack: string; first: NetworkDoubt; more: number }) =>
     `rack ${params.rack} reports a network that a person must agree to: ${networksDoubtedWords(params)}`,
   'rack-away': ({ rack, heardMs }: { rack: string; heardMs: number }) =>
@@ -578,7 +580,7 @@ const OWN_EVENTS = {
     differs,
   }: { changes: readonly { readonly key: string; readonly isRemoved: boolean }[] } & Differs) =>
     differs === undefined
-      ? joined(changes.map(({ key, isRemoved }) => `${isRemoved ? 'removed' : 'set'} ${key}`))
+      ? joinTexts(changes.map(({ key, isRemoved }) => `${isRemoved ? 'removed' : 'set'} ${key}`))
       : `changed${changesText(differs)}`,
   'user-created': ({ user, isAdmin }: { user: string; isAdmin: boolean }) =>
     `created the ${isAdmin ? 'administrator' : 'user'} ${user}`,
@@ -635,7 +637,7 @@ const OWN_EVENTS = {
   }: { change: BootChange; image: string; source: string } & Differs) =>
     `${change} the selection ${image} of ${source}${changesText(differs)}`,
   /** @param name a name, a network, a range such as `10.20.0.10-10.20.0.19`, or an address */
-  'networks-scanned': ({ networks }: { networks: readonly string[] }) => `had ${joined(networks)} scanned`,
+  'networks-scanned': ({ networks }: { networks: readonly string[] }) => `had ${joinTexts(networks)} scanned`,
   'lease-changed': ({ change, ip }: { change: 'end' | 'clear'; ip: string }) =>
     change === 'end' ? `ended the lease of ${ip}` : `returned ${ip}, which was set aside, to its range`,
   'network-changed': ({
@@ -708,7 +710,7 @@ export const DOUBTS: Writers<Pick<OwnParams, Doubt['code']>> = {
   'maybe-one': maybeOneWords,
   'maybe-two': maybeTwoWords,
   'interface-claimed': ({ machine, macs }) =>
-    `may be the same machine as ${formatMachineName(machine)}, which claimed ${joined(macs)}, from which this machine booted`,
+    `may be the same machine as ${formatMachineName(machine)}, which claimed ${joinTexts(macs)}, from which this machine booted`,
   'networks-doubted': networksDoubtedWords,
 };
 
@@ -766,12 +768,12 @@ const ready = <Code extends keyof OwnRemarks>(
   { code, params }: Remark<Code>,
 ): string => (own[code] ?? words[code])(params);
 
-const written = (words: Writers<OwnRemarks>, own: HappeningWords, remark: Remark): string =>
+const writeRemark = (words: Writers<OwnRemarks>, own: HappeningWords, remark: Remark): string =>
   cleanText(isReported(remark) ? reportedSentence(remark) : ready(words, own, remark), SENTENCE_CHARACTERS_MAX);
 
 /** Cleaned, and at most SENTENCE_CHARACTERS_MAX characters long. @param own in English without one of its code */
 export const eventSentence = (happening: Happening, own: HappeningWords = {}): string =>
-  written(WRITERS, own, happening);
+  writeRemark(WRITERS, own, happening);
 
 /** Only administrators may read power parameters. */
 export const shownTo =
@@ -781,11 +783,11 @@ export const shownTo =
 
 /** For every reader; empty if there is none. */
 export const remarkSentence = (remark: Remark | undefined, own: HappeningWords = {}): string =>
-  remark === undefined ? '' : written(WRITERS, own, withoutPrivate(remark));
+  remark === undefined ? '' : writeRemark(WRITERS, own, withoutPrivate(remark));
 
 /** @param doubt another version's may be an event without such words */
 export const doubtWords = (doubt: Doubt | Happening, own: HappeningWords = {}): string =>
-  written(DOUBT_WRITERS, own, doubt);
+  writeRemark(DOUBT_WRITERS, own, doubt);
 
 /** Begins with the hardware address of an unknown machine. */
 export const loggedSentence = (

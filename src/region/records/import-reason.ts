@@ -42,7 +42,7 @@ const asSaid = ({ said }: { readonly said: string }): string => said;
 
 const NAMED_MAX = 8;
 
-const after = (detail: string): string => (detail === '' ? '' : `: ${detail}`);
+const formatDetail = (detail: string): string => (detail === '' ? '' : `: ${detail}`);
 
 const availableCommand = (os: string): string => `sudo rackboot images available${os === '*' ? '' : ` ${os}`} --all`;
 
@@ -50,12 +50,12 @@ const selected = z.object({ source: text, arches: names, labels: names.optional(
 
 /** The limits of a selection: ` for amd64 with the label daily`. */
 function selectedText({ arches, labels = [], subarches = [] }: z.output<typeof selected>): string {
-  const withOnes = [named('label', labels), named('subarch', subarches)].filter((text) => text !== '');
+  const withOnes = [formatNoun('label', labels), formatNoun('subarch', subarches)].filter((text) => text !== '');
   const forArches = arches.length === 0 ? '' : ` for ${listed(arches, NAMED_MAX)}`;
   return `${forArches}${withOnes.length === 0 ? '' : ` with ${withOnes.join(' and ')}`}`;
 }
 
-const named = (noun: string, ones: readonly string[]): string =>
+const formatNoun = (noun: string, ones: readonly string[]): string =>
   ones.length === 0 ? '' : `the ${noun}${ones.length === 1 ? '' : 's'} ${listed(ones, NAMED_MAX)}`;
 
 const REASONS = {
@@ -135,11 +135,12 @@ const REASONS = {
       `the disk of the images cannot be written${said === '' ? '' : ` (${said})`}: check the disk and its permissions; then resume`,
   ),
   /** @param said empty: unknown */
-  'thread-ended': reason(quotedText, ({ said }) => `the importing thread ended${after(said)}`),
+  'thread-ended': reason(quotedText, ({ said }) => `the importing thread ended${formatDetail(said)}`),
   /** An error of Rackboot; the log of the importing host has its stack. */
   bug: reason(
     quotedText,
-    ({ said }) => `this is an error of Rackboot${after(said)}: report it with the stack in the log of the region`,
+    ({ said }) =>
+      `this is an error of Rackboot${formatDetail(said)}: report it with the stack in the log of the region`,
   ),
   /** Another process has a file of the image locked. */
   locked: reason(
@@ -163,7 +164,7 @@ const REASONS = {
     z.object({ names: z.array(text).max(16).readonly() }),
     ({ names }) => `waiting until the upload of ${listed(names, NAMED_MAX)} has become an image`,
   ),
-  'not-deleted': reason(quotedText, ({ said }) => `it is not deleted yet${after(said)}`),
+  'not-deleted': reason(quotedText, ({ said }) => `it is not deleted yet${formatDetail(said)}`),
   refused: reason(quotedText, asSaid, 'final'),
   /** The stored image of this name and version has other bytes. */
   'other-bytes': reason(quotedText, asSaid, 'final'),

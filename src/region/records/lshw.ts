@@ -33,7 +33,7 @@ function leaf(
   return value === undefined || value === '' ? [] : [{ name, attributes, text: String(value), children: [] }];
 }
 
-const bytes = (name: string, value: number): readonly HardwareElement[] =>
+const sizeElement = (name: string, value: number): readonly HardwareElement[] =>
   value > 0 ? leaf(name, value, { units: 'bytes' }) : [];
 
 function settings(values: Readonly<Record<string, string | number | undefined>>): readonly HardwareElement[] {
@@ -82,14 +82,14 @@ export function hardwareTree({ hostname, facts }: Pick<Machine, 'hostname' | 'fa
 function memory({ memory_mib: mebibytes, memory_banks: banks = [] }: HardwareFacts): HardwareElement {
   return node('memory', 'memory', [
     ...leaf('description', 'System Memory'),
-    ...bytes('size', mebibytes * 1024 * 1024),
+    ...sizeElement('size', mebibytes * 1024 * 1024),
     ...banks.map((bank, index) =>
       node(`bank:${index}`, 'memory', [
         ...leaf('product', bank.part),
         ...leaf('vendor', bank.manufacturer),
         ...leaf('serial', bank.serial),
         ...leaf('slot', bank.locator),
-        ...bytes('size', bank.size_mib * 1024 * 1024),
+        ...sizeElement('size', bank.size_mib * 1024 * 1024),
       ]),
     ),
   ]);
@@ -117,7 +117,7 @@ function disks({ disks: list }: HardwareFacts): readonly HardwareElement[] {
       ...leaf('logicalname', `/dev/${disk.name}`),
       ...leaf('version', disk.firmware),
       ...leaf('serial', disk.serial),
-      ...bytes('size', disk.bytes),
+      ...sizeElement('size', disk.bytes),
       ...settings({ bus: disk.bus, logicalsectorsize: disk.block_size, rotational: disk.rotational === true ? 1 : 0 }),
     ]),
   );
@@ -141,14 +141,14 @@ const escaped = (text: string): string =>
     .replace(/[&<>"]/g, (character) => ESCAPES[character] ?? '')
     .replace(/[^\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, ' ');
 
-function written({ name, attributes, text, children }: HardwareElement, indent: string): string {
+function renderElement({ name, attributes, text, children }: HardwareElement, indent: string): string {
   const list = Object.entries(attributes).map(([key, value]) => ` ${key}="${escaped(value)}"`);
   const open = `${indent}<${name}${list.join('')}`;
   if (children.length > 0) {
-    return `${open}>\n${children.map((child) => written(child, `${indent} `)).join('')}${indent}</${name}>\n`;
+    return `${open}>\n${children.map((child) => renderElement(child, `${indent} `)).join('')}${indent}</${name}>\n`;
   }
   return text === '' ? `${open} />\n` : `${open}>${escaped(text)}</${name}>\n`;
 }
 
 export const hardwareXml = (tree: HardwareElement): string =>
-  `<?xml version="1.0" standalone="yes" ?>\n${written(tree, '')}`;
+  `<?xml version="1.0" standalone="yes" ?>\n${renderElement(tree, '')}`;

@@ -7,7 +7,7 @@ import { type Difference, listDifferences } from './difference.ts';
 import { EDITED_FIELDS, type Machine } from './machine.ts';
 
 /** As people name them. */
-const named = ({
+const nameMachineFields = ({
   zone,
   pool,
   architecture,
@@ -23,7 +23,7 @@ const named = ({
 
 /** The part of a machine that people edit. */
 function editedFields(machine: Machine): Fields {
-  const names = named(machine);
+  const names = nameMachineFields(machine);
   return Object.assign({}, ...EDITED_FIELDS.map((name) => names[name] ?? { [name]: machine[name] }));
 }
 

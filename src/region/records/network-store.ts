@@ -132,7 +132,7 @@ export interface ServiceRange extends ServedRange, Ipv4Range {
 
 export type StoredRange = HeldRange | ServedRange | ServiceRange;
 
-export const isHeld = (range: StoredRange): range is HeldRange => 'low' in range && !isOfService(range);
+export const isHeldRange = (range: StoredRange): range is HeldRange => 'low' in range && !isOfService(range);
 
 export const isOfService = (range: StoredRange): range is ServiceRange => 'serviceId' in range;
 

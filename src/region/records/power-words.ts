@@ -147,7 +147,7 @@ const ACTS: Readonly<Record<PowerDetailParams['person-must']['act'], string>> = 
   query: 'check whether it is on',
 };
 
-const after = (detail = ''): string => (detail === '' ? '' : `: ${detail}`);
+const formatDetail = (detail = ''): string => (detail === '' ? '' : `: ${detail}`);
 /** The controller's address, for those who get it. */
 const theHost = (host: string): string => host || 'the controller';
 
@@ -155,17 +155,18 @@ const theHost = (host: string): string => host || 'the controller';
 const DETAILS: Writers<PowerDetailParams> = {
   acknowledged: ({ said }) => said || 'done',
   'program-missing': ({ program, command }) => `${program} is not installed: ${command}`,
-  'not-started': ({ program, said = 'it was cancelled' }) => `${program} was not started${after(said)}`,
-  'program-late': ({ program, said }) => `${program} did not end in time${after(said)}`,
+  'not-started': ({ program, said = 'it was cancelled' }) => `${program} was not started${formatDetail(said)}`,
+  'program-late': ({ program, said }) => `${program} did not end in time${formatDetail(said)}`,
   'program-failed': ({ program, status, said }) => said || `${program} ended with ${status}`,
-  'program-aborted': ({ program, status, said }) => `${program} itself failed, with status ${status}${after(said)}`,
+  'program-aborted': ({ program, status, said }) =>
+    `${program} itself failed, with status ${status}${formatDetail(said)}`,
   complaint: ({ meaning, said }) => `${COMPLAINTS[meaning] ?? meaning}${said === '' ? '' : ` (${said})`}`,
-  'no-state': ({ said }) => `no power state in${after(said) || ' the answer'}`,
+  'no-state': ({ said }) => `no power state in${formatDetail(said) || ' the answer'}`,
 
   'http-status': ({ status }) => `HTTP ${status}`,
   'http-redirect': ({ status }) => `HTTP ${status} redirects elsewhere, which is not followed: set the final URL`,
   'web-late': ({ host, seconds }) => `${theHost(host)} did not answer in ${seconds} s`,
-  'web-failed': ({ host, said }) => `${theHost(host)} cannot be asked${after(said)}`,
+  'web-failed': ({ host, said }) => `${theHost(host)} cannot be asked${formatDetail(said)}`,
   'certificate-untrusted': ({ host, said }) =>
     `the certificate of ${theHost(host)} is not trusted${said === '' ? '' : ` (${said})`}: install one from a known authority, or set power_verify_ssl to n`,
   cancelled: () => 'it was cancelled',
@@ -195,11 +196,12 @@ const DETAILS: Writers<PowerDetailParams> = {
   'too-many-queries': () => 'too many queries are waiting; try again later',
   'no-driver': ({ driver }) => `there is no power driver ${driver || 'none'}: set the machine's power_type`,
   'bad-parameters': ({ problems }) => `power_parameters: ${problems.map(problemText).join('; ')}`,
-  'controller-busy': ({ controller }) => `its controller was busy with other machines for too long${after(controller)}`,
+  'controller-busy': ({ controller }) =>
+    `its controller was busy with other machines for too long${formatDetail(controller)}`,
   'no-end': ({ seconds }) => `not finished within ${seconds} s`,
   'no-answer': ({ seconds }) => `no answer within ${seconds} s`,
-  'not-recorded': ({ said }) => `not done, because it could not be recorded first${after(said)}`,
-  'driver-bug': ({ said }) => `a bug in the driver${after(said)}`,
+  'not-recorded': ({ said }) => `not done, because it could not be recorded first${formatDetail(said)}`,
+  'driver-bug': ({ said }) => `a bug in the driver${formatDetail(said)}`,
 };
 
 function detailText(detail: PowerDetail): string {

@@ -13,10 +13,10 @@ interface Named {
 }
 
 /** `calm-eagle (ab12cd)`. */
-export const named = ({ name, systemId }: Named): string => `${name} (${systemId})`;
+export const formatNameAndId = ({ name, systemId }: Named): string => `${name} (${systemId})`;
 
 export const machineExistsText = (machine: Named): string =>
-  `this machine exists already as ${named(machine)}: edit or delete that one`;
+  `this machine exists already as ${formatNameAndId(machine)}: edit or delete that one`;
 export const hostnameTakenText = (hostname: string): string => `the hostname ${hostname} is taken: choose another`;
 
 export const REPORT_REFUSALS = {
@@ -35,7 +35,7 @@ export const REPORT_REFUSALS = {
     holders
       .map((holder) => {
         const macs = holder.macs.join(' ');
-        return `${named(holder)} has ${macs}: \`rackboot machines split ${holder.systemId} --mac ${macs}\``;
+        return `${formatNameAndId(holder)} has ${macs}: \`rackboot machines split ${holder.systemId} --mac ${macs}\``;
       })
       .join('; '),
 };

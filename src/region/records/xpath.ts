@@ -108,9 +108,9 @@ class Parser {
   #place = 0;
   #depth = 0;
 
-  constructor(text: string) {
-    this.#tokens = tokenizeXpath(text);
-    this.#end = text.length;
+  constructor(stringValue: string) {
+    this.#tokens = tokenizeXpath(stringValue);
+    this.#end = stringValue.length;
   }
 
   whole(): Expression {
@@ -165,7 +165,7 @@ class Parser {
     if (operator === undefined) return left;
     this.#place += 1;
     const right = this.#value();
-    return (at) => isTrue(operator, left(at), right(at));
+    return (at) => compareValues(operator, left(at), right(at));
   }
 
   #value(): Expression {
@@ -238,11 +238,11 @@ class Parser {
     return (from, at) => {
       const elements = from.filter((item) => typeof item !== 'string');
       const starts = isDeep ? below(elements, at) : elements;
-      if (isSelf) return chosen(from, predicates, at);
+      if (isSelf) return filterItems(from, predicates, at);
       const items = starts.flatMap((element) => {
         at.visit();
         // Positions count among the children of one element.
-        return chosen(reached(element, token.text), predicates, at);
+        return filterItems(reached(element, token.text), predicates, at);
       });
       return [...new Set(items)];
     };
@@ -262,7 +262,7 @@ function below(elements: readonly HardwareElement[], { visit }: Context): readon
   return [...all];
 }
 
-const chosen = (items: readonly Item[], predicates: readonly Expression[], at: Context): readonly Item[] =>
+const filterItems = (items: readonly Item[], predicates: readonly Expression[], at: Context): readonly Item[] =>
   predicates.reduce(
     (left, predicate) =>
       left.filter((item, index) => {
@@ -320,7 +320,7 @@ const COMPARISONS: readonly Comparison[] = [
 ];
 
 /** XPath 1.0 §3.4: among several items, one that satisfies the comparison is enough. */
-function isTrue([sign, holds]: Comparison, left: Found, right: Found): boolean {
+function compareValues([sign, holds]: Comparison, left: Found, right: Found): boolean {
   if (typeof left === 'boolean' || typeof right === 'boolean') return holds(Number(truth(left)), Number(truth(right)));
   const valuesOf = (value: Found) => (typeof value === 'object' ? value.map(getItemText) : [value]);
   const others = valuesOf(right);

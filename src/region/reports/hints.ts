@@ -27,7 +27,7 @@ export const HINT_FIELDS = {
 export type HintParams = ParamsOf<typeof HINT_FIELDS>;
 
 /** The remedy for a file that is not in the boot tree. */
-function remedyFor(file: string): string {
+function formatRemedy(file: string): string {
   if (!isKernelFile(file)) return `\`sudo ${loadersCommand(cpuOfLoader(file))}\` fetches the loaders`;
   return file.includes('/install/')
     ? "`sudo rackboot images import-installer` adds Debian's installer"
@@ -57,7 +57,7 @@ const HINT_SENTENCES = {
     `it loaded ${baseName(fileText(hint))} ${counted(hint.times ?? 0, 'time')} without requesting a configuration or a kernel: the loader ` +
     "restarts itself, fails immediately, or is rejected by Secure Boot; check the machine's screen, and boot.loaders if it is set",
   'file-missing': ({ file = '' }) =>
-    `it needs ${file}, which is not in the boot tree: ${remedyFor(file)}, or put the file there`,
+    `it needs ${file}, which is not in the boot tree: ${formatRemedy(file)}, or put the file there`,
   'cannot-start': ({ purpose = '' }) => `it cannot start: ${PURPOSE_PROBLEMS[purpose] ?? purpose}`,
   'transfer-stalled': (hint) =>
     `it stopped acknowledging ${fileText(hint)} halfway: it was powered off, or its network lost every packet from then on`,

@@ -68,7 +68,7 @@ type Fields = { readonly [N in keyof typeof NOTE_FIELDS]: ValueOf<(typeof NOTE_F
 export type LinkFault = HttpFault | 'failed' | 'untrusted' | 'hanging';
 
 /** A note with some of the parameters. */
-const note = <N extends keyof Fields>(fields: readonly N[], text: (params: Pick<Fields, N>) => string) => ({
+const defineNote = <N extends keyof Fields>(fields: readonly N[], text: (params: Pick<Fields, N>) => string) => ({
   fields,
   text,
 });
@@ -117,12 +117,12 @@ const READ_AGAIN = ', which is read again for each connection';
 /** @param isRunning true: in a process that runs */
 function refusesText({ fault, said }: Pick<Fields, 'fault' | 'said'>, isRunning: boolean): string {
   const again = isRunning && fault === 'wrong-password' ? `${READ_AGAIN}, without a restart` : '';
-  return `the region's database refuses${quoted(said)}: ${getTextByCode(REFUSALS, fault)}${again}`;
+  return `the region's database refuses${formatQuote(said)}: ${getTextByCode(REFUSALS, fault)}${again}`;
 }
 
 function untrustedText({ said }: Pick<Fields, 'said'>, isRunning: boolean): string {
   const again = isRunning ? READ_AGAIN : '';
-  return `the region's database cannot be trusted${quoted(said)}: see region.store.ca_file${again}, and the certificate of the database`;
+  return `the region's database cannot be trusted${formatQuote(said)}: see region.store.ca_file${again}, and the certificate of the database`;
 }
 
 /** The text of a code; the code itself if only a later version has a text for it. */
@@ -133,75 +133,76 @@ const UNCONFIRMED = "the region's database does not confirm changes, because its
 const STANDBY = 'start the standby, or take it out of synchronous_standby_names';
 
 /** A text of the database or the system; it is empty for a person who may not see it. */
-const quoted = (detail: string): string => (detail === '' ? '' : ` (${detail})`);
+const formatQuote = (detail: string): string => (detail === '' ? '' : ` (${detail})`);
 
 const OUTAGES = {
   // Its store.
-  'database-unusable': note(
+  'database-unusable': defineNote(
     ['fault', 'said'],
-    ({ fault, said }) => `the region's database cannot be used now${quoted(said)}: ${getTextByCode(FAULTS, fault)}`,
+    ({ fault, said }) =>
+      `the region's database cannot be used now${formatQuote(said)}: ${getTextByCode(FAULTS, fault)}`,
   ),
-  'database-refuses': note(['fault', 'said'], (params) => refusesText(params, true)),
-  'database-asks-password': note(
+  'database-refuses': defineNote(['fault', 'said'], (params) => refusesText(params, true)),
+  'database-asks-password': defineNote(
     [],
     () => "the region's database asks for a password: write it to a file, and name that in region.store.password_file",
   ),
-  'database-untrusted': note(['said'], (params) => untrustedText(params, true)),
-  'database-silent': note(
+  'database-untrusted': defineNote(['said'], (params) => untrustedText(params, true)),
+  'database-silent': defineNote(
     ['seconds'],
     ({ seconds }) =>
       `the region's database cannot be used now (it has not answered for ${seconds} s): see whether it runs, its load, and the network to it`,
   ),
-  'database-read-only': note(
+  'database-read-only': defineNote(
     [],
     () => "the region's database cannot be used now: default_transaction_read_only is on; turn it off",
   ),
-  'database-standby': note(
+  'database-standby': defineNote(
     [],
     () =>
       "the region's database cannot be used now (it is a standby, which only reads): promote it, or name the primary in region.store.url",
   ),
-  'database-copied': note(
+  'database-copied': defineNote(
     [],
     () => "the region's database is being copied: wait until `rackboot region copy` or `restore` has ended",
   ),
-  'database-pooled': note(
+  'database-pooled': defineNote(
     [],
     () =>
       "the region's database cannot be used now (a connection pooler is in front of it, which does not pass on settings, locks and messages): name the server itself in region.store.url; region.store.pool limits its connections",
   ),
-  'database-newer': note(
+  'database-newer': defineNote(
     ['ownVersion', 'otherVersion'],
     ({ ownVersion, otherVersion }) =>
       `the region's database cannot be used now (a newer Rackboot gave it version ${otherVersion}; this process knows ${ownVersion}): upgrade this process`,
   ),
-  'database-older': note(
+  'database-older': defineNote(
     ['ownVersion', 'otherVersion'],
     ({ ownVersion, otherVersion }) =>
       `the region's database cannot be used now (it has version ${otherVersion} now; this process knows ${ownVersion}): restart this process`,
   ),
-  'changes-unconfirmed': note([], () => `${UNCONFIRMED}: ${STANDBY}`),
-  'change-not-made': note([], () => `${UNCONFIRMED}: this change was not made; repeat it later (${STANDBY})`),
-  'change-unconfirmed': note(
+  'changes-unconfirmed': defineNote([], () => `${UNCONFIRMED}: ${STANDBY}`),
+  'change-not-made': defineNote([], () => `${UNCONFIRMED}: this change was not made; repeat it later (${STANDBY})`),
+  'change-unconfirmed': defineNote(
     [],
     () =>
       `${UNCONFIRMED}: whether this change was stored is unknown until the database confirms changes again; check the result then, before you repeat it (${STANDBY})`,
   ),
-  'change-unknown': note(
+  'change-unknown': defineNote(
     ['said'],
     ({ said }) =>
-      `the region's database was lost while it stored a change${quoted(said)}, and whether the change was stored is unknown: check the result before you repeat it`,
+      `the region's database was lost while it stored a change${formatQuote(said)}, and whether the change was stored is unknown: check the result before you repeat it`,
   ),
-  'file-full': note(
+  'file-full': defineNote(
     ['file', 'said'],
-    ({ file, said }) => `${file} cannot be used now${quoted(said)}: make room on its disk`,
+    ({ file, said }) => `${file} cannot be used now${formatQuote(said)}: make room on its disk`,
   ),
-  'file-unusable': note(
+  'file-unusable': defineNote(
     ['file', 'said'],
     ({ file, said }) =>
-      `${file} cannot be used now${quoted(said)}: check which process holds it, and whether its disk fails`,
+      `${file} cannot be used now${formatQuote(said)}: check which process holds it, and whether its disk fails`,
   ),
-  'store-trouble': note(['reason'], ({ reason }) =>
+  'store-trouble': defineNote(['reason'], ({ reason }) =>
     reason === '' ? "the region's store cannot be used now: its log says why" : reason,
   ),
 };
@@ -295,225 +296,249 @@ const othersToo = (more: number, what: string): string =>
 /** Every note: its parameters and its sentence. */
 const NOTES = {
   // Sockets, interfaces and the service manager (`net/host-note.ts`). Buffers are in bytes.
-  'frames-refused': note(
+  'frames-refused': defineNote(
     ['reason'],
     ({ reason }) =>
       `Replies to machines without an address are broadcast, because frames to hardware addresses need CAP_NET_RAW (${reason}).`,
   ),
-  'receive-buffer-small': note(
+  'receive-buffer-small': defineNote(
     ['granted', 'asked'],
     smallBuffer('Receive buffers', 'a burst of requests may be lost', 'net.core.rmem_max'),
   ),
-  'send-buffer-small': note(
+  'send-buffer-small': defineNote(
     ['granted', 'asked'],
     smallBuffer('Send buffers', 'absent hosts can delay replies to other hosts', 'net.core.wmem_max'),
   ),
-  'arp-unheard': note(
+  'arp-unheard': defineNote(
     ['reason'],
     ({ reason }) =>
       `Addresses are offered without probing whether a host uses them, because ARP cannot be received here (${reason}); that needs CAP_NET_RAW.`,
   ),
-  'routers-unanswered': note(
+  'routers-unanswered': defineNote(
     ['reason'],
     ({ reason }) =>
       `iPXE waits about 13 s for an IPv6 router where there is none, because its router solicitations cannot be answered here (${reason}); that needs CAP_NET_RAW.`,
   ),
-  'interfaces-unheard': note(
+  'interfaces-unheard': defineNote(
     ['reason'],
     ({ reason }) =>
       `Rackboot reads the interfaces of the host only every 10 s, because the kernel cannot report changes here (${reason}).`,
   ),
-  'manager-socket-invalid': note(['name'], ({ name }) => `the service manager's socket has an invalid name: ${name}`),
-  'manager-unreached': note(['reason'], ({ reason }) => `the service manager gets no reports: ${reason}`),
-  'manager-refuses': note(['reason'], ({ reason }) => `the service manager does not accept reports: ${reason}`),
+  'manager-socket-invalid': defineNote(
+    ['name'],
+    ({ name }) => `the service manager's socket has an invalid name: ${name}`,
+  ),
+  'manager-unreached': defineNote(['reason'], ({ reason }) => `the service manager gets no reports: ${reason}`),
+  'manager-refuses': defineNote(['reason'], ({ reason }) => `the service manager does not accept reports: ${reason}`),
   // The configuration.
-  'files-open-to-all': note(['networks'], openToAll('tftp.allow', 'load every file of the boot tree from this rack')),
-  'recursion-open-to-all': note(['networks'], openToAll('dns.allow_recursion', 'use this rack to resolve every name')),
-  'proxy-options-idle': note(
+  'files-open-to-all': defineNote(
+    ['networks'],
+    openToAll('tftp.allow', 'load every file of the boot tree from this rack'),
+  ),
+  'recursion-open-to-all': defineNote(
+    ['networks'],
+    openToAll('dns.allow_recursion', 'use this rack to resolve every name'),
+  ),
+  'proxy-options-idle': defineNote(
     ['network', 'options'],
     ({ network, options }) =>
       `${network} is in proxy mode, and another DHCP server sends its options: ${options} of dhcp.options ` +
       `${isOrAre(options)} not sent there; configure them on that server.`,
   ),
-  'proxy-classes-idle': note(
+  'proxy-classes-idle': defineNote(
     ['network', 'classes'],
     ({ network, classes }) =>
       `${network} is in proxy mode, and another DHCP server gives its addresses and options: options and lease times of ` +
       `${classes} of dhcp.classes have no effect there; configure them on that server.`,
   ),
-  'config-unwatched': note(
+  'config-unwatched': defineNote(
     ['file', 'reason'],
     ({ file, reason }) => `cannot watch ${file}: ${reason}; reload by SIGHUP`,
   ),
   // The rack.
-  'tree-unwatched': note(
+  'tree-unwatched': defineNote(
     ['tree', 'reason'],
     ({ tree, reason }) => `the boot tree ${tree} cannot be watched (${reason}): it is scanned periodically instead`,
   ),
-  'journal-silent': note(
+  'journal-silent': defineNote(
     ['seconds'],
     ({ seconds }) =>
       `the lease journal has not answered for ${seconds} s: the service manager will restart this process`,
   ),
   // `where`: its addresses and ports.
-  'listener-forgone': note(['where', 'reason'], ({ where, reason }) => `HTTP goes on without ${where}: ${reason}`),
-  'interface-absent': note(['interface'], (note) => `${note.interface} does not exist`),
-  'interface-renamed': note(
+  'listener-forgone': defineNote(
+    ['where', 'reason'],
+    ({ where, reason }) => `HTTP goes on without ${where}: ${reason}`,
+  ),
+  'interface-absent': defineNote(['interface'], (note) => `${note.interface} does not exist`),
+  'interface-renamed': defineNote(
     ['interface', 'ip', 'where', 'network'],
     (note) =>
       `${note.interface} does not exist, and ${note.where} has its address ${note.ip}; if it was renamed: ` +
       `rackboot config set cluster_interfaces.${note.network}.interface ${note.where}`,
   ),
-  'interface-down': note(['interface'], (note) => `${note.interface} is down`),
-  'interface-unlinked': note(['interface'], (note) => `${note.interface} has no carrier`),
-  'interface-unaddressed': note(
+  'interface-down': defineNote(['interface'], (note) => `${note.interface} is down`),
+  'interface-unlinked': defineNote(['interface'], (note) => `${note.interface} has no carrier`),
+  'interface-unaddressed': defineNote(
     ['interface', 'ip'],
     (note) => `${note.interface} does not have the address ${note.ip}`,
   ),
-  'own-address-used': note(
+  'own-address-used': defineNote(
     ['ip', 'interface', 'host', 'seconds'],
     (note) =>
       `${note.ip}, this rack’s own address on ${note.interface}, is used by another host, ${note.host} ` +
       `(seen ${counted(note.seconds, 'second')} ago): machines may send to that host instead of the rack. Remedy: find the port of that hardware ` +
       'address in the address table of the switch; give the host another address, or disconnect it.',
   ),
-  'probes-blind': note([], () => PROBES_BLIND),
+  'probes-blind': defineNote([], () => PROBES_BLIND),
   // `keptText`: the addresses of its last good answer.
-  'ntp-name-unresolved': note(
+  'ntp-name-unresolved': defineNote(
     ['name', 'reason', 'kept'],
     ({ name, reason, kept }) =>
       `The NTP server ${name} cannot be looked up (${reason}), and DHCP has only addresses: ` +
       (kept === '' ? 'it does not offer this server.' : `it still offers ${kept}.`),
   ),
-  'ntp-addresses-unused': note(
+  'ntp-addresses-unused': defineNote(
     ['reason'],
     ({ reason }) => `The new addresses of NTP servers are not in force: ${reason}`,
   ),
   // Its leases. `table` is `log` or `lease_block`, `row` the key of its row; `keptText` and `lost` are addresses, `keptMore` and `lostMore` how
   // many more there are.
-  'leases-lost': note(
+  'leases-lost': defineNote(
     ['file'],
     ({ file }) =>
       `${file} holds no leases, though this rack has run before: the rack may offer addresses that machines still use. Stop Rackboot, ` +
       'restore leases.db and leases.db-wal from a backup and start it again. ' +
       'If you moved the file away on purpose, there is nothing to do: machines get their leases back as they renew them.',
   ),
-  'leases-restored': note(
+  'leases-restored': defineNote(
     ['file'],
     ({ file }) =>
       `${file} was restored from a copy, or was never used here: it lacks the leases granted since the copy was made. Before the rack offers a machine ` +
       'the address of its lease again, it probes whether another host uses that address; renewals are answered as usual. ' +
       'You need not do anything. If addresses clash, end the lease of the wrong machine: sudo rackboot leases end ADDRESS.',
   ),
-  'leases-damaged': note(['file', 'table', 'row', 'isUndone', 'kept', 'keptMore', 'lost', 'lostMore'], leasesDamaged),
-  'backup-failed': note(['file', 'reason'], ({ file, reason }) => `the backup ${file} failed: ${reason}`),
-  'ends-unwritten': note(
+  'leases-damaged': defineNote(
+    ['file', 'table', 'row', 'isUndone', 'kept', 'keptMore', 'lost', 'lostMore'],
+    leasesDamaged,
+  ),
+  'backup-failed': defineNote(['file', 'reason'], ({ file, reason }) => `the backup ${file} failed: ${reason}`),
+  'ends-unwritten': defineNote(
     ['file', 'reason'],
     ({ file, reason }) => `${file}: ${reason}; ended leases may be reported twice`,
   ),
-  'mark-unwritten': note(
+  'mark-unwritten': defineNote(
     ['file', 'reason'],
     ({ file, reason }) => `${file}: ${reason}; the next start checks the leases like a restored copy`,
   ),
   // The region. `more`: how many similar ones there were.
-  'request-failed': note(
+  'request-failed': defineNote(
     ['more', 'reason'],
     ({ more, reason }) =>
       `a request failed inside the region${more === 0 ? '' : `, with ${more} more since the last one`}: ${reason}`,
   ),
-  'connection-ended': note(
+  'connection-ended': defineNote(
     ['client', 'more', 'why'],
     ({ client, more, why }) =>
       `the API ended a connection from ${client}${more === 0 ? '' : `, and ${more} more before it`}: ${endedBecause(why)}`,
   ),
-  'listener-waits': note(['reason'], ({ reason }) => reason),
+  'listener-waits': defineNote(['reason'], ({ reason }) => reason),
   // `keptText`: a `FilesInForce` of `boot-store.ts`.
-  'sources-unusable': note(
+  'sources-unusable': defineNote(
     ['reason', 'kept'],
     ({ reason, kept }) => `${reason.replaceAll('\n', ' ')}. ${SOURCES_IN_FORCE[kept] ?? ''}`,
   ),
-  'certificate-expired': note(
+  'certificate-expired': defineNote(
     ['file', 'until'],
     ({ file, until }) => `the certificate ${file} expired at ${until}: clients refuse it; renew it`,
   ),
-  'certificate-early': note(
+  'certificate-early': defineNote(
     ['file', 'from'],
     ({ file, from }) => `the certificate ${file} is valid from ${from} on: is this host's clock right?`,
   ),
-  'certificate-expiring': note(
+  'certificate-expiring': defineNote(
     ['file', 'until'],
     ({ file, until }) => `the certificate ${file} expires at ${until}: renew it`,
   ),
-  'key-readable': note(['file'], ({ file }) => `every user of this host can read the key ${file}: chmod 600 ${file}`),
-  'state-unacknowledged': note(
+  'key-readable': defineNote(
+    ['file'],
+    ({ file }) => `every user of this host can read the key ${file}: chmod 600 ${file}`,
+  ),
+  'state-unacknowledged': defineNote(
     ['machine', 'racks', 'seconds'],
     ({ machine, racks, seconds }) =>
       `${machine} is switched on although ${racks} did not acknowledge its state within ${seconds} s: it may boot as in its previous state`,
   ),
-  'state-unkept': note(['file', 'reason'], ({ file, reason }) => `${file}: ${reason}`),
-  'state-invalid': note(['reason'], ({ reason }) => reason),
-  'images-unread': note(['reason'], ({ reason }) => `the images of this rack cannot be listed: ${reason}`),
-  'images-uncopied': note(
+  'state-unkept': defineNote(['file', 'reason'], ({ file, reason }) => `${file}: ${reason}`),
+  'state-invalid': defineNote(['reason'], ({ reason }) => reason),
+  'images-unread': defineNote(['reason'], ({ reason }) => `the images of this rack cannot be listed: ${reason}`),
+  'images-uncopied': defineNote(
     ['reason'],
     ({ reason }) => `some images of the region are not copied yet; the rack tries again: ${reason}`,
   ),
-  'images-unkept': note(
+  'images-unkept': defineNote(
     ['reason'],
     ({ reason }) => `the region cannot finish its work on the images of this host; it tries again: ${reason}`,
   ),
   // `name`: of an image or a source.
-  'import-bug': note(
+  'import-bug': defineNote(
     ['name', 'reason'],
     ({ name, reason }) =>
       `the import of ${name} failed with an error of Rackboot, and the other imports continue; report it: ${reason}`,
   ),
-  'cache-unread': note(['file', 'reason'], ({ file, reason }) => `${file}: ${reason}`),
-  'loopback-only': note(
+  'cache-unread': defineNote(['file', 'reason'], ({ file, reason }) => `${file}: ${reason}`),
+  'loopback-only': defineNote(
     [],
     () =>
       'region.listen has only loopback addresses: racks on other hosts cannot reach this region unless a proxy on this host passes their requests on',
   ),
-  'configurations-differ': note(
+  'configurations-differ': defineNote(
     ['name', 'setting', 'more'],
     ({ name, setting, more }) =>
       `the process ${name} of this region has other values of ${setting.replaceAll(' ', ', ')}${more === 0 ? '' : ` and ${more} more`} in its configuration file: make the files equal, or each process decides by its own`,
   ),
-  'name-shared': note(
+  'name-shared': defineNote(
     ['name', 'where'],
     ({ name, where }) =>
       `another process of this region has the name ${name}, too${where === '' ? '' : `: that on ${where}`}. Logs and status cannot tell them apart: give each its own name in its configuration file, or remove the key name, so that each has its host's`,
   ),
-  'database-slow': note(
+  'database-slow': defineNote(
     ['seconds'],
     ({ seconds }) => `the database did not close within ${seconds} s; every change that it confirmed is stored`,
   ),
   // Why the region stopped.
-  'region-failed': note(['reason'], ({ reason }) => reason),
-  'region-ended': note([], () => 'its thread ended'),
+  'region-failed': defineNote(['reason'], ({ reason }) => reason),
+  'region-ended': defineNote([], () => 'its thread ended'),
   // The link to a remote region. `fault` is a `LinkFault`; `max` its seconds, bytes or number; `more`: how many further addresses do not answer as
   // a region. `link-foreign`: something else answers there; `where` it redirects to, or empty.
-  'link-failed': note(['reason'], ({ reason }) => reason),
-  'link-unanswered': note(['url', 'fault', 'said', 'max', 'more'], linkFault),
-  'link-foreign': note(['url', 'status', 'where', 'more'], foreignAnswer),
-  'link-answers': note(['url', 'status', 'said'], ({ url, status, said }) => `${url} answers ${status}: ${said}`),
-  'link-redirected': note(
+  'link-failed': defineNote(['reason'], ({ reason }) => reason),
+  'link-unanswered': defineNote(['url', 'fault', 'said', 'max', 'more'], linkFault),
+  'link-foreign': defineNote(['url', 'status', 'where', 'more'], foreignAnswer),
+  'link-answers': defineNote(['url', 'status', 'said'], ({ url, status, said }) => `${url} answers ${status}: ${said}`),
+  'link-redirected': defineNote(
     ['url', 'status', 'where'],
     ({ url, status, where }) =>
       `${url} answers ${status} and redirects${where === '' ? '' : ` to ${where}`}, which is not followed: set region.url to the region itself`,
   ),
-  'link-refused': note(
+  'link-refused': defineNote(
     ['url', 'status', 'said'],
     ({ url, status, said }) => `${url} does not register this rack: ${status} ${said}`,
   ),
-  'link-ended': note(['status', 'said'], ({ status, said }) => `the region answers ${status}: ${said}`),
-  'link-versions': note(
+  'link-ended': defineNote(['status', 'said'], ({ status, said }) => `the region answers ${status}: ${said}`),
+  'link-versions': defineNote(
     ['ownVersion', 'otherVersion'],
     ({ ownVersion, otherVersion }) =>
       `the region speaks version ${otherVersion} of the link, this rack version ${ownVersion}: update ${otherVersion < ownVersion ? 'the region' : 'the rack'}`,
   ),
-  'rack-unaccepted': note(['rack'], ({ rack }) => `accept this rack on its region: sudo rackboot racks accept ${rack}`),
-  'key-unknown': note(['file', 'said'], ({ file, said }) => `the region does not know the key in ${file}: ${said}`),
-  'region-said': note(['said'], ({ said }) => said),
+  'rack-unaccepted': defineNote(
+    ['rack'],
+    ({ rack }) => `accept this rack on its region: sudo rackboot racks accept ${rack}`,
+  ),
+  'key-unknown': defineNote(
+    ['file', 'said'],
+    ({ file, said }) => `the region does not know the key in ${file}: ${said}`,
+  ),
+  'region-said': defineNote(['said'], ({ said }) => said),
   ...OUTAGES,
 };
 export type NoteCode = keyof typeof NOTES;
@@ -548,9 +573,10 @@ export function isNote(fields: { readonly note?: unknown }): fields is RackNote 
 export const mayBeStored = ({ note }: Outage): boolean => note === 'change-unconfirmed' || note === 'change-unknown';
 
 const TEXTS: { readonly [C in NoteCode]: { readonly text: (params: NoteParams[C]) => string } } = NOTES;
-const written = <C extends NoteCode>(note: { readonly note: C } & NoteParams[C]): string => TEXTS[note.note].text(note);
+const formatNote = <C extends NoteCode>(note: { readonly note: C } & NoteParams[C]): string =>
+  TEXTS[note.note].text(note);
 /** The sentence of a note. */
-export const noteText = (note: RackNote): string => written(note);
+export const noteText = (note: RackNote): string => formatNote(note);
 
 /** The text of an outage that a start or a command meets, which ends. */
 export function endingText(outage: Outage): string {

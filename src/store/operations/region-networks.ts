@@ -10,7 +10,7 @@ import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import {
   FIRST_NETWORK_ID,
   type HostLease,
-  isHeld,
+  isHeldRange,
   NETWORK_KINDS,
   type NetworkChange,
   type NetworkRecords,
@@ -154,7 +154,7 @@ export class NetworkTables extends LoggedTable {
 }
 
 const reserves = ({ reserved = [], ranges = [] }: Partial<NetworkRecords>): boolean =>
-  reserved.length > 0 || ranges.some(isHeld);
+  reserved.length > 0 || ranges.some(isHeldRange);
 
 const isEdit = (event: NewMachineEvent): boolean =>
   event.code === 'network-changed' && event.params.change === 'changed';

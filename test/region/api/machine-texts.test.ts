@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { createApiKey } from '../../../src/region/accounts/accounts.ts';
 import { KEPT_MS, MachineTexts, TEXTS_BYTES_MAX } from '../../../src/region/api/json/machine-texts.ts';
 import { buildApp, makeContext } from '../../../src/region/http/server.ts';
-import { whereabouts } from '../../../src/region/life/whereabouts.ts';
+import { readPlacement } from '../../../src/region/life/machine-placement.ts';
 import type { MachineFields } from '../../../src/region/records/machine.ts';
 import { EVENT } from '../../contract/machines.ts';
 import { fillRegion } from '../../contract/region-operations.ts';
@@ -20,7 +20,7 @@ test('a text is used with its stamp and its racks alone, up to a bound of bytes,
   try {
     await fillRegion(store, 8);
     const machines = await store.listMachines({}, 0, 8);
-    const where = whereabouts(region);
+    const where = readPlacement(region);
     const [first] = machines;
     assert.ok(first !== undefined);
     const size = new MachineTexts(clock).make(first, 's', where, 'b').text.length;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { POWER_DRIVERS } from '../../../src/power/drivers.ts';
 import { commandsFrom } from '../../../src/region/life/commands.ts';
-import { formatFieldFaults, refusalText, type Viewer } from '../../../src/region/page/frame/view.ts';
+import { formatFieldFaults, formatRefusal, type Viewer } from '../../../src/region/page/frame/view.ts';
 import { words } from '../../../src/region/page/frame/words.ts';
 import { actionsFor, MACHINE_ACTIONS } from '../../../src/region/page/machines/machine-actions.ts';
 import { renderMachinePage } from '../../../src/region/page/machines/machine-page.ts';
@@ -202,7 +202,7 @@ test('a script comes from the text field or as a file; an invalid one is refused
     assert.deepEqual(await edit({ script: tagged, tags: '' }), []);
     const refused = await send({ ...form, name: 'three', script: 'no interpreter' });
     assert.ok(refused?.kind === 'refusal');
-    assert.match(refusalText(refused), /^script: The first line must name an interpreter/);
+    assert.match(formatRefusal(refused), /^script: The first line must name an interpreter/);
     assert.equal(
       (
         await PAGES.find(({ path }) => path === '/MAAS/scripts/:script/')?.render(

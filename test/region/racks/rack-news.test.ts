@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { check, parseBatch, readEntry } from '../../../src/region/racks/rack-news.ts';
+import { check, parseBatch, parseLinkEntry } from '../../../src/region/racks/rack-news.ts';
 import { heartbeat, rackInterfaces } from '../../../src/region/records/heartbeat.ts';
 import { HOST_ADDRESSES_MAX } from '../../../src/region/records/heartbeat-bounds.ts';
 import { batchOf, heartbeatOf, RACK_UUID, rackInterface, reportEntry } from './rack-place.ts';
@@ -51,7 +51,7 @@ test('the name of an interface is stored cleaned', () => {
 test('a report’s kind and text are stored cleaned', () => {
   const batch = parseBatch(RACK_UUID, batchOf([reportEntry(1, HOSTILE, { kind: HOSTILE })]));
   assert.ok(batch.ok);
-  const [entry] = batch.value.entries.map(readEntry);
+  const [entry] = batch.value.entries.map(parseLinkEntry);
   assert.ok(entry?.kind === 'report');
   assert.deepEqual([entry.report.kind, entry.report.text], [SHOWN, SHOWN]);
 });

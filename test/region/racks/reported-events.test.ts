@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseBatch, readEntry } from '../../../src/region/racks/rack-news.ts';
+import { parseBatch, parseLinkEntry } from '../../../src/region/racks/rack-news.ts';
 import { eventSentence } from '../../../src/region/records/events.ts';
 import type { MachineEvent, RackReport } from '../../../src/region/records/machine-event.ts';
 import { withRegion } from '../place.ts';
@@ -13,7 +13,7 @@ import { batchOf, RACK_UUID, reportEntry } from './rack-place.ts';
 function received(sequence: number, report: object): RackReport | undefined {
   const batch = parseBatch(RACK_UUID, batchOf([reportEntry(sequence, 'x', report)]));
   assert.ok(batch.ok);
-  const [entry] = batch.value.entries.map(readEntry);
+  const [entry] = batch.value.entries.map(parseLinkEntry);
   return entry?.kind === 'report' ? { sequence, ...entry.report } : undefined;
 }
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { machineJson } from '../../../src/region/api/json/machine-json.ts';
-import { whereabouts } from '../../../src/region/life/whereabouts.ts';
+import { readPlacement } from '../../../src/region/life/machine-placement.ts';
 import { DISKS_KEPT_MAX, FACTS_BYTES_MAX } from '../../../src/region/records/bounded-facts.ts';
 import {
   boundFacts,
@@ -107,7 +107,7 @@ test('a machine’s timeline names the facts that were not stored, and its API a
     const macs = Array.from({ length: NICS_MAX }, (_, place) => 0x525400000000 + place);
     const outcome = await region.enlist(report(macs, { facts, leftOut }));
     assert.ok(outcome.kind === 'create');
-    const where = whereabouts(region);
+    const where = readPlacement(region);
     const shown = bytesOf(machineJson(outcome.machine, where, 0));
     assert.ok(shown <= SHOWN_BYTES, `${shown} bytes`);
     const texts = (await store.listEvents({ limit: 10 })).map(sentenceOf);

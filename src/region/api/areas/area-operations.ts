@@ -84,38 +84,38 @@ async function findAreaOrRefuse(call: ApiCall, kind: AreaKind): Promise<Area | R
   return area ?? areas.find((area) => area.name === (name ?? id)) ?? refuse('not-found', noAreaText(kind));
 }
 
-function written({ name, description: text }: z.output<typeof changedArea>, before: WrittenArea): WrittenArea {
+function buildWrittenArea({ name, description: text }: z.output<typeof changedArea>, before: WrittenArea): WrittenArea {
   return {
     name: name ?? before.name,
     description: text === undefined ? before.description : cleanNote(text, AREA_DESCRIPTION_MAX),
   };
 }
 
-const refuseTaken = (area: AreaKind): Refusal =>
+const refuseTakenArea = (area: AreaKind): Refusal =>
   refuseField('name', `A ${area} with this name exists: choose another name.`);
 
-async function add(call: ApiCall, kind: AreaKind, input: z.output<typeof changedArea>): Promise<Answer> {
-  const area = written(input, { name: '', description: '' });
+async function addArea(call: ApiCall, kind: AreaKind, input: z.output<typeof changedArea>): Promise<Answer> {
+  const area = buildWrittenArea(input, { name: '', description: '' });
   const added = await call.region.store.areas.add(kind, area, changeEvent(call, kind, area.name, 'added'));
-  if (added === 'exists') return refuseTaken(kind);
+  if (added === 'exists') return refuseTakenArea(kind);
   if (added === 'limit')
     return refuseField('name', `There are already ${AREAS_MAX} ${kind}s, the maximum: delete some.`);
   return json(areaJson(call, kind, added));
 }
 
-async function change(call: ApiCall, kind: AreaKind, input: z.output<typeof changedArea>): Promise<Answer> {
+async function changeArea(call: ApiCall, kind: AreaKind, input: z.output<typeof changedArea>): Promise<Answer> {
   const before = await findAreaOrRefuse(call, kind);
   if ('kind' in before) return before;
-  const next = written(input, before);
+  const next = buildWrittenArea(input, before);
   if (before.id === 0) return await changeDefault(call, kind, before, next);
   const area = { ...next, id: before.id };
   // The profiles would else follow to a name that is refused.
   const others = (await listAreas(call, kind)).filter(({ id }) => id !== before.id);
-  if (others.some(({ name }) => name === area.name)) return refuseTaken(kind);
+  if (others.some(({ name }) => name === area.name)) return refuseTakenArea(kind);
   const refused = kind === 'pool' ? await renameInProfiles(call, 'pools', before.name, area.name) : undefined;
   if (refused !== undefined) return refused;
   const outcome = await call.region.store.areas.change(kind, area, changeEvent(call, kind, before.name, 'changed'));
-  if (outcome === 'exists') return refuseTaken(kind);
+  if (outcome === 'exists') return refuseTakenArea(kind);
   if (outcome === 'not-found') return refuse('not-found', noAreaText(kind));
   if (kind === 'pool') await call.region.machinesChanged();
   return json(areaJson(call, kind, area));
@@ -133,7 +133,7 @@ async function changeDefault(call: ApiCall, kind: AreaKind, before: Area, next: 
   return json(areaJson(call, kind, { ...before, ...next }));
 }
 
-async function remove(call: ApiCall, kind: AreaKind): Promise<Answer> {
+async function removeArea(call: ApiCall, kind: AreaKind): Promise<Answer> {
   const before = await findAreaOrRefuse(call, kind);
   if ('kind' in before) return before;
   if (before.id === 0) return refuse('bad-request', defaultAreaText(kind));
@@ -229,7 +229,7 @@ const defineAreaOperations = ({ kind, versions, many, one }: AreaPaths): readonl
       nothing,
       async (call) => json((await shownAreas(call, kind)).map((area) => areaJson(call, kind, area))),
     ],
-    add: [`Create a ${kind}.`, newArea, (call, input) => add(call, kind, input)],
+    add: [`Create a ${kind}.`, newArea, (call, input) => addArea(call, kind, input)],
     read: [
       `Read one ${kind}.`,
       nothing,
@@ -241,12 +241,12 @@ const defineAreaOperations = ({ kind, versions, many, one }: AreaPaths): readonl
     change: [
       `Change a ${kind}. The default ${kind} cannot be renamed.`,
       changedArea,
-      (call, input) => change(call, kind, input),
+      (call, input) => changeArea(call, kind, input),
     ],
     remove: [
       `Delete a ${kind}. ${OF_MEMBERS[kind]} The default ${kind} cannot be deleted.`,
       nothing,
-      (call) => remove(call, kind),
+      (call) => removeArea(call, kind),
     ],
   });
 

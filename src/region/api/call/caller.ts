@@ -134,7 +134,9 @@ export function findPeer(received: CallerFacts, config: RegionConfig, racks: Kno
     isByRack: rackKey !== undefined && !isOwnRack,
     ipv4: parsed,
     isManaged:
-      parsed !== undefined && isServed(parsed, config, racks) && (rackKey === undefined || isOwnRack || isRemoteRack),
+      parsed !== undefined &&
+      isServedAddress(parsed, config, racks) &&
+      (rackKey === undefined || isOwnRack || isRemoteRack),
     isOperator,
     ...(isRemoteRack ? { rackUuid } : {}),
     ...describePeerBoot(facts, isOwnRack || isRemoteRack),
@@ -171,7 +173,7 @@ function describePeerBoot(facts: CallerFacts, isFromRack: boolean): Pick<Peer, '
   };
 }
 
-function isServed(address: Ipv4, config: RegionConfig, racks: KnownRacks) {
+function isServedAddress(address: Ipv4, config: RegionConfig, racks: KnownRacks) {
   return config.managedNetworks.some((network) => networkContains(network, address)) || racks.serves(address);
 }
 

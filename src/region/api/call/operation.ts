@@ -182,7 +182,7 @@ export const flagWord = z
   .refine((text) => isTrue(text) || isFalse(text), TRUE_OR_FALSE)
   .register(controls, { control: 'check' });
 /** A parameter that is true or false. */
-export const flag = (description: string, control: Control = {}) =>
+export const flagParameter = (description: string, control: Control = {}) =>
   value(flagWord).optional().describe(description).register(controls, control);
 
 export const NOT_A_NUMBER = 'is not a number';
@@ -218,7 +218,7 @@ export function values(countMax: number) {
 
 export const IP_ADDRESS = 'Give an IPv4 address such as 10.20.0.10.';
 
-const parsed = <T>(parse: (text: string) => T | undefined, form: string) =>
+const parsedParameter = <T>(parse: (text: string) => T | undefined, form: string) =>
   z
     .string()
     .trim()
@@ -229,19 +229,19 @@ const parsed = <T>(parse: (text: string) => T | undefined, form: string) =>
     });
 
 /** A hardware address. */
-export const macField = value(parsed(parseMac, MACS)).register(controls, { control: 'mac' });
+export const macField = value(parsedParameter(parseMac, MACS)).register(controls, { control: 'mac' });
 /** Different hardware addresses. @param isFit false: left out */
 export const macFields = (countMax: number, isFit: (mac: MacAddress) => boolean = () => true) =>
   values(countMax).pipe(
     z
-      .array(parsed(parseMac, MACS))
+      .array(parsedParameter(parseMac, MACS))
       .max(countMax)
       .transform((list) => [...new Set(list)].filter(isFit)),
   );
 /** The same, at least one. */
 export const someMacFields = (countMax: number) => macFields(countMax).refine((list) => list.length > 0, REQUIRED);
 /** An IPv4 address. */
-export const ipv4Field = value(parsed(parseIpv4, IP_ADDRESS)).register(controls, { control: 'address' });
+export const ipv4Field = value(parsedParameter(parseIpv4, IP_ADDRESS)).register(controls, { control: 'address' });
 
 /** Parameters of which any may be absent. */
 export type Passed<P extends z.ZodObject> = {
@@ -389,7 +389,7 @@ function givenIn(names: readonly string[], fields: Fields): Given {
   return sent;
 }
 
-function add(problems: Record<string, RefusalWord[]>, name: string, word: RefusalWord) {
+function addProblem(problems: Record<string, RefusalWord[]>, name: string, word: RefusalWord) {
   problems[name] ??= [];
   if (!problems[name].some(({ text }) => text === word.text)) problems[name].push(word);
 }
@@ -398,7 +398,7 @@ function refuseIssues(input: Given, issues: readonly z.core.$ZodIssue[]) {
   const problems: Record<string, RefusalWord[]> = {};
   for (const issue of issues) {
     const name = String(issue.path[0] ?? '');
-    add(problems, name, input[name] === undefined ? fieldRefusal(REQUIRED) : wordOfIssue(issue));
+    addProblem(problems, name, input[name] === undefined ? fieldRefusal(REQUIRED) : wordOfIssue(issue));
   }
   return refuseFields(problems);
 }

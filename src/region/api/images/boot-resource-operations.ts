@@ -39,7 +39,7 @@ const percent = (bytes: number, total: number | undefined) =>
   total === undefined || total === 0 ? 0 : Math.min(100, Math.floor((bytes / total) * 100));
 
 /** True if the region has lost its bytes; a rack may still have a copy. */
-const isLost = ({ progress }: ListedResource) => progress?.reason?.code === 'bytes-lost';
+const isResourceLost = ({ progress }: ListedResource) => progress?.reason?.code === 'bytes-lost';
 
 /** The percentage of the newest version that is there. */
 function computeResourceProgress({ images, progress }: ListedResource) {
@@ -77,7 +77,7 @@ function resourceJson(call: ApiCall, resource: ListedResource): AnswerOf<'bootRe
     subarches: subarchitecture,
     label,
     title: images[0]?.title || (progress?.title ?? ''),
-    complete: images.length > 0 && !isLost(resource),
+    complete: images.length > 0 && !isResourceLost(resource),
     progress: computeResourceProgress(resource),
     import: importJson(resource),
     resource_uri: `/MAAS/api/${call.version}/boot-resources/${id}/`,
@@ -126,7 +126,7 @@ function comingSet(call: ApiCall, resource: ListedResource) {
 export const wholeJson = (call: ApiCall, resource: ListedResource) => ({
   ...resourceJson(call, resource),
   sets: {
-    ...Object.fromEntries(resource.images.map((image) => [image.serial, setJson(image, !isLost(resource))])),
+    ...Object.fromEntries(resource.images.map((image) => [image.serial, setJson(image, !isResourceLost(resource))])),
     ...comingSet(call, resource),
   },
 });
@@ -135,7 +135,7 @@ const byType = z.object({
   type: optionalText(16, 'Only images that were `synced` (imported) or `uploaded` (added by hand).'),
 });
 
-async function list(call: ApiCall, { type }: z.output<typeof byType>): Promise<Answer> {
+async function listResources(call: ApiCall, { type }: z.output<typeof byType>): Promise<Answer> {
   const kind = type === undefined || type === '' ? undefined : KINDS[type.toLowerCase()];
   if (type && kind === undefined) return refuseField('type', 'Give synced or uploaded.');
   const resources = await call.region.bootImages.listResources();
@@ -247,7 +247,7 @@ export const BOOT_RESOURCE_OPERATIONS: readonly Operation[] = [
     ['bootResource'],
     'List the boot images that are stored, or being imported or uploaded.',
     byType,
-    list,
+    listResources,
   ),
   operation(
     many,

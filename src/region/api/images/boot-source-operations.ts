@@ -24,7 +24,7 @@ import { maasTime } from '../call/maas-time.ts';
 import {
   type ApiCall,
   controls,
-  flag,
+  flagParameter,
   getCallerUsername,
   idIn,
   isTrue,
@@ -129,10 +129,10 @@ const withOwnSource = (call: ApiCall, run: (source: RegionSource) => Promise<Ans
   );
 
 const detail = z.object({
-  details: flag('True: also name, title, kind, index and trust of a source, and the file that pins it.'),
+  details: flagParameter('True: also name, title, kind, index and trust of a source, and the file that pins it.'),
 });
 type Detail = z.output<typeof detail>;
-const selectionDetail = z.object({ details: flag('True: also the file that pins a selection.') });
+const selectionDetail = z.object({ details: flagParameter('True: also the file that pins a selection.') });
 
 const trust = {
   group: {
@@ -158,7 +158,7 @@ const sourceFields = z.object({
     label: 'Keys',
     ...trust,
   }),
-  unsigned: flag('True: no signature is required, and only HTTPS protects the site. Instead of keys.', trust),
+  unsigned: flagParameter('True: no signature is required, and only HTTPS protects the site. Instead of keys.', trust),
   why: optionalText(WHY_CHARACTERS_MAX, 'Why an unsigned site is used.', trust),
 });
 const changedSource = sourceFields.extend({ url: sourceFields.shape.url.optional().describe('Its new URL.') });
@@ -167,7 +167,7 @@ const changedSource = sourceFields.extend({ url: sourceFields.shape.url.optional
 const checkingKeys = (run: SourceChange) => async (call: ApiCall, input: GivenSource) =>
   changeChecked(call, input, run);
 
-async function listSources(call: ApiCall, input: Detail): Promise<Answer> {
+async function answerSources(call: ApiCall, input: Detail): Promise<Answer> {
   const refused = checkRack(call);
   if (refused !== undefined) return refused;
   return json((await call.region.bootImages.listSources()).map((source) => shownSource(call, source, input)));
@@ -382,7 +382,9 @@ function readSelection(call: ApiCall, input: Partial<Detail>): Promise<Answer> {
 const OFFERS_WAIT_MS = 20_000;
 
 const offersFields = z.object({
-  again: flag('True: ask the source now. Default: only if its last answer is older than 15 minutes, or had a problem.'),
+  again: flagParameter(
+    'True: ask the source now. Default: only if its last answer is older than 15 minutes, or had a problem.',
+  ),
 });
 
 function listOffers(call: ApiCall, { again }: z.output<typeof offersFields>): Promise<Answer> {
@@ -411,7 +413,7 @@ function operationsAt(versions: Operation['versions'], prefix: string, group: st
   const selections = { versions, path: below, handler: `${group}BootSourceSelectionsHandler` };
   const selection = { versions, path: `${below}/{id}`, handler: `${group}BootSourceSelectionHandler` };
   return [
-    operation(sources, 'GET', 'admin', ['bootSource'], 'List the sources of images.', detail, listSources),
+    operation(sources, 'GET', 'admin', ['bootSource'], 'List the sources of images.', detail, answerSources),
     operation(
       ownTransaction(sources),
       'POST',

@@ -133,7 +133,7 @@ function judged({ region: { bootImages }, file }: ApiCall, fields: Fields) {
   ] as const;
 }
 
-async function create(call: ApiCall, fields: z.output<typeof uploadParameters>): Promise<Answer> {
+async function createUpload(call: ApiCall, fields: z.output<typeof uploadParameters>): Promise<Answer> {
   const { bootImages } = call.region;
   const { file } = call;
   const checked = combineOrRefuse(...judged(call, fields));
@@ -150,7 +150,7 @@ async function create(call: ApiCall, fields: z.output<typeof uploadParameters>):
   return json(wholeJson(call, resource), 201);
 }
 
-async function take(call: ApiCall): Promise<Answer> {
+async function takePiece(call: ApiCall): Promise<Answer> {
   const { path, piece, region } = call;
   const { file: id = '' } = path;
   if (!/^\d{1,15}$/.test(id)) return refuse('not-found', noUploadText(id.slice(0, 64)));
@@ -176,7 +176,7 @@ export const BOOT_UPLOAD_OPERATIONS: readonly Operation[] = [
     { of: 'wholeBootResource', statuses: [201] },
     'Upload a boot image: with its content, or in pieces of at most 4 MiB, sent in order by PUT requests to the `upload_uri` of the answer. The same request again continues the upload: `received` says where, and its next piece needs `Content-Range`.',
     uploadParameters,
-    create,
+    createUpload,
   ),
   operation(
     ownTransaction(piece),
@@ -185,6 +185,6 @@ export const BOOT_UPLOAD_OPERATIONS: readonly Operation[] = [
     'text',
     'Add the next piece to an upload: the body, as application/octet-stream. `Content-Range` may say where it belongs. The answer to the last piece waits some seconds for the image.',
     nothing,
-    take,
+    takePiece,
   ),
 ];

@@ -14,7 +14,7 @@ import { type Answer, EMPTY, json, type Refusal, refuse, refuseField, refuseFiel
 import {
   type ApiCall,
   controls,
-  flag,
+  flagParameter,
   isTrue,
   nothing,
   type Operation,
@@ -29,7 +29,7 @@ import {
 import { withoutKey } from '../call/revised-settings.ts';
 import { API_2 } from '../json/fixed-json.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import { machinePaths, ofMachine } from '../machines/machine-calls.ts';
+import { machinePaths, withMachine } from '../machines/machine-calls.ts';
 
 const NAME_MAX = 63;
 const TEXT_MAX = 4096;
@@ -43,7 +43,7 @@ const profileJson = ({ architecture = '', ...profile }: Profile): AnswerOf<'prof
 });
 
 const noProfile = (): Refusal => refuse('not-found', 'No profile has this name.');
-const named = (profiles: readonly Profile[], name: string | undefined) =>
+const findNamedProfile = (profiles: readonly Profile[], name: string | undefined) =>
   profiles.find((profile) => profile.name === name);
 
 async function shownProfiles(call: ApiCall): Promise<readonly Profile[]> {
@@ -51,10 +51,10 @@ async function shownProfiles(call: ApiCall): Promise<readonly Profile[]> {
   return currentProfiles(call.region.settings);
 }
 
-const list = async (call: ApiCall): Promise<Answer> => json((await shownProfiles(call)).map(profileJson));
+const answerProfiles = async (call: ApiCall): Promise<Answer> => json((await shownProfiles(call)).map(profileJson));
 
-async function read(call: ApiCall): Promise<Answer> {
-  const profile = named(await shownProfiles(call), call.path.name);
+async function answerProfile(call: ApiCall): Promise<Answer> {
+  const profile = findNamedProfile(await shownProfiles(call), call.path.name);
   return profile === undefined ? noProfile() : json(profileJson(profile));
 }
 
@@ -73,7 +73,7 @@ function underParameters(refused: Refusal): Refusal {
   return refuseFields(Object.fromEntries(entries), refused.name);
 }
 
-function changed(before: Partial<Profile>, input: z.output<typeof changedProfile>): Partial<Profile> {
+function buildChangedProfile(before: Partial<Profile>, input: z.output<typeof changedProfile>): Partial<Profile> {
   const { unknown = before.unknown, offered = before.offered, ...rest } = input;
   const next = Object.fromEntries(Object.entries(rest).filter(([, written]) => written !== undefined));
   return { ...before, ...next, unknown: isTrue(String(unknown)), offered: isTrue(String(offered)) };
@@ -81,25 +81,25 @@ function changed(before: Partial<Profile>, input: z.output<typeof changedProfile
 
 const taken = (): Refusal => refuseField('name', 'A profile with this name exists: choose another name, or change it.');
 
-async function add(call: ApiCall, input: z.output<typeof newProfile>): Promise<Answer> {
+async function addProfile(call: ApiCall, input: z.output<typeof newProfile>): Promise<Answer> {
   const refused = await revise(call, (profiles) =>
-    named(profiles, input.name) === undefined ? [...profiles, changed({}, input)] : taken(),
+    findNamedProfile(profiles, input.name) === undefined ? [...profiles, buildChangedProfile({}, input)] : taken(),
   );
-  return refused ?? read({ ...call, path: { name: input.name } });
+  return refused ?? answerProfile({ ...call, path: { name: input.name } });
 }
 
-async function change(call: ApiCall, input: z.output<typeof changedProfile>): Promise<Answer> {
+async function changeProfile(call: ApiCall, input: z.output<typeof changedProfile>): Promise<Answer> {
   const name = input.name ?? call.path.name;
   const refused = await revise(call, (profiles) => {
-    const before = named(profiles, call.path.name);
+    const before = findNamedProfile(profiles, call.path.name);
     if (before === undefined) return noProfile();
-    if (name !== before.name && named(profiles, name) !== undefined) return taken();
-    return profiles.map((profile) => (profile === before ? changed(before, input) : profile));
+    if (name !== before.name && findNamedProfile(profiles, name) !== undefined) return taken();
+    return profiles.map((profile) => (profile === before ? buildChangedProfile(before, input) : profile));
   });
-  return refused ?? read({ ...call, path: { name: name ?? '' } });
+  return refused ?? answerProfile({ ...call, path: { name: name ?? '' } });
 }
 
-async function remove(call: ApiCall): Promise<Answer> {
+async function removeProfile(call: ApiCall): Promise<Answer> {
   const refused = await revise(call, (profiles) => {
     const others = profiles.filter(({ name }) => name !== call.path.name);
     return others.length === profiles.length ? noProfile() : others;
@@ -117,40 +117,40 @@ async function bind(call: ApiCall, machine: Machine, name: string | undefined): 
     );
   const refused = await revise(call, (profiles) => {
     if (name === undefined) return boundToNone(profiles, rackMachine);
-    return named(profiles, name) === undefined
+    return findNamedProfile(profiles, name) === undefined
       ? refuseField('profile', 'No profile has this name: `rackboot profiles read` lists them.')
       : boundTo(profiles, name, rackMachine);
   });
   return refused ?? json(showMachine(call, machine));
 }
 
-const text = (description: string) => optionalText(TEXT_MAX, description);
+const textParameter = (description: string) => optionalText(TEXT_MAX, description);
 const texts = (description: string) => optionalList(LIST_MAX, description);
 const MACHINES = 'system ids, host names or hardware addresses';
 
 const changedProfile = z.object({
   name: optionalText(NAME_MAX, 'Its name: lower-case letters, digits, dots and hyphens.'),
-  title: text('A line for people, which the menu shows. Default: the name.'),
+  title: textParameter('A line for people, which the menu shows. Default: the name.'),
   kind: value(z.enum(PROFILE_KINDS, `Give one of ${PROFILE_KINDS.join(', ')}.`))
     .optional()
     .describe(
       'kernel (default), iso, disk (an image of a disk, in memory), efi (a program for UEFI), ipxe (a script).',
     ),
-  file: text(
+  file: textParameter(
     'The kernel, the image or the program: a file of the boot tree, such as profiles/talos/vmlinuz, or an http or https URL.',
   ),
   initrds: texts('The initrds of a kernel, as files or URLs; NAME=FILE gives one a name for wimboot.'),
-  arguments: text(
+  arguments: textParameter(
     'The arguments of a kernel. {hostname}, {domain}, {system_id}, {mac}, {uuid}, {address} and {base_url} stand for the values of the machine.',
   ),
-  script: text('The text of a script of iPXE, with the same values.').register(controls, { control: 'area' }),
-  architecture: text('Only machines of this architecture boot it, such as amd64. Default: all.'),
+  script: textParameter('The text of a script of iPXE, with the same values.').register(controls, { control: 'area' }),
+  architecture: textParameter('Only machines of this architecture boot it, such as amd64. Default: all.'),
   machines: texts(`The machines that boot it: ${MACHINES}.`),
   tags: texts('Machines with one of these tags boot it.'),
   pools: texts('Machines in one of these pools boot it.'),
   except: texts(`Machines that do not boot it, whatever their tags and pool: ${MACHINES}.`),
-  unknown: flag('True: machines that nobody knows boot it, instead of enlisting.'),
-  offered: flag('True: the menu on the screen shows it, if there is one (boot.menu).'),
+  unknown: flagParameter('True: machines that nobody knows boot it, instead of enlisting.'),
+  offered: flagParameter('True: the menu on the screen shows it, if there is one (boot.menu).'),
 });
 const newProfile = changedProfile.extend({ name: requiredText(NAME_MAX, changedProfile.shape.name.description ?? '') });
 
@@ -164,11 +164,15 @@ export const PROFILE_OPERATIONS: readonly Operation[] = [
     many: ownTransaction(many),
     one: ownTransaction(item),
     answers: 'profile',
-    list: ['List the profiles, in their order: of several for one machine the first counts.', nothing, list],
-    add: ['Add a profile: what machines boot instead of what their life asks for.', newProfile, add],
-    read: ['Read one profile.', nothing, read],
-    change: ['Change a profile. Its machines boot it as it then is at their next start.', changedProfile, change],
-    remove: ['Delete a profile. Its machines go on with their life at their next start.', nothing, remove],
+    list: ['List the profiles, in their order: of several for one machine the first counts.', nothing, answerProfiles],
+    add: ['Add a profile: what machines boot instead of what their life asks for.', newProfile, addProfile],
+    read: ['Read one profile.', nothing, answerProfile],
+    change: [
+      'Change a profile. Its machines boot it as it then is at their next start.',
+      changedProfile,
+      changeProfile,
+    ],
+    remove: ['Delete a profile. Its machines go on with their life at their next start.', nothing, removeProfile],
   }),
   operation(
     oneMachine,
@@ -177,7 +181,7 @@ export const PROFILE_OPERATIONS: readonly Operation[] = [
     'machine',
     'Let a machine boot a profile from its next start on, instead of what its life asks for. Work, such as commissioning, comes first.',
     z.object({ profile: requiredText(NAME_MAX, 'The name of the profile.') }),
-    ofMachine((call, machine, { profile }) => bind(call, machine, profile)),
+    withMachine((call, machine, { profile }) => bind(call, machine, profile)),
   ),
   operation(
     oneMachine,
@@ -186,6 +190,6 @@ export const PROFILE_OPERATIONS: readonly Operation[] = [
     'machine',
     'Let a machine go on with its life at its next start: it boots no profile, whatever its tags and pool.',
     nothing,
-    ofMachine((call, machine) => bind(call, machine, undefined)),
+    withMachine((call, machine) => bind(call, machine, undefined)),
   ),
 ];

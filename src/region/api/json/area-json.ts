@@ -2,7 +2,7 @@
 //
 // 1. Ids are those of MAAS: the default zone has the id 1, the default pool 0.
 
-import type { Whereabouts } from '../../life/whereabouts.ts';
+import type { MachinePlacement } from '../../life/machine-placement.ts';
 import type { Area } from '../../records/area.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
 import { API_2 } from './fixed-json.ts';
@@ -22,7 +22,7 @@ export const poolJson = (pool: Area): AnswerOf<'pool'> => ({
 });
 
 /** The domain of a machine, a device or a rack, by its name. */
-export function domainJson(name: string, where: Whereabouts): AnswerOf<'domain'> {
+export function domainJson(name: string, where: MachinePlacement): AnswerOf<'domain'> {
   const { id, isDefault, recordCount } = where.domainOf(name);
   return {
     id,

@@ -3,7 +3,7 @@
 // Source: the keys of MAAS's devices, among them those that gomaasapi demands.
 
 import { formatIpv4 } from '../../../ground/address.ts';
-import type { Whereabouts } from '../../life/whereabouts.ts';
+import type { MachinePlacement } from '../../life/machine-placement.ts';
 import { type Machine, machineFqdn } from '../../records/machine.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
 import { domainJson, poolJson, zoneJson } from './area-json.ts';
@@ -11,7 +11,7 @@ import { API_2 } from './fixed-json.ts';
 import { interfacesJson } from './node-interface-json.ts';
 
 /** The whole device. */
-export function deviceJson(device: Machine, where: Whereabouts): AnswerOf<'device'> {
+export function deviceJson(device: Machine, where: MachinePlacement): AnswerOf<'device'> {
   const { systemId, hostname, domain, description, owner, ownerData, tags } = device;
   return {
     system_id: systemId,

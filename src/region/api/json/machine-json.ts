@@ -8,8 +8,8 @@
 
 import { formatIpv4, formatMac, type Ipv4 } from '../../../ground/address.ts';
 import { listDisks } from '../../layout/disks.ts';
+import type { MachinePlacement } from '../../life/machine-placement.ts';
 import type { PowerView } from '../../life/power-life.ts';
-import type { Whereabouts } from '../../life/whereabouts.ts';
 import { remarkSentence } from '../../records/events.ts';
 import type { HardwareFacts } from '../../records/hardware-facts.ts';
 import { statusRow } from '../../records/lifecycle.ts';
@@ -72,13 +72,13 @@ const powerJson = (power: PowerView | undefined) => ({
 });
 
 /** The fields that both API versions share. */
-export const sharedJson = (machine: Machine, where: Whereabouts, power: PowerView | undefined) => ({
+export const sharedJson = (machine: Machine, where: MachinePlacement, power: PowerView | undefined) => ({
   ...lastingJson(machine, where),
   ...powerJson(power),
 });
 
 /** The shared fields that stay while the machine's record stays. */
-export function lastingJson(machine: Machine, where: Whereabouts) {
+export function lastingJson(machine: Machine, where: MachinePlacement) {
   return {
     system_id: machine.systemId,
     architecture: `${machine.architecture}/${machine.subarchitecture}`,
@@ -202,7 +202,7 @@ const MACHINE = {
 };
 
 /** The machine's own fields that stay while its record stays, except its interfaces and disks. */
-function ownJson(machine: Machine, where: Whereabouts) {
+function ownJson(machine: Machine, where: MachinePlacement) {
   const row = statusRow(machine.status);
   return {
     ...lastingJson(machine, where),
@@ -237,13 +237,13 @@ function ownJson(machine: Machine, where: Whereabouts) {
 }
 
 /** The whole machine at `nowMs`, wall time. @param power the reading of its power; `undefined` if there is none */
-export const machineJson = (machine: Machine, where: Whereabouts, nowMs: number, power?: PowerView) => ({
+export const machineJson = (machine: Machine, where: MachinePlacement, nowMs: number, power?: PowerView) => ({
   ...movingJson(workAtMs(machine), nowMs, power),
   ...restingJson(machine, where),
 });
 
 /** The rest of it, which stays the same while the machine's record and the racks stay the same. */
-export function restingJson(machine: Machine, where: Whereabouts) {
+export function restingJson(machine: Machine, where: MachinePlacement) {
   const interfaces = interfacesJson(machine, where.networks);
   const disks = disksJson(machine);
   return {

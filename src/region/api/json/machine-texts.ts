@@ -9,8 +9,8 @@
 
 import type { Clock, Instant, Timer } from '../../../ground/clock.ts';
 import { later } from '../../../ground/clock.ts';
+import type { MachinePlacement } from '../../life/machine-placement.ts';
 import type { PowerView } from '../../life/power-life.ts';
-import type { Whereabouts } from '../../life/whereabouts.ts';
 import type { Machine } from '../../records/machine.ts';
 import { entryText, JsonText } from '../call/answer.ts';
 import { movingJson, restingJson, workAtMs } from './machine-json.ts';
@@ -57,7 +57,7 @@ export class MachineTexts {
     return cached;
   }
 
-  make(machine: Machine, stamp: string, where: Whereabouts, basis: string): MachineText {
+  make(machine: Machine, stamp: string, where: MachinePlacement, basis: string): MachineText {
     const text = Buffer.from(entryText(restingJson(machine, where)).slice(ENTRY_START.length));
     const made = { systemId: machine.systemId, text, workAtMs: workAtMs(machine) };
     this.#forget(machine.id);

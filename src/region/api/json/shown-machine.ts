@@ -2,8 +2,8 @@
 
 import { formatMac } from '../../../ground/address.ts';
 import { listDisks } from '../../layout/disks.ts';
+import { type MachinePlacement, readPlacement } from '../../life/machine-placement.ts';
 import type { PowerView } from '../../life/power-life.ts';
-import { type Whereabouts, whereabouts } from '../../life/whereabouts.ts';
 import { remarkSentence } from '../../records/events.ts';
 import { statusRow } from '../../records/lifecycle.ts';
 import { type Machine, machineFqdn } from '../../records/machine.ts';
@@ -25,7 +25,7 @@ const storageMb = (machine: Machine) =>
   Math.floor(listDisks(machine).reduce((sum, { facts }) => sum + facts.bytes, 0) / 1e6);
 
 /** The whole node. @param power the reading of its power; `undefined` if there is none */
-function nodeJson(machine: Machine, where: Whereabouts, power?: PowerView) {
+function nodeJson(machine: Machine, where: MachinePlacement, power?: PowerView) {
   const row = statusRow(machine.status);
   const macs = machine.interfaces.map((nic) => {
     const text = formatMac(nic.mac);
@@ -56,7 +56,7 @@ function nodeJson(machine: Machine, where: Whereabouts, power?: PowerView) {
 export function showMachine(
   { region, version }: Pick<ApiCall, 'region' | 'version'>,
   machine: Machine,
-  where: Whereabouts = whereabouts(region),
+  where: MachinePlacement = readPlacement(region),
 ) {
   const power = region.power?.reading(machine.systemId);
   if (version === '1.0') return nodeJson(machine, where, power);

@@ -7,14 +7,14 @@ import { noBlockDeviceText } from '../../layout/storage-draft.ts';
 import { json, refuse } from '../call/answer.ts';
 import { defineOperation, nothing, type Operation } from '../call/operation.ts';
 import { blockDevicesJson } from '../json/disk-json.ts';
-import { ofMachine } from '../machines/machine-calls.ts';
+import { withMachine } from '../machines/machine-calls.ts';
 import { shownName } from './layout-calls.ts';
 import { changeDevice, createDisk, deleteDevice } from './storage-calls.ts';
 import { diskParameters, parseKernelName, parseSizeBytes, uuid } from './storage-parameters.ts';
 
 /** Reads the device in the path. */
 const reading = (segment: 'id' | 'device_id', show: (device: ReturnType<typeof blockDevicesJson>[number]) => unknown) =>
-  ofMachine((call, machine) => {
+  withMachine((call, machine) => {
     const named = call.path[segment] ?? '';
     const all = blockDevicesJson(machine);
     const device = all.find(({ id }) => String(id) === named) ?? all.find(({ name }) => name === named);
@@ -49,7 +49,7 @@ export const BLOCK_DEVICE_OPERATIONS: readonly Operation[] = [
     handler: 'BlockDevicesHandler',
     answers: ['blockDevice'],
     doc: 'List the block devices of a machine.',
-    run: ofMachine((_call, machine) => json(blockDevicesJson(machine))),
+    run: withMachine((_call, machine) => json(blockDevicesJson(machine))),
   }),
   defineOperation({
     ...common,

@@ -13,13 +13,13 @@ import { type Answer, isRefusal, json, refuse } from '../call/answer.ts';
 import { type ApiCall, defineOperation, nothing, type Operation, refusedOperation, value } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { ownDevice, showDevice } from '../machines/device-operations.ts';
-import { machinePaths, ofMachine } from '../machines/machine-calls.ts';
+import { machinePaths, withMachine } from '../machines/machine-calls.ts';
 import { changeLayout, type LayoutChange } from './layout-calls.ts';
 
 type Part = 'network' | 'storage';
 type Decide = (node: Machine) => LayoutChange;
 
-function without(machine: Machine, parts: readonly Part[]): LayoutChange {
+function dropLayoutParts(machine: Machine, parts: readonly Part[]): LayoutChange {
   const { layout } = machine;
   if (layout === undefined) return { kind: 'layout', layout };
   const rest: MachineLayout = {
@@ -38,7 +38,7 @@ function without(machine: Machine, parts: readonly Part[]): LayoutChange {
 
 /** Changes the layout of the machine in the path, and answers with the machine. */
 const changeMachine = (part: 'network' | 'disks', decide: Decide) =>
-  ofMachine((call) => changeLayout(call, part, decide, (machine) => json(showMachine(call, machine))));
+  withMachine((call) => changeLayout(call, part, decide, (machine) => json(showMachine(call, machine))));
 
 async function changeDevice(call: ApiCall, part: 'network' | 'disks', decide: Decide): Promise<Answer> {
   const own = await ownDevice(call);
@@ -47,7 +47,7 @@ async function changeDevice(call: ApiCall, part: 'network' | 'disks', decide: De
 
 const restore = (op: string, parts: readonly Part[], doc: string, docOfDevices: string): readonly Operation[] => {
   const part = parts.includes('network') ? 'network' : 'disks';
-  const decide: Decide = (node) => without(node, parts);
+  const decide: Decide = (node) => dropLayoutParts(node, parts);
   const shared = { method: 'POST', op, parameters: nothing } as const;
   return [
     defineOperation({
@@ -87,7 +87,7 @@ const special = (op: string, doc: string, parameters: z.ZodObject): Operation =>
     doc,
     parameters,
     answers: 'refusal',
-    run: ofMachine((_call, { hostname }) =>
+    run: withMachine((_call, { hostname }) =>
       refuse(
         'layout-refused',
         `A deployment of ${hostname} mounts only what is on its disks: add a mount of tmpfs to fstab by user data.`,

@@ -39,7 +39,7 @@ import {
 import {
   type ApiCall,
   defineOperation,
-  flag,
+  flagParameter,
   getCallerUsername,
   idIn,
   ipv4Field,
@@ -138,7 +138,7 @@ const speedsIn = (
   isConnected: input.link_connected === undefined ? undefined : isTrue(input.link_connected),
 });
 
-async function update(call: ApiCall, input: z.output<typeof updateParameters>): Promise<Answer> {
+async function updateInterface(call: ApiCall, input: z.output<typeof updateParameters>): Promise<Answer> {
   const wish = parseInterfaceWish(input);
   const { mac } = wish;
   const barred = await refuseOrdinary(call);
@@ -179,8 +179,8 @@ const linkParameters = z.object({
     .optional()
     .describe('The subnet, by its id, its network or its name; required for auto and static.'),
   ip_address: ipv4Field.optional().describe('The address of a static link. Default: a free one.'),
-  force: flag('True: replace all other links of the interface.'),
-  default_gateway: flag("True: the subnet's router is the default gateway."),
+  force: flagParameter('True: replace all other links of the interface.'),
+  default_gateway: flagParameter("True: the subnet's router is the default gateway."),
 });
 
 async function link(call: ApiCall, input: z.output<typeof linkParameters>): Promise<Answer> {
@@ -386,7 +386,7 @@ const CHANGING: readonly Operation[] = [
     answers: 'interface',
     doc: 'Change an interface. Fields left out stay as they are.',
     parameters: updateParameters,
-    run: update,
+    run: updateInterface,
   }),
   defineOperation({
     ...item,

@@ -8,7 +8,7 @@ import { noNodeInterfaceText } from '../../layout/network-draft.ts';
 import { type Answer, json, refuse } from '../call/answer.ts';
 import { type ApiCall, defineOperation, ipv4Field, macField, nothing, type Operation } from '../call/operation.ts';
 import { interfaceJson, interfacesJson } from '../json/node-interface-json.ts';
-import { findNodeInPath, ofMachine } from '../machines/machine-calls.ts';
+import { findNodeInPath, withMachine } from '../machines/machine-calls.ts';
 import { findRackInterface, rackInterfacesJson } from '../racks/rack-interfaces.ts';
 import { findRackInPath } from './interface-calls.ts';
 import { shownName } from './layout-calls.ts';
@@ -17,9 +17,12 @@ import { addMac, claimAddress, listMacs, readMac, removeMac } from './old-interf
 const noInterface = ({ path }: ApiCall, machine: string): Answer =>
   refuse('not-found', noNodeInterfaceText(machine, shownName(path.id)));
 
-const list = ofMachine((call, machine) => json(interfacesJson(machine, call.region.networks.known)), findNodeInPath);
+const listInterfaces = withMachine(
+  (call, machine) => json(interfacesJson(machine, call.region.networks.known)),
+  findNodeInPath,
+);
 
-const read = ofMachine((call, machine) => {
+const answerInterface = withMachine((call, machine) => {
   const all = buildNetInterfaces(machine, call.region.networks.known);
   const netInterface = findInterface(all, call.path.id ?? '');
   if (netInterface === undefined) return noInterface(call, machine.hostname);
@@ -28,13 +31,13 @@ const read = ofMachine((call, machine) => {
 
 async function listOfNode(call: ApiCall, none: object): Promise<Answer> {
   const rack = findRackInPath(call);
-  if (rack === undefined) return await list(call, none);
+  if (rack === undefined) return await listInterfaces(call, none);
   return json(rackInterfacesJson(rack, call.region.networks.known));
 }
 
 async function readOfNode(call: ApiCall, none: object): Promise<Answer> {
   const rack = findRackInPath(call);
-  if (rack === undefined) return await read(call, none);
+  if (rack === undefined) return await answerInterface(call, none);
   const rackInterface = findRackInterface(rack, call.region.networks.known, call.path.id ?? '');
   return rackInterface === undefined ? noInterface(call, rack.name) : json(rackInterface);
 }
@@ -64,7 +67,7 @@ const READING: readonly Operation[] = [
     handler: 'MachineInterfacesHandler',
     answers: ['interface'],
     doc: 'List the interfaces of a machine, those of its hardware first.',
-    run: list,
+    run: listInterfaces,
   }),
   defineOperation({
     ...reading,
@@ -72,7 +75,7 @@ const READING: readonly Operation[] = [
     handler: 'MachineInterfaceHandler',
     answers: 'interface',
     doc: 'Read one interface of a machine, by its id, its name or its hardware address.',
-    run: read,
+    run: answerInterface,
   }),
 ];
 

@@ -19,7 +19,7 @@ import { fieldRefusal } from '../../records/refusal.ts';
 import { type Answer, isRefusal, json, NO_MACHINE, type Refusal, refuse } from '../call/answer.ts';
 import { maasTime } from '../call/maas-time.ts';
 import type { ApiCall } from '../call/operation.ts';
-import { findNodeInPath, ofMachine } from '../machines/machine-calls.ts';
+import { findNodeInPath, withMachine } from '../machines/machine-calls.ts';
 import { refusalIn } from '../networks/network-calls.ts';
 import { ALLOC_TYPES } from '../networks/subnet-use-operations.ts';
 import { addPhysical, changeNetwork, type Edit, putInterfaces, refuseOrdinary } from './interface-calls.ts';
@@ -40,12 +40,12 @@ const noMac = ({ path }: ApiCall, { hostname }: Machine): Refusal =>
 const interfaceIn = ({ path }: ApiCall, { interfaces }: Machine): Machine['interfaces'][number] | undefined =>
   interfaces.find(({ mac }) => mac === parseMac(path.mac_address ?? ''));
 
-export const listMacs = ofMachine(
+export const listMacs = withMachine(
   (_call, node) => json(node.interfaces.map(({ mac }) => macJson(node, mac))),
   findNodeInPath,
 );
 
-export const readMac = ofMachine((call, node) => {
+export const readMac = withMachine((call, node) => {
   const nic = interfaceIn(call, node);
   return nic === undefined ? noMac(call, node) : json(macJson(node, nic.mac));
 }, findNodeInPath);

@@ -13,9 +13,17 @@ import { FILE_SYSTEM_KINDS, FILE_SYSTEMS, PART_TAG_MAX, WHOLE_LAYOUTS } from '..
 import { REQUIRED } from '../../records/refusal.ts';
 import { cleanWords } from '../../records/text-json.ts';
 import { type Answer, json, refuse } from '../call/answer.ts';
-import { type ApiCall, controls, defineOperation, flag, isTrue, type Operation, value } from '../call/operation.ts';
+import {
+  type ApiCall,
+  controls,
+  defineOperation,
+  flagParameter,
+  isTrue,
+  type Operation,
+  value,
+} from '../call/operation.ts';
 import { partitionNamed, partitionsJson } from '../json/disk-json.ts';
-import { machinePaths, ofMachine } from '../machines/machine-calls.ts';
+import { machinePaths, withMachine } from '../machines/machine-calls.ts';
 import { shownName } from './layout-calls.ts';
 import {
   type Aim,
@@ -128,7 +136,9 @@ function readPartition(call: ApiCall, machine: Machine): Answer {
 
 const partitionParameters = z.object({
   size: value(size).optional().describe('Its size in bytes, or with K, M, G or T. Default: all that is free.'),
-  bootable: flag('Kept and shown for clients: the agent makes every disk with a root start, whatever this says.'),
+  bootable: flagParameter(
+    'Kept and shown for clients: the agent makes every disk with a root start, whatever this says.',
+  ),
   uuid,
 });
 
@@ -153,7 +163,7 @@ const PARTITIONS: readonly Operation[] = [
     ...reader,
     answers: 'partition',
     doc: 'Read one partition, by its id or its name.',
-    run: ofMachine(readPartition),
+    run: withMachine(readPartition),
   }),
   defineOperation({
     ...partition,

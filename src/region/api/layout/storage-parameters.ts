@@ -47,12 +47,13 @@ const KERNEL_PATH = /^\/dev\/([A-Za-z0-9][A-Za-z0-9_-]{0,31})$/;
 
 export const parseKernelName = (path: string | undefined): string | undefined => KERNEL_PATH.exec(path ?? '')?.[1];
 
-const text = (description: string) => value(z.string().trim().max(128)).optional().describe(description);
+const storageTextParameter = (description: string) =>
+  value(z.string().trim().max(128)).optional().describe(description);
 
 export const diskParameters = z.object({
   name: value(z.string().max(32)).describe('Its name.'),
-  model: text('Its model.'),
-  serial: text('Its serial number, by which a deployment finds it.'),
+  model: storageTextParameter('Its model.'),
+  serial: storageTextParameter('Its serial number, by which a deployment finds it.'),
   id_path: value(
     z
       .string()

@@ -36,7 +36,7 @@ interface ChangeWords extends NamedWords {
 /** A volume group may have RAIDs as members. */
 type Whole = 'raid' | 'group';
 
-const listed = (names: readonly string[]): string => (names.length === 0 ? '' : `: ${names.join(', ')}`);
+const formatChoices = (names: readonly string[]): string => (names.length === 0 ? '' : `: ${names.join(', ')}`);
 
 function membersNamed(draft: StorageDraft, whole: Whole, words: MemberWords, prefix = ''): Members | LayoutRefusal {
   const partitions = draft.disks.flatMap((disk) => partitionsJson(draft, disk));
@@ -56,8 +56,8 @@ function membersNamed(draft: StorageDraft, whole: Whole, words: MemberWords, pre
     return refuseField(
       `${prefix}${FIELDS[use]}`,
       isDiskUse(use)
-        ? `The machine has no such block device as ${name}: give the id or name of one${listed(devices.map((device) => device.name))}.`
-        : `The machine has no partition ${name}: give the id or name of one${listed(partitions.map(({ path }) => partitionName(path)))}.`,
+        ? `The machine has no such block device as ${name}: give the id or name of one${formatChoices(devices.map((device) => device.name))}.`
+        : `The machine has no partition ${name}: give the id or name of one${formatChoices(partitions.map(({ path }) => partitionName(path)))}.`,
     );
   }
   const of = (use: Use): readonly number[] => words[use].map((word) => find(use, word));

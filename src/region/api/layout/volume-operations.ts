@@ -16,7 +16,7 @@ import {
   value,
 } from '../call/operation.ts';
 import { raidJson, volumeGroupJson } from '../json/disk-json.ts';
-import { ofMachine } from '../machines/machine-calls.ts';
+import { withMachine } from '../machines/machine-calls.ts';
 import { shownName } from './layout-calls.ts';
 import { parseSizeBytes, partWords, size, uuid } from './storage-parameters.ts';
 import {
@@ -38,7 +38,7 @@ const reading = (
   find: (draft: StorageDraft, call: ApiCall) => unknown,
   absentText: (machine: string, name: string) => string = noBlockDeviceText,
 ) =>
-  ofMachine((call, machine) => {
+  withMachine((call, machine) => {
     const object = find(beginStorage(machine), call);
     const name = shownName(call.path.id);
     return object === undefined ? refuse('not-found', absentText(machine.hostname, name)) : json(object);

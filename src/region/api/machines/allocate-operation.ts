@@ -37,7 +37,7 @@ import {
 import { searchFor } from '../call/long-answers.ts';
 import {
   type ApiCall,
-  flag,
+  flagParameter,
   ipv4Field,
   isTrue,
   numberText,
@@ -97,7 +97,7 @@ const allocateParameters = conditionParameters.extend({
     2000,
     'For each label, an interface that meets its conditions: `0:space=dmz;1:subnet=lan,tag=fast`. Conditions: subnet, subnet_cidr, space, fabric, fabric_class, vlan, vid, ip, id, name, hostname, type, mode, link_speed, mac, tag.',
   ),
-  dry_run: flag('True: show the machine that would be allocated, without allocating it.'),
+  dry_run: flagParameter('True: show the machine that would be allocated, without allocating it.'),
   ip_address: ipv4Field.optional().describe('The address to assign. Default: a free one.'),
 });
 
@@ -116,7 +116,7 @@ const newParameters = z.object({
   pod: optionalText(255, 'Refused: no machine is a virtual one that Rackboot made.'),
   pod_type: optionalText(255, 'Refused, likewise.'),
   devices: optionalText(2000, 'Refused: it is unknown which PCI and USB devices a machine has.'),
-  verbose: flag('Without effect: the answer has `constraints_by_type` anyway.'),
+  verbose: flagParameter('Without effect: the answer has `constraints_by_type` anyway.'),
   ...acquiredBridgeParameters.shape,
 });
 
@@ -306,12 +306,14 @@ const readyMachines = ({ name, systemId, tags = [], zoneIds, poolIds }: Constrai
   poolIds,
 });
 
-const isNamed = ({ name, systemId }: Constraints) => name !== undefined || systemId !== undefined;
+const namesOneMachine = ({ name, systemId }: Constraints) => name !== undefined || systemId !== undefined;
 
 /** The refusal if no machine is found: for a machine that the conditions name, its lock or its state. */
 async function noMachine(call: ApiCall, { name, systemId }: Constraints): Promise<Answer> {
   const filter = { ...readyMachines({ name, systemId }), statuses: undefined };
-  const machines = isNamed({ name, systemId }) ? await call.region.store.listMachines(filter, 0, CANDIDATES_CHUNK) : [];
+  const machines = namesOneMachine({ name, systemId })
+    ? await call.region.store.listMachines(filter, 0, CANDIDATES_CHUNK)
+    : [];
   const named = machines.find((machine) => meets(machine, { name, systemId }));
   const why = named && refuseMachine(named, 'allocate');
   return why === undefined
@@ -332,7 +334,7 @@ async function* search(
   const step = async (afterId: number) => {
     const machines = await call.region.store.listMachines(readyMachines(wanted), afterId, CANDIDATES_CHUNK);
     // Who names a machine knows what it boots.
-    const profiles = isNamed(wanted) ? [] : currentProfiles(await call.region.settings.read());
+    const profiles = namesOneMachine(wanted) ? [] : currentProfiles(await call.region.settings.read());
     const isFree = (machine: Machine) => meets(machine, wanted) && findBoundProfile(profiles, machine) === undefined;
     const answer = await take(machines.filter(isFree));
     if (answer !== undefined) return answer;

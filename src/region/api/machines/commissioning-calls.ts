@@ -17,7 +17,7 @@ import {
 } from '../call/answer.ts';
 import {
   type ApiCall,
-  flag,
+  flagParameter,
   getCallerUsername,
   isFalse,
   isTrue,
@@ -36,7 +36,7 @@ export const testingScripts = scriptNames(
   'The testing scripts to run, by names or tags; `none` for none. Default: all but destructive ones and those tagged `noauto`.',
 );
 /** The parameter that opens a debug login with a command. */
-export const enableSsh = flag(
+export const enableSsh = flagParameter(
   'True: open a debug login, so that your SSH keys can log in for an hour, and the machine stays on if this fails.',
 );
 
@@ -47,13 +47,13 @@ export const commissioningFields = {
   ),
   testing_scripts: scriptNames('Testing scripts to run after them, by names or tags. Default: none.'),
   enable_ssh: enableSsh,
-  skip_networking: flag(
+  skip_networking: flagParameter(
     'True, as always: commissioning keeps the interfaces that people laid out. False is refused if there are any.',
   ),
-  skip_storage: flag(
+  skip_storage: flagParameter(
     'True, as always: commissioning keeps the disks that people laid out. False is refused if there are any.',
   ),
-  skip_bmc_config: flag(
+  skip_bmc_config: flagParameter(
     'True, as always: commissioning sets up no BMC. False is refused for a machine with `power_type` ipmi.',
   ),
 };

@@ -14,7 +14,7 @@ import { type Refusal, refuse, refuseField, refuseFields } from '../call/answer.
 import {
   type ApiCall,
   controls,
-  flag,
+  flagParameter,
   ipv4Field,
   isTrue,
   notDoneText,
@@ -62,17 +62,17 @@ export const deployParameters = z.object({
 
 /** The parameters that, if true, ask for something that a deployment does not do. */
 const NOT_DONE = {
-  ephemeral_deploy: flag('Must be false: a system is always deployed to a disk.'),
-  install_kvm: flag('Must be false: user data can install it.'),
-  enable_hw_sync: flag('Must be false: a deployed machine does not report its hardware.'),
-  register_vmhost: flag('Must be false: Rackboot has no virtual machine hosts.'),
-  install_rackd: flag('Must be false: `rackboot init` sets up a rack.'),
-  vcenter_registration: flag('Must be false: no machine is registered with vCenter.'),
+  ephemeral_deploy: flagParameter('Must be false: a system is always deployed to a disk.'),
+  install_kvm: flagParameter('Must be false: user data can install it.'),
+  enable_hw_sync: flagParameter('Must be false: a deployed machine does not report its hardware.'),
+  register_vmhost: flagParameter('Must be false: Rackboot has no virtual machine hosts.'),
+  install_rackd: flagParameter('Must be false: `rackboot init` sets up a rack.'),
+  vcenter_registration: flagParameter('Must be false: no machine is registered with vCenter.'),
 } as const;
 
 /** The parameters of `bridge_all`, of allocations and deployments of API 2.0. */
 export const acquiredBridgeParameters = z.object({
-  bridge_all: flag(
+  bridge_all: flagParameter(
     'True: until the release, each interface that gets an address is under a bridge, `br-eno1`, that has it.',
   ),
   ...bridgeParameters,

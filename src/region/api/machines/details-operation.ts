@@ -2,7 +2,7 @@
 
 import { nothing, type Operation, operation } from '../call/operation.ts';
 import { detailsAnswer } from '../json/details.ts';
-import { machinePaths, ofMachine } from './machine-calls.ts';
+import { machinePaths, withMachine } from './machine-calls.ts';
 
 const DETAILS =
   'Read the hardware that the machine reported: a BSON document with `lshw` and `lldp` as XML, null if it has reported nothing.';
@@ -16,6 +16,6 @@ export const DETAILS_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const
     'bson',
     DETAILS,
     nothing,
-    ofMachine((_call, machine) => detailsAnswer(machine)),
+    withMachine((_call, machine) => detailsAnswer(machine)),
   ),
 );

@@ -13,7 +13,7 @@
 import { z } from 'zod';
 import type { MacAddress } from '../../../ground/address.ts';
 import { chooseNames } from '../../identity/hostname.ts';
-import { whereabouts } from '../../life/whereabouts.ts';
+import { readPlacement } from '../../life/machine-placement.ts';
 import type { EnlistmentDecision } from '../../records/decisions.ts';
 import type { EnlistmentKnowledge, EnlistmentQuestion, NamedHost } from '../../records/knowledge.ts';
 import { BLANK_MACHINE, DEVICES_MAX, type Machine, type MachineFields } from '../../records/machine.ts';
@@ -131,7 +131,7 @@ function takenBy(knowledge: EnlistmentKnowledge, field: string): Misfit | undefi
   return { field, word: fieldRefusal(machineExistsText({ name, systemId })) };
 }
 
-async function add(call: ApiCall, input: z.output<typeof newDevice>): Promise<Answer> {
+async function addDevice(call: ApiCall, input: z.output<typeof newDevice>): Promise<Answer> {
   const inForce = await call.region.settings.read();
   const checked = combineOrRefuse(await parseDeviceNames(call, input, inForce), await choosePlace(call, input));
   if (isRefusal(checked)) return checked;
@@ -201,7 +201,7 @@ const parseDeviceFields = (
 
 /** The answer with a device. */
 export const showDevice = (call: ApiCall, device: Machine): Answer =>
-  json(deviceJson(device, whereabouts(call.region)));
+  json(deviceJson(device, readPlacement(call.region)));
 
 async function findDeviceInPath(call: ApiCall) {
   const node = await findNodeInPath(call);
@@ -221,7 +221,7 @@ export async function ownDevice(call: ApiCall): Promise<Machine | Refusal> {
 
 const changedDevice = z.object(shared);
 
-async function change(call: ApiCall, input: z.output<typeof changedDevice>): Promise<Answer> {
+async function updateDevice(call: ApiCall, input: z.output<typeof changedDevice>): Promise<Answer> {
   const device = await ownDevice(call);
   if ('kind' in device) return device;
   const checked = combineOrRefuse(
@@ -257,15 +257,15 @@ async function removeDevice(call: ApiCall): Promise<Answer> {
   return EMPTY;
 }
 
-async function list(call: ApiCall, input: z.output<typeof filterParameters>): Promise<Answer> {
+async function listDevices(call: ApiCall, input: z.output<typeof filterParameters>): Promise<Answer> {
   const filter = await machineFilter(call, input);
   if ('kind' in filter) return filter;
   const devices = await call.region.store.listMachines({ ...filter, isDevice: true }, 0, DEVICES_MAX);
-  const where = whereabouts(call.region);
+  const where = readPlacement(call.region);
   return json(devices.map((device) => deviceJson(device, where)));
 }
 
-async function read(call: ApiCall): Promise<Answer> {
+async function answerDevice(call: ApiCall): Promise<Answer> {
   const device = await findDeviceInPath(call);
   return device === undefined ? NO_DEVICE : showDevice(call, device);
 }
@@ -285,8 +285,16 @@ const both = { versions: ['1.0', '2.0'] } as const;
 
 /** Devices, and the removal of a node of any kind. */
 export const DEVICE_OPERATIONS: readonly Operation[] = [
-  operation({ ...many, ...both }, 'GET', 'user', ['device'], 'List devices.', filterParameters, list),
-  operation({ ...many, versions: ['1.0'] }, 'GET list', 'user', ['device'], 'List devices.', filterParameters, list),
+  operation({ ...many, ...both }, 'GET', 'user', ['device'], 'List devices.', filterParameters, listDevices),
+  operation(
+    { ...many, versions: ['1.0'] },
+    'GET list',
+    'user',
+    ['device'],
+    'List devices.',
+    filterParameters,
+    listDevices,
+  ),
   operation(
     many,
     'POST',
@@ -294,10 +302,10 @@ export const DEVICE_OPERATIONS: readonly Operation[] = [
     'device',
     'Add a device, which then belongs to the caller. No other host can then get its name or its hardware addresses.',
     newDevice,
-    add,
+    addDevice,
   ),
-  operation({ ...item, ...both }, 'GET', 'user', 'device', 'Read one device.', nothing, read),
-  operation(item, 'PUT', 'user', 'device', 'Change a device.', changedDevice, change),
+  operation({ ...item, ...both }, 'GET', 'user', 'device', 'Read one device.', nothing, answerDevice),
+  operation(item, 'PUT', 'user', 'device', 'Change a device.', changedDevice, updateDevice),
   operation(
     item,
     'DELETE',

@@ -29,7 +29,7 @@ import {
 import {
   type ApiCall,
   controls,
-  flag,
+  flagParameter,
   isTrue,
   macFields,
   type Operation,
@@ -124,7 +124,7 @@ const parameters = z.object({
   hardware_facts: optionalText(524_288, "The enlistment agent's description of the hardware, JSON."),
 });
 
-const commissionField = flag(
+const commissionField = flagParameter(
   'Whether the machine is commissioned at once, if it is New. Default: true for administrators, unless `deployed` is true. Others leave it New.',
 );
 
@@ -132,8 +132,8 @@ const commissionField = flag(
 const newParameters = z.object({
   commission: commissionField,
   ...commissioningFields,
-  is_dpu: flag('Must be false: Rackboot deploys a DPU as any other machine.'),
-  deployed: flag(
+  is_dpu: flagParameter('Must be false: Rackboot deploys a DPU as any other machine.'),
+  deployed: flagParameter(
     'True: it runs a system that somebody else deployed. It is Deployed at once, and boots its own disk. For administrators.',
   ),
 });
@@ -224,7 +224,12 @@ async function findAreasOrRefuse(call: ApiCall, input: z.output<typeof allParame
 const parseNewMachineNotes = ({ caller }: ApiCall, input: z.output<typeof allParameters>) =>
   caller.kind === 'user' ? readNotes(input) : {};
 
-async function commission(call: ApiCall, machine: Machine, scripts: readonly string[] | undefined, input: Parameters) {
+async function startCommissioning(
+  call: ApiCall,
+  machine: Machine,
+  scripts: readonly string[] | undefined,
+  input: Parameters,
+) {
   const command = { name: 'commission', scripts } as const;
   const outcome = await call.region.life.command(machine.systemId, command, getUserActor(call));
   return await openSsh(call, machine, input, await answerCommand(call, outcome));
@@ -247,7 +252,7 @@ async function enlist(call: ApiCall, input: Parameters): Promise<Answer> {
     if (outcome.kind === 'unchanged') await call.region.racks.homes.reportedBy(call.peer.rackUuid, machine);
     if (call.caller.kind !== 'user') return json(introductionJson(machine, call.version));
     if (commissioning === undefined || machine.status !== 'new') return json(showMachine(call, machine));
-    return await commission(call, machine, commissioning.scripts, input);
+    return await startCommissioning(call, machine, commissioning.scripts, input);
   }
   const { refusal } = outcome;
   if (refusal.name !== 'invalid-parameters') return refuseFor([refusal]);

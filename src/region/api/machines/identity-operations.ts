@@ -7,7 +7,7 @@ import type { IdentityView } from '../../identity/machine-identity.ts';
 import type { IdentityRefusal } from '../../identity/merge.ts';
 import { doubtWords } from '../../records/events.ts';
 import type { Machine } from '../../records/machine.ts';
-import { named } from '../../records/report-refusal.ts';
+import { formatNameAndId } from '../../records/report-refusal.ts';
 import type { Region } from '../../region.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
 import {
@@ -34,7 +34,7 @@ import {
 } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import { answerCommand } from './life-operations.ts';
-import { answerOutcome, getSystemId, machinePaths, ofMachine } from './machine-calls.ts';
+import { answerOutcome, getSystemId, machinePaths, withMachine } from './machine-calls.ts';
 
 const answerRefusal = (refusal: IdentityRefusal, field: string): Answer =>
   refusal.name === 'invalid-parameters' ? refuseFields({ [field]: [refusal] }) : refuseFor([refusal]);
@@ -76,7 +76,7 @@ async function keepApart(call: ApiCall, input: z.output<typeof other>): Promise<
   if (itself === undefined) return NO_MACHINE;
   return refuseField(
     'other',
-    `${named({ name: itself.hostname, systemId: itself.systemId })} cannot be kept apart from itself`,
+    `${formatNameAndId({ name: itself.hostname, systemId: itself.systemId })} cannot be kept apart from itself`,
   );
 }
 
@@ -201,7 +201,7 @@ export const IDENTITY_OPERATIONS: readonly Operation[] = [
     'machineKey|null',
     'Read the API key with which the machine asks for its metadata while it is at work; null if it has none.',
     nothing,
-    ofMachine(token),
+    withMachine(token),
   ),
   operation(
     one,
@@ -210,6 +210,6 @@ export const IDENTITY_OPERATIONS: readonly Operation[] = [
     'refusal',
     'Refused: no deployment uses curtin.',
     nothing,
-    ofMachine(curtinConfig),
+    withMachine(curtinConfig),
   ),
 ];

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { INTERFACE_NAME, INTERFACE_NAME_FORM } from '../../layout/interface-changes.ts';
 import type { LaidInterface } from '../../records/machine-layout.ts';
 import { PART_TAGS_MAX } from '../../records/machine-layout.ts';
-import { controls, flag, isTrue, macField, numberText, value, values } from '../call/operation.ts';
+import { controls, flagParameter, isTrue, macField, numberText, value, values } from '../call/operation.ts';
 
 /** The smallest and the largest frame, in bytes: IPv4's own minimum, and what Ethernet cards take at most. */
 const MTU = { min: 552, max: 65_535 } as const;
@@ -41,13 +41,13 @@ export const commonParameters = z.object({
   mtu: value(whole.pipe(z.number().min(MTU.min).max(MTU.max)))
     .optional()
     .describe('Its largest frame in bytes.'),
-  accept_ra: flag('True: the deployed system takes IPv6 addresses and routes from router advertisements.'),
+  accept_ra: flagParameter('True: the deployed system takes IPv6 addresses and routes from router advertisements.'),
 });
 
 const speed = (description: string) => value(upTo(SPEED_MAX)).optional().describe(description);
 
 export const linkStateParameters = {
-  link_connected: flag('True: it has a cable. Default: as the machine reports it.'),
+  link_connected: flagParameter('True: it has a cable. Default: as the machine reports it.'),
   link_speed: speed('The speed of its link in Mbit/s, at most interface_speed; 0 without a cable.'),
   interface_speed: speed('The speed of the interface in Mbit/s.'),
 } as const;
@@ -78,7 +78,7 @@ export const bridgeParameters = {
   bridge_type: value(z.literal('standard', 'Give standard: no other bridge (ovs) can be deployed.'))
     .optional()
     .describe('The kind of the bridge: standard.'),
-  bridge_stp: flag('True: use the spanning tree protocol.'),
+  bridge_stp: flagParameter('True: use the spanning tree protocol.'),
   bridge_fd: value(upTo(255)).optional().describe('The forward delay in seconds.'),
 } as const;
 

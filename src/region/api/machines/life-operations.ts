@@ -15,7 +15,7 @@ import type { Machine, MachineOutline } from '../../records/machine.ts';
 import { COMMAND_NAMES, COMMANDS, operationName } from '../../records/machine-commands.ts';
 import { type Answer, combineOrRefuse, isRefusal, json, refuseFor, refuseMachines } from '../call/answer.ts';
 import type { ApiCall, ApiVersion, Operation } from '../call/operation.ts';
-import { flag, isTrue, nothing, operation, optionalList, ownTransaction, values } from '../call/operation.ts';
+import { flagParameter, isTrue, nothing, operation, optionalList, ownTransaction, values } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
 import {
   acquiredBridges,
@@ -31,9 +31,9 @@ import {
   getSystemId,
   getUserActor,
   machinePaths,
-  ofMachine,
+  withMachine,
 } from './machine-calls.ts';
-import { listMachines } from './machine-list.ts';
+import { answerMachineList } from './machine-list.ts';
 import { giveMany } from './many-machines.ts';
 import { switchPower } from './power-operations.ts';
 
@@ -63,9 +63,11 @@ export async function give(
 
 const releaseParameters = z.object({
   comment,
-  erase: flag('True: erase the disks first: every byte, unless quick_erase is true.'),
-  quick_erase: flag('True: `erase` removes only the signatures that make the disks look used, which takes seconds.'),
-  secure_erase: flag('True: `erase` overwrites every byte, even if quick_erase is true.'),
+  erase: flagParameter('True: erase the disks first: every byte, unless quick_erase is true.'),
+  quick_erase: flagParameter(
+    'True: `erase` removes only the signatures that make the disks look used, which takes seconds.',
+  ),
+  secure_erase: flagParameter('True: `erase` overwrites every byte, even if quick_erase is true.'),
 });
 
 /** True if the request has already taken effect: clients repeat it when an answer was lost. */
@@ -111,11 +113,11 @@ const allocatedParameters = z.object({
   id: optionalList(MANY_MAX, 'Only machines with these system ids.'),
 });
 const listAllocated = (call: ApiCall, { id }: z.output<typeof allocatedParameters>) =>
-  listMachines(call, { owners: [getUserActor(call).username], systemIds: id });
+  answerMachineList(call, { owners: [getUserActor(call).username], systemIds: id });
 
 const acceptParameters = z.object({
   comment,
-  skip_commissioning: flag('True: make it Ready at once, if it cannot be commissioned.'),
+  skip_commissioning: flagParameter('True: make it Ready at once, if it cannot be commissioned.'),
 });
 
 function defineLifeOperations(version: ApiVersion): readonly Operation[] {
@@ -148,7 +150,7 @@ function defineLifeOperations(version: ApiVersion): readonly Operation[] {
       'machine',
       COMMANDS.deploy.doc,
       isOld ? deployParameters : newDeployParameters,
-      ofMachine(deploy),
+      withMachine(deploy),
     ),
     operation(one, 'POST release', 'user', 'machine', COMMANDS.release.doc, releaseParameters, release),
   ];

@@ -177,7 +177,7 @@ export async function findMachineInPath(call: ApiCall): Promise<Machine | undefi
 }
 
 /** Runs with the machine in the path. @param find which nodes may be in it: default machines */
-export const ofMachine =
+export const withMachine =
   <G>(run: (call: ApiCall, machine: Machine, input: G) => Answer | Promise<Answer>, find = findMachineInPath) =>
   async (call: ApiCall, input: G): Promise<Answer> => {
     const machine = await find(call);

@@ -1,6 +1,6 @@
 // Lists of machines as answers: read from the store a few at a time, and rendered one at a time.
 
-import { basisReader, type Whereabouts, whereabouts } from '../../life/whereabouts.ts';
+import { createBasisReader, type MachinePlacement, readPlacement } from '../../life/machine-placement.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import type { Machine } from '../../records/machine.ts';
 import { machineChunks } from '../../records/machine-chunks.ts';
@@ -15,13 +15,15 @@ import { showMachine } from '../json/shown-machine.ts';
 /** Machines read at a time. Each list under way holds this many in memory, with at most 32 KiB of facts each. */
 export const LIST_CHUNK = 50;
 
-type IsWanted = (machine: Machine, where: Whereabouts) => boolean;
+type IsWanted = (machine: Machine, where: MachinePlacement) => boolean;
 
 /** The machines that pass the filter and `isWanted` (default: all of them), in the order of their ids. */
-export function listMachines(call: ApiCall, filter: MachineFilter, isWanted?: IsWanted): Answer {
+export function answerMachineList(call: ApiCall, filter: MachineFilter, isWanted?: IsWanted): Answer {
   return listFor(
     call,
-    isWanted === undefined && call.version === '2.0' ? shownByText(call, filter) : shown(call, filter, isWanted),
+    isWanted === undefined && call.version === '2.0'
+      ? shownByText(call, filter)
+      : streamShownMachines(call, filter, isWanted),
   );
 }
 
@@ -29,13 +31,13 @@ export function listMachines(call: ApiCall, filter: MachineFilter, isWanted?: Is
 export const machineEntries = (call: ApiCall, filter: MachineFilter): AsyncGenerator<unknown, void> =>
   shownByText(call, filter);
 
-async function* shown(
+async function* streamShownMachines(
   call: ApiCall,
   filter: MachineFilter,
   isWanted: IsWanted = () => true,
 ): AsyncGenerator<unknown, void> {
   for await (const machines of machineChunks(call.region.store, filter, LIST_CHUNK)) {
-    const where = whereabouts(call.region);
+    const where = readPlacement(call.region);
     for (const machine of machines) yield isWanted(machine, where) ? showMachine(call, machine, where) : undefined;
   }
 }
@@ -52,15 +54,15 @@ function getMachineTexts(region: Region) {
 interface TextsRead {
   readonly part: StampedMachines;
   readonly known: ReadonlyMap<number, MachineText>;
-  readonly where: Whereabouts;
+  readonly where: MachinePlacement;
   readonly basis: string;
 }
 
 async function* shownByText({ region }: ApiCall, filter: MachineFilter): AsyncGenerator<unknown, void> {
   const machineTexts = getMachineTexts(region);
-  const basisNow = basisReader(region);
+  const basisNow = createBasisReader(region);
   const read = async (afterId: number): Promise<TextsRead> => {
-    const [where, basis] = [whereabouts(region), basisNow()];
+    const [where, basis] = [readPlacement(region), basisNow()];
     // Held from now on: it may be forgotten before the store has answered.
     const textsById = new Map<number, MachineText>();
     const isKnown = (id: number, stamp: string) => {

@@ -33,7 +33,7 @@ import {
 import {
   type ApiCall,
   type ApiVersion,
-  flag,
+  flagParameter,
   getCallerUsername,
   isTrue,
   macFields,
@@ -56,14 +56,14 @@ import {
   licenseKey,
   machineNotes,
   machinePaths,
-  ofMachine,
   oldNodeFields,
   readNames,
   readNotes,
   readSystem,
   reportedFields,
+  withMachine,
 } from './machine-calls.ts';
-import { listMachines } from './machine-list.ts';
+import { answerMachineList } from './machine-list.ts';
 import { listNodes, readDetails, readNode, readPowerParameters } from './node-calls.ts';
 import { powerFields, readPower, refusePower } from './power-fields.ts';
 
@@ -155,7 +155,7 @@ const listWishes = async (call: ApiCall, input: ListWishes) =>
     await parseListConstraints(call, input),
   ] as const;
 
-async function list(call: ApiCall, input: ListWishes): Promise<Answer> {
+async function answerMachines(call: ApiCall, input: ListWishes): Promise<Answer> {
   const checked = combineOrRefuse(...(await listWishes(call, input)));
   if (isRefusal(checked)) return checked;
   const [filter, statuses, , conditions] = checked;
@@ -165,8 +165,9 @@ async function list(call: ApiCall, input: ListWishes): Promise<Answer> {
     ...(input.status === undefined ? {} : { statuses }),
   };
   const text = parseSearchText(input.q ?? '');
-  if (text.length === 0 && input.rack === undefined && conditions === undefined) return listMachines(call, narrowed);
-  return listMachines(
+  if (text.length === 0 && input.rack === undefined && conditions === undefined)
+    return answerMachineList(call, narrowed);
+  return answerMachineList(
     call,
     narrowed,
     (machine, where) =>
@@ -176,10 +177,10 @@ async function list(call: ApiCall, input: ListWishes): Promise<Answer> {
   );
 }
 
-const read = (call: ApiCall, machine: Machine): Answer => json(showMachine(call, machine));
+const answerMachine = (call: ApiCall, machine: Machine): Answer => json(showMachine(call, machine));
 
 export const removeParameters = z.object({
-  force: flag(
+  force: flagParameter(
     'True: delete even a locked machine. False: not even one that has an owner. Default: as MAAS does; 2.0 deletes what has an owner, 1.0 does not.',
   ),
 });
@@ -289,8 +290,8 @@ function defineReadOperations(version: ApiVersion): readonly Operation[] {
   const { isOld, one, all } = machinePaths(version);
   const parameters = isOld ? listParameters : newListParameters;
   return [
-    operation(all, isOld ? 'GET list' : 'GET', 'user', ['machine'], 'List machines.', parameters, list),
-    operation(one, 'GET', 'machine', 'machine', 'Read one machine.', nothing, ofMachine(read)),
+    operation(all, isOld ? 'GET list' : 'GET', 'user', ['machine'], 'List machines.', parameters, answerMachines),
+    operation(one, 'GET', 'machine', 'machine', 'Read one machine.', nothing, withMachine(answerMachine)),
   ];
 }
 
@@ -298,7 +299,7 @@ function defineChangeOperations(version: ApiVersion): readonly Operation[] {
   const { isOld, one } = machinePaths(version);
   const parameters = isOld ? oldEditParameters : editParameters;
   return [
-    operation(one, 'PUT', 'admin', 'machine', 'Change a machine.', parameters, ofMachine(edit)),
+    operation(one, 'PUT', 'admin', 'machine', 'Change a machine.', parameters, withMachine(edit)),
     operation(
       one,
       'DELETE',

@@ -1,6 +1,6 @@
 // All nodes of MAAS 2.x in one list: machines, devices and racks, each as it is shown alone.
 
-import { whereabouts } from '../../life/whereabouts.ts';
+import { readPlacement } from '../../life/machine-placement.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import { DEVICES_MAX } from '../../records/machine.ts';
 import { listAreas } from '../areas/chosen-areas.ts';
@@ -20,7 +20,7 @@ export const listNodes = (call: ApiCall, filter: MachineFilter): Answer => listF
 async function* entries(call: ApiCall, filter: MachineFilter): AsyncGenerator<unknown, void> {
   yield* machineEntries(call, filter);
   const { store } = call.region;
-  const where = whereabouts(call.region);
+  const where = readPlacement(call.region);
   for (const device of await store.listMachines({ ...filter, isDevice: true }, 0, DEVICES_MAX))
     yield deviceJson(device, where);
   const zones = await listAreas(call, 'zone');
@@ -31,7 +31,7 @@ async function* entries(call: ApiCall, filter: MachineFilter): AsyncGenerator<un
 export async function readNode(call: ApiCall): Promise<Answer> {
   const node = await findNodeInPath(call);
   if (node === undefined) return await readController(call);
-  return json(node.device === undefined ? showMachine(call, node) : deviceJson(node, whereabouts(call.region)));
+  return json(node.device === undefined ? showMachine(call, node) : deviceJson(node, readPlacement(call.region)));
 }
 
 async function nodeIn(call: ApiCall) {

@@ -5,8 +5,8 @@
 
 import { z } from 'zod';
 import type { CommandRefusal } from '../../life/commands.ts';
+import { readPlacement } from '../../life/machine-placement.ts';
 import { decideLock, decideOwnerData, ownerDataProblems } from '../../life/ownership.ts';
-import { whereabouts } from '../../life/whereabouts.ts';
 import { COMMANDS } from '../../records/machine-commands.ts';
 import { json, NO_MACHINE, refuse, refuseFields } from '../call/answer.ts';
 import type { Fields } from '../call/form-body.ts';
@@ -51,7 +51,7 @@ function setOwnerData(place: typeof common | typeof ofDevices, op: string): Oper
         decideOwnerData(machine, data, { by: getUserActor(call), atMs, knowledge }),
       );
       if (!isOfDevices || outcome.kind !== 'changed') return answerCommand(call, outcome);
-      return json(deviceJson(outcome.machine, whereabouts(call.region)));
+      return json(deviceJson(outcome.machine, readPlacement(call.region)));
     },
   };
 }

@@ -16,7 +16,7 @@ import {
   parsePowerParameters,
 } from '../../records/power-parameters.ts';
 import { type Refusal, refuseField, refuseFields } from '../call/answer.ts';
-import { type ApiCall, flag, isTrue, optionalText, value } from '../call/operation.ts';
+import { type ApiCall, flagParameter, isTrue, optionalText, value } from '../call/operation.ts';
 
 const single = (name: PowerParameterName) =>
   optionalText(1024, `The parameter ${name} of the power driver; empty: remove it.`);
@@ -46,7 +46,9 @@ export const powerFields = {
   power_parameters_power_off_regex: single('power_off_regex'),
   power_parameters_power_token: single('power_token'),
   power_parameters_power_verify_ssl: single('power_verify_ssl'),
-  power_parameters_skip_check: flag('True: store the parameters unchecked; power actions fail if they are wrong.'),
+  power_parameters_skip_check: flagParameter(
+    'True: store the parameters unchecked; power actions fail if they are wrong.',
+  ),
 };
 
 type GivenPower = { readonly [Name in keyof typeof powerFields]?: string | undefined };

@@ -29,7 +29,7 @@ import {
   value,
 } from '../call/operation.ts';
 import { showMachine } from '../json/shown-machine.ts';
-import { answerOutcome, comment, getSystemId, getUserActor, machinePaths, ofMachine } from './machine-calls.ts';
+import { answerOutcome, comment, getSystemId, getUserActor, machinePaths, withMachine } from './machine-calls.ts';
 
 /** How long a client waits for a controller, in milliseconds; the command line gives up after 15 seconds. */
 const ASK_MS_MAX = 12_000;
@@ -173,7 +173,7 @@ function definePowerReadOperations(version: ApiVersion): readonly Operation[] {
       'powerState',
       'Ask the power controller of a machine for its state: `on`, `off`, `unknown` or `error`.',
       nothing,
-      ofMachine(queryState),
+      withMachine(queryState),
     ),
     operation(
       one,
@@ -182,7 +182,7 @@ function definePowerReadOperations(version: ApiVersion): readonly Operation[] {
       'map',
       'Read the parameters of the power driver, with their secrets.',
       nothing,
-      ofMachine((_call, machine) => json(machine.powerParameters)),
+      withMachine((_call, machine) => json(machine.powerParameters)),
     ),
     operation(
       all,

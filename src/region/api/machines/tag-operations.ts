@@ -8,7 +8,7 @@
 import { z } from 'zod';
 import { kernelParamsText, refuseKernelParams } from '../../../boot/quotable.ts';
 import { cleanText } from '../../../ground/clean-text.ts';
-import { whereabouts } from '../../life/whereabouts.ts';
+import { readPlacement } from '../../life/machine-placement.ts';
 import type { Tag } from '../../records/life-store.ts';
 import { DEVICES_MAX } from '../../records/machine.ts';
 import { isTagName, TAGGED_MAX, TAGS_MAX } from '../../records/tags.ts';
@@ -39,7 +39,7 @@ import {
   value,
 } from '../call/operation.ts';
 import { deviceJson } from '../json/device-json.ts';
-import { listMachines } from './machine-list.ts';
+import { answerMachineList } from './machine-list.ts';
 import { rebuildTag } from './tag-rebuild.ts';
 
 const COMMENT_MAX = 1000;
@@ -87,7 +87,7 @@ function tagJson(call: ApiCall, { name, comment, kernelParams, definition }: Tag
 
 const noTag = () => refuse('not-found', 'No tag has this name.');
 const listTags = ({ region }: ApiCall) => region.store.life.listTags();
-const findTag = async (call: ApiCall) => (await listTags(call)).find(({ name }) => name === call.path.name);
+const findTagInPath = async (call: ApiCall) => (await listTags(call)).find(({ name }) => name === call.path.name);
 
 function buildTag(input: z.output<typeof changedTag>, before: Tag): Tag | Refusal {
   const name = input.name ?? before.name;
@@ -114,7 +114,7 @@ function buildTag(input: z.output<typeof changedTag>, before: Tag): Tag | Refusa
 
 const TAG_EXISTS = 'Tag with this Name already exists.';
 
-async function add(call: ApiCall, input: z.output<typeof newTag>): Promise<Answer> {
+async function addTag(call: ApiCall, input: z.output<typeof newTag>): Promise<Answer> {
   const tag = buildTag(input, { name: input.name, comment: '', kernelParams: '' });
   if ('kind' in tag) return tag;
   const event = eventBy(call, 'TAG', { code: 'tag-created', params: { tag: tag.name } });
@@ -124,7 +124,7 @@ async function add(call: ApiCall, input: z.output<typeof newTag>): Promise<Answe
   return await assigned(call, tag);
 }
 
-async function change(call: ApiCall, input: z.output<typeof changedTag>): Promise<Answer> {
+async function changeTag(call: ApiCall, input: z.output<typeof changedTag>): Promise<Answer> {
   const changed = await call.region.transact(() => storeChange(call, input));
   if ('kind' in changed) return changed;
   const { tag, before } = changed;
@@ -137,7 +137,7 @@ async function storeChange(
   call: ApiCall,
   input: z.output<typeof changedTag>,
 ): Promise<Refusal | { readonly tag: Tag; readonly before: Tag }> {
-  const before = await findTag(call);
+  const before = await findTagInPath(call);
   if (before === undefined) return noTag();
   const tag = buildTag(input, before);
   if ('kind' in tag) return tag;
@@ -159,12 +159,12 @@ async function assign(call: ApiCall, tag: Tag, done: () => Answer) {
 const assigned = (call: ApiCall, tag: Tag) => assign(call, tag, () => json(tagJson(call, tag)));
 
 async function rebuild(call: ApiCall): Promise<Answer> {
-  const tag = await findTag(call);
+  const tag = await findTagInPath(call);
   if (tag === undefined) return noTag();
   return await assign(call, tag, () => json({ rebuilding: tag.name }));
 }
 
-async function remove(call: ApiCall): Promise<Answer> {
+async function removeTag(call: ApiCall): Promise<Answer> {
   const name = call.path.name ?? '';
   const event = eventBy(call, 'TAG', { code: 'tag-deleted', params: { tag: name } });
   const refused = await renameInProfiles(call, 'tags', name, undefined);
@@ -176,7 +176,7 @@ async function remove(call: ApiCall): Promise<Answer> {
 
 async function updateNodes(call: ApiCall, input: z.output<typeof changes>): Promise<Answer> {
   const name = call.path.name ?? '';
-  const tag = input.definition === undefined ? undefined : await findTag(call);
+  const tag = input.definition === undefined ? undefined : await findTagInPath(call);
   if (tag !== undefined && (tag.definition ?? '') !== input.definition)
     return refuse(
       'tag-changed',
@@ -194,14 +194,14 @@ async function updateNodes(call: ApiCall, input: z.output<typeof changes>): Prom
 }
 
 async function listTagged(call: ApiCall): Promise<Answer> {
-  const tag = await findTag(call);
-  return tag === undefined ? noTag() : listMachines(call, { tags: [tag.name] });
+  const tag = await findTagInPath(call);
+  return tag === undefined ? noTag() : answerMachineList(call, { tags: [tag.name] });
 }
 
-const list = async (call: ApiCall) => json((await listTags(call)).map((tag) => tagJson(call, tag)));
+const answerTags = async (call: ApiCall) => json((await listTags(call)).map((tag) => tagJson(call, tag)));
 
 async function readTag(call: ApiCall): Promise<Answer> {
-  const tag = await findTag(call);
+  const tag = await findTagInPath(call);
   return tag === undefined ? noTag() : json(tagJson(call, tag));
 }
 
@@ -209,10 +209,10 @@ async function readTag(call: ApiCall): Promise<Answer> {
 const listOthers =
   (isDevice: boolean) =>
   async (call: ApiCall): Promise<Answer> => {
-    const tag = await findTag(call);
+    const tag = await findTagInPath(call);
     if (tag === undefined) return noTag();
     if (!isDevice) return json([]);
-    const where = whereabouts(call.region);
+    const where = readPlacement(call.region);
     const devices = await call.region.store.listMachines({ tags: [tag.name], isDevice }, 0, DEVICES_MAX);
     return json(devices.map((device) => deviceJson(device, where)));
   };
@@ -230,7 +230,7 @@ function defineTagOperations(version: ApiVersion): readonly Operation[] {
   const many = { versions: [version], path: 'tags', handler: 'TagsHandler' } as const;
   const item = { versions: [version], path: 'tags/{name}', handler: 'TagHandler' } as const;
   const old = [
-    operation(many, isOld ? 'GET list' : 'GET', 'user', ['tag'], 'List tags.', nothing, list),
+    operation(many, isOld ? 'GET list' : 'GET', 'user', ['tag'], 'List tags.', nothing, answerTags),
     operation(
       ownTransaction(many),
       isOld ? 'POST new' : 'POST',
@@ -238,11 +238,19 @@ function defineTagOperations(version: ApiVersion): readonly Operation[] {
       'tag',
       'Create a tag. A tag with a definition is assigned at once.',
       newTag,
-      add,
+      addTag,
     ),
     operation(item, 'GET', 'user', 'tag', 'Read one tag.', nothing, readTag),
-    operation(ownTransaction(item), 'PUT', 'admin', 'tag', CHANGE, changedTag, change),
-    operation(item, 'DELETE', 'admin', 'nothing', 'Delete a tag. Refused while a profile names it.', nothing, remove),
+    operation(ownTransaction(item), 'PUT', 'admin', 'tag', CHANGE, changedTag, changeTag),
+    operation(
+      item,
+      'DELETE',
+      'admin',
+      'nothing',
+      'Delete a tag. Refused while a profile names it.',
+      nothing,
+      removeTag,
+    ),
     operation(item, 'POST update_nodes', 'admin', 'tagChange', UPDATE, changes, updateNodes),
     operation(ownTransaction(item), 'POST rebuild', 'admin', 'tagRebuild', REBUILD, nothing, rebuild),
     operation(item, 'GET nodes', 'user', ['machine'], LIST_MACHINES, nothing, listTagged),

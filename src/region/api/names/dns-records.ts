@@ -12,7 +12,7 @@
 
 import { formatIpv4 } from '../../../ground/address.ts';
 import { isSettings, type SettingValue } from '../../../machines/settings.ts';
-import { domainIds, numberOfDomain } from '../../life/whereabouts.ts';
+import { domainIds, hashDomainId } from '../../life/machine-placement.ts';
 import { configuredHosts } from '../../racks/rack-networks.ts';
 import { hashFnv1a } from '../../records/digest.ts';
 import { NO_RECORDS } from '../../records/network-store.ts';
@@ -56,7 +56,7 @@ function parseRecordsSetting(setting: SettingValue | undefined): readonly NamedR
 }
 
 /** The records of each name. */
-export function byName(records: readonly NamedRecord[]): readonly (readonly NamedRecord[])[] {
+export function groupRecordsByName(records: readonly NamedRecord[]): readonly (readonly NamedRecord[])[] {
   const groups = new Map<string, NamedRecord[]>();
   for (const record of records) {
     const group = groups.get(record.name) ?? [];
@@ -93,7 +93,7 @@ export const reservedRecords = ({ region }: Pick<ApiCall, 'region'>): readonly N
   });
 
 /** The refusal of a new name that has records, or is that of a reserved address. */
-export const refuseTaken = (call: ApiCall, records: readonly NamedRecord[], name: string): Refusal | undefined =>
+export const refuseTakenName = (call: ApiCall, records: readonly NamedRecord[], name: string): Refusal | undefined =>
   [...records, ...reservedRecords(call)].some((record) => record.name === name)
     ? refuseField('name', `${name} already has records: change those.`)
     : undefined;
@@ -150,9 +150,9 @@ export type DomainIds = ReadonlyMap<string, number>;
 
 /** The domains for which the racks are authoritative. */
 export const currentDomains = (call: Pick<ApiCall, 'region'>, inForce?: SettingsReader): Domains =>
-  namesIn(currentDomainIds(call, inForce));
+  listDomains(currentDomainIds(call, inForce));
 
-function namesIn(ids: DomainIds): Domains {
+function listDomains(ids: DomainIds): Domains {
   const [byDefault = '', ...further] = ids.keys();
   return [byDefault, ...further];
 }
@@ -163,7 +163,7 @@ function idsAfter(before: DomainIds, names: readonly string[], renamed: NameChan
   const taken = new Set(before.values());
   for (const name of names) {
     let id = before.get(renamed?.after === name ? renamed.before : name);
-    if (id === undefined) for (id = numberOfDomain(name); taken.has(id); ) id += 1;
+    if (id === undefined) for (id = hashDomainId(name); taken.has(id); ) id += 1;
     taken.add(id);
     ids.set(name, id);
   }
@@ -173,7 +173,7 @@ function idsAfter(before: DomainIds, names: readonly string[], renamed: NameChan
 function formatDomainsSetting(ids: DomainIds, byDefault: string): SettingValue {
   return [...ids].flatMap(([name, id]): readonly SettingValue[] => {
     if (name === byDefault && id === 0) return [];
-    return [id === numberOfDomain(name) ? name : { name, id }];
+    return [id === hashDomainId(name) ? name : { name, id }];
   });
 }
 
@@ -232,7 +232,7 @@ export function changeRecords(
     revise(_stored, inForce) {
       const ids = currentDomainIds(call, inForce);
       const before = currentRecords(call, inForce);
-      const revised = revise(before, namesIn(ids), ids);
+      const revised = revise(before, listDomains(ids), ids);
       if (isRefusal(revised)) return revised;
       const texts = new Set(before.map(({ name, type, data }) => `${name} ${type} ${data}`));
       changed = revised.filter(({ name, type, data }) => !texts.has(`${name} ${type} ${data}`));
@@ -255,16 +255,19 @@ function underParameters(names: Readonly<Record<string, string>>, refused: Refus
 interface Naming {
   readonly fqdn?: string | undefined;
 }
-export const named = ({ fqdn }: Naming): string => (fqdn === undefined || fqdn === '' ? 'name' : 'fqdn');
+export const formatNaming = ({ fqdn }: Naming): string => (fqdn === undefined || fqdn === '' ? 'name' : 'fqdn');
 
 /** A refusal of a setting by the parameters of a name. */
 export const ofName = (input: Naming, refused: Refusal | undefined): Refusal | undefined =>
   refused &&
-  underParameters({ data: 'ip_addresses', type: 'ip_addresses', ttl: 'address_ttl', name: named(input) }, refused);
+  underParameters(
+    { data: 'ip_addresses', type: 'ip_addresses', ttl: 'address_ttl', name: formatNaming(input) },
+    refused,
+  );
 
 /** A refusal of a setting by the parameters of a record. */
 export const ofRecord = (input: Naming, refused: Refusal | undefined): Refusal | undefined =>
-  refused && underParameters({ data: 'rrdata', type: 'rrtype', name: named(input) }, refused);
+  refused && underParameters({ data: 'rrdata', type: 'rrtype', name: formatNaming(input) }, refused);
 
 /** The settings of domains and records that a change gives new values; those that it leaves out stay. */
 interface NameChange {
@@ -291,10 +294,10 @@ export function changeDomains(
       key: 'dns.domains',
       revise(_stored, inForce) {
         const ids = currentDomainIds(call, inForce);
-        const revised = revise(namesIn(ids), currentRecords(call, inForce), ids);
+        const revised = revise(listDomains(ids), currentRecords(call, inForce), ids);
         if (isRefusal(revised)) return revised;
         change = revised;
-        const { byDefault = namesIn(ids)[0], further, renamed } = change;
+        const { byDefault = listDomains(ids)[0], further, renamed } = change;
         return further && formatDomainsSetting(idsAfter(ids, [byDefault, ...further], renamed), byDefault);
       },
     },
@@ -324,7 +327,7 @@ export const findLongestDomain = (domains: readonly string[], name: string): str
 
 /** The domain that a parameter names; `undefined`: none. */
 export function namedDomain(ids: DomainIds, named: string | undefined): string | undefined {
-  const domains = namesIn(ids);
+  const domains = listDomains(ids);
   if (named === undefined) return domains[0];
   return (
     domains.find((domain) => String(ids.get(domain)) === named) ?? domains.find((one) => one === named.toLowerCase())
@@ -339,7 +342,7 @@ interface NameGiven {
 
 /** The fully qualified name in the parameters, within a known domain. */
 export function parseQualifiedName(ids: DomainIds, input: NameGiven): string | Refusal {
-  const domains = namesIn(ids);
+  const domains = listDomains(ids);
   if (input.fqdn !== undefined && input.fqdn !== '') {
     const name = input.fqdn.toLowerCase().replace(/\.$/, '');
     return findLongestDomain(domains, name) === undefined ? refuseField('fqdn', domainUnknownText(domains)) : name;

@@ -43,15 +43,15 @@ import {
 import { API_2 } from '../json/fixed-json.ts';
 import { subnetJson } from '../json/subnet-json.ts';
 import {
-  byName,
   changeRecords,
   currentDomainIds,
   currentDomains,
   currentRecords,
   domainIn,
   findLongestDomain,
+  formatNaming,
+  groupRecordsByName,
   type NamedRecord,
-  named,
   namedDomain,
   nextNumber,
   ofName,
@@ -60,7 +60,7 @@ import {
   RECORD_TYPES,
   refuseAddresses,
   refuseNameless,
-  refuseTaken,
+  refuseTakenName,
   reservedRecords,
   splitQualifiedName,
   typeIn,
@@ -120,8 +120,8 @@ async function loaded(call: ApiCall): Promise<readonly NamedRecord[]> {
   return [...currentRecords(call), ...reservedRecords(call)];
 }
 
-const findName = (call: ApiCall, records: readonly NamedRecord[]) =>
-  byName(records).find((group) => getLowestRecordId(group) === idIn(call.path.id));
+const findRecordsInPath = (call: ApiCall, records: readonly NamedRecord[]) =>
+  groupRecordsByName(records).find((group) => getLowestRecordId(group) === idIn(call.path.id));
 const NO_NAME: Refusal = refuse('not-found', 'No name has this id.');
 const NO_RECORD: Refusal = refuse('not-found', 'No record has this id.');
 
@@ -194,7 +194,7 @@ async function addName(call: ApiCall, input: z.output<typeof newName>): Promise<
   const revise: Revise = (records, _domains, ids) => {
     const wanted = parseQualifiedName(ids, input);
     const checked = combineOrRefuse(
-      isRefusal(wanted) ? wanted : (refuseTaken(call, records, wanted) ?? wanted),
+      isRefusal(wanted) ? wanted : (refuseTakenName(call, records, wanted) ?? wanted),
       listed.length === 0 ? refuseField('ip_addresses', REQUIRED) : listed,
     );
     if (isRefusal(checked)) return checked;
@@ -233,7 +233,7 @@ async function changeName(call: ApiCall, input: z.output<typeof changedName>): P
   const nowMs = call.region.clock.wallTimeMs();
   let name = '';
   const revise: Revise = (records, domains, ids) => {
-    const old = findName(call, records)?.[0]?.name;
+    const old = findRecordsInPath(call, records)?.[0]?.name;
     if (old === undefined) return refuseNameless(call, idIn(call.path.id));
     const next = parseQualifiedName(ids, { ...splitQualifiedName(domains, old), ...input });
     if (typeof next !== 'string') return next;
@@ -241,7 +241,7 @@ async function changeName(call: ApiCall, input: z.output<typeof changedName>): P
     name = next;
     const own = records.filter((record) => record.name === old && record.type === 'A');
     const misfit = refuseAddresses(old, own, list, input.address_ttl);
-    const taken = name === old ? undefined : refuseTaken(call, records, name);
+    const taken = name === old ? undefined : refuseTakenName(call, records, name);
     const checked = combineOrRefuse(misfit, taken);
     if (isRefusal(checked)) return checked;
     const first = nextNumber(records, nowMs);
@@ -257,14 +257,14 @@ async function changeName(call: ApiCall, input: z.output<typeof changedName>): P
     const isFirst = own.length === 0 && list !== undefined;
     return isFirst ? [...revised, ...addressRecords(next, list, input.address_ttl, first)] : revised;
   };
-  const field = input.ip_addresses === undefined ? named(input) : 'ip_addresses';
+  const field = input.ip_addresses === undefined ? formatNaming(input) : 'ip_addresses';
   const refused = await changeRecords(call, revise, field, () => reserveAll(call, wordsIn(input.ip_addresses ?? [])));
   return ofName(input, refused) ?? showName(call, name);
 }
 
 async function removeName(call: ApiCall): Promise<Answer> {
   const refused = await changeRecords(call, (records) => {
-    const name = findName(call, records)?.[0]?.name;
+    const name = findRecordsInPath(call, records)?.[0]?.name;
     return name === undefined
       ? refuseNameless(call, idIn(call.path.id))
       : records.filter((record) => record.name !== name);
@@ -330,7 +330,7 @@ async function changeRecord(call: ApiCall, input: z.output<typeof changedRecord>
     const after = { id, name, type, data: rrdata ?? before.data, ttl: ttl ?? before.ttl };
     return records.map((record) => (record === before ? after : record));
   };
-  const refused = await changeRecords(call, revise, rrtype === undefined ? named(input) : 'rrtype');
+  const refused = await changeRecords(call, revise, rrtype === undefined ? formatNaming(input) : 'rrtype');
   return ofRecord(input, refused) ?? showRecord(call, id);
 }
 
@@ -356,7 +356,7 @@ export const DNSRESOURCE_OPERATIONS: readonly Operation[] = [
       async (call, input) => {
         const matching = await filtered(call, input);
         if ('kind' in matching) return matching;
-        const resourcesJson = byName(matching).map((records) => resourceJson(call, records));
+        const resourcesJson = groupRecordsByName(matching).map((records) => resourceJson(call, records));
         if (input.all !== true) return json(resourcesJson);
         const domain = input.domain === undefined ? undefined : namedDomain(currentDomainIds(call), input.domain);
         return listWithNodes(call, resourcesJson, { ...input, domain });
@@ -367,7 +367,7 @@ export const DNSRESOURCE_OPERATIONS: readonly Operation[] = [
       'Read one name.',
       nothing,
       async (call) => {
-        const records = findName(call, await loaded(call));
+        const records = findRecordsInPath(call, await loaded(call));
         return records === undefined ? NO_NAME : json(resourceJson(call, records));
       },
     ],

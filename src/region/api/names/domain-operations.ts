@@ -9,7 +9,7 @@
 
 import { z } from 'zod';
 import { counted } from '../../../ground/counted.ts';
-import { whereabouts } from '../../life/whereabouts.ts';
+import { readPlacement } from '../../life/machine-placement.ts';
 import { machineChunks } from '../../records/machine-chunks.ts';
 import { inhabitants } from '../areas/chosen-areas.ts';
 import { type Answer, EMPTY, inhabitantsText, json, type Refusal, refuse, refuseField } from '../call/answer.ts';
@@ -50,7 +50,7 @@ const domainName = z
   .regex(/^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i, 'Give a domain name.')
   .transform((text) => text.toLowerCase());
 
-const domainAnswer = ({ region }: ApiCall, name: string): Answer => json(domainJson(name, whereabouts(region)));
+const domainAnswer = ({ region }: ApiCall, name: string): Answer => json(domainJson(name, readPlacement(region)));
 
 const findDomain = (call: ApiCall, ids: DomainIds) => namedDomain(ids, call.path.id ?? '');
 
@@ -61,20 +61,20 @@ async function loadDomain(call: ApiCall) {
 
 const NO_DOMAIN: Refusal = refuse('not-found', 'No domain has this id or name.');
 
-async function list(call: ApiCall) {
+async function answerDomains(call: ApiCall) {
   await call.region.settings.load();
-  const where = whereabouts(call.region);
+  const where = readPlacement(call.region);
   return json(currentDomains(call).map((name) => domainJson(name, where)));
 }
 
-async function read(call: ApiCall): Promise<Answer> {
+async function answerDomain(call: ApiCall): Promise<Answer> {
   const name = await loadDomain(call);
   return name === undefined ? NO_DOMAIN : domainAnswer(call, name);
 }
 
 const domainTakenText = (name: string) => `The domain ${name} exists already.`;
 
-async function add(call: ApiCall, { name }: z.output<typeof newDomain>): Promise<Answer> {
+async function addDomain(call: ApiCall, { name }: z.output<typeof newDomain>): Promise<Answer> {
   const refused = await changeDomains(call, (domains) =>
     domains.includes(name) ? refuseField('name', domainTakenText(name)) : { further: [...domains.slice(1), name] },
   );
@@ -138,7 +138,7 @@ const defaultText = (name: string) =>
   `${name} is the default domain: make another one the default first (domains/<id>/?op=set_default).`;
 
 async function rename(call: ApiCall, { name }: z.output<typeof changedDomain>): Promise<Answer> {
-  if (name === undefined || name === (await loadDomain(call))) return read(call);
+  if (name === undefined || name === (await loadDomain(call))) return answerDomain(call);
   let former = '';
   const revise = (domains: Domains, records: readonly NamedRecord[], ids: DomainIds) => {
     const before = findDomain(call, ids);
@@ -158,7 +158,7 @@ async function rename(call: ApiCall, { name }: z.output<typeof changedDomain>): 
   return refused ?? domainAnswer(call, name);
 }
 
-async function remove(call: ApiCall): Promise<Answer> {
+async function removeDomain(call: ApiCall): Promise<Answer> {
   let removed = '';
   const revise = (domains: Domains, records: readonly NamedRecord[], ids: DomainIds) => {
     const name = findDomain(call, ids);
@@ -225,11 +225,11 @@ export const DOMAIN_OPERATIONS: readonly Operation[] = [
     many: ownTransaction(many),
     one: item,
     answers: 'domain',
-    list: ['List the domains for which the racks are authoritative, the default one first.', nothing, list],
-    add: ['Add a domain.', newDomain, add],
-    read: ['Read one domain, by its id or its name.', nothing, read],
+    list: ['List the domains for which the racks are authoritative, the default one first.', nothing, answerDomains],
+    add: ['Add a domain.', newDomain, addDomain],
+    read: ['Read one domain, by its id or its name.', nothing, answerDomain],
     change: ['Rename a domain, and its machines, devices and records with it. It keeps its id.', changedDomain, rename],
-    remove: ['Delete a domain that has no machines, devices, records or reserved addresses.', nothing, remove],
+    remove: ['Delete a domain that has no machines, devices, records or reserved addresses.', nothing, removeDomain],
   }),
   operation(
     item,

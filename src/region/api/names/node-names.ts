@@ -6,7 +6,7 @@
 // 2. It is left out if a user has reserved its name with an address of another host: the racks then do not name it either.
 
 import { formatIpv4 } from '../../../ground/address.ts';
-import { whereabouts } from '../../life/whereabouts.ts';
+import { readPlacement } from '../../life/machine-placement.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import { type Machine, machineFqdn } from '../../records/machine.ts';
 import { machineChunks } from '../../records/machine-chunks.ts';
@@ -64,7 +64,7 @@ async function* nodes({ region }: ApiCall, filter: MachineFilter): AsyncGenerato
 
 /** `undefined`: it has no address. */
 function nameJson({ region }: ApiCall, node: Machine): AnswerOf<'dnsResource'> | undefined {
-  const addresses = whereabouts(region).addressesOf(node);
+  const addresses = readPlacement(region).addressesOf(node);
   if (addresses.length === 0) return undefined;
   const owner = { system_id: node.systemId, node_type: node.device === undefined ? 0 : 1, user_id: null };
   return {

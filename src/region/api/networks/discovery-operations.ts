@@ -9,7 +9,7 @@
 
 import { z } from 'zod';
 import { formatMac, type MacAddress, parseIpv4 } from '../../../ground/address.ts';
-import { whereabouts } from '../../life/whereabouts.ts';
+import { readPlacement } from '../../life/machine-placement.ts';
 import { type NetworkView, subnetOfAddress } from '../../networks/network-view.ts';
 import { hashFnv1a } from '../../records/digest.ts';
 import type { HeardHost } from '../../records/store.ts';
@@ -20,7 +20,7 @@ import {
   type ApiCall,
   defineOperation,
   eventBy,
-  flag,
+  flagParameter,
   ipv4Field,
   isTrue,
   macField,
@@ -98,7 +98,7 @@ async function listUnknownAddresses(call: ApiCall): Promise<Answer> {
     ...(await store.listMachines({ seenAt: addresses }, 0, LISTED_MAX)),
     ...(await store.listMachines({ seenAt: addresses, isDevice: true }, 0, LISTED_MAX)),
   ];
-  const where = whereabouts(call.region);
+  const where = readPlacement(call.region);
   const known = new Set(machines.flatMap((machine) => where.addressesOf(machine)));
   const isKnown = (text: string): boolean => [...known].some((one) => one === parseIpv4(text));
   const unknown = hosts.filter((host) => !isKnown(fieldOf(host, 'address')));
@@ -114,9 +114,9 @@ async function read(call: ApiCall): Promise<Answer> {
 }
 
 const clearing = z.object({
-  all: flag('True: all hosts.'),
-  neighbours: flag('True: the hosts that racks heard.'),
-  mdns: flag('True: names by multicast DNS; Rackboot has none.'),
+  all: flagParameter('True: all hosts.'),
+  neighbours: flagParameter('True: the hosts that racks heard.'),
+  mdns: flagParameter('True: names by multicast DNS; Rackboot has none.'),
 });
 
 async function clear(call: ApiCall, given: z.output<typeof clearing>): Promise<Answer> {
@@ -156,10 +156,10 @@ const scanning = z.object({
     .describe(
       'The networks, such as 10.20.0.0/24, each within one that the rack serves. Default: all, which needs force.',
     ),
-  force: flag('True: scan all networks if none is given.'),
-  slow: flag('True: ask for four addresses a second.'),
+  force: flagParameter('True: scan all networks if none is given.'),
+  slow: flagParameter('True: ask for four addresses a second.'),
   threads: countField.optional().describe('How many addresses are asked for at the same time, 1 to 32. Default: 16.'),
-  always_use_ping: flag('Only false: hosts are asked by ARP.'),
+  always_use_ping: flagParameter('Only false: hosts are asked by ARP.'),
 });
 const common = { versions: ['2.0'], method: 'GET', access: 'user', parameters: z.object({}) } as const;
 const many = { ...common, path: 'discovery', handler: 'DiscoveriesHandler' } as const;

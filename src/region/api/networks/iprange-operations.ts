@@ -30,7 +30,7 @@ import type { NetworkDraft, WantedChange } from '../../networks/networks.ts';
 import { refuseRange } from '../../networks/range-check.ts';
 import { replaceProposed } from '../../networks/range-proposal.ts';
 import type { ServedNetwork, ServiceEdit } from '../../networks/served-networks.ts';
-import { isHeld, type StoredRange } from '../../records/network-store.ts';
+import { isHeldRange, type StoredRange } from '../../records/network-store.ts';
 import { REQUIRED } from '../../records/refusal.ts';
 import type { User } from '../../records/user.ts';
 import {
@@ -215,7 +215,7 @@ function replacement(
   comment: string,
 ): WantedChange | Refusal | undefined {
   const { served } = own ?? {};
-  if (own === undefined || served?.address === undefined || isHeld(own.range)) return undefined;
+  if (own === undefined || served?.address === undefined || isHeldRange(own.range)) return undefined;
   if (view.used.some(({ address }) => rangeContains(own, address))) return undefined;
   const isInside = ({ router }: (typeof view.rackHosts)[number]): boolean =>
     router !== undefined && networkContains(served.network, router);
@@ -337,7 +337,7 @@ function amendment(call: ApiCall, view: NetworkDraft, id: number, given: Given):
   const comment = given.comment ?? range.comment;
   const { low, high } = bounds;
   const hasMoved = low !== found.low || high !== found.high;
-  const changed = isHeld(range) ? { ...range, low, high, comment } : { ...range, comment };
+  const changed = isHeldRange(range) ? { ...range, low, high, comment } : { ...range, comment };
   const service = served !== undefined && hasMoved ? [{ served, fields: boundsKeys(type, bounds) }] : [];
   return changeOf('changed', `${type} range`, rangeName(bounds), range.id, { put: { ranges: [changed] }, service });
 }

@@ -54,14 +54,14 @@ const answerContent = ({ content }: StoredFile): Answer => ({
   contentType: 'application/octet-stream',
 });
 
-const refuseName = (name: string) =>
+const refuseFileName = (name: string) =>
   cleanText(name, NAME_MAX) === name
     ? undefined
     : refuseField('filename', 'Give a name of 1 to 255 printable characters.');
 
-async function add(call: ApiCall, input: z.output<typeof newFile>): Promise<Answer> {
+async function addFile(call: ApiCall, input: z.output<typeof newFile>): Promise<Answer> {
   const { store, clock } = call.region;
-  const refused = refuseName(input.filename);
+  const refused = refuseFileName(input.filename);
   if (refused !== undefined) return refused;
   const content = call.files?.get('file') ?? Buffer.from(input.file);
   if (content.length > FILE_BYTES_MAX)
@@ -79,7 +79,7 @@ async function add(call: ApiCall, input: z.output<typeof newFile>): Promise<Answ
   return json(fileJson(call, stored), 201);
 }
 
-async function list(call: ApiCall, input: z.output<typeof byPrefix>) {
+async function listFiles(call: ApiCall, input: z.output<typeof byPrefix>) {
   const files = await call.region.store.files.list(getCallerUsername(call));
   return json(files.filter(({ name }) => name.startsWith(input.prefix ?? '')).map((file) => fileJson(call, file)));
 }
@@ -94,13 +94,13 @@ async function getByKey(call: ApiCall, { key }: z.output<typeof byKey>): Promise
   return file === undefined ? noFile() : answerContent(file);
 }
 
-async function read(call: ApiCall): Promise<Answer> {
+async function answerFile(call: ApiCall): Promise<Answer> {
   const file = await call.region.store.files.find(getCallerUsername(call), call.path.filename ?? '');
   if (file === undefined) return noFile();
   return json({ ...fileJson(call, file), content: Buffer.from(file.content).toString('base64') });
 }
 
-async function remove(call: ApiCall, name: string): Promise<Answer> {
+async function removeFile(call: ApiCall, name: string): Promise<Answer> {
   return (await call.region.store.files.remove(getCallerUsername(call), name)) ? EMPTY : noFile();
 }
 
@@ -121,9 +121,9 @@ function defineFileOperations(version: ApiVersion): readonly Operation[] {
       { of: 'file', statuses: [201] },
       'Store a file, or replace the content of the one with this name.',
       newFile,
-      add,
+      addFile,
     ),
-    operation(many, isOld ? 'GET list' : 'GET', 'user', ['file'], 'List your files.', byPrefix, list),
+    operation(many, isOld ? 'GET list' : 'GET', 'user', ['file'], 'List your files.', byPrefix, listFiles),
     operation(many, 'GET get', 'user', 'bytes', 'Get the content of a file.', byName, get),
     operation(
       many,
@@ -136,9 +136,13 @@ function defineFileOperations(version: ApiVersion): readonly Operation[] {
     ),
     ...(isOld
       ? []
-      : [operation(many, 'DELETE', 'user', 'nothing', DELETE, byName, (call, input) => remove(call, input.filename))]),
-    operation(item, 'GET', 'user', 'file', 'Read a file, with its content in Base64.', nothing, read),
-    operation(item, 'DELETE', 'user', 'nothing', DELETE, nothing, (call) => remove(call, call.path.filename ?? '')),
+      : [
+          operation(many, 'DELETE', 'user', 'nothing', DELETE, byName, (call, input) =>
+            removeFile(call, input.filename),
+          ),
+        ]),
+    operation(item, 'GET', 'user', 'file', 'Read a file, with its content in Base64.', nothing, answerFile),
+    operation(item, 'DELETE', 'user', 'nothing', DELETE, nothing, (call) => removeFile(call, call.path.filename ?? '')),
   ];
 }
 

@@ -12,8 +12,8 @@ import {
 import type { Machine } from '../../records/machine.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
 import { type Answer, json, refuseFor } from '../call/answer.ts';
-import { type ApiCall, flag, isTrue, nothing, type Operation, operation, value } from '../call/operation.ts';
-import { comment, getUserActor, machinePaths, ofMachine } from '../machines/machine-calls.ts';
+import { type ApiCall, flagParameter, isTrue, nothing, type Operation, operation, value } from '../call/operation.ts';
+import { comment, getUserActor, machinePaths, withMachine } from '../machines/machine-calls.ts';
 
 const SECONDS = `Give a whole number of seconds from 1 to ${DEBUG_SECONDS_MAX}.`;
 
@@ -24,7 +24,7 @@ const debugParameters = z.object({
   )
     .optional()
     .describe(`For how long, 1 to ${DEBUG_SECONDS_MAX}. Default: ${DEBUG_SECONDS}.`),
-  off: flag('True: close it at once.'),
+  off: flagParameter('True: close it at once.'),
 });
 
 async function debugLogin(call: ApiCall, machine: Machine, input: z.output<typeof debugParameters>): Promise<Answer> {
@@ -36,7 +36,7 @@ async function debugLogin(call: ApiCall, machine: Machine, input: z.output<typeo
   return refusal === undefined ? await listLogins(call, {}) : refuseFor([refusal]);
 }
 
-const listLogins = ofMachine(async ({ region }, machine) =>
+const listLogins = withMachine(async ({ region }, machine) =>
   json((await describeLogins(region, machine)).map(loginJson)),
 );
 
@@ -67,7 +67,7 @@ const LIST = 'List how users can log in to the machine now: in rescue mode, and 
 export const LOGIN_OPERATIONS: readonly Operation[] = (['2.0', '1.0'] as const).flatMap((version) => {
   const { one } = machinePaths(version);
   return [
-    operation(one, 'POST debug_login', 'user', ['login'], OPEN, debugParameters, ofMachine(debugLogin)),
+    operation(one, 'POST debug_login', 'user', ['login'], OPEN, debugParameters, withMachine(debugLogin)),
     operation(one, 'GET logins', 'user', ['login'], LIST, nothing, listLogins),
   ];
 });

@@ -50,13 +50,13 @@ async function findKeyOwner(call: ApiCall, wanted: string | undefined) {
 
 type Whose = z.output<typeof whose>;
 
-async function list(call: ApiCall, input: Whose): Promise<Answer> {
+async function answerSshKeys(call: ApiCall, input: Whose): Promise<Answer> {
   const user = await findKeyOwner(call, input.username);
   if (typeof user !== 'string') return user;
   return json((await call.region.store.life.listSshKeys(user)).map((key) => keyJson(call, key)));
 }
 
-async function add(call: ApiCall, input: z.output<typeof newKey>): Promise<Answer> {
+async function addSshKey(call: ApiCall, input: z.output<typeof newKey>): Promise<Answer> {
   const user = await findKeyOwner(call, input.username);
   if (typeof user !== 'string') return user;
   const parsed = parseSshKey(input.key);
@@ -89,14 +89,14 @@ const noSshKeyText = (username: string | undefined) =>
 
 const noKey = (input: Whose) => refuse('not-found', noSshKeyText(input.username === '' ? undefined : input.username));
 
-async function read(call: ApiCall, input: Whose): Promise<Answer> {
+async function answerSshKey(call: ApiCall, input: Whose): Promise<Answer> {
   const user = await findKeyOwner(call, input.username);
   if (typeof user !== 'string') return user;
   const sshKey = (await call.region.store.life.listSshKeys(user)).find(({ id }) => id === idIn(call.path.id));
   return sshKey === undefined ? noKey(input) : json(keyJson(call, sshKey));
 }
 
-async function remove(call: ApiCall, input: Whose): Promise<Answer> {
+async function removeSshKey(call: ApiCall, input: Whose): Promise<Answer> {
   const user = await findKeyOwner(call, input.username);
   if (typeof user !== 'string') return user;
   const event = eventBy(call, 'AUTHORISATION', { code: 'ssh-key-removed', params: { user } });
@@ -115,11 +115,11 @@ function defineSshKeyOperations(version: ApiVersion): readonly Operation[] {
   const many = { versions: [version], path: PATH, handler: 'SSHKeysHandler' } as const;
   const item = { versions: [version], path: `${PATH}/{id}`, handler: 'SSHKeyHandler' } as const;
   return [
-    operation(many, isOld ? 'GET list' : 'GET', 'user', ['sshKey'], 'List SSH keys.', whose, list),
-    operation(many, isOld ? 'POST new' : 'POST', 'user', 'sshKey', 'Add an SSH key.', newKey, add),
+    operation(many, isOld ? 'GET list' : 'GET', 'user', ['sshKey'], 'List SSH keys.', whose, answerSshKeys),
+    operation(many, isOld ? 'POST new' : 'POST', 'user', 'sshKey', 'Add an SSH key.', newKey, addSshKey),
     operation(ownTransaction(many), 'POST import', 'user', ['sshKey'], IMPORT, keyImport, importKeys),
-    operation(item, 'GET', 'user', 'sshKey', 'Read one SSH key.', whose, read),
-    operation(item, 'DELETE', 'user', 'nothing', 'Remove an SSH key.', whose, remove),
+    operation(item, 'GET', 'user', 'sshKey', 'Read one SSH key.', whose, answerSshKey),
+    operation(item, 'DELETE', 'user', 'nothing', 'Remove an SSH key.', whose, removeSshKey),
   ];
 }
 

@@ -57,9 +57,9 @@ const HANDED_OVER_MAX = 1000;
 /** Machines read and changed at a time. */
 const HANDED_OVER_AT_ONCE = 50;
 
-const flag = () => value(flagWord);
+const requiredFlag = () => value(flagWord);
 const noUser = () => refuse('not-found', 'No account has this name.');
-const findUser = async (call: ApiCall) => await call.region.store.accounts.findUser(call.path.username ?? '');
+const findUserInPath = async (call: ApiCall) => await call.region.store.accounts.findUser(call.path.username ?? '');
 
 /** Hashes a password, then answers with `then`. Refuses if the caller sets too many, or if too many are being hashed. */
 async function withHash(
@@ -86,13 +86,13 @@ const newUser = z.object({
   username: requiredText(150, '1 to 150 letters, digits or @ . + - _.', { label: 'User name' }),
   email: optionalText(254, 'An e-mail address; empty: none.', { control: 'email', label: 'E-mail address', hint: '' }),
   password: requiredText(PASSWORD_MAX, 'Stored as a hash, and never shown.'),
-  is_superuser: flag().optional().describe('True: an administrator.').register(controls, {
+  is_superuser: requiredFlag().optional().describe('True: an administrator.').register(controls, {
     label: 'Administrator',
     hint: 'Administrators may do everything. Users allocate and deploy free machines, and manage their own.',
   }),
 });
 
-const refuseTaken = (username: string) => refuseField('username', usernameTakenText(username));
+const refuseTakenUser = (username: string) => refuseField('username', usernameTakenText(username));
 
 async function refuseEmail({ region }: ApiCall, email: string, username: string) {
   if (email === '') return undefined;
@@ -101,13 +101,13 @@ async function refuseEmail({ region }: ApiCall, email: string, username: string)
     : undefined;
 }
 
-async function create(call: ApiCall, input: z.output<typeof newUser>): Promise<Answer> {
+async function createUser(call: ApiCall, input: z.output<typeof newUser>): Promise<Answer> {
   const { username, password } = input;
   const email = input.email ?? '';
   const problems = newUserProblems({ username, email, password });
   if (problems !== undefined) return refuseFields(problems);
   const { store, clock } = call.region;
-  if ((await store.accounts.findUser(username)) !== undefined) return refuseTaken(username);
+  if ((await store.accounts.findUser(username)) !== undefined) return refuseTakenUser(username);
   const emailTaken = await refuseEmail(call, email, username);
   if (emailTaken !== undefined) return emailTaken;
   const isAdmin = isTrue(input.is_superuser);
@@ -121,7 +121,7 @@ async function create(call: ApiCall, input: z.output<typeof newUser>): Promise<A
       isAdmin,
       createdMs: clock.wallTimeMs(),
     });
-    if (user === undefined) return refuseTaken(username);
+    if (user === undefined) return refuseTakenUser(username);
     const event = eventBy(call, 'AUTHORISATION', { code: 'user-created', params: { user: username, isAdmin } });
     await store.recordEvent(event, undefined);
     return json(userJson(call, user));
@@ -203,12 +203,12 @@ async function handOver(call: ApiCall, username: string, heir: string) {
 }
 
 const changes = z.object({
-  is_superuser: flag().optional().describe('True: an administrator; false: a user.'),
+  is_superuser: requiredFlag().optional().describe('True: an administrator; false: a user.'),
   email: optionalText(254, 'The e-mail address; empty: none.'),
 });
 
-async function change(call: ApiCall, input: z.output<typeof changes>): Promise<Answer> {
-  const user = await findUser(call);
+async function changeUser(call: ApiCall, input: z.output<typeof changes>): Promise<Answer> {
+  const user = await findUserInPath(call);
   if (user === undefined) return noUser();
   const email = input.email ?? user.email;
   const problems = input.email === undefined ? undefined : emailProblems(email);
@@ -244,8 +244,8 @@ const removal = z.object({
   ),
 });
 
-async function remove(call: ApiCall, input: z.output<typeof removal>): Promise<Answer> {
-  const user = await findUser(call);
+async function removeUser(call: ApiCall, input: z.output<typeof removal>): Promise<Answer> {
+  const user = await findUserInPath(call);
   if (user === undefined) return noUser();
   const refusal = await refuseLoss(call, user, 'You cannot remove your own account: ask another administrator.');
   if (refusal !== undefined) return refusal;
@@ -267,14 +267,14 @@ const passwordChange = z.object({
   password: requiredText(PASSWORD_MAX, 'The new password. It ends all sessions of this user.'),
 });
 
-async function changePassword(call: ApiCall, { password }: z.output<typeof passwordChange>): Promise<Answer> {
+async function setOwnPassword(call: ApiCall, { password }: z.output<typeof passwordChange>): Promise<Answer> {
   const { caller, region } = call;
   const username = call.path.username ?? '';
   const isOwn = caller.kind === 'user' && caller.username === username;
   if (!isOwn && !(caller.kind === 'user' && caller.isAdmin)) {
     return refuse('not-allowed', "Only an administrator may change another user's password.");
   }
-  if ((await findUser(call)) === undefined) return noUser();
+  if ((await findUserInPath(call)) === undefined) return noUser();
   const problems = passwordProblems(password);
   if (problems !== undefined) return refuseFields({ password: problems });
   return await withHash(call, password, async (passwordHash) => {
@@ -286,18 +286,18 @@ async function changePassword(call: ApiCall, { password }: z.output<typeof passw
 const many = { versions: ['1.0', '2.0'], path: 'users', handler: 'UsersHandler' } as const;
 const item = { versions: ['1.0', '2.0'], path: 'users/{username}', handler: 'UserHandler' } as const;
 
-const list = async (call: ApiCall) =>
+const answerUsers = async (call: ApiCall) =>
   json((await call.region.store.accounts.listUsers()).map((user) => userJson(call, user)));
 
-async function read(call: ApiCall): Promise<Answer> {
-  const user = await findUser(call);
+async function answerUser(call: ApiCall): Promise<Answer> {
+  const user = await findUserInPath(call);
   return user === undefined ? noUser() : json(userJson(call, user));
 }
 
 export const USER_OPERATIONS: readonly Operation[] = [
-  operation(many, 'GET', 'user', ['user'], 'List users.', nothing, list),
-  operation(ownTransaction(many), 'POST', 'admin', 'user', 'Create an account.', newUser, create),
-  operation(item, 'GET', 'user', 'user', 'Read an account.', nothing, read),
+  operation(many, 'GET', 'user', ['user'], 'List users.', nothing, answerUsers),
+  operation(ownTransaction(many), 'POST', 'admin', 'user', 'Create an account.', newUser, createUser),
+  operation(item, 'GET', 'user', 'user', 'Read an account.', nothing, answerUser),
   operation(
     item,
     'PUT',
@@ -305,7 +305,7 @@ export const USER_OPERATIONS: readonly Operation[] = [
     'user',
     'Grant or revoke the rights of an administrator, or change the e-mail address.',
     changes,
-    change,
+    changeUser,
   ),
   operation(
     item,
@@ -314,7 +314,7 @@ export const USER_OPERATIONS: readonly Operation[] = [
     'nothing',
     'Remove an account with its keys and files. Refused while it has machines, devices, reserved addresses or ranges, unless another user gets them.',
     removal,
-    remove,
+    removeUser,
   ),
   operation(
     ownTransaction(item),
@@ -323,6 +323,6 @@ export const USER_OPERATIONS: readonly Operation[] = [
     'nothing',
     'Change a password: your own, or as an administrator that of any user.',
     passwordChange,
-    changePassword,
+    setOwnPassword,
   ),
 ];

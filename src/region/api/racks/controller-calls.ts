@@ -5,7 +5,7 @@
 // 1. Every object has every key of a node. Of the hardware of racks the region knows only the network interfaces (`rack-interfaces.ts`);
 //    the other values are empty.
 
-import { type Whereabouts, whereabouts } from '../../life/whereabouts.ts';
+import { type MachinePlacement, readPlacement } from '../../life/machine-placement.ts';
 import type { MachineFilter } from '../../records/filters.ts';
 import { importStartedText } from '../../records/import-reason.ts';
 import { driverLabel, parameterWords } from '../../records/power-words.ts';
@@ -63,7 +63,7 @@ export function controllerJson(
   call: ApiCall,
   rack: Rack,
   zones: Areas,
-  where: Whereabouts = whereabouts(call.region),
+  where: MachinePlacement = readPlacement(call.region),
 ): Record<string, unknown> {
   const { domain } = call.region.config();
   const away = isAway(rack, call.region.clock.wallTimeMs());
@@ -87,7 +87,7 @@ export function controllerJson(
 
 const notFound = ({ path }: ApiCall): Refusal => refuse('not-found', noRackText((path.system_id ?? '').slice(0, 64)));
 
-const rackIn = (call: ApiCall): Rack | Refusal =>
+const findControllerRack = (call: ApiCall): Rack | Refusal =>
   call.region.racks.findAccepted(call.path.system_id ?? '') ?? notFound(call);
 
 interface Filtered {
@@ -118,7 +118,7 @@ export async function listControllers(call: ApiCall, input: GivenFilter): Promis
   const filter = await machineFilter(call, input);
   if (isRefusal(filter)) return filter;
   const zones = await listAreas(call, 'zone');
-  const where = whereabouts(call.region);
+  const where = readPlacement(call.region);
   const racks = chosenRacks(call, filter);
   // One at a time: a rack may have hundreds of interfaces.
   async function* entries(): AsyncGenerator<unknown, void> {
@@ -128,13 +128,13 @@ export async function listControllers(call: ApiCall, input: GivenFilter): Promis
 }
 
 export async function readController(call: ApiCall): Promise<Answer> {
-  const rack = rackIn(call);
+  const rack = findControllerRack(call);
   return 'kind' in rack ? rack : json(controllerJson(call, rack, await listAreas(call, 'zone')));
 }
 
 /** A rack reports no hardware. */
 export function readRackDetails(call: ApiCall): Answer {
-  const rack = rackIn(call);
+  const rack = findControllerRack(call);
   return 'kind' in rack ? rack : detailsAnswer(undefined);
 }
 
@@ -145,7 +145,7 @@ interface GivenController {
 }
 
 export async function changeController(call: ApiCall, input: GivenController): Promise<Answer> {
-  const rack = rackIn(call);
+  const rack = findControllerRack(call);
   if ('kind' in rack) return rack;
   const { domain } = call.region.config();
   const isOther = (input.domain ?? domain).toLowerCase() !== domain;
@@ -172,7 +172,7 @@ export async function changeController(call: ApiCall, input: GivenController): P
 }
 
 export async function removeController(call: ApiCall): Promise<Answer> {
-  const rack = rackIn(call);
+  const rack = findControllerRack(call);
   if ('kind' in rack) return rack;
   const refusal = await call.region.racks.judge([rack.uuid], 'remove', getCallerUsername(call));
   if (refusal === undefined) return { kind: 'empty' };
@@ -181,7 +181,7 @@ export async function removeController(call: ApiCall): Promise<Answer> {
 
 /** @returns the refusal if the path names a rack that is not accepted */
 export async function importImages(call: ApiCall): Promise<Answer> {
-  const rack = call.path.system_id === undefined ? undefined : rackIn(call);
+  const rack = call.path.system_id === undefined ? undefined : findControllerRack(call);
   if (rack !== undefined && 'kind' in rack) return rack;
   const lack = await call.region.bootImages.askImport(getCallerUsername(call));
   return { kind: 'text', text: importStartedText('boot images', lack), contentType: 'text/plain; charset=utf-8' };
@@ -189,7 +189,7 @@ export async function importImages(call: ApiCall): Promise<Answer> {
 
 /** The boot images of a rack. An away rack is not connected, so its images may be others by now. */
 export async function listImages(call: ApiCall): Promise<Answer> {
-  const rack = rackIn(call);
+  const rack = findControllerRack(call);
   if ('kind' in rack) return rack;
   const connected = !isAway(rack, call.region.clock.wallTimeMs());
   const images = (await buildGroupImages(call, rack)).map(
@@ -234,7 +234,7 @@ export function answerPowerParameters(call: ApiCall, ids: readonly string[] | un
 }
 
 export function powerParameters(call: ApiCall): Answer {
-  const rack = rackIn(call);
+  const rack = findControllerRack(call);
   return 'kind' in rack ? rack : json({});
 }
 
@@ -247,7 +247,7 @@ function regionJson(call: ApiCall, zones: Areas): Record<string, unknown> {
   const { domain } = call.region.config();
   const own = call.region.racks.own;
   const id = own?.uuid ?? REGION_ID;
-  const where = whereabouts(call.region);
+  const where = readPlacement(call.region);
   const fqdn = `${REGION_ID}.${domain}`;
   const alone = { ...UNKNOWN, hostname: REGION_ID, fqdn, domain: domainJson(domain, where) };
   return {

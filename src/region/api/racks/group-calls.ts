@@ -2,7 +2,7 @@
 //
 // Sources: MAAS 1.x, `nodegroups/<uuid>/` (PUT, list_nodes) and `nodegroups/<uuid>/boot-images/` with the keys of 1.7.
 
-import { whereabouts } from '../../life/whereabouts.ts';
+import { readPlacement } from '../../life/machine-placement.ts';
 import { hashFnv1a } from '../../records/digest.ts';
 import { machineChunks } from '../../records/machine-chunks.ts';
 import { RACK_STATE_NUMBERS, type Rack } from '../../records/rack.ts';
@@ -24,18 +24,18 @@ const MACHINES_CHUNK = 50;
 
 const shownId = ({ path }: ApiCall): string => (path.uuid ?? '').slice(0, 64);
 
-function rackIn(call: ApiCall): Rack | Refusal {
+function findGroupRack(call: ApiCall): Rack | Refusal {
   const uuid = call.region.settings.findRack(call.path.uuid ?? '') ?? call.path.uuid;
   return call.region.racks.list().find((rack) => rack.uuid === uuid) ?? refuse('not-found', noRackText(shownId(call)));
 }
 
 export function listNodes(call: ApiCall): Answer {
-  const rack = rackIn(call);
+  const rack = findGroupRack(call);
   if (isRefusal(rack)) return rack;
   const { uuid: home } = rack;
   async function* systemIds(): AsyncGenerator<unknown, void> {
     for await (const machines of machineChunks(call.region.store, {}, MACHINES_CHUNK)) {
-      const where = whereabouts(call.region);
+      const where = readPlacement(call.region);
       for (const machine of machines)
         yield where.racksOf(machine).some(({ uuid }) => uuid === home) ? machine.systemId : undefined;
     }
@@ -50,7 +50,7 @@ interface GivenGroup {
 }
 
 export async function updateGroup(call: ApiCall, input: GivenGroup, show: (rack: Rack) => unknown): Promise<Answer> {
-  const rack = rackIn(call);
+  const rack = findGroupRack(call);
   if (isRefusal(rack)) return rack;
   const checked = combineOrRefuse(...groupFaults(rack, input));
   if (isRefusal(checked)) return checked;
@@ -130,12 +130,12 @@ export async function buildGroupImages(call: ApiCall, rack: Rack): Promise<reado
 }
 
 export async function listGroupImages(call: ApiCall): Promise<Answer> {
-  const rack = rackIn(call);
+  const rack = findGroupRack(call);
   return isRefusal(rack) ? rack : json(await buildGroupImages(call, rack));
 }
 
 export async function readGroupImage(call: ApiCall): Promise<Answer> {
-  const rack = rackIn(call);
+  const rack = findGroupRack(call);
   if (isRefusal(rack)) return rack;
   const image = (await buildGroupImages(call, rack)).find(({ id }) => id === idIn(call.path.id));
   return image === undefined

@@ -59,7 +59,7 @@ function seenAt(call: ApiCall, rack: string, entry: Settings): string | undefine
   return described?.interfaces.find(({ name }) => name === entry.name)?.foreign_dhcp_ip;
 }
 
-const show = (call: ApiCall, rack: string, entry: Settings): Record<string, unknown> =>
+const clusterInterfaceJson = (call: ApiCall, rack: string, entry: Settings): Record<string, unknown> =>
   interfaceJson(entry, seenAt(call, rack, entry));
 
 const text = value(z.string().max(64));
@@ -107,18 +107,18 @@ const ofRack =
     return rack === undefined ? noRack(call) : await run(call, rack, input);
   };
 
-async function list(call: ApiCall, rack: string): Promise<Answer> {
+async function listClusterInterfaces(call: ApiCall, rack: string): Promise<Answer> {
   await call.region.settings.load();
-  return json(call.region.settings.interfacesOf(rack).map((entry) => show(call, rack, entry)));
+  return json(call.region.settings.interfacesOf(rack).map((entry) => clusterInterfaceJson(call, rack, entry)));
 }
 
-async function read(call: ApiCall, rack: string): Promise<Answer> {
+async function answerClusterInterface(call: ApiCall, rack: string): Promise<Answer> {
   await call.region.settings.load();
   const entry = findEntry(call, rack);
-  return entry === undefined ? noEntry(call) : json(show(call, rack, entry));
+  return entry === undefined ? noEntry(call) : json(clusterInterfaceJson(call, rack, entry));
 }
 
-function amend(entry: Settings, input: Given): Settings {
+function amendEntry(entry: Settings, input: Given): Settings {
   const next: Record<string, SettingValue> = { ...entry };
   const put = (name: string, written: SettingValue | undefined): void => {
     if (written === undefined) return;
@@ -145,18 +145,18 @@ function amend(entry: Settings, input: Given): Settings {
   return next;
 }
 
-async function create(call: ApiCall, rack: string, input: Given): Promise<Answer> {
+async function createClusterInterface(call: ApiCall, rack: string, input: Given): Promise<Answer> {
   // MAAS names a cluster interface without a name after its network interface.
   const name = (input.name || input.interface || '').trim();
   if (name === '') return refuseField('name', REQUIRED);
-  return await store(call, rack, name, (inForce) =>
+  return await storeEntry(call, rack, name, (inForce) =>
     inForce.interfacesOf(rack).some((entry) => entry.name === name)
       ? refuseField('name', 'Cluster interface with this name already exists: update it.')
-      : amend({ name, management: 0 }, input),
+      : amendEntry({ name, management: 0 }, input),
   );
 }
 
-async function update(call: ApiCall, rack: string, input: Given): Promise<Answer> {
+async function updateClusterInterface(call: ApiCall, rack: string, input: Given): Promise<Answer> {
   const before = call.path.name ?? '';
   const name = input.name?.trim() || before;
   const pin = name === before ? undefined : findPinRefusal(call, rack);
@@ -165,13 +165,13 @@ async function update(call: ApiCall, rack: string, input: Given): Promise<Answer
     const entry = findEntry(call, rack, inForce);
     if (entry === undefined) return noEntry(call);
     const isTaken = name !== before && inForce.interfacesOf(rack).some((other) => other.name === name);
-    return isTaken ? refuseField('name', 'Cluster interface with this name already exists.') : amend(entry, input);
+    return isTaken ? refuseField('name', 'Cluster interface with this name already exists.') : amendEntry(entry, input);
   };
-  return await store(call, rack, name, revise, name === before ? undefined : before);
+  return await storeEntry(call, rack, name, revise, name === before ? undefined : before);
 }
 
 /** @param revise makes the entry of those in force, in the transaction */
-async function store(
+async function storeEntry(
   call: ApiCall,
   rack: string,
   name: string,
@@ -191,10 +191,10 @@ async function store(
   };
   const renamed = former === undefined ? [] : [{ key: `${INTERFACES_KEY}.${former}` }];
   const refusal = await reviseSettings(call, rack, [made, ...renamed]);
-  return refusal ?? json(show(call, rack, { ...value, name }));
+  return refusal ?? json(clusterInterfaceJson(call, rack, { ...value, name }));
 }
 
-async function remove(call: ApiCall, rack: string): Promise<Answer> {
+async function removeClusterInterface(call: ApiCall, rack: string): Promise<Answer> {
   if (findEntry(call, rack) === undefined) return noEntry(call);
   const key = `${INTERFACES_KEY}.${call.path.name ?? ''}`;
   const pin = findPinRefusal(call, rack);
@@ -217,7 +217,7 @@ export const INTERFACE_OPERATIONS: readonly Operation[] = [
     answers: ['rackInterface'],
     doc: 'List the cluster interfaces of a rack.',
     parameters: nothing,
-    run: ofRack(list),
+    run: ofRack(listClusterInterfaces),
   }),
   defineOperation({
     ...many,
@@ -227,7 +227,7 @@ export const INTERFACE_OPERATIONS: readonly Operation[] = [
     answers: 'rackInterface',
     doc: 'Create a cluster interface of a rack.',
     parameters: fields,
-    run: ofRack(create),
+    run: ofRack(createClusterInterface),
   }),
   defineOperation({
     ...item,
@@ -235,7 +235,7 @@ export const INTERFACE_OPERATIONS: readonly Operation[] = [
     answers: 'rackInterface',
     doc: 'Read a cluster interface.',
     parameters: nothing,
-    run: ofRack(read),
+    run: ofRack(answerClusterInterface),
   }),
   defineOperation({
     ...item,
@@ -244,7 +244,7 @@ export const INTERFACE_OPERATIONS: readonly Operation[] = [
     answers: 'rackInterface',
     doc: 'Change a cluster interface. Fields left out stay as they are; an empty value removes a field other than the mask.',
     parameters: fields,
-    run: ofRack(update),
+    run: ofRack(updateClusterInterface),
   }),
   defineOperation({
     ...item,
@@ -253,6 +253,6 @@ export const INTERFACE_OPERATIONS: readonly Operation[] = [
     answers: 'nothing',
     doc: 'Delete a cluster interface.',
     parameters: nothing,
-    run: ofRack(remove),
+    run: ofRack(removeClusterInterface),
   }),
 ];

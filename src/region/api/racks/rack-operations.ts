@@ -174,11 +174,11 @@ function doubtLines(call: ApiCall, uuids: readonly string[]): string {
 }
 
 async function accept(call: ApiCall, { uuid, share }: z.output<typeof acceptance>): Promise<Answer> {
-  const answer = await judge(call, uuid, 'accept', 'Nodegroup(s) accepted.', share);
+  const answer = await judgeRacks(call, uuid, 'accept', 'Nodegroup(s) accepted.', share);
   return answer.kind === 'text' ? { ...answer, text: `${answer.text}${doubtLines(call, uuid)}` } : answer;
 }
 
-async function judge(
+async function judgeRacks(
   call: ApiCall,
   uuids: readonly string[],
   rackVerdict: RackVerdict,
@@ -193,7 +193,7 @@ async function judge(
 }
 
 async function removeRack(call: ApiCall): Promise<Answer> {
-  const answer = await judge(call, [call.path.uuid ?? ''], 'remove', '');
+  const answer = await judgeRacks(call, [call.path.uuid ?? ''], 'remove', '');
   return answer.kind === 'text' ? { kind: 'empty' } : answer;
 }
 
@@ -264,7 +264,7 @@ export const RACK_OPERATIONS: readonly Operation[] = [
     answers: 'text',
     doc: 'Reject racks. They stay rejected until they are deleted.',
     parameters: verdict,
-    run: (call, { uuid }) => judge(call, uuid, 'reject', 'Nodegroup(s) rejected.'),
+    run: (call, { uuid }) => judgeRacks(call, uuid, 'reject', 'Nodegroup(s) rejected.'),
   }),
   defineOperation({
     ...group,

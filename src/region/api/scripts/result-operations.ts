@@ -1,6 +1,6 @@
 // Operations that commission and test machines, and the results of the checks and scripts, with their output.
 //
-// Sources: MAAS's operations `commission` and `test`, and `nodes/{system_id}/results/` of API 2.0 with its numbers of states and types.
+// Sources: MAAS's operations `commissionMachine` and `test`, and `nodes/{system_id}/results/` of API 2.0 with its numbers of states and types.
 //
 // 1. Output is Base64 in JSON, as MAAS's clients expect; `op=download` returns it as it is.
 
@@ -30,7 +30,7 @@ import {
 import { listFor } from '../call/long-answers.ts';
 import {
   type ApiCall,
-  flag,
+  flagParameter,
   isTrue,
   notDoneText,
   type Operation,
@@ -50,7 +50,7 @@ import {
   testingScripts,
 } from '../machines/commissioning-calls.ts';
 import { give } from '../machines/life-operations.ts';
-import { comment, machinePaths, ofMachine } from '../machines/machine-calls.ts';
+import { comment, machinePaths, withMachine } from '../machines/machine-calls.ts';
 import { formatEventTime } from '../site/event-operations.ts';
 
 const NAMES_MAX = 100;
@@ -124,7 +124,7 @@ function runJson(first: ScriptResult, results: readonly ScriptResult[], withOutp
   };
 }
 
-const include = flag('True: include the output, in Base64.');
+const include = flagParameter('True: include the output, in Base64.');
 const kindOfHardware = optionalText(
   64,
   'Only scripts for this kind of hardware: node, cpu, memory, storage, network or gpu.',
@@ -206,7 +206,7 @@ const checkList = async (_call: ApiCall, input: z.output<typeof listParameters>)
   refuseType(input.type),
 ];
 
-async function list(call: ApiCall, machine: Machine, input: z.output<typeof listParameters>): Promise<Answer> {
+async function answerResults(call: ApiCall, machine: Machine, input: z.output<typeof listParameters>): Promise<Answer> {
   const checked = combineOrRefuse(...(await checkList(call, input)));
   if (isRefusal(checked)) return checked;
   const wanted = typesIn(input.type);
@@ -246,7 +246,7 @@ async function findRun(call: ApiCall, machine: Machine, withOutput: boolean) {
 const noRun = () =>
   refuse('not-found', 'This machine has no such run: give an id, current-commissioning or current-testing.');
 
-async function read(call: ApiCall, machine: Machine, input: z.output<typeof readParameters>): Promise<Answer> {
+async function answerResult(call: ApiCall, machine: Machine, input: z.output<typeof readParameters>): Promise<Answer> {
   const refused = refuseForms(input);
   if (refused !== undefined) return refused;
   const withOutput = isTrue(input.include_output);
@@ -271,7 +271,7 @@ async function download(call: ApiCall, machine: Machine, input: z.output<typeof 
 const commissionParameters = z.object({ comment, ...commissioningFields });
 /** The parameters that only API 1.0 has. */
 const oldCommissionParameters = commissionParameters.extend({
-  block_poweroff: flag('Must be false: with enable_ssh a machine stays on if its commissioning fails.'),
+  block_poweroff: flagParameter('Must be false: with enable_ssh a machine stays on if its commissioning fails.'),
 });
 
 type GivenCommissioning = z.output<typeof oldCommissionParameters>;
@@ -284,7 +284,7 @@ const wishes = async (call: ApiCall, machine: Machine, input: GivenCommissioning
     await refuseSsh(call, machine, input.enable_ssh),
   ] as const;
 
-async function commission(call: ApiCall, machine: Machine, input: GivenCommissioning): Promise<Answer> {
+async function commissionMachine(call: ApiCall, machine: Machine, input: GivenCommissioning): Promise<Answer> {
   const checked = combineOrRefuse(...(await wishes(call, machine, input)));
   if (isRefusal(checked)) return checked;
   const [{ scripts }] = checked;
@@ -323,7 +323,7 @@ export const RESULT_OPERATIONS: readonly Operation[] = [
     'machine',
     COMMANDS.commission.doc,
     commissionParameters,
-    ofMachine(commission),
+    withMachine(commissionMachine),
   ),
   operation(
     machinePaths('1.0').one,
@@ -332,10 +332,10 @@ export const RESULT_OPERATIONS: readonly Operation[] = [
     'machine',
     COMMANDS.commission.doc,
     oldCommissionParameters,
-    ofMachine(commission),
+    withMachine(commissionMachine),
   ),
-  operation(machine, 'POST test', 'user', 'machine', COMMANDS.test.doc, testParameters, ofMachine(test)),
-  operation(runs, 'GET', 'user', ['result'], LIST, listParameters, ofMachine(list)),
-  operation(run, 'GET', 'user', 'result', READ, readParameters, ofMachine(read)),
-  operation(run, 'GET download', 'user', 'text', DOWNLOAD, downloadParameters, ofMachine(download)),
+  operation(machine, 'POST test', 'user', 'machine', COMMANDS.test.doc, testParameters, withMachine(test)),
+  operation(runs, 'GET', 'user', ['result'], LIST, listParameters, withMachine(answerResults)),
+  operation(run, 'GET', 'user', 'result', READ, readParameters, withMachine(answerResult)),
+  operation(run, 'GET download', 'user', 'text', DOWNLOAD, downloadParameters, withMachine(download)),
 ];

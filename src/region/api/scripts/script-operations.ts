@@ -34,7 +34,7 @@ import {
   type ApiCall,
   controls,
   eventBy,
-  flag,
+  flagParameter,
   isTrue,
   nothing,
   type Operation,
@@ -88,7 +88,9 @@ const marks = {
     64,
     'Which others may run at the same time: `disabled` (0), `instance` (1) or `any` (2). Here one runs after the other.',
   ),
-  destructive: flag('True: it overwrites data, so that it runs only where a commissioning or a test chooses it.'),
+  destructive: flagParameter(
+    'True: it overwrites data, so that it runs only where a commissioning or a test chooses it.',
+  ),
 };
 
 /** The parameters of runs that scripts do not have here. */
@@ -220,7 +222,7 @@ const listParameters = z.object({
 const parseScriptKind = (text: string | undefined) =>
   text === undefined ? undefined : (parseKind(text) ?? refuseField('type', 'Give commissioning or testing.'));
 
-async function list(call: ApiCall, input: z.output<typeof listParameters>): Promise<Answer> {
+async function answerScripts(call: ApiCall, input: z.output<typeof listParameters>): Promise<Answer> {
   const checked = combineOrRefuse(parseScriptKind(input.type), parseHardwareType(input.hardware_type));
   if (isRefusal(checked)) return checked;
   const [kind, hardware] = checked;
@@ -233,7 +235,7 @@ async function list(call: ApiCall, input: z.output<typeof listParameters>): Prom
 
 type Given = z.output<typeof changedScript>;
 
-async function add(call: ApiCall, input: Given): Promise<Answer> {
+async function addScript(call: ApiCall, input: Given): Promise<Answer> {
   const script = buildScript(call, input, undefined);
   if (script.kind === 'refusal') return script;
   const added = await call.region.store.scripts.addScript(
@@ -252,7 +254,7 @@ async function add(call: ApiCall, input: Given): Promise<Answer> {
 }
 
 /** @param isKindKept true: its own text does not say for what it is */
-async function change(call: ApiCall, input: Given, isKindKept = false): Promise<Answer> {
+async function changeScript(call: ApiCall, input: Given, isKindKept = false): Promise<Answer> {
   const before = await findScript(call);
   if (before === undefined) return noScript();
   const script = buildScript(call, isKindKept ? { ...input, type: before.kind } : input, before);
@@ -278,7 +280,7 @@ async function changeTag(call: ApiCall, tag: string, isThere: boolean): Promise<
   return tagged === 'not-found' ? noScript() : json(scriptJson(tagged));
 }
 
-async function remove(call: ApiCall): Promise<Answer> {
+async function removeScript(call: ApiCall): Promise<Answer> {
   const script = await findScript(call);
   if (script === undefined) return noScript();
   const event = eventBy(call, 'SCRIPT', { code: 'script-removed', params: { script: script.name } });
@@ -286,7 +288,10 @@ async function remove(call: ApiCall): Promise<Answer> {
   return EMPTY;
 }
 
-async function read(call: ApiCall, input: Pick<z.output<typeof listParameters>, 'include_script'>): Promise<Answer> {
+async function answerScript(
+  call: ApiCall,
+  input: Pick<z.output<typeof listParameters>, 'include_script'>,
+): Promise<Answer> {
   const script = await findScript(call);
   if (script === undefined) return noScript();
   return json(scriptJson(script, isTrue(input.include_script) ? script.content : undefined));
@@ -314,21 +319,29 @@ const listOld = async (call: ApiCall) =>
   json((await call.region.store.scripts.listScripts('commissioning')).map(({ name }) => name));
 
 const addOld = async (call: ApiCall, { content, ...others }: z.output<typeof oldScript>) =>
-  refusalIn(OLD_FIELDS, await add(call, { ...others, script: content, type: 'commissioning' }));
+  refusalIn(OLD_FIELDS, await addScript(call, { ...others, script: content, type: 'commissioning' }));
 
 const changeOld = async (call: ApiCall, { content, ...others }: z.output<typeof oldContent>) =>
-  refusalIn(OLD_FIELDS, await change(call, { ...others, script: content }, true));
+  refusalIn(OLD_FIELDS, await changeScript(call, { ...others, script: content }, true));
 
 const HAS_NO_HISTORY = refuse('bad-request', 'A script has no history: send its former text with PUT.');
 
 /** Script operations. */
 export const SCRIPT_OPERATIONS: readonly Operation[] = [
-  operation(many, 'GET', 'user', ['script'], 'List scripts.', listParameters, list),
-  operation(many, 'POST', 'admin', 'script', 'Add a script.', newScript, add),
-  operation(item, 'GET', 'user', 'script', 'Read one script.', listParameters.pick({ include_script: true }), read),
+  operation(many, 'GET', 'user', ['script'], 'List scripts.', listParameters, answerScripts),
+  operation(many, 'POST', 'admin', 'script', 'Add a script.', newScript, addScript),
+  operation(
+    item,
+    'GET',
+    'user',
+    'script',
+    'Read one script.',
+    listParameters.pick({ include_script: true }),
+    answerScript,
+  ),
   operation(item, 'GET download', 'user', 'text', 'Read the text of a script.', nothing, (call) => download(call)),
-  operation(item, 'PUT', 'admin', 'script', 'Change a script.', changedScript, change),
-  operation(item, 'DELETE', 'admin', 'nothing', 'Remove a script. Its results stay.', nothing, remove),
+  operation(item, 'PUT', 'admin', 'script', 'Change a script.', changedScript, changeScript),
+  operation(item, 'DELETE', 'admin', 'nothing', 'Remove a script. Its results stay.', nothing, removeScript),
   operation(
     item,
     'POST add_tag',
@@ -353,5 +366,13 @@ export const SCRIPT_OPERATIONS: readonly Operation[] = [
     download(call, 'commissioning'),
   ),
   operation(oldOne, 'PUT', 'admin', 'script', 'Replace the text of a commissioning script.', oldContent, changeOld),
-  operation(oldOne, 'DELETE', 'admin', 'nothing', 'Remove a commissioning script. Its results stay.', nothing, remove),
+  operation(
+    oldOne,
+    'DELETE',
+    'admin',
+    'nothing',
+    'Remove a commissioning script. Its results stay.',
+    nothing,
+    removeScript,
+  ),
 ];

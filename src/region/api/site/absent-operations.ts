@@ -20,7 +20,7 @@ interface Absent {
 }
 
 /** Resources whose path and handler have the usual forms. */
-const plain = (versions: readonly ApiVersion[], path: string, list: string, item: string): Absent => ({
+const describeAbsent = (versions: readonly ApiVersion[], path: string, list: string, item: string): Absent => ({
   versions,
   list: [path, `${list}Handler`],
   one: [`${path}/{id}`, `${item}Handler`],
@@ -33,15 +33,15 @@ const ofNode = (name: string, handler: string): Absent => ({
 });
 
 const ABSENT: readonly Absent[] = [
-  plain(NEW, 'pods', 'Pods', 'Pod'),
-  plain(NEW, 'vm-hosts', 'VmHosts', 'VmHost'),
-  plain(NEW, 'vm-clusters', 'VmClusters', 'VmCluster'),
-  plain(NEW, 'notifications', 'Notifications', 'Notification'),
-  plain(NEW, 'package-repositories', 'PackageRepositories', 'PackageRepository'),
-  plain(NEW, 'dhcp-snippets', 'DHCPSnippets', 'DHCPSnippet'),
-  plain(NEW, 'fannetworks', 'FanNetworks', 'FanNetwork'),
-  plain(NEW, 'reservedips', 'ReservedIps', 'ReservedIp'),
-  plain(ALL, 'account/prefs/sslkeys', 'SSLKeys', 'SSLKey'),
+  describeAbsent(NEW, 'pods', 'Pods', 'Pod'),
+  describeAbsent(NEW, 'vm-hosts', 'VmHosts', 'VmHost'),
+  describeAbsent(NEW, 'vm-clusters', 'VmClusters', 'VmCluster'),
+  describeAbsent(NEW, 'notifications', 'Notifications', 'Notification'),
+  describeAbsent(NEW, 'package-repositories', 'PackageRepositories', 'PackageRepository'),
+  describeAbsent(NEW, 'dhcp-snippets', 'DHCPSnippets', 'DHCPSnippet'),
+  describeAbsent(NEW, 'fannetworks', 'FanNetworks', 'FanNetwork'),
+  describeAbsent(NEW, 'reservedips', 'ReservedIps', 'ReservedIp'),
+  describeAbsent(ALL, 'account/prefs/sslkeys', 'SSLKeys', 'SSLKey'),
   {
     versions: ALL,
     list: ['license-keys', 'LicenseKeysHandler'],

@@ -85,7 +85,7 @@ export function eventJson(event: MachineEvent, ownRack: string | undefined): Ans
 
 type EventChoice = Pick<EventFilter, 'machines' | 'level' | 'usernames'>;
 
-async function chosen(
+async function parseEventChoice(
   call: ApiCall,
   input: z.output<typeof filterOnly>,
 ): Promise<{ readonly kind: 'choice'; readonly choice: EventChoice } | Refusal> {
@@ -121,9 +121,9 @@ async function watchAccount({ caller, peer, region }: ApiCall): Promise<() => Pr
 }
 
 /** Streams the log as it grows: the chosen events, starting after `after` or now. */
-async function follow(call: ApiCall, input: z.output<typeof following>): Promise<Answer> {
+async function followEvents(call: ApiCall, input: z.output<typeof following>): Promise<Answer> {
   const { caller, peer } = call;
-  const which = await chosen(call, input);
+  const which = await parseEventChoice(call, input);
   if (which.kind === 'refusal') return which;
   const after = input.after === undefined ? undefined : parseEventPlace(input.after);
   const username = caller.kind === 'user' ? caller.username : caller.kind;
@@ -149,7 +149,7 @@ function pageFaults({ limit: text, before, after }: Page): readonly (Refusal | u
 
 async function query(call: ApiCall, input: z.output<typeof parameters>): Promise<Answer> {
   const limit = Number(input.limit ?? EVENTS_PER_PAGE);
-  const checked = combineOrRefuse(await chosen(call, input), ...pageFaults(input));
+  const checked = combineOrRefuse(await parseEventChoice(call, input), ...pageFaults(input));
   if (isRefusal(checked)) return checked;
   const [which] = checked;
   const before = input.before === undefined ? undefined : Number(input.before);
@@ -186,5 +186,5 @@ const events = { versions: ['1.0', '2.0'], path: 'events', handler: 'EventsHandl
 
 export const EVENT_OPERATIONS: readonly Operation[] = [
   operation(events, 'GET query', 'user', 'eventPage', 'Read the event log, newest first.', parameters, query),
-  operation(events, 'GET follow', 'user', 'stream', FOLLOW, following, follow),
+  operation(events, 'GET follow', 'user', 'stream', FOLLOW, following, followEvents),
 ];

@@ -26,7 +26,7 @@ import {
 } from '../call/answer.ts';
 import {
   type ApiCall,
-  flag,
+  flagParameter,
   getCallerUsername,
   isFalse,
   isTrue,
@@ -64,7 +64,7 @@ function unknownName(name: string): Answer {
   );
 }
 
-function findName(name: string) {
+function findConfigName(name: string) {
   const now = Object.hasOwn(FORMER_NAMES, name) ? (FORMER_NAMES[name] ?? name) : name;
   return Object.hasOwn(CONFIG_NAMES, now) ? CONFIG_NAMES[now] : undefined;
 }
@@ -82,7 +82,7 @@ function otherValue(name: string, { value, missing }: Fixed): Answer {
 }
 
 async function getConfig(call: ApiCall, { name }: z.output<typeof named>): Promise<Answer> {
-  const configName = findName(name);
+  const configName = findConfigName(name);
   const fixed = fixedSetting(name);
   if (fixed !== undefined) return json(fixed.value);
   if (configName === undefined) return unknownName(name);
@@ -118,7 +118,7 @@ function valueFor(
 }
 
 async function setConfig(call: ApiCall, { name: text, value: written }: z.output<typeof newConfig>): Promise<Answer> {
-  const configName = findName(text);
+  const configName = findConfigName(text);
   const fixed = fixedSetting(text);
   if (fixed !== undefined)
     return isFixedValueText(fixed.value, written.trim()) ? plainText('OK') : otherValue(text, fixed);
@@ -137,7 +137,7 @@ async function setConfig(call: ApiCall, { name: text, value: written }: z.output
     // Removing an absent key is not an error: MAAS accepts an empty value again.
     if (!settings.list().some(({ rack, key }) => rack === '' && key === configName.key)) return ok;
   }
-  const answer = await change(call, '', configName.key, wanted.next);
+  const answer = await changeSetting(call, '', configName.key, wanted.next);
   return answer.kind === 'json' ? ok : ofValue(answer);
 }
 
@@ -174,7 +174,7 @@ function setSetting(call: ApiCall, input: z.output<typeof newSetting>): Answer |
     return refuseField('value', `${jsonFaultText(parsed.fault)}: give JSON, such as "text", 5 or ["a", "b"].`);
   const written = parseSettingValue(parsed.value);
   if (written === undefined) return refuseField('value', VALUE_TOO_LARGE);
-  return change(call, input.rack, input.key, written);
+  return changeSetting(call, input.rack, input.key, written);
 }
 
 const changesShape = z
@@ -232,7 +232,7 @@ const findInterfaceOwner = (call: ApiCall, name: string | undefined) =>
 const unknownRack = (name = ''): Answer => refuse('not-found', noRackText(name.slice(0, 64)));
 
 /** @param name the rack of a cluster interface: a UUID, a name or `master`; `undefined` for this process's rack */
-async function change(
+async function changeSetting(
   call: ApiCall,
   name: string | undefined,
   key: string,
@@ -265,7 +265,7 @@ const newChanges = z.object({
     'A list, as JSON: `{"key", "value"}` sets a key, `{"key"}` removes it, `{"key", "add": […]}` and `{"key", "remove": […]}` change the entries of a list.',
   ),
   rack,
-  dry_run: flag('True: judge the changes as for storing them, and store nothing.'),
+  dry_run: flagParameter('True: judge the changes as for storing them, and store nothing.'),
 });
 
 const named = z.object({ name });
@@ -320,6 +320,6 @@ export const SETTINGS_OPERATIONS: readonly Operation[] = [
     'setting',
     'Remove a configuration key from the store: its default applies again.',
     absent,
-    (call, input) => change(call, input.rack, input.key, undefined),
+    (call, input) => changeSetting(call, input.rack, input.key, undefined),
   ),
 ];

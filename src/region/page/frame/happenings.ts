@@ -7,11 +7,11 @@ import { type Writers, write } from '../../../ground/event.ts';
 import { formatBytes } from '../../../ground/quantity.ts';
 import { type Difference, differencesText } from '../../records/difference.ts';
 import {
-  after,
   besidesTrust,
   type DoubtWords,
   eventSentence,
   type FailedScript,
+  formatAfterColon,
   formatMachineName,
   type Happening,
   type HappeningWords,
@@ -27,7 +27,7 @@ import {
 import { importText } from '../../records/import-reason.ts';
 import { powerText } from '../../records/power-words.ts';
 import { mistakeText } from '../../records/preseed-mistake.ts';
-import { named, type ReportRefusals, type ReportRefused } from '../../records/report-refusal.ts';
+import { formatNameAndId, type ReportRefusals, type ReportRefused } from '../../records/report-refusal.ts';
 import { formatParameterLabel } from './operation-form.ts';
 import { momentText } from './values.ts';
 import { words } from './words.ts';
@@ -38,10 +38,10 @@ const nameCommandButton = (command: string): string =>
 
 /** What differs, with the labels of the page's forms. */
 const differsWords = (differs: readonly Difference[] = []) =>
-  after(differencesText(differs, formatParameterLabel, words.settings.none));
+  formatAfterColon(differencesText(differs, formatParameterLabel, words.settings.none));
 
 /** A sentence within a sentence. */
-const quoted = (happening: Happening): string => eventSentence(happening, words.happenings);
+const quoteHappening = (happening: Happening): string => eventSentence(happening, words.happenings);
 
 const SWITCHED_JA = {
   on: '電源オン',
@@ -87,17 +87,17 @@ const otherJa = (differs: readonly IdentityKind[]) =>
 const oneOrTwoJa = (own: string, { systemId }: MachineName) =>
   `同じマシンの場合: rackboot machines merge ${systemId} ${own}。別のマシンの場合: rackboot machines keep-apart ${systemId} ${own}`;
 const stageJa = ({ name, isEnd, result, said }: StageReport) =>
-  `${name}${isEnd ? `が終了しました${result === '' ? '' : ` (${result})`}` : 'を開始しました'}${said === name ? '' : after(said)}`;
+  `${name}${isEnd ? `が終了しました${result === '' ? '' : ` (${result})`}` : 'を開始しました'}${said === name ? '' : formatAfterColon(said)}`;
 const failedJa = ({ name, end, exitStatus, timeoutSeconds, said }: FailedScript) => {
   const ends = {
     exited: `が終了ステータス${exitStatus ?? '不明'}で終わりました`,
     'timed-out': `が${timeoutSeconds}秒以内に終わりませんでした`,
     unfinished: 'は最後まで実行されませんでした',
   };
-  return `スクリプト${name}${ends[end]}${after(said)}`;
+  return `スクリプト${name}${ends[end]}${formatAfterColon(said)}`;
 };
 const SIGNAL_JA: SignalWords = {
-  quote: quoted,
+  quote: quoteHappening,
   stage: stageJa,
   running: (script) => `スクリプト${script}を実行しています`,
   ended: (script, exitStatus) => `スクリプト${script}が終了ステータス${exitStatus}で終わりました`,
@@ -131,12 +131,12 @@ const REFUSED_JA: Writers<ReportRefusals> = {
     `リージョンのマシンは最大${count}台です。もう存在しないものを削除してください`,
   'field.hostname-taken': ({ hostname }) => `ホスト名${hostname}は使用されています。別の名前を選んでください`,
   'field.machine-exists': (machine) =>
-    `このマシンは${named(machine)}としてすでに存在します。それを編集または削除してください`,
+    `このマシンは${formatNameAndId(machine)}としてすでに存在します。それを編集または削除してください`,
   'field.machines-mixed': ({ holders }) =>
     `UUIDまたはシリアル番号とMACアドレスが、別々のマシンのものです。カードを移した場合: ${holders
       .map((holder) => {
         const macs = holder.macs.join(' ');
-        return `${named(holder)}に${macs}があります: \`rackboot machines split ${holder.systemId} --mac ${macs}\``;
+        return `${formatNameAndId(holder)}に${macs}があります: \`rackboot machines split ${holder.systemId} --mac ${macs}\``;
       })
       .join('; ')}`,
 };
@@ -174,27 +174,29 @@ export const DOUBTS_JA: Required<DoubtWords> = {
 
 export const HAPPENINGS_JA: HappeningWords = {
   'status-changed': ({ from, to }) => `${words.values.state(from)}から${words.values.state(to)}に変わりました`,
-  command: ({ command, comment }) => `${nameCommandButton(command)}${after(comment)}`,
-  'power-ordered': ({ task, comment }) => `${SWITCHED_JA[task]}を指示${after(comment)}`,
-  'power-switched': ({ task, detail }) => `${SWITCHED_JA[task]}を行いました${after(powerText(detail))}`,
+  command: ({ command, comment }) => `${nameCommandButton(command)}${formatAfterColon(comment)}`,
+  'power-ordered': ({ task, comment }) => `${SWITCHED_JA[task]}を指示${formatAfterColon(comment)}`,
+  'power-switched': ({ task, detail }) => `${SWITCHED_JA[task]}を行いました${formatAfterColon(powerText(detail))}`,
   'power-off-again': ({ task, status }) =>
     `${SWITCHED_JA[task]}の後、再び電源を切りました: 状態は${words.values.state(status)}で、することがありません`,
-  'power-uncertain': ({ task, detail }) => `${SWITCHED_JA[task]}を行った可能性があります${after(powerText(detail))}`,
-  'power-failed': ({ task, detail }) => `${SWITCHED_JA[task]}に失敗しました${after(powerText(detail))}`,
-  'power-query-failed': ({ detail }) => `電源コントローラーから有効な応答がありません${after(powerText(detail))}`,
+  'power-uncertain': ({ task, detail }) =>
+    `${SWITCHED_JA[task]}を行った可能性があります${formatAfterColon(powerText(detail))}`,
+  'power-failed': ({ task, detail }) => `${SWITCHED_JA[task]}に失敗しました${formatAfterColon(powerText(detail))}`,
+  'power-query-failed': ({ detail }) =>
+    `電源コントローラーから有効な応答がありません${formatAfterColon(powerText(detail))}`,
   'power-seen': ({ state }) => `Rackbootによらずに電源が${state === 'on' ? '入りました' : '切れました'}`,
   'machine-deleted': ({ status, ...machine }) =>
     `${formatMachineName(machine)}を削除しました${status === undefined ? '' : ` (状態: ${words.values.state(status)})`}`,
   'debug-login-opened': ({ user, untilMs, comment }) =>
-    `${user}の鍵によるデバッグログインを${momentText(untilMs)}まで許可しました${after(comment)}`,
+    `${user}の鍵によるデバッグログインを${momentText(untilMs)}まで許可しました${formatAfterColon(comment)}`,
   'work-overran': ({ status, minutes, isRestarted, isWritten, seen }) => {
     const again = isRestarted ? '再起動しても' : '';
     const written = isWritten ? 'ディスクは書き込まれましたが、システムは確認されていません。' : '';
-    const heard = seen === undefined ? '応答がありません' : `最後の記録: ${quoted(seen)}`;
+    const heard = seen === undefined ? '応答がありません' : `最後の記録: ${quoteHappening(seen)}`;
     return `${again}${minutes}分以内に終わりませんでした (${words.values.state(status)})。${written}${heard}`;
   },
-  'power-doubted': ({ doubt, minutes }) => `${quoted(doubt)}。その後${minutes}分間、応答がありません`,
-  'work-restarted': ({ why }) => `${quoted(why)}。やり直します`,
+  'power-doubted': ({ doubt, minutes }) => `${quoteHappening(doubt)}。その後${minutes}分間、応答がありません`,
+  'work-restarted': ({ why }) => `${quoteHappening(why)}。やり直します`,
   enlisted: ({ isUnvouched, leftOut, isAdded }) =>
     `${isAdded === true ? '手動で追加されました' : '初めて報告しました'}${isUnvouched ? ' (起動したインターフェイスからではありません)' : ''}${leftOutJa(leftOut)}`,
   'hardware-reported': ({ leftOut }) => `ハードウェアを報告しました${leftOutJa(leftOut)}`,
@@ -217,7 +219,7 @@ export const HAPPENINGS_JA: HappeningWords = {
       ? changes.map(({ key, isRemoved }) => `${key}を${isRemoved ? '削除' : '設定'}`).join('、')
       : `変更${differsWords(differs)}`,
   'machine-edited': ({ fields, differs }) =>
-    `変更${differs === undefined ? after(fields.map(formatParameterLabel).join('、')) : differsWords(differs)}`,
+    `変更${differs === undefined ? formatAfterColon(fields.map(formatParameterLabel).join('、')) : differsWords(differs)}`,
   'user-created': ({ user, isAdmin }) => `${isAdmin ? '管理者' : 'ユーザー'}${user}を作成しました`,
   'user-rights-changed': ({ user, isAdmin }) => `${user}を${isAdmin ? '管理者' : '一般ユーザー'}にしました`,
   'user-email-changed': ({ user, differs }) => `${user}のメールアドレスを変更しました${differsWords(differs)}`,
@@ -256,7 +258,7 @@ export const HAPPENINGS_JA: HappeningWords = {
   'image-upload-failed': ({ image, reason }) => `${image}のアップロードに失敗しました: ${importText(reason)}`,
   'image-downloading': ({ image, percent, total }) => `${image}をダウンロード中: ${percent} % (${formatBytes(total)})`,
   'download-reported': ({ rack, file, bytes, size, error }) =>
-    `ラック${rack}の${file}: ${size === 0 ? '' : `${formatBytes(size)}のうち`}${formatBytes(bytes)}${after(error)}`,
+    `ラック${rack}の${file}: ${size === 0 ? '' : `${formatBytes(size)}のうち`}${formatBytes(bytes)}${formatAfterColon(error)}`,
   'image-import-waits': ({ image, reason }) => `${image}の待機中: ${importText(reason)}`,
   'image-import-failed': ({ image, reason }) => `${image}はインポートされませんでした: ${importText(reason)}`,
   'image-left-out': ({ name, reason }) =>
@@ -323,17 +325,17 @@ const otherZh = (differs: readonly IdentityKind[]) =>
 const oneOrTwoZh = (own: string, { systemId }: MachineName) =>
   `若為同一台：rackboot machines merge ${systemId} ${own}；若為兩台：rackboot machines keep-apart ${systemId} ${own}`;
 const stageZh = ({ name, isEnd, result, said }: StageReport) =>
-  `${name} ${isEnd ? `已結束${result === '' ? '' : ` (${result})`}` : '已開始'}${said === name ? '' : after(said)}`;
+  `${name} ${isEnd ? `已結束${result === '' ? '' : ` (${result})`}` : '已開始'}${said === name ? '' : formatAfterColon(said)}`;
 const failedZh = ({ name, end, exitStatus, timeoutSeconds, said }: FailedScript) => {
   const ends = {
     exited: `以狀態 ${exitStatus ?? '不明'} 結束`,
     'timed-out': `未在 ${timeoutSeconds} 秒內結束`,
     unfinished: '未執行完畢',
   };
-  return `指令碼 ${name} ${ends[end]}${after(said)}`;
+  return `指令碼 ${name} ${ends[end]}${formatAfterColon(said)}`;
 };
 const SIGNAL_ZH: SignalWords = {
-  quote: quoted,
+  quote: quoteHappening,
   stage: stageZh,
   running: (script) => `正在執行指令碼 ${script}`,
   ended: (script, exitStatus) => `指令碼 ${script} 以狀態 ${exitStatus} 結束`,
@@ -365,12 +367,12 @@ const REFUSED_ZH: Writers<ReportRefusals> = {
     `您新增了 ${count} 台未曾由機架控制器開機的機器，上限為 ${max} 台：請讓其中一些開機，或請管理員刪除一些或代為新增`,
   'machines-limit.enlistment': ({ count }) => `一個區域控制器最多有 ${count} 台機器：請刪除已不存在的機器`,
   'field.hostname-taken': ({ hostname }) => `主機名稱 ${hostname} 已被使用：請選擇其他名稱`,
-  'field.machine-exists': (machine) => `這台機器已存在，即 ${named(machine)}：請編輯或刪除那一台`,
+  'field.machine-exists': (machine) => `這台機器已存在，即 ${formatNameAndId(machine)}：請編輯或刪除那一台`,
   'field.machines-mixed': ({ holders }) =>
     `其 UUID 或序號與 MAC 位址屬於不同的機器。若移動過網路卡：${holders
       .map((holder) => {
         const macs = holder.macs.join(' ');
-        return `${named(holder)} 有 ${macs}：\`rackboot machines split ${holder.systemId} --mac ${macs}\``;
+        return `${formatNameAndId(holder)} 有 ${macs}：\`rackboot machines split ${holder.systemId} --mac ${macs}\``;
       })
       .join('；')}`,
 };
@@ -408,27 +410,27 @@ export const DOUBTS_ZH: Required<DoubtWords> = {
 
 export const HAPPENINGS_ZH: HappeningWords = {
   'status-changed': ({ from, to }) => `由${words.values.state(from)}變為${words.values.state(to)}`,
-  command: ({ command, comment }) => `${nameCommandButton(command)}${after(comment)}`,
-  'power-ordered': ({ task, comment }) => `下令${SWITCHED_ZH[task]}${after(comment)}`,
-  'power-switched': ({ task, detail }) => `已${SWITCHED_ZH[task]}${after(powerText(detail))}`,
+  command: ({ command, comment }) => `${nameCommandButton(command)}${formatAfterColon(comment)}`,
+  'power-ordered': ({ task, comment }) => `下令${SWITCHED_ZH[task]}${formatAfterColon(comment)}`,
+  'power-switched': ({ task, detail }) => `已${SWITCHED_ZH[task]}${formatAfterColon(powerText(detail))}`,
   'power-off-again': ({ task, status }) =>
     `已${SWITCHED_ZH[task]}，隨後又關機：狀態為${words.values.state(status)}，沒有工作`,
-  'power-uncertain': ({ task, detail }) => `可能已${SWITCHED_ZH[task]}${after(powerText(detail))}`,
-  'power-failed': ({ task, detail }) => `${SWITCHED_ZH[task]}失敗${after(powerText(detail))}`,
-  'power-query-failed': ({ detail }) => `電源控制器沒有有效的回應${after(powerText(detail))}`,
+  'power-uncertain': ({ task, detail }) => `可能已${SWITCHED_ZH[task]}${formatAfterColon(powerText(detail))}`,
+  'power-failed': ({ task, detail }) => `${SWITCHED_ZH[task]}失敗${formatAfterColon(powerText(detail))}`,
+  'power-query-failed': ({ detail }) => `電源控制器沒有有效的回應${formatAfterColon(powerText(detail))}`,
   'power-seen': ({ state }) => `電源已${state === 'on' ? '開啟' : '關閉'}，但不是由 Rackboot 切換`,
   'machine-deleted': ({ status, ...machine }) =>
     `已刪除 ${formatMachineName(machine)}${status === undefined ? '' : ` (狀態：${words.values.state(status)})`}`,
   'debug-login-opened': ({ user, untilMs, comment }) =>
-    `已開放以 ${user} 的金鑰進行除錯登入，至 ${momentText(untilMs)}${after(comment)}`,
+    `已開放以 ${user} 的金鑰進行除錯登入，至 ${momentText(untilMs)}${formatAfterColon(comment)}`,
   'work-overran': ({ status, minutes, isRestarted, isWritten, seen }) => {
     const again = isRestarted ? '，重新啟動後也一樣' : '';
     const written = isWritten ? '磁碟已寫入，但沒有看到其系統；' : '';
-    const heard = seen === undefined ? '沒有任何動靜' : `最近一次：${quoted(seen)}`;
+    const heard = seen === undefined ? '沒有任何動靜' : `最近一次：${quoteHappening(seen)}`;
     return `${words.values.state(status)}未在 ${minutes} 分鐘內結束${again}；${written}${heard}`;
   },
-  'power-doubted': ({ doubt, minutes }) => `${quoted(doubt)}；之後 ${minutes} 分鐘沒有任何動靜`,
-  'work-restarted': ({ why }) => `${quoted(why)}；重新開始`,
+  'power-doubted': ({ doubt, minutes }) => `${quoteHappening(doubt)}；之後 ${minutes} 分鐘沒有任何動靜`,
+  'work-restarted': ({ why }) => `${quoteHappening(why)}；重新開始`,
   enlisted: ({ isUnvouched, leftOut, isAdded }) =>
     `${isAdded === true ? '手動新增' : '首次回報'}${isUnvouched ? '，但不是從開機的介面' : ''}${leftOutZh(leftOut)}`,
   'hardware-reported': ({ leftOut }) => `回報了硬體${leftOutZh(leftOut)}`,
@@ -450,7 +452,7 @@ export const HAPPENINGS_ZH: HappeningWords = {
       ? changes.map(({ key, isRemoved }) => `${isRemoved ? '移除' : '設定'} ${key}`).join('、')
       : `變更${differsWords(differs)}`,
   'machine-edited': ({ fields, differs }) =>
-    `變更${differs === undefined ? after(fields.map(formatParameterLabel).join('、')) : differsWords(differs)}`,
+    `變更${differs === undefined ? formatAfterColon(fields.map(formatParameterLabel).join('、')) : differsWords(differs)}`,
   'user-created': ({ user, isAdmin }) => `建立了${isAdmin ? '管理員' : '使用者'} ${user}`,
   'user-rights-changed': ({ user, isAdmin }) => `將 ${user} 改為${isAdmin ? '管理員' : '一般使用者'}`,
   'user-email-changed': ({ user, differs }) => `變更了 ${user} 的電子郵件${differsWords(differs)}`,
@@ -484,7 +486,7 @@ export const HAPPENINGS_ZH: HappeningWords = {
   'image-upload-failed': ({ image, reason }) => `${image} 上傳失敗：${importText(reason)}`,
   'image-downloading': ({ image, percent, total }) => `正在下載 ${image}：${percent} % (${formatBytes(total)})`,
   'download-reported': ({ rack, file, bytes, size, error }) =>
-    `機架控制器 ${rack} 已有 ${file} 的 ${formatBytes(bytes)}${size === 0 ? '' : ` (共 ${formatBytes(size)})`}${after(error)}`,
+    `機架控制器 ${rack} 已有 ${file} 的 ${formatBytes(bytes)}${size === 0 ? '' : ` (共 ${formatBytes(size)})`}${formatAfterColon(error)}`,
   'image-import-waits': ({ image, reason }) => `${image} 等待中：${importText(reason)}`,
   'image-import-failed': ({ image, reason }) => `未匯入 ${image}：${importText(reason)}`,
   'image-left-out': ({ name, reason }) => `${name === '' ? '匯入失敗' : `未匯入 ${name}`}：${importText(reason)}`,

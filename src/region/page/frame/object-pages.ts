@@ -118,7 +118,7 @@ export function objectPages(kind: ObjectKind): readonly PageDefinition[] {
       path,
       access: 'user',
       render: (view) => renderList(view, kind),
-      act: (view) => add(view, kind),
+      act: (view) => addObject(view, kind),
       operations: [`POST ${many}`],
     },
     onePage(kind),
@@ -132,8 +132,8 @@ export function onePage(kind: UnlistedKind): PageDefinition {
   return {
     path: `${path}:id/${kind.formsAt ?? ''}`,
     access: isOpen ? 'user' : 'admin',
-    render: (view) => renderOne(view, kind),
-    act: (view) => change(view, kind),
+    render: (view) => renderObject(view, kind),
+    act: (view) => changeObject(view, kind),
     operations: [`PUT ${one}`, `DELETE ${one}`, ...(kind.actOperations ?? [])],
   };
 }
@@ -229,7 +229,7 @@ async function renderList(view: View, kind: ObjectKind) {
   });
 }
 
-async function add(view: View, kind: ObjectKind) {
+async function addObject(view: View, kind: ObjectKind) {
   const operation = nameKindOperations(kind).add;
   const answer = await operate(view, operation, {}, collectFormValues(view, operation, await kind.add(view)));
   if (answer.kind !== 'json') return answer.kind === 'refusal' ? answer : undefined;
@@ -250,7 +250,7 @@ async function findObject(view: View, kind: UnlistedKind) {
   return answer.kind === 'json' && isObject(answer.value) ? answer.value : undefined;
 }
 
-async function renderOne(view: View, kind: UnlistedKind) {
+async function renderObject(view: View, kind: UnlistedKind) {
   const object = await findObject(view, kind);
   if (object === undefined) return undefined;
   const { titleOf } = kind.words();
@@ -288,7 +288,7 @@ async function changeForms(view: View, kind: UnlistedKind, object: ApiObject): P
   return [form, html`<h2>${deleteIt}</h2><div class="sheet narrow"><p class="lead">${text}</p>${button}</div>`];
 }
 
-async function change(view: View, kind: UnlistedKind) {
+async function changeObject(view: View, kind: UnlistedKind) {
   const object = await findObject(view, kind);
   if (object === undefined) return undefined;
   const operations = nameKindOperations(kind);

@@ -53,15 +53,15 @@ function sentRows(view: Pick<View, 'given'>, name: string): readonly Row[] {
 }
 
 /** A text as YAML has it; the text itself if it is none. */
-function parsed(text: string): SettingValue {
+function parseYamlText(text: string): SettingValue {
   const { document, faults } = parseYamlDocument(text);
   return (faults.length === 0 ? parseSettingValue(document.toJS()) : undefined) ?? text;
 }
 
 function readValue(type: string, text: string): SettingValue {
   if (TEXT_TYPES.has(type)) return text;
-  if (!type.endsWith('-list') || text.startsWith('[')) return parsed(text);
-  const each = type === 'ip-list' || type === 'domain-list' ? (value: string) => value : parsed;
+  if (!type.endsWith('-list') || text.startsWith('[')) return parseYamlText(text);
+  const each = type === 'ip-list' || type === 'domain-list' ? (value: string) => value : parseYamlText;
   return text
     .split(/[\s,]+/)
     .filter((value) => value !== '')
@@ -71,7 +71,7 @@ function readValue(type: string, text: string): SettingValue {
 function buildOptionEntry({ option, type, value, rest }: Row, kinds: readonly OptionKind[]): Settings {
   const isCode = /^\d+$/.test(option);
   const usual = kinds.find(({ code, name }) => (isCode ? code === Number(option) : name === option))?.type ?? '';
-  const further = rest === '' ? undefined : parsed(rest);
+  const further = rest === '' ? undefined : parseYamlText(rest);
   return {
     ...(isCode ? { code: Number(option) } : { name: option }),
     ...(type === '' ? {} : { type }),

@@ -13,7 +13,7 @@ type Values<Found extends readonly string[]> = { readonly [Index in keyof Found]
 
 const NAME = /\{(\w+)\}/g;
 
-export const namesIn = (text: string): readonly string[] => [
+export const listPlaceholders = (text: string): readonly string[] => [
   ...new Set([...text.matchAll(NAME)].map(([, name = '']) => name)),
 ];
 
@@ -32,8 +32,8 @@ export const valueNames = (word: (...values: never[]) => unknown): readonly stri
   NAMES.get(word) ?? Array.from({ length: word.length }, (_, index) => String(index));
 
 /** The function that puts values into a text. */
-export function text<const Text extends string>(template: Text): (...values: Values<Names<Text>>) => string {
-  const names = namesIn(template);
+export function fillTemplate<const Text extends string>(template: Text): (...values: Values<Names<Text>>) => string {
+  const names = listPlaceholders(template);
   const word = (...values: readonly Value[]): string => fill(template, names, values);
   NAMES.set(word, names);
   return word;

@@ -54,7 +54,7 @@ export interface View {
   readonly hasLeft?: (() => boolean) | undefined;
 }
 
-export const findMachine = async (view: View): Promise<Machine | undefined> =>
+export const findMachineInPath = async (view: View): Promise<Machine | undefined> =>
   await view.region.store.findMachine(view.path.machine ?? '');
 
 /**
@@ -181,7 +181,7 @@ const namesItself = (field: string, message: string) => {
   return key === field || key.endsWith(`.${field}`);
 };
 
-export function refusalText(refusal: Refusal): string {
+export function formatRefusal(refusal: Refusal): string {
   const body = renderRefusalBody(refusal);
   if (typeof body === 'string') return body;
   return Object.entries(body)

@@ -17,14 +17,14 @@ import { COMMANDS, commandLabel, type EffectName, forEachCommand } from '../../r
 import { EVENT_TYPES, type MachineEventType } from '../../records/machine-event.ts';
 import { driverLabel, type ParameterWords, parameterWords } from '../../records/power-words.ts';
 import { pinText } from '../../records/settings-refusal.ts';
-import { text, translated } from './template.ts';
+import { fillTemplate, translated } from './template.ts';
 
 const FRAME = {
   /** The language of all pages (BCP 47). */
   language: 'en',
-  title: text('{page} · Rackboot'),
+  title: fillTemplate('{page} · Rackboot'),
   /** @param region its name */
-  of: text('{page} · {region}'),
+  of: fillTemplate('{page} · {region}'),
   skip: 'Skip to the content',
   navigation: 'Pages',
   menu: 'Menu',
@@ -88,7 +88,7 @@ const SIGN_IN = {
     'spent-link': html`This link was used already, or is older than 10 minutes: <code>sudo rackboot page</code> prints another.`,
   },
   link: (username: string) => html`This link signs this browser in as <b>${username}</b>, once.`,
-  as: text('Sign in as {username}'),
+  as: fillTemplate('Sign in as {username}'),
   username: 'User name',
   password: 'Password',
   /** @param config the option that names the region's file, after a space */
@@ -127,8 +127,8 @@ const FORMS = {
   kernelParams: 'Kernel parameters',
   reason: { label: 'Reason', hint: "For the machine's log." },
   password: {
-    again: text('{label}, again'),
-    hint: text('At least {min} characters, of any kind; fewer than {advised} are easily guessed.'),
+    again: fillTemplate('{label}, again'),
+    hint: fillTemplate('At least {min} characters, of any kind; fewer than {advised} are easily guessed.'),
   },
 };
 
@@ -148,7 +148,7 @@ const FIELDS: Readonly<Record<string, string>> = {
 const VALUES = {
   ago: formatAge,
   copy: 'Copy',
-  copyOf: text('Copy {text}'),
+  copyOf: fillTemplate('Copy {text}'),
   /** Other names than the English ones, by code. */
   states: NO_WORDS,
   state: (status: MachineStatus): string => words.values.states[status] ?? statusRow(status).name,
@@ -156,7 +156,7 @@ const VALUES = {
   eventType: (type: MachineEventType): string => words.values.eventTypes[type] ?? EVENT_TYPES[type].title,
   administrator: 'administrator',
   user: 'user',
-  andMore: text('and {count} more'),
+  andMore: fillTemplate('and {count} more'),
   noEvents: 'No events yet.',
   events: 'Events',
 };
@@ -226,7 +226,7 @@ const EFFECTS = {
 
 const ACTION_FORMS = {
   impossible: (machine: string, action: string) => `“${action}” is not possible for ${machine} now.`,
-  accepted: text('{machine} {done}.'),
+  accepted: fillTemplate('{machine} {done}.'),
   commissioning: {
     label: 'Commissioning',
     commission: { text: 'Commission it', meaning: 'It boots from the network, and is Ready when all checks pass.' },
@@ -247,13 +247,13 @@ const ACTION_FORMS = {
   },
   force: {
     label: 'Delete it while it is in use',
-    owned: text('It belongs to {owner}. If you can, abort or release it first.'),
+    owned: fillTemplate('It belongs to {owner}. If you can, abort or release it first.'),
   },
   scripts: 'Scripts, after the built-in checks',
 };
 
 const DEPLOY = {
-  fills: text(' · fills {size}'),
+  fills: fillTemplate(' · fills {size}'),
   system: 'System',
   kernel: {
     label: 'Kernel',
@@ -291,9 +291,9 @@ const DEPLOY = {
 };
 
 const EDIT = {
-  title: text('Edit {machine}'),
+  title: fillTemplate('Edit {machine}'),
   tags: 'Tags',
-  saved: text('{machine} saved.'),
+  saved: fillTemplate('{machine} saved.'),
 };
 
 const POWER = {
@@ -309,34 +309,34 @@ const POWER = {
   stored: 'Stored. Leave empty to keep it.',
   noDrivers: 'This process has no power drivers.',
   byHand: 'No parameters: you switch it when its page asks you to.',
-  title: text('Choose the power driver of {machine}'),
+  title: fillTemplate('Choose the power driver of {machine}'),
   drivers: 'Drivers',
-  changed: text('{machine} is now switched by {driver}.'),
+  changed: fillTemplate('{machine} is now switched by {driver}.'),
   tasks: {
     on: {
       label: 'Power on',
-      heading: text('Power on {machine}'),
+      heading: fillTemplate('Power on {machine}'),
       effect: 'It powers on.',
       effectWhenOff: 'It powers on.',
-      done: text('{machine} is being powered on.'),
+      done: fillTemplate('{machine} is being powered on.'),
     },
     off: {
       label: 'Power off',
-      heading: text('Power off {machine}'),
+      heading: fillTemplate('Power off {machine}'),
       effect: 'Its system stops, and its users are disconnected. If its power is cut, unwritten data is lost.',
       effectWhenOff: 'It was off at the last check.',
-      done: text('{machine} is being powered off.'),
+      done: fillTemplate('{machine} is being powered off.'),
     },
     cycle: {
       label: 'Power cycle',
-      heading: text('Power cycle {machine}'),
+      heading: fillTemplate('Power cycle {machine}'),
       effect: 'Its power is cut and restored: unwritten data is lost.',
       effectWhenOff: 'It was off at the last check, so it only powers on.',
-      done: text('{machine} is being power cycled.'),
+      done: fillTemplate('{machine} is being power cycled.'),
     },
     query: {
       label: 'Check power',
-      heading: text('Check the power of {machine}'),
+      heading: fillTemplate('Check the power of {machine}'),
       effect: 'Asks its driver whether it is on.',
       effectWhenOff: 'Asks its driver whether it is on.',
       /** @param state `undefined`: unknown @param why empty: nothing was said */
@@ -349,7 +349,7 @@ const POWER = {
   method: 'Method',
   shutDown: { text: 'Shut down', meaning: 'Like pressing its power button. A hung system stays on.' },
   cut: { text: 'Cut the power', meaning: 'At once, whatever it is doing.' },
-  follows: text('It is {state} with nothing to do: when it boots from the network, it is told to power off.'),
+  follows: fillTemplate('It is {state} with nothing to do: when it boots from the network, it is told to power off.'),
 };
 
 const NETWORKS = {
@@ -374,7 +374,7 @@ const NETWORKS = {
   configure: 'Configure DHCP',
   vlan: (vid: number, name: string) =>
     vid === 0 ? 'untagged' : name === '' || name === String(vid) ? `VLAN ${vid}` : `${name} (${vid})`,
-  inSpace: text('space {space}'),
+  inSpace: fillTemplate('space {space}'),
   mtu: (bytes: number) => (bytes === 1500 ? '' : `MTU ${bytes}`),
   dhcp: {
     none: 'No DHCP',
@@ -383,9 +383,9 @@ const NETWORKS = {
     both: 'DHCP and DNS',
     proxy: 'Boot only (proxy)',
     relayed: 'through relay agents',
-    foreign: text('Another DHCP server answers there: {address}. Switch it off, or use the mode proxy'),
+    foreign: fillTemplate('Another DHCP server answers there: {address}. Switch it off, or use the mode proxy'),
   },
-  use: text('{label}: {taken} of {total}'),
+  use: fillTemplate('{label}: {taken} of {total}'),
   wholeSubnet: 'Addresses',
   rangeTypes: { dynamic: 'Dynamic', static: 'Static', reserved: 'Reserved' },
   subnet: 'Subnet',
@@ -416,8 +416,8 @@ const NETWORKS = {
     heard: 'Heard',
   },
   entryKinds: { assigned: 'assigned', held: 'reserved', declined: 'set aside', leased: 'leased', heard: 'heard' },
-  leasedFor: text('{duration} left'),
-  heardAgo: text('seen {ago}'),
+  leasedFor: fillTemplate('{duration} left'),
+  heardAgo: fillTemplate('seen {ago}'),
   noEntries: {
     title: 'Nobody has an address here yet',
     hint: 'Leases, reservations, machines and hosts that racks hear appear here.',
@@ -427,22 +427,22 @@ const NETWORKS = {
   reserveThis: 'Reserve this',
   release: 'Release',
   forget: 'Forget',
-  forgotten: text('{ip} is forgotten until it is heard again.'),
+  forgotten: fillTemplate('{ip} is forgotten until it is heard again.'),
   endLease: 'End lease',
-  leaseEnded: text('The lease of {ip} has ended.'),
+  leaseEnded: fillTemplate('The lease of {ip} has ended.'),
   clearDeclined: 'Clear',
-  declinedCleared: text('{ip} is no longer set aside: the rack probes it before it offers it.'),
-  released: text('{ip} is no longer reserved.'),
+  declinedCleared: fillTemplate('{ip} is no longer set aside: the rack probes it before it offers it.'),
+  released: fillTemplate('{ip} is no longer reserved.'),
   /** @param ip empty: any */
   reserved: (ip: string) => `${ip === '' ? 'An address' : ip} is reserved.`,
   reservation: {
-    title: text('Reserve an address of {cidr}'),
+    title: fillTemplate('Reserve an address of {cidr}'),
     needsMac: 'The address is in the dynamic range: give the hardware address of the host that gets it.',
     submit: 'Reserve',
   },
   routes: 'Static routes',
-  route: text('{to} via {gateway}'),
-  metric: text('metric {metric}'),
+  route: fillTemplate('{to} via {gateway}'),
+  metric: fillTemplate('metric {metric}'),
   noRoutes: 'No static routes: machines reach other networks through the router.',
   addRoute: 'Add a route',
 };
@@ -454,7 +454,7 @@ const NETWORK_OBJECTS = {
     empty: 'No subnets yet. The networks that racks serve appear here by themselves.',
     addOne: 'Add a subnet',
     add: 'Add subnet',
-    titleOf: text('Edit {cidr}'),
+    titleOf: fillTemplate('Edit {cidr}'),
     deleteIt: 'Delete the subnet',
     delete: 'Delete subnet',
     loss: 'Its ranges are deleted with it. It is refused while a rack serves it, or while a machine, a reservation or a route uses it. While the host of a rack is in it, it is listed again, without what was set for it.',
@@ -465,7 +465,7 @@ const NETWORK_OBJECTS = {
     empty: 'No dynamic or reserved ranges yet.',
     addOne: 'Add a range',
     add: 'Add range',
-    titleOf: text('Range {span}'),
+    titleOf: fillTemplate('Range {span}'),
     deleteIt: 'Delete the range',
     delete: 'Delete range',
     user: 'User',
@@ -480,7 +480,7 @@ const NETWORK_OBJECTS = {
     empty: 'No static routes yet: machines reach other networks through their router.',
     addOne: 'Add a static route',
     add: 'Add route',
-    titleOf: text('Route {ends}'),
+    titleOf: fillTemplate('Route {ends}'),
     deleteIt: 'Delete the route',
     delete: 'Delete route',
     metric: 'Metric',
@@ -492,7 +492,7 @@ const NETWORK_OBJECTS = {
     empty: 'No fabrics yet.',
     addOne: 'Add a fabric',
     add: 'Add fabric',
-    titleOf: text('Fabric {name}'),
+    titleOf: fillTemplate('Fabric {name}'),
     changeIt: 'Change the fabric',
     deleteIt: 'Delete the fabric',
     delete: 'Delete fabric',
@@ -501,7 +501,7 @@ const NETWORK_OBJECTS = {
   vlans: {
     title: 'VLANs',
     add: 'Add VLAN',
-    titleOf: text('{name} in {fabric}'),
+    titleOf: fillTemplate('{name} in {fabric}'),
     addTo: 'Add a VLAN',
     fabric: 'Fabric',
     edit: 'Change the VLAN',
@@ -524,7 +524,7 @@ const NETWORK_OBJECTS = {
     empty: 'No spaces yet.',
     addOne: 'Add a space',
     add: 'Add space',
-    titleOf: text('Space {name}'),
+    titleOf: fillTemplate('Space {name}'),
     deleteIt: 'Delete the space',
     delete: 'Delete space',
     loss: 'It is refused while VLANs are in it.',
@@ -539,7 +539,7 @@ const OPTIONS = {
   value: 'Value',
   /** The type that the option has by itself. */
   usual: 'usual type',
-  row: text('{part} {number}'),
+  row: fillTemplate('{part} {number}'),
 };
 
 const INTERFACES = {
@@ -560,20 +560,20 @@ const INTERFACES = {
     nic === ''
       ? `${rack} answers requests that relay agents pass on.`
       : `${rack} answers on ${nic}, where it has ${ip}.`,
-  enabled: text('DHCP is enabled in {cidr}.'),
-  foreign: text(
+  enabled: fillTemplate('DHCP is enabled in {cidr}.'),
+  foreign: fillTemplate(
     'Another DHCP server, {address}, answers in this network: machines may get addresses from either. Switch it off, or use the mode proxy.',
   ),
   outward: {
     short: 'leads to the default router',
-    beware: text(
+    beware: fillTemplate(
       '{nic} leads to the default router: other hosts are there, and mostly a DHCP server. If one gives the addresses there, choose the mode proxy.',
     ),
   },
   second: {
     answers: (nic: string, servers: readonly string[]) =>
       `Another DHCP server answers on ${nic}: ${servers.join(', ')}. Two servers that give addresses on one network disturb every host there. Choose proxy, or switch that server off, or tick that both are to run.`,
-    unchecked: text(
+    unchecked: fillTemplate(
       'It could not be checked whether another DHCP server answers on {nic}: if one does, use the mode proxy.',
     ),
     both: 'Run two DHCP servers there anyway',
@@ -588,10 +588,10 @@ const INTERFACES = {
   others: 'Another network',
   further: 'More',
   name: { label: 'Name', hint: 'Default: that of the network interface.' },
-  taken: text('The rack has a cluster interface {name}: choose another name.'),
+  taken: fillTemplate('The rack has a cluster interface {name}: choose another name.'),
   fits: 'These values fit.',
   /** @param place `written in FILE as KEY` */
-  pinned: text('It is {place}: change it there.'),
+  pinned: fillTemplate('It is {place}: change it there.'),
   deleteIt: 'Delete the cluster interface',
   delete: 'Delete cluster interface',
   loss: 'The rack stops to offer DHCP and DNS there. Running leases stay valid until they end.',
@@ -673,9 +673,9 @@ const ADDRESS_MAP = {
   span: (first: string, last: string) => (first === last ? first : `${first} – ${last}`),
   /** @param owner empty: nobody */
   of: (span: string, what: string, owner: string) => `${span}: ${owner === '' ? what : `${owner} (${what})`}`,
-  counted: text('{count} {kind}'),
-  scale: text('Each square is {count} addresses.'),
-  label: text('The addresses: {summary}'),
+  counted: fillTemplate('{count} {kind}'),
+  scale: fillTemplate('Each square is {count} addresses.'),
+  label: fillTemplate('The addresses: {summary}'),
 };
 
 const IMAGES = {
@@ -701,11 +701,11 @@ const IMAGES = {
     done: 'Ready',
     gone: 'Gone',
   },
-  coming: text('New: {serial}'),
+  coming: fillTemplate('New: {serial}'),
   onDisk: (size: number) => `${formatSize(size)} on a disk`,
   uses: (first: string, machines: number) =>
     machines === 1 ? first : `${first} and ${counted(machines - 1, 'other machine')}`,
-  deploying: text('{machines} being deployed'),
+  deploying: fillTemplate('{machines} being deployed'),
   amount: (bytes: number, total: number | undefined) =>
     total === undefined ? formatSize(bytes) : `${formatSize(bytes)} of ${formatSize(total)}`,
   rate: (bytesPerSecond: number) => `${formatSize(bytesPerSecond)}/s`,
@@ -721,12 +721,12 @@ const IMAGES = {
   resume: 'Resume',
   retry: 'Try again',
   done: {
-    resume: text('Resumed {image}.'),
-    delete: text('{image} is deleted.'),
+    resume: fillTemplate('Resumed {image}.'),
+    delete: fillTemplate('{image} is deleted.'),
   },
   run: {
     running: 'An import is under way.',
-    idle: text('The last import ended {ago}.'),
+    idle: fillTemplate('The last import ended {ago}.'),
     never: 'Nothing has been imported yet.',
     next: (ms: number) => (ms <= 0 ? 'The next one begins now.' : `The next one begins in ${formatDuration(ms)}.`),
     onDemand: 'None is scheduled.',
@@ -740,7 +740,7 @@ const IMAGES = {
   installers: 'Installers',
   reported: 'Downloads by racks',
   selected: 'Selected',
-  notOffered: text('{selection} · not offered'),
+  notOffered: fillTemplate('{selection} · not offered'),
   sourcesLink: 'Image sources',
   choose: 'Choose images',
   upload: 'Upload',
@@ -777,7 +777,7 @@ const IMAGES = {
   cloudInit: (isThere: boolean) => (isThere ? 'cloud-init' : 'no cloud-init was found in it'),
   added: 'Added, made or uploaded by hand',
   sha256: 'SHA-256',
-  isComing: text('{serial}, not imported yet'),
+  isComing: fillTemplate('{serial}, not imported yet'),
   source: 'Source',
   state: 'State',
   deleteIt: 'Delete this image',
@@ -809,7 +809,7 @@ const CHOOSE = {
     source: 'Source',
   },
   offers: (count: number) => counted(count, 'image'),
-  ticked: text('{count} ticked'),
+  ticked: fillTemplate('{count} ticked'),
   /** Before the selection. */
   fixed: (isTicked: boolean) => (isTicked ? 'Included by the selection' : 'Left out by the selection'),
   filter: 'Filter',
@@ -824,8 +824,8 @@ const CHOOSE = {
   noneFitsHint: 'Releases whose support has ended are not listed unless you ask for them.',
   cut: (more: number) => `${counted(more, 'further image is', 'further images are')} not listed: filter the list.`,
   /** @param count how many are ticked @param size what they download */
-  sum: text('{count} ticked, {size} to download'),
-  free: text('{size} free on the disk of images'),
+  sum: fillTemplate('{count} ticked, {size} to download'),
+  free: fillTemplate('{size} free on the disk of images'),
   noRoom: 'The disk has no room for this.',
   save: 'Only save',
   saveAndImport: 'Save and import',
@@ -853,7 +853,7 @@ const UPLOAD = {
   sending: 'Sent',
   submit: 'Upload',
   broken: 'The connection ended before the file had arrived: send it again.',
-  done: text('{name} has arrived.'),
+  done: fillTemplate('{name} has arrived.'),
 };
 
 const SOURCES = {
@@ -865,9 +865,9 @@ const SOURCES = {
     sources: 'The selections of the file of sources have an error; none of them is in force',
     none: 'The file of sources has an error; nothing is imported from sources of files',
   } satisfies Record<FilesInForce, string>,
-  pinned: text('Written in {file}'),
+  pinned: fillTemplate('Written in {file}'),
   shipped: 'Shipped with Rackboot',
-  pinnedSource: text('This source is written in {file}. Its URL and its keys can be changed only there.'),
+  pinnedSource: fillTemplate('This source is written in {file}. Its URL and its keys can be changed only there.'),
   /** @param file the site's file of sources */
   shippedSource: (file: string) =>
     html`It is part of Rackboot. To change it, write a source of this name into <code>${file}</code>, which replaces it.`,
@@ -884,16 +884,16 @@ const SOURCES = {
   addOne: 'Add a source',
   add: 'Add source',
   signed: {
-    file: text('Signed: keys in {path}'),
-    missing: text('Signed: keys in {path}, which is missing'),
-    site: text('Signed: keys fetched from {host}'),
+    file: fillTemplate('Signed: keys in {path}'),
+    missing: fillTemplate('Signed: keys in {path}, which is missing'),
+    site: fillTemplate('Signed: keys fetched from {host}'),
     own: 'Signed: keys of its own',
     accepted: (count: number) => (count === 0 ? 'Signed' : `Signed: ${counted(count, 'accepted key')}`),
   },
-  unsignedFor: text('Unsigned: {why}'),
-  added: text('Source {source} added. Now select images from it.'),
-  saved: text('Source {source} saved.'),
-  deleted: text('Source {source} deleted.'),
+  unsignedFor: fillTemplate('Unsigned: {why}'),
+  added: fillTemplate('Source {source} added. Now select images from it.'),
+  saved: fillTemplate('Source {source} saved.'),
+  deleted: fillTemplate('Source {source} deleted.'),
   selected: 'Selected images',
   nothing: 'Nothing is selected, so nothing is imported.',
   select: 'Select images by name',
@@ -907,7 +907,7 @@ const SOURCES = {
   selectionAdded: (image: string, ms: number | undefined) =>
     `${image} is selected: ${ms === undefined ? 'no import is scheduled' : `the next import, ${ms <= 0 ? 'now' : `in ${formatDuration(ms)}`}, fetches it`}. ` +
     '"Import now" on the page Images begins one at once.',
-  selectionRemoved: text('{image} is no longer selected. Imported versions stay.'),
+  selectionRemoved: fillTemplate('{image} is no longer selected. Imported versions stay.'),
   remove: 'Remove',
   hasKeys: (bytes: number) => `It has its own keys (${formatSize(bytes)}). New keys replace them.`,
   change: 'This source',
@@ -923,7 +923,7 @@ const TAGS = {
   addOne: 'Add a tag',
   add: 'Add tag',
   lead: 'To tag a machine, add the tag here first; then edit the machine on its page.',
-  titleOf: text('Tag {tag}'),
+  titleOf: fillTemplate('Tag {tag}'),
   deleteIt: 'Delete this tag',
   delete: 'Delete tag',
   loss: (machines: number) =>
@@ -938,7 +938,7 @@ const PROFILES = {
   empty: 'No profiles yet. A profile boots another system, a live disc or a memory test.',
   addOne: 'Add a profile',
   add: 'Add profile',
-  titleOf: text('Profile {profile}'),
+  titleOf: fillTemplate('Profile {profile}'),
   what: 'Boots',
   forWhom: 'For',
   unknown: 'machines nobody knows',
@@ -946,11 +946,11 @@ const PROFILES = {
   deleteIt: 'Delete this profile',
   delete: 'Delete profile',
   loss: 'Its machines go on with their life at their next start.',
-  boots: text('Boots the profile {profile}'),
+  boots: fillTemplate('Boots the profile {profile}'),
   instead: 'From its next start on, instead of what its life asks for. It cannot be deployed meanwhile.',
   afterWork: 'Its present work comes first.',
   leave: 'Back to its life',
-  left: text('{machine} boots no profile any more: it goes on with its life at its next start.'),
+  left: fillTemplate('{machine} boots no profile any more: it goes on with its life at its next start.'),
 };
 
 const SCRIPTS = {
@@ -958,9 +958,9 @@ const SCRIPTS = {
   commissioning: 'Commissioning',
   testing: 'Testing',
   empty: 'No scripts: only the built-in checks run.',
-  order: text('order {position}'),
-  atMost: text('at most {time}'),
-  changed: text('changed {ago}'),
+  order: fillTemplate('order {position}'),
+  atMost: fillTemplate('at most {time}'),
+  changed: fillTemplate('changed {ago}'),
   destructive: 'overwrites data',
   onlyChosen: 'runs only where it is chosen',
   tagged: (tags: readonly string[]) => `tags: ${tags.join(', ')}`,
@@ -968,14 +968,14 @@ const SCRIPTS = {
   file: { label: 'File', hint: 'Its text replaces the one below.' },
   addOne: 'Add a script',
   add: 'Add script',
-  added: text('Script {script} added: it runs from now on.'),
-  titleOf: text('Script {script}'),
+  added: fillTemplate('Script {script} added: it runs from now on.'),
+  titleOf: fillTemplate('Script {script}'),
   all: 'All scripts',
   deleteIt: 'Delete this script',
   deleteWhat: 'It will no longer run. Its results are kept.',
   delete: 'Delete script',
-  deleted: text('Script {script} deleted.'),
-  saved: text('Script {script} saved.'),
+  deleted: fillTemplate('Script {script} deleted.'),
+  saved: fillTemplate('Script {script} saved.'),
 };
 
 /** The label of each key of the configuration, and what a person needs to know to set it. */
@@ -1232,12 +1232,12 @@ const SETTINGS_PAGE = {
   none: 'none',
   byDefault: (value: string) => (value === '' ? 'Default' : `Default (${value})`),
   /** @param place the file and the key */
-  setIn: text('Read-only: {place}.'),
-  onlyFile: text('only {file} can set it, as {key}'),
+  setIn: fillTemplate('Read-only: {place}.'),
+  onlyFile: fillTemplate('only {file} can set it, as {key}'),
   writtenIn: pinText,
   elsewhere: 'Change it on its page',
   entries: (count: number) => counted(count, 'entry', 'entries'),
-  yamlFault: text('Line {line}: {message}'),
+  yamlFault: fillTemplate('Line {line}: {message}'),
   tooLarge: 'This is too large or too deeply nested.',
   footer: html`The same on the command line: <code>sudo rackboot config show</code> and <code>sudo rackboot config set</code>.`,
   unchanged: 'Nothing was changed.',
@@ -1246,7 +1246,7 @@ const SETTINGS_PAGE = {
 
 const FIRST_RUN = {
   title: 'Set up this region',
-  lead: text(
+  lead: fillTemplate(
     '{done} of {steps} steps are done. Each takes a few seconds and can be skipped; what you skip stays on the overview.',
   ),
   over: 'Everything is set. Now boot a machine from the network.',
@@ -1256,13 +1256,13 @@ const FIRST_RUN = {
   dismiss: 'Do not remind me',
   dismissed: 'The overview no longer lists the first steps. They are still at /MAAS/first-run/.',
   /** On the overview. */
-  left: text('Set up this region: {left} of {steps} steps are left'),
+  left: fillTemplate('Set up this region: {left} of {steps} steps are left'),
   done: 'done',
   show: 'Open',
   next: 'Next',
   skip: 'Skip',
   save: 'Save and continue',
-  progress: text('Step {step} of {steps}'),
+  progress: fillTemplate('Step {step} of {steps}'),
   keys: (keys: number) => counted(keys, 'key'),
   key: {
     label: 'Your key',
@@ -1330,7 +1330,7 @@ const FIRST_RUN = {
 const MACHINE = {
   noReason: 'No reason was given.',
   more: 'More',
-  belongsTo: text('It belongs to {owner}.'),
+  belongsTo: fillTemplate('It belongs to {owner}.'),
   locked: (systemId: string) =>
     html`It is locked. To unlock it, run <code>sudo rackboot machines unlock ${systemId}</code>.`,
   recent: 'What happened last',
@@ -1368,36 +1368,36 @@ const SECTIONS = {
 const WATERFALL = {
   dhcp: (client: string | undefined) => (client === undefined ? 'DHCP, running system' : `DHCP, ${client}`),
   lease: 'DHCP lease',
-  asked: text('had been asking for {span}'),
+  asked: fillTemplate('had been asking for {span}'),
   missing: 'Not there',
   report: 'Reports',
   written: 'Disk written',
-  metadata: text('Metadata {file}'),
+  metadata: fillTemplate('Metadata {file}'),
   hint: 'What this shows',
   sentAgain: (blocks: number) => `${counted(blocks, 'block')} sent again`,
-  rate: text('{size}/s'),
+  rate: fillTemplate('{size}/s'),
   /** @param why empty: the usual one */
   file: (file: string, why: string) => (why === '' ? `gets ${file}` : `gets ${file}, because it is ${why}`),
   /** @param state undefined: not known any more */
   told: (purpose: string, state: string | undefined) =>
     state === undefined ? `told ${purpose}` : `told ${purpose}, because it was ${state}`,
-  toldStranger: text('told {purpose}, because the region did not know it'),
-  cannotStart: text('cannot start: {problem}'),
-  bar: text('{offset} after the start, for {span}'),
+  toldStranger: fillTemplate('told {purpose}, because the region did not know it'),
+  cannotStart: fillTemplate('cannot start: {problem}'),
+  bar: fillTemplate('{offset} after the start, for {span}'),
   cut: (rows: number) => `${counted(rows, 'further step')} in the log`,
-  failedAs: text('It became {state}.'),
-  stopped: text('Its last step was {step}; nothing more was heard of it.'),
+  failedAs: fillTemplate('It became {state}.'),
+  stopped: fillTemplate('Its last step was {step}; nothing more was heard of it.'),
 };
 
 const BOOTS = {
-  title: text('Boot, {ago}'),
+  title: fillTemplate('Boot, {ago}'),
   lastGood: 'The last good boot',
   verdicts: { good: 'went well', bad: 'failed', 'going-on': 'going on', stopped: 'stopped' },
   heads: { good: '', bad: 'This boot failed', 'going-on': '', stopped: 'This boot stopped' },
   see: 'See its boot',
   lastBoot: 'Its last boot:',
-  goodWentOn: text('The last good boot went on with: {step}.'),
-  regionSays: text('The region says: {reason}.'),
+  goodWentOn: fillTemplate('The last good boot went on with: {step}.'),
+  regionSays: fillTemplate('The region says: {reason}.'),
   others: 'Boots',
   none: 'No boot yet',
   noneHint: 'When it boots from the network, each exchange and transfer appears here as a bar, while it happens.',
@@ -1494,7 +1494,7 @@ const LAYOUT = {
   /** @param object empty: the machine itself */
   heading: (task: string, object: string, machine: string) =>
     object === '' ? `${task} on ${machine}` : `${task} ${object} on ${machine}`,
-  changed: text('The layout of {machine} is changed: its next deployment uses it.'),
+  changed: fillTemplate('The layout of {machine} is changed: its next deployment uses it.'),
   /** What the tasks do, by the API's descriptions of them. */
   leads: NO_WORDS,
   locked: lockedText,
@@ -1503,7 +1503,7 @@ const LAYOUT = {
   asCommissioned: 'as commissioned',
   chosen: 'as a person laid it out',
   modes: { auto: 'a free address', static: 'fixed', dhcp: 'by DHCP', link_up: 'no address' },
-  inSubnet: text('in {cidr}'),
+  inSubnet: fillTemplate('in {cidr}'),
   network: {
     wanted: 'As it will be deployed',
     present: 'As it is',
@@ -1519,11 +1519,11 @@ const LAYOUT = {
     volume: 'volume',
     /** @param spares empty: none */
     raid: (members: string, spares: string) => `RAID 1 of ${members}${spares === '' ? '' : `, spare ${spares}`}`,
-    group: text('volume group of {members}'),
-    free: text('{size} free'),
+    group: fillTemplate('volume group of {members}'),
+    free: fillTemplate('{size} free'),
     /** @param use as the API says it */
     use: (use: string) => use.toLowerCase(),
-    mountedAt: text('at {path}'),
+    mountedAt: fillTemplate('at {path}'),
     none: 'No disks are known',
     noneHint: 'A machine reports its disks when it is commissioned.',
   },
@@ -1533,14 +1533,16 @@ const PRESEED = {
   purposes: 'Files',
   meanings: NO_WORDS,
   meaning: (purpose: Purpose): string => words.preseed.meanings[purpose] ?? PURPOSES[purpose].meaning,
-  label: text('The file for {purpose}'),
-  from: text("Rendered from {templates}. Capitals stand for the machine's key and for the address of its rack."),
+  label: fillTemplate('The file for {purpose}'),
+  from: fillTemplate(
+    "Rendered from {templates}. Capitals stand for the machine's key and for the address of its rack.",
+  ),
   noSystem: 'No system is chosen yet: this is the file for Debian.',
   broken: 'The template has a mistake',
   onlyAdministrators: 'Only administrators may see the files of an installation.',
   userData: 'User data',
   noUserData: 'None: it is given with a deployment, and deleted when the machine is released.',
-  hasUserData: text('{size}, given with its deployment. It is not shown, because it may contain secrets.'),
+  hasUserData: fillTemplate('{size}, given with its deployment. It is not shown, because it may contain secrets.'),
 };
 
 const MACHINE_EVENTS = { search: 'Search the log' };
@@ -1578,25 +1580,25 @@ const EVENTS = {
     hint: 'As soon as a machine, a rack or a person does something, it is written here.',
   },
   noMatch: 'No event matches.',
-  notYet: text('None of the newest {events} events that were searched matches.'),
+  notYet: fillTemplate('None of the newest {events} events that were searched matches.'),
   further: 'Search further back',
   newest: 'Newest',
   older: 'Older',
   export: {
     csv: 'Export as CSV',
     json: 'Export as JSON',
-    hint: text('At most {max} events, the newest of those that match.'),
+    hint: fillTemplate('At most {max} events, the newest of those that match.'),
   },
   busy: 'Too many searches are running: try again in a moment.',
 };
 
 const WORK = {
-  bytes: text('{done} of {total} ({percent} %)'),
+  bytes: fillTemplate('{done} of {total} ({percent} %)'),
   timedOut: 'timed out',
-  failsAfter: text('fails after {minutes} min without a report'),
+  failsAfter: fillTemplate('fails after {minutes} min without a report'),
   restarted: (times: number) => `restarted ${times === 1 ? 'once' : counted(times, 'time')}`,
-  reported: text('reported {ago}'),
-  begins: text('{state} …'),
+  reported: fillTemplate('reported {ago}'),
+  begins: fillTemplate('{state} …'),
 };
 
 type FourColumns = readonly [string, string, string, string];
@@ -1626,7 +1628,7 @@ const FACTS = {
   kernelParams: 'Kernel parameters',
   note: 'Note',
   hardware: 'Hardware',
-  reported: text('reported {ago}'),
+  reported: fillTemplate('reported {ago}'),
   architecture: 'Architecture',
   processors: 'Processors',
   memory: 'Memory',
@@ -1644,7 +1646,7 @@ const FACTS = {
   disks: ['Disk', 'Size', 'Model', 'Serial number', 'Kind'] satisfies FiveColumns,
   diskKinds: { virtual: 'virtual', rotating: 'rotating', solid: 'solid state' },
   interfaces: ['Interface', 'Hardware address', 'Last seen with', 'Carrier', 'Driver'] satisfies FiveColumns,
-  unnamedInterface: text('interface {number}'),
+  unnamedInterface: fillTemplate('interface {number}'),
   bootInterface: 'boots from the network',
   carrier: 'yes',
   noCarrier: 'no',
@@ -1664,11 +1666,11 @@ const LOGINS = {
   /** @param username empty: nobody @param left the time left; `undefined`: without an end */
   with: (keys: number, username: string) =>
     `with the ${keys === 1 ? 'key' : counted(keys, 'key')} of ${username === '' ? 'nobody' : username}`,
-  left: text('{time} left'),
+  left: fillTemplate('{time} left'),
   debugButton: 'Debug login',
   close: 'Close debug login',
   closed: 'Debug login closed.',
-  title: text('Open a debug login to {machine}'),
+  title: fillTemplate('Open a debug login to {machine}'),
   effects: [
     'During commissioning, testing, deployment and erasing, you can log in as root with your SSH keys. After a failure the machine stays on.',
     'The debug login expires, and is logged with your name.',
@@ -1707,18 +1709,18 @@ const RESULTS = {
     aborted: 'aborted',
   },
   builtin: 'built in',
-  exit: text('exit {status}'),
-  count: text('{count} {state}'),
+  exit: fillTemplate('exit {status}'),
+  count: fillTemplate('{count} {state}'),
   none: 'No results yet',
   noneHint: 'Commissioning and testing run scripts; their results and their output appear here as they come.',
   cut: 'Only the end of the output is kept.',
-  output: text('Output of {script}'),
+  output: fillTemplate('Output of {script}'),
 };
 
 const TIMELINE = {
-  boot: text('Boot, {ago}'),
-  log: text('Log, {ago}'),
-  cut: text('The newest {max} events; the API lists all.'),
+  boot: fillTemplate('Boot, {ago}'),
+  log: fillTemplate('Log, {ago}'),
+  cut: fillTemplate('The newest {max} events; the API lists all.'),
 };
 
 const MACHINES = {
@@ -1737,15 +1739,15 @@ const MACHINES = {
   },
   /** By the hardware, in its column's heading. */
   hardwareSorts: { cores: 'CPUs', memory: 'Memory', storage: 'Disks' },
-  sortBy: text('Sort by {order}'),
+  sortBy: fillTemplate('Sort by {order}'),
   kinds: {
     heading: 'Kinds',
-    machines: text('Machines ({count})'),
-    devices: text('Devices ({count})'),
+    machines: fillTemplate('Machines ({count})'),
+    devices: fillTemplate('Devices ({count})'),
   },
   locked: 'locked',
   /** `space` stands between the count of processors and the unit. */
-  cpus: text('{count}{space}×{space}CPU'),
+  cpus: fillTemplate('{count}{space}×{space}CPU'),
   removedRack: 'a rack that was removed',
   strangers: 'Seen, not enlisted',
   filters: {
@@ -1767,7 +1769,7 @@ const MACHINES = {
       owner: 'any owner',
       arch: 'any architecture',
     },
-    ofCount: text('{name} ({count})'),
+    ofCount: fillTemplate('{name} ({count})'),
     order: 'Order',
     sorts: {
       urgency: 'most urgent first',
@@ -1781,7 +1783,7 @@ const MACHINES = {
       storage: 'by disk space',
       age: 'by age',
     },
-    descending: text('{sort}, descending'),
+    descending: fillTemplate('{sort}, descending'),
   },
   columnsForm: { choose: 'Columns', show: 'Show these' },
   pager: {
@@ -1821,13 +1823,13 @@ const MACHINES = {
 };
 
 const MANY = {
-  tick: text('Select {machine}'),
+  tick: fillTemplate('Select {machine}'),
   tickAll: 'Select all on this page',
   which: {
     label: 'Which machines',
     ticked: 'selected ones',
-    page: text('all {count} on this page'),
-    all: text('all {count} that match'),
+    page: fillTemplate('all {count} on this page'),
+    all: fillTemplate('all {count} that match'),
   },
   fold: 'Actions',
   action: 'Action',
@@ -1852,27 +1854,27 @@ const MANY = {
     unlocked: 'not locked',
     powerBusy: 'being switched at this moment',
     gone: 'deleted meanwhile',
-    inState: text('{state}, where this is not possible'),
+    inState: fillTemplate('{state}, where this is not possible'),
   },
   heading: (action: string, count: number) => `${action}: ${counted(count, 'machine')}`,
   headingOfDevices: (action: string, count: number) => `${action}: ${counted(count, 'device')}`,
   each: 'What happens to each of them',
-  included: text('Included ({count})'),
+  included: fillTemplate('Included ({count})'),
   /** Before the list of the excluded. */
   some: (able: number, total: number) =>
     `${able} of ${total} take part; ${total - able} are left out, for reasons below.`,
-  excluded: text('Left out ({count})'),
+  excluded: fillTemplate('Left out ({count})'),
   reason: (count: number, reason: string) => `${count} ${count === 1 ? 'is' : 'are'} ${reason}`,
   noneLeft: 'None of them can take this action now.',
-  submit: text('{action} {count}'),
+  submit: fillTemplate('{action} {count}'),
   tooMany: 'You have several actions under way: try again when one of them has ended.',
   run: {
-    title: text('{action}: progress'),
-    under: text('{done} of {total}'),
+    title: fillTemplate('{action}: progress'),
+    under: fillTemplate('{done} of {total}'),
     stays: 'This goes on while the page is closed.',
-    ended: text('Done for {count}'),
-    refused: text('Refused for {count}'),
-    refusedMore: text('And {count} more, which the list of machines shows in their old state.'),
+    ended: fillTemplate('Done for {count}'),
+    refused: fillTemplate('Refused for {count}'),
+    refusedMore: fillTemplate('And {count} more, which the list of machines shows in their old state.'),
     broken:
       'It ended early, because the region stopped or could not use its database. The list shows which machines were reached.',
     unknown:
@@ -1891,7 +1893,7 @@ const ADDING = {
     title: 'Add a device',
     lead: 'A device is a host that Rackboot names and addresses, but does not deploy: a switch, a printer, a power controller.',
     add: 'Add device',
-    titleOf: text('Device {device}'),
+    titleOf: fillTemplate('Device {device}'),
     changeIt: 'Change it',
     deleteIt: 'Delete this device',
     delete: 'Delete device',
@@ -1902,7 +1904,7 @@ const ADDING = {
 const IDENTITY = {
   link: 'Identity',
   decide: 'Decide',
-  title: text('Identity of {machine}'),
+  title: fillTemplate('Identity of {machine}'),
   lead: (doubts: number) =>
     doubts === 0
       ? 'Nothing suggests that this machine and another are the same.'
@@ -1928,18 +1930,18 @@ const IDENTITY = {
     },
   },
   done: {
-    merge: text('Merged into {machine}.'),
-    'keep-apart': text('{machine} is kept apart.'),
-    split: text('{machine} was split: the list shows the new machine.'),
-    move: text('{machine} has moved.'),
+    merge: fillTemplate('Merged into {machine}.'),
+    'keep-apart': fillTemplate('{machine} is kept apart.'),
+    split: fillTemplate('{machine} was split: the list shows the new machine.'),
+    move: fillTemplate('{machine} has moved.'),
   },
 };
 
 const NOTICES = {
   /** Both continue after the machine's name. */
-  maybeTwo: text('({systemId}) {why}.'),
-  maybeOne: text('({systemId}) {why}. Merge them, or keep them apart.'),
-  fullWhy: text(
+  maybeTwo: fillTemplate('({systemId}) {why}.'),
+  maybeOne: fillTemplate('({systemId}) {why}. Merge them, or keep them apart.'),
+  fullWhy: fillTemplate(
     'At most {machinesMax} may be New (region.new_machines_max): a further machine replaces one that was never changed or tagged, or is refused. Accept or delete some.',
   ),
 };
@@ -1966,7 +1968,7 @@ const OVERVIEW = {
     `${counted(count, 'source or selection was', 'sources or selections were')} not imported`,
   sourcesFailed: 'Images',
   /** @param type the kind of the range, lower case @param network `10.20.0.0/24` */
-  full: text('Its {type} range is nearly full: {taken} of {total} addresses are taken.'),
+  full: fillTemplate('Its {type} range is nearly full: {taken} of {total} addresses are taken.'),
   enlarge: 'Change the range',
   first: {
     title: 'No machines yet',
@@ -1982,7 +1984,7 @@ const OVERVIEW = {
       accept: 'Accept it here, and it is commissioned: Rackboot takes stock of its hardware and tests it.',
       image: 'Choose an image, and deploy it.',
     },
-    proxy: text('{cidr} (boot only: another server gives the addresses)'),
+    proxy: fillTemplate('{cidr} (boot only: another server gives the addresses)'),
     toNetworks: 'Networks',
     toImages: 'Images',
   },
@@ -2006,11 +2008,11 @@ const RACKS_PART = {
   waiting: 'waiting',
   lost: 'lost',
   refused: 'refused',
-  foreignServer: text('{address} on {network}'),
+  foreignServer: fillTemplate('{address} on {network}'),
   foreignServers: (servers: readonly string[]) =>
     `another DHCP server answers: ${servers.join(', ')}; machines may take its offers and fail to boot from here: switch it off, or use the mode proxy`,
-  registered: text('It registered from {address} and waits to be accepted.'),
-  settingsRefused: text('it refuses its settings from this region: {why}'),
+  registered: fillTemplate('It registered from {address} and waits to be accepted.'),
+  settingsRefused: fillTemplate('it refuses its settings from this region: {why}'),
   noNetwork: 'it serves no network: add cluster_interfaces to its configuration file',
   away: 'It keeps serving the machines it knows; its events arrive when it is back.',
   join: {
@@ -2022,9 +2024,9 @@ const RACKS_PART = {
 };
 
 const RACK = {
-  title: text('Rack {rack}'),
-  edit: text('Edit rack {rack}'),
-  from: text('from {address}'),
+  title: fillTemplate('Rack {rack}'),
+  edit: fillTemplate('Edit rack {rack}'),
+  from: fillTemplate('from {address}'),
   facts: {
     heading: 'Rack',
     runs: 'Running since',
@@ -2067,27 +2069,27 @@ const RACK = {
   verbs: {
     accept: {
       label: 'Accept',
-      heading: text('Accept rack {rack}'),
+      heading: fillTemplate('Accept rack {rack}'),
       effects: (address: string) => [
         'It gets the settings and machines of its networks, with their secrets, and the region believes what it reports about them.',
         `It registered from ${address}. Accept it only if you know this host.`,
       ],
-      done: text('Rack {rack} is accepted.'),
+      done: fillTemplate('Rack {rack} is accepted.'),
     },
     reject: {
       label: 'Reject',
-      heading: text('Reject rack {rack}'),
+      heading: fillTemplate('Reject rack {rack}'),
       effects: () => ['It gets nothing, and stays rejected until it is deleted.'],
-      done: text('Rack {rack} is rejected.'),
+      done: fillTemplate('Rack {rack} is rejected.'),
     },
     delete: {
       label: 'Delete',
-      heading: text('Delete rack {rack}'),
+      heading: fillTemplate('Delete rack {rack}'),
       effects: () => [
         'The region forgets it and believes it no more. Machines of its networks stay.',
         'If it still runs, it registers again and waits to be accepted.',
       ],
-      done: text('Rack {rack} is deleted.'),
+      done: fillTemplate('Rack {rack} is deleted.'),
     },
   },
 };
@@ -2097,8 +2099,8 @@ const CHARTS = {
   none: 'Nothing measured yet. A rack measures every minute; the day begins anew when the region restarts.',
   dayAgo: '24 h ago',
   now: 'now',
-  summary: text('now {last}, at most {largest}'),
-  label: text('{name} in the last day: {summary}'),
+  summary: fillTemplate('now {last}, at most {largest}'),
+  label: fillTemplate('{name} in the last day: {summary}'),
   labels: {
     fill: 'Addresses of dynamic ranges in use',
     leases: 'Leases granted',
@@ -2106,9 +2108,9 @@ const CHARTS = {
     http: 'Sent by HTTP',
     dns: 'DNS queries',
   },
-  perMinute: text('{count}/min'),
-  perSecond: text('{size}/s'),
-  addresses: text('{taken} of {usable}'),
+  perMinute: fillTemplate('{count}/min'),
+  perSecond: fillTemplate('{size}/s'),
+  addresses: fillTemplate('{taken} of {usable}'),
 };
 
 const HEALTH = {
@@ -2133,12 +2135,12 @@ const HEALTH = {
     name: 'Rack',
     busy: 'Busy in the last minute',
     delay: 'Longest delay',
-    share: text('{thread} {percent} %'),
+    share: fillTemplate('{thread} {percent} %'),
   },
-  database: { name: 'Database', answers: text('answers in {ms}') },
-  certificate: { name: 'Certificate', until: text('valid until {date}') },
-  disk: text('{free} of {total}'),
-  clock: { right: 'right', off: text('{span} off') },
+  database: { name: 'Database', answers: fillTemplate('answers in {ms}') },
+  certificate: { name: 'Certificate', until: fillTemplate('valid until {date}') },
+  disk: fillTemplate('{free} of {total}'),
+  clock: { right: 'right', off: fillTemplate('{span} off') },
   checks: {
     database: 'database',
     certificate: 'certificate',
@@ -2159,20 +2161,20 @@ const HEALTH = {
     domain === ''
       ? `${server} does not answer; it failed first`
       : `${server} does not answer for ${domain}; it failed first`,
-  goTo: text('Go to {page}'),
+  goTo: fillTemplate('Go to {page}'),
   silentFix: 'sudo rackboot status',
   lowDiskFix: 'sudo du -xsh /var/lib/rackboot/* | sort -h',
-  clockOff: text('Its clock and that of the region differ by {span}.'),
+  clockOff: fillTemplate('Its clock and that of the region differ by {span}.'),
   clockFix: 'timedatectl',
   letters: (count: number) => `${counted(count, 'event')} of it was refused by the region for good.`,
   lettersFix: 'sudo rackboot outbox',
-  otherVersion: text('It runs {rack}, the region {region}.'),
-  lowDisk: text('Only {free} of the disk of its state directory are free.'),
+  otherVersion: fillTemplate('It runs {rack}, the region {region}.'),
+  lowDisk: fillTemplate('Only {free} of the disk of its state directory are free.'),
 };
 
 const ACCOUNT = {
   keys: 'SSH keys',
-  added: text('{kind} · added {ago}'),
+  added: fillTemplate('{kind} · added {ago}'),
   noKey: 'You have no key yet. Deployments are refused, because nobody could log in to the machine.',
   key: { label: 'Public key', hint: 'The line in a .pub file, such as ~/.ssh/id_ed25519.pub.' },
   addKey: 'Add key',
@@ -2235,11 +2237,11 @@ const DNS = {
   wholeName: 'The whole name of a machine',
   isDefault: 'default',
   makeDefault: 'Make it the default domain',
-  madeDefault: text('New machines get names in {domain}.'),
+  madeDefault: fillTemplate('New machines get names in {domain}.'),
   addOne: 'Add a record',
-  addTo: text('Add a record to {domain}'),
+  addTo: fillTemplate('Add a record to {domain}'),
   add: 'Add record',
-  titleOf: text('Record of {name}'),
+  titleOf: fillTemplate('Record of {name}'),
   deleteIt: 'Delete this record',
   delete: 'Delete record',
   loss: (record: string) => `\`${record}\` is no longer served.`,
@@ -2250,7 +2252,7 @@ const DNS = {
     others: 'all other names',
     answers: 'no failure reported',
     fails: 'does not answer',
-    since: text('{rack}, since {ago}'),
+    since: fillTemplate('{rack}, since {ago}'),
     empty: 'None: names outside of the domains above are refused. Set upstream servers in the settings.',
     settings: 'Settings of upstream servers, forwarded domains and DNSSEC',
   },
@@ -2262,16 +2264,16 @@ const LISTING = {
   find: 'Search',
   found: (matching: number, all: number) => (matching === all ? String(all) : `${matching} of ${all}`),
   pages: 'Pages of the list',
-  page: text('Page {page} of {pages}'),
+  page: fillTemplate('Page {page} of {pages}'),
   previous: 'Previous',
   next: 'Next',
 };
 
 /** Notices about objects of every kind. */
 const OBJECTS = {
-  added: text('{name} added.'),
-  saved: text('{name} saved.'),
-  deleted: text('{name} deleted.'),
+  added: fillTemplate('{name} added.'),
+  saved: fillTemplate('{name} saved.'),
+  deleted: fillTemplate('{name} deleted.'),
 };
 
 const AREAS = {
@@ -2282,7 +2284,7 @@ const AREAS = {
     empty: '',
     addOne: 'Add a zone',
     add: 'Add zone',
-    titleOf: text('Zone {zone}'),
+    titleOf: fillTemplate('Zone {zone}'),
     deleteIt: 'Delete this zone',
     delete: 'Delete zone',
     isDefault: 'The default zone has what nobody assigned to another. It cannot be renamed or deleted.',
@@ -2297,7 +2299,7 @@ const AREAS = {
     empty: '',
     addOne: 'Add a pool',
     add: 'Add pool',
-    titleOf: text('Pool {pool}'),
+    titleOf: fillTemplate('Pool {pool}'),
     deleteIt: 'Delete this pool',
     delete: 'Delete pool',
     isDefault: 'The default pool has what nobody assigned to another. It cannot be renamed or deleted.',
@@ -2314,12 +2316,12 @@ const PEOPLE = {
   makeUser: 'Make a user',
   makeAdmin: 'Make an administrator',
   keys: (keys: number) => counted(keys, 'SSH key'),
-  added: text('added {ago}'),
+  added: fillTemplate('added {ago}'),
   password: 'Password',
   addOne: 'Add an account',
   add: 'Add account',
-  accountAdded: text('Account {username} added.'),
-  removed: text('Account {username} removed.'),
+  accountAdded: fillTemplate('Account {username} added.'),
+  removed: fillTemplate('Account {username} removed.'),
   changed: (username: string, isAdmin: boolean) => `${username} is now ${isAdmin ? 'an administrator' : 'a user'}.`,
 };
 

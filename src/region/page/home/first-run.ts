@@ -65,7 +65,7 @@ function stepItem(step: Step): Html {
     <a class="button plain small-button" href="${stepPath(name)}">${isDone ? words.firstRun.show : button}</a></li>`;
 }
 
-async function renderAll(view: View): Promise<Html> {
+async function renderFirstRun(view: View): Promise<Html> {
   const { firstRun } = words;
   const steps = await readSteps(view);
   const done = steps.filter(({ isDone }) => isDone).length;
@@ -203,7 +203,7 @@ const STEP_PAGES: Readonly<Record<StepName, StepPage>> = {
 };
 
 /** @param name of a step that exists */
-async function renderStep(view: View, name: StepName): Promise<Html> {
+async function renderFirstRunStep(view: View, name: StepName): Promise<Html> {
   const { firstRun } = words;
   const steps = await readSteps(view);
   const index = STEPS.indexOf(name);
@@ -225,7 +225,11 @@ async function renderStep(view: View, name: StepName): Promise<Html> {
 
 const STEP_DEFINITIONS = STEPS.map((name): PageDefinition => {
   const { act, operations } = STEP_PAGES[name];
-  const common = { path: stepPath(name), access: 'admin', render: (view: View) => renderStep(view, name) } as const;
+  const common = {
+    path: stepPath(name),
+    access: 'admin',
+    render: (view: View) => renderFirstRunStep(view, name),
+  } as const;
   if (act === undefined) return common;
   return {
     ...common,
@@ -235,6 +239,6 @@ const STEP_DEFINITIONS = STEPS.map((name): PageDefinition => {
 });
 
 export const FIRST_RUN_PAGES: readonly PageDefinition[] = [
-  { path: FIRST_RUN_PATH, access: 'admin', render: renderAll, act: dismiss, operations: [CHANGE_SETTINGS] },
+  { path: FIRST_RUN_PATH, access: 'admin', render: renderFirstRun, act: dismiss, operations: [CHANGE_SETTINGS] },
   ...STEP_DEFINITIONS,
 ];

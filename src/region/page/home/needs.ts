@@ -63,7 +63,7 @@ const FINDINGS_MAX = 10;
 const buttonTo = (path: string, label: string) =>
   html`<a class="button plain small-button" href="${path}">${label}</a>`;
 const renderNeedLink = (path: string, name: string) => html`<a class="name" href="${path}">${name}</a>`;
-const ofMachine = (machine: Machine) =>
+const renderNeedMachine = (machine: Machine) =>
   html`${renderNeedLink(machinePath(machine.systemId), machineFqdn(machine))} ${statusPill(machine.status)}`;
 
 /** The usual next action of a machine, if the viewer may take it. */
@@ -76,20 +76,20 @@ function nextAction(machine: Machine, { viewer }: View) {
 
 const problemNeed = (view: View, machine: Machine): Need => ({
   tone: 'red',
-  who: ofMachine(machine),
+  who: renderNeedMachine(machine),
   what: asSentence(remarkText(machine.statusReason)),
   remedy: nextAction(machine, view),
 });
 
 const failingNeed = (machine: Machine, { kind, why }: BootVerdict): Need => ({
   tone: kind === 'stopped' ? 'amber' : 'red',
-  who: html`${ofMachine(machine)} <span class="pill ${BOOT_COLOURS[kind]}">${words.boots.heads[kind]}</span>`,
+  who: html`${renderNeedMachine(machine)} <span class="pill ${BOOT_COLOURS[kind]}">${words.boots.heads[kind]}</span>`,
   what: html`${codeIn(asSentence(why))}`,
   remedy: buttonTo(sectionPath(machine.systemId, 'boot'), words.boots.see),
 });
 
 /** A machine that nobody can switch from here waits for a hand. */
-function waitingText({ statusReason }: Machine): string {
+function machineWaitingText({ statusReason }: Machine): string {
   const text = asSentence(remarkText(statusReason));
   const { switchOn, restart } = words.machine.remedies;
   const remedies: Readonly<Partial<Record<string, string>>> = {
@@ -102,8 +102,8 @@ function waitingText({ statusReason }: Machine): string {
 
 const waitingNeed = ({ viewer }: View, machine: Machine): Need => ({
   tone: 'amber',
-  who: ofMachine(machine),
-  what: waitingText(machine),
+  who: renderNeedMachine(machine),
+  what: machineWaitingText(machine),
   ...(mayCall(viewer, EDIT_MACHINE)
     ? { remedy: buttonTo(`${machinePath(machine.systemId)}power/`, words.overview.setPower) }
     : {}),

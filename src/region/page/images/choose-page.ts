@@ -58,7 +58,7 @@ interface Row extends OfferedImage {
 }
 
 const has = (wanted: readonly string[], text: string) => wanted.includes('*') || wanted.includes(text);
-const isWhole = ({ subarches, labels }: RegionSelection) => subarches.includes('*') && labels.includes('*');
+const isWholeSelection = ({ subarches, labels }: RegionSelection) => subarches.includes('*') && labels.includes('*');
 
 function covers({ os, release, arches }: RegionSelection, image: OfferedImage): boolean {
   return (
@@ -84,7 +84,7 @@ function buildOfferRows(
     return (found.answer?.images ?? []).map((image) => {
       const { os, release, architecture } = image;
       const same = own.find((selection) => selection.os === os && selection.release === release);
-      const isFixed = same !== undefined && (same.pin !== undefined || !isWhole(same));
+      const isFixed = same !== undefined && (same.pin !== undefined || !isWholeSelection(same));
       return {
         ...image,
         source,
@@ -144,7 +144,7 @@ function sortRows(rows: readonly Row[]): readonly Row[] {
 /** What a tick downloads: nothing of an image that is there. Undefined: unknown. */
 const missingBytes = ({ resource, bytes }: Row) => ((resource?.images.length ?? 0) > 0 ? 0 : bytes);
 
-function stateText({ resource }: Row): Html {
+function formatRowState({ resource }: Row): Html {
   const { states } = words.images;
   if (resource === undefined) return nothing;
   if (resource.images.length > 0) return html`<span class="pill green">${states.done}</span>`;
@@ -171,7 +171,7 @@ function renderOfferTick(row: Row): Html {
   const size = bytes === undefined ? nothing : html` <span class="small">${formatSize(bytes)}</span>`;
   return html`
     <label class="pick"><input type="checkbox" name="tick" value="${key}" aria-label="${`${os}/${release} ${architecture}`}"
-    data-bytes="${missingBytes(row) ?? 0}"${state}><span>${architecture}</span>${size}${stateText(row)}</label>${before}`;
+    data-bytes="${missingBytes(row) ?? 0}"${state}><span>${architecture}</span>${size}${formatRowState(row)}</label>${before}`;
 }
 
 /** A release of a source, with a tick for each architecture. */
@@ -359,7 +359,7 @@ export async function offerImages(view: View, path: string, isProposing = false)
   };
 }
 
-async function render(view: View) {
+async function renderChoosePage(view: View) {
   const { title } = words.choose;
   const { isAsking, content } = await offerImages(view, CHOOSE_PATH);
   return renderFullPage(view, {
@@ -454,7 +454,7 @@ export const CHOICE_OPERATIONS: readonly WantedOperation[] = [SELECT, CHANGE, UN
 export const CHOOSE_PAGE: PageDefinition = {
   path: CHOOSE_PATH,
   access: 'admin',
-  render,
+  render: renderChoosePage,
   act: (view) => chooseImages(view, CHOOSE_PATH, { saved: CHOOSE_PATH, importing: IMAGES_PATH }),
   operations: CHOICE_OPERATIONS,
 };

@@ -199,7 +199,7 @@ function aboutPairs({ images, progress }: ListedResource): readonly (readonly [s
   ];
 }
 
-async function render(view: View) {
+async function renderImagePage(view: View) {
   const resource = await findResource(view);
   if (resource === undefined) return undefined;
   const { name, images, progress } = resource;
@@ -233,7 +233,7 @@ async function render(view: View) {
   });
 }
 
-async function act(view: View) {
+async function actOnImage(view: View) {
   const resource = await findResource(view);
   if (resource === undefined) return undefined;
   const target = { id: String(resource.id), name: resource.name };
@@ -251,7 +251,7 @@ async function act(view: View) {
 export const IMAGE_PAGE: PageDefinition = {
   path: `${IMAGES_PATH}:image/`,
   access: 'user',
-  render,
-  act,
+  render: renderImagePage,
+  act: actOnImage,
   operations: [DELETE, RESUME],
 };

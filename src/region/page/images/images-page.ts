@@ -245,7 +245,7 @@ function buttonsAbove(view: View, isRunning: boolean, isSelected: boolean) {
     ${linkTo(CHOOSE_PATH, choose, isSelected || isRunning ? 'plain' : 'primary')}${work}</div>`;
 }
 
-async function render(view: View) {
+async function renderImagesPage(view: View) {
   const { bootImages, store } = view.region;
   const [resources, uses, run] = await Promise.all([
     bootImages.listResources(),
@@ -282,7 +282,7 @@ async function render(view: View) {
   });
 }
 
-async function act(view: View) {
+async function actOnImages(view: View) {
   const wanted = fieldValue(view, 'do');
   if (wanted === 'import') return submit(view, IMPORT, {}, {}, IMAGES_PATH, words.images.asked);
   if (wanted === 'stop') return submit(view, STOP, {}, {}, IMAGES_PATH, words.images.stopped);
@@ -295,7 +295,7 @@ async function act(view: View) {
 export const IMAGES_PAGE: PageDefinition = {
   path: IMAGES_PATH,
   access: 'user',
-  render,
-  act,
+  render: renderImagesPage,
+  act: actOnImages,
   operations: [IMPORT, STOP, RESUME],
 };

@@ -96,7 +96,7 @@ const renderSourceFields = (view: View, source?: RegionSource): readonly Html[] 
     values: { ...source, keyring_filename: source?.keyringFilename, unsigned: source?.why !== undefined },
   });
 
-async function renderAll(view: View) {
+async function renderSources(view: View) {
   const { bootImages } = view.region;
   const [sources, selections] = [await bootImages.listSources(), await bootImages.listSelections()];
   const run = await bootImages.run();
@@ -114,7 +114,7 @@ async function renderAll(view: View) {
   });
 }
 
-async function add(view: View) {
+async function addSource(view: View) {
   const answer = await operate(view, ADD, {}, collectFormValues(view, ADD, { only: FIELDS }));
   const url = fieldValue(view, 'url').trim();
   const added = (await view.region.bootImages.listSources()).find(
@@ -227,7 +227,7 @@ async function ownPart(view: View, source: RegionSource) {
     <h2>${words.sources.deleteIt}</h2><div class="sheet narrow"><p class="lead">${words.sources.deleteWhat}</p>${remove}</div>`;
 }
 
-async function renderOne(view: View) {
+async function renderSource(view: View) {
   const source = await findSource(view);
   if (source === undefined) return undefined;
   const selections = await view.region.bootImages.listSelections(source);
@@ -253,7 +253,7 @@ async function renderOne(view: View) {
 
 const orAll = (text: string) => (text.trim() === '' ? '*' : text.trim());
 
-async function change(view: View): Promise<Outcome> {
+async function changeSource(view: View): Promise<Outcome> {
   const source = await findSource(view);
   if (source === undefined) return undefined;
   const here = formatSourcePath(source);
@@ -302,12 +302,12 @@ async function change(view: View): Promise<Outcome> {
 }
 
 export const SOURCE_PAGES: readonly PageDefinition[] = [
-  { path: SOURCES_PATH, access: 'admin', render: renderAll, act: add, operations: [ADD] },
+  { path: SOURCES_PATH, access: 'admin', render: renderSources, act: addSource, operations: [ADD] },
   {
     path: `${SOURCES_PATH}:source/`,
     access: 'admin',
-    render: renderOne,
-    act: change,
+    render: renderSource,
+    act: changeSource,
     operations: [CHANGE, REMOVE, SELECT, UNSELECT],
   },
 ];

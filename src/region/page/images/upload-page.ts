@@ -15,7 +15,7 @@ import { UPLOAD_PATH } from './images-page.ts';
 const UPLOAD = 'POST boot-resources';
 const FIELDS = ['name', 'architecture', 'filetype', 'title'] as const;
 
-async function render(view: View) {
+async function renderUploadPage(view: View) {
   const { uploads } = view.region.bootImages;
   const { title, lead, noStore, broken, submit: label, ...fields } = words.upload;
   const types = uploads.fileTypes ?? [];
@@ -48,7 +48,7 @@ async function render(view: View) {
   });
 }
 
-async function act(view: View) {
+async function actOnUpload(view: View) {
   const values = collectFormValues(view, UPLOAD, { only: FIELDS });
   return submit(view, UPLOAD, {}, values, IMAGES_PATH, words.upload.done(fieldValue(view, 'name').trim()));
 }
@@ -56,8 +56,8 @@ async function act(view: View) {
 export const UPLOAD_PAGE: PageDefinition = {
   path: UPLOAD_PATH,
   access: 'admin',
-  render,
-  act,
+  render: renderUploadPage,
+  act: actOnUpload,
   operations: [UPLOAD],
   takesFile: true,
 };

@@ -8,11 +8,11 @@ import { renderForm } from '../frame/forms.ts';
 import { renderFullPage, renderRefused } from '../frame/parts.ts';
 import {
   buildOutcome,
-  findMachine,
+  findMachineInPath,
+  formatRefusal,
   mayCall,
   operate,
   type PageDefinition,
-  refusalText,
   type View,
 } from '../frame/view.ts';
 import { words } from '../frame/words.ts';
@@ -39,12 +39,12 @@ function whyNot({ viewer }: View, machine: Machine, { command, operation, texts 
   if (refused !== undefined) return refused.text;
   return mayCall(viewer, operation)
     ? words.actionForms.impossible(machine.hostname, texts().label)
-    : refusalText(refuse('not-allowed', ONLY_ADMINISTRATORS));
+    : formatRefusal(refuse('not-allowed', ONLY_ADMINISTRATORS));
 }
 
-async function render(view: View) {
+async function renderActionPage(view: View) {
   const action = findAction(view);
-  const machine = await findMachine(view);
+  const machine = await findMachineInPath(view);
   if (action === undefined || machine === undefined) return undefined;
   const { label, heading } = action.texts();
   const back = machinePath(machine.systemId);
@@ -68,9 +68,9 @@ async function render(view: View) {
   });
 }
 
-async function act(view: View) {
+async function runAction(view: View) {
   const action = findAction(view);
-  const machine = await findMachine(view);
+  const machine = await findMachineInPath(view);
   if (action === undefined || machine === undefined) return undefined;
   const { systemId, hostname } = machine;
   const values = await action.form.values(view, machine);
@@ -82,6 +82,12 @@ async function act(view: View) {
 const operations = ACTIONS.map(({ operation }) => operation);
 
 export const ACTION_PAGES: readonly PageDefinition[] = [
-  { path: '/MAAS/machines/:machine/do/:action/', access: 'user', render, act, operations },
-  { path: '/MAAS/machines/:machine/power/:task/', access: 'user', render, act, operations },
+  { path: '/MAAS/machines/:machine/do/:action/', access: 'user', render: renderActionPage, act: runAction, operations },
+  {
+    path: '/MAAS/machines/:machine/power/:task/',
+    access: 'user',
+    render: renderActionPage,
+    act: runAction,
+    operations,
+  },
 ];

@@ -2,7 +2,7 @@
 
 import { formatIpv4 } from '../../../ground/address.ts';
 import { type Html, html } from '../../../ground/html.ts';
-import { whereabouts } from '../../life/whereabouts.ts';
+import { readPlacement } from '../../life/machine-placement.ts';
 import { type Machine, machineFqdn } from '../../records/machine.ts';
 import { type ApiObject, getPropertyText, onePage } from '../frame/object-pages.ts';
 import { PLACE_FIELDS, placeChoices } from '../frame/place-choices.ts';
@@ -26,7 +26,7 @@ async function renderDeviceContent(view: View, device: ApiObject): Promise<Html>
 function renderDeviceFacts({ region }: View, device: Machine) {
   const { columns } = words.machines.devices;
   const { owner = '', device: parent = '', description } = device;
-  const addresses = whereabouts(region).addressesOf(device).map(formatIpv4).join(', ');
+  const addresses = readPlacement(region).addressesOf(device).map(formatIpv4).join(', ');
   const rows = [
     [words.facts.systemId, copyable(device.systemId)],
     [words.facts.name, copyable(machineFqdn(device))],

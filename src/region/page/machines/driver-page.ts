@@ -14,7 +14,7 @@ import {
   buildOutcome,
   EDIT_MACHINE,
   fieldValue,
-  findMachine,
+  findMachineInPath,
   type Outcome,
   operate,
   type PageDefinition,
@@ -69,7 +69,7 @@ const formatParameterHint = (expects: string | undefined) =>
   expects === undefined ? undefined : words.power.expects(expects);
 
 async function renderDriver(view: View) {
-  const machine = await findMachine(view);
+  const machine = await findMachineInPath(view);
   if (machine === undefined) return undefined;
   const back = machinePath(machine.systemId);
   const driver = driverShown(view, machine);
@@ -124,7 +124,7 @@ function byParameter(outcome: Outcome): Outcome {
 }
 
 async function saveDriver(view: View): Promise<Outcome> {
-  const machine = await findMachine(view);
+  const machine = await findMachineInPath(view);
   if (machine === undefined) return undefined;
   const type = fieldValue(view, 'power_type');
   const driver = listDrivers(view).find(({ name }) => name === type);

@@ -5,7 +5,7 @@
 import { html, nothing } from '../../../ground/html.ts';
 import { lastingJson } from '../../api/json/machine-json.ts';
 import { machineNotes } from '../../api/machines/machine-calls.ts';
-import { whereabouts } from '../../life/whereabouts.ts';
+import { readPlacement } from '../../life/machine-placement.ts';
 import { DEFAULT_AREA } from '../../records/area.ts';
 import type { Machine } from '../../records/machine.ts';
 import { changing, renderForm, ticksField } from '../frame/forms.ts';
@@ -15,7 +15,7 @@ import { PLACE_FIELDS, placeChoices } from '../frame/place-choices.ts';
 import {
   EDIT_MACHINE,
   fieldValue,
-  findMachine,
+  findMachineInPath,
   type Outcome,
   operate,
   type PageDefinition,
@@ -41,14 +41,14 @@ async function tagsField(view: View, machine: Machine) {
 const OWN = ['description', 'architecture', 'kernel_params', ...Object.keys(machineNotes)];
 const EDITED = ['hostname', ...PLACE_FIELDS, ...OWN];
 
-async function optionsFor(view: View, machine: Machine): Promise<FormOptions> {
+async function buildEditOptions(view: View, machine: Machine): Promise<FormOptions> {
   const { hostname, domain, zone, pool, description, kernelParams } = machine;
   return {
     only: EDITED,
     choices: await placeChoices(view, domain),
     required: ['hostname', ...PLACE_FIELDS, 'architecture'],
     values: {
-      ...lastingJson(machine, whereabouts(view.region)),
+      ...lastingJson(machine, readPlacement(view.region)),
       hostname,
       domain,
       zone: zone?.name ?? DEFAULT_AREA,
@@ -59,10 +59,10 @@ async function optionsFor(view: View, machine: Machine): Promise<FormOptions> {
   };
 }
 
-async function render(view: View) {
-  const machine = await findMachine(view);
+async function renderEditPage(view: View) {
+  const machine = await findMachineInPath(view);
   if (machine === undefined) return undefined;
-  const controls = renderControls(view, EDIT_MACHINE, await optionsFor(view, machine));
+  const controls = renderControls(view, EDIT_MACHINE, await buildEditOptions(view, machine));
   const body = [...controls, await tagsField(view, machine)];
   const title = words.edit.title(machine.hostname);
   return renderFullPage(view, {
@@ -76,8 +76,8 @@ async function render(view: View) {
 
 const TAG_MACHINES = 'POST tags/{name} update_nodes';
 
-async function act(view: View): Promise<Outcome> {
-  const machine = await findMachine(view);
+async function changeMachine(view: View): Promise<Outcome> {
+  const machine = await findMachineInPath(view);
   if (machine === undefined) return undefined;
   const { systemId } = machine;
   const values = collectFormValues(view, EDIT_MACHINE, { only: EDITED });
@@ -97,7 +97,7 @@ async function act(view: View): Promise<Outcome> {
 export const EDIT_PAGE: PageDefinition = {
   path: '/MAAS/machines/:machine/edit/',
   access: 'admin',
-  render,
-  act,
+  render: renderEditPage,
+  act: changeMachine,
   operations: [EDIT_MACHINE, TAG_MACHINES],
 };

@@ -35,15 +35,16 @@ function splitEventSubject(
   const rack = event.rack === '' ? words.machines.removedRack : event.rack;
   const from = rack === undefined ? '' : ` (${rack})`;
   const by = username === '' ? from : ` (${username})`;
-  if (systemId !== undefined) return { who: linkTo(systemId, hostname ?? systemId), what: `${eventText(event)}${by}` };
+  if (systemId !== undefined)
+    return { who: renderMachineLinkTo(systemId, hostname ?? systemId), what: `${eventText(event)}${by}` };
   if (event.stranger !== undefined) {
     const mac = formatMac(event.stranger);
-    return { who: linkTo(mac, mac), what: `${eventSentence(event, words.happenings)}${from}` };
+    return { who: renderMachineLinkTo(mac, mac), what: `${eventSentence(event, words.happenings)}${from}` };
   }
   if (event.code === 'enlistment-refused' && event.params.mac !== undefined) {
     const { mac, ...rest } = event.params;
     return {
-      who: linkTo(mac, mac),
+      who: renderMachineLinkTo(mac, mac),
       what: `${eventSentence({ code: event.code, params: rest }, words.happenings)}${from}`,
     };
   }
@@ -51,7 +52,7 @@ function splitEventSubject(
   return { who: typeof subject === 'string' ? html`${subject}` : none, what: eventText(event) };
 }
 
-const linkTo = (machine: string, text: string) => html`<a href="${machinePath(machine)}">${text}</a>`;
+const renderMachineLinkTo = (machine: string, text: string) => html`<a href="${machinePath(machine)}">${text}</a>`;
 
 /**
  * A line of a list of events. Its time leads to what happened around it.

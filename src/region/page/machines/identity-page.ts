@@ -14,7 +14,7 @@ import { cell, renderFullPage } from '../frame/parts.ts';
 import { doubtText, orNone, statusPill } from '../frame/values.ts';
 import {
   fieldValue,
-  findMachine,
+  findMachineInPath,
   type Outcome,
   ofForm,
   type PageDefinition,
@@ -89,8 +89,8 @@ function formsFor(
   ];
 }
 
-async function render(view: View): Promise<Html | undefined> {
-  const machine = await findMachine(view);
+async function renderIdentityPage(view: View): Promise<Html | undefined> {
+  const machine = await findMachineInPath(view);
   if (machine === undefined || machine.device !== undefined) return undefined;
   const { title, lead, forms } = words.identity;
   const conflicts = await view.region.store.listConflicts(CONFLICTS_MAX, machine.systemId);
@@ -111,8 +111,8 @@ async function render(view: View): Promise<Html | undefined> {
   });
 }
 
-async function act(view: View): Promise<Outcome> {
-  const machine = await findMachine(view);
+async function changeIdentity(view: View): Promise<Outcome> {
+  const machine = await findMachineInPath(view);
   const name = fieldValue(view, 'do');
   if (machine === undefined || !isAct(name)) return undefined;
   const { systemId, hostname } = machine;
@@ -124,7 +124,7 @@ async function act(view: View): Promise<Outcome> {
 export const IDENTITY_PAGE: PageDefinition = {
   path: '/MAAS/machines/:machine/identity/',
   access: 'admin',
-  render,
-  act,
+  render: renderIdentityPage,
+  act: changeIdentity,
   operations: Object.values(ACTS),
 };

@@ -16,7 +16,7 @@ import { collectFormValues, type FormOptions, renderControls, textsIn } from '..
 import { renderFullPage } from '../frame/parts.ts';
 import { codeIn } from '../frame/values.ts';
 import {
-  findMachine,
+  findMachineInPath,
   findWanted,
   type Outcome,
   type PageDefinition,
@@ -60,13 +60,13 @@ const DISK = `${DEVICES}/{id}` as const;
 const PARTITION = `${DEVICES}/{device_id}/partition/{id}` as const;
 const MACHINE = 'machines/{system_id}';
 
-const named = (objects: readonly ApiObject[]): readonly Choice[] =>
+const listObjectChoices = (objects: readonly ApiObject[]): readonly Choice[] =>
   objects.map((object) => [
     getPropertyText(object, 'id'),
-    [getPropertyText(object, 'name'), sizeText(object)].filter((text) => text !== '').join(' · '),
+    [getPropertyText(object, 'name'), objectSizeText(object)].filter((text) => text !== '').join(' · '),
   ]);
 
-export const sizeText = (object: ApiObject): string =>
+export const objectSizeText = (object: ApiObject): string =>
   typeof object.size === 'number' && object.size > 0 ? formatSize(object.size) : '';
 
 /** Left out for a new interface: the VLAN of its links, or the default one. */
@@ -95,25 +95,26 @@ const interfaceOptions = (subject: Subject) => {
   return {
     values: { ...object, ...set, mtu: 'mtu' in set ? set.mtu : undefined, vlan: own },
     choices: {
-      parents: named(physical(subject)),
-      parent: named(interfaces.filter(({ id }) => id !== object?.id)),
+      parents: listObjectChoices(physical(subject)),
+      parent: listObjectChoices(interfaces.filter(({ id }) => id !== object?.id)),
       vlan: listVlanChoices(subject),
     },
   };
 };
 
 const partChoices = ({ devices, partitions, raids, object }: Subject) => {
-  const disks = named(unused(devices.filter(({ type }) => type === 'physical')));
-  const parts = named(unused(partitions));
+  const disks = listObjectChoices(unused(devices.filter(({ type }) => type === 'physical')));
+  const parts = listObjectChoices(unused(partitions));
   const members = Array.isArray(object?.devices) ? object.devices : [];
-  const own = (isPartition: boolean) => named(members.filter(({ type }) => (type === 'partition') === isPartition));
+  const own = (isPartition: boolean) =>
+    listObjectChoices(members.filter(({ type }) => (type === 'partition') === isPartition));
   return {
     values: { name: object?.name },
     choices: {
       block_devices: [
         ...disks,
         ...(object === undefined
-          ? named(unused(devices).filter(({ id }) => raids.some((raid) => raid.id === id)))
+          ? listObjectChoices(unused(devices).filter(({ id }) => raids.some((raid) => raid.id === id)))
           : []),
       ],
       partitions: parts,
@@ -149,7 +150,7 @@ const ofNic = (method: 'POST' | 'PUT' | 'DELETE', op: string, more: Partial<Layo
   only: [],
   ...more,
 });
-const ofMachine = (section: 'network' | 'storage', op: string, more: Partial<LayoutTask> = {}): LayoutTask => ({
+const machineTask = (section: 'network' | 'storage', op: string, more: Partial<LayoutTask> = {}): LayoutTask => ({
   section,
   operation: `POST ${MACHINE} ${op}`,
   only: [],
@@ -189,11 +190,13 @@ const TASKS = {
     options: ({ object }) => ({ choices: { tag: textsIn(object?.tags).map((name): Choice => [name, name]) } }),
   }),
   'delete-interface': ofNic('DELETE', '', { isDanger: true }),
-  'clear-gateway': ofMachine('network', 'clear_default_gateways'),
-  'restore-network': ofMachine('network', 'restore_networking_configuration', { isDanger: true }),
-  'lay-out': ofMachine('storage', 'set_storage_layout', {
+  'clear-gateway': machineTask('network', 'clear_default_gateways'),
+  'restore-network': machineTask('network', 'restore_networking_configuration', { isDanger: true }),
+  'lay-out': machineTask('storage', 'set_storage_layout', {
     only: ['storage_layout', 'root_device', 'boot_size', 'root_size', 'vg_name', 'lv_name', 'lv_size'],
-    options: ({ devices }) => ({ choices: { root_device: named(devices.filter(({ type }) => type === 'physical')) } }),
+    options: ({ devices }) => ({
+      choices: { root_device: listObjectChoices(devices.filter(({ type }) => type === 'physical')) },
+    }),
     isDanger: true,
   }),
   disk: ofStorage(`POST ${DEVICES}`, undefined, { only: ['name', 'size', 'model', 'serial', 'id_path', 'block_size'] }),
@@ -233,7 +236,7 @@ const TASKS = {
     fixed: (query) => ({ id: query('volume') }),
     isDanger: true,
   }),
-  'restore-storage': ofMachine('storage', 'restore_storage_configuration', { isDanger: true }),
+  'restore-storage': machineTask('storage', 'restore_storage_configuration', { isDanger: true }),
 } as const satisfies Readonly<Record<string, LayoutTask>>;
 export type TaskName = keyof typeof TASKS;
 
@@ -250,7 +253,7 @@ export function taskLink({ systemId }: Machine, name: TaskName, about: Readonly<
 }
 
 async function findSubject(view: View, task: LayoutTask): Promise<Subject | undefined> {
-  const machine = await findMachine(view);
+  const machine = await findMachineInPath(view);
   if (machine === undefined) return undefined;
   const networks = await view.region.networks.look();
   const devices = blockDevicesJson(machine);
@@ -278,7 +281,7 @@ export function describeTask({ operation }: LayoutTask): string {
   return lead;
 }
 
-async function render(view: View) {
+async function renderLayoutForm(view: View) {
   const name = view.path.task ?? '';
   if (!isTask(name)) return undefined;
   const task = getLayoutTask(name);
@@ -313,11 +316,11 @@ async function render(view: View) {
 const formatSectionPath = ({ systemId, device }: Machine, { section }: LayoutTask) =>
   device === undefined ? sectionPath(systemId, section) : devicePath(systemId);
 
-async function act(view: View): Promise<Outcome> {
+async function changeLayout(view: View): Promise<Outcome> {
   const name = view.path.task ?? '';
   if (!isTask(name)) return undefined;
   const task = getLayoutTask(name);
-  const machine = await findMachine(view);
+  const machine = await findMachineInPath(view);
   if (machine === undefined) return undefined;
   const query = (wanted: string) => queryValue(view, wanted);
   const path = { system_id: machine.systemId, id: query('id'), device_id: query('device_id') };
@@ -330,7 +333,7 @@ async function act(view: View): Promise<Outcome> {
 export const LAYOUT_PAGE: PageDefinition = {
   path: '/MAAS/machines/:machine/layout/:task/',
   access: 'user',
-  render,
-  act,
+  render: renderLayoutForm,
+  act: changeLayout,
   operations: TASK_NAMES.map((name) => getLayoutTask(name).operation),
 };

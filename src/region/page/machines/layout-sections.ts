@@ -15,7 +15,7 @@ import { cell } from '../frame/parts.ts';
 import { codeIn, copyable } from '../frame/values.ts';
 import type { PageDefinition, View } from '../frame/view.ts';
 import { words } from '../frame/words.ts';
-import { parseObjects, sizeText, type TaskName, taskLink } from './layout-forms.ts';
+import { objectSizeText, parseObjects, type TaskName, taskLink } from './layout-forms.ts';
 import { renderNics } from './machine-facts.ts';
 import { findAddressed, renderMachineSection } from './machine-frame.ts';
 
@@ -30,7 +30,7 @@ function barrier({ viewer }: View, machine: Machine, part: 'network' | 'disks'):
     : words.layout.inUse(hostname, state(status), CHANGEABLE.map(state));
 }
 
-const note = (text: string | undefined) =>
+const renderSectionNote = (text: string | undefined) =>
   text === undefined || text === '' ? nothing : html`<div class="sheet note">${codeIn(text)}</div>`;
 
 /** The links in a row of a table; empty if nothing can be changed. */
@@ -121,7 +121,7 @@ async function renderNetwork(view: View): Promise<Html | undefined> {
     section: 'network',
     main: html`
       <div id="wanted"><div class="bar"><h2>${labels.wanted}</h2><span class="small">${isChosen ? words.layout.chosen : words.layout.asCommissioned}</span></div>
-      ${note(closed)}${await interfacesTable(view, machine, closed === undefined)}</div>
+      ${renderSectionNote(closed)}${await interfacesTable(view, machine, closed === undefined)}</div>
       <div id="present"><h2>${labels.present}</h2>${renderNics(machine)}</div>`,
   });
 }
@@ -172,7 +172,7 @@ function storageRow(machine: Machine, { object, detail, use, isBelow, tasks }: S
   return html`
     <tr><td class="first"><div class="${isBelow ? 'below' : ''}"><div class="name">${getPropertyText(object, 'name')}</div>
     <div class="small">${detail}</div></div></td>
-    ${cell(columns[1], sizeText(object))}${cell(columns[2], use)}${cell(columns[3], renderTaskLinks(machine, isOpen, tasks))}</tr>`;
+    ${cell(columns[1], objectSizeText(object))}${cell(columns[2], use)}${cell(columns[3], renderTaskLinks(machine, isOpen, tasks))}</tr>`;
 }
 
 function diskRows(disk: ApiObject, isBoot: boolean): readonly StorageRow[] {
@@ -294,7 +294,7 @@ async function renderStorage(view: View): Promise<Html | undefined> {
     section: 'storage',
     main: html`
       <div id="wanted"><div class="bar"><h2>${labels.wanted}</h2><span class="small">${isChosen ? words.layout.chosen : words.layout.asCommissioned}</span></div>
-      ${note(closed)}${list}
+      ${renderSectionNote(closed)}${list}
       ${isOpen ? html`<div class="buttons">${making.map((name) => taskLink(machine, name))}</div>` : nothing}</div>`,
   });
 }

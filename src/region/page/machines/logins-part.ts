@@ -10,7 +10,7 @@ import type { Machine } from '../../records/machine.ts';
 import { choiceField, hiddenField, renderForm, textField } from '../frame/forms.ts';
 import { renderFullPage } from '../frame/parts.ts';
 import { copyable, dotted, renderTime } from '../frame/values.ts';
-import { buildOutcome, fieldValue, findMachine, operate, type PageDefinition, type View } from '../frame/view.ts';
+import { buildOutcome, fieldValue, findMachineInPath, operate, type PageDefinition, type View } from '../frame/view.ts';
 import { words } from '../frame/words.ts';
 import { machinePath } from './machine-actions.ts';
 
@@ -81,8 +81,8 @@ export const debugButton = (view: View, machine: Machine): Html =>
     ? html`<a class="button plain" href="${machinePath(machine.systemId)}debug-login/">${words.logins.debugButton}</a>`
     : nothing;
 
-async function render(view: View) {
-  const machine = await findMachine(view);
+async function renderLoginsPage(view: View) {
+  const machine = await findMachineInPath(view);
   if (machine === undefined) return undefined;
   const { durations } = words.logins;
   const body = [
@@ -110,8 +110,8 @@ async function render(view: View) {
   });
 }
 
-async function act(view: View) {
-  const machine = await findMachine(view);
+async function actOnLogin(view: View) {
+  const machine = await findMachineInPath(view);
   if (machine === undefined) return undefined;
   const closes = fieldValue(view, 'do') === 'close';
   const values = closes
@@ -125,7 +125,7 @@ async function act(view: View) {
 export const DEBUG_PAGE: PageDefinition = {
   path: '/MAAS/machines/:machine/debug-login/',
   access: 'user',
-  render,
-  act,
+  render: renderLoginsPage,
+  act: actOnLogin,
   operations: [DEBUG],
 };

@@ -23,7 +23,7 @@ import { eventLine, renderTimeline } from './timeline.ts';
 
 const SEARCHED_MAX = 1000;
 
-const linkTo = ({ systemId }: Machine, choice: EventChoice) =>
+const formatMachineEventsPath = ({ systemId }: Machine, choice: EventChoice) =>
   `${sectionPath(systemId, 'events')}${formatEventQuery(choice)}`;
 
 /** The newest events below an id, and whether there are older ones. */
@@ -60,7 +60,8 @@ async function renderEvents(view: View): Promise<Html | undefined> {
   if (machine === undefined) return undefined;
   const choice = eventChoiceIn(view);
   const { events, older } = await readPage(view, machine, choice);
-  const link = (to: Partial<EventChoice>, text: string) => logLink(linkTo(machine, { ...choice, ...to }), text);
+  const link = (to: Partial<EventChoice>, text: string) =>
+    logLink(formatMachineEventsPath(machine, { ...choice, ...to }), text);
   const isFirst = choice.before === undefined;
   const links = [
     isFirst ? nothing : link({ before: undefined }, words.events.newest),

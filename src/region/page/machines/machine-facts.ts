@@ -3,7 +3,7 @@
 import { formatIpv4, formatMac } from '../../../ground/address.ts';
 import { type Html, html, nothing } from '../../../ground/html.ts';
 import { formatSize } from '../../../ground/quantity.ts';
-import { whereabouts } from '../../life/whereabouts.ts';
+import { readPlacement } from '../../life/machine-placement.ts';
 import { bootPurpose } from '../../records/boot-purpose.ts';
 import { type Machine, machineFqdn, systemName } from '../../records/machine.ts';
 import { combineKernelParams } from '../../records/tags.ts';
@@ -24,7 +24,7 @@ const pairs = (facts: readonly Fact[]) =>
 
 export function renderSystem(view: View, machine: Machine): Html {
   const { nowMs, region } = view;
-  const held = whereabouts(region).addressesOf(machine);
+  const held = readPlacement(region).addressesOf(machine);
   const addresses = held.map(formatIpv4);
   const seen = machine.interfaces.flatMap(({ address }) => (address === undefined ? [] : [formatIpv4(address)]));
   const lost = [...new Set(seen)].filter((address) => !addresses.includes(address));

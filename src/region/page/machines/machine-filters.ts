@@ -1,7 +1,7 @@
 // Above the list of machines: the counts by state, the filters, the choice of columns, and the way to the next page.
 
 import { type Html, html, nothing } from '../../../ground/html.ts';
-import { whereabouts } from '../../life/whereabouts.ts';
+import { readPlacement } from '../../life/machine-placement.ts';
 import { type MachineStatus, STATUSES } from '../../records/lifecycle.ts';
 import { SEARCH_CHARACTERS_MAX } from '../../records/machine-search.ts';
 import type { Region } from '../../region.ts';
@@ -16,9 +16,9 @@ import {
   type Column,
   FACETS,
   type Facet,
+  formatMachinesPath,
   isNarrowed,
   LIST_PATH,
-  linkTo,
   linkToAll,
   listFacetValues,
   type MachineQuery,
@@ -36,7 +36,7 @@ const CURRENT = html` aria-current="true"`;
 export function renderStatusCounts(counts: ReadonlyMap<MachineStatus, number>, query: MachineQuery): Html {
   const items = STATUSES.filter(({ status }) => counts.has(status)).map(({ status }) => {
     const isChosen = query.status === status;
-    const to = linkTo(query, { status: isChosen ? '' : status });
+    const to = formatMachinesPath(query, { status: isChosen ? '' : status });
     return html`<li><a href="${to}"${isChosen ? CURRENT : nothing}><b>${counts.get(status) ?? 0}</b>${statusPill(status)}</a></li>`;
   });
   return html`<ul class="counts">${items}</ul>`;
@@ -44,7 +44,7 @@ export function renderStatusCounts(counts: ReadonlyMap<MachineStatus, number>, q
 
 /** How many machines have each value of each facet. */
 function countFacets(region: Region, machines: readonly IndexedMachine[]): ReadonlyMap<Facet, Map<string, number>> {
-  const where = whereabouts(region);
+  const where = readPlacement(region);
   const countsByFacet = new Map(FACETS.map((facet) => [facet, new Map<string, number>()]));
   for (const { name } of region.racks.accepted()) countsByFacet.get('rack')?.set(name, 0);
   for (const machine of machines)
@@ -134,7 +134,7 @@ export function renderPager(query: MachineQuery, count: number, isEnd: boolean):
   if (count <= SIZES[0]) return isEnd ? nothing : range;
   const link = (page: number, text: string, isOffered: boolean) =>
     isOffered
-      ? html`<a class="button plain small-button" href="${linkTo(query, { page })}">${text}</a>`
+      ? html`<a class="button plain small-button" href="${formatMachinesPath(query, { page })}">${text}</a>`
       : html`<span class="button plain small-button off">${text}</span>`;
   const steps = [
     isEnd ? link(1, pager.first, query.page > 1) : nothing,
@@ -145,7 +145,8 @@ export function renderPager(query: MachineQuery, count: number, isEnd: boolean):
   const turn = pages === 1 ? nothing : html`<nav class="pager" aria-label="${pager.pages}">${steps}</nav>`;
   if (!isEnd) return html`${range}${turn}`;
   const sizes = SIZES.map(
-    (size) => html`<a href="${linkTo(query, { size })}"${size === query.size ? CURRENT : nothing}>${size}</a>`,
+    (size) =>
+      html`<a href="${formatMachinesPath(query, { size })}"${size === query.size ? CURRENT : nothing}>${size}</a>`,
   );
   return html`<span class="sizes small">${pager.sizes} ${sizes}</span>${turn}`;
 }

@@ -19,7 +19,7 @@ import { searchWords } from '../../records/machine-search.ts';
 import type { RegionStore } from '../../records/store.ts';
 import type { Region } from '../../region.ts';
 import { LatestRun } from '../../shares/latest-run.ts';
-import { isWaiting } from './work-part.ts';
+import { isWorkWaiting } from './work-part.ts';
 
 const REUSED_SHARE = 9;
 /** About a walk through 10 000 machines that did not change, in SQLite. */
@@ -90,7 +90,7 @@ function indexed(machine: Machine, stamp: string): IndexedMachine {
     interfaces: machine.interfaces,
     stamp,
     isDevice: machine.device !== undefined,
-    isWaiting: isWaiting(machine),
+    isWaiting: isWorkWaiting(machine),
     bootMs: machine.work?.bootMs,
     zone: machine.zone?.name,
     pool: machine.pool?.name,

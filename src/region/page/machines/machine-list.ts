@@ -4,7 +4,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Html, html, nothing } from '../../../ground/html.ts';
-import { whereabouts } from '../../life/whereabouts.ts';
+import { readPlacement } from '../../life/machine-placement.ts';
 import type { Machine } from '../../records/machine.ts';
 import { hiddenField } from '../frame/forms.ts';
 import type { View } from '../frame/view.ts';
@@ -18,7 +18,7 @@ import {
   type Column,
   choose,
   chooseColumns,
-  linkTo,
+  formatMachinesPath,
   linkToAll,
   type MachineQuery,
   parseQuery,
@@ -41,7 +41,7 @@ const SORT_OF: Readonly<Partial<Record<Column, Sort>>> = {
 /** A further click reverses the order. */
 function sortLink(query: MachineQuery, sort: Sort, text: string) {
   const isCurrent = query.sort === sort;
-  const to = linkTo(query, { sort, isDescending: isCurrent && !query.isDescending });
+  const to = formatMachinesPath(query, { sort, isDescending: isCurrent && !query.isDescending });
   const mark = isCurrent ? html`<span aria-hidden="true">${query.isDescending ? ' ▼' : ' ▲'}</span>` : nothing;
   return html`<a href="${to}" title="${words.machines.sortBy(text)}"${isCurrent ? html` aria-current="true"` : nothing}>${text}${mark}</a>`;
 }
@@ -153,7 +153,7 @@ export async function listParts(view: View): Promise<{ readonly title: string; r
   const isPicked = (query.columns ?? remembered) !== undefined;
   const hasOwners = machines.some(({ owner }) => owner !== undefined);
   const context: Shown = {
-    where: whereabouts(region),
+    where: readPlacement(region),
     hasRacks: region.racks.accepted().length > 1,
     isPicked,
     // Nobody misses the owners of machines that have none.

@@ -29,7 +29,7 @@ import { renderPower } from './power-part.ts';
 import { LEAVE_PROFILE, leaveProfile, renderProfile } from './profile-pages.ts';
 import { eventLine, PAGE_STEPS_MAX, renderTimeline } from './timeline.ts';
 import type { BootVerdict } from './waterfall.ts';
-import { isWaiting, renderWork, workNotes } from './work-part.ts';
+import { isWorkWaiting, renderWork, workNotes } from './work-part.ts';
 
 /** The most events on the first section. */
 const RECENT_MAX = 6;
@@ -74,7 +74,7 @@ function renderMachineState(view: View, machine: Machine, boot: BootVerdict | un
   const reason = remarkText(machine.statusReason);
   const isBad = isProblem(status);
   const text = isBad && reason === '' ? words.machine.noReason : reason;
-  const tone = isBad ? 'red' : isWaiting(machine) ? 'amber' : '';
+  const tone = isBad ? 'red' : isWorkWaiting(machine) ? 'amber' : '';
   if (tone === '' && boot !== undefined) return failedBoot(view, machine, boot);
   const why =
     text === '' || (tone === '' && statusRow(status).failed !== undefined)
@@ -103,7 +103,7 @@ function renderRemedy(view: View, machine: Machine): Html {
   const { status, statusReason, systemId } = machine;
   const { remedies } = words.machine;
   const isByHand = !isSwitched(view.region, machine);
-  if (isWaiting(machine)) {
+  if (isWorkWaiting(machine)) {
     const way =
       isByHand && mayCall(view.viewer, EDIT_MACHINE)
         ? html` <a href="${machinePath(systemId)}power/">${remedies.chooseDriver}</a>`

@@ -6,7 +6,7 @@
 // 2. A value that the list does not know counts as none: an old link shows more, never an error.
 // 3. Filters have the names that they have in the API and in commands.
 
-import { type Whereabouts, whereabouts } from '../../life/whereabouts.ts';
+import { type MachinePlacement, readPlacement } from '../../life/machine-placement.ts';
 import { DEFAULT_AREA } from '../../records/area.ts';
 import { type MachineStatus, STATUSES } from '../../records/lifecycle.ts';
 import { parseSearchText, parseStatuses, STATUS_GROUPS } from '../../records/machine-search.ts';
@@ -101,7 +101,7 @@ export function queryText(query: MachineQuery): string {
 }
 
 /** The list with other wishes, from its first page. */
-export const linkTo = (query: MachineQuery, changes: Partial<MachineQuery> = {}): string =>
+export const formatMachinesPath = (query: MachineQuery, changes: Partial<MachineQuery> = {}): string =>
   `${LIST_PATH}${queryText({ ...query, page: 1, ...changes })}`;
 
 export const isNarrowed = ({ text, status, ...query }: MachineQuery): boolean =>
@@ -109,13 +109,13 @@ export const isNarrowed = ({ text, status, ...query }: MachineQuery): boolean =>
 
 /** The list without its filters. */
 export const linkToAll = (query: MachineQuery): string =>
-  linkTo(query, { text: '', status: '', rack: '', zone: '', pool: '', tags: '', owner: '', arch: '' });
+  formatMachinesPath(query, { text: '', status: '', rack: '', zone: '', pool: '', tags: '', owner: '', arch: '' });
 
 export const chooseColumns = (query: MachineQuery, remembered: string | undefined): readonly Column[] =>
   query.columns ?? parseColumns(remembered === undefined ? undefined : [remembered]) ?? USUAL_COLUMNS;
 
 /** What a machine has of a facet. */
-export function listFacetValues(machine: IndexedMachine, facet: Facet, where: Whereabouts): readonly string[] {
+export function listFacetValues(machine: IndexedMachine, facet: Facet, where: MachinePlacement): readonly string[] {
   switch (facet) {
     case 'rack':
       return where.racksOf(machine).map(({ name }) => name);
@@ -147,7 +147,7 @@ const RANKS = new Map(
 const STATUS_PLACES = new Map(STATUSES.map(({ status }, place) => [status, place]));
 
 /** What an order compares; undefined: unknown. */
-function getSortKey(machine: IndexedMachine, sort: Sort | undefined, region: Region, where: Whereabouts) {
+function getSortKey(machine: IndexedMachine, sort: Sort | undefined, region: Region, where: MachinePlacement) {
   switch (sort) {
     case undefined:
       return RANKS.get(machine.status);
@@ -173,7 +173,12 @@ function getSortKey(machine: IndexedMachine, sort: Sort | undefined, region: Reg
 }
 
 /** Those of which the key is unknown come last. Equal ones stay in the order of their ids. */
-function inOrder(machines: readonly IndexedMachine[], query: MachineQuery, region: Region, where: Whereabouts) {
+function sortMachines(
+  machines: readonly IndexedMachine[],
+  query: MachineQuery,
+  region: Region,
+  where: MachinePlacement,
+) {
   const sign = query.isDescending ? -1 : 1;
   return machines
     .map((machine) => ({ machine, key: getSortKey(machine, query.sort, region, where) }))
@@ -185,7 +190,7 @@ function inOrder(machines: readonly IndexedMachine[], query: MachineQuery, regio
 }
 
 export function choose(all: readonly IndexedMachine[], query: MachineQuery, region: Region): Chosen {
-  const where = whereabouts(region);
+  const where = readPlacement(region);
   const text = parseSearchText(query.text);
   const facets = FACETS.filter((facet) => query[facet] !== '');
   const ofKind = all.filter(({ isDevice }) => isDevice === query.isDevices);
@@ -198,5 +203,5 @@ export function choose(all: readonly IndexedMachine[], query: MachineQuery, regi
   for (const { status } of matching) counts.set(status, (counts.get(status) ?? 0) + 1);
   const statuses = parseStatuses(query.status);
   const chosen = statuses === undefined ? matching : matching.filter(({ status }) => statuses.includes(status));
-  return { machines: inOrder(chosen, query, region, where), counts, total: ofKind.length };
+  return { machines: sortMachines(chosen, query, region, where), counts, total: ofKind.length };
 }

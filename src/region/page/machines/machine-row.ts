@@ -3,7 +3,7 @@
 import { formatIpv4, formatMac } from '../../../ground/address.ts';
 import { asSentence } from '../../../ground/counted.ts';
 import { type Html, html, nothing } from '../../../ground/html.ts';
-import type { Whereabouts } from '../../life/whereabouts.ts';
+import type { MachinePlacement } from '../../life/machine-placement.ts';
 import { type Area, type AreaKind, DEFAULT_AREA } from '../../records/area.ts';
 import { shownTo } from '../../records/events.ts';
 import { type Machine, machineFqdn, systemName } from '../../records/machine.ts';
@@ -32,22 +32,22 @@ import { type Column, LIST_PATH } from './machine-query.ts';
 import { describePower, driverName, powerPill, powerTaskText } from './power-part.ts';
 import { profileNote } from './profile-pages.ts';
 import type { BootVerdict } from './waterfall.ts';
-import { isWaiting, progressBar, workText } from './work-part.ts';
+import { isWorkWaiting, progressBar, workText } from './work-part.ts';
 
 const PAGE_MACS = 2;
 /** The id of the form of actions on many, to which the ticks of all rows belong. */
 export const MANY_FORM = 'many-form';
 
-function stateCell(view: View, machine: Machine, boot: BootVerdict | undefined, where: Whereabouts) {
+function stateCell(view: View, machine: Machine, boot: BootVerdict | undefined, where: MachinePlacement) {
   const { status } = machine;
   const reason = asSentence(remarkText(machine.statusReason));
   const text = isProblem(status)
     ? cellText(reason, 'why')
     : boot !== undefined
       ? html`<a class="pill ${BOOT_COLOURS[boot.kind]}" href="${sectionPath(machine.systemId, 'boot')}">${words.boots.heads[boot.kind]}</a>${cellText(asSentence(boot.why), 'why')}`
-      : isWork(status) && !isWaiting(machine)
+      : isWork(status) && !isWorkWaiting(machine)
         ? html`${progressBar(machine)}${cellText(workText(machine), 'small')}`
-        : isWaiting(machine)
+        : isWorkWaiting(machine)
           ? html`<div class="small waits">${remarkText(machine.statusReason)}</div>`
           : status === 'deployed'
             ? nothing // How it became Deployed is on its own page.
@@ -55,7 +55,7 @@ function stateCell(view: View, machine: Machine, boot: BootVerdict | undefined, 
   return html`${statusPill(status)}${text}${profileNote(view, machine, where)}`;
 }
 
-function networkCell(machine: Machine, where: Whereabouts) {
+function networkCell(machine: Machine, where: MachinePlacement) {
   const addresses = where.addressesOf(machine).slice(0, PAGE_MACS).map(formatIpv4);
   const macs = machine.interfaces.slice(0, PAGE_MACS).map((nic) => html`<span>${formatMac(nic.mac)}</span>`);
   const more = machine.interfaces.length - macs.length;
@@ -121,7 +121,7 @@ interface RowFindings {
 }
 
 export interface Shown {
-  readonly where: Whereabouts;
+  readonly where: MachinePlacement;
   readonly hasRacks: boolean;
   readonly columns: readonly Column[];
   /** A person chose the columns, so each is shown however narrow the page is. */
@@ -174,7 +174,7 @@ export function machineRow(view: View, machine: Machine, findings: RowFindings, 
 }
 
 /** Of what a device has, its reserved addresses come first. */
-function deviceAddresses(machine: Machine, where: Whereabouts) {
+function deviceAddresses(machine: Machine, where: MachinePlacement) {
   const reserved = new Set(machine.addresses.map(({ address }) => address));
   const addresses = where.addressesOf(machine).map((address) => {
     const how = reserved.has(address) ? words.machines.devices.reserved : words.machines.devices.leased;

@@ -8,7 +8,7 @@ import { fieldValue, mayCall, type Outcome, type PageDefinition, submit, type Vi
 import { words } from '../frame/words.ts';
 import { ADD_DEVICE_PATH, ADD_MACHINE_PATH } from './adding-pages.ts';
 import { listParts } from './machine-list.ts';
-import { LIST_PATH, linkTo, parseColumns, parseQuery, writtenColumns } from './machine-query.ts';
+import { formatMachinesPath, LIST_PATH, parseColumns, parseQuery, writtenColumns } from './machine-query.ts';
 
 export const ACCEPT_ALL = 'POST machines accept_all';
 
@@ -37,10 +37,10 @@ export async function renderPage(view: View): Promise<Html> {
 }
 
 /** The form of columns, which the browser then remembers, or else the button that accepts all New machines. */
-async function act(view: View): Promise<Outcome> {
+async function actOnMachines(view: View): Promise<Outcome> {
   if (!view.given.has('query')) return submit(view, ACCEPT_ALL, {}, {}, LIST_PATH, words.machines.accepted);
   const columns = parseColumns(view.given.get('columns') ?? []) ?? [];
-  const to = linkTo(parseQuery(parseTargetQuery(fieldValue(view, 'query'))));
+  const to = formatMachinesPath(parseQuery(parseTargetQuery(fieldValue(view, 'query'))));
   return { kind: 'done', to, text: '', remember: { name: 'columns', value: writtenColumns(columns) } };
 }
 
@@ -48,6 +48,6 @@ export const MACHINES_PAGE: PageDefinition = {
   path: LIST_PATH,
   access: 'user',
   render: renderPage,
-  act,
+  act: actOnMachines,
   operations: [ACCEPT_ALL],
 };

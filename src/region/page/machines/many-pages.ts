@@ -48,7 +48,8 @@ interface Preview {
 }
 
 const isSent = (view: View): boolean => view.given.has('machines');
-const valueIn = (view: View, name: string): string => (isSent(view) ? fieldValue(view, name) : queryValue(view, name));
+const getFieldValue = (view: View, name: string): string =>
+  isSent(view) ? fieldValue(view, name) : queryValue(view, name);
 
 /** The machines that the person chose: by name in a sent form, else by ticks or by the list's query. */
 function targetsIn(view: View, all: readonly IndexedMachine[], listQuery: string): readonly IndexedMachine[] {
@@ -65,9 +66,9 @@ function targetsIn(view: View, all: readonly IndexedMachine[], listQuery: string
 }
 
 async function buildPreview(view: View): Promise<Preview | undefined> {
-  const query = valueIn(view, 'query');
+  const query = getFieldValue(view, 'query');
   const { isDevices } = parseQuery(parseTargetQuery(query));
-  const action = offeredActions(view.viewer, isDevices).find(({ name }) => name === valueIn(view, 'action'));
+  const action = offeredActions(view.viewer, isDevices).find(({ name }) => name === getFieldValue(view, 'action'));
   if (action === undefined) return undefined;
   const index = getMachineIndex(view.region);
   index.expire();
@@ -133,7 +134,7 @@ function leftOutSheet({ leftOut, able, total, isDevices }: Preview) {
 
 async function renderPreview(view: View): Promise<Html> {
   const preview = await buildPreview(view);
-  const back = formatListPath(valueIn(view, 'query'));
+  const back = formatListPath(getFieldValue(view, 'query'));
   if (preview === undefined) return renderRefused(view, words.many.noAction, back);
   const { action, able, query, isDevices, total } = preview;
   if (total === 0) return renderRefused(view, words.many.nothingTicked, back);
@@ -164,7 +165,7 @@ async function renderPreview(view: View): Promise<Html> {
   });
 }
 
-async function act(view: View): Promise<Outcome> {
+async function runBulkAction(view: View): Promise<Outcome> {
   const preview = await buildPreview(view);
   if (preview === undefined) return refuse('bad-request', words.many.noAction);
   const { action, able, query } = preview;
@@ -221,6 +222,6 @@ function renderRun(view: View): Html {
 }
 
 export const MANY_PAGES: readonly PageDefinition[] = [
-  { path: MANY_PATH, access: 'user', render: renderPreview, act, operations: MANY_OPERATIONS },
+  { path: MANY_PATH, access: 'user', render: renderPreview, act: runBulkAction, operations: MANY_OPERATIONS },
   { path: `${MANY_PATH}:run/`, access: 'user', render: renderRun },
 ];

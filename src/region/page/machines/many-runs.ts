@@ -10,7 +10,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errorText } from '../../../ground/errors.ts';
 import type { Answer } from '../../api/call/answer.ts';
 import type { Region } from '../../region.ts';
-import { refusalText } from '../frame/view.ts';
+import { formatRefusal } from '../frame/view.ts';
 
 const RUNS_MAX = 4;
 /** Refusals that a run remembers; the rest are counted. */
@@ -84,7 +84,7 @@ class ManyRuns {
         if (answer.kind !== 'refusal') run.done += 1;
         else {
           run.refused += 1;
-          if (run.refusals.length < REFUSALS_MAX) run.refusals.push({ machine, why: refusalText(answer) });
+          if (run.refusals.length < REFUSALS_MAX) run.refusals.push({ machine, why: formatRefusal(answer) });
         }
         await nextTurn();
       }

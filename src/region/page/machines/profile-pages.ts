@@ -2,7 +2,7 @@
 
 import { titleOf } from '../../../boot/profile.ts';
 import { type Html, html, nothing } from '../../../ground/html.ts';
-import { type Whereabouts, whereabouts } from '../../life/whereabouts.ts';
+import { type MachinePlacement, readPlacement } from '../../life/machine-placement.ts';
 import type { Machine } from '../../records/machine.ts';
 import { hiddenField, renderForm } from '../frame/forms.ts';
 import { type ApiObject, getPropertyText, objectPages } from '../frame/object-pages.ts';
@@ -63,7 +63,7 @@ const leaveForm = (view: View, { systemId }: Machine, isInline = false): Html =>
 
 /** What a machine boots instead of what its life asks for, with the way back; nothing if it boots no profile. */
 export function renderProfile(view: View, machine: Machine): Html {
-  const bound = whereabouts(view.region).profileOf(machine);
+  const bound = readPlacement(view.region).profileOf(machine);
   if (bound === undefined) return nothing;
   const { name } = bound.profile;
   const link = html`<a href="${pathBelow(PATH, name)}">${titleOf(bound.profile)}</a>`;
@@ -73,7 +73,7 @@ export function renderProfile(view: View, machine: Machine): Html {
 }
 
 /** The same in a row of the list of machines. */
-export function profileNote(view: View, machine: Machine, where: Whereabouts): Html {
+export function profileNote(view: View, machine: Machine, where: MachinePlacement): Html {
   const bound = where.profileOf(machine);
   if (bound === undefined) return nothing;
   const { name } = bound.profile;

@@ -59,7 +59,7 @@ function renderScriptFields(view: View, script?: Script & { readonly content: st
   return [...parts(FIELDS), fileField(view, { name: 'file', ...words.scripts.file }), ...parts(['script'])];
 }
 
-async function renderAll(view: View) {
+async function renderScripts(view: View) {
   const add = mayCall(view.viewer, ADD)
     ? html`<h2>${words.scripts.addOne}</h2><div class="sheet narrow">${renderForm(view, { body: renderScriptFields(view), submit: words.scripts.add, isUpload: true })}</div>`
     : nothing;
@@ -85,7 +85,7 @@ function sentValues(view: View, before?: Script & { readonly content: string }) 
   };
 }
 
-async function add(view: View) {
+async function addScript(view: View) {
   return submit(view, ADD, {}, sentValues(view), PATH, words.scripts.added(fieldValue(view, 'name').trim()));
 }
 
@@ -98,7 +98,7 @@ const renderText = (view: View, { name, description, content }: Script & { reado
       <div class="sheet narrow"><pre class="output" tabindex="0">${content}</pre></div><p><a href="${PATH}">${words.scripts.all}</a></p>`,
   });
 
-async function renderOne(view: View) {
+async function renderScript(view: View) {
   const script = await view.region.store.scripts.findScript(view.path.script ?? '');
   if (script === undefined) return undefined;
   if (!mayCall(view.viewer, CHANGE)) return renderText(view, script);
@@ -113,7 +113,7 @@ async function renderOne(view: View) {
   });
 }
 
-async function change(view: View) {
+async function changeScript(view: View) {
   const script = await view.region.store.scripts.findScript(view.path.script ?? '');
   if (script === undefined) return undefined;
   const path = { name: script.name };
@@ -131,6 +131,6 @@ async function change(view: View) {
 }
 
 export const SCRIPT_PAGES: readonly PageDefinition[] = [
-  { path: PATH, access: 'user', render: renderAll, act: add, operations: [ADD] },
-  { path: `${PATH}:script/`, access: 'user', render: renderOne, act: change, operations: [CHANGE, REMOVE] },
+  { path: PATH, access: 'user', render: renderScripts, act: addScript, operations: [ADD] },
+  { path: `${PATH}:script/`, access: 'user', render: renderScript, act: changeScript, operations: [CHANGE, REMOVE] },
 ];

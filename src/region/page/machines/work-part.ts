@@ -11,11 +11,11 @@ import { words } from '../frame/words.ts';
 
 const MINUTE_MS = 60_000;
 
-export const isWaiting = ({ work }: Machine): boolean => work?.waitsForBoot === true;
+export const isWorkWaiting = ({ work }: Machine): boolean => work?.waitsForBoot === true;
 
 /** `<progress>`, animated if the total is unknown; empty without work, or while it waits for its boot. */
 export function progressBar(machine: Machine): Html {
-  if (statusRow(machine.status).failed === undefined || isWaiting(machine)) return nothing;
+  if (statusRow(machine.status).failed === undefined || isWorkWaiting(machine)) return nothing;
   const bytes = machine.work === undefined ? undefined : getWorkStep(machine.work).bytes;
   const label = words.values.state(machine.status);
   return bytes === undefined

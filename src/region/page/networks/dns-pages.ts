@@ -20,7 +20,7 @@ import {
   splitQualifiedName,
 } from '../../api/names/dns-records.ts';
 import { runningLeases } from '../../api/networks/running-leases.ts';
-import { whereabouts } from '../../life/whereabouts.ts';
+import { readPlacement } from '../../life/machine-placement.ts';
 import { subnetOfAddress } from '../../networks/network-view.ts';
 import { configuredHosts } from '../../racks/rack-networks.ts';
 import { machineFqdn } from '../../records/machine.ts';
@@ -77,7 +77,7 @@ const recordPath = (domain: string, { id }: NamedRecord) => `${domainPath(domain
 const filePin = ({ region }: Pick<View, 'region'>) => region.settings.pinnedBy(RECORDS, '');
 
 /** The names of a domain that are in memory, sorted. */
-function namesIn(view: View, domain: string, id: string): readonly ServedName[] {
+function listServedNames(view: View, domain: string, id: string): readonly ServedName[] {
   const { region } = view;
   const domains = currentDomains(view);
   const isThere = ({ name }: { readonly name: string }) => findLongestDomain(domains, name) === domain;
@@ -130,7 +130,7 @@ interface NamePage {
 }
 
 /** Machines and devices in the order of the store, from the one after `after` on; a search finds one by its name. */
-async function machineNames(view: View, domain: string): Promise<NamePage> {
+async function listMachineNames(view: View, domain: string): Promise<NamePage> {
   const { region } = view;
   const wanted = queryValue(view, 'q').trim().toLowerCase().split('.')[0] ?? '';
   const after = Math.max(0, Math.trunc(Number(queryValue(view, 'after'))) || 0);
@@ -140,7 +140,7 @@ async function machineNames(view: View, domain: string): Promise<NamePage> {
     hostnames: wanted === '' ? undefined : [wanted],
   } as const;
   const machines = await region.store.listMachines(filter, after, MACHINES_MAX);
-  const where = whereabouts(region);
+  const where = readPlacement(region);
   const names = machines.flatMap((machine): readonly ServedName[] =>
     where.addressesOf(machine).map((address) => ({
       name: machineFqdn(machine),
@@ -189,7 +189,7 @@ async function domainContent(view: View, object: ApiObject): Promise<Html> {
   const { region, viewer } = view;
   await region.networks.look();
   const [domain, id] = [getPropertyText(object, 'name'), getPropertyText(object, 'id')];
-  const names = namesIn(view, domain, id);
+  const names = listServedNames(view, domain, id);
   const leased = await leasedNames(view, domain);
   const machines = await region.store.countMachines({ domains: [domain], isDevice: 'either' });
   const counts = { records: names.length, machines, leases: leased.length };
@@ -200,7 +200,7 @@ async function domainContent(view: View, object: ApiObject): Promise<Html> {
   );
   const page =
     chosen === 'machines'
-      ? await machineNames(view, domain)
+      ? await listMachineNames(view, domain)
       : inMemory(view, chosen, chosen === 'leases' ? leased : names);
   const table =
     page.names.length === 0
@@ -335,7 +335,7 @@ async function renderAdd(view: View) {
   });
 }
 
-async function add(view: View): Promise<Outcome> {
+async function addRecord(view: View): Promise<Outcome> {
   await view.region.settings.load();
   const domain = findDomain(view);
   if (domain === undefined) return undefined;
@@ -377,7 +377,7 @@ async function changeRecord(view: View): Promise<Outcome> {
 
 export const DNS_PAGES: readonly PageDefinition[] = [
   ...DOMAIN_PAGES,
-  { path: `${PATH}:id/add/`, access: 'admin', render: renderAdd, act: add, operations: [ADD] },
+  { path: `${PATH}:id/add/`, access: 'admin', render: renderAdd, act: addRecord, operations: [ADD] },
   {
     path: `${PATH}:id/records/:record/`,
     access: 'admin',

@@ -46,12 +46,12 @@ import {
   CHANGE_SETTINGS,
   fieldValue,
   formatFieldFaults,
+  formatRefusal,
   mayCall,
   type Outcome,
   operate,
   type PageDefinition,
   queryValue,
-  refusalText,
   submit,
   tryOut,
   type View,
@@ -325,7 +325,7 @@ async function checked(view: View): Promise<View> {
   const answer = isRefusal(request) ? request : await tryOut(written, CHANGE_SETTINGS, {}, request.values);
   if (answer.kind !== 'refusal') return { ...written, refusal: '' };
   const refusal = inWords(answer);
-  return { ...written, refusal: refusalText(refusal), faults: formatFieldFaults(refusal) };
+  return { ...written, refusal: formatRefusal(refusal), faults: formatFieldFaults(refusal) };
 }
 
 /** What the script of the page replaces while a person writes: the picture with the ranges of the form, and whether they fit. */

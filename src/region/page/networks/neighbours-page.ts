@@ -18,7 +18,7 @@ const SCAN = 'POST discovery scan';
 const CLEAR = 'POST discovery clear';
 const FORGET = 'POST discovery clear_by_mac_and_ip';
 
-const searchedIn = (host: HeardHost): string =>
+const formatSearchText = (host: HeardHost): string =>
   [fieldOf(host, 'address'), fieldOf(host, 'hostname'), formatMac(host.mac)].join(' ');
 
 function button(view: View, what: string, label: string, more: readonly Html[] = []): Html {
@@ -48,10 +48,10 @@ function renderNeighbourRow(view: View, host: HeardHost): Html {
     ${cell('', html`<div class="acts">${forget}</div>`, 'way')}</tr>`;
 }
 
-async function render(view: View): Promise<Html> {
+async function renderNeighbours(view: View): Promise<Html> {
   const { title, lead, empty, columns, scan, clear } = words.neighbours;
   const hosts = await heard(view);
-  const { shown, search, pages } = buildListing(view, hosts, searchedIn);
+  const { shown, search, pages } = buildListing(view, hosts, formatSearchText);
   const head = [
     columns.host,
     words.networks.columns.mac,
@@ -75,7 +75,7 @@ async function render(view: View): Promise<Html> {
   });
 }
 
-async function act(view: View): Promise<Outcome> {
+async function actOnNeighbour(view: View): Promise<Outcome> {
   const [ip, mac] = [fieldValue(view, 'ip'), fieldValue(view, 'mac')];
   switch (fieldValue(view, 'do')) {
     case 'scan':
@@ -92,7 +92,7 @@ async function act(view: View): Promise<Outcome> {
 export const NEIGHBOURS_PAGE: PageDefinition = {
   path: PATH,
   access: 'user',
-  render,
-  act,
+  render: renderNeighbours,
+  act: actOnNeighbour,
   operations: [SCAN, CLEAR, FORGET],
 };

@@ -14,7 +14,8 @@ import { listAddressUses, proposeRanges, readEntries } from './subnet-addresses.
 /** The id of the object that is the value of a property. */
 const idIn = (object: ApiObject, name: string): string => getPropertyText(Object(object[name]), 'id');
 
-const nameIn = (object: ApiObject, name: string, of = 'name'): string => getPropertyText(Object(object[name]), of);
+const getNestedName = (object: ApiObject, name: string, of = 'name'): string =>
+  getPropertyText(Object(object[name]), of);
 
 async function vlanChoices({ region }: View): Promise<readonly Choice[]> {
   const { vlans } = await region.networks.look();
@@ -45,7 +46,7 @@ const SUBNETS = objectPages({
     { label: words.forms.name, content: (subnet) => getPropertyText(subnet, 'name') },
     {
       label: words.networks.columns.vlan,
-      content: (subnet) => `${nameIn(subnet, 'vlan', 'fabric')} · ${nameIn(subnet, 'vlan', 'vid')}`,
+      content: (subnet) => `${getNestedName(subnet, 'vlan', 'fabric')} · ${getNestedName(subnet, 'vlan', 'vid')}`,
     },
     { label: words.networks.facts.space, content: (subnet) => spaceName(getPropertyText(subnet, 'space')) },
   ],
@@ -86,8 +87,8 @@ const RANGES = objectPages({
   home: (range) => subnetPath(Number(idIn(range, 'subnet'))),
   columns: () => [
     { label: words.networks.columns.kind, content: (range) => typeName(getPropertyText(range, 'type')) },
-    { label: words.networks.columns.subnet, content: (range) => nameIn(range, 'subnet', 'cidr') },
-    { label: words.networkObjects.ranges.user, content: (range) => nameIn(range, 'user', 'username') },
+    { label: words.networks.columns.subnet, content: (range) => getNestedName(range, 'subnet', 'cidr') },
+    { label: words.networkObjects.ranges.user, content: (range) => getNestedName(range, 'user', 'username') },
     { label: words.networkObjects.comment, content: (range) => getPropertyText(range, 'comment') },
   ],
   add: async (view) => {
@@ -116,7 +117,7 @@ const ROUTES = objectPages({
   many: 'static-routes',
   one: 'static-routes/{id}',
   words: () => words.networkObjects.routes,
-  nameOf: (route) => `${nameIn(route, 'source', 'cidr')} → ${nameIn(route, 'destination', 'cidr')}`,
+  nameOf: (route) => `${getNestedName(route, 'source', 'cidr')} → ${getNestedName(route, 'destination', 'cidr')}`,
   keyOf: (route) => getPropertyText(route, 'id'),
   home: (route) => subnetPath(Number(idIn(route, 'source'))),
   columns: () => [

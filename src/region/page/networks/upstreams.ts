@@ -15,7 +15,7 @@ interface Upstream {
 
 const DNS_PORT = 53;
 
-const serversIn = (value: unknown): readonly string[] =>
+const parseServers = (value: unknown): readonly string[] =>
   [value ?? []]
     .flat()
     .flatMap((text) => String(text).split(/[\s,]+/))
@@ -31,7 +31,7 @@ export function listUpstreams({ settings, upstreams }: Region): readonly Upstrea
     return { server, domain, failed: failures.filter((failure) => failure.server === place) };
   };
   return [
-    ...serversIn(settings.valueOf('dns.upstream')).map((server) => upstreamOf(server, '')),
-    ...forwarded.flatMap(([domain, servers]) => serversIn(servers).map((server) => upstreamOf(server, domain))),
+    ...parseServers(settings.valueOf('dns.upstream')).map((server) => upstreamOf(server, '')),
+    ...forwarded.flatMap(([domain, servers]) => parseServers(servers).map((server) => upstreamOf(server, domain))),
   ];
 }

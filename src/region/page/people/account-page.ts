@@ -118,7 +118,7 @@ const presentField = (view: View, name: string) =>
     charactersMax: PASSWORD_MAX,
   });
 
-async function render(view: View) {
+async function renderAccountPage(view: View) {
   const { viewer } = view;
   const sent = ofForm(view, fieldValue(view, 'do') === 'password');
   const password = renderForm(view, {
@@ -142,7 +142,7 @@ async function render(view: View) {
   });
 }
 
-export const differing = (view: View): Outcome =>
+export const refuseDifferingPasswords = (view: View): Outcome =>
   fieldValue(view, 'new') === fieldValue(view, 'again') ? undefined : refuseField('again', words.account.differing);
 
 /** Renames an outcome's fields to those of `newPasswordFields`. */
@@ -155,8 +155,8 @@ async function refusePresent(view: View, { username }: Viewer, field: string) {
   return typeof verdict === 'string' ? uncheckedRefusal(verdict, view.region) : undefined;
 }
 
-async function changePassword(view: View, viewer: Viewer): Promise<Outcome> {
-  const refused = differing(view) ?? (await refusePresent(view, viewer, 'present'));
+async function changeOwnPassword(view: View, viewer: Viewer): Promise<Outcome> {
+  const refused = refuseDifferingPasswords(view) ?? (await refusePresent(view, viewer, 'present'));
   if (refused !== undefined) return refused;
   const { username } = viewer;
   const answer = await operate(view, CHANGE_PASSWORD, { username }, { password: fieldValue(view, 'new') });
@@ -174,7 +174,7 @@ async function makeApiKey(view: View, viewer: Viewer): Promise<Outcome> {
   return { kind: 'made', secret: `${made.consumer_key}:${made.token_key}:${made.token_secret}` };
 }
 
-async function act(view: View): Promise<Outcome> {
+async function actOnAccount(view: View): Promise<Outcome> {
   const { viewer } = view;
   switch (fieldValue(view, 'do')) {
     case 'add-key': {
@@ -197,7 +197,7 @@ async function act(view: View): Promise<Outcome> {
       );
     }
     case 'password':
-      return changePassword(view, viewer);
+      return changeOwnPassword(view, viewer);
     default:
       return undefined;
   }
@@ -206,7 +206,7 @@ async function act(view: View): Promise<Outcome> {
 export const ACCOUNT_PAGE: PageDefinition = {
   path: PATH,
   access: 'user',
-  render,
-  act,
+  render: renderAccountPage,
+  act: actOnAccount,
   operations: [ADD_KEY, REMOVE_KEY, MAKE_API_KEY, REMOVE_API_KEY, CHANGE_PASSWORD],
 };

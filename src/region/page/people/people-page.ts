@@ -18,7 +18,7 @@ import {
   type View,
 } from '../frame/view.ts';
 import { words } from '../frame/words.ts';
-import { differing, ofNewPassword } from './account-page.ts';
+import { ofNewPassword, refuseDifferingPasswords } from './account-page.ts';
 
 const PATH = '/MAAS/people/';
 const ADD = 'POST users';
@@ -55,7 +55,7 @@ function userItem(view: View, user: User, keys: number) {
     <div class="small">${dotted(facts)}</div></div><div class="row">${buttons}</div></div>`;
 }
 
-async function render(view: View) {
+async function renderPeople(view: View) {
   const users = (await view.region.store.accounts.listUsers()).slice(0, SHOWN_MAX);
   const keys = await view.region.store.life.countSshKeys();
   const items = users.map((user) => userItem(view, user, keys.get(user.username) ?? 0));
@@ -79,8 +79,8 @@ async function render(view: View) {
   });
 }
 
-async function add(view: View): Promise<Outcome> {
-  const mistyped = differing(view);
+async function addPerson(view: View): Promise<Outcome> {
+  const mistyped = refuseDifferingPasswords(view);
   if (mistyped !== undefined) return mistyped;
   const username = fieldValue(view, 'username').trim();
   const values = collectFormValues(view, ADD, { only: ['username', 'email', 'is_superuser'] });
@@ -88,12 +88,12 @@ async function add(view: View): Promise<Outcome> {
   return ofNewPassword(buildOutcome(answer, PATH, words.people.accountAdded(username)));
 }
 
-async function act(view: View) {
+async function actOnPeople(view: View) {
   const what = fieldValue(view, 'do');
   const username = fieldValue(view, 'username');
   switch (what) {
     case 'add':
-      return add(view);
+      return addPerson(view);
     case 'remove':
       return submit(view, REMOVE, { username }, {}, PATH, words.people.removed(username));
     case 'make-admin':
@@ -116,7 +116,7 @@ async function act(view: View) {
 export const PEOPLE_PAGE: PageDefinition = {
   path: PATH,
   access: 'user',
-  render,
-  act,
+  render: renderPeople,
+  act: actOnPeople,
   operations: [ADD, CHANGE, REMOVE],
 };

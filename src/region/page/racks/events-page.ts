@@ -60,7 +60,7 @@ function parseWallTimeMs(text: string): number | undefined {
 const hasMore = (choice: Choice) => FIELDS.some((name) => choice[name] !== '');
 const isNarrowed = (choice: Choice) => choice.level !== 'important' || choice.q !== '' || hasMore(choice);
 
-const linkTo = (choice: Choice, more = {}) =>
+const formatEventsPath = (choice: Choice, more = {}) =>
   formatEventQuery(choice, { ...Object.fromEntries(FIELDS.map((name) => [name, choice[name]])), ...more });
 
 /** A machine by its system id, its hardware address, or its name with or without a domain. */
@@ -149,7 +149,7 @@ function renderEventList(view: View, choice: Choice, result: FoundEvents | undef
 function renderPageLinks(choice: Choice, result: FoundEvents | undefined): readonly Html[] {
   const labels = words.events;
   const link = (before: number | undefined, text: string) =>
-    logLink(`${EVENTS_PATH}${linkTo({ ...choice, before })}`, text);
+    logLink(`${EVENTS_PATH}${formatEventsPath({ ...choice, before })}`, text);
   return [
     ...(choice.before === undefined ? [] : [link(undefined, labels.newest)]),
     ...(result?.next === undefined
@@ -164,13 +164,13 @@ function isShort(choice: Choice, result: FoundEvents | undefined, newest: number
   return newest - (result.next ?? 0) <= LIVE_IDS_MAX;
 }
 
-async function render(view: View): Promise<Html> {
+async function renderEventsPage(view: View): Promise<Html> {
   const choice = choiceIn(view);
   const result = await search(view, choice, SHOWN_MAX);
   const newest = (await view.region.store.eventRange()).newest;
   const files = (['csv', 'json'] as const).map(
     (format) =>
-      html`<a class="button plain small-button" href="${EXPORT_PATH}${linkTo(choice, { format })}">${words.events.export[format]}</a>`,
+      html`<a class="button plain small-button" href="${EXPORT_PATH}${formatEventsPath(choice, { format })}">${words.events.export[format]}</a>`,
   );
   return renderFullPage(view, {
     title: words.events.title,
@@ -183,7 +183,7 @@ async function render(view: View): Promise<Html> {
   });
 }
 
-export const EVENTS_PAGE: PageDefinition = { path: EVENTS_PATH, access: 'user', render };
+export const EVENTS_PAGE: PageDefinition = { path: EVENTS_PATH, access: 'user', render: renderEventsPage };
 
 // The events as a file.
 

@@ -98,7 +98,7 @@ function threadsTable({ region }: View, racks: readonly Rack[]) {
   return html`<h2>${title}</h2><div class="sheet"><table class="plain"><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
-async function render(view: View): Promise<Html> {
+async function renderHealthPage(view: View): Promise<Html> {
   const { region, nowMs } = view;
   const { database, certificate: labels, facts, more, title } = words.health;
   const begun = region.clock.now();
@@ -121,4 +121,4 @@ async function render(view: View): Promise<Html> {
   });
 }
 
-export const HEALTH_PAGE: PageDefinition = { path: HEALTH_PATH, access: 'admin', render };
+export const HEALTH_PAGE: PageDefinition = { path: HEALTH_PATH, access: 'admin', render: renderHealthPage };

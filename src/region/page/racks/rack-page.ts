@@ -39,7 +39,7 @@ const PIECES_MAX = 4;
 const NETWORKS_SHOWN_MAX = 100;
 
 /** By its UUID, or by its name if it is the only one of this name. */
-function findRack({ region, path }: View): Rack | undefined {
+function findRackInPath({ region, path }: View): Rack | undefined {
   const wanted = path.rack ?? '';
   const named = region.racks.list().filter(({ name }) => name === wanted);
   return region.racks.find(wanted) ?? (named.length === 1 ? named[0] : undefined);
@@ -81,7 +81,7 @@ function renderListeners(latest: RackSample | undefined) {
   return html`<section class="sheet"><div class="card-head"><h2>${words.rack.listeners.heading}</h2></div><dl class="pairs">${rows}</dl></section>`;
 }
 
-const rangeText = (low: string, high: string): Part =>
+const formatMeasureRange = (low: string, high: string): Part =>
   low === '' ? none : html`<span class="id">${low} – ${high}</span>`;
 
 /** @param isOpen true if the viewer may open the page of its cluster interface */
@@ -102,8 +102,8 @@ function networkRow({ uuid, disputed }: Rack, entry: RackInterface, isOpen: bool
     ${cell(columns.service, servicePill({ ...entry, isProxy: entry.mode === 'proxy' }))}
     ${cell(columns.address, orNone(entry.ip))}
     ${cell(columns.router, orNone(entry.router_ip))}
-    ${cell(columns.dynamic, rangeText(entry.ip_range_low, entry.ip_range_high))}
-    ${cell(columns.static, rangeText(entry.static_ip_range_low, entry.static_ip_range_high))}</tr>`;
+    ${cell(columns.dynamic, formatMeasureRange(entry.ip_range_low, entry.ip_range_high))}
+    ${cell(columns.static, formatMeasureRange(entry.static_ip_range_low, entry.static_ip_range_high))}</tr>`;
 }
 
 function renderRackNetworks({ viewer }: View, rack: Rack) {
@@ -224,8 +224,8 @@ function renderRackButtons(view: View, rack: Rack) {
   return html`<div class="row">${edit}${links}</div>`;
 }
 
-async function render(view: View): Promise<Html | undefined> {
-  const rack = findRack(view);
+async function renderRackPage(view: View): Promise<Html | undefined> {
+  const rack = findRackInPath(view);
   if (rack === undefined) return undefined;
   const samples = view.region.racks.samplesOf(rack.uuid);
   return renderFullPage(view, {
@@ -245,7 +245,7 @@ async function render(view: View): Promise<Html | undefined> {
 // What an administrator decides about a rack.
 
 function renderVerb(view: View): Html | undefined {
-  const rack = findRack(view);
+  const rack = findRackInPath(view);
   const verb = view.path.verb ?? '';
   if (rack === undefined || !isVerb(verb) || !verbsFor(rack).includes(verb)) return undefined;
   const { label, heading, effects } = words.rack.verbs[verb];
@@ -271,7 +271,7 @@ function renderVerb(view: View): Html | undefined {
 }
 
 async function actVerb(view: View) {
-  const rack = findRack(view);
+  const rack = findRackInPath(view);
   const verb = view.path.verb ?? '';
   if (rack === undefined || !isVerb(verb)) return undefined;
   const done = words.rack.verbs[verb].done(rack.name);
@@ -294,7 +294,7 @@ async function editOptions(view: View, rack: Rack) {
 }
 
 async function renderEdit(view: View): Promise<Html | undefined> {
-  const rack = findRack(view);
+  const rack = findRackInPath(view);
   if (rack?.state !== 'accepted') return undefined;
   const title = words.rack.edit(rack.name);
   const body = renderControls(view, CHANGE, await editOptions(view, rack));
@@ -307,7 +307,7 @@ async function renderEdit(view: View): Promise<Html | undefined> {
 }
 
 async function actEdit(view: View) {
-  const rack = findRack(view);
+  const rack = findRackInPath(view);
   if (rack === undefined) return undefined;
   const values = collectFormValues(view, CHANGE, await editOptions(view, rack));
   const answer = await operate(view, CHANGE, { system_id: rack.uuid }, values);
@@ -315,7 +315,7 @@ async function actEdit(view: View) {
 }
 
 export const RACK_PAGES: readonly PageDefinition[] = [
-  { path: '/MAAS/racks/:rack/', access: 'user', render },
+  { path: '/MAAS/racks/:rack/', access: 'user', render: renderRackPage },
   {
     path: '/MAAS/racks/:rack/do/:verb/',
     access: 'admin',

@@ -45,7 +45,7 @@ function renderRacks(view: View): Html {
   return html`<div class="sheet"><table class="racks"><thead><tr>${headings}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
-function render(view: View): Html {
+function renderRacksPage(view: View): Html {
   const { region, viewer } = view;
   const join = viewer.isAdmin
     ? html`<h2>${words.racks.join.heading}</h2><div class="sheet note">${words.racks.join.lead(pageUrl(region.config(), view.origin))}</div>`
@@ -58,4 +58,4 @@ function render(view: View): Html {
   });
 }
 
-export const RACKS_PAGE: PageDefinition = { path: RACKS_PATH, access: 'user', render };
+export const RACKS_PAGE: PageDefinition = { path: RACKS_PATH, access: 'user', render: renderRacksPage };

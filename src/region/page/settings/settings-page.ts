@@ -133,7 +133,7 @@ const presentText = (setting: Setting): string =>
   setting.kind === 'check' ? String(setting.value === true) : formatSettingText(setting, setting.stored);
 
 /** The value that a text stands for; `undefined`: the key is removed from the store. */
-function valueIn({ key, kind, isNumeric }: Setting, text: string): SettingValue | undefined | Refusal {
+function parseSettingText({ key, kind, isNumeric }: Setting, text: string): SettingValue | undefined | Refusal {
   if (kind === 'check') return text === 'true';
   if (text === '') return undefined;
   if (kind === 'list') return text.split(/\s+/);
@@ -231,7 +231,7 @@ function groupSection(view: View, name: GroupName): Html {
   return html`<section><h2 id="${name}">${words.settings.groups[name]}</h2><div class="sheet">${form}</div></section>`;
 }
 
-async function render(view: View) {
+async function renderSettingsPage(view: View) {
   await view.region.settings.load();
   const links = GROUPS.map(([name]) => html`<a href="#${name}">${words.settings.groups[name]}</a>`);
   return renderFullPage(view, {
@@ -245,7 +245,7 @@ async function render(view: View) {
   });
 }
 
-async function act(view: View): Promise<Outcome> {
+async function changeSettings(view: View): Promise<Outcome> {
   const group = GROUPS.find(([name]) => name === fieldValue(view, 'group'));
   if (group === undefined) return undefined;
   await view.region.settings.load();
@@ -272,7 +272,7 @@ export async function storeSettings(
     const sent = fieldValue(view, key).replaceAll('\r\n', '\n').trim() || whenEmpty;
     const text = kind === 'check' ? String(sent === 'true') : sent;
     if (text === presentText(setting)) continue;
-    const value = valueIn(setting, text);
+    const value = parseSettingText(setting, text);
     if (isRefusal(value)) return value;
     changes.push(value === undefined ? { key } : { key, value });
   }
@@ -303,7 +303,7 @@ function atKeys(refusal: Refusal, settings: readonly Setting[]): Refusal {
 export const SETTINGS_PAGE: PageDefinition = {
   path: PATH,
   access: 'admin',
-  render,
-  act,
+  render: renderSettingsPage,
+  act: changeSettings,
   operations: [CHANGE_SETTINGS],
 };

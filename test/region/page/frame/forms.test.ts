@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { verbatim } from '../../../../src/ground/html.ts';
 import { type FieldWords, refuseFields } from '../../../../src/region/api/call/answer.ts';
-import { formatFieldFaults, refusalText } from '../../../../src/region/page/frame/view.ts';
+import { formatFieldFaults, formatRefusal } from '../../../../src/region/page/frame/view.ts';
 import { PAGES } from '../../../../src/region/page/routes.ts';
 import { refusal } from '../../../../src/region/records/refusal.ts';
 import type { Region } from '../../../../src/region/region.ts';
@@ -22,7 +22,7 @@ async function afterForm(region: Region, path: string, form: Readonly<Record<str
   const outcome = await page.act?.(view);
   assert.equal(outcome?.kind, 'refusal', JSON.stringify(form));
   assert.ok(outcome?.kind === 'refusal');
-  return `${await page.render({ ...view, refusal: refusalText(outcome), faults: formatFieldFaults(outcome) })}`;
+  return `${await page.render({ ...view, refusal: formatRefusal(outcome), faults: formatFieldFaults(outcome) })}`;
 }
 
 /** The field of this name with its label, error and hint. */
@@ -99,8 +99,11 @@ const wordsOf = (texts: Readonly<Record<string, readonly string[]>>): FieldWords
 
 test('a refusal names each field once, by the key in its message if there is one', () => {
   const refused = (body: Readonly<Record<string, readonly string[]>>) => refuseFields(wordsOf(body), 'setting-invalid');
-  assert.equal(refusalText(refused({ release: ['boot.release: is not there'] })), 'boot.release: is not there');
-  assert.equal(refusalText(refused({ key: ['key: is not one'] })), 'key: is not one');
-  assert.equal(refusalText(refused({ kernel_opts: ['is too long'] })), 'kernel opts: is too long');
-  assert.equal(refusalText(refused({ release: ['unreleased: is not a name'] })), 'release: unreleased: is not a name');
+  assert.equal(formatRefusal(refused({ release: ['boot.release: is not there'] })), 'boot.release: is not there');
+  assert.equal(formatRefusal(refused({ key: ['key: is not one'] })), 'key: is not one');
+  assert.equal(formatRefusal(refused({ kernel_opts: ['is too long'] })), 'kernel opts: is too long');
+  assert.equal(
+    formatRefusal(refused({ release: ['unreleased: is not a name'] })),
+    'release: unreleased: is not a name',
+  );
 });

@@ -13,7 +13,7 @@ import { OPERATIONS } from '../../../../src/region/api/operations.ts';
 import { LANGUAGES, wordsFor } from '../../../../src/region/page/frame/languages.ts';
 import { renderControls } from '../../../../src/region/page/frame/operation-form.ts';
 import { languageForm, renderFullPage } from '../../../../src/region/page/frame/parts.ts';
-import { namesIn, valueNames } from '../../../../src/region/page/frame/template.ts';
+import { listPlaceholders, valueNames } from '../../../../src/region/page/frame/template.ts';
 import { eventText, remarkText } from '../../../../src/region/page/frame/values.ts';
 import { completed, withWords, words } from '../../../../src/region/page/frame/words.ts';
 import { JAPANESE as JAPANESE_WORDS } from '../../../../src/region/page/frame/words-ja.ts';
@@ -240,11 +240,12 @@ for (const file of ['ja', 'zh-Hant'])
     const faults = textsIn(JSON.parse(readFileSync(join(directory, `${file}.json`), 'utf8'))).flatMap(
       ([path, text]) => {
         const english = at(LANGUAGES[0].words, path) ?? at(OF_TABLES, path);
-        if (path[0] === 'happenings') return namesIn(text).every((name) => takes(path[1] ?? '', name)) ? [] : [text];
+        if (path[0] === 'happenings')
+          return listPlaceholders(text).every((name) => takes(path[1] ?? '', name)) ? [] : [text];
         // Labels and hints by what they translate: the name of a parameter, its description.
         if (english === undefined && BY_ENGLISH.test(path.join('.'))) return [];
         const wanted = isFunction(english) ? valueNames(english) : [];
-        const named = namesIn(text);
+        const named = listPlaceholders(text);
         const isRight =
           english !== undefined &&
           (typeof english === 'string' || named.toSorted().join() === wanted.toSorted().join());

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatFieldFaults, type Outcome, refusalText, type View } from '../../../../src/region/page/frame/view.ts';
+import { formatFieldFaults, formatRefusal, type Outcome, type View } from '../../../../src/region/page/frame/view.ts';
 import { PAGES } from '../../../../src/region/page/routes.ts';
 import type { Region } from '../../../../src/region/region.ts';
 import { withRegion } from '../../place.ts';
@@ -43,7 +43,7 @@ test('a refusal is shown at the field of its parameter', () =>
     assert.ok(refused?.kind === 'refusal');
     const again = await rendered(region, '/MAAS/pools/', {
       given: fieldsOf(form),
-      refusal: refusalText(refused),
+      refusal: formatRefusal(refused),
       faults: formatFieldFaults(refused),
     });
     assert.match(again, /id="f-name-fault"/);

@@ -5,9 +5,9 @@ import { test } from 'node:test';
 import { withoutUntouched } from '../../../../src/region/page/frame/touched.ts';
 import {
   formatFieldFaults,
+  formatRefusal,
   operate,
   type PageDefinition,
-  refusalText,
   type View,
 } from '../../../../src/region/page/frame/view.ts';
 import { EDIT_PAGE } from '../../../../src/region/page/machines/edit-page.ts';
@@ -71,7 +71,7 @@ test('the second of two tabs changes what it touched; what both changed is refus
     assert.equal((await store.findMachine(systemId))?.description, 'by the door');
     const again = await formIn(EDIT_PAGE, {
       ...view,
-      refusal: refusalText(outcome),
+      refusal: formatRefusal(outcome),
       faults: formatFieldFaults(outcome),
     });
     assert.equal(again.get('description')?.[0], 'on the roof');

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Outcome, refusalText, type View } from '../../../../src/region/page/frame/view.ts';
+import { formatRefusal, type Outcome, type View } from '../../../../src/region/page/frame/view.ts';
 import { FIRST_RUN_PAGES } from '../../../../src/region/page/home/first-run.ts';
 import { OVERVIEW_PAGE } from '../../../../src/region/page/home/overview.ts';
 import { needsFirstRun, readSteps, type StepName, stepPath } from '../../../../src/region/page/racks/first-steps.ts';
@@ -28,7 +28,7 @@ const send = async (
 ) => await pageAt(name).act?.(viewOf(region, { viewer: ADMIN, given: fieldsOf(form), ...more }));
 
 const toOf = (outcome: Outcome) =>
-  outcome?.kind === 'done' ? outcome.to : outcome?.kind === 'refusal' ? refusalText(outcome) : outcome?.kind;
+  outcome?.kind === 'done' ? outcome.to : outcome?.kind === 'refusal' ? formatRefusal(outcome) : outcome?.kind;
 
 const openSteps = async (region: Region) =>
   (await readSteps({ region, viewer: ADMIN })).filter(({ isDone }) => !isDone).map(({ name }) => name);

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { mac, parseIpv4 } from '../../../../src/ground/address.ts';
-import { refusalText } from '../../../../src/region/page/frame/view.ts';
+import { formatRefusal } from '../../../../src/region/page/frame/view.ts';
 import { MACHINE_ACTIONS } from '../../../../src/region/page/machines/machine-actions.ts';
 import { renderMachinePage } from '../../../../src/region/page/machines/machine-page.ts';
 import { PAGES } from '../../../../src/region/page/routes.ts';
@@ -92,7 +92,7 @@ test('the page of a refused action says why, as the command line does, with the 
     const action = PAGES.find(({ path }) => path === '/MAAS/machines/:machine/do/:action/') ?? assert.fail();
     const answer = await action.act?.(viewOf(region, deletion));
     assert.ok(answer?.kind === 'refusal');
-    const page = await action.render(viewOf(region, { ...deletion, refusal: refusalText(answer) }));
+    const page = await action.render(viewOf(region, { ...deletion, refusal: formatRefusal(answer) }));
     assert.match(`${page}`, /web1 is locked: unlock it first \(<code>sudo rackboot machines unlock web1<\/code>\)/);
     assert.ok(
       `${await renderMachinePage(viewOf(region, { viewer: ADMIN, path: { machine: systemId } }))}`.includes(unlock),

@@ -5,9 +5,9 @@ import { test } from 'node:test';
 import { formatIpv4 } from '../../../../src/ground/address.ts';
 import {
   formatFieldFaults,
+  formatRefusal,
   type Outcome,
   operate,
-  refusalText,
   type View,
 } from '../../../../src/region/page/frame/view.ts';
 import { PAGES } from '../../../../src/region/page/routes.ts';
@@ -61,7 +61,7 @@ test('a wrong hardware address of a new machine is refused at its field, with wh
     const view = viewOf(region, { viewer: ADMIN, given });
     const outcome = await ADD_MACHINE.act?.(view);
     assert.ok(outcome?.kind === 'refusal');
-    const again = `${await ADD_MACHINE.render({ ...view, refusal: refusalText(outcome), faults: formatFieldFaults(outcome) })}`;
+    const again = `${await ADD_MACHINE.render({ ...view, refusal: formatRefusal(outcome), faults: formatFieldFaults(outcome) })}`;
     assert.match(again, /id="f-mac_addresses-fault"/);
     assert.match(again, /name="hostname"[^>]* value="node7"/);
     assert.equal(await store.countMachines({}), 0);

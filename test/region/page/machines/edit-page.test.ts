@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatFieldFaults, operate, refusalText } from '../../../../src/region/page/frame/view.ts';
+import { formatFieldFaults, formatRefusal, operate } from '../../../../src/region/page/frame/view.ts';
 import { EDIT_PAGE } from '../../../../src/region/page/machines/edit-page.ts';
 import type { Region } from '../../../../src/region/region.ts';
 import { report, withRegion } from '../../place.ts';
@@ -59,7 +59,7 @@ test('a zone that was deleted meanwhile is refused at its field, and nothing is 
     assert.ok(outcome?.kind === 'refusal');
     const again = await EDIT_PAGE.render({
       ...view,
-      refusal: refusalText(outcome),
+      refusal: formatRefusal(outcome),
       faults: formatFieldFaults(outcome),
     });
     assert.match(`${again}`, /id="f-zone-fault"/);

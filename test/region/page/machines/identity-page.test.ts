@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatFieldFaults, refusalText } from '../../../../src/region/page/frame/view.ts';
+import { formatFieldFaults, formatRefusal } from '../../../../src/region/page/frame/view.ts';
 import { conflictNeeds, renderNeeds } from '../../../../src/region/page/home/needs.ts';
 import { IDENTITY_PAGE } from '../../../../src/region/page/machines/identity-page.ts';
 import type { Region } from '../../../../src/region/region.ts';
@@ -73,7 +73,7 @@ test('a machine is split by ticks of its interfaces, and a wrong machine to merg
     assert.ok(refused?.kind === 'refusal');
     const again = await IDENTITY_PAGE.render({
       ...view,
-      refusal: refusalText(refused),
+      refusal: formatRefusal(refused),
       faults: formatFieldFaults(refused),
     });
     assert.match(`${again}`, /id="f-other-fault"/);

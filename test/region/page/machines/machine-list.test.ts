@@ -6,7 +6,13 @@ import { ipv4, mac } from '../../../../src/ground/address.ts';
 import { parseTargetQuery } from '../../../../src/region/api/call/form-body.ts';
 import type { View } from '../../../../src/region/page/frame/view.ts';
 import { getMachineIndex } from '../../../../src/region/page/machines/machine-index.ts';
-import { COLUMNS, choose, linkTo, parseQuery, queryText } from '../../../../src/region/page/machines/machine-query.ts';
+import {
+  COLUMNS,
+  choose,
+  formatMachinesPath,
+  parseQuery,
+  queryText,
+} from '../../../../src/region/page/machines/machine-query.ts';
 import { MACHINES_PAGE, renderPage } from '../../../../src/region/page/machines/machines-page.ts';
 import { parseHardwareFacts } from '../../../../src/region/records/hardware-facts.ts';
 import type { Region } from '../../../../src/region/region.ts';
@@ -145,7 +151,7 @@ test('a query is written as it was read, and without what goes without saying', 
     assert.equal(queryText(parseQuery(parseTargetQuery(query))), again, query);
   const query = parseQuery(parseTargetQuery('?zone=a&page=4&size=100'));
   assert.equal(
-    linkTo(query, { status: 'new' }),
+    formatMachinesPath(query, { status: 'new' }),
     '/MAAS/machines/?status=new&zone=a&size=100',
     'a filter turns back to the first page',
   );

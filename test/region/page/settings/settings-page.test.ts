@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { settingShapes } from '../../../../src/config/setting-shapes.ts';
-import { type Outcome, refusalText } from '../../../../src/region/page/frame/view.ts';
+import { formatRefusal, type Outcome } from '../../../../src/region/page/frame/view.ts';
 import { words } from '../../../../src/region/page/frame/words.ts';
 import { SETTINGS_PAGE } from '../../../../src/region/page/settings/settings-page.ts';
 import type { Region } from '../../../../src/region/region.ts';
@@ -102,7 +102,7 @@ test('a fault is at its key, and nothing of the group is stored', () =>
     const yaml = await sent(place.region, 'dhcp', { 'dhcp.classes': '- { name: [' });
     assert.ok(yaml?.kind === 'refusal');
     assert.deepEqual(Object.keys(yaml.fields ?? {}), ['dhcp.classes']);
-    assert.match(refusalText(yaml), /line 1/i);
+    assert.match(formatRefusal(yaml), /line 1/i);
     assert.deepEqual(storedIn(place), {});
   }));
 

@@ -24,7 +24,7 @@ import type { Rack } from '../records/rack.ts';
 import { isLent } from './static-addresses.ts';
 
 /** Make one for each list of machines. */
-export interface Whereabouts {
+export interface MachinePlacement {
   racksOf(machine: Pick<Machine, 'home'>): readonly Rack[];
   /** The allocated ones, then the last seen ones that it may still hold. */
   addressesOf(machine: Pick<Machine, 'addresses' | 'interfaces'>): readonly Ipv4[];
@@ -42,7 +42,7 @@ interface KnownDomain {
 }
 
 /** Of a domain without one in the list. No stranger chooses these texts. */
-export const numberOfDomain = (name: string): number => (hashFnv1a(name) >>> 1) + 1;
+export const hashDomainId = (name: string): number => (hashFnv1a(name) >>> 1) + 1;
 
 /**
  * The default one first. An entry of the list is a name, or a name with the id that the API gave it. A default domain that is not listed
@@ -64,7 +64,7 @@ export function domainIds(byDefault: string, further: unknown): ReadonlyMap<stri
   for (const name of [byDefault, ...entries.map(([listedName]) => listedName)]) {
     if (ids.has(name)) continue;
     const isListed = name !== byDefault || entries.some(([listedName]) => listedName === name);
-    let id = chosenIds.get(name) ?? (isListed || taken.has(0) ? numberOfDomain(name) : 0);
+    let id = chosenIds.get(name) ?? (isListed || taken.has(0) ? hashDomainId(name) : 0);
     while (!chosenIds.has(name) && taken.has(id)) id += 1;
     taken.add(id);
     ids.set(name, id);
@@ -92,10 +92,10 @@ const shownSettings = (region: Pick<Places, 'settings' | 'config'>): readonly un
 ];
 
 /**
- * A digest of everything on which `whereabouts` depends, computed again only after racks or networks were read again. A mere heartbeat does
+ * A digest of everything on which `readPlacement` depends, computed again only after racks or networks were read again. A mere heartbeat does
  * not change it.
  */
-export function basisReader(places: Places): () => string {
+export function createBasisReader(places: Places): () => string {
   const { racks, networks } = places;
   let madeOf: readonly unknown[] = [];
   let basis = '';
@@ -115,7 +115,7 @@ export function basisReader(places: Places): () => string {
   };
 }
 
-export function whereabouts(places: Places): Whereabouts {
+export function readPlacement(places: Places): MachinePlacement {
   const { racks } = places;
   const all = racks.list();
   const networks = places.networks.known;
@@ -153,10 +153,10 @@ export function whereabouts(places: Places): Whereabouts {
 function readDomain(name: string, [byDefault, further, records]: readonly unknown[]): KnownDomain {
   const ids = domainIds(String(byDefault), further);
   const all = [...ids.keys()];
-  const isIn = (text: string, domain: string): boolean => text === domain || text.endsWith(`.${domain}`);
+  const isInDomain = (text: string, domain: string): boolean => text === domain || text.endsWith(`.${domain}`);
   const longest = (text: string): number =>
-    Math.max(0, ...all.filter((candidate) => isIn(text, candidate)).map(({ length }) => length));
+    Math.max(0, ...all.filter((candidate) => isInDomain(text, candidate)).map(({ length }) => length));
   const named = (Array.isArray(records) ? records : []).map((record) => String(Object(record).name).toLowerCase());
-  const recordCount = named.filter((text) => isIn(text, name) && longest(text) === name.length).length;
-  return { id: ids.get(name) ?? numberOfDomain(name), isDefault: name === byDefault, recordCount };
+  const recordCount = named.filter((text) => isInDomain(text, name) && longest(text) === name.length).length;
+  return { id: ids.get(name) ?? hashDomainId(name), isDefault: name === byDefault, recordCount };
 }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatIpv4, formatMac, ipv4, mac } from '../../../src/ground/address.ts';
-import { whereabouts } from '../../../src/region/life/whereabouts.ts';
+import { readPlacement } from '../../../src/region/life/machine-placement.ts';
 import type { Machine } from '../../../src/region/records/machine.ts';
 import type { Region } from '../../../src/region/region.ts';
 import { enlist, report, withRegion } from '../place.ts';
@@ -44,14 +44,14 @@ class Host {
   }
 
   async racks(): Promise<readonly string[]> {
-    return whereabouts(this.region)
+    return readPlacement(this.region)
       .racksOf(await this.#machine())
       .map(({ name }) => name);
   }
 
   /** Asserts that exactly these are shown. */
   async has(addresses: readonly string[], why?: string): Promise<void> {
-    const shown = whereabouts(this.region).addressesOf(await this.#machine());
+    const shown = readPlacement(this.region).addressesOf(await this.#machine());
     assert.deepEqual(shown.map(formatIpv4), addresses, why);
   }
 
