@@ -72,15 +72,15 @@ export async function cachedBootTree(
   return tree;
 }
 
-/** Files of the images room that no tree depends on: those the region serves, and those for disk images and their sources. */
+/** Files of these folders that no tree depends on: those for disk images and systems. */
 const APART =
-  /^(?:(?:agent|checksums|documents|download|import|qcow2|signatures|sources|streams)\/|debian|boot-disk|disk-image|image-|stored-system|system-tree)/;
+  /^(?:build\/(?:boot-disk|debian(?:-image|-root|\/))|content\/(?:disk-image|image-)|store\/(?:image-|stored-system|system-tree))/;
 
 /** Identifies the version of the sources that build a tree. */
 function sourcesHash(): string {
   const images = join(import.meta.dirname, '..', 'images');
   const hash = createHash('sha256');
-  for (const file of globSync('**/*', { cwd: images }).sort()) {
+  for (const file of globSync('{build,content,store}/**/*', { cwd: images }).sort()) {
     if (APART.test(file) || !statSync(join(images, file)).isFile()) continue;
     hash.update(`${file}\0`).update(readFileSync(join(images, file)));
   }

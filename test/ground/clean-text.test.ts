@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { globSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -95,7 +95,7 @@ describe('text from outside', () => {
 });
 
 describe('output of text', () => {
-  const SOURCE = join(dirname(import.meta.dirname), 'src');
+  const SOURCE = join(import.meta.dirname, '..', '..', 'src');
   const read = (file: string): string => readFileSync(join(SOURCE, file), 'utf8');
 
   /** The folders whose files print. */

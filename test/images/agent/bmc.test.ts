@@ -11,7 +11,7 @@ import { scratchDirectory } from '../../support/scratch.ts';
 import { SHELLS } from './shells.ts';
 
 const IMAGES = join(import.meta.dirname, '..', '..', '..', 'src/images');
-const SEARCH = join(IMAGES, 'environment/bmc');
+const SEARCH = join(IMAGES, 'build/environment/bmc');
 const AGENT = join(IMAGES, 'agent/agent.sh');
 
 /** Requests as shell patterns of hexadecimal words, and the answers without the command; the first match answers. */

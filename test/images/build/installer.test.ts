@@ -202,10 +202,10 @@ describe("Debian's installer", { skip: missing('dpkg-deb', 'depmod') }, () => {
   test('has a watchdog that shells can read, and a preseed of one command that ends with powering off', {
     skip: missing('busybox'),
   }, () => {
-    const images = join(import.meta.dirname, '../../src/images');
+    const images = join(import.meta.dirname, '../../../src/images');
     for (const shell of ['sh', 'busybox sh']) {
       const [program = '', ...args] = shell.split(' ');
-      execFileSync(program, [...args, '-n', join(images, 'environment/installer-watchdog')]);
+      execFileSync(program, [...args, '-n', join(images, 'build/environment/installer-watchdog')]);
       const preseed = readFileSync(join(images, 'agent/enlist.preseed'), 'utf8');
       const lines = preseed.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
       const command = /^d-i preseed\/early_command string (.*)$/.exec(lines[0] ?? '')?.[1] ?? '';

@@ -17,7 +17,7 @@ import { scratchDirectory } from '../../support/scratch.ts';
 import { makeDisk, makeSystemDisk } from '../disks.ts';
 
 const MIB = 1024 * 1024;
-const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+const MAIN = join(import.meta.dirname, '..', '..', '..', 'src', 'main.ts');
 const NAME = { os: 'debian', release: 'bookworm', architecture: 'amd64', subarchitecture: 'generic', label: 'release' };
 
 describe('an image of QEMU', { skip: missing('linux', 'qemu-img', 'zstd'), timeout: 300_000 }, () => {

@@ -160,7 +160,7 @@ test('pages rendered at once are each in their own language, and the page names 
       assert.match(page, /<html lang="en">.*<title>2 machines .*aria-current="page">Machines</s);
   }));
 
-const ROOT = join(import.meta.dirname, '../../..');
+const ROOT = join(import.meta.dirname, '../../../..');
 
 /** Their sentences are the words of a rack, of a person or of a machine. */
 const OF_OTHERS: ReadonlySet<string> = new Set(['rack', 'said']);
