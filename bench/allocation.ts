@@ -14,7 +14,7 @@ import { LeaseTable } from '../src/dhcp/leases/lease-table.ts';
 import { Offers } from '../src/dhcp/leases/offers.ts';
 import type { DhcpConfig } from '../src/dhcp/networks/config.ts';
 import { indexSubnets } from '../src/dhcp/networks/subnet.ts';
-import { broadcastOf, type Ipv4, ipv4, mac, networkOf } from '../src/ground/address.ts';
+import { broadcastAddress, type Ipv4, ipv4, mac, networkWithPrefix } from '../src/ground/address.ts';
 import { instant, later, seconds, systemClock } from '../src/ground/clock.ts';
 import { MachineDirectory } from '../src/machines/directory.ts';
 import type { Benchmark } from './benchmark.ts';
@@ -24,7 +24,7 @@ const ROUNDS = 9;
 const CHOICES = 50_000;
 const LEASES = 1_000_000;
 const NOW = instant(1_000_000_000);
-const NETWORK = networkOf(ipv4(0x0a010000), 16);
+const NETWORK = networkWithPrefix(ipv4(0x0a010000), 16);
 const RANGE = { low: ipv4(0x0a010010), high: ipv4(0x0a01fff0) };
 /** The one free address, in the middle. */
 const LEFT = ipv4(0x0a018000);
@@ -37,7 +37,7 @@ const CONFIG: DhcpConfig = {
       interfaceName: 'eth1',
       serverAddress: ipv4(0x0a010001),
       network: NETWORK,
-      broadcast: broadcastOf(NETWORK),
+      broadcast: broadcastAddress(NETWORK),
       dynamic: RANGE,
       domain: 'maas',
       dnsServers: [],

@@ -29,11 +29,11 @@ export async function openAssetFile(
   if (isOwnPath(path.split('/'))) return { kind: 'missing', reason: 'own-file' };
   const alike = files.alike?.(path) ?? [];
   if (alike.includes(path)) return { kind: 'missing', reason: 'not-readable' };
-  const [only, ...others] = alike;
-  if (only === undefined) return { kind: 'missing', reason: 'not-in-tree' };
+  const [single, ...others] = alike;
+  if (single === undefined) return { kind: 'missing', reason: 'not-in-tree' };
   if (others.length > 0) return { kind: 'missing', reason: 'several-spellings', found: alike.join(', ') };
-  const other = await files.open(only);
+  const other = await files.open(single);
   return other === undefined
-    ? { kind: 'missing', reason: 'not-readable', found: only }
-    : { kind: 'file', file: other, path: only };
+    ? { kind: 'missing', reason: 'not-readable', found: single }
+    : { kind: 'file', file: other, path: single };
 }

@@ -192,8 +192,8 @@ function renderFor(
   const { machine, mac } = named;
   const endpoint = findEndpointFor(http, request.local);
   const baseUrl = endpoint === undefined ? undefined : formatBaseUrl(endpoint);
-  const asked = identity.kind === 'default' ? identity : undefined;
-  const architecture = architectureFor(asked?.architecture, mac, context);
+  const defaultIdentity = identity.kind === 'default' ? identity : undefined;
+  const architecture = architectureFor(defaultIdentity?.architecture, mac, context);
   const signs = mac === undefined ? undefined : context.signsOf?.(mac);
   // iPXE showed the menu before it started this loader.
   const isSecond = language !== 'ipxe' && signs?.isIpxe === true;
@@ -212,7 +212,7 @@ function renderFor(
           mac,
           address: request.peer,
           architecture,
-          subarchitecture: asked?.subarchitecture,
+          subarchitecture: defaultIdentity?.subarchitecture,
           baseUrl,
           token: context.tokens?.tokenFor({ ...named, peer: request.peer }),
         },

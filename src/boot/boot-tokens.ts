@@ -41,7 +41,7 @@ interface Asked extends NamedMachine {
 
 export interface BootTokenSource {
   /** `undefined` if the configuration must have none. */
-  tokenFor(asked: Asked): string | undefined;
+  tokenFor(request: Asked): string | undefined;
 }
 
 interface BootTokensDeps extends OriginFacts {
@@ -76,12 +76,12 @@ export class BootTokens implements BootTokenSource {
     this.#deps = deps;
   }
 
-  tokenFor(asked: Asked): string | undefined {
-    const { machine, mac, peer } = asked;
+  tokenFor(request: Asked): string | undefined {
+    const { machine, mac, peer } = request;
     const purpose = machine?.purpose ?? 'enlist';
     const token = purpose === 'local' || purpose === 'poweroff' ? undefined : machine?.bootToken;
-    const origin = judgeOrigin(asked, peer, this.#deps);
-    this.#reportOther(asked, token !== undefined, origin);
+    const origin = judgeOrigin(request, peer, this.#deps);
+    this.#reportOther(request, token !== undefined, origin);
     if (token !== undefined) return origin.kind === 'itself' ? token : undefined;
     const holder = this.#deps.macOf(peer);
     return purpose !== 'enlist' || holder === undefined || holder !== mac ? undefined : this.#draw(holder, peer);
@@ -95,10 +95,10 @@ export class BootTokens implements BootTokenSource {
     const ofMachine = machine?.bootToken;
     if (machine !== undefined && ofMachine !== undefined && areEqual(token, ofMachine))
       return this.#deps.awayFrom?.(machine, peer) === undefined ? mac : undefined;
-    const given = this.#given.get(mac);
-    const isThere = given !== undefined && (given.address === peer || this.#deps.mayMove?.(peer) === true);
-    if (!isThere || given.until < this.#deps.clock.now()) return undefined;
-    return areEqual(token, given.token) ? mac : undefined;
+    const grant = this.#given.get(mac);
+    const isThere = grant !== undefined && (grant.address === peer || this.#deps.mayMove?.(peer) === true);
+    if (!isThere || grant.until < this.#deps.clock.now()) return undefined;
+    return areEqual(token, grant.token) ? mac : undefined;
   }
 
   /** The same token within a boot, which asks several times. */

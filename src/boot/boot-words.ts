@@ -16,14 +16,14 @@ export const lowerFirst = (text: string): string =>
  *
  * @param tables by name
  */
-export function reasonsOf(
+export function createReasonLookup(
   ...tables: readonly Readonly<Record<string, string>>[]
 ): (reason: string | undefined) => string {
   const meanings = new Map(tables.flatMap((table) => Object.entries(table)));
   return (reason) => {
     if (reason === undefined) return 'no reason given';
-    const known = meanings.get(reason);
-    return known === undefined ? reason : `${lowerFirst(known).replace(/\.$/, '')} (${reason})`;
+    const meaning = meanings.get(reason);
+    return meaning === undefined ? reason : `${lowerFirst(meaning).replace(/\.$/, '')} (${reason})`;
   };
 }
 
@@ -113,8 +113,8 @@ export const sizeText = ({ bytes }: Loaded): string => formatBytes(bytes ?? 0);
 
 /** In parentheses; empty if there are none. */
 export function detailsText(...parts: readonly string[]): string {
-  const known = parts.filter((part) => part !== '');
-  return known.length === 0 ? '' : ` (${known.join(', ')})`;
+  const nonEmpty = parts.filter((part) => part !== '');
+  return nonEmpty.length === 0 ? '' : ` (${nonEmpty.join(', ')})`;
 }
 
 export const listenerText = (place: {

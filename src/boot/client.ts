@@ -82,17 +82,17 @@ function chooseArchitecture({ architectures, vendorClass }: BootClientFacts): nu
   if (first !== undefined && architectures.length === 1) return first;
   const named = numberOfClass(vendorClass);
   if (first === undefined) return named ?? 0;
-  const known = architectures.filter((code) => findArchitecture(code) !== undefined);
-  if (named !== undefined && known.includes(named)) return named;
+  const recognised = architectures.filter((code) => findArchitecture(code) !== undefined);
+  if (named !== undefined && recognised.includes(named)) return named;
   const byHttp = vendorClass.startsWith('HTTPClient');
-  return known.find((code) => bootsFromHttp(code) === byHttp) ?? known[0] ?? first;
+  return recognised.find((code) => bootsFromHttp(code) === byHttp) ?? recognised[0] ?? first;
 }
 
 /** @returns `undefined` if the packet does not belong to a network boot */
 export function identifyBootClient(facts: BootClientFacts): BootClient | undefined {
   const firmware = identifyFirmware(facts);
   if (firmware === undefined) return undefined;
-  const contradiction = contradictionOf(facts, firmware);
+  const contradiction = findContradiction(facts, firmware);
   return contradiction === undefined ? firmware : { ...firmware, contradiction };
 }
 
@@ -123,7 +123,7 @@ function cpuOfUBoot(architecture: number, vendorClass: string): Cpu | undefined 
 }
 
 /** What the client showed, if it cannot all be true. */
-function contradictionOf(facts: BootClientFacts, { kind, architecture }: BootFirmware): string | undefined {
+function findContradiction(facts: BootClientFacts, { kind, architecture }: BootFirmware): string | undefined {
   const { architectures, vendorClass, uuid } = facts;
   const named = numberOfClass(vendorClass);
   const isListed = named === undefined || architectures.length === 0 || architectures.includes(named);
@@ -138,18 +138,18 @@ function contradictionOf(facts: BootClientFacts, { kind, architecture }: BootFir
     // A Pi's own ROM wrongly says 0; all else it runs is for ARM.
     !(isPi && row?.firmware === 'uefi' && row.cpu !== 'arm64');
   if (agrees) return undefined;
-  const shown = [
+  const signs = [
     ...(vendorClass === '' ? [] : [`option 60 ${cleanText(vendorClass, 64)}`]),
     ...(architectures.length === 0 ? [] : [`option 93 ${architectures.slice(0, 8).join(' ')}`]),
     ...(isPi ? ['option 97 of a Raspberry Pi'] : []),
   ];
-  return shown.join(', ');
+  return signs.join(', ');
 }
 
 /** As 7 and 9 do. */
-function isSameFirmware(one: number, other: number): boolean {
-  const [a, b] = [findArchitecture(one), findArchitecture(other)];
+function isSameFirmware(first: number, second: number): boolean {
+  const [a, b] = [findArchitecture(first), findArchitecture(second)];
   return (
-    a !== undefined && a.firmware === b?.firmware && a.cpu === b.cpu && bootsFromHttp(one) === bootsFromHttp(other)
+    a !== undefined && a.firmware === b?.firmware && a.cpu === b.cpu && bootsFromHttp(first) === bootsFromHttp(second)
   );
 }

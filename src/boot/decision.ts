@@ -26,7 +26,7 @@ import {
   parseKernelParams,
 } from './kernel-line.ts';
 import { preseedSecret } from './preseed-secret.ts';
-import { findProfile, fitsArchitecture, isAtWork, titleOf } from './profile.ts';
+import { findProfile, fitsArchitecture, isAtWork, profileTitle } from './profile.ts';
 import { decideProfile } from './profile-step.ts';
 import type { BootStep, Decision, MenuEntry, StepContext, StepQuery } from './step.ts';
 
@@ -35,9 +35,9 @@ const REGISTER = 'Register this machine';
 /** Assumed if the loader does not say: pxelinux runs only on BIOS machines. */
 const DEFAULT_ARCHITECTURE = 'amd64';
 
-export function decideStep(asked: StepQuery, context: StepContext): Decision {
-  const isOpenDevice = asked.machine?.statusName === DEVICE_STATE && asked.machine.purpose === 'enlist';
-  const query = isOpenDevice ? { ...asked, machine: undefined } : asked;
+export function decideStep(stepQuery: StepQuery, context: StepContext): Decision {
+  const isOpenDevice = stepQuery.machine?.statusName === DEVICE_STATE && stepQuery.machine.purpose === 'enlist';
+  const query = isOpenDevice ? { ...stepQuery, machine: undefined } : stepQuery;
   const { profiles = [], menuSeconds = 0 } = context.config;
   const isBusy = query.machine !== undefined && isAtWork(query.machine);
   if (isBusy || profiles.length === 0) return decideOwnStep(query, context);
@@ -46,8 +46,11 @@ export function decideStep(asked: StepQuery, context: StepContext): Decision {
   const architecture = machine?.architecture ?? query.architecture ?? DEFAULT_ARCHITECTURE;
   const profile = findProfile(profiles, { machine, macs, architecture });
   const decision = profile === undefined ? decideOwnStep(query, context) : decideProfile(profile, query, context);
-  const offered = menuSeconds === 0 ? [] : profiles.filter((one) => one.offered && fitsArchitecture(one, architecture));
-  const choices = offered.flatMap((one) => menuEntry(titleOf(one), decideProfile(one, query, context).step));
+  const offered =
+    menuSeconds === 0 ? [] : profiles.filter((profile) => profile.offered && fitsArchitecture(profile, architecture));
+  const choices = offered.flatMap((profile) =>
+    menuEntry(profileTitle(profile), decideProfile(profile, query, context).step),
+  );
   if (choices.length === 0) return decision;
   const isUnknown = machine === undefined;
   const isRegistering = isUnknown && profile === undefined;
@@ -95,9 +98,9 @@ function decideKernel(
       'Name one under boot.http.listen.',
     ]);
   }
-  const found = findSystem(purpose, query, context);
-  if (found.kind === 'absent') {
-    return explain(found.purpose, name, found.lines);
+  const system = findSystem(purpose, query, context);
+  if (system.kind === 'absent') {
+    return explain(system.purpose, name, system.lines);
   }
   const params = parseKernelParams(machine?.kernelParams ?? config.kernelParams);
   if (!params.ok) {
@@ -110,9 +113,9 @@ function decideKernel(
   const facts = { purpose, rackbootUrl: `${baseUrl}/MAAS`, token: query.token, params: [...ours, ...params.words] };
   // A boot for `commissioning` may also write an image, erase disks or rescue.
   const task = machine === undefined || purpose === 'enlist' ? 'enlisting' : machine.statusName;
-  const { kernel } = found.image;
+  const { kernel } = system.image;
   const title = `${name}: ${task}, ${kernel.slice(0, kernel.lastIndexOf('/'))}`;
-  const booted = ofOneVersion(found, context.realOf);
+  const booted = ofOneVersion(system, context.realOf);
   const { kernel: path, initrd, deviceTree } = booted.image;
   const words = wordsFor(booted, machine, baseUrl, facts);
   if (words === undefined) {
@@ -136,10 +139,10 @@ interface AbsentSystem {
 }
 
 /** An imported system by the paths of one version: the names may meanwhile come to lead to another, or nowhere. */
-function ofOneVersion(found: FoundSystem, realOf: RealOf | undefined): FoundSystem {
-  if (found.kind !== 'imported' || realOf === undefined) return found;
+function ofOneVersion(system: FoundSystem, realOf: RealOf | undefined): FoundSystem {
+  if (system.kind !== 'imported' || realOf === undefined) return system;
   const real = (path: string): string => realOf(path) ?? path;
-  const { kernel, initrd, deviceTree, root } = found.image;
+  const { kernel, initrd, deviceTree, root } = system.image;
   const image = { kernel: real(kernel), initrd: real(initrd), deviceTree, root: { ...root, path: real(root.path) } };
   return { kind: 'imported', image };
 }
@@ -190,14 +193,14 @@ function importedAbsent(name: ImportedName, architecture: string): AbsentSystem 
 
 /** `undefined` if the machine's name cannot stand among them. */
 function wordsFor(
-  found: FoundSystem,
+  system: FoundSystem,
   machine: RackMachine | undefined,
   baseUrl: string,
   facts: KernelLineFacts,
 ): readonly string[] | undefined {
-  switch (found.kind) {
+  switch (system.kind) {
     case 'imported': {
-      const { kind, path } = found.image.root;
+      const { kind, path } = system.image.root;
       return importedWords({ ...facts, root: { kind, url: `${baseUrl}/${path}` } });
     }
     case 'enlisting-installer':
@@ -208,10 +211,10 @@ function wordsFor(
       if (machine === undefined) return ephemeralWords(facts);
       const { systemId, hostname, domain } = machine;
       if (![systemId, hostname, domain].every(isPlainName)) return undefined;
-      return wordsOfInstaller(machine, found.image, baseUrl, facts);
+      return wordsOfInstaller(machine, system.image, baseUrl, facts);
     }
     default:
-      return unreachable(found);
+      return unreachable(system);
   }
 }
 

@@ -14,9 +14,9 @@ const HTTPS_PORT = 443;
  * @returns `undefined` if the listener does not answer there
  */
 export function findEndpointAt(endpoints: readonly HttpEndpoint[], local: Ipv4): HttpEndpoint | undefined {
-  const found =
+  const endpointForLocal =
     endpoints.find((endpoint) => endpoint.address === local) ?? endpoints.find((endpoint) => endpoint.address === ANY);
-  return found && { ...found, address: local };
+  return endpointForLocal && { ...endpointForLocal, address: local };
 }
 
 /**

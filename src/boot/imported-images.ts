@@ -56,7 +56,7 @@ export function findImported(
       if (!names.every(isPlainName)) continue;
       const directory = names.join('/');
       const [kernel, initrd] = [`${directory}/boot-kernel`, `${directory}/boot-initrd`];
-      const root = ROOTS.find((one) => hasFile(`${directory}/${one.name}`));
+      const root = ROOTS.find((candidate) => hasFile(`${directory}/${candidate.name}`));
       if (root === undefined || !hasFile(kernel) || !hasFile(initrd)) continue;
       const deviceTree = findDeviceTree(directory, architecture, hasFile);
       return { kernel, initrd, deviceTree, root: { kind: root.kind, path: `${directory}/${root.name}` } };

@@ -85,14 +85,14 @@ function renderEntry(step: MenuEntry['step'], place: RenderPlace): readonly stri
       const bootif = place.mac === undefined ? `BOOTIF=01-${setting('netX/mac:hexhyp')}` : formatBootif(place.mac);
       const initrds = step.initrds.map(({ file, name }, index) => ({ file, name, own: initrdName(index) }));
       // Under UEFI the kernel finds its initrd by this name; under BIOS the word does nothing.
-      const found = initrds.flatMap(({ name, own }) => (name === undefined ? [`initrd=${own}`] : []));
+      const initrdOptions = initrds.flatMap(({ name, own }) => (name === undefined ? [`initrd=${own}`] : []));
       return [
         'imgfree',
-        `kernel ${[urlOf(step.kernel, place), ...found, bootif, words].filter((word) => word !== '').join(' ')} || goto failed`,
+        `kernel ${[resolveUrl(step.kernel, place), ...initrdOptions, bootif, words].filter((word) => word !== '').join(' ')} || goto failed`,
         ...initrds.map(({ file, name, own }) => {
           // Under BIOS an argument makes a file of that name of it.
           const named = name === undefined ? '' : ` ${name}`;
-          return `initrd --name ${name ?? own} ${urlOf(file, place)}${named} || goto failed`;
+          return `initrd --name ${name ?? own} ${resolveUrl(file, place)}${named} || goto failed`;
         }),
         'boot || goto failed',
       ];
@@ -123,7 +123,7 @@ function renderEntry(step: MenuEntry['step'], place: RenderPlace): readonly stri
 }
 
 /** A path beginning with `/` comes from the script's own source: TFTP, if there is no boot HTTP listener. */
-const urlOf = (file: string, { baseUrl = '' }: RenderPlace): string => (isUrl(file) ? file : `${baseUrl}/${file}`);
+const resolveUrl = (file: string, { baseUrl = '' }: RenderPlace): string => (isUrl(file) ? file : `${baseUrl}/${file}`);
 
 const initrdName = (index: number): string => (index === 0 ? 'initrd.gz' : `initrd${index}.gz`);
 
@@ -132,7 +132,7 @@ const initrdName = (index: number): string => (index === 0 ? 'initrd.gz' : `init
  * BIOS only, keeps it in memory, and so can be written.
  */
 function renderImage({ form, file }: BootStep & { readonly kind: 'image' }, place: RenderPlace): readonly string[] {
-  const url = urlOf(file, place);
+  const url = resolveUrl(file, place);
   if (form === 'efi')
     return [
       `iseq ${setting('platform')} efi || echo Rackboot: this is a program for UEFI, and this machine started by BIOS. ||`,
@@ -144,7 +144,7 @@ function renderImage({ form, file }: BootStep & { readonly kind: 'image' }, plac
     'imgfree',
     form === 'iso' ? san : `iseq ${setting('platform')} pcbios || ${san}`,
     `iseq ${setting('platform')} pcbios || goto failed`,
-    `kernel ${urlOf(MEMDISK, place)} ${memdiskWords(form)} || goto failed`,
+    `kernel ${resolveUrl(MEMDISK, place)} ${memdiskWords(form)} || goto failed`,
     `initrd ${url} || goto failed`,
     'boot || goto failed',
   ];

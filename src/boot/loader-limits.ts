@@ -40,7 +40,7 @@ export function fitToLoader(decision: Decision, language: LoaderLanguage, place:
 }
 
 function fit(step: MenuEntry['step'], language: LoaderLanguage, place: RenderPlace): MenuEntry['step'] {
-  const limit = limitOf(step, language, place);
+  const limit = findExceededLimit(step, language, place);
   if (limit === undefined) return step;
   if (limit !== 'loader') return { kind: 'explain', lines: BEYOND_IPXE[limit] };
   const file = language === 'pxelinux' ? IPXE_BIOS : ipxeForUefi(place.architecture);
@@ -69,7 +69,7 @@ const BEYOND_IPXE = {
 } as const;
 
 /** `loader`: iPXE can do it. */
-function limitOf(
+function findExceededLimit(
   step: BootStep,
   language: LoaderLanguage,
   { hasFile, isUBoot }: RenderPlace,

@@ -50,7 +50,7 @@ interface FileSent extends RackEvent {
 const SENT = new Set(['tftp.sent', 'http.file-sent', 'http.rendered']);
 const isFileSent = (event: RackEvent): event is FileSent => SENT.has(event.kind);
 
-const keyOf = (sharedNetwork = '', mac: MacAddress): string => [mac, sharedNetwork].join(' ');
+const watchKey = (sharedNetwork = '', mac: MacAddress): string => [mac, sharedNetwork].join(' ');
 
 export class LoaderLoops {
   readonly #publish: Publish;
@@ -69,7 +69,7 @@ export class LoaderLoops {
     if (!mayLoop) return plan;
     const { owner, mac } = query;
     if (owner === undefined) return this.forecast(query, plan, config, now);
-    const key = keyOf(query.sharedNetwork, mac);
+    const key = watchKey(query.sharedNetwork, mac);
     const before = this.#watched.get(key);
     const watched = before?.file === file ? before : { file, loads: 0, firstAt: now, reported: false };
     this.#watched.set(key, watched, owner);
@@ -82,14 +82,14 @@ export class LoaderLoops {
 
   /** Like `check`, but remembers and publishes nothing. */
   forecast(query: BootQuery, plan: BootPlan, config: BootConfig, now: Instant): BootPlan {
-    const watched = this.#watched.get(keyOf(query.sharedNetwork, query.mac));
+    const watched = this.#watched.get(watchKey(query.sharedNetwork, query.mac));
     return (watched === undefined ? undefined : breakLoop(query, plan, config, watched, now)) ?? plan;
   }
 
   /** @param sharedNetwork that of the machine's address */
   observe(event: RackEvent, sharedNetwork: string | undefined): void {
     if (event.mac === undefined || !isFileSent(event)) return;
-    const key = keyOf(sharedNetwork, event.mac);
+    const key = watchKey(sharedNetwork, event.mac);
     const watched = this.#watched.get(key);
     if (watched === undefined || event.purpose === 'chain') return;
     if (event.purpose !== undefined || baseName(event.file ?? '') !== watched.file) {

@@ -72,15 +72,15 @@ const GRUB_PLATFORM = /(?:^|\/)(?:x86_64|i386|arm64|arm|riscv64|loongarch64)-(?:
  *
  * @returns `undefined` for `..`, a control character, an empty path, or more than BOOT_PATH_BYTES_MAX
  */
-export function normalizePath(asked: string): string | undefined {
-  if (Buffer.byteLength(asked) > BOOT_PATH_BYTES_MAX || /[\u0000-\u001f\u007f]/.test(asked)) return undefined;
-  const names = asked.split(/[/\\]/).filter((name) => name !== '' && name !== '.');
+export function normalizePath(rawPath: string): string | undefined {
+  if (Buffer.byteLength(rawPath) > BOOT_PATH_BYTES_MAX || /[\u0000-\u001f\u007f]/.test(rawPath)) return undefined;
+  const names = rawPath.split(/[/\\]/).filter((name) => name !== '' && name !== '.');
   return names.length === 0 || names.includes('..') ? undefined : names.join('/');
 }
 
 /** Never throws. */
-export function parseBootPath(asked: string): BootPath {
-  const path = normalizePath(asked);
+export function parseBootPath(rawPath: string): BootPath {
+  const path = normalizePath(rawPath);
   if (path === undefined) return { kind: 'refused' };
 
   const pxelinux = /^(?:(ppc64el|s390x)\/)?pxelinux\.cfg\/([^/]+)$/.exec(path);

@@ -108,7 +108,7 @@ function planFor(query: BootQuery, effects: QuirkEffects, config: BootConfig): B
   const key = client.kind === 'ipxe' ? 'ipxe' : String(client.architecture);
   const ofClass = query.loaders?.find(({ loaders }) => loaders?.has(key) === true);
   const override = ofClass?.loaders?.get(key) ?? config.loaders.get(key);
-  const builtIn = client.kind === 'ipxe' ? IPXE_SCRIPT : loaderOf(client);
+  const builtIn = client.kind === 'ipxe' ? IPXE_SCRIPT : findBuiltInLoader(client);
   const name = override ?? effects.loader ?? builtIn;
   if (name === undefined)
     return client.kind === 'u-boot' ? { serverAddress, file: undefined, reason: undefined } : undefined;
@@ -124,16 +124,16 @@ function planFor(query: BootQuery, effects: QuirkEffects, config: BootConfig): B
   if ((byHttp || client.kind === 'ipxe') && endpoint !== undefined) {
     return { serverAddress, file: `${formatBaseUrl(endpoint)}/${path}`, vendorClass, reason };
   }
-  const pathPrefix = effects.plainTftp === true ? undefined : prefixOf(client, path, serverAddress, config);
+  const pathPrefix = effects.plainTftp === true ? undefined : choosePathPrefix(client, path, serverAddress, config);
   return { serverAddress, file: path, pathPrefix, vendorClass, reason };
 }
 
 /** `undefined` if the table has none. */
-const loaderOf = (client: BootClient): string | undefined =>
+const findBuiltInLoader = (client: BootClient): string | undefined =>
   client.kind === 'u-boot' ? undefined : findArchitecture(client.architecture)?.loader;
 
 /** Option 210. */
-function prefixOf(client: BootClient, path: string, local: Ipv4, config: BootConfig): string | undefined {
+function choosePathPrefix(client: BootClient, path: string, local: Ipv4, config: BootConfig): string | undefined {
   // PowerNV and s390x look for pxelinux configurations below their loader's directory.
   if ((client.kind === 'other' || client.kind === 'u-boot') && path.includes('/'))
     return path.slice(0, path.lastIndexOf('/') + 1);

@@ -5,12 +5,12 @@ import { unreachable } from '../ground/errors.ts';
 import type { HasFile } from './images.ts';
 import { parseKernelParams } from './kernel-line.ts';
 import { isUrl } from './paths.ts';
-import { fillTemplate, type Profile, type ProfileValues, parseProfileInitrd, titleOf } from './profile.ts';
+import { fillTemplate, type Profile, type ProfileValues, parseProfileInitrd, profileTitle } from './profile.ts';
 import type { BootStep, Decision, StepContext, StepQuery } from './step.ts';
 
 export function decideProfile(profile: Profile, query: StepQuery, context: StepContext): Decision {
   const { name } = profile;
-  const title = titleOf(profile);
+  const title = profileTitle(profile);
   const who = query.machine?.hostname ?? 'unknown machine';
   const stop = (purpose: string, lines: readonly string[]): Decision => ({
     step: { kind: 'explain', lines },
@@ -20,28 +20,31 @@ export function decideProfile(profile: Profile, query: StepQuery, context: StepC
   const missing = findMissingFile(profile, context.hasFile);
   if (missing !== undefined)
     return stop('profile-file-missing', [`the profile ${name} needs ${missing}.`, 'Put it into the boot tree.']);
-  const filled = fillTemplate(profile.kind === 'ipxe' ? profile.script : profile.arguments, valuesOf(query));
+  const filled = fillTemplate(
+    profile.kind === 'ipxe' ? profile.script : profile.arguments,
+    collectProfileValues(query),
+  );
   if (!filled.ok)
     return stop('profile-value-missing', [
       `the profile ${name} needs {${filled.missing}}, which this machine lacks.`,
       'Correct the profile, or let the machine enlist first.',
     ]);
-  const step = stepOf(profile, filled.text);
+  const step = composeStep(profile, filled.text);
   if (step === undefined)
     return stop('arguments-not-quotable', [`the arguments of the profile ${name} cannot be used.`, 'Correct them.']);
   return { step, purpose: `profile:${name}`, title: `${who}: ${title}` };
 }
 
-const initrdsOf = ({ initrds }: Profile) => initrds.flatMap((text) => parseProfileInitrd(text) ?? []);
+const listInitrds = ({ initrds }: Profile) => initrds.flatMap((text) => parseProfileInitrd(text) ?? []);
 
-const filesOf = (profile: Profile): readonly string[] =>
-  profile.kind === 'ipxe' ? [] : [profile.file, ...initrdsOf(profile).map(({ file }) => file)];
+const listProfileFiles = (profile: Profile): readonly string[] =>
+  profile.kind === 'ipxe' ? [] : [profile.file, ...listInitrds(profile).map(({ file }) => file)];
 
 /** The first of its files that the tree lacks; `undefined`: none. URLs are not checked. */
 export const findMissingFile = (profile: Profile, hasFile: HasFile): string | undefined =>
-  filesOf(profile).find((file) => !isUrl(file) && !hasFile(file));
+  listProfileFiles(profile).find((file) => !isUrl(file) && !hasFile(file));
 
-function valuesOf({ machine, mac, address, baseUrl }: StepQuery): ProfileValues {
+function collectProfileValues({ machine, mac, address, baseUrl }: StepQuery): ProfileValues {
   return {
     hostname: machine?.hostname,
     domain: machine?.domain,
@@ -54,12 +57,12 @@ function valuesOf({ machine, mac, address, baseUrl }: StepQuery): ProfileValues 
 }
 
 /** `undefined` if the arguments are none. */
-function stepOf(profile: Profile, text: string): BootStep | undefined {
+function composeStep(profile: Profile, text: string): BootStep | undefined {
   const { kind, file } = profile;
   switch (kind) {
     case 'kernel': {
       const params = parseKernelParams(text);
-      return params.ok ? { kind, kernel: file, initrds: initrdsOf(profile), words: params.words } : undefined;
+      return params.ok ? { kind, kernel: file, initrds: listInitrds(profile), words: params.words } : undefined;
     }
     case 'ipxe':
       return { kind: 'script', lines: scriptLines(text) };

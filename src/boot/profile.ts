@@ -58,7 +58,7 @@ export interface Profile extends ProfileTargets {
   readonly offered: boolean;
 }
 
-export const titleOf = ({ title, name }: Pick<Profile, 'title' | 'name'>): string => (title === '' ? name : title);
+export const profileTitle = ({ title, name }: Pick<Profile, 'title' | 'name'>): string => (title === '' ? name : title);
 
 /** Of one rack. Each boot is compared with all of them. */
 export const PROFILES_MAX = 256;
@@ -102,7 +102,7 @@ const MACHINE_VALUES: readonly string[] = ['hostname', 'domain', 'system_id', 'u
 const PLACEHOLDER = /(?<!\$)\{([A-Za-z_]+)\}/g;
 
 type Name = (typeof PROFILE_VALUES)[number];
-const isName = (name: string): name is Name => PROFILE_VALUES.some((one) => one === name);
+const isName = (name: string): name is Name => PROFILE_VALUES.some((value) => value === name);
 
 /** Values that pass every check of a template's form. */
 export const SAMPLE_VALUES: ProfileValues = {

@@ -119,12 +119,13 @@ const OUI_BITS = 24;
 export function findQuirk(query: QuirkQuery, rules: readonly QuirkRule[]): Quirk | undefined {
   let best: QuirkRule | undefined;
   for (const rule of rules) {
-    if (matches(rule, query) && (best === undefined || weightOf(rule) > weightOf(best))) best = rule;
+    if (matches(rule, query) && (best === undefined || computeSpecificity(rule) > computeSpecificity(best)))
+      best = rule;
   }
-  const known = isRaspberryPiUuid(query.uuid)
+  const platform = isRaspberryPiUuid(query.uuid)
     ? 'raspberry-pi'
     : FIRMWARE_PREFIXES.get(Math.floor(query.mac / 2 ** (MAC_BITS - OUI_BITS)));
-  const name = best?.quirk ?? known;
+  const name = best?.quirk ?? platform;
   if (name === undefined || name === 'none') return undefined;
   // Only the Pi's own ROM has it: UEFI, U-Boot and iPXE on a Pi identify themselves.
   const { kind, architecture } = query.client;
@@ -138,5 +139,5 @@ function matches({ prefix, uuid, vendorClass }: QuirkRule, query: QuirkQuery): b
 }
 
 /** How narrow a rule is: a machine's UUID, then the longest prefix, then the longest vendor class. */
-const weightOf = ({ prefix, uuid, vendorClass }: QuirkRule): number =>
+const computeSpecificity = ({ prefix, uuid, vendorClass }: QuirkRule): number =>
   (uuid === undefined ? 0 : 1e6) + (prefix?.bits ?? 0) * 1000 + Math.min(vendorClass?.length ?? 0, 999);

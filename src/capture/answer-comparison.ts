@@ -84,27 +84,30 @@ function optionText(code: number, value: Uint8Array | undefined): string {
 }
 
 const nameIn = (table: Readonly<Record<string, number>>, code: number, otherwise: string): string =>
-  Object.entries(table).find(([, one]) => one === code)?.[0] ?? `${otherwise}${code}`;
+  Object.entries(table).find(([, entryCode]) => entryCode === code)?.[0] ?? `${otherwise}${code}`;
 
 /** A message in one line: its questions and, of an answer, its code and first records. */
 export function summariseDns({ questions, flags, rcode, answers }: Message): string {
-  const asked = questions.map(({ name, type }) => `${cleanText(name)}. ${nameIn(TYPE, type, 'TYPE')}`).join(', ');
-  if ((flags & FLAG.QR) === 0) return `query ${asked}`;
-  const first = answers.slice(0, 3).map(dataOf);
+  const questionText = questions
+    .map(({ name, type }) => `${cleanText(name)}. ${nameIn(TYPE, type, 'TYPE')}`)
+    .join(', ');
+  if ((flags & FLAG.QR) === 0) return `query ${questionText}`;
+  const first = answers.slice(0, 3).map(formatTypedData);
   const more = answers.length > 3 ? ` and ${answers.length - 3} more` : '';
-  return `${nameIn(RCODE, rcode, 'RCODE')} to ${asked}${first.length === 0 ? '' : `: ${first.join(', ')}${more}`}`;
+  return `${nameIn(RCODE, rcode, 'RCODE')} to ${questionText}${first.length === 0 ? '' : `: ${first.join(', ')}${more}`}`;
 }
 
 /** Records as one text, independent of their order and TTL. */
 const recordsText = (records: readonly DnsRecord[], lineOf: (record: DnsRecord) => string): string =>
   records.map(lineOf).toSorted().join(', ') || NONE;
 
-const dataOf = ({ type, rdata }: DnsRecord): string =>
+const formatTypedData = ({ type, rdata }: DnsRecord): string =>
   `${nameIn(TYPE, type, 'TYPE')} ${cleanText(formatRdata(type, rdata))}`;
 
 /** A record with its zone, and without the serial number of an SOA: no two servers count changes alike. */
-function authorityOf(record: DnsRecord): string {
-  const data = record.type === TYPE.SOA ? dataOf(record).replace(/^(\S+ \S+ \S+) \d+/, '$1 -') : dataOf(record);
+function formatAuthority(record: DnsRecord): string {
+  const data =
+    record.type === TYPE.SOA ? formatTypedData(record).replace(/^(\S+ \S+ \S+) \d+/, '$1 -') : formatTypedData(record);
   return `${cleanText(record.name)}. ${data}`;
 }
 
@@ -119,8 +122,8 @@ export const compareDns = (now: Message, captured: Message): readonly Difference
   differing([
     ['code', nameIn(RCODE, now.rcode, 'RCODE'), nameIn(RCODE, captured.rcode, 'RCODE')],
     authoritative((now.flags & FLAG.AA) !== 0, captured),
-    ['answers', recordsText(now.answers, dataOf), recordsText(captured.answers, dataOf)],
-    ['authority', recordsText(now.authority, authorityOf), recordsText(captured.authority, authorityOf)],
+    ['answers', recordsText(now.answers, formatTypedData), recordsText(captured.answers, formatTypedData)],
+    ['authority', recordsText(now.authority, formatAuthority), recordsText(captured.authority, formatAuthority)],
   ]);
 
 /**

@@ -59,9 +59,9 @@ export function readCapture(bytes: Uint8Array): Capture | undefined {
     if (length > PACKET_BYTES_MAX) return end(at + 8, `a packet claims ${counted(length, 'byte')}`);
     const from = at + RECORD_BYTES;
     if (from + length > bytes.length) return end(from, 'the last packet is truncated');
-    const found = readPacket(new ByteReader(bytes.subarray(from, from + length)), linkType);
+    const packet = readPacket(new ByteReader(bytes.subarray(from, from + length)), linkType);
     const atMs = view.getUint32(at, little) * 1000 + (view.getUint32(at + 4, little) / perSecond) * 1000;
-    if (found !== undefined) datagrams.push({ number, atMs, ...found });
+    if (packet !== undefined) datagrams.push({ number, atMs, ...packet });
     at = from + length;
   }
   return { datagrams, fault: undefined };

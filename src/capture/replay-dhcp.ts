@@ -97,7 +97,7 @@ export class DhcpReplay {
       verdict: judge(reply !== undefined, false, []),
       differences: [],
     };
-    if (decoded.ok) this.#waiting.set(keyOf(decoded.value), { result, now: reply });
+    if (decoded.ok) this.#waiting.set(exchangeKey(decoded.value), { result, now: reply });
     return result;
   }
 
@@ -125,7 +125,7 @@ export class DhcpReplay {
     }
     // Encode within the client's limit and decode again, to compare what the client would read.
     const read = decodeDhcpMessage(encodeReply(decision.message, message).bytes);
-    return { decision: nameOf(decision.message), text, reply: read.ok ? read.value : decision.message };
+    return { decision: messageTypeName(decision.message), text, reply: read.ok ? read.value : decision.message };
   }
 
   #apply(decision: DhcpDecision, atMs: number): void {
@@ -159,25 +159,25 @@ export class DhcpReplay {
   }
 
   #ownAddressNear(address: Ipv4): Ipv4 | undefined {
-    const found = this.#subnets.served.find(({ subnet }) => networkContains(subnet.network, address));
-    return found?.subnet.serverAddress;
+    const served = this.#subnets.served.find(({ subnet }) => networkContains(subnet.network, address));
+    return served?.subnet.serverAddress;
   }
 
   #takeAnswer(answer: DhcpMessage, { from }: CapturedDatagram): void {
-    const waiting = this.#waiting.get(keyOf(answer));
+    const waiting = this.#waiting.get(exchangeKey(answer));
     // Compare only the first answer; a second one is from another server.
     if (waiting === undefined || waiting.result.captured !== undefined) return;
     const { result, now } = waiting;
     const server = optionAddress(answer.options, OPTION.serverIdentifier) ?? from;
-    result.captured = `${nameOf(answer)} ${answer.yiaddr === ANY ? '' : `${formatIpv4(answer.yiaddr)} `}from ${formatIpv4(server)}`;
+    result.captured = `${messageTypeName(answer)} ${answer.yiaddr === ANY ? '' : `${formatIpv4(answer.yiaddr)} `}from ${formatIpv4(server)}`;
     result.differences = now === undefined ? [] : compareDhcp(now, answer);
     result.verdict = judge(now !== undefined, true, result.differences);
   }
 }
 
-const keyOf = (message: DhcpMessage): string => `${message.xid}/${macFromBytes(message.chaddr)}`;
+const exchangeKey = (message: DhcpMessage): string => `${message.xid}/${macFromBytes(message.chaddr)}`;
 
-function nameOf(message: DhcpMessage): string {
+function messageTypeName(message: DhcpMessage): string {
   const type = optionU8(message.options, OPTION.messageType);
   if (type === undefined) return message.op === BOOT_REQUEST ? 'BOOTP request' : 'BOOTP reply';
   return (
@@ -190,5 +190,5 @@ function nameOf(message: DhcpMessage): string {
 function summarise(message: DhcpMessage): string {
   const address = message.ciaddr === ANY ? '' : `, ${formatIpv4(message.ciaddr)}`;
   const mac = formatMac(macFromBytes(message.chaddr));
-  return `${nameOf(message)} from ${mac}${address}, xid ${message.xid.toString(16).padStart(8, '0')}`;
+  return `${messageTypeName(message)} from ${mac}${address}, xid ${message.xid.toString(16).padStart(8, '0')}`;
 }

@@ -48,7 +48,7 @@ export class DnsReplay {
     const handled = this.#service.handle(bytes, from, 'udp');
     const read = handled instanceof Uint8Array ? decodeMessage(handled) : undefined;
     const now = read?.ok === true ? read.value : undefined;
-    const asked = decodeMessage(bytes);
+    const query = decodeMessage(bytes);
     const forwarded = handled !== undefined && !(handled instanceof Uint8Array);
     const text = forwarded
       ? `${handled.question.name} would be forwarded to an upstream`
@@ -62,7 +62,7 @@ export class DnsReplay {
       text,
       from: `${formatIpv4(from)}:${fromPort}`,
       to: `${formatIpv4(to)}:${toPort}`,
-      query: asked.ok ? summariseDns(asked.value) : 'malformed DNS message',
+      query: query.ok ? summariseDns(query.value) : 'malformed DNS message',
       decision: forwarded ? 'forward' : now === undefined ? 'silence' : 'answer',
       captured: undefined,
       verdict: judge(now !== undefined || forwarded, false, []),

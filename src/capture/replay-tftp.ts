@@ -87,20 +87,21 @@ export class TftpReplay {
     if (waiting === undefined || waiting.result.captured !== undefined || packet.kind === 'ack') return;
     const { result, outcome } = waiting;
     result.captured = `${answerText(packet)}, from ${formatIpv4(from)}`;
-    result.differences = differencesOf(outcome, packet);
+    result.differences = listDifferences(outcome, packet);
     result.verdict = judge(true, true, result.differences);
   }
 }
 
-function differencesOf(outcome: Outcome, packet: TftpPacket): readonly Difference[] {
+function listDifferences(outcome: Outcome, packet: TftpPacket): readonly Difference[] {
   const capturedError = packet.kind === 'error';
   if (capturedError !== (outcome.decision === 'error')) {
     return [{ what: 'answer', now: outcome.text, captured: capturedError ? 'an error' : 'the file' }];
   }
-  const said =
+  const sizeOption =
     packet.kind === 'options' ? packet.options.find(({ name }) => name.toLowerCase() === 'tsize') : undefined;
-  if (said === undefined || outcome.sizeBytes === undefined || said.value === String(outcome.sizeBytes)) return [];
-  return [{ what: 'size', now: counted(outcome.sizeBytes, 'byte'), captured: `${cleanText(said.value)} bytes` }];
+  if (sizeOption === undefined || outcome.sizeBytes === undefined || sizeOption.value === String(outcome.sizeBytes))
+    return [];
+  return [{ what: 'size', now: counted(outcome.sizeBytes, 'byte'), captured: `${cleanText(sizeOption.value)} bytes` }];
 }
 
 function answerText(packet: TftpPacket): string {

@@ -10,14 +10,14 @@
 import type { DhcpSubnet } from '../dhcp/networks/config.ts';
 import type { Ipv4, Ipv4Network, Ipv4Range } from '../ground/address.ts';
 import {
-  broadcastOf,
-  edgeOf,
+  broadcastAddress,
+  findNetworkEdge,
   formatIpv4,
   formatMac,
   formatNetwork,
   LIMITED_BROADCAST,
   networkContains,
-  networkOf,
+  networkWithPrefix,
   rangeContains,
   rangesOverlap,
 } from '../ground/address.ts';
@@ -41,15 +41,15 @@ export function resolveInterface(written: WrittenClusterInterface, report: Repor
   checkPlace(written, report);
   const network = resolveNetwork(written, report);
   if (network === undefined) return undefined;
-  const last = broadcastOf(network);
-  const broadcast = edgeOf(network, last) === undefined ? LIMITED_BROADCAST : last;
+  const last = broadcastAddress(network);
+  const broadcast = findNetworkEdge(network, last) === undefined ? LIMITED_BROADCAST : last;
   const inside = (key: string, address: Ipv4 | undefined, who: 'machine' | 'client'): void => {
     if (address === undefined) return;
     if (!networkContains(network, address)) {
       report(key, `${formatIpv4(address)} is not inside ${formatNetwork(network)}`);
       return;
     }
-    const edge = edgeOf(network, address);
+    const edge = findNetworkEdge(network, address);
     if (edge === undefined) return;
     report(key, `${formatIpv4(address)} is the ${edge} address of ${formatNetwork(network)}, which no ${who} can have`);
   };
@@ -167,7 +167,7 @@ function resolveNetwork(written: WrittenClusterInterface, report: Report): Ipv4N
   const fromMask =
     written.subnet_mask === undefined || written.ip === undefined
       ? undefined
-      : networkOf(written.ip, written.subnet_mask);
+      : networkWithPrefix(written.ip, written.subnet_mask);
   const network = written.network ?? fromMask;
   if (network === undefined) {
     if (!written.relayed) report('network', 'missing: add `network`, or `subnet_mask` next to `ip`');
@@ -220,7 +220,7 @@ function checkHosts(written: WrittenClusterInterface, network: Ipv4Network, repo
       report(`${at}.ip`, `${formatIpv4(host.ip)} is not inside ${formatNetwork(network)}`);
     if (host.ip === written.ip) report(`${at}.ip`, `${formatIpv4(host.ip)} is the rack's own address`);
     if (host.ip === written.router_ip) report(`${at}.ip`, `${formatIpv4(host.ip)} is the router's address`);
-    if (edgeOf(network, host.ip) !== undefined)
+    if (findNetworkEdge(network, host.ip) !== undefined)
       report(`${at}.ip`, `${formatIpv4(host.ip)} is an address of ${formatNetwork(network)} that no client can have`);
     once(at, 'ip', formatIpv4(host.ip));
     for (const [key, what] of reservedFor(host)) once(at, key, what);

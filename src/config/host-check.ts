@@ -3,7 +3,7 @@
 
 import { readAuthorities, readCertificatePair } from '../files/certificate.ts';
 import type { Ipv4, Ipv4Network } from '../ground/address.ts';
-import { formatIpv4, formatNetwork, isLoopback, networkOf, networksOverlap } from '../ground/address.ts';
+import { formatIpv4, formatNetwork, isLoopback, networksOverlap, networkWithPrefix } from '../ground/address.ts';
 import { RackError } from '../ground/errors.ts';
 import { INTERFACES_KEY } from '../machines/settings.ts';
 import { readInterfaces } from '../net/present-interfaces.ts';
@@ -47,7 +47,7 @@ export function findOverlaps(
     const isAbsent = entry.interfaceName !== undefined && host.every(({ name }) => name !== entry.interfaceName);
     for (const other of host) {
       for (const { address, prefix } of other.addresses) {
-        const network = networkOf(address, prefix);
+        const network = networkWithPrefix(address, prefix);
         const remedy = remedyFor(entry, other.name, network);
         if (prefix === 32 || remedy === undefined) continue;
         if (isAbsent && formatNetwork(network) === formatNetwork(entry.network)) continue;

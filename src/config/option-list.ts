@@ -11,7 +11,7 @@
 // 4. Option 42 has addresses only: named NTP servers are those that `AddressesOf` knows; without any, it is not sent.
 
 import { z } from 'zod';
-import { type ConfiguredOption, type OptionTable, tableOf } from '../dhcp/networks/configured-options.ts';
+import { buildOptionTable, type ConfiguredOption, type OptionTable } from '../dhcp/networks/configured-options.ts';
 import { judgeOptionValue, judgeUnwritable } from '../dhcp/wire/legal-values.ts';
 import {
   findNamedOption,
@@ -249,7 +249,7 @@ export function networkOptions(
 
 /** The table of these entries in a network with this router. */
 export function hostOptions(entries: readonly ConfiguredOption[], router: Ipv4 | undefined): OptionTable | undefined {
-  return tableOf(entries.map((entry) => withDefaultRoute(entry, router)));
+  return buildOptionTable(entries.map((entry) => withDefaultRoute(entry, router)));
 }
 
 function withDefaultRoute(entry: ConfiguredOption, router: Ipv4 | undefined): ConfiguredOption {

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import type { Ipv4, Ipv4Network, MacAddress } from '../ground/address.ts';
-import { parseIpv4, parseMac, parseNetwork, prefixOf } from '../ground/address.ts';
+import { maskToPrefix, parseIpv4, parseMac, parseNetwork } from '../ground/address.ts';
 import type { Seconds } from '../ground/clock.ts';
 import { hasUrlUser } from '../machines/settings.ts';
 import { foundShown } from './fault-words.ts';
@@ -47,7 +47,7 @@ export const hostOrNetwork = textual<Ipv4Network>(
 );
 export const mask = textual<number>('a subnet mask such as 255.255.255.0', (text) => {
   const address = parseIpv4(text);
-  return address === undefined ? undefined : prefixOf(address);
+  return address === undefined ? undefined : maskToPrefix(address);
 });
 
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;

@@ -16,7 +16,7 @@ import { whyAnswers } from './answers/why.ts';
 import { renderMetrics } from './observing/metrics.ts';
 import { ProcessInstruments } from './observing/process-instruments.ts';
 import type { Configuration } from './rack/configuration.ts';
-import { type RackView, readinessOf } from './rack/rack-view.ts';
+import { assessReadiness, type RackView } from './rack/rack-view.ts';
 import type { RegionSide } from './rack/region-side.ts';
 import type { ThreadWatch } from './rack/threads.ts';
 
@@ -28,11 +28,11 @@ import type { ThreadWatch } from './rack/threads.ts';
 function outboxAnswers(uplink: () => RackUplink | undefined): ControlAnswers {
   return {
     '/outbox': () => handle(uplink(), { action: 'list' }),
-    'POST /outbox': ({ query }) => handle(uplink(), commandOf(query)),
+    'POST /outbox': ({ query }) => handle(uplink(), parseOutboxCommand(query)),
   };
 }
 
-function commandOf(query: URLSearchParams): OutboxCommand {
+function parseOutboxCommand(query: URLSearchParams): OutboxCommand {
   for (const action of ['retry', 'drop'] as const) {
     const text = query.get(action);
     if (text === null) continue;
@@ -97,7 +97,7 @@ export function rackAnswers(view: RackView, region: RegionSide, levels: LogLevel
     clock,
     stream,
     metrics: (measured) => renderMetrics(view, measured),
-    readiness: () => readinessOf(view),
+    readiness: () => assessReadiness(view),
   });
   const backups = new Backups();
   const sources = {

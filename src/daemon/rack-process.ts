@@ -421,13 +421,13 @@ class RackProcess implements Daemon {
   }
 
   async #searchServers({ interface: wanted }: ServerSearch): Promise<TaskAnswer> {
-    const { name, mac } = this.#host.find((one) => one.name === wanted) ?? {};
-    const found =
+    const { name, mac } = this.#host.find((candidate) => candidate.name === wanted) ?? {};
+    const outward =
       name === undefined || mac === undefined || mac === 0
         ? undefined
         : await this.#rack?.dhcp.searchServers(name, mac);
-    if (found === undefined) return { outcome: 'absent' };
-    return { outcome: 'done', servers: found.slice(0, SERVERS_NAMED_MAX).map(formatIpv4) };
+    if (outward === undefined) return { outcome: 'absent' };
+    return { outcome: 'done', servers: outward.slice(0, SERVERS_NAMED_MAX).map(formatIpv4) };
   }
 
   #describe(uuid: string): RackDescription {

@@ -25,7 +25,7 @@ import { clientRequest, encodeDhcpMessage } from '../dhcp/wire/message.ts';
 import { OptionList } from '../dhcp/wire/message-options.ts';
 import { addressBytes, MESSAGE_TYPE, OPTION, textBytes, u8Bytes } from '../dhcp/wire/options.ts';
 import { Names } from '../dns/names.ts';
-import { ANY, broadcastOf, type Ipv4, ipv4, mac, networkOf } from '../ground/address.ts';
+import { ANY, broadcastAddress, type Ipv4, ipv4, mac, networkWithPrefix } from '../ground/address.ts';
 import { viewBytes } from '../ground/borrowed-bytes.ts';
 import { type Clock, pause, seconds } from '../ground/clock.ts';
 import { MachineDirectory } from '../machines/directory.ts';
@@ -47,13 +47,13 @@ const SLICE_MS = 2;
 /** How long no machine has asked when the rehearsal goes on, in milliseconds. */
 const QUIET_MS = 250;
 /** A network for measurements between other networks (RFC 2544), behind a relay agent. */
-const NETWORK = networkOf(ipv4(0xc6120000), 16);
+const NETWORK = networkWithPrefix(ipv4(0xc6120000), 16);
 const RELAY = ipv4(0xc6120001);
 const SERVER = ipv4(0xc6130001);
 const SUBNET: DhcpSubnet = {
   name: 'rehearsal',
   network: NETWORK,
-  broadcast: broadcastOf(NETWORK),
+  broadcast: broadcastAddress(NETWORK),
   router: RELAY,
   dynamic: { low: ipv4(0xc6121000), high: ipv4(0xc612f000) },
   domain: 'maas',
@@ -139,7 +139,7 @@ class Rehearsal {
   lease(first: number, count: number): number {
     const clients = Array.from({ length: count }, (_, index) => first + index);
     this.#receive(clients.map((client) => request(client, MESSAGE_TYPE.discover, ANY, ANY)));
-    const offered = this.#replies.map(({ datagram }) => viewOf(datagram.bytes).getUint32(YIADDR_AT) as Ipv4);
+    const offered = this.#replies.map(({ datagram }) => createDataView(datagram.bytes).getUint32(YIADDR_AT) as Ipv4);
     this.#receive(offered.map((address, at) => request(first + at, MESSAGE_TYPE.request, ANY, address)));
     this.#receive(offered.map((address, at) => request(first + at, MESSAGE_TYPE.request, address, ANY)));
     return this.#replies.length;
@@ -153,7 +153,7 @@ class Rehearsal {
   }
 }
 
-const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+const createDataView = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 
 /** A request of a client; every second one is firmware. */
 function request(client: number, type: number, ciaddr: Ipv4, requested: Ipv4): Uint8Array {

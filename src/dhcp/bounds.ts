@@ -53,7 +53,7 @@ export class Bounds {
     let events = NOTHING;
     this.#pools.visitChanged((usage) => {
       const notice = this.#ranges.look(usage);
-      if (notice !== undefined) events = [...events, eventOf(notice, now)];
+      if (notice !== undefined) events = [...events, composeRangeEvent(notice, now)];
     });
     return events;
   }
@@ -68,7 +68,7 @@ export class Bounds {
   }
 }
 
-function eventOf({ kind, usage }: RangeNotice, at: Instant): DhcpEvent {
+function composeRangeEvent({ kind, usage }: RangeNotice, at: Instant): DhcpEvent {
   const { subnet, range, usable, free } = usage;
   const low = formatIpv4(range.low);
   return { kind, at, subnet, range: `${low}-${formatIpv4(range.high)}`, used: usable - free, usable };

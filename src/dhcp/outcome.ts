@@ -47,7 +47,7 @@ export function isInForce({ reply, lease }: WaitingOutcome, table: LeaseTable): 
   return current?.state === 'bound' && table.identityOf(current) === table.identityOf(lease);
 }
 
-export function repliesOf(outcomes: readonly Outcome[]): readonly Reply[] {
+export function listReplies(outcomes: readonly Outcome[]): readonly Reply[] {
   const replies: Reply[] = [];
   for (const { reply } of outcomes) if (reply !== undefined) replies.push(reply);
   return replies;

@@ -175,12 +175,12 @@ export class Responder {
 
   state(): DhcpState {
     const { table, identifyClient, planBoot, machines, foreign } = this.#ports;
-    const known = machines();
-    if (known !== this.#servedMachines) {
-      this.#servedMachines = known;
-      table.serve(this.#subnets.served, known);
+    const current = machines();
+    if (current !== this.#servedMachines) {
+      this.#servedMachines = current;
+      table.serve(this.#subnets.served, current);
     }
-    const views = { leases: table, offers: this.#offers, machines: known, ...this.#conflicts.facts };
+    const views = { leases: table, offers: this.#offers, machines: current, ...this.#conflicts.facts };
     const served = { subnets: this.#subnets, ports: this.#dhcpPorts };
     const { newClients, declines } = this.bounds;
     const cannotRecord = !this.#ports.journal.available;

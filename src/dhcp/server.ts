@@ -19,7 +19,7 @@ import type { RangeState } from './bounds.ts';
 import type { DhcpCounters } from './counters.ts';
 import type { DhcpEvent } from './events/events.ts';
 import type { ForeignServer } from './foreign/foreign-servers.ts';
-import { ForeignWatch, sharedNetworksOf } from './foreign/foreign-watch.ts';
+import { ForeignWatch, listSharedNetworks } from './foreign/foreign-watch.ts';
 import type { Lease } from './leases/lease.ts';
 import { isActive } from './leases/lease-table.ts';
 import { NEW_CLIENTS_PER_SECOND } from './limits/new-clients.ts';
@@ -241,7 +241,7 @@ export class DhcpServer {
     this.#responder.setSubnets(subnets, { serverPort, clientPort });
     const probeMs = foreignProbe === undefined ? undefined : foreignProbe * 1000;
     if (!this.#closed)
-      this.#foreign.configure(sharedNetworksOf(subnets, this.#interfaces), probeMs, { serverPort, clientPort });
+      this.#foreign.configure(listSharedNetworks(subnets, this.#interfaces), probeMs, { serverPort, clientPort });
     this.#responder.bounds.newClients.setRate(this.#config.newClientsPerSecond ?? NEW_CLIENTS_PER_SECOND);
     this.#watchExpiry();
     this.#work = this.#work.then(() => this.#reconcile());
@@ -259,9 +259,9 @@ export class DhcpServer {
       socket.close();
     }
     const problems: SocketProblem[] = [];
-    for (const one of wanted) {
-      if (this.#closed || this.#sockets.has(one.key)) continue;
-      const problem = await this.#open(one);
+    for (const socketRequest of wanted) {
+      if (this.#closed || this.#sockets.has(socketRequest.key)) continue;
+      const problem = await this.#open(socketRequest);
       if (problem !== undefined) problems.push(problem);
     }
     this.#problems = problems;
@@ -288,7 +288,8 @@ export class DhcpServer {
           }
           if (!bootServer) this.#responder.receive(datagrams, arrival);
           else
-            for (const one of datagrams) this.#responder.receive([one], { ...arrival, bootServerPort: one.fromPort });
+            for (const datagram of datagrams)
+              this.#responder.receive([datagram], { ...arrival, bootServerPort: datagram.fromPort });
           this.#watchExpiry();
         },
         onSendError: (code) => this.#reportSocket('dhcp.send-failed', wanted, code),
@@ -300,8 +301,10 @@ export class DhcpServer {
       const problem =
         error instanceof RackError ? error : new RackError('socket-refused', errorText(error), { cause: error });
       // Reported once for each different failure.
-      const known = this.#problems.some((before) => before.name === name && before.error.message === problem.message);
-      if (!known) this.#reportSocket('dhcp.socket-failed', wanted, problem.message);
+      const isReported = this.#problems.some(
+        (before) => before.name === name && before.error.message === problem.message,
+      );
+      if (!isReported) this.#reportSocket('dhcp.socket-failed', wanted, problem.message);
       return { name, error: problem };
     }
   }

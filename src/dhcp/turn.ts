@@ -14,7 +14,7 @@ import { DHCP_EVENT_KINDS, type DhcpEvent } from './events/events.ts';
 import { DHCP_REFUSAL_NAMES, type DhcpRefusal, isRefusal } from './events/refusals.ts';
 import { ReportSamplers } from './limits/report-samplers.ts';
 import type { Arrival } from './networks/subnet.ts';
-import { type Outcome, repliesOf } from './outcome.ts';
+import { listReplies, type Outcome } from './outcome.ts';
 import type { Reply, ResponderPorts } from './responder-ports.ts';
 
 export class Turn {
@@ -62,7 +62,7 @@ export class Turn {
     let outcomes = this.#outcomes;
     if (outcomes.length === 0) return;
     this.#outcomes = [];
-    const stranded = this.#ports.transmit(repliesOf(outcomes));
+    const stranded = this.#ports.transmit(listReplies(outcomes));
     if (stranded.size > 0) outcomes = this.#withoutStranded(outcomes, stranded);
     for (const { event, isRepeat } of outcomes) {
       if (!isOfProbe(event)) this.#events.add(event.kind);

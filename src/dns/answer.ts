@@ -16,10 +16,10 @@
 import { type Ipv4, type Ipv4Network, LOOPBACK, networkContains } from '../ground/address.ts';
 import type { LocalZones } from './local-zones.ts';
 import { type Query, RCODE } from './message.ts';
-import { isWithin, parentOf } from './name.ts';
+import { isWithin, parentName } from './name.ts';
 import { findSet, type NameNode, renameNode } from './name-node.ts';
 import type { NameSource } from './names.ts';
-import { addressRdata, CLASS_IN, CNAME_CHAIN_MAX, type DnsRecord, nameRdata, TYPE, targetOf } from './record.ts';
+import { addressRdata, CLASS_IN, CNAME_CHAIN_MAX, type DnsRecord, decodeTarget, nameRdata, TYPE } from './record.ts';
 import { bareReply, type Reply } from './reply.ts';
 import { parseReverseName } from './reverse-name.ts';
 import { RECORD_TTL, type Zone, type Zones } from './zones.ts';
@@ -74,8 +74,8 @@ export function isDelegated(
   const answer = resolve(name, type, { ...facts, clients: [] });
   if (answer.kind !== 'reply' || answer.reply.authoritative) return false;
   const { authority, additional } = answer.reply;
-  const isOne = (one: DnsRecord): boolean => one.name === name && one.type === type;
-  return authority.length > 0 && ![...authority, ...additional].some(isOne);
+  const isSought = (record: DnsRecord): boolean => record.name === name && record.type === type;
+  return authority.length > 0 && ![...authority, ...additional].some(isSought);
 }
 
 function isClient(client: Ipv4, clients: readonly Ipv4Network[]): boolean {
@@ -104,7 +104,7 @@ function resolve(first: string, type: number, facts: AnswerFacts): Answer {
       return own({ ...step.reply, authoritative: true, answers });
     }
     chain = [...chain, step.alias];
-    name = targetOf(step.alias) ?? '';
+    name = decodeTarget(step.alias) ?? '';
     if (chain.length > CNAME_CHAIN_MAX) return own(bareReply(RCODE.SERVFAIL));
   }
 }
@@ -118,8 +118,8 @@ type Step = { readonly reply: Reply; readonly alias?: undefined } | { readonly a
 function outside(name: string, type: number, facts: AnswerFacts): Step | undefined {
   const node = facts.names.find(name);
   if (node?.intended !== true) return undefined;
-  const found = fromNode(node, type, facts);
-  return found ?? (type === TYPE.AAAA && findSet(node, TYPE.A) !== undefined ? NO_DATA : undefined);
+  const nodeAnswer = fromNode(node, type, facts);
+  return nodeAnswer ?? (type === TYPE.AAAA && findSet(node, TYPE.A) !== undefined ? NO_DATA : undefined);
 }
 
 function inZone(zone: Zone, name: string, type: number, facts: AnswerFacts): Step {
@@ -130,10 +130,10 @@ function inZone(zone: Zone, name: string, type: number, facts: AnswerFacts): Ste
   const computed = own === undefined ? computedRecord(name, facts) : undefined;
   const mayExpand = names.hasWildcards && own === undefined && computed === undefined;
   const node = mayExpand ? expandWildcard(zone, name, facts) : own;
-  const found = node === undefined ? undefined : fromNode(node, type, facts);
+  const nodeAnswer = node === undefined ? undefined : fromNode(node, type, facts);
   const isApex = name === zone.apex;
   if (isApex && (type === TYPE.SOA || type === TYPE.NS || type === TYPE.ANY)) return { reply: apex(zone, type, facts) };
-  if (found !== undefined) return found;
+  if (nodeAnswer !== undefined) return nodeAnswer;
   if (computed !== undefined && (type === computed.type || type === TYPE.ANY)) {
     return { reply: positive([computed], NONE) };
   }
@@ -156,7 +156,7 @@ function inZone(zone: Zone, name: string, type: number, facts: AnswerFacts): Ste
  */
 function expandWildcard(zone: Zone, name: string, { names }: AnswerFacts): NameNode | undefined {
   if (name === zone.apex || names.hasBelow(name)) return undefined;
-  for (let above = parentOf(name); above !== undefined; above = parentOf(above)) {
+  for (let above = parentName(name); above !== undefined; above = parentName(above)) {
     const star = names.find(`*.${above}`);
     if (star !== undefined) return renameNode(star, name);
     if (above === zone.apex || names.find(above) !== undefined || names.hasBelow(above)) return undefined;
@@ -168,7 +168,7 @@ function expandWildcard(zone: Zone, name: string, { names }: AnswerFacts): NameN
 function fromNode(node: NameNode, type: number, facts: AnswerFacts): Step | undefined {
   // RFC 8482 §4.1: ANY gets one of the name's record sets.
   const set = type === TYPE.ANY ? node.sets[0] : findSet(node, type);
-  if (set !== undefined) return { reply: positive(set.records, addressesOf(set.records, type, facts)) };
+  if (set !== undefined) return { reply: positive(set.records, findAdditionalAddresses(set.records, type, facts)) };
   const alias = findSet(node, TYPE.CNAME)?.records[0];
   return alias === undefined ? undefined : { alias };
 }
@@ -182,9 +182,13 @@ const positive = (answers: readonly DnsRecord[], additional: readonly DnsRecord[
 });
 
 /** The addresses of our hosts named in the records (RFC 1035 §3.3.9, §3.3.11; RFC 2782; RFC 3596 §3). */
-function addressesOf(records: readonly DnsRecord[], type: number, facts: AnswerFacts): readonly DnsRecord[] {
+function findAdditionalAddresses(
+  records: readonly DnsRecord[],
+  type: number,
+  facts: AnswerFacts,
+): readonly DnsRecord[] {
   if (type !== TYPE.NS && type !== TYPE.MX && type !== TYPE.SRV) return NONE;
-  const hosts = new Set(records.map((record) => targetOf(record) ?? ''));
+  const hosts = new Set(records.map((record) => decodeTarget(record) ?? ''));
   return [...hosts].flatMap((host) => {
     const node = facts.names.find(host);
     return [TYPE.A, TYPE.AAAA].flatMap((family) => findSet(node, family)?.records ?? NONE);
@@ -196,7 +200,7 @@ function apex(zone: Zone, type: number, facts: AnswerFacts): Reply {
   if (type !== TYPE.NS) return positive([facts.zones.soa(zone, facts.names.serial)], NONE);
   const configured = findSet(facts.names.find(zone.apex), TYPE.NS)?.records ?? NONE;
   const answers = [zone.nameServer, ...configured];
-  return positive(answers, addressesOf(answers, TYPE.NS, facts));
+  return positive(answers, findAdditionalAddresses(answers, TYPE.NS, facts));
 }
 
 /** The referral below a configured delegation (RFC 1034 §4.3.2 step 3b). */
@@ -205,14 +209,14 @@ function findReferral(zone: Zone, name: string, type: number, facts: AnswerFacts
   for (
     let above: string | undefined = name;
     above !== undefined && above !== zone.apex && isWithin(above, zone.apex);
-    above = parentOf(above)
+    above = parentName(above)
   ) {
     const set = findSet(facts.names.find(above), TYPE.NS);
     if (set !== undefined) cut = set.records;
   }
   // 43 is DS, which the parent side of the cut answers (RFC 4035 §3.1.4.1).
   if (cut === undefined || (type === 43 && cut[0]?.name === name)) return undefined;
-  const additional = addressesOf(cut, TYPE.NS, facts);
+  const additional = findAdditionalAddresses(cut, TYPE.NS, facts);
   return { rcode: RCODE.NOERROR, authoritative: false, answers: NONE, authority: cut, additional };
 }
 

@@ -64,7 +64,7 @@ export class AnswerCache {
     const life = lifeSeconds(reply);
     if (life <= 0) return;
     this.#remove(key);
-    const octets = sizeOf(key, reply);
+    const octets = estimateReplyBytes(key, reply);
     this.#entries.set(key, { reply, storedAt: now, expiresAt: later(now, life * 1000), octets });
     this.#octets += octets;
     while (this.#octets > CACHE_OCTETS_MAX && this.#entries.forgetOldest());
@@ -99,7 +99,7 @@ export function lifeSeconds(reply: Reply): number {
   return soa === undefined ? 0 : Math.min(life, soaMinimum(soa.rdata), NEGATIVE_SECONDS_MAX);
 }
 
-function sizeOf(key: string, reply: Reply): number {
+function estimateReplyBytes(key: string, reply: Reply): number {
   const octets = (records: readonly DnsRecord[]): number =>
     records.reduce((sum, record) => sum + record.rdata.length + record.name.length + 100, 0);
   return 200 + key.length + octets(reply.answers) + octets(reply.authority) + octets(reply.additional);

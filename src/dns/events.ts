@@ -36,7 +36,7 @@ const endpoint = ({ address, port }: Params): string =>
   `${address ?? 'an address'}${port === undefined ? '' : `:${port}`}`;
 
 /** A claim to a name: the kind of its owner, and the host. */
-const claimOf = (owner: Params['winner'], mac: string | undefined, address: string | undefined): string =>
+const claimText = (owner: Params['winner'], mac: string | undefined, address: string | undefined): string =>
   `${owner ?? 'another'}${mac === undefined ? '' : ` of ${mac}`}${address === undefined ? '' : ` at ${address}`}`;
 
 const RECORD_FAULTS: Readonly<Record<string, string>> = {
@@ -123,7 +123,7 @@ export const DNS_EVENTS = {
     message: 'Two owners claim one DNS name',
     fields: ['name', 'winner', 'winnerAddress', 'winnerMac', 'loser'],
     text: ({ name, winner, winnerAddress, winnerMac, loser, address, mac }) =>
-      `${name ?? 'A name'} is claimed twice: ${claimOf(winner, winnerMac, winnerAddress)} gets it, ${claimOf(loser, mac, address)} does not; rename one of them`,
+      `${name ?? 'A name'} is claimed twice: ${claimText(winner, winnerMac, winnerAddress)} gets it, ${claimText(loser, mac, address)} does not; rename one of them`,
     explanation:
       'Two owners claim the same name. It goes to the owner that comes first in this order: configured record, rack, machine, reservation, ' +
       'lease; among leases the first wins. The loser has only its generated name, if any, until the winner is gone. Rename one of them, unless ' +

@@ -25,7 +25,7 @@ import type { Upstream } from './upstream.ts';
 export const WAITERS_MAX = 4096;
 /** Of the WAITERS_MAX, those of one client: enough for a site behind one address. Beyond that its own oldest is evicted. */
 export const CLIENT_WAITERS_MAX = 1024;
-/** Flights for names of one domain (`suffixOf`). Beyond that the oldest of the client with the most is evicted. */
+/** Flights for names of one domain (`domainSuffix`). Beyond that the oldest of the client with the most is evicted. */
 export const SUFFIX_FLIGHTS_MAX = 1024;
 /** Concurrent exchanges over TCP. Names with large answers fill it; the oldest of the domain with the most is evicted. */
 export const STREAMS_MAX = 64;
@@ -69,7 +69,7 @@ export interface Exchange<W> extends Waiting {
 }
 
 /** A name's last two labels, or four below `arpa`. Under a public suffix such as `co.uk` unrelated domains share one entry. */
-export function suffixOf(name: string): string {
+export function domainSuffix(name: string): string {
   const labels = name.endsWith('.arpa') ? 4 : 2;
   let start = 0;
   // A backslash may escape a dot.

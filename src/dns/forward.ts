@@ -26,7 +26,7 @@ import { DeadlineQueue } from '../ground/deadline-queue.ts';
 import { FairShares } from '../net/shares/fair-shares.ts';
 import { type CacheQuestion, questionKey } from './cache.ts';
 import type { DnsCounter, NameReport } from './events.ts';
-import { type Exchange, type Flight, Flights, STREAMS_MAX, suffixOf, type WaitingQuery } from './flights.ts';
+import { domainSuffix, type Exchange, type Flight, Flights, STREAMS_MAX, type WaitingQuery } from './flights.ts';
 import type { ForwardAction } from './forward-action.ts';
 import { decodeMessage, encodeUpstreamQuery, FLAG, HEADER_OCTETS, type Message, RCODE } from './message.ts';
 import type { Reply } from './reply.ts';
@@ -65,8 +65,8 @@ interface ForwarderOptions {
 export class Forwarder<W> {
   readonly #options: ForwarderOptions;
   readonly #flights = new Flights<W>();
-  readonly #exchanges = new BoundedMap<number, Exchange<W>>(EXCHANGES_MAX, 'set longest ago', (one) =>
-    this.#close(one),
+  readonly #exchanges = new BoundedMap<number, Exchange<W>>(EXCHANGES_MAX, 'set longest ago', (exchange) =>
+    this.#close(exchange),
   );
   /** The ends of flights, and of exchanges until they count as unanswered. */
   readonly #deadlines = new DeadlineQueue<Flight<W> | Exchange<W>>();
@@ -97,11 +97,11 @@ export class Forwarder<W> {
   }
 
   ask(question: CacheQuestion, client: Ipv4, waiter: W, now: Instant): readonly ForwardAction<W>[] {
-    const known = this.#flights.find(question);
-    const flight = known ?? this.#newFlight(question, client, now);
+    const existing = this.#flights.find(question);
+    const flight = existing ?? this.#newFlight(question, client, now);
     const evicted = this.#flights.join(flight, client, waiter);
     if (evicted !== undefined) this.#evict(evicted);
-    if (known !== undefined) this.#options.counters.add('merged');
+    if (existing !== undefined) this.#options.counters.add('merged');
     else if (flight.waiting.size > 0) this.#begin(flight, now);
     return this.#take();
   }
@@ -178,7 +178,7 @@ export class Forwarder<W> {
       place: -1,
       key: questionKey(question),
       question,
-      suffix: suffixOf(question.name),
+      suffix: domainSuffix(question.name),
       client,
       order: askingOrder(this.#upstreams.groupOf(question.name)),
       waiting: new Set(),
@@ -305,11 +305,11 @@ export class Forwarder<W> {
 
   /** Counts a reply that matches no exchange but a question in flight: a guess, or late. */
   #suspect(message: Message, now: Instant): void {
-    const asked = repeatedQuestion(message);
-    if (asked === undefined) return;
+    const question = repeatedQuestion(message);
+    if (question === undefined) return;
     for (const dnssecOk of [false, true]) {
       for (const checkingDisabled of [false, true]) {
-        const flight = this.#flights.find({ name: asked.name, type: asked.type, dnssecOk, checkingDisabled });
+        const flight = this.#flights.find({ name: question.name, type: question.type, dnssecOk, checkingDisabled });
         if (flight === undefined) continue;
         flight.nearMisses += 1;
         if (flight.nearMisses === NEAR_MISSES_MAX) this.#distrust(flight, now);

@@ -130,7 +130,7 @@ export function labelEnd(name: string, from: number): number {
 }
 
 /** The name without its first label; undefined for the root. */
-export function parentOf(name: string): string | undefined {
+export function parentName(name: string): string | undefined {
   if (name === '') return undefined;
   return name.slice(labelEnd(name, 0) + 1);
 }
@@ -229,9 +229,9 @@ export class NameCompression {
   write(writer: ByteWriter, name: string): void {
     let at = 0;
     while (at < name.length) {
-      const known = this.#offsets.get(name.slice(at));
-      if (known !== undefined) {
-        writer.u16(0xc000 | known);
+      const knownOffset = this.#offsets.get(name.slice(at));
+      if (knownOffset !== undefined) {
+        writer.u16(0xc000 | knownOffset);
         return;
       }
       if (writer.offset < 0x4000) this.#offsets.set(name.slice(at), writer.offset);

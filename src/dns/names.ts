@@ -19,7 +19,7 @@ import type { ConfiguredRecord } from './config.ts';
 import { type NamedAddress, readRecords, type WantedName } from './configured-records.ts';
 import type { NameReport } from './events.ts';
 import { forwardNode, LoneLeases, reverseNode } from './lone-leases.ts';
-import { hostLabel, parentOf, parseName } from './name.ts';
+import { hostLabel, parentName, parseName } from './name.ts';
 import { makeNode, type NameNode, sameNode } from './name-node.ts';
 import { addressRdata, CLASS_IN, type DnsRecord, nameRdata, TYPE } from './record.ts';
 import { formatRdata } from './record-text.ts';
@@ -145,9 +145,9 @@ export class Names implements NameSource {
     // If a long domain leaves no room, the lease has no name.
     const name = label === undefined ? undefined : parseName(domain === '' ? label : `${label}.${domain}`);
     const alone = this.#lone.ofAddress(address);
-    const known = alone ?? this.#leases.get(address);
-    if (known?.mac === mac && known.name === name) return false;
-    if (known === undefined && name === undefined) return false;
+    const current = alone ?? this.#leases.get(address);
+    if (current?.mac === mac && current.name === name) return false;
+    if (current === undefined && name === undefined) return false;
     const refused = this.#refused.get(address);
     if (refused?.mac === mac && refused.name === name && this.#claims.isFull(refused.name)) return false;
     if (alone !== undefined && alone.name === name) {
@@ -156,12 +156,12 @@ export class Names implements NameSource {
       return false;
     }
     if (alone !== undefined) this.#removeAlone(alone);
-    else if (known !== undefined) this.#remove(known);
+    else if (current !== undefined) this.#remove(current);
     this.#leases.delete(address);
     this.#refused.delete(address);
     if (name !== undefined) {
       const claim: Claim = { owner: 'lease', name, address, ttl: RECORD_TTL, reverse: true, mac };
-      if ((known === undefined || known === alone) && this.#isAlone(claim)) {
+      if ((current === undefined || current === alone) && this.#isAlone(claim)) {
         this.#lone.add(claim);
         this.#countBelow(name, 1);
         this.#increaseSerial();
@@ -200,8 +200,8 @@ export class Names implements NameSource {
 
   #makeOrdinary(name: string, address?: Ipv4): void {
     const claims = new Set([this.#lone.ofName(name)]);
-    for (const one of [address, parseReverseName(name)?.address]) {
-      if (one !== undefined) claims.add(this.#lone.ofAddress(one));
+    for (const candidate of [address, parseReverseName(name)?.address]) {
+      if (candidate !== undefined) claims.add(this.#lone.ofAddress(candidate));
     }
     for (const claim of claims) {
       if (claim === undefined) continue;
@@ -221,11 +221,11 @@ export class Names implements NameSource {
       this.#removeAlone(alone);
       return true;
     }
-    const known = this.#leases.get(address);
+    const current = this.#leases.get(address);
     this.#refused.delete(address);
-    if (known === undefined) return false;
+    if (current === undefined) return false;
     this.#leases.delete(address);
-    this.#remove(known);
+    this.#remove(current);
     return this.#settle();
   }
 
@@ -253,8 +253,8 @@ export class Names implements NameSource {
       after.set(fqdn, already === undefined ? [claim] : [...already, claim]);
     }
     for (const [fqdn, claims] of before) {
-      const kept = after.get(fqdn);
-      for (const claim of claims) if (kept?.includes(claim) !== true) this.#remove(claim);
+      const remaining = after.get(fqdn);
+      for (const claim of claims) if (remaining?.includes(claim) !== true) this.#remove(claim);
     }
     for (const claim of added) this.#add(claim);
     this.#lists.set(owner, after);
@@ -399,7 +399,7 @@ export class Names implements NameSource {
   #countBelow(name: string, by: 1 | -1): void {
     // In the reverse tree, existence follows from the addresses of the zone.
     if (parseReverseName(name) !== undefined) return;
-    for (let above = parentOf(name); above !== undefined && above !== ''; above = parentOf(above)) {
+    for (let above = parentName(name); above !== undefined && above !== ''; above = parentName(above)) {
       const count = (this.#below.get(above) ?? 0) + by;
       if (count === 0) this.#below.delete(above);
       else this.#below.set(above, count);

@@ -138,7 +138,7 @@ export function nameRdata(target: string): Uint8Array {
   return wire;
 }
 
-export function targetOf(record: DnsRecord): string | undefined {
+export function decodeTarget(record: DnsRecord): string | undefined {
   const layout = LAYOUTS.get(record.type);
   if (layout === undefined || layout[1] !== 1) return undefined;
   const wire = record.rdata.subarray(layout[0]);

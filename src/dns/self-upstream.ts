@@ -8,13 +8,15 @@ type OwnPlace = Pick<DnsConfig, 'listen' | 'listenPort' | 'selfAddresses'>;
 
 export function isSelf({ address, port }: DnsUpstream, { listen, listenPort, selfAddresses }: OwnPlace): boolean {
   if (port !== listenPort || listen.length === 0) return false;
-  const isHere = (one: Ipv4): boolean => one === ANY || isLoopback(one) || selfAddresses.includes(one);
+  const isHere = (candidate: Ipv4): boolean =>
+    candidate === ANY || isLoopback(candidate) || selfAddresses.includes(candidate);
   return listen.includes(address) || (listen.includes(ANY) && isHere(address));
 }
 
 /** A zone without another upstream keeps none: its names are refused. */
 export function withoutSelf(config: Pick<DnsConfig, 'upstream' | 'forwardZones'> & OwnPlace) {
-  const others = (list: readonly DnsUpstream[]): readonly DnsUpstream[] => list.filter((one) => !isSelf(one, config));
+  const others = (list: readonly DnsUpstream[]): readonly DnsUpstream[] =>
+    list.filter((upstream) => !isSelf(upstream, config));
   return {
     upstream: others(config.upstream),
     forwardZones: (config.forwardZones ?? []).map(({ domain, upstream }) => ({ domain, upstream: others(upstream) })),

@@ -8,7 +8,7 @@
 import type { CacheQuestion } from './cache.ts';
 import { FLAG, type Message } from './message.ts';
 import { isWithin } from './name.ts';
-import { CLASS_IN, type DnsRecord, TYPE, targetOf } from './record.ts';
+import { CLASS_IN, type DnsRecord, decodeTarget, TYPE } from './record.ts';
 import type { Reply } from './reply.ts';
 
 /** Aliases followed within a reply; records beyond are left out. */
@@ -22,14 +22,14 @@ const PROOFS: ReadonlySet<number> = new Set([47, 50]);
 
 /** True for a response with this id to exactly this question (RFC 5452 §9.1). */
 export function isAnswerTo(message: Message, question: CacheQuestion, id: number): boolean {
-  const asked = message.questions[0];
+  const firstQuestion = message.questions[0];
   return (
     (message.flags & FLAG.QR) !== 0 &&
     message.id === id &&
     message.questions.length === 1 &&
-    asked?.name === question.name &&
-    asked.type === question.type &&
-    asked.class === CLASS_IN
+    firstQuestion?.name === question.name &&
+    firstQuestion.type === question.type &&
+    firstQuestion.class === CLASS_IN
   );
 }
 
@@ -52,7 +52,7 @@ export function relevantReply(question: CacheQuestion, message: Message): Reply 
     if (PROOFS.has(record.type) || record.type === RRSIG) return question.dnssecOk;
     return (record.type === TYPE.SOA || record.type === TYPE.NS || record.type === DS) && isAbove(record.name);
   });
-  const hosts = new Set([...answers, ...authority].map(targetOf));
+  const hosts = new Set([...answers, ...authority].map(decodeTarget));
   const additional = message.additional.filter(
     ({ name, type, class: klass }) =>
       klass === CLASS_IN && (type === TYPE.A || type === TYPE.AAAA || type === RRSIG) && hosts.has(name),
@@ -64,7 +64,7 @@ export function relevantReply(question: CacheQuestion, message: Message): Reply 
 function aliasedNames(first: string, answers: readonly DnsRecord[]): readonly string[] {
   const aliases = new Map<string, string | undefined>();
   for (const record of answers) {
-    if (record.type === TYPE.CNAME && record.class === CLASS_IN) aliases.set(record.name, targetOf(record));
+    if (record.type === TYPE.CNAME && record.class === CLASS_IN) aliases.set(record.name, decodeTarget(record));
   }
   const names = [first];
   for (let next = aliases.get(first); next !== undefined && names.length <= ALIASES_MAX; next = aliases.get(next)) {

@@ -6,7 +6,14 @@
 // 2. SOA, NS and names of dynamic ranges are computed on demand.
 // 3. A Zones object is immutable.
 
-import { broadcastOf, type Ipv4, type Ipv4Network, ipv4, networkContains, rangeContains } from '../ground/address.ts';
+import {
+  broadcastAddress,
+  type Ipv4,
+  type Ipv4Network,
+  ipv4,
+  networkContains,
+  rangeContains,
+} from '../ground/address.ts';
 import type { DnsConfig } from './config.ts';
 import { labelEnd } from './name.ts';
 import { CLASS_IN, type DnsRecord, nameRdata, soaRdata, TYPE } from './record.ts';
@@ -65,8 +72,8 @@ export class Zones {
   }
 
   soa(zone: Zone, serial: number): DnsRecord {
-    const known = this.#soas.get(zone.apex);
-    if (known?.serial === serial) return known.record;
+    const cached = this.#soas.get(zone.apex);
+    if (cached?.serial === serial) return cached.record;
     const { apex, mname, rname } = zone;
     const rdata = soaRdata({
       mname,
@@ -113,11 +120,11 @@ function reverseZones(networks: readonly Ipv4Network[]): Map<string, readonly Ip
     const octets = Math.min(Math.max(Math.ceil(network.prefix / 8), 1), 3);
     const step = 2 ** (32 - octets * 8);
     // At most 256: a prefix is less than one octet shorter than its zones'.
-    for (let address: number = network.address; address <= broadcastOf(network); address += step) {
+    for (let address: number = network.address; address <= broadcastAddress(network); address += step) {
       const apex = reverseZoneName(ipv4(address), octets);
-      const known = zones.get(apex);
-      const whole = network.prefix <= 24 || (zones.has(apex) && known === undefined);
-      zones.set(apex, whole ? undefined : [...(known ?? []), network]);
+      const existing = zones.get(apex);
+      const whole = network.prefix <= 24 || (zones.has(apex) && existing === undefined);
+      zones.set(apex, whole ? undefined : [...(existing ?? []), network]);
     }
   }
   return zones;

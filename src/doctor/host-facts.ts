@@ -9,7 +9,7 @@ import { type ConfigWithPorts, regionPorts, wantedPorts } from '../config/wanted
 import { seenStats } from '../files/seen-stats.ts';
 import { ANY, type Ipv4, isLoopback } from '../ground/address.ts';
 import { readHostText } from '../net/kernel-text.ts';
-import { unitOf } from '../net/port-owner.ts';
+import { readSystemdUnit } from '../net/port-owner.ts';
 import { findPortConflicts, type PortConflict, type WantedPort } from '../net/ports/taken-ports.ts';
 import { readInterfaces } from '../net/present-interfaces.ts';
 import { DRIVER_PROGRAMS, type DriverProgram, findMissingPrograms } from '../power/programs.ts';
@@ -129,7 +129,7 @@ function readActor(running: Pick<RunningFacts, 'pid'> | undefined): Actor {
   return {
     pid,
     isRack: running !== undefined,
-    unit: unitOf(pid),
+    unit: readSystemdUnit(pid),
     capabilities: effective === undefined ? undefined : BigInt(`0x${effective}`),
     confinement: confinement === '' || confinement === 'unconfined' ? undefined : confinement,
   };

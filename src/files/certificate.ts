@@ -69,7 +69,7 @@ export function readCertificatePair(files: CertificateFiles): CertificatePair {
 }
 
 /** A client may not repeat its handshake (TLS 1.2): each costs the server as much as the first. */
-export const secureContextOf = ({ cert, key }: CertificatePair) => ({
+export const secureContextOptions = ({ cert, key }: CertificatePair) => ({
   cert,
   key,
   secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
@@ -79,7 +79,7 @@ const isSecure = (server: object): server is HttpsServer => 'setSecureContext' i
 
 /** Makes a server over TLS use this certificate for new connections; leaves another server as it is. */
 export function renewCertificate(server: object, pair: CertificatePair): void {
-  if (isSecure(server)) server.setSecureContext(secureContextOf(pair));
+  if (isSecure(server)) server.setSecureContext(secureContextOptions(pair));
 }
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
@@ -90,17 +90,17 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
  */
 export function readAuthorities(path: string): string {
   const text = readNamedFile(path);
-  const found = text.match(CERTIFICATE) ?? [];
-  if (found.length === 0)
+  const blocks = text.match(CERTIFICATE) ?? [];
+  if (blocks.length === 0)
     throw new RackError(
       'config-invalid',
       `${path} holds no certificate in PEM form: write the authority's into it, from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----`,
     );
-  found.forEach((pem, index) => {
+  blocks.forEach((pem, index) => {
     try {
       new X509Certificate(pem);
     } catch (cause) {
-      const which = found.length === 1 ? 'the certificate' : `certificate ${index + 1} of ${found.length}`;
+      const which = blocks.length === 1 ? 'the certificate' : `certificate ${index + 1} of ${blocks.length}`;
       throw new RackError(
         'config-invalid',
         `${which} in ${path} is damaged (${errorText(cause)}): copy the authority's file again`,

@@ -69,7 +69,7 @@ export type GivenFiles = ReadonlyMap<string, string | number>;
 const [readDescriptor, statDescriptor] = [promisify(read), promisify(fstat)];
 
 /** It remains open for further readers. */
-const handleOf = (fd: number): ReadHandle => ({
+const createReadHandle = (fd: number): ReadHandle => ({
   fd,
   read: (...part) => readDescriptor(fd, ...part),
   stat: () => statDescriptor(fd),
@@ -112,9 +112,9 @@ export class BootTree implements FileTree {
 
   readonly #given: GivenFiles;
 
-  private constructor(directory: string, cacheBytesMax: number, given: GivenFiles) {
+  private constructor(directory: string, cacheBytesMax: number, builtIn: GivenFiles) {
     this.directory = directory;
-    this.#given = given;
+    this.#given = builtIn;
     this.#root = directory;
     this.#slices = new SliceCache(cacheBytesMax);
   }
@@ -134,9 +134,9 @@ export class BootTree implements FileTree {
   static unread(
     directory: string,
     cacheBytesMax: number = SLICE_CACHE_BYTES_MAX,
-    given: GivenFiles = new Map(),
+    builtIn: GivenFiles = new Map(),
   ): BootTree {
-    return new BootTree(directory, cacheBytesMax, given);
+    return new BootTree(directory, cacheBytesMax, builtIn);
   }
 
   async open(path: string): Promise<OpenedFile | undefined> {
@@ -251,10 +251,10 @@ export class BootTree implements FileTree {
 
   /** The file with one reservation, which the caller must return. */
   async #openContained(path: string): Promise<SharedFile | undefined> {
-    const given = this.#given.get(path);
-    if (given !== undefined) {
-      const real = typeof given === 'number' ? `/proc/self/fd/${given}` : given;
-      return this.#reuse(real, await stat(real)) ?? (await this.#openReal(real, given));
+    const builtInContent = this.#given.get(path);
+    if (builtInContent !== undefined) {
+      const real = typeof builtInContent === 'number' ? `/proc/self/fd/${builtInContent}` : builtInContent;
+      return this.#reuse(real, await stat(real)) ?? (await this.#openReal(real, builtInContent));
     }
     const before = this.#seen.get(path);
     const at = systemClock.now();
@@ -279,21 +279,21 @@ export class BootTree implements FileTree {
 
   /** The open file with one reservation, if the file matches `seen`; undefined: the disk was asked recently. */
   #reuse(real: string, seen: Stats | undefined): SharedFile | undefined {
-    const known = this.#files.get(real);
-    if (known?.isSame(seen) !== true) return undefined;
+    const cached = this.#files.get(real);
+    if (cached?.isSame(seen) !== true) return undefined;
     this.#files.delete(real);
-    this.#files.set(real, known);
-    known.reserve(1);
-    return known;
+    this.#files.set(real, cached);
+    cached.reserve(1);
+    return cached;
   }
 
-  async #openReal(real: string, given?: string | number): Promise<SharedFile | undefined> {
+  async #openReal(real: string, source?: string | number): Promise<SharedFile | undefined> {
     // O_NONBLOCK: a FIFO put in place after `stat` must not block a thread.
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    const handle = typeof given === 'number' ? handleOf(given) : await open(real, flags);
+    const handle = typeof source === 'number' ? createReadHandle(source) : await open(real, flags);
     try {
       const opened = await handle.stat();
-      if (!opened.isFile() || !(given !== undefined || (await this.#isContained(handle)))) {
+      if (!opened.isFile() || !(source !== undefined || (await this.#isContained(handle)))) {
         await handle.close();
         return undefined;
       }

@@ -28,18 +28,18 @@ let wasRoot = false;
 export function becomeUser(uid: number, gid: number): void {
   wasRoot = true;
   takeGroups(uid, gid);
-  process.setgid?.(groupOf(uid, gid));
+  process.setgid?.(findOwnGroup(uid, gid));
   process.setuid?.(uid);
 }
 
-/** Replaces root's supplementary groups by those of a user. @param gid as in `groupOf` */
+/** Replaces root's supplementary groups by those of a user. @param gid as in `findOwnGroup` */
 export function takeGroups(uid: number, gid: number): void {
   if (findGroup(uid) === undefined) process.setgroups?.([]);
-  else process.initgroups?.(uid, groupOf(uid, gid));
+  else process.initgroups?.(uid, findOwnGroup(uid, gid));
 }
 
 /** The group in which a process runs as `uid`. @param gid of a user who is not in passwd(5); root's gives rights, so the uid replaces it */
-export const groupOf = (uid: number, gid: number): number => findGroup(uid) ?? (gid === 0 ? uid : gid);
+export const findOwnGroup = (uid: number, gid: number): number => findGroup(uid) ?? (gid === 0 ? uid : gid);
 
 /** True if a person runs this process, who can use sudo: neither a service nor a command that gave up root. */
 export const isOfPerson = (): boolean => !wasRoot && (process.geteuid?.() ?? 0) >= PERSON_UID_MIN;
@@ -56,7 +56,7 @@ export interface OwnershipFacts {
 /** @param directory whose owner the remedy changes: the state directory or the boot tree */
 export function ownershipRemedy(path: string, directory: string): string {
   return describeRemedy(path, directory, {
-    owner: ownerOf(path),
+    owner: findPathOwner(path),
     directoryOwner: seenStats(directory)?.uid,
     own: process.geteuid?.() ?? 0,
     nameOf: readUserName,
@@ -94,10 +94,10 @@ export function describeRemedy(
 }
 
 /** The owner of a path, or of its nearest readable parent. */
-function ownerOf(path: string): number | undefined {
+function findPathOwner(path: string): number | undefined {
   const owner = seenStats(path)?.uid;
   if (owner !== undefined) return owner;
-  return dirname(path) === path ? undefined : ownerOf(dirname(path));
+  return dirname(path) === path ? undefined : findPathOwner(dirname(path));
 }
 
 /** The name of a user, or the number without an entry in passwd(5). */

@@ -66,9 +66,9 @@ function absentText(path: string): string {
   // A link is listed although the file that it names is missing.
   if (names.includes(name)) return `${absent}: ${where} is a link to a file that is missing; name the file itself`;
   const near = nearestName(name, names);
-  const meant = near === undefined ? '' : `did you mean ${join(dirname(path), near)}? `;
+  const hint = near === undefined ? '' : `did you mean ${join(dirname(path), near)}? `;
   const place = path.startsWith('/') ? '' : ` in ${process.cwd()}`;
-  return `${absent}${place}; ${meant}\`ls ${directory}\` lists the files there`;
+  return `${absent}${place}; ${hint}\`ls ${directory}\` lists the files there`;
 }
 
 /** The names in a directory; empty if it may not be listed, undefined if it does not exist. */

@@ -12,12 +12,12 @@ export function seenStats(path: string): Stats | undefined {
 }
 
 /** True if these are of the same file, and nothing changed it in between. */
-export const isSameState = (one: Stats, other: Stats): boolean =>
-  one.dev === other.dev &&
-  one.ino === other.ino &&
-  one.size === other.size &&
-  one.mtimeMs === other.mtimeMs &&
-  one.ctimeMs === other.ctimeMs;
+export const isSameState = (before: Stats, after: Stats): boolean =>
+  before.dev === after.dev &&
+  before.ino === after.ino &&
+  before.size === after.size &&
+  before.mtimeMs === after.mtimeMs &&
+  before.ctimeMs === after.ctimeMs;
 
 /** Like `seenStats`, but of a link itself. */
 export function seenEntry(path: string): Stats | undefined {
@@ -29,14 +29,14 @@ export function seenEntry(path: string): Stats | undefined {
 }
 
 /** Differs for another file, and for the same one once its content or its attributes have changed. */
-export const identityOf = ({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string =>
+export const statsIdentity = ({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string =>
   [dev, ino, size, mtimeNs, ctimeNs].join(' ');
 
 /** The identity of what a path names, which may be a link; undefined as for `seenEntry`. */
 export function seenIdentity(path: string): string | undefined {
   try {
     const facts = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-    return facts === undefined ? undefined : identityOf(facts);
+    return facts === undefined ? undefined : statsIdentity(facts);
   } catch {
     return undefined;
   }

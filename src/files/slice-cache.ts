@@ -62,7 +62,7 @@ export class SliceCache {
 
   /** Synchronous if the slice is held. */
   get(source: SliceSource, index: number): Uint8Array | Promise<Uint8Array> {
-    const key = keyOf(source, index);
+    const key = sliceKey(source, index);
     const held = this.#slices.get(key);
     if (held === undefined) return this.#await(source, index);
     this.#hits += 1;
@@ -74,7 +74,7 @@ export class SliceCache {
   /** Does nothing if it is being read, or a reader waits for another read. */
   readAhead(source: SliceSource, index: number): void {
     if (index * SLICE_BYTES >= source.sizeBytes || this.#inFlight >= READS_IN_FLIGHT_MAX / 2) return;
-    const key = keyOf(source, index);
+    const key = sliceKey(source, index);
     if (this.#slices.has(key) || this.#loads.has(key)) return;
     // The reader will meet the failure again and report it.
     this.#load(source, index).promise.catch(() => undefined);
@@ -106,7 +106,7 @@ export class SliceCache {
   }
 
   #drop(source: SliceSource): readonly Uint8Array[] {
-    const first = keyOf(source, 0);
+    const first = sliceKey(source, 0);
     const held = [...this.#slices].filter(([key]) => key >= first && key < first + SLICES_PER_FILE_MAX);
     for (const [key, slice] of held) {
       this.#slices.delete(key);
@@ -128,7 +128,7 @@ export class SliceCache {
   }
 
   #load(source: SliceSource, index: number): Load {
-    const key = keyOf(source, index);
+    const key = sliceKey(source, index);
     const pending = this.#loads.get(key);
     if (pending !== undefined) return pending;
     const offset = index * SLICE_BYTES;
@@ -194,4 +194,4 @@ export class SliceCache {
   }
 }
 
-const keyOf = (source: SliceSource, index: number): number => source.id * SLICES_PER_FILE_MAX + index;
+const sliceKey = (source: SliceSource, index: number): number => source.id * SLICES_PER_FILE_MAX + index;

@@ -73,11 +73,11 @@ export class TextDirectory {
     try {
       const { mtimeNs, ctimeNs, size, ino, dev, ...stats } = fstatSync(handle, { bigint: true });
       const stamp = [mtimeNs, ctimeNs, size, ino, dev].join(' ');
-      const known = this.#files.get(name);
-      if (known?.stamp === stamp) return known.found;
-      const found = readText(handle, path, { size, isFile: (stats.mode & 0o170000n) === 0o100000n });
-      this.#files.set(name, { stamp, found });
-      return found;
+      const cached = this.#files.get(name);
+      if (cached?.stamp === stamp) return cached.found;
+      const content = readText(handle, path, { size, isFile: (stats.mode & 0o170000n) === 0o100000n });
+      this.#files.set(name, { stamp, found: content });
+      return content;
     } finally {
       closeSync(handle);
     }

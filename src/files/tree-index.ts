@@ -121,27 +121,32 @@ const fold = (name: string): string => name.toLowerCase();
  * @throws RackError `tree-unreadable` when the root cannot be read or the tree has more than TREE_ENTRIES_MAX entries.
  */
 export async function walkTree(root: string): Promise<TreeIndex> {
-  const known = new Map<string, Directory>();
-  const first = await addDirectory(known, root, 0).catch((cause: unknown) => {
+  const directories = new Map<string, Directory>();
+  const first = await addDirectory(directories, root, 0).catch((cause: unknown) => {
     throw unreadable(root, cause);
   });
   let entries = 0;
   let depth = 0;
   // By depth, so that each directory has its shortest path; newly found ones are appended.
-  for (const directory of known.values()) {
+  for (const directory of directories.values()) {
     const before = entries;
     depth = Math.max(depth, directory.real.slice(root.length).split(sep).length - 1);
-    for await (const entry of entriesOf(directory)) {
+    for await (const entry of readDirectoryEntries(directory)) {
       entries += 1;
       if (entries > TREE_ENTRIES_MAX) throw tooLarge(root, directory, entries - before);
-      if (!entry.name.startsWith('.')) await enter(root, known, directory, entry);
+      if (!entry.name.startsWith('.')) await enter(root, directories, directory, entry);
     }
   }
   return new TreeIndex(first, entries, depth);
 }
 
 /** A file, or a directory to read later. */
-async function enter(root: string, known: Map<string, Directory>, parent: Directory, entry: Dirent): Promise<void> {
+async function enter(
+  root: string,
+  directories: Map<string, Directory>,
+  parent: Directory,
+  entry: Dirent,
+): Promise<void> {
   const { name } = entry;
   if (entry.isFile()) parent.files.add(name);
   const isLink = entry.isSymbolicLink();
@@ -152,24 +157,24 @@ async function enter(root: string, known: Map<string, Directory>, parent: Direct
     if (!real.startsWith(root + sep) || isOwnPath(real.slice(root.length + 1).split(sep))) return;
     if (isLink && (await stat(real)).isFile()) parent.files.add(name);
     else if (parent.depth < TREE_DEPTH_MAX)
-      parent.directories.set(name, await addDirectory(known, real, parent.depth + 1));
+      parent.directories.set(name, await addDirectory(directories, real, parent.depth + 1));
   } catch {
     // A dangling link, or an entry removed since it was listed.
   }
 }
 
 /** Reuses a known one. Throws the system's error, or an Error if it is not a directory. */
-async function addDirectory(known: Map<string, Directory>, real: string, depth: number): Promise<Directory> {
+async function addDirectory(directories: Map<string, Directory>, real: string, depth: number): Promise<Directory> {
   const seen = await stat(real, { bigint: true });
   if (!seen.isDirectory()) throw new Error(`${real} is not a directory`);
   const key = `${seen.dev}:${seen.ino}`;
-  const directory = known.get(key) ?? { real, depth, files: new Set(), directories: new Map() };
-  known.set(key, directory);
+  const directory = directories.get(key) ?? { real, depth, files: new Set(), directories: new Map() };
+  directories.set(key, directory);
   return directory;
 }
 
 /** One by one, so that a directory of millions never fills the memory. */
-async function* entriesOf({ real, depth }: Directory): AsyncGenerator<Dirent> {
+async function* readDirectoryEntries({ real, depth }: Directory): AsyncGenerator<Dirent> {
   try {
     for await (const entry of await opendir(real, { bufferSize: ENTRIES_AT_A_TIME })) yield entry;
   } catch (cause) {

@@ -100,18 +100,18 @@ export function macToBytes(address: MacAddress): Uint8Array {
 /** 127.0.0.0/8 (RFC 1122 §3.2.1.3). */
 export const isLoopback = (address: Ipv4): boolean => address >>> 24 === 127;
 
-export function maskOf(prefix: number): Ipv4 {
+export function prefixToMask(prefix: number): Ipv4 {
   return (prefix === 0 ? 0 : (0xffffffff << (32 - prefix)) >>> 0) as Ipv4;
 }
 
 /** Undefined when the mask's ones are not contiguous. */
-export function prefixOf(mask: Ipv4): number | undefined {
+export function maskToPrefix(mask: Ipv4): number | undefined {
   const prefix = mask === 0 ? 0 : Math.clz32(~mask >>> 0);
-  return mask === 0xffffffff ? 32 : maskOf(prefix) === mask ? prefix : undefined;
+  return mask === 0xffffffff ? 32 : prefixToMask(prefix) === mask ? prefix : undefined;
 }
 
-export function networkOf(address: Ipv4, prefix: number): Ipv4Network {
-  return { address: ((address & maskOf(prefix)) >>> 0) as Ipv4, prefix };
+export function networkWithPrefix(address: Ipv4, prefix: number): Ipv4Network {
+  return { address: ((address & prefixToMask(prefix)) >>> 0) as Ipv4, prefix };
 }
 
 /** `a.b.c.d/n` with no bit beyond the prefix, or undefined. */
@@ -119,19 +119,19 @@ export function parseNetwork(text: string): Ipv4Network | undefined {
   const match = /^([\d.]+)\/(\d|[12]\d|3[0-2])$/.exec(text);
   const address = match?.[1] === undefined ? undefined : parseIpv4(match[1]);
   if (match === null || address === undefined) return undefined;
-  const network = networkOf(address, Number(match[2]));
+  const network = networkWithPrefix(address, Number(match[2]));
   return network.address === address ? network : undefined;
 }
 
 export const formatNetwork = (network: Ipv4Network): string => `${formatIpv4(network.address)}/${network.prefix}`;
 
 /** The directed broadcast address. */
-export function broadcastOf(network: Ipv4Network): Ipv4 {
-  return ((network.address | ~maskOf(network.prefix)) >>> 0) as Ipv4;
+export function broadcastAddress(network: Ipv4Network): Ipv4 {
+  return ((network.address | ~prefixToMask(network.prefix)) >>> 0) as Ipv4;
 }
 
 export function networkContains(network: Ipv4Network, address: Ipv4): boolean {
-  return (address & maskOf(network.prefix)) >>> 0 === network.address;
+  return (address & prefixToMask(network.prefix)) >>> 0 === network.address;
 }
 
 export function networksOverlap(a: Ipv4Network, b: Ipv4Network): boolean {
@@ -152,11 +152,12 @@ const HOSTLESS: readonly Ipv4Network[] = [
   { address: ipv4(0xe0000000), prefix: 3 },
 ];
 
-export const isHostless = (network: Ipv4Network): boolean => HOSTLESS.some((one) => networksOverlap(one, network));
+export const isHostless = (network: Ipv4Network): boolean =>
+  HOSTLESS.some((hostless) => networksOverlap(hostless, network));
 
 /** Which unusable address of the network this is; undefined: a host may have it. Both addresses of a /31 are hosts' (RFC 3021 §2.1). */
-export function edgeOf(network: Ipv4Network, address: Ipv4): 'first' | 'last' | undefined {
+export function findNetworkEdge(network: Ipv4Network, address: Ipv4): 'first' | 'last' | undefined {
   if (network.prefix >= 31) return undefined;
   if (address === network.address) return 'first';
-  return address === broadcastOf(network) ? 'last' : undefined;
+  return address === broadcastAddress(network) ? 'last' : undefined;
 }

@@ -69,21 +69,21 @@ export class BoundedMap<Key, Value> {
 
   /** Sets a value as the newest. */
   set(key: Key, value: Value): void {
-    const known = this.#byKey.get(key);
-    if (known === undefined) {
+    const present = this.#byKey.get(key);
+    if (present === undefined) {
       this.#add(key, value);
       return;
     }
-    known.value = value;
-    this.#renew(known);
+    present.value = value;
+    this.#renew(present);
   }
 
   /** The value of a key as `get` finds it, or else the one that `make` returns, which is set. */
   getOrMake(key: Key, make: () => Value): Value {
-    const known = this.#byKey.get(key);
-    if (known === undefined) return this.#add(key, make());
-    if (this.#getRenews) this.#renew(known);
-    return known.value;
+    const present = this.#byKey.get(key);
+    if (present === undefined) return this.#add(key, make());
+    if (this.#getRenews) this.#renew(present);
+    return present.value;
   }
 
   delete(key: Key): void {

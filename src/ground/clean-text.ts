@@ -21,25 +21,25 @@ const UNSAFE_IN_LINES =
 /** The unsafe characters that JSON does not escape. */
 const UNSAFE_IN_JSON = /[\u007f-\u009f\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
-function escapeOf(character: string): string {
+function escapeCharacter(character: string): string {
   const code = character.codePointAt(0) ?? 0;
   if (code < 0x100) return `\\x${code.toString(16).padStart(2, '0')}`;
-  return code < 0x10000 ? unitEscapeOf(code) : `\\u{${code.toString(16)}}`;
+  return code < 0x10000 ? escapeUtf16Unit(code) : `\\u{${code.toString(16)}}`;
 }
 
-const unitEscapeOf = (unit: number): string => `\\u${unit.toString(16).padStart(4, '0')}`;
+const escapeUtf16Unit = (unit: number): string => `\\u${unit.toString(16).padStart(4, '0')}`;
 
 /** JSON escapes UTF-16 code units only, so a character beyond U+FFFF takes two escapes (RFC 8259 §7). */
-function jsonEscapeOf(character: string): string {
+function escapeForJson(character: string): string {
   let escaped = '';
-  for (let index = 0; index < character.length; index += 1) escaped += unitEscapeOf(character.charCodeAt(index));
+  for (let index = 0; index < character.length; index += 1) escaped += escapeUtf16Unit(character.charCodeAt(index));
   return escaped;
 }
 
 /** One line that is safe to show anywhere. Text longer than `charactersMax` is cut and ends in `…`. */
 export function cleanText(text: string, charactersMax: number = SHOWN_CHARACTERS_MAX): string {
   // Cut first, so that a long text costs only its shown part. Cutting may halve a surrogate pair; cleaning escapes the half.
-  return cut(text.slice(0, charactersMax + 1).replace(UNSAFE, escapeOf), charactersMax);
+  return cut(text.slice(0, charactersMax + 1).replace(UNSAFE, escapeCharacter), charactersMax);
 }
 
 function cut(clean: string, charactersMax: number): string {
@@ -51,13 +51,13 @@ function cut(clean: string, charactersMax: number): string {
 
 /** Like `cleanText` for text with line ends and tabs, such as a script's output. Unless a length is set, it is not cut. */
 export const cleanLines = (text: string, charactersMax: number = Number.POSITIVE_INFINITY): string =>
-  cut(text.slice(0, charactersMax + 1).replace(UNSAFE_IN_LINES, escapeOf), charactersMax);
+  cut(text.slice(0, charactersMax + 1).replace(UNSAFE_IN_LINES, escapeCharacter), charactersMax);
 
 /** True for printable ASCII, which is shown as text instead of digits. */
 export const isPrintable = (octets: string): boolean => /^[\x20-\x7e]+$/.test(octets);
 
 /** Equivalent JSON that is safe to show: escapes as `\uNNNN` what `JSON.stringify` leaves alone. */
-export const cleanJson = (json: string): string => json.replace(UNSAFE_IN_JSON, jsonEscapeOf);
+export const cleanJson = (json: string): string => json.replace(UNSAFE_IN_JSON, escapeForJson);
 
 /** The text without the passwords of URLs; URLs of HTTP lose user names too, because some are keys. */
 export const withoutUsers = (text: string): string =>

@@ -1,8 +1,8 @@
 // Counts, sizes and lists, for texts that people read: `1 disk`, `2 disks`, `269 MiB`, `eth1, eth2 and 3 more`.
 
-/** @param count a whole number of at least 0  @param many the plural, if it is irregular or includes a verb */
-export const counted = (count: number, one: string, many: string = `${one}s`): string =>
-  `${count} ${count === 1 ? one : many}`;
+/** @param count a whole number of at least 0  @param plural the plural, if it is irregular or includes a verb */
+export const counted = (count: number, singular: string, plural: string = `${singular}s`): string =>
+  `${count} ${count === 1 ? singular : plural}`;
 
 /**
  * A size in memory or on a disk, whose units are powers of two; 12.1 MiB are `13 MiB`. Transfers over a network are counted in MB.

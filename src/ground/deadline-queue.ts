@@ -39,19 +39,19 @@ export class DeadlineQueue<T extends Waiting> {
 
   /** In order; the cost depends on `count` alone. */
   earliest(count: number): readonly T[] {
-    const found: T[] = [];
+    const taken: T[] = [];
     // Indexes whose parents were all taken: one of them is next.
     const open = this.#heap.length === 0 ? [] : [0];
-    while (found.length < count) {
+    while (taken.length < count) {
       let next: number | undefined;
       for (const place of open) if (next === undefined || this.#atOf(place) < this.#atOf(next)) next = place;
       const entry = next === undefined ? undefined : this.#heap[next];
       if (next === undefined || entry === undefined) break;
-      found.push(entry.item);
+      taken.push(entry.item);
       open.splice(open.indexOf(next), 1);
       for (const child of [2 * next + 1, 2 * next + 2]) if (child < this.#heap.length) open.push(child);
     }
-    return found;
+    return taken;
   }
 
   /** Undefined removes the item. */

@@ -51,19 +51,19 @@ export class FairSampler {
    * @param count how many occurrences the event itself represents
    */
   take(key: number, now: Instant, count = 1): Sample | undefined {
-    const known = this.#keys.getOrMake(key, this.#make);
-    const { reportedAt } = known;
+    const state = this.#keys.getOrMake(key, this.#make);
+    const { reportedAt } = state;
     // A clock that went back must not delay a key's events.
     const isOwed = reportedAt === undefined || now < reportedAt || now - reportedAt >= OWED_EVERY_MS;
-    if (!isOwed && !(known.limit.has(now) && this.#together.allows(now))) {
-      known.withheld += count;
+    if (!isOwed && !(state.limit.has(now) && this.#together.allows(now))) {
+      state.withheld += count;
       return undefined;
     }
-    known.limit.allows(now);
-    const { withheld } = known;
-    known.reportedAt = now;
-    known.withheld = 0;
-    this.#keys.set(key, known);
+    state.limit.allows(now);
+    const { withheld } = state;
+    state.reportedAt = now;
+    state.withheld = 0;
+    this.#keys.set(key, state);
     return withheld + count === 1 ? ITSELF : { count: withheld + count };
   }
 }

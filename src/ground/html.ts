@@ -51,7 +51,7 @@ export const verbatim = (text: string): Html => trusted(escaped(text));
 
 /** A line end with its indentation becomes a space between words, and nothing next to a tag or a part, or at an end. */
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
-  const { texts, places } = templateOf(strings);
+  const { texts, places } = getTemplate(strings);
   let text = texts[0] ?? '';
   parts.forEach((part, index) => {
     text += written(part, places[index] ?? 'tag') + (texts[index + 1] ?? '');
@@ -68,7 +68,7 @@ function written(part: Part, place: Place): string {
     if (place === 'tag') throw new Error(`text between the attributes of a tag, or without quotes: ${part}`);
     return escaped(cleanLines(part));
   }
-  if (!(part instanceof Markup)) return part.map((one) => written(one, place)).join('');
+  if (!(part instanceof Markup)) return part.map((element) => written(element, place)).join('');
   const text = part.toString();
   // In an attribute, markup is shown as text, and its quotes must not end the attribute. Escaped text contains neither tags nor quotes.
   return place === '"' || place === "'" ? text.replace(/[<>"']/g, escaped) : text;
@@ -82,9 +82,9 @@ interface Template {
 /** Each template literal in the code has one such array. */
 const templates = new WeakMap<TemplateStringsArray, Template>();
 
-function templateOf(strings: TemplateStringsArray): Template {
-  const known = templates.get(strings);
-  if (known !== undefined) return known;
+function getTemplate(strings: TemplateStringsArray): Template {
+  const cached = templates.get(strings);
+  if (cached !== undefined) return cached;
   if (!Array.isArray(strings) || !Object.isFrozen(strings) || !Object.isFrozen(strings.raw)) {
     throw new Error('html is the tag of a template, not a function');
   }

@@ -25,8 +25,8 @@ export function nearestName(text: string, names: readonly string[]): string | un
 
 /** The question whether the nearest name was meant, to put before a remedy; empty if no name is near. */
 export function nearestHint(text: string, names: readonly string[]): string {
-  const meant = nearestName(text, names);
-  return meant === undefined ? '' : `did you mean ${meant}? `;
+  const suggestion = nearestName(text, names);
+  return suggestion === undefined ? '' : `did you mean ${suggestion}? `;
 }
 
 /** The shortest name with the same first letter that has the other letters in this order: `pwr` for `power`. */

@@ -109,13 +109,13 @@ export class EventSampler<Key = string> {
    * @param count how many occurrences the event itself represents
    */
   take(key: Key, now: Instant, count = 1): Sample | undefined {
-    const known = this.#keys.getOrMake(key, this.#make);
-    if (!known.limit.allows(now)) {
-      known.withheld += count;
+    const state = this.#keys.getOrMake(key, this.#make);
+    if (!state.limit.allows(now)) {
+      state.withheld += count;
       return undefined;
     }
-    const { withheld } = known;
-    known.withheld = 0;
+    const { withheld } = state;
+    state.withheld = 0;
     return withheld + count === 1 ? ITSELF : { count: withheld + count };
   }
 }

@@ -29,7 +29,7 @@ export function parseYamlDocument(text: string): ParsedYaml {
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
   const errors = document.errors.map(({ pos, message }): FaultAt => ({ at: pos[0], message }));
   const faults = [...errors, ...repeatedKeys(document, lines)]
-    .sort((one, other) => one.at - other.at)
+    .sort((left, right) => left.at - right.at)
     .map(({ at, message }) => ({ line: lines.linePos(at).line, message }));
   return { document, lines, faults };
 }
@@ -56,23 +56,23 @@ interface FaultAt {
 /** The keys that appear before in the same map. */
 function repeatedKeys(document: Document.Parsed, lines: LineCounter): readonly FaultAt[] {
   const { isScalar, visit } = yamlParser();
-  const found: FaultAt[] = [];
+  const faults: FaultAt[] = [];
   visit(document, {
     Map(_key, { items }) {
-      const known = new Map<unknown, number>();
+      const firstOffsets = new Map<unknown, number>();
       for (const { key } of items) {
         if (!isScalar(key)) continue;
         const at = key.range?.[0] ?? 0;
-        const first = known.get(key.value);
+        const first = firstOffsets.get(key.value);
         if (first === undefined) {
-          known.set(key.value, at);
+          firstOffsets.set(key.value, at);
           continue;
         }
-        const [one, other] = [first, at].map((offset) => lines.linePos(offset).line);
-        const message = `the key ${String(key.value)} appears twice, in lines ${one} and ${other}; remove one of them`;
-        found.push({ at, message });
+        const [firstLine, secondLine] = [first, at].map((offset) => lines.linePos(offset).line);
+        const message = `the key ${String(key.value)} appears twice, in lines ${firstLine} and ${secondLine}; remove one of them`;
+        faults.push({ at, message });
       }
     },
   });
-  return found;
+  return faults;
 }

@@ -47,7 +47,7 @@ const MEDIA_TYPES: readonly (readonly [ending: string, type: string])[] = [
 ];
 
 /** The media type of a file, by the ending of its name. */
-export function mediaTypeOf(path: string): string {
+export function findMediaType(path: string): string {
   const name = path.toLowerCase();
   return MEDIA_TYPES.find(([ending]) => name.endsWith(ending))?.[1] ?? 'application/octet-stream';
 }
@@ -85,7 +85,7 @@ export function answerFile(headers: IncomingHttpHeaders, path: string, file: Fil
   }
   const range = choice.kind === 'part' ? choice.range : { start: 0, end: file.sizeBytes };
   const fields = {
-    'Content-Type': mediaTypeOf(path),
+    'Content-Type': findMediaType(path),
     'Content-Length': range.end - range.start,
     'Accept-Ranges': 'bytes',
     ...validators,

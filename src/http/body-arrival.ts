@@ -13,7 +13,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Ipv4 } from '../ground/address.ts';
 import type { Clock } from '../ground/clock.ts';
-import { BodyPlaces, clientOf } from '../net/shares/body-places.ts';
+import { BodyPlaces, createPlacedClient } from '../net/shares/body-places.ts';
 import { isGone, onGone } from './send.ts';
 
 /** How much of a body is read before its request takes a place at the region, in bytes. */
@@ -42,7 +42,7 @@ export class BodyArrivals {
 
   /** Reads the first part of a body once it has a place. Never rejects. */
   async read(request: IncomingMessage, response: ServerResponse, peer: Ipv4): Promise<ArrivedBody> {
-    const place = await this.#places.take(peer, clientOf(request, response));
+    const place = await this.#places.take(peer, createPlacedClient(request, response));
     if (place === 'refused' || place === 'gone') return { kind: place };
     try {
       return isGone(response) ? { kind: 'gone' } : await readFirst(request, response, place.lost);

@@ -66,7 +66,7 @@ const BOOTING: ReadonlySet<HttpEventKind> = new Set(['http.missing', 'http.poste
 const isReading = (method: string | undefined): boolean => method === 'GET' || method === 'HEAD';
 
 /** The operation named in a request to the region. The rest of the query is not published, for it may hold a secret. */
-const operationOf = (origin: string): string | undefined => /[?&]op=([a-z_]{1,40})(?:&|$)/.exec(origin)?.[1];
+const parseOperation = (origin: string): string | undefined => /[?&]op=([a-z_]{1,40})(?:&|$)/.exec(origin)?.[1];
 
 /** Answers the requests of all boot listeners. */
 export class BootRequests {
@@ -214,7 +214,7 @@ export class BootRequests {
           status: outcome.status,
           reason: outcome.refusal,
           said: outcome.said,
-          operation: operationOf(origin),
+          operation: parseOperation(origin),
           bytes: outcome.bytes,
           milliseconds: Math.round(this.#deps.clock.now() - exchange.startedAt),
         });

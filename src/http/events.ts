@@ -5,12 +5,12 @@
 
 import {
   configuredText,
+  createReasonLookup,
   detailsText,
   FILE_REASONS,
   fileText,
   foundText,
   listenerText,
-  reasonsOf,
   sizeText,
   speedText,
 } from '../boot/boot-words.ts';
@@ -117,7 +117,7 @@ type Params = CommonParams & ParamsOf<typeof FIELDS>;
 const event = eventsWith(FIELDS);
 
 const EXCHANGE = ['file', 'operation', 'status', 'milliseconds', 'reason', 'said'] as const;
-const reasonText = reasonsOf(HTTP_REASONS, FILE_REASONS, REGION_REASONS);
+const reasonText = createReasonLookup(HTTP_REASONS, FILE_REASONS, REGION_REASONS);
 
 /** Why the region refused a request, in the region's own words; undefined if it gave no reason. */
 export function refusalText({ said, reason }: Pick<Params, 'said' | 'reason'>): string | undefined {

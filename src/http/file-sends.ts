@@ -57,7 +57,7 @@ export class FileSends<T extends FileSend> {
 
   begin(send: T): void {
     const { response } = send;
-    const left = leftOf(response);
+    const left = countSentBytes(response);
     this.#sendings.set(response, { send, leftBefore: left, left, movedAt: this.#clock.now(), isStalled: false });
     // With a listener on `timeout`, Node leaves it to the listener to end the connection.
     response.on('timeout', () => {
@@ -101,7 +101,7 @@ export class FileSends<T extends FileSend> {
 }
 
 function noteProgress(sending: Sending<FileSend>, now: Instant): void {
-  const left = leftOf(sending.send.response);
+  const left = countSentBytes(sending.send.response);
   if (left === sending.left) return;
   sending.left = left;
   sending.movedAt = now;
@@ -109,6 +109,6 @@ function noteProgress(sending: Sending<FileSend>, now: Instant): void {
 }
 
 /** The bytes of a connection that the operating system has accepted. */
-function leftOf({ req: { socket } }: ServerResponse): number {
+function countSentBytes({ req: { socket } }: ServerResponse): number {
   return socket.bytesWritten - socket.writableLength;
 }

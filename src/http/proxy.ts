@@ -15,7 +15,7 @@ import { cleanText } from '../ground/clean-text.ts';
 import type { Clock } from '../ground/clock.ts';
 import { errorText, osErrorCode } from '../ground/errors.ts';
 import { INTERIM_MAX, isForeign } from '../net/region-http.ts';
-import { BodyPlaces, clientOf } from '../net/shares/body-places.ts';
+import { BodyPlaces, createPlacedClient } from '../net/shares/body-places.ts';
 import { answerText } from './answer.ts';
 import { unreachedText } from './answer-words.ts';
 import type { RegionUnreached } from './events.ts';
@@ -163,7 +163,7 @@ function refusalName(answer: IncomingMessage): string | undefined {
   return typeof name === 'string' && REFUSAL_NAME.test(name) ? name : undefined;
 }
 
-function textOf(words: readonly Uint8Array[]): string | undefined {
+function decodeRefusalText(words: readonly Uint8Array[]): string | undefined {
   const text = Buffer.concat(words).toString('utf8').replace(/\s+/g, ' ').trim();
   return text === '' ? undefined : cleanText(text, SAID_BYTES_MAX);
 }
@@ -190,7 +190,7 @@ export class RegionProxy {
       if (forwarding.leavesUntaken === true) return { kind: 'untaken' };
       return answerUnreachable(response, request.method, 503, { kind: 'unreachable', reason: 'no-region' });
     }
-    const place = await this.#places.take(forwarding.peer ?? THIS_HOST, clientOf(request, response));
+    const place = await this.#places.take(forwarding.peer ?? THIS_HOST, createPlacedClient(request, response));
     if (place === 'refused') return refuse(forwarding, 503, 'proxy-busy');
     if (place === 'gone') return { kind: 'aborted' };
     try {
@@ -334,7 +334,7 @@ class Passage {
     // A truncated answer must not look whole.
     pipeline(answer, response, (error) => {
       const refusal = status >= 400 ? refusalName(answer) : undefined;
-      const whole: ForwardOutcome = { kind: 'answered', status, bytes, refusal, said: textOf(words) };
+      const whole: ForwardOutcome = { kind: 'answered', status, bytes, refusal, said: decodeRefusalText(words) };
       this.#end(error === undefined || error === null ? whole : { kind: 'aborted' });
     });
   }
@@ -346,14 +346,14 @@ class Passage {
     this.#failAs('region-silent', this.#silent ? 504 : 503, isAbsent ? ABSENT : errorText(error));
   }
 
-  #failAs(reason: RegionUnreached, status: number, said: string): void {
+  #failAs(reason: RegionUnreached, status: number, message: string): void {
     const { request, response, leavesUntaken } = this.#to;
     this.#stopBody();
     if (leavesUntaken === true) {
       this.#end({ kind: 'untaken' });
       return;
     }
-    const unreachable = { kind: 'unreachable', reason, region: this.#where, said } as const;
+    const unreachable = { kind: 'unreachable', reason, region: this.#where, said: message } as const;
     this.#end(answerUnreachable(response, request.method, status, unreachable));
   }
 

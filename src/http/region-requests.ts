@@ -8,7 +8,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { formatIpv4, formatMac, type Ipv4, type MacAddress } from '../ground/address.ts';
 import type { Clock } from '../ground/clock.ts';
-import { BodyPlaces, clientOf, hasBody } from '../net/shares/body-places.ts';
+import { BodyPlaces, createPlacedClient, hasBody } from '../net/shares/body-places.ts';
 import { answerText } from './answer.ts';
 import { unreachedText } from './answer-words.ts';
 import { BodyArrivals } from './body-arrival.ts';
@@ -81,10 +81,10 @@ export class RegionRequests {
   }
 
   /** @returns `untaken` if answered in the region's place */
-  async answer(asked: RegionRequest): Promise<ForwardOutcome> {
-    const { request, response, peer, local, origin } = asked;
+  async answer(regionRequest: RegionRequest): Promise<ForwardOutcome> {
+    const { request, response, peer, local, origin } = regionRequest;
     const arrivedAt = `${formatIpv4(local)}:${request.socket.localPort ?? 80}`;
-    const arrived = await this.#readBody(asked, {
+    const arrived = await this.#readBody(regionRequest, {
       request,
       response,
       peer,
@@ -94,17 +94,17 @@ export class RegionRequests {
         'X-Forwarded-For': formatIpv4(peer),
         'X-Rackboot-Rack': this.#deps.rackSecret,
         'X-Rackboot-Local': arrivedAt,
-        ...bootFields(this.#bootOf(asked)),
+        ...bootFields(this.#bootOf(regionRequest)),
       },
       defaultHost: arrivedAt,
     });
     if ('kind' in arrived) return arrived;
-    return (await this.#withoutRegion(asked, arrived)) ?? (await this.#deps.proxy.forward(arrived));
+    return (await this.#withoutRegion(regionRequest, arrived)) ?? (await this.#deps.proxy.forward(arrived));
   }
 
   /** Reads the whole body, or its first part; or returns why the request is not passed on. */
-  async #readBody(asked: RegionRequest, forwarding: Forwarding): Promise<Forwarding | ForwardOutcome> {
-    const { request, response, peer } = asked;
+  async #readBody(regionRequest: RegionRequest, forwarding: Forwarding): Promise<Forwarding | ForwardOutcome> {
+    const { request, response, peer } = regionRequest;
     const isTooLarge = Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX;
     if (!hasBody(request) || isTooLarge) return forwarding;
     const arrived = await this.#arrivals.read(request, response, peer);
@@ -128,7 +128,7 @@ export class RegionRequests {
   }
 
   /** Tries the region first, then the rack; `undefined`: pass it on as usual. */
-  async #withoutRegion(asked: RegionRequest, forwarding: Forwarding): Promise<ForwardOutcome | undefined> {
+  async #withoutRegion(regionRequest: RegionRequest, forwarding: Forwarding): Promise<ForwardOutcome | undefined> {
     const { standIn, proxy } = this.#deps;
     const { request, response, origin } = forwarding;
     const kind = standIn === undefined ? undefined : standInFor(request, origin);
@@ -144,9 +144,9 @@ export class RegionRequests {
       if (outcome.kind === 'untaken') answerScript(response, kind, script);
       return outcome;
     }
-    if (!standIn.isManaged(asked.peer)) return undefined;
+    if (!standIn.isManaged(regionRequest.peer)) return undefined;
     // While the region accepts requests, no report waits for a place.
-    const place = await this.#reports.take(asked.peer, clientOf(request, response), standIn.isAway());
+    const place = await this.#reports.take(regionRequest.peer, createPlacedClient(request, response), standIn.isAway());
     if (typeof place === 'string') return place === 'gone' ? { kind: 'aborted' } : undefined;
     try {
       const { body: whole, begun = [] } = forwarding;
@@ -154,7 +154,7 @@ export class RegionRequests {
       if (body === 'lost') return refuse(forwarding, 503, 'proxy-busy');
       if (body === undefined) return this.#withoutBody(response);
       const outcome = await ask(body);
-      return outcome.kind === 'untaken' ? await this.#keep(standIn, asked, body) : outcome;
+      return outcome.kind === 'untaken' ? await this.#keep(standIn, regionRequest, body) : outcome;
     } finally {
       place.release();
     }
@@ -166,15 +166,15 @@ export class RegionRequests {
     return { kind: 'refused', reason: 'body-too-large' };
   }
 
-  async #keep(standIn: RegionStandIn, asked: RegionRequest, body: Uint8Array): Promise<ForwardOutcome> {
-    const { request, response, peer, origin } = asked;
+  async #keep(standIn: RegionStandIn, regionRequest: RegionRequest, body: Uint8Array): Promise<ForwardOutcome> {
+    const { request, response, peer, origin } = regionRequest;
     const contentType = (request.headers['content-type'] ?? '').slice(0, CONTENT_TYPE_MAX);
     const reason = await standIn.keep({
       peer,
       contentType,
       path: origin,
       body,
-      ...this.#bootOf(asked),
+      ...this.#bootOf(regionRequest),
     });
     if (reason === undefined) {
       answerQueued(response);

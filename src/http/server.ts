@@ -6,7 +6,12 @@
 
 import { createServer, request as openRequest, type RequestListener, type Server } from 'node:http';
 import { isIP, Socket } from 'node:net';
-import { type CertificatePair, readCertificatePair, renewCertificate, secureContextOf } from '../files/certificate.ts';
+import {
+  type CertificatePair,
+  readCertificatePair,
+  renewCertificate,
+  secureContextOptions,
+} from '../files/certificate.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../ground/address.ts';
 import { repeat } from '../ground/clock.ts';
 import { Counters } from '../ground/counters.ts';
@@ -80,7 +85,7 @@ export function makeServer(listener: RequestListener, pair?: CertificatePair): S
       ? createServer(options, listener)
       : process
           .getBuiltinModule('node:https')
-          .createServer({ ...options, ...secureContextOf(pair), handshakeTimeout: HEADERS_MS_MAX }, listener);
+          .createServer({ ...options, ...secureContextOptions(pair), handshakeTimeout: HEADERS_MS_MAX }, listener);
   server.timeout = SILENCE_MS_MAX;
   return server;
 }
@@ -218,12 +223,12 @@ export class BootHttpServer {
     if (unusable !== undefined && this.#listeners.some(({ secure }) => secure)) throw unusable;
     const isOf = ({ address, port, secure = false }: HttpConfig['listen'][number], listener: Listener): boolean =>
       listener.address === address && listener.wantedPort === port && listener.secure === secure;
-    const wants = (listener: Listener): boolean => config.listen.some((one) => isOf(one, listener));
+    const wants = (listener: Listener): boolean => config.listen.some((wantedPlace) => isOf(wantedPlace, listener));
     const failures: RackError[] = [];
     const forgone: ForgoneListener[] = [];
     for (const place of config.listen) {
       const { address, port, optional, secure = false } = place;
-      if (this.#listeners.some((one) => isOf(place, one))) continue;
+      if (this.#listeners.some((listener) => isOf(place, listener))) continue;
       // DHCP, TFTP and HTTP without TLS do not end with a certificate.
       if (secure && unusable !== undefined) {
         forgone.push({ address, port, error: unusable });

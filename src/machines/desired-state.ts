@@ -70,14 +70,14 @@ export function parseStateText(text: string, before: DesiredState | undefined): 
 
 /** Reads a desired state; never throws. */
 export function parseDesiredState(value: unknown): ParsedState {
-  return parsed(() => stateOf(read(stateMessage, value)));
+  return parsed(() => decodeStateMessage(read(stateMessage, value)));
 }
 
 /** Reads changes, and applies them to the state that they are for; never throws. */
 export function parseStateChanges(value: unknown, before: DesiredState): ParsedState {
   return parsed(() => {
     const { gone, ...rest } = read(changesMessage, value);
-    return changed(before, stateOf(rest), gone);
+    return changed(before, decodeStateMessage(rest), gone);
   });
 }
 
@@ -100,7 +100,7 @@ function changed(before: DesiredState, changes: DesiredState, gone: readonly str
   return { ...changes, machines: whole };
 }
 
-function stateOf({ machines, settings, ...rest }: z.output<typeof stateMessage>): DesiredState {
+function decodeStateMessage({ machines, settings, ...rest }: z.output<typeof stateMessage>): DesiredState {
   const state = { ...rest, machines: machines.map((machine, index) => read(rackMachine, machine, 'machines', index)) };
   if (settings === undefined) return state;
   const parsed = parseSettings(settings);

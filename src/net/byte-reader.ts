@@ -23,7 +23,7 @@ export interface WireFault {
 export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: WireFault };
 
 export const decoded = <T>(value: T): Decoded<T> => ({ ok: true, value });
-export const faulty = (found: WireFault): Decoded<never> => ({ ok: false, fault: found });
+export const faulty = (wireFault: WireFault): Decoded<never> => ({ ok: false, fault: wireFault });
 export const fault = (code: WireFaultCode, offset: number, field: string): Decoded<never> =>
   faulty({ code, offset, field });
 

@@ -1,6 +1,6 @@
 // The routes of this host, and the default routers by the interface that leads to each. Source: proc(5) on /proc/net/route.
 
-import { ANY, type Ipv4, prefixOf } from '../ground/address.ts';
+import { ANY, type Ipv4, maskToPrefix } from '../ground/address.ts';
 import type { HostInterface } from './host-interface.ts';
 import { parseHostOrder, readHostText } from './kernel-text.ts';
 
@@ -21,7 +21,7 @@ export function parseRoutes(text: string): readonly HostRoute[] {
     .slice(1)
     .flatMap((line) => {
       const [name = '', destination = '', router = '', , , , , mask = ''] = line.trim().split(/\s+/);
-      const prefix = prefixOf(parseHostOrder(mask));
+      const prefix = maskToPrefix(parseHostOrder(mask));
       if (mask === '' || prefix === undefined) return [];
       return [{ name, destination: parseHostOrder(destination), router: parseHostOrder(router) || undefined, prefix }];
     });
@@ -39,7 +39,9 @@ export const readDefaultRouters = (): ReadonlyMap<string, Ipv4 | undefined> => d
 /** Says of the interfaces which lead to the world now. */
 export function withDefaultRouters(interfaces: readonly HostInterface[]): readonly HostInterface[] {
   const routers = readDefaultRouters();
-  return interfaces.map((one) =>
-    routers.has(one.name) ? { ...one, outward: { router: routers.get(one.name) } } : one,
+  return interfaces.map((hostInterface) =>
+    routers.has(hostInterface.name)
+      ? { ...hostInterface, outward: { router: routers.get(hostInterface.name) } }
+      : hostInterface,
   );
 }

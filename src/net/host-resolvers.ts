@@ -1,6 +1,6 @@
 // The DNS servers that this host asks. Sources: resolv.conf(5); systemd-resolved(8) on the file with the servers behind its stub.
 
-import { type Ipv4, isLoopback, networkContains, networkOf, parseIpv4 } from '../ground/address.ts';
+import { type Ipv4, isLoopback, networkContains, networkWithPrefix, parseIpv4 } from '../ground/address.ts';
 import { readDefaultRouters } from './default-route.ts';
 import { readHostText } from './kernel-text.ts';
 import { readInterfaces } from './present-interfaces.ts';
@@ -17,10 +17,10 @@ export function hostResolvers(): readonly Ipv4[] {
   const isOther = (server: Ipv4): boolean =>
     !isLoopback(server) &&
     own.every(({ address }) => address !== server) &&
-    (isOutward || own.some(({ address, prefix }) => networkContains(networkOf(address, prefix), server)));
+    (isOutward || own.some(({ address, prefix }) => networkContains(networkWithPrefix(address, prefix), server)));
   for (const file of FILES) {
-    const found = serversIn(readHostText(file) ?? '').filter(isOther);
-    if (found.length > 0) return found.slice(0, SERVERS_MAX);
+    const servers = serversIn(readHostText(file) ?? '').filter(isOther);
+    if (servers.length > 0) return servers.slice(0, SERVERS_MAX);
   }
   return [];
 }

@@ -2,7 +2,7 @@
 // asks for IFF_RUNNING), but an address stays when the cable goes. The kernel's tables show it: a connected route names the interface and the
 // network, the local table names the addresses. Sources: proc(5) on /proc/net/route; /proc/net/fib_trie as Linux prints it.
 
-import { type Ipv4, networkContains, networkOf, parseIpv4 } from '../ground/address.ts';
+import { type Ipv4, networkContains, networkWithPrefix, parseIpv4 } from '../ground/address.ts';
 import { type HostRoute, readRoutes } from './default-route.ts';
 import type { InterfaceAddress } from './host-interface.ts';
 import { readHostText } from './kernel-text.ts';
@@ -18,16 +18,17 @@ export function findIdleAddresses(
   trie: string,
   listed: ReadonlySet<Ipv4>,
 ): ReadonlyMap<string, readonly InterfaceAddress[]> {
-  const found = new Map<string, InterfaceAddress[]>();
+  const byInterface = new Map<string, InterfaceAddress[]>();
   const idle = [...new Set(localAddresses(trie))].filter((address) => !listed.has(address));
   for (const { name, destination, router, prefix } of routes) {
     if (router !== undefined || prefix === 0) continue;
-    const network = networkOf(destination, prefix);
+    const network = networkWithPrefix(destination, prefix);
     for (const address of idle) {
-      if (networkContains(network, address)) found.set(name, [...(found.get(name) ?? []), { address, prefix }]);
+      if (networkContains(network, address))
+        byInterface.set(name, [...(byInterface.get(name) ?? []), { address, prefix }]);
     }
   }
-  return found;
+  return byInterface;
 }
 
 /** An address is on its own line, before the line that marks it as local. */

@@ -163,11 +163,11 @@ function linkTarget(path: string): string | undefined {
 function describeProcess(pid: string): PortProcess {
   const words = readHostText(`/proc/${pid}/cmdline`)?.split('\0').slice(0, WORDS_MAX) ?? [];
   const name = basename(words[0] ?? '') || readHostText(`/proc/${pid}/comm`)?.trim();
-  return { pid: Number(pid), name: name ?? 'a process that has just ended', words, unit: unitOf(Number(pid)) };
+  return { pid: Number(pid), name: name ?? 'a process that has just ended', words, unit: readSystemdUnit(Number(pid)) };
 }
 
 /** The systemd service of a process, by its control group; the manager of a login session is none. */
-export function unitOf(pid: number): string | undefined {
+export function readSystemdUnit(pid: number): string | undefined {
   const groups = readHostText(`/proc/${pid}/cgroup`) ?? '';
   const units = [...groups.matchAll(/\/([A-Za-z0-9@:._\\-]+\.service)(?:\/|$)/gm)];
   return units.map(([, unit]) => unit).findLast((unit) => !unit?.startsWith('user@'));

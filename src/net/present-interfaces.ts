@@ -15,31 +15,35 @@ import { readHostText } from './kernel-text.ts';
 export function readInterfaces(): readonly HostInterface[] {
   const byNode = networkInterfaces();
   const listed = new Set(
-    Object.values(byNode).flatMap((known) => addressesOf(known ?? []).map(({ address }) => address)),
+    Object.values(byNode).flatMap((nodeAddresses) =>
+      parseInterfaceAddresses(nodeAddresses ?? []).map(({ address }) => address),
+    ),
   );
   const idle = readIdleAddresses(listed);
   const names = new Set([...listDevices(), ...Object.keys(byNode), ...idle.keys()]);
   const interfaces: HostInterface[] = [];
   for (const name of names) {
-    const known = byNode[name];
-    const flags = Number(readDeviceFile(name, 'flags') ?? (known === undefined && !idle.has(name) ? 0 : 1));
+    const nodeAddresses = byNode[name];
+    const flags = Number(readDeviceFile(name, 'flags') ?? (nodeAddresses === undefined && !idle.has(name) ? 0 : 1));
     const up = (flags & 1) !== 0;
     const carrier = readDeviceFile(name, 'carrier');
     interfaces.push({
       name,
       index: Number(readDeviceFile(name, 'ifindex') ?? 0),
-      mac: parseMac(readDeviceFile(name, 'address') ?? known?.[0]?.mac ?? ''),
+      mac: parseMac(readDeviceFile(name, 'address') ?? nodeAddresses?.[0]?.mac ?? ''),
       up,
-      carrier: carrier === undefined ? known !== undefined : carrier === '1',
-      addresses: [...addressesOf(known ?? []), ...(idle.get(name) ?? [])],
+      carrier: carrier === undefined ? nodeAddresses !== undefined : carrier === '1',
+      addresses: [...parseInterfaceAddresses(nodeAddresses ?? []), ...(idle.get(name) ?? [])],
     });
   }
   return withDefaultRouters(interfaces.sort((a, b) => a.index - b.index || (a.name < b.name ? -1 : 1)));
 }
 
-function addressesOf(known: readonly { readonly family: string; readonly cidr: string | null }[]): InterfaceAddress[] {
+function parseInterfaceAddresses(
+  nodeAddresses: readonly { readonly family: string; readonly cidr: string | null }[],
+): InterfaceAddress[] {
   const addresses: InterfaceAddress[] = [];
-  for (const { family, cidr } of known) {
+  for (const { family, cidr } of nodeAddresses) {
     const [text, prefix] = cidr?.split('/') ?? [];
     const address = text === undefined ? undefined : parseIpv4(text);
     if (family === 'IPv4' && address !== undefined) addresses.push({ address, prefix: Number(prefix) });

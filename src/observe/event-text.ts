@@ -32,12 +32,12 @@ const LOGGED = { each: EVENT_CHARACTERS_MAX, all: 2 * EVENT_CHARACTERS_MAX };
 
 /** One sentence without a full stop: what happened, with the facts that a person needs to act on it. */
 export function eventText(event: RackEvent): string {
-  const known = reportedEvent(event.kind, event, addressesOf(event), LOGGED);
-  const text = known === undefined ? event.kind : reportedSentence(known);
+  const reported = reportedEvent(event.kind, event, formatEventAddresses(event), LOGGED);
+  const text = reported === undefined ? event.kind : reportedSentence(reported);
   return cleanText(text.replaceAll('\n', '; '), EVENT_CHARACTERS_MAX);
 }
 
-const addressesOf = ({ mac, address }: RackEvent) => ({
+const formatEventAddresses = ({ mac, address }: RackEvent) => ({
   mac: mac === undefined ? undefined : formatMac(mac),
   address: address === undefined ? undefined : formatIpv4(address),
 });

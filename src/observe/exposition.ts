@@ -51,10 +51,10 @@ export class Exposition {
 
   #family(name: string, type: string, help: string, samples: number | undefined | readonly Sample[]): void {
     const list = typeof samples === 'object' ? samples : [{ value: samples }];
-    const known = list.filter(({ value }) => value !== undefined);
-    if (known.length === 0) return;
+    const presentSamples = list.filter(({ value }) => value !== undefined);
+    if (presentSamples.length === 0) return;
     this.#head(name, type, help);
-    for (const { labels, value } of known) this.#sample(name, labels, value ?? 0);
+    for (const { labels, value } of presentSamples) this.#sample(name, labels, value ?? 0);
   }
 
   #head(name: string, type: string, help: string): void {

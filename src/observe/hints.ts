@@ -70,13 +70,13 @@ export class BootWatch {
 
   /** Takes an event. @returns hints that were not yet given in this boot */
   observe(event: RackEvent): readonly Hint[] {
-    const found = isDhcpEvent(event) ? this.#observeDhcp(event) : this.#observeFiles(event);
+    const hints = isDhcpEvent(event) ? this.#observeDhcp(event) : this.#observeFiles(event);
     this.#steps += 1;
-    if (found.length === 0) return found;
-    const given = this.#given ?? new Set();
-    this.#given = given;
-    const fresh = found.filter(({ hint }) => !given.has(hint));
-    for (const { hint } of fresh) given.add(hint);
+    if (hints.length === 0) return hints;
+    const givenHints = this.#given ?? new Set();
+    this.#given = givenHints;
+    const fresh = hints.filter(({ hint }) => !givenHints.has(hint));
+    for (const { hint } of fresh) givenHints.add(hint);
     return fresh;
   }
 

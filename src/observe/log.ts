@@ -84,7 +84,7 @@ function formatFor({ file, format }: LogPlace): (line: string) => string {
   const isStandard = file === undefined;
   if (isStandard && isJournal(1)) {
     const text = format === 'json' ? cleanJson : plainLine;
-    return (line) => withPriority(text(line), levelOf(line));
+    return (line) => withPriority(text(line), parseLineLevel(line));
   }
   const isTerminal = isStandard && isatty(1);
   if (format === 'json' || (format === 'auto' && !isTerminal)) return cleanJson;
@@ -93,7 +93,7 @@ function formatFor({ file, format }: LogPlace): (line: string) => string {
 
 const complain = (text: string): void => console.error(complaintLines(`rackboot: ${text}`));
 
-const levelOf = (line: string): EventLevel => LEVELS.get(/^\{"level":(\d+)/.exec(line)?.[1] ?? '') ?? 'info';
+const parseLineLevel = (line: string): EventLevel => LEVELS.get(/^\{"level":(\d+)/.exec(line)?.[1] ?? '') ?? 'info';
 
 const unwritable = (file: string | undefined, error: unknown): RackError =>
   new RackError(
@@ -119,7 +119,7 @@ function datedLine(line: string): string {
   if (read === undefined) return plainLine(line);
   const atMs = Date.parse(read.time);
   const time = formatLocalTime(atMs, String(atMs % 1000).padStart(3, '0'));
-  return `${time}  ${levelOf(line).toUpperCase().padEnd(LEVEL_CHARACTERS)}  ${read.text}\n`;
+  return `${time}  ${parseLineLevel(line).toUpperCase().padEnd(LEVEL_CHARACTERS)}  ${read.text}\n`;
 }
 
 const LEVEL_CHARACTERS = 'WARNING'.length;

@@ -168,8 +168,8 @@ export class Timeline {
     this.#note(story, event);
     this.#append(story, event);
     const { at, mac, address } = event;
-    for (const found of story.watch.observe(event)) {
-      const hint: DaemonEvent = { ...found, text: hintText(found), kind: 'boot.hint', at, mac, address };
+    for (const observedHint of story.watch.observe(event)) {
+      const hint: DaemonEvent = { ...observedHint, text: hintText(observedHint), kind: 'boot.hint', at, mac, address };
       this.#append(story, hint);
       this.#publish(hint);
     }
@@ -217,7 +217,7 @@ export class Timeline {
     if (isOwnAction(event)) story.heardAt = event.at;
     if (ANSWERS.has(event.kind)) story.answered = true;
     if (isDhcpEvent(event) && event.kind === 'dhcp.offer' && isFirmware(event.client)) story.firmware = true;
-    const file = fileOf(event);
+    const file = findSentFile(event);
     if (file !== undefined) {
       story.loaded = true;
       if (isKernelFile(file)) story.kernel = true;
@@ -262,7 +262,7 @@ export class Timeline {
 
 const isFirmware = (client: string | undefined): boolean => client !== undefined && client !== 'ipxe';
 
-function fileOf(event: RackEvent): string | undefined {
+function findSentFile(event: RackEvent): string | undefined {
   if (!FILES.has(event.kind)) return undefined;
   return 'file' in event && typeof event.file === 'string' ? event.file : '';
 }

@@ -124,7 +124,7 @@ export function openDatabaseFile(
     makePrivate(path);
     database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     const opened = database;
-    const version = versionOf(database, path, kind);
+    const version = readSchemaVersion(database, path, kind);
     database.exec(
       `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${WAL_BYTES_KEPT_MAX}`,
     );
@@ -166,7 +166,7 @@ function unwritable(path: string, detail: string, cause: unknown): RackError {
  * 0 if it is still empty.
  * @throws RackError `store-broken`, `store-newer`
  */
-export function versionOf(database: DatabaseSync, path: string, kind: DatabaseKind): number {
+export function readSchemaVersion(database: DatabaseSync, path: string, kind: DatabaseKind): number {
   const { elsewhere = STATE_WORDS.elsewhere } = kind;
   const owner = readNumber(database, 'PRAGMA application_id');
   const version = readNumber(database, 'PRAGMA user_version');
@@ -226,7 +226,7 @@ export function openToRead(
   try {
     database = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
     database.exec('PRAGMA trusted_schema = OFF');
-    work(database, versionOf(database, path, kind));
+    work(database, readSchemaVersion(database, path, kind));
     return database;
   } catch (cause) {
     database?.close();

@@ -59,13 +59,13 @@ export const ipv4In = (name: string): Column<Ipv4> => mapped(number(name), ipv4,
 export const json = <T>(name: string): Column<T> =>
   mapped<string, T>(text(name), (stored) => JSON.parse(stored), JSON.stringify);
 
-export const oneOf = <T extends string>(name: string, words: readonly T[]): Column<T> =>
+export const oneWord = <T extends string>(name: string, words: readonly T[]): Column<T> =>
   mapped<string, T>(
     text(name),
     (stored) => {
-      const found = words.find((word) => word === stored);
-      if (found === undefined) throw new Error(`column ${name} holds an unknown word`);
-      return found;
+      const match = words.find((word) => word === stored);
+      if (match === undefined) throw new Error(`column ${name} holds an unknown word`);
+      return match;
     },
     (word) => word,
   );
@@ -82,7 +82,7 @@ export interface Codec<T> {
 }
 
 export function codec<T extends object>(fields: Columns<T>): Codec<T> {
-  const entries = columnsOf(fields);
+  const entries = listColumns(fields);
   const columns = entries.map(([, stored]) => stored);
   const read = (row: Row): T => {
     const record = Object.create(Object.prototype);
@@ -94,7 +94,7 @@ export function codec<T extends object>(fields: Columns<T>): Codec<T> {
   return { columns, names: columns.map(({ name }) => name), read, values };
 }
 
-const columnsOf = (fields: object): readonly (readonly [field: string, stored: Column<unknown>])[] =>
+const listColumns = (fields: object): readonly (readonly [field: string, stored: Column<unknown>])[] =>
   Object.entries(fields);
 
 export const insertInto = (table: string, names: readonly string[]): string =>

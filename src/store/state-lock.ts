@@ -114,8 +114,8 @@ export function stateHolder(stateDir: string): number | undefined {
     const minor = (dev & 0xffn) | ((dev >> 12n) & 0xffff_ff00n);
     const hex = (number: bigint): string => number.toString(16).padStart(2, '0');
     const line = new RegExp(`^\\d+: POSIX +ADVISORY +WRITE +(\\d+) ${hex(major)}:${hex(minor)}:${ino} `, 'm');
-    const found = line.exec(readLocks())?.[1];
-    return found === undefined ? undefined : Number(found);
+    const pid = line.exec(readLocks())?.[1];
+    return pid === undefined ? undefined : Number(pid);
   } catch {
     // Without /proc, messages do not name the process.
     return undefined;

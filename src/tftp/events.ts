@@ -5,12 +5,12 @@
 
 import {
   configuredText,
+  createReasonLookup,
   detailsText,
   FILE_REASONS,
   fileText,
   foundText,
   listenerText,
-  reasonsOf,
   sizeText,
   speedText,
 } from '../boot/boot-words.ts';
@@ -72,9 +72,9 @@ type Params = CommonParams & ParamsOf<typeof FIELDS>;
 const event = eventsWith(FIELDS);
 
 const TERMS = ['blockBytes', 'windowBlocks', 'repeatedBlocks'] as const;
-const reasonText = reasonsOf(TFTP_REASONS, FILE_REASONS);
+const reasonText = createReasonLookup(TFTP_REASONS, FILE_REASONS);
 
-function termsOf({ blockBytes, windowBlocks, repeatedBlocks }: Params): string {
+function transferOptionsText({ blockBytes, windowBlocks, repeatedBlocks }: Params): string {
   if (blockBytes === undefined) return '';
   const windows = windowBlocks === undefined || windowBlocks < 2 ? '' : ` in windows of ${windowBlocks}`;
   const repeated =
@@ -86,7 +86,7 @@ function termsOf({ blockBytes, windowBlocks, repeatedBlocks }: Params): string {
 const PACKETS: ReadonlySet<string> = new Set<TftpPacket['kind']>(['read', 'write', 'data', 'ack', 'error', 'options']);
 
 /** The client's TFTP error; empty if it sent none. */
-function errorOf({ code, reason }: Params): string {
+function tftpErrorText({ code, reason }: Params): string {
   const words = reason === undefined || reason === '' ? '' : `"${reason}"`;
   return code === undefined ? words : `error ${code} ${words}`.trim();
 }
@@ -106,7 +106,7 @@ export const TFTP_EVENTS = {
     fields: ['file', 'purpose', 'menuSeconds', 'bytes', 'milliseconds', ...TERMS],
     text: (event) =>
       event.purpose === undefined
-        ? `Loaded ${fileText(event)} by TFTP${detailsText(speedText(event), termsOf(event))}`
+        ? `Loaded ${fileText(event)} by TFTP${detailsText(speedText(event), transferOptionsText(event))}`
         : configuredText(event.purpose, event.menuSeconds),
     explanation:
       'A machine has loaded this file and acknowledged its last block. If repeatedBlocks is above a few per cent of the file, the network loses ' +
@@ -159,7 +159,7 @@ export const TFTP_EVENTS = {
     message: 'TFTP transfer ended by the client',
     fields: ['file', 'bytes', 'code', 'reason'],
     text: (event) =>
-      `Aborted the transfer of ${fileText(event)} after ${sizeText(event)}${detailsText(errorOf(event))}`,
+      `Aborted the transfer of ${fileText(event)} after ${sizeText(event)}${detailsText(tftpErrorText(event))}`,
     explanation:
       'The client sent an error; code and reason are its own. Common causes: the client ran out of memory, its disk is full, or a person ' +
       'pressed a key.',
@@ -169,7 +169,7 @@ export const TFTP_EVENTS = {
     message: 'TFTP client stopped answering',
     fields: ['file', 'bytes', ...TERMS],
     text: (event) =>
-      `Stopped answering while loading ${fileText(event)} by TFTP, after ${sizeText(event)}${detailsText(termsOf(event))}`,
+      `Stopped answering while loading ${fileText(event)} by TFTP, after ${sizeText(event)}${detailsText(transferOptionsText(event))}`,
     explanation:
       'The client did not answer although the packet was sent several times. bytes says how far it came. Usually the machine was ' +
       'switched off or continued without the rest. If bytes is 0 every time, a firewall drops packets from ports above 1023, or ' +

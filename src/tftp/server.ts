@@ -105,8 +105,8 @@ export class TftpServer {
       turns,
       max: WAITING_MAX,
       addressMax: WAITING_OF_ADDRESS_MAX,
-      take: (asked) => this.#begin(asked),
-      drop: (asked) => this.#drop(asked),
+      take: (request) => this.#begin(request),
+      drop: (request) => this.#drop(request),
     });
     this.#transfers = new Transfers({
       ...deps,
@@ -206,10 +206,10 @@ export class TftpServer {
   async #configure(config: TftpConfig): Promise<void> {
     this.#clients = config.clients;
     const wanted = new Set(config.listen);
-    const kept = (listener: Listener<Session>) => wanted.has(listener.address) && listener.port === config.listenPort;
+    const isKept = (listener: Listener<Session>) => wanted.has(listener.address) && listener.port === config.listenPort;
     const failures: unknown[] = [];
     for (const address of wanted) {
-      if (this.#serving.some((listener) => kept(listener) && listener.address === address)) continue;
+      if (this.#serving.some((listener) => isKept(listener) && listener.address === address)) continue;
       try {
         await this.#listen(address, config.listenPort);
       } catch (error) {
@@ -217,7 +217,7 @@ export class TftpServer {
       }
     }
     if (failures.length > 0) throw failures[0];
-    for (const listener of this.#serving) if (!kept(listener)) this.#leave(listener);
+    for (const listener of this.#serving) if (!isKept(listener)) this.#leave(listener);
   }
 
   async #listen(address: Ipv4, port: number): Promise<void> {
@@ -304,12 +304,12 @@ export class TftpServer {
     else this.#waiting.offer(peer, { listener, request, peer, port });
   }
 
-  #begin(asked: Asked): void {
+  #begin(readRequest: Asked): void {
     const now = this.#deps.clock.now();
-    const { listener, request, peer, port } = asked;
+    const { listener, request, peer, port } = readRequest;
     // A copy may have begun meanwhile.
-    if (listener.leaving || this.#isUnderWay(asked, now)) return;
-    const session = new Session(asked, now, (slot) => this.#state.read(slot));
+    if (listener.leaving || this.#isUnderWay(readRequest, now)) return;
+    const session = new Session(readRequest, now, (slot) => this.#state.read(slot));
     const begun = this.#transfers.begin(session, listener.sessions.get(peerKey(peer, port)));
     if (!begun) this.#refuse(listener, request, peer, port, now, 'busy');
   }

@@ -29,7 +29,7 @@ function send(message: FromLeaseWorker, transfer: ArrayBuffer[] = []): void {
   parentPort?.postMessage(message, transfer);
 }
 
-function reasonOf(error: unknown): string {
+function failureReason(error: unknown): string {
   const code = sqliteCode(error);
   return code === undefined ? errorText(error) : `${errorText(error)} (SQLite ${code})`;
 }
@@ -51,7 +51,7 @@ function open(data: LeaseWorkerData): LeaseDatabase | undefined {
     const message =
       error instanceof RackError
         ? error.message
-        : `${data.path} cannot be read: ${reasonOf(error)}; restore a backup, or move it and its -wal file away to start with an empty one`;
+        : `${data.path} cannot be read: ${failureReason(error)}; restore a backup, or move it and its -wal file away to start with an empty one`;
     send({ kind: 'refused', code, message });
     return undefined;
   }
@@ -99,14 +99,14 @@ function serve(database: LeaseDatabase, work: DiskWork, withBallast: (write: () 
     },
     clock: systemClock,
     backlogMax: FOLD_BACKLOG_MAX,
-    onFailed: (error) => send({ kind: 'fold-failed', reason: reasonOf(error) }),
+    onFailed: (error) => send({ kind: 'fold-failed', reason: failureReason(error) }),
   });
   if (database.unfolded > 0) folder.afterWrite(0);
   const attempt = (action: () => FromLeaseWorker): void => {
     try {
       send(action());
     } catch (error) {
-      send({ kind: 'failed', reason: reasonOf(error) });
+      send({ kind: 'failed', reason: failureReason(error) });
     }
   };
   const write = (sequence: number, bytes: Uint8Array<ArrayBuffer>): void => {
@@ -116,7 +116,7 @@ function serve(database: LeaseDatabase, work: DiskWork, withBallast: (write: () 
     try {
       withBallast(() => work.run(() => database.write(sequence, bytes)));
     } catch (error) {
-      send({ kind: 'failed', reason: reasonOf(error) });
+      send({ kind: 'failed', reason: failureReason(error) });
       return;
     }
     send({ kind: 'durable', sequence, memory: bytes.buffer }, [bytes.buffer]);

@@ -8,7 +8,7 @@
 
 import type { Clock } from '../ground/clock.ts';
 import { errorText, isStoreUnavailable } from '../ground/errors.ts';
-import { parseEventsAnswer, textOf } from './link-answers.ts';
+import { parseAnswerText, parseEventsAnswer } from './link-answers.ts';
 import type { LinkAnswer, LinkRequest } from './link-transport.ts';
 import type { OutboxEntry, OutboxStore } from './outbox-store.ts';
 import type { RunOutcome } from './repeater.ts';
@@ -98,9 +98,9 @@ export class EventSender {
   }
 
   #unreadable(entries: readonly OutboxEntry[], answer: LinkAnswer): RunOutcome {
-    const [only] = entries;
+    const [single] = entries;
     if (entries.length > 1) this.#batchMax = Math.ceil(entries.length / 2);
-    else if (only !== undefined) this.#bury(only, `${answer.status}: ${textOf(answer.body)}`);
+    else if (single !== undefined) this.#bury(single, `${answer.status}: ${parseAnswerText(answer.body)}`);
     return { kind: 'again' };
   }
 

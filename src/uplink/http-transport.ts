@@ -15,7 +15,7 @@ import { HttpFailure, type HttpRequest, openHttp, readText, readWhole } from '..
 import { isForeign } from '../net/region-http.ts';
 import type { LinkFault } from '../region/reports/notes.ts';
 import { EventStreamReader } from './event-stream-reader.ts';
-import { isRedirection, textOf } from './link-answers.ts';
+import { isRedirection, parseAnswerText } from './link-answers.ts';
 import {
   ANSWER_BYTES_MAX,
   type LinkAnswer,
@@ -25,7 +25,7 @@ import {
   NOT_NOW,
   type RegionAddress,
 } from './link-transport.ts';
-import { authorizationOf, type RegionKey } from './region-key.ts';
+import { authorizationHeader, type RegionKey } from './region-key.ts';
 
 /** How long an exchange may take, in milliseconds: enough for a machine's post on a slow line, or the state of 100 000 machines. */
 const ANSWER_MS_MAX = 60_000;
@@ -51,7 +51,7 @@ class ForeignAnswer extends Error {
   constructor({ statusCode: status = 0, headers }: IncomingMessage) {
     super(`answered ${status}`);
     this.status = status;
-    this.where = isRedirection(status) ? textOf(headers.location ?? '') : '';
+    this.where = isRedirection(status) ? parseAnswerText(headers.location ?? '') : '';
   }
 }
 
@@ -191,7 +191,7 @@ class HttpTransport implements RegionAddress {
       headers: {
         'User-Agent': userAgent,
         Accept: 'application/json, text/event-stream',
-        ...(authorized ? { Authorization: authorizationOf(key, clock.wallTimeMs(), nonce) } : {}),
+        ...(authorized ? { Authorization: authorizationHeader(key, clock.wallTimeMs(), nonce) } : {}),
         ...(ifNoneMatch === undefined ? {} : { 'If-None-Match': ifNoneMatch }),
         ...(takesChanges ? { 'A-IM': STATE_CHANGES_IM } : {}),
         ...(body === undefined ? {} : { 'Content-Type': body.contentType }),
@@ -209,10 +209,10 @@ class HttpTransport implements RegionAddress {
       const { status, where } = error;
       return new LinkFailure({ note: 'link-foreign', url, status, where, more: 0 }, { cause: error });
     }
-    const failure = (fault: LinkFault, said: string, max: number): LinkFailure =>
-      new LinkFailure({ note: 'link-unanswered', url, fault, said, max, more: 0 }, { cause: error });
+    const failure = (fault: LinkFault, message: string, max: number): LinkFailure =>
+      new LinkFailure({ note: 'link-unanswered', url, fault, said: message, max, more: 0 }, { cause: error });
     if (error instanceof HttpFailure) return failure(error.code, '', error.max);
     if (error instanceof Abandoned) return failure(error.code, '', 0);
-    return failure(isTlsError(error) ? 'untrusted' : 'failed', textOf(errorText(error)), 0);
+    return failure(isTlsError(error) ? 'untrusted' : 'failed', parseAnswerText(errorText(error)), 0);
   }
 }

@@ -61,9 +61,9 @@ export function parseRackRequest(data: string): RackRequest | undefined {
 }
 
 /** The text of an answer for people: its field `text`, or its first line. */
-export function textOf(body: string): string {
-  const said = parse(body)?.text;
-  const text = typeof said === 'string' ? said : (body.trim().split('\n', 1)[0] ?? '');
+export function parseAnswerText(body: string): string {
+  const parsedText = parse(body)?.text;
+  const text = typeof parsedText === 'string' ? parsedText : (body.trim().split('\n', 1)[0] ?? '');
   return cleanText(text, SAID_CHARACTERS_MAX);
 }
 
@@ -75,7 +75,7 @@ export const redirection = (url: string, { status, location }: Pick<LinkAnswer, 
   note: 'link-redirected',
   url,
   status,
-  where: location === undefined ? '' : textOf(location),
+  where: location === undefined ? '' : parseAnswerText(location),
 });
 
 /** The state and the note in an answer that does not register the rack; undefined if the answer is about something else. */
@@ -83,19 +83,19 @@ export function registrationRefusal(
   { status, body }: LinkAnswer,
   { name: rack, keyFile: file }: { readonly name: string; readonly keyFile: string },
 ): { readonly state: 'pending' | 'rejected' | 'incompatible'; readonly note: RackNote } | undefined {
-  const said = textOf(body);
+  const message = parseAnswerText(body);
   switch (status) {
     case 202:
       return {
         state: 'pending',
-        note: said === '' ? { note: 'rack-unaccepted', rack } : { note: 'region-said', said },
+        note: message === '' ? { note: 'rack-unaccepted', rack } : { note: 'region-said', said: message },
       };
     case 401:
-      return { state: 'rejected', note: { note: 'key-unknown', file, said } };
+      return { state: 'rejected', note: { note: 'key-unknown', file, said: message } };
     case 403:
-      return { state: 'rejected', note: { note: 'region-said', said } };
+      return { state: 'rejected', note: { note: 'region-said', said: message } };
     case 409:
-      return { state: 'incompatible', note: { note: 'region-said', said } };
+      return { state: 'incompatible', note: { note: 'region-said', said: message } };
     default:
       return undefined;
   }

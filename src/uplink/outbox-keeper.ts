@@ -72,7 +72,7 @@ export class OutboxKeeper {
       notice({
         kind: 'region.post-queued',
         address,
-        path: pathOf(post),
+        path: queuedPostPath(post),
         bytes: Buffer.byteLength(post.body, 'base64'),
       });
       onAdded();
@@ -132,8 +132,8 @@ function toListed({ item, ...letter }: DeadLetter): ListedLetter {
   if (item.kind === 'report') return { ...letter, item };
   const { at, peer, bootMac, body } = item.post;
   const bytes = Buffer.byteLength(body, 'base64');
-  return { ...letter, item: { kind: 'post', post: { at, peer, path: pathOf(item.post), bootMac, bytes } } };
+  return { ...letter, item: { kind: 'post', post: { at, peer, path: queuedPostPath(item.post), bootMac, bytes } } };
 }
 
 /** The path without its query, which may contain a machine's password, as the body may. */
-const pathOf = ({ path }: QueuedPost): string => splitTarget(path).path;
+const queuedPostPath = ({ path }: QueuedPost): string => splitTarget(path).path;

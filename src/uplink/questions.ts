@@ -17,7 +17,7 @@ export class Questions<Value> {
   readonly #clock: Clock;
   readonly #answerMsMax: number;
   readonly #usedMs: () => number;
-  readonly #open = new Map<number, { readonly resolve: (asked: Asked<Value>) => void; late: Timer }>();
+  readonly #open = new Map<number, { readonly resolve: (outcome: Asked<Value>) => void; late: Timer }>();
   /** Questions whose callers no longer wait. */
   readonly #abandoned = new Set<number>();
   #next = 1;

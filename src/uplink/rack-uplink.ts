@@ -222,8 +222,8 @@ export class RackUplink {
    */
   async queuePost(post: QueuedPost): Promise<NotKept | undefined> {
     if (this.#state !== 'up') return 'thread-down';
-    const asked = this.#posts.ask((id) => this.#post({ kind: 'post', id, post }));
-    const answer = await asked;
+    const question = this.#posts.ask((id) => this.#post({ kind: 'post', id, post }));
+    const answer = await question;
     return answer.kind === 'answered' ? answer.value : answer.kind;
   }
 

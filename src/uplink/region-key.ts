@@ -81,7 +81,7 @@ function drawKey(path: string, clock: Clock): RegionKey {
 export const digestOfSecret = (key: RegionKey): string => createHash('sha256').update(key.secret).digest('hex');
 
 /** The `Authorization` header of a request sent at the wall time `wallMs`. @param nonce any number */
-export function authorizationOf(key: RegionKey, wallMs: number, nonce: number): string {
+export function authorizationHeader(key: RegionKey, wallMs: number, nonce: number): string {
   const fields = {
     oauth_version: '1.0',
     oauth_signature_method: 'PLAINTEXT',

@@ -23,7 +23,13 @@ import type { RackAnswer } from '../region/records/rack-request.ts';
 import type { RackNote } from '../region/reports/notes.ts';
 import type { NoticeBody } from '../region/reports/uplink-events.ts';
 import { EventSender } from './event-sender.ts';
-import { isRedirection, parseHeartbeatAnswer, redirection, registrationRefusal, textOf } from './link-answers.ts';
+import {
+  isRedirection,
+  parseAnswerText,
+  parseHeartbeatAnswer,
+  redirection,
+  registrationRefusal,
+} from './link-answers.ts';
 import type { AddressStatus, LinkState, LinkStatus } from './link-status.ts';
 import { type LinkAnswer, LinkFailure, type LinkRequest, type LinkTransport } from './link-transport.ts';
 import { type RackMessage, type RegionMessage, UPLINK_VERSION } from './messages.ts';
@@ -33,7 +39,7 @@ import { digestOfSecret, type RegionKey } from './region-key.ts';
 import { Repeater, type RunOutcome } from './repeater.ts';
 import { ReportedImages } from './reported-images.ts';
 import { StateFollower } from './state-follower.ts';
-import { StatusKeeper, totalOf } from './status-keeper.ts';
+import { StatusKeeper, sumCounts } from './status-keeper.ts';
 
 // Decides which copies of images a rack reports to its region with a heartbeat: those that have advanced since the region heard of them.
 //
@@ -79,7 +85,7 @@ const REGISTRATION_LENGTH_MAX = 16_384;
 
 /** The interfaces as JSON, without reservations; if that is too long, only their names, networks and management. */
 export function registrationText(interfaces: readonly RackInterface[]): string {
-  const whole = JSON.stringify(interfaces.map((one) => ({ ...one, reservations: undefined })));
+  const whole = JSON.stringify(interfaces.map((interfaceReport) => ({ ...interfaceReport, reservations: undefined })));
   if (whole.length <= REGISTRATION_LENGTH_MAX) return whole;
   return JSON.stringify(interfaces.map(({ name, network, management }) => ({ name, network, management })));
 }
@@ -285,7 +291,9 @@ export class RegionLink {
     try {
       answer = await transport.ask(request);
     } catch (error) {
-      this.#lost(error instanceof LinkFailure ? error.note : { note: 'link-failed', reason: textOf(errorText(error)) });
+      this.#lost(
+        error instanceof LinkFailure ? error.note : { note: 'link-failed', reason: parseAnswerText(errorText(error)) },
+      );
       return undefined;
     }
     if (this.#closed) return undefined;
@@ -301,7 +309,7 @@ export class RegionLink {
     if (!(this.#linked || this.#suspended) || !request.path.startsWith('/uplink/')) return answer;
     if (UNLINKING.has(answer.status)) {
       this.#unlink();
-      this.#become('registering', { note: 'link-ended', status: answer.status, said: textOf(answer.body) });
+      this.#become('registering', { note: 'link-ended', status: answer.status, said: parseAnswerText(answer.body) });
       // Register after a pause: a rack that is registered and unlinked in turn must not loop at full speed.
       this.#relinking = clock.schedule(PENDING_MS, () => this.#registering.start());
       return undefined;
@@ -387,7 +395,7 @@ export class RegionLink {
       life: this.#life,
       applied: this.#applied,
       waiting: outbox.length,
-      dropped: totalOf(outbox.dropped),
+      dropped: sumCounts(outbox.dropped),
       deadLetters: outbox.deadLetterCount,
       pinned: this.#rack?.pinned ?? [],
       interfaces: this.#rack?.interfaces ?? [],
@@ -408,7 +416,7 @@ export class RegionLink {
     if (parsed === undefined) return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
     if (images !== undefined) this.#images.acknowledge(images);
     if (copies !== undefined) this.#copies.acknowledge(copies);
-    this.#answers = this.#answers.filter((one) => !answers.includes(one));
+    this.#answers = this.#answers.filter((answer) => !answers.includes(answer));
     if (parsed.uplink !== UPLINK_VERSION) {
       this.#suspend(parsed.uplink);
       return { kind: 'rest', ms: HEARTBEAT_MS };
@@ -425,7 +433,7 @@ export class RegionLink {
   }
 
   #answerOf({ status, body }: LinkAnswer) {
-    return { url: this.#options.transport.url, status, said: textOf(body) };
+    return { url: this.#options.transport.url, status, said: parseAnswerText(body) };
   }
 
   #become(state: LinkState, note?: RackNote): void {

@@ -28,14 +28,14 @@ export function listReportedImages(tree: string): readonly RackImage[] {
     .slice(0, RACK_IMAGES_MAX)
     .map((stored) => {
       const { title: _title, partitionTable: _table, origin, system, ...image } = stored;
-      const kernel = system === undefined ? {} : { system: kernelOf(system) };
+      const kernel = system === undefined ? {} : { system: describeKernel(system) };
       const copy = origin?.source === COPY_SOURCE ? { isCopy: true } : {};
       return { ...image, ...findStarts(stored), ...kernel, ...copy, path: `/${blobPath(image.sha256, image.format)}` };
     });
 }
 
 /** The names of a system's kernel; only one that has several needs a list. */
-function kernelOf(system: StoredSystem): RackImage['system'] {
+function describeKernel(system: StoredSystem): RackImage['system'] {
   const { subarch } = system;
   const names = kernelNames(system);
   return names.length === 1 ? { subarch } : { subarch, subarches: names };

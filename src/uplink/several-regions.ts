@@ -13,7 +13,7 @@
 import { type Clock, repeat, type Timer } from '../ground/clock.ts';
 import { answersWithin } from '../net/answers-within.ts';
 import { noteText, type RackNote } from '../region/reports/notes.ts';
-import { textOf } from './link-answers.ts';
+import { parseAnswerText } from './link-answers.ts';
 import type { AddressStatus } from './link-status.ts';
 import {
   type FailureNote,
@@ -100,21 +100,21 @@ export class SeveralRegions implements LinkTransport {
     let refused: LinkAnswer | undefined;
     const failures: unknown[] = [];
     for (let tried = 0; tried < this.#regions.length; tried += 1) {
-      const asked = this.#current;
+      const region = this.#current;
       try {
-        const answer = await asked.ask(request);
+        const answer = await region.ask(request);
         if (!NOT_NOW.has(answer.status)) {
-          this.#answered(asked);
+          this.#answered(region);
           return answer;
         }
         refused ??= answer;
         const { status, body } = answer;
-        this.#failed(asked, { note: 'link-answers', url: asked.url, status, said: textOf(body) });
+        this.#failed(region, { note: 'link-answers', url: region.url, status, said: parseAnswerText(body) });
       } catch (error) {
         failures.push(error);
-        if (error instanceof LinkFailure) this.#note(asked, error);
+        if (error instanceof LinkFailure) this.#note(region, error);
       }
-      this.#leave(asked);
+      this.#leave(region);
     }
     if (refused !== undefined) return refused;
     // A wrong address is reported rather than a silent one: only people can mend it.
@@ -154,15 +154,15 @@ export class SeveralRegions implements LinkTransport {
    * they are sent again. If no address answers, nothing changes.
    */
   async #leaveIfHanging(): Promise<void> {
-    const asked = this.#current;
-    if (await this.#answers(asked)) return;
+    const region = this.#current;
+    if (await this.#answers(region)) return;
     for (let step = 1; step < this.#regions.length; step += 1) {
       const next = (this.#first + step) % this.#regions.length;
-      const isAlive = await this.#answers(this.#regions[next] ?? asked);
-      if (this.#isClosed || asked !== this.#current) return;
+      const isAlive = await this.#answers(this.#regions[next] ?? region);
+      if (this.#isClosed || region !== this.#current) return;
       if (!isAlive) continue;
       this.#first = next;
-      asked.abandon();
+      region.abandon();
       return;
     }
   }
@@ -189,10 +189,10 @@ export class SeveralRegions implements LinkTransport {
       throw error;
     });
     const isAlive = await answersWithin(this.#clock, PING_MS_MAX, ping);
-    const found = failure;
+    const cause = failure;
     stop.abort();
     if (this.#isClosed) return isAlive;
-    if (!isAlive) this.#note(region, found);
+    if (!isAlive) this.#note(region, cause);
     else if (this.#known.get(region)?.refusedAt !== this.#served) this.#works(region);
     return isAlive;
   }

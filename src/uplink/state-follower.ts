@@ -100,7 +100,7 @@ export class StateFollower {
       return { kind: 'failed' };
     }
     this.#last = { state: parsed.state, tag: answer.etag };
-    const place = { version: parsed.state.version, basis: basisOf(answer.etag) };
+    const place = { version: parsed.state.version, basis: stateTagBasis(answer.etag) };
     const isAnew = this.#place?.basis !== place.basis || place.version < this.#place.version;
     this.#place = place;
     onState(parsed.state, isAnew);
@@ -150,4 +150,4 @@ export class StateFollower {
  * The basis and the start of the region in a tag (`region/racks/state-update.ts`): after its version, which alone differs between states of one
  * history.
  */
-const basisOf = (tag: string | undefined): string => tag?.slice(tag.indexOf('.')) ?? '';
+const stateTagBasis = (tag: string | undefined): string => tag?.slice(tag.indexOf('.')) ?? '';

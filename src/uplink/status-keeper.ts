@@ -28,7 +28,7 @@ interface LinkChange {
 }
 
 /** The event for a change; undefined if it needs none. */
-function noticeOf({
+function composeStateNotice({
   before,
   state,
   note,
@@ -130,7 +130,16 @@ export class StatusKeeper {
     if (before !== state) this.#sinceMs = startMs;
     // Send the status before the notice: an operator who sees the notice must not find the old status.
     this.report();
-    const notice = noticeOf({ before, state, note, beforeSinceMs, startMs, nowMs, url: url(), waiting: outbox.length });
+    const notice = composeStateNotice({
+      before,
+      state,
+      note,
+      beforeSinceMs,
+      startMs,
+      nowMs,
+      url: url(),
+      waiting: outbox.length,
+    });
     if (notice !== undefined) this.notice(notice);
     return true;
   }
@@ -169,7 +178,7 @@ export class StatusKeeper {
       heartbeatMs: this.#heartbeatMs,
       regionVersion: this.#regionVersion,
       waiting: outbox.length,
-      dropped: totalOf(outbox.dropped),
+      dropped: sumCounts(outbox.dropped),
       deadLetters: outbox.deadLetterCount,
       outboxProblem: problem(),
     };
@@ -186,5 +195,5 @@ export class StatusKeeper {
 }
 
 /** The sum of counts. */
-export const totalOf = (counts: Readonly<Record<string, number>>): number =>
+export const sumCounts = (counts: Readonly<Record<string, number>>): number =>
   Object.values(counts).reduce((sum, count) => sum + count, 0);

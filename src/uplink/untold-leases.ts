@@ -110,6 +110,6 @@ export class UntoldLeases {
   /** The newest running lease of a lease's host. */
   #newestOf(lease: Lease): Lease {
     const others = this.#known.leasesOf(new Set([lease.mac]));
-    return others.reduce((newest, one) => (one.grantedAt > newest.grantedAt ? one : newest), lease);
+    return others.reduce((newest, candidate) => (candidate.grantedAt > newest.grantedAt ? candidate : newest), lease);
   }
 }

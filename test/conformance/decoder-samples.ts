@@ -13,7 +13,11 @@ import { decodeSocketAnswer } from '../../src/net/linux/socket-list.ts';
 import { decodeNetlink } from '../../src/net/netlink.ts';
 import { internetChecksum, sumWords } from '../../src/net/raw-frame.ts';
 import { decodeArp, encodeArpProbe } from '../../src/net/watch/arp.ts';
-import { decodeRouterDiscovery, encodeEmptyAdvertisement, linkLocalOf } from '../../src/net/watch/router-discovery.ts';
+import {
+  decodeRouterDiscovery,
+  encodeEmptyAdvertisement,
+  encodeLinkLocal,
+} from '../../src/net/watch/router-discovery.ts';
 import { decodePacket } from '../../src/tftp/packet.ts';
 import { queryBytes, record, replyTo } from '../dns/fixture.ts';
 import { ip } from '../support/lab-facts.ts';
@@ -44,7 +48,7 @@ const ICMPV6 = 58;
 
 /** A router solicitation with its sender's hardware address as an option (RFC 4861 §4.1): as long as an advertisement without options. */
 export function routerSolicitation(from = MAC): Uint8Array {
-  const bytes = encodeEmptyAdvertisement(linkLocalOf(from), linkLocalOf(MAC));
+  const bytes = encodeEmptyAdvertisement(encodeLinkLocal(from), encodeLinkLocal(MAC));
   bytes.set([133, 0, 0, 0, 0, 0, 0, 0, 1, 1, ...macToBytes(from)], IPV6_HEADER_BYTES);
   // RFC 8200 §8.1: of the addresses, the length, the protocol and the message.
   const checksum = internetChecksum(sumWords(bytes, 8, bytes.length) + bytes.length - IPV6_HEADER_BYTES + ICMPV6);
@@ -124,7 +128,7 @@ export const BORROWING_DECODERS: Readonly<Record<string, Decoder>> = {
   decodeArp: { decode: decodeArp, samples: [encodeArpProbe(MAC, ip('10.20.0.1'))] },
   decodeRouterDiscovery: {
     decode: decodeRouterDiscovery,
-    samples: [encodeEmptyAdvertisement(linkLocalOf(MAC), linkLocalOf(MAC)), routerSolicitation()],
+    samples: [encodeEmptyAdvertisement(encodeLinkLocal(MAC), encodeLinkLocal(MAC)), routerSolicitation()],
   },
   readTappedFrame: {
     decode: (bytes) => readTappedFrame(bytes, 68),

@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { identifyBootClient } from '../../src/boot/client.ts';
 import type { Lease } from '../../src/dhcp/leases/lease.ts';
-import { bootClockOf, type HostMoment, restoreLeases, storeLease } from '../../src/dhcp/leases/lease-clock.ts';
+import { computeBootClock, type HostMoment, restoreLeases, storeLease } from '../../src/dhcp/leases/lease-clock.ts';
 import { isActive, LeaseTable } from '../../src/dhcp/leases/lease-table.ts';
 import type { StoredLease } from '../../src/dhcp/leases/stored-lease.ts';
 import type { IdentityRule } from '../../src/dhcp/networks/client-identity.ts';
@@ -160,7 +160,7 @@ class Conversation {
     const boots = new Map<string, number>();
     // In the order of writing: the newest record of each boot gives its clock.
     for (const [lease, stored] of this.#stamps) {
-      if (durable.get(lease.address) === lease) boots.set(stored.bootId, bootClockOf(stored));
+      if (durable.get(lease.address) === lease) boots.set(stored.bootId, computeBootClock(stored));
     }
     const kept = [...this.#stamps].filter(([lease]) => durable.get(lease.address) === lease);
     const isNewBoot = this.#below(2) === 0;

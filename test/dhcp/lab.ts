@@ -17,7 +17,14 @@ import {
   encodeDhcpMessage,
 } from '../../src/dhcp/wire/message.ts';
 import { addressBytes, MESSAGE_TYPE, OPTION, optionText, textBytes, u8Bytes } from '../../src/dhcp/wire/options.ts';
-import { ANY, broadcastOf, formatIpv4, type Ipv4, type MacAddress, parseNetwork } from '../../src/ground/address.ts';
+import {
+  ANY,
+  broadcastAddress,
+  formatIpv4,
+  type Ipv4,
+  type MacAddress,
+  parseNetwork,
+} from '../../src/ground/address.ts';
 import { instant, later, seconds } from '../../src/ground/clock.ts';
 import { MachineDirectory } from '../../src/machines/directory.ts';
 import type { RackMachine } from '../../src/machines/machine.ts';
@@ -67,7 +74,7 @@ export function subnet(changes: Partial<DhcpSubnet> = {}): DhcpSubnet {
     interfaceName: 'eth1',
     serverAddress: RACK,
     network,
-    broadcast: broadcastOf(network),
+    broadcast: broadcastAddress(network),
     router: ip('10.20.0.254'),
     dynamic: { low: ip('10.20.0.100'), high: ip('10.20.0.109') },
     static: { low: ip('10.20.0.10'), high: ip('10.20.0.99') },

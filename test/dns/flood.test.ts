@@ -3,7 +3,13 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { CLIENT_WAITERS_MAX, STREAMS_MAX, SUFFIX_FLIGHTS_MAX, suffixOf, WAITERS_MAX } from '../../src/dns/flights.ts';
+import {
+  CLIENT_WAITERS_MAX,
+  domainSuffix,
+  STREAMS_MAX,
+  SUFFIX_FLIGHTS_MAX,
+  WAITERS_MAX,
+} from '../../src/dns/flights.ts';
 import { EXCHANGES_MAX, FLIGHT_MS, HEDGE_MS } from '../../src/dns/forward.ts';
 import { decodeMessage } from '../../src/dns/message.ts';
 import { type Ipv4, ipv4 } from '../../src/ground/address.ts';
@@ -158,7 +164,7 @@ describe('the domain whose share a name uses', () => {
     ['a\\.b.c\\.d.e', 'c\\.d.e'],
   ] as const) {
     it(`of ${name === '' ? 'the root' : name} is ${suffix === '' ? 'the root' : suffix}`, () => {
-      assert.equal(suffixOf(name), suffix);
+      assert.equal(domainSuffix(name), suffix);
     });
   }
 });

@@ -5,7 +5,7 @@ import {
   hostLabel,
   isWithin,
   NameCompression,
-  parentOf,
+  parentName,
   parseName,
   readName,
   textToWire,
@@ -128,9 +128,9 @@ describe('names as text', () => {
   });
 
   it('the parent is the text after the first label, whose escaped dots do not count', () => {
-    assert.equal(parentOf('a\\.b.c'), 'c');
-    assert.equal(parentOf('c'), '');
-    assert.equal(parentOf(''), undefined);
+    assert.equal(parentName('a\\.b.c'), 'c');
+    assert.equal(parentName('c'), '');
+    assert.equal(parentName(''), undefined);
   });
 });
 

@@ -5,7 +5,7 @@ import { networkInterfaces } from 'node:os';
 import { mac, parseMac } from '../../src/ground/address.ts';
 import { loadLibc } from '../../src/net/linux/libc.ts';
 import { ETHERTYPE_IPV6, PacketSocket } from '../../src/net/linux/packet-socket.ts';
-import { ALL_NODES_MAC, encodeEmptyAdvertisement, linkLocalOf } from '../../src/net/watch/router-discovery.ts';
+import { ALL_NODES_MAC, encodeEmptyAdvertisement, encodeLinkLocal } from '../../src/net/watch/router-discovery.ts';
 
 const [, , name = '', what = ''] = process.argv;
 const own = parseMac(networkInterfaces()[name]?.[0]?.mac ?? '') ?? mac(0x525400000001);
@@ -16,7 +16,7 @@ if (what === 'router') {
   allNodes.set([0xff, 2]);
   allNodes[15] = 1;
   const code = socket.send(
-    encodeEmptyAdvertisement(linkLocalOf(own), allNodes),
+    encodeEmptyAdvertisement(encodeLinkLocal(own), allNodes),
     libc.if_nametoindex(name),
     ALL_NODES_MAC,
   );

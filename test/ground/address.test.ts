@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import {
   ANY,
   BROADCAST_MAC,
-  broadcastOf,
+  broadcastAddress,
   formatIpv4,
   formatMac,
   formatNetwork,
@@ -15,14 +15,14 @@ import {
   mac,
   macFromBytes,
   macToBytes,
-  maskOf,
+  maskToPrefix,
   networkContains,
-  networkOf,
   networksOverlap,
+  networkWithPrefix,
   parseIpv4,
   parseMac,
   parseNetwork,
-  prefixOf,
+  prefixToMask,
   rangeContains,
   rangeSize,
   rangesOverlap,
@@ -126,12 +126,12 @@ describe('a hardware address', () => {
 
 describe('a network', () => {
   it('has a mask for each prefix length, and back', () => {
-    for (let prefix = 0; prefix <= 32; prefix += 1) assert.equal(prefixOf(maskOf(prefix)), prefix);
+    for (let prefix = 0; prefix <= 32; prefix += 1) assert.equal(maskToPrefix(prefixToMask(prefix)), prefix);
   });
 
   it('has no prefix length when its mask has holes', () => {
     for (const mask of ['255.0.255.0', '0.0.0.1', '255.255.255.253', '0.255.255.255', '128.0.0.1']) {
-      assert.equal(prefixOf(address(mask)), undefined, mask);
+      assert.equal(maskToPrefix(address(mask)), undefined, mask);
     }
   });
 
@@ -155,18 +155,18 @@ describe('a network', () => {
   }
 
   it('ends with its broadcast address', () => {
-    assert.equal(broadcastOf(networkOf(address('10.20.0.77'), 24)), address('10.20.0.255'));
-    assert.equal(broadcastOf(networkOf(address('10.20.0.77'), 31)), address('10.20.0.77'));
-    assert.equal(broadcastOf(networkOf(ANY, 0)), LIMITED_BROADCAST);
+    assert.equal(broadcastAddress(networkWithPrefix(address('10.20.0.77'), 24)), address('10.20.0.255'));
+    assert.equal(broadcastAddress(networkWithPrefix(address('10.20.0.77'), 31)), address('10.20.0.77'));
+    assert.equal(broadcastAddress(networkWithPrefix(ANY, 0)), LIMITED_BROADCAST);
   });
 
   it('contains the addresses from its first to its broadcast address', () => {
     fc.assert(
       fc.property(anyAddress, anyAddress, fc.nat(32), (inside, other, prefix) => {
-        const network = networkOf(inside, prefix);
+        const network = networkWithPrefix(inside, prefix);
         assert.ok(networkContains(network, inside));
-        assert.ok(networkContains(network, broadcastOf(network)));
-        assert.equal(networkContains(network, other), other >= network.address && other <= broadcastOf(network));
+        assert.ok(networkContains(network, broadcastAddress(network)));
+        assert.equal(networkContains(network, other), other >= network.address && other <= broadcastAddress(network));
       }),
     );
   });
@@ -174,7 +174,7 @@ describe('a network', () => {
   it('overlaps another when one contains the first address of the other', () => {
     fc.assert(
       fc.property(anyAddress, fc.nat(32), anyAddress, fc.nat(32), (a, aPrefix, b, bPrefix) => {
-        const [first, second] = [networkOf(a, aPrefix), networkOf(b, bPrefix)];
+        const [first, second] = [networkWithPrefix(a, aPrefix), networkWithPrefix(b, bPrefix)];
         const expected = networkContains(first, second.address) || networkContains(second, first.address);
         assert.equal(networksOverlap(first, second), expected);
         assert.equal(networksOverlap(second, first), expected);

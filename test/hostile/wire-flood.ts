@@ -10,7 +10,7 @@ import { loadLibc } from '../../src/net/linux/libc.ts';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV6, PacketSocket } from '../../src/net/linux/packet-socket.ts';
 import { internetChecksum, sumWords } from '../../src/net/raw-frame.ts';
 import { encodeArpProbe } from '../../src/net/watch/arp.ts';
-import { ALL_ROUTERS_MAC, linkLocalOf } from '../../src/net/watch/router-discovery.ts';
+import { ALL_ROUTERS_MAC, encodeLinkLocal } from '../../src/net/watch/router-discovery.ts';
 
 const BATCH = 64;
 const [, , name = '', what = '', seconds = '0'] = process.argv;
@@ -44,7 +44,7 @@ function solicitation(): Uint8Array {
   const own = parseMac(networkInterfaces()[name]?.[0]?.mac ?? '') ?? mac(0x5254_0000_0001);
   const bytes = new Uint8Array(48);
   bytes.set([0x60, 0, 0, 0, 0, 8, 58, 255]);
-  bytes.set(linkLocalOf(own), 8);
+  bytes.set(encodeLinkLocal(own), 8);
   bytes.set([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2], 24);
   bytes[40] = 133;
   const sum = internetChecksum(sumWords(bytes, 8, 40) + 8 + 58 + sumWords(bytes, 40, 48));

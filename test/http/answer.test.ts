@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { IncomingHttpHeaders } from 'node:http';
 import { test } from 'node:test';
-import { answerFile, answerText, mediaTypeOf } from '../../src/http/answer.ts';
+import { answerFile, answerText, findMediaType } from '../../src/http/answer.ts';
 import { formatHttpDate, parseHttpDate } from '../../src/http/conditional.ts';
 import { chooseRange, type RangeChoice } from '../../src/net/byte-range.ts';
 import { printedRandom } from '../support/printed-random.ts';
@@ -127,6 +127,6 @@ test('the length of a text is counted in bytes', () => {
 });
 
 test('the media type follows from the file name', () => {
-  assert.equal(mediaTypeOf('EFI/BOOTX64.EFI'), 'application/efi');
-  assert.equal(mediaTypeOf('amd64/generic/bookworm/commissioning/linux'), 'application/octet-stream');
+  assert.equal(findMediaType('EFI/BOOTX64.EFI'), 'application/efi');
+  assert.equal(findMediaType('amd64/generic/bookworm/commissioning/linux'), 'application/octet-stream');
 });

@@ -12,7 +12,7 @@ import { fromPostgres, toPostgres } from '../../src/store/copying/copy-postgres.
 import { SqliteSource } from '../../src/store/copying/copy-sqlite.ts';
 import { copyRegion } from '../../src/store/copying/region-copy.ts';
 import { POSTGRES_MIGRATIONS } from '../../src/store/postgres/postgres-form.ts';
-import { connectionOf } from '../../src/store/postgres/postgres-place.ts';
+import { createPoolConfig } from '../../src/store/postgres/postgres-place.ts';
 import { openPostgresRegion } from '../../src/store/postgres/region-postgres.ts';
 import { REGION_FILE } from '../../src/store/region/region-schema.ts';
 import { openRegionStore } from '../../src/store/sqlite/region-sqlite.ts';
@@ -94,7 +94,7 @@ describe('a region whose data is moved', { skip: missing('linux', '/usr/lib/post
   test('the database is free as soon as a copy has ended, even if it failed', async () => {
     const place = server.placeOf(await server.makeDatabase());
     await (await openPostgresRegion(place)).close();
-    const onlooker = new pg.Client(connectionOf(place));
+    const onlooker = new pg.Client(createPoolConfig(place));
     onlooker.on('error', () => undefined);
     await onlooker.connect();
     const locks = async (): Promise<unknown> =>

@@ -17,7 +17,7 @@ import { listSockets } from '../../src/net/linux/socket-list.ts';
 import { type NetlinkMessage, RTM_GETLINK } from '../../src/net/netlink.ts';
 import { encodeArpProbe } from '../../src/net/watch/arp.ts';
 import type { FromNetWorker } from '../../src/net/watch/net-message.ts';
-import { linkLocalOf } from '../../src/net/watch/router-discovery.ts';
+import { encodeLinkLocal } from '../../src/net/watch/router-discovery.ts';
 import { WireListener } from '../../src/net/watch/wire-listener.ts';
 import { capturesOf, routerSolicitation, SOCKET_ANSWER } from '../conformance/decoder-samples.ts';
 import { ip } from '../support/lab-facts.ts';
@@ -191,7 +191,7 @@ it('reports of the wire’s ear outlive their frames', () => {
   assert.deepEqual(reported.slice(1), [
     ...[OWN, STRANGER].map((source) => ({
       kind: 'solicitation',
-      solicitation: { interfaceName: 'eth1', mac: STRANGER, source: linkLocalOf(source) },
+      solicitation: { interfaceName: 'eth1', mac: STRANGER, source: encodeLinkLocal(source) },
     })),
     {
       kind: 'sightings',

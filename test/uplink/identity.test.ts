@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { RackError } from '../../src/ground/errors.ts';
 import { parseAuthorization } from '../../src/region/accounts/authorization-header.ts';
 import { readRackUuid } from '../../src/uplink/rack-identity.ts';
-import { authorizationOf, digestOfSecret, readRegionKey } from '../../src/uplink/region-key.ts';
+import { authorizationHeader, digestOfSecret, readRegionKey } from '../../src/uplink/region-key.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 function withDirectory(work: (directory: string) => void): void {
@@ -89,7 +89,7 @@ test('a key that others may read, and a file without a key, are refused by code'
 
 test('the region can parse the header', () => {
   const key = { consumer: 'c', token: 't~1', secret: 's-_.~', isDrawn: false };
-  assert.deepEqual(parseAuthorization(authorizationOf(key, 1_700_000_000_000, 42)), {
+  assert.deepEqual(parseAuthorization(authorizationHeader(key, 1_700_000_000_000, 42)), {
     kind: 'key',
     consumerKey: 'c',
     tokenKey: 't~1',

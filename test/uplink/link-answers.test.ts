@@ -5,20 +5,20 @@ import { test } from 'node:test';
 import { ipv4 } from '../../src/ground/address.ts';
 import { noteText } from '../../src/region/reports/notes.ts';
 import {
+  parseAnswerText,
   parseEventsAnswer,
   parseHeartbeatAnswer,
   parseRackRequest,
   redirection,
   registrationRefusal,
-  textOf,
 } from '../../src/uplink/link-answers.ts';
 
 const SAID = '\u001b[2J\u009b31m\u202eevil\u00ad\u{e0041}';
 const SHOWN = '\\x1b[2J\\x9b31m\\u202eevil\\xad\\u{e0041}';
 
 test('a region’s texts are shown with escapes: a sentence, a refusal, a version, and a location', () => {
-  assert.equal(textOf(SAID), SHOWN);
-  assert.equal(textOf(JSON.stringify({ text: SAID })), SHOWN);
+  assert.equal(parseAnswerText(SAID), SHOWN);
+  assert.equal(parseAnswerText(JSON.stringify({ text: SAID })), SHOWN);
   assert.equal(
     parseEventsAnswer(JSON.stringify({ stored: 1, refused: [{ sequence: 1, reason: SAID }] }))?.refused[0]?.reason,
     SHOWN,
@@ -55,7 +55,7 @@ test('an answer that would exhaust the parser is not parsed', (context) => {
   const parse = context.mock.method(JSON, 'parse');
   for (const body of ['['.repeat(1024 * 1024), `{"stored":1,"refused":[${'{},'.repeat(100_000)}{}]}`]) {
     assert.equal(parseEventsAnswer(body), undefined);
-    assert.equal(textOf(body).length, 300);
+    assert.equal(parseAnswerText(body).length, 300);
   }
   assert.equal(parse.mock.callCount(), 0);
   const refused = Array.from({ length: 256 }, (_, sequence) => ({ sequence, reason: 'too old' }));
@@ -63,7 +63,7 @@ test('an answer that would exhaust the parser is not parsed', (context) => {
 });
 
 test('a region’s texts are shown up to a bound', () => {
-  assert.equal(textOf('x'.repeat(5000)).length, 300);
+  assert.equal(parseAnswerText('x'.repeat(5000)).length, 300);
   const long = JSON.stringify({ stored: 1, refused: [{ sequence: 1, reason: 'x'.repeat(5000) }] });
   assert.equal(parseEventsAnswer(long)?.refused[0]?.reason.length, 512);
   assert.equal(parseHeartbeatAnswer(JSON.stringify({ version: 'x'.repeat(500), uplink: 1 }))?.version.length, 64);

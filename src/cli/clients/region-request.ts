@@ -12,9 +12,9 @@ import { errorText, isTlsError, RackError } from '../../ground/errors.ts';
 import { type JsonBounds, readBoundedJson } from '../../ground/json-excess.ts';
 import { type HttpRequest, openHttp, readWhole } from '../../net/http-client.ts';
 import { REGION_FIELD } from '../../net/region-http.ts';
-import { textOf } from '../../uplink/link-answers.ts';
+import { parseAnswerText } from '../../uplink/link-answers.ts';
 import { NOT_NOW } from '../../uplink/link-transport.ts';
-import { authorizationOf, parseRegionKey, type RegionKey } from '../../uplink/region-key.ts';
+import { authorizationHeader, parseRegionKey, type RegionKey } from '../../uplink/region-key.ts';
 import { readGivenFile } from '../terminal/given-file.ts';
 import type { Profile } from './profiles.ts';
 
@@ -67,7 +67,8 @@ export function askAs(profile: Omit<Profile, 'api'>, { isInsecure = false, onAns
   const door = { name: profile.url, options: { url: new URL(profile.url), ...options }, onAnswer };
   return async (request) => {
     const nonce = Buffer.from(systemClock.randomBytes(4)).readUInt32BE();
-    const header = key === undefined ? {} : { Authorization: authorizationOf(key, systemClock.wallTimeMs(), nonce) };
+    const header =
+      key === undefined ? {} : { Authorization: authorizationHeader(key, systemClock.wallTimeMs(), nonce) };
     const answer = await send(door, request, header);
     return answer.status < 300 || key === undefined ? answer : { ...answer, body: withoutKey(answer.body, key) };
   };
@@ -147,7 +148,7 @@ export function unavailable(url: string, answer: RegionAnswer): RackError | unde
   const { status, type, body, isRegions, retrySeconds } = answer;
   if (!NOT_NOW.has(status)) return undefined;
   // A page for a browser says nothing more than its status.
-  const message = type === 'text/html' ? '' : textOf(body.toString('utf8'));
+  const message = type === 'text/html' ? '' : parseAnswerText(body.toString('utf8'));
   const again = retrySeconds === undefined ? 'try again' : `try again in ${retrySeconds} s`;
   const answers = `${url} answers ${status}${message === '' ? '' : `: ${message}`}`;
   return new RackError(

@@ -7,7 +7,7 @@ import {
   type Ipv4Network,
   isLoopback,
   networkContains,
-  networkOf,
+  networkWithPrefix,
 } from '../../ground/address.ts';
 import { RackError } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
@@ -86,7 +86,9 @@ export function findCandidates(
   const routers = readDefaultRouters();
   const interfaces = readInterfaces();
   for (const { name, addresses } of interfaces) {
-    const all = addresses.filter(isUsable).map((one) => ({ ...one, network: networkOf(one.address, one.prefix) }));
+    const all = addresses
+      .filter(isUsable)
+      .map((one) => ({ ...one, network: networkWithPrefix(one.address, one.prefix) }));
     const usable = all.find(({ network }) => !isTaken(network));
     if (usable === undefined && name === wanted && all[0] !== undefined)
       throw new RackError(

@@ -3,7 +3,7 @@
 import { readConfigText } from '../../config/config-file.ts';
 import { parseConfig } from '../../config/load.ts';
 import { DEFAULT_STATE_DIR } from '../../config/state-dir.ts';
-import { formatNetwork, networkOf, parseIpv4, prefixOf } from '../../ground/address.ts';
+import { formatNetwork, maskToPrefix, networkWithPrefix, parseIpv4 } from '../../ground/address.ts';
 import { shellWord } from '../../ground/clean-text.ts';
 import { INTERFACES_KEY, type Settings, valueAt } from '../../machines/settings.ts';
 import { cachedSettings } from '../terminal/config-in-force.ts';
@@ -30,8 +30,8 @@ export function networkText({ network, ip, subnet_mask: mask }: Settings): strin
   if (typeof network === 'string') return network;
   const address = typeof ip === 'string' ? parseIpv4(ip) : undefined;
   const ones = typeof mask === 'string' ? parseIpv4(mask) : undefined;
-  const prefix = ones === undefined ? undefined : prefixOf(ones);
-  return address === undefined || prefix === undefined ? '' : formatNetwork(networkOf(address, prefix));
+  const prefix = ones === undefined ? undefined : maskToPrefix(ones);
+  return address === undefined || prefix === undefined ? '' : formatNetwork(networkWithPrefix(address, prefix));
 }
 
 /** The store of a remote region stays. */

@@ -30,7 +30,7 @@ import { startDaemon } from '../../daemon/daemon.ts';
 import { isOwnershipError, ownUserName } from '../../files/ownership.ts';
 import { readVersion } from '../../files/program-version.ts';
 import { makeTemporaryDirectory } from '../../files/temporary-directory.ts';
-import { formatIpv4, formatMac, formatNetwork, networkOf, parseMac } from '../../ground/address.ts';
+import { formatIpv4, formatMac, formatNetwork, networkWithPrefix, parseMac } from '../../ground/address.ts';
 import { BoundedMap } from '../../ground/bounded-map.ts';
 import { type Clock, systemClock, type Timer } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
@@ -175,7 +175,7 @@ function findAddress(name: string): { readonly ip: string; readonly network: str
       `--interface ${name} has no IPv4 address: set one, such as sudo ip address add 10.20.0.1/24 dev ${name}`,
     );
   if (!match.carrier) printError(`rackboot: ${name} has no carrier yet: no cable, or the machine at its end is off`);
-  return { ip: formatIpv4(first.address), network: formatNetwork(networkOf(first.address, first.prefix)) };
+  return { ip: formatIpv4(first.address), network: formatNetwork(networkWithPrefix(first.address, first.prefix)) };
 }
 
 /** As the daemon writes it. @throws RackError `bad-argument` */

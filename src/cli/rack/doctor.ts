@@ -12,7 +12,7 @@ import { systemClock } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
 import { LAB_NAMESPACE } from '../../lab/namespace.ts';
 import { readDefaultRouters } from '../../net/default-route.ts';
-import { enterNamespaceOf } from '../../net/linux/network-namespace.ts';
+import { enterNetworkNamespace } from '../../net/linux/network-namespace.ts';
 import { stateHolder } from '../../store/state-lock.ts';
 import { isApart } from '../region/status-lines.ts';
 import { findConfig } from '../terminal/config-in-force.ts';
@@ -110,7 +110,7 @@ function startWords(file: string): string {
  * @returns where the rack is; undefined: in this command's own namespace
  */
 function enterNetwork(pid: number): string | undefined {
-  const entry = enterNamespaceOf(pid);
+  const entry = enterNetworkNamespace(pid);
   if (entry.kind === 'same') return undefined;
   const { name } = entry;
   const owner = name?.startsWith(LAB_NAMESPACE) === true ? ', of a lab' : '';

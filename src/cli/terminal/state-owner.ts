@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { chownSync, existsSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { dirname, join, resolve, sep } from 'node:path';
-import { becomeUser, findGroup, findUid, groupOf, readUserName, takeGroups } from '../../files/ownership.ts';
+import { becomeUser, findGroup, findOwnGroup, findUid, readUserName, takeGroups } from '../../files/ownership.ts';
 import { seenEntry } from '../../files/seen-stats.ts';
 import { RackError } from '../../ground/errors.ts';
 import { type DirectoryWords, makeStateDirectory } from '../../store/database-file.ts';
@@ -77,7 +77,7 @@ function continueAs(owner: Owner, kind: keyof typeof CAPABILITIES, why: string, 
   const [program = '', ...words] = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   // The user's own groups, as the service has them, if passwd(5) has the user.
   const groups = findGroup(owner.uid) === undefined ? '--clear-groups' : '--init-groups';
-  const who = ['--reuid', String(owner.uid), '--regid', String(groupOf(owner.uid, owner.gid)), groups];
+  const who = ['--reuid', String(owner.uid), '--regid', String(findOwnGroup(owner.uid, owner.gid)), groups];
   const capabilities = CAPABILITIES[kind];
   const rights = ['--no-new-privs', `--inh-caps=-all,${capabilities}`, `--ambient-caps=-all,${capabilities}`];
   const main = process.argv[1] ?? '';
@@ -116,7 +116,7 @@ function actAs(owner: Owner | undefined): () => void {
   if (owner === undefined) return () => undefined;
   const groups = process.getgroups?.() ?? [];
   takeGroups(owner.uid, owner.gid);
-  process.setegid?.(groupOf(owner.uid, owner.gid));
+  process.setegid?.(findOwnGroup(owner.uid, owner.gid));
   process.seteuid?.(owner.uid);
   return () => {
     process.seteuid?.(0);
@@ -154,7 +154,7 @@ export function makeForService(stateDir: string, words?: DirectoryWords, source?
   const owner = uid === 0 && source === undefined ? findUid(SERVICE_USER) : uid;
   if (owner === undefined || owner === 0) return;
   makeStateDirectory(stateDir, words);
-  chownSync(stateDir, owner, groupOf(owner, gid));
+  chownSync(stateDir, owner, findOwnGroup(owner, gid));
 }
 
 /** Switches to the owner of `stateDir` if this process is root and the owner is not. */

@@ -72,33 +72,33 @@ const note = (check: string, text: string, fix?: string): RackFinding => ({ chec
 /** @param nowMs wall time @param stateDir of the process */
 export function judgeStatus(status: JudgedStatus, nowMs: number, stateDir: string): readonly RackFinding[] {
   const { diskProblem, journal, tree, unserved } = status;
-  const found: RackFinding[] = [...networkFindings(status), ...rangeFindings(status, 'full')];
-  if (unserved !== undefined) found.push(bad('networks', `this rack ${unserved}`));
+  const findings: RackFinding[] = [...networkFindings(status), ...rangeFindings(status, 'full')];
+  if (unserved !== undefined) findings.push(bad('networks', `this rack ${unserved}`));
   const df = `df -h ${stateDir}`;
-  if (diskProblem !== undefined) found.push(bad('disk', diskProblem, df, 'state directory'));
+  if (diskProblem !== undefined) findings.push(bad('disk', diskProblem, df, 'state directory'));
   else if (journal?.available === false) {
     const text = `leases cannot be stored: ${journal.reason ?? 'too many wait for the disk'}`;
-    found.push(bad('leases', text, df, 'state directory'));
+    findings.push(bad('leases', text, df, 'state directory'));
   }
   if (tree?.problem !== undefined) {
     const { reason, since } = tree.problem;
-    found.push(bad('boot tree', `${reason} (since ${since}; the rack rereads it automatically)`, undefined, 'tree'));
+    findings.push(bad('boot tree', `${reason} (since ${since}; the rack rereads it automatically)`, undefined, 'tree'));
   }
-  found.push(...regionFindings(status, nowMs), ...refusedFindings(status));
+  findings.push(...regionFindings(status, nowMs), ...refusedFindings(status));
   for (const { note: code, text } of status.noted) {
     const fault = FAULTS[code];
-    if (fault !== undefined) found.push(bad(fault.check, text, fault.fix));
+    if (fault !== undefined) findings.push(bad(fault.check, text, fault.fix));
   }
-  found.push(...rangeFindings(status, 'filling'));
-  for (const server of status.dhcp?.foreign ?? []) found.push(note(...foreignText(server, nowMs)));
+  findings.push(...rangeFindings(status, 'filling'));
+  for (const server of status.dhcp?.foreign ?? []) findings.push(note(...foreignText(server, nowMs)));
   for (const text of status.metricsProblems)
-    found.push(note('metrics', `are not served, nor are health and readiness: ${text}`));
+    findings.push(note('metrics', `are not served, nor are health and readiness: ${text}`));
   if (status.restartKeys.length > 0) {
     const text = `changed, and in force when the service restarts: ${listed(status.restartKeys, KEYS_NAMED_MAX)}`;
-    found.push(note('configuration', text, RESTART));
+    findings.push(note('configuration', text, RESTART));
   }
-  for (const { note: code, text } of status.noted) if (FAULTS[code] === undefined) found.push(note(code, text));
-  return found;
+  for (const { note: code, text } of status.noted) if (FAULTS[code] === undefined) findings.push(note(code, text));
+  return findings;
 }
 
 /** Networks that are not served, and DHCP ports that failed to open. */
@@ -145,8 +145,8 @@ const UNACCEPTED: Readonly<Record<string, string>> = {
 function regionFindings({ region, interfaces }: JudgedStatus, nowMs: number): readonly RackFinding[] {
   if (region === undefined) return [bad('region', 'is not started')];
   const { state, problem, link } = region;
-  const found: RackFinding[] = [];
-  const away = (text: string) => found.push(bad('region', text, undefined, 'rack/region'));
+  const findings: RackFinding[] = [];
+  const away = (text: string) => findings.push(bad('region', text, undefined, 'rack/region'));
   const unaccepted = UNACCEPTED[state];
   const addresses = link?.addresses ?? [];
   // A region apart runs while its store does not answer.
@@ -164,22 +164,22 @@ function regionFindings({ region, interfaces }: JudgedStatus, nowMs: number): re
   for (const { host, text } of region.unopened ?? []) {
     // The line of a waiting network names the cause.
     if (interfaces.some(({ serving, network }) => !serving && isWithin(host, network))) continue;
-    found.push(bad('region listener', text, undefined, `address ${host}/${text}`));
+    findings.push(bad('region listener', text, undefined, `address ${host}/${text}`));
   }
-  if (link !== undefined && link.outboxProblem !== '') found.push(bad('events', link.outboxProblem));
+  if (link !== undefined && link.outboxProblem !== '') findings.push(bad('events', link.outboxProblem));
   if (region.eventsDropped > 0) {
     const text = `${counted(region.eventsDropped, 'event for the region was', 'events for the region were')} dropped`;
-    found.push(note('events', text, 'sudo rackboot outbox'));
+    findings.push(note('events', text, 'sudo rackboot outbox'));
   }
   if (link !== undefined && link.deadLetters > 0) {
     const text = `the region refused ${counted(link.deadLetters, 'event')} for good`;
-    found.push(note('events', text, 'sudo rackboot outbox --dead'));
+    findings.push(note('events', text, 'sudo rackboot outbox --dead'));
   }
-  if (addresses.length < 2) return found;
+  if (addresses.length < 2) return findings;
   for (const { failure } of addresses)
     if (failure !== undefined)
-      found.push(note('region address', `${failure.text} (for ${formatDuration(nowMs - failure.sinceMs)})`));
-  return found;
+      findings.push(note('region address', `${failure.text} (for ${formatDuration(nowMs - failure.sinceMs)})`));
+  return findings;
 }
 
 function refusedFindings({ refused }: JudgedStatus): readonly RackFinding[] {

@@ -77,11 +77,11 @@ interface Sources {
  */
 export function leaseAnswers(sources: Sources): ControlAnswers {
   return {
-    '/leases': (asked) => listLeases(sources, asked),
-    '/leases/lines': (asked) => linesOf(sources, asked),
-    'POST /leases/import': (asked) => importLeases(sources, asked),
-    'POST /leases/end': (asked) => endLease(sources, asked),
-    'POST /leases/clear': (asked) => clearAddress(sources, asked),
+    '/leases': (request) => listLeases(sources, request),
+    '/leases/lines': (request) => streamLeaseLines(sources, request),
+    'POST /leases/import': (request) => importLeases(sources, request),
+    'POST /leases/end': (request) => endLease(sources, request),
+    'POST /leases/clear': (request) => clearAddress(sources, request),
   };
 }
 
@@ -109,8 +109,8 @@ function openListing({ rack, clock }: Sources, { query }: ControlAsk): Listing |
 }
 
 /** @throws RackError `bad-argument` immediately, not with the first entry */
-function listLeases(sources: Sources, asked: ControlAsk): ListInPieces {
-  return new ListInPieces(byAddress(openListing(sources, asked)));
+function listLeases(sources: Sources, request: ControlAsk): ListInPieces {
+  return new ListInPieces(byAddress(openListing(sources, request)));
 }
 
 /** Collects only the addresses first, in blocks that are sorted in one turn each. */
@@ -121,9 +121,9 @@ async function* byAddress(listing: Listing | undefined): AsyncGenerator<readonly
   for await (const piece of wantedLeases(listing)) {
     for (const { address } of piece) {
       const block = Math.floor(address / BLOCK_ADDRESSES);
-      const known = blocks.get(block);
-      if (known === undefined) blocks.set(block, [address]);
-      else known.push(address);
+      const blockAddresses = blocks.get(block);
+      if (blockAddresses === undefined) blocks.set(block, [address]);
+      else blockAddresses.push(address);
     }
   }
   for (const block of Uint32Array.from(blocks.keys()).sort()) {
@@ -141,8 +141,8 @@ async function* byAddress(listing: Listing | undefined): AsyncGenerator<readonly
 }
 
 /** @throws RackError `bad-argument` immediately, not with the first line */
-function linesOf(sources: Sources, asked: ControlAsk): AsyncGenerator<readonly LeaseReport[] | number> {
-  return linesFrom(openListing(sources, asked));
+function streamLeaseLines(sources: Sources, request: ControlAsk): AsyncGenerator<readonly LeaseReport[] | number> {
+  return linesFrom(openListing(sources, request));
 }
 
 /** The last line is the number of leases: a list without it was cut off. */
@@ -172,10 +172,10 @@ async function* wantedLeases({ rack, filter, facts }: Listing): AsyncGenerator<r
   if (wanted.length > 0) yield wanted;
 }
 
-async function importLeases({ rack, clock }: Sources, asked: ControlAsk): Promise<ImportAnswer> {
+async function importLeases({ rack, clock }: Sources, request: ControlAsk): Promise<ImportAnswer> {
   const running = rack();
   if (running === undefined) throw new RackError('store-unavailable', 'the rack is starting: try again');
-  const { dryRun, leases, unread } = readBatch(await asked.body());
+  const { dryRun, leases, unread } = readBatch(await request.body());
   const facts = running.leaseCommands.importFacts();
   const moment = { now: clock.now(), wallMs: clock.wallTimeMs() };
   const { taken, left } = judgeBatch(leases, facts, moment);
@@ -183,13 +183,13 @@ async function importLeases({ rack, clock }: Sources, asked: ControlAsk): Promis
   return { taken: taken.length, left: [...unread, ...left] };
 }
 
-async function endLease(sources: Sources, asked: ControlAsk): Promise<{ readonly mac: string }> {
-  const { rack, address } = addressed(sources, asked);
+async function endLease(sources: Sources, request: ControlAsk): Promise<{ readonly mac: string }> {
+  const { rack, address } = addressed(sources, request);
   return { mac: formatMac((await rack.leaseCommands.end(address)).mac) };
 }
 
-async function clearAddress(sources: Sources, asked: ControlAsk): Promise<{ readonly mac: string }> {
-  const { rack, address } = addressed(sources, asked);
+async function clearAddress(sources: Sources, request: ControlAsk): Promise<{ readonly mac: string }> {
+  const { rack, address } = addressed(sources, request);
   return { mac: formatMac((await rack.leaseCommands.clear(address)).mac) };
 }
 
@@ -215,10 +215,10 @@ function readBatch(body: string): Batch {
   }
   const leases: ForeignLease[] = [];
   const unread: { line: number; reason: ImportRefusal }[] = [];
-  for (const given of parsed.data.leases) {
-    const lease = foreignShape.safeParse(given);
+  for (const importedLease of parsed.data.leases) {
+    const lease = foreignShape.safeParse(importedLease);
     if (lease.success) leases.push(complete(lease.data));
-    else unread.push({ line: given.line, reason: 'entry-unreadable' });
+    else unread.push({ line: importedLease.line, reason: 'entry-unreadable' });
   }
   return { dryRun: parsed.data.dryRun, leases, unread };
 }

@@ -20,15 +20,15 @@ const LOG_WHILE_SECONDS = 600;
 export function logLevelAnswers(levels: LogLevels): ControlAnswers {
   return {
     '/log-level': () => levels.states(),
-    'POST /log-level': (asked) => {
-      change(levels, asked);
+    'POST /log-level': (request) => {
+      change(levels, request);
       return levels.states();
     },
   };
 }
 
 function change(levels: LogLevels, { query }: ControlAsk): void {
-  const room = roomOf(query.get('room') ?? '');
+  const room = parseLogRoom(query.get('room') ?? '');
   const level = query.get('level') ?? '';
   if (level === 'configured') {
     levels.restore(room);
@@ -48,7 +48,7 @@ function change(levels: LogLevels, { query }: ControlAsk): void {
   levels.setFor(room, level, seconds);
 }
 
-function roomOf(name: string): LogRoom | '' {
+function parseLogRoom(name: string): LogRoom | '' {
   if (name === '' || isLogRoom(name)) return name;
   throw new RackError(
     'bad-argument',
@@ -57,6 +57,6 @@ function roomOf(name: string): LogRoom | '' {
 }
 
 function suggestion(text: string, names: readonly string[]): string {
-  const meant = nearestName(text, names);
-  return meant === undefined ? '' : `; did you mean ${meant}?`;
+  const suggestion = nearestName(text, names);
+  return suggestion === undefined ? '' : `; did you mean ${suggestion}?`;
 }

@@ -69,7 +69,7 @@ export function hostState(sources: StatusSources, threads: ThreadWatch): HostSta
     memoryBytes: now.memoryBytes,
     disk: diskSpace(sources.configuration.config.stateDir),
     findings: [...bootFindings(sources), ...now.findings]
-      .map((one) => ({ ...one, text: one.text.slice(0, FINDING_LENGTH_MAX) }))
+      .map((finding) => ({ ...finding, text: finding.text.slice(0, FINDING_LENGTH_MAX) }))
       .slice(0, FINDINGS_MAX),
     running: threads.measure(),
   };

@@ -2,7 +2,7 @@
 //
 // 1. A slow reader loses the oldest steps queued for it, and learns how many.
 
-import { type Profile, titleOf } from '../../boot/profile.ts';
+import { type Profile, profileTitle } from '../../boot/profile.ts';
 import type { ControlAnswers } from '../../control/requests.ts';
 import { isActive } from '../../dhcp/leases/lease-table.ts';
 import { formatIpv4, formatMac, type MacAddress } from '../../ground/address.ts';
@@ -43,7 +43,7 @@ export function traceAnswers(sources: TraceSources): ControlAnswers {
 }
 
 /** The configuration file that told a machine what to boot, and the protocol that delivered it; empty for other events. */
-function configurationOf(event: RackEvent): string {
+function formatConfigurationSource(event: RackEvent): string {
   if (isTftpEvent(event) && event.kind === 'tftp.sent' && event.purpose !== undefined)
     return ` (${event.file ?? 'a file'}, TFTP)`;
   return isHttpEvent(event) && event.kind === 'http.rendered' && event.purpose !== undefined
@@ -63,7 +63,7 @@ export function menuChoiceText(
   if (lastConfiguration(step, steps)?.menuSeconds === undefined) return '';
   const file = event.file.replace(/^\/+/, '');
   const chosen = offered.find((profile) => profile.file === file);
-  return chosen === undefined ? '' : ` (chosen in the menu: ${titleOf(chosen)})`;
+  return chosen === undefined ? '' : ` (chosen in the menu: ${profileTitle(chosen)})`;
 }
 
 function stepJson(step: TimelineStep, steps: readonly TimelineStep[], sources: TraceSources) {
@@ -76,7 +76,7 @@ function stepJson(step: TimelineStep, steps: readonly TimelineStep[], sources: T
     times: step.times,
     kind: step.event.kind,
     level: EVENT_KINDS.get(step.event.kind)?.level ?? 'info',
-    text: `${eventText(step.event)}${configurationOf(step.event)}${menuChoiceText(step, steps, sources.rack()?.offeredProfiles ?? [])}`,
+    text: `${eventText(step.event)}${formatConfigurationSource(step.event)}${menuChoiceText(step, steps, sources.rack()?.offeredProfiles ?? [])}`,
     fields: eventFields(step.event),
   };
 }
@@ -84,11 +84,11 @@ function stepJson(step: TimelineStep, steps: readonly TimelineStep[], sources: T
 function trace(sources: TraceSources, who: NamedMachine) {
   const { timeline, clock } = sources;
   const { mac, machine } = who;
-  const heardMac = heardCardOf(timeline, who);
+  const heardMac = findHeardCard(timeline, who);
   const steps = timeline.find(heardMac) ?? [];
   const rack = sources.rack();
   const now = clock.now();
-  const lease = rack?.dhcp.leases().find((one) => one.mac === heardMac && isActive(one, now));
+  const lease = rack?.dhcp.leases().find((candidate) => candidate.mac === heardMac && isActive(candidate, now));
   const address = rack?.elsewhere.addressOf(heardMac) ?? lease?.address;
   return {
     mac: formatMac(mac),
@@ -117,7 +117,7 @@ export function firstReportedMs(steps: readonly TimelineStep[], wallOffsetMs: nu
 }
 
 /** The network card whose steps are shown: the card asked about or, if it has no steps, the machine's most recently active card. */
-export function heardCardOf(timeline: Timeline, { mac, machine }: NamedMachine): MacAddress {
+export function findHeardCard(timeline: Timeline, { mac, machine }: NamedMachine): MacAddress {
   if (machine === undefined || timeline.find(mac) !== undefined) return mac;
   let latest: { readonly mac: MacAddress; readonly at: number } | undefined;
   for (const card of machine.macs) {
@@ -131,7 +131,7 @@ export function heardCardOf(timeline: Timeline, { mac, machine }: NamedMachine):
 function follow(sources: TraceSources, who: NamedMachine | undefined): Feed<unknown> {
   const feed = new Feed<unknown>(() => end?.());
   const end = sources.timeline.follow((mac, step) => {
-    if (who === undefined || mac === heardCardOf(sources.timeline, who))
+    if (who === undefined || mac === findHeardCard(sources.timeline, who))
       feed.push({
         mac: formatMac(mac),
         step: stepJson(step, sources.timeline.find(mac) ?? [], sources),

@@ -69,8 +69,8 @@ export function findNamed(
     const what = `no machine here has the address ${wanted}; \`rackboot events\` shows refused requests from it`;
     throw new RackError('not-found', `${what}; ${suggestions(sources, undefined)}`);
   }
-  const meant = nearestHint(wanted.toLowerCase(), rack?.machines.all.map(({ hostname }) => hostname) ?? []);
-  throw new RackError('not-found', `no machine here is called ${wanted}; ${meant}${suggestions(sources, undefined)}`);
+  const hint = nearestHint(wanted.toLowerCase(), rack?.machines.all.map(({ hostname }) => hostname) ?? []);
+  throw new RackError('not-found', `no machine here is called ${wanted}; ${hint}${suggestions(sources, undefined)}`);
 }
 
 /**
@@ -92,8 +92,8 @@ function macNamed(rack: AskedRack, wanted: string): MacAddress | undefined {
 
 function findMac(sources: WhoSources, mac: MacAddress, wanted: string, allowUnseen: boolean): NamedMachine {
   const machine = sources.rack()?.machines.findByMac(mac);
-  const known = machine !== undefined || sources.timeline.find(mac) !== undefined;
-  if (known || allowUnseen) return { mac, machine };
+  const isKnown = machine !== undefined || sources.timeline.find(mac) !== undefined;
+  if (isKnown || allowUnseen) return { mac, machine };
   throw new RackError('not-found', `${wanted} has not been seen since this rack started; ${suggestions(sources, mac)}`);
 }
 
@@ -103,7 +103,7 @@ function activeMac({ timeline }: WhoSources, machine: RackMachine): MacAddress {
     .map((mac) => ({ mac, at: timeline.find(mac)?.at(-1)?.lastAt }))
     .filter(({ at }) => at !== undefined)
     .toSorted((a, b) => (b.at ?? 0) - (a.at ?? 0));
-  const [mac] = [...heard.map((one) => one.mac), ...machine.macs];
+  const [mac] = [...heard.map((card) => card.mac), ...machine.macs];
   if (mac === undefined) throw new RackError('not-found', `${machine.hostname} has no known hardware address`);
   return mac;
 }

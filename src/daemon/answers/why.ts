@@ -47,7 +47,7 @@ export function whyAnswers(sources: WhySources): ControlAnswers {
       const steps = sources.timeline.find(mac) ?? [];
       const refused = findLastRefusal(steps, leases, inputs.now);
       const client = parseClient(query.get('arch'));
-      return { ...explain({ mac, machine, client, steps }, inputs, obstaclesOf(sources)), refused };
+      return { ...explain({ mac, machine, client, steps }, inputs, listObstacles(sources)), refused };
     },
   };
 }
@@ -98,7 +98,7 @@ function joinEqual(boots: readonly BootForecast[]): readonly BootForecast[] {
   });
 }
 
-function obstaclesOf({ journal, interfaces }: WhySources): readonly string[] {
+function listObstacles({ journal, interfaces }: WhySources): readonly string[] {
   const status = journal();
   const waiting = interfaces()
     .filter(({ serving }) => !serving)

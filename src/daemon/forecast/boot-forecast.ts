@@ -93,11 +93,11 @@ export function forecastBoot(
 /** The networks where it has a lease or a fixed address; without either, all served networks. */
 function listPossibleNetworks(mac: MacAddress, { dhcp }: ForecastInputs): readonly ServedSubnet[] {
   const served = dhcp.subnets.served;
-  const shown = dhcp.leases.findAllByMac(mac);
+  const ownLeases = dhcp.leases.findAllByMac(mac);
   const own = served.filter(
-    (one) =>
-      shown.some(({ address }) => networkContains(one.subnet.network, address)) ||
-      findReservation(one, { mac }) !== undefined,
+    (candidate) =>
+      ownLeases.some(({ address }) => networkContains(candidate.subnet.network, address)) ||
+      findReservation(candidate, { mac }) !== undefined,
   );
   return own.length > 0 ? own : served;
 }
@@ -135,7 +135,7 @@ class Explanation {
   readonly #inputs: ForecastInputs;
   readonly #machine: RackMachine | undefined;
   /** Its newest lease in this network; undefined if it never had one. */
-  readonly #shown: Lease | undefined;
+  readonly #newestLease: Lease | undefined;
   readonly #reservation: Reservation | undefined;
   readonly #lines: ForecastLine[] = [];
 
@@ -145,11 +145,11 @@ class Explanation {
     this.#served = served;
     this.#inputs = inputs;
     this.#machine = inputs.dhcp.machines.findByMac(mac);
-    this.#shown = inputs.dhcp.leases
+    this.#newestLease = inputs.dhcp.leases
       .findAllByMac(mac)
       .filter(({ address }) => networkContains(served.subnet.network, address))
       .toSorted((a, b) => b.grantedAt - a.grantedAt)[0];
-    this.#reservation = findReservation(served, { ...this.#shown, mac });
+    this.#reservation = findReservation(served, { ...this.#newestLease, mac });
   }
 
   lines(): readonly ForecastLine[] {
@@ -183,7 +183,7 @@ class Explanation {
     const { interfaceName } = this.#served.subnet;
     const behind = interfaceName === undefined ? this.#served.subnet : undefined;
     const uuid = this.#inputs.assets.signsOf?.(this.#mac)?.uuid;
-    const message = discover(this.#mac, this.#client, behind, uuid, this.#shown);
+    const message = discover(this.#mac, this.#client, behind, uuid, this.#newestLease);
     const arrival = { interfaceName, localAddress: interfaceName === undefined ? this.#local() : ANY };
     const decision = decide(message, arrival, dhcp, now);
     const { event } = decision;
@@ -208,7 +208,7 @@ class Explanation {
     const term = leaseSeconds === undefined ? '' : ` for ${formatSpan(leaseSeconds * 1000)}`;
     this.#add('address', `${address === undefined ? '' : formatIpv4(address)}${why}${term}`);
     this.#options(decision.message);
-    if (this.#shown === undefined) this.#unseen();
+    if (this.#newestLease === undefined) this.#unseen();
     return event;
   }
 
@@ -242,7 +242,7 @@ class Explanation {
 
   /** Names the configured options that apply to it. The DISCOVER requests none, so all of them are named. */
   #options({ options }: DhcpMessage): void {
-    const ofClasses = (this.#served.subnet.classes ?? []).map((one) => one.options);
+    const ofClasses = (this.#served.subnet.classes ?? []).map((clientClass) => clientClass.options);
     const codes = codesFrom([this.#reservation?.options, ...ofClasses, this.#served.subnet.options], options);
     const named = codes.map((code) => `${code} ${findNamedOption(code)?.name ?? ''}`.trim());
     if (named.length > 0) this.#add('options', `${named.join(', ')} (if requested or forced)`);

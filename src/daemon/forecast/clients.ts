@@ -95,14 +95,14 @@ const text = (value: string): Uint8Array => Buffer.from(value, 'latin1');
  * Builds the first DISCOVER of a client.
  * @param behind the relayed network; undefined for a client on one of the rack's own networks
  * @param uuid option 97, as the client last sent it; undefined if it sent none
- * @param shown the client's newest lease, with what the client and a relay agent reported for it; undefined if it never had one
+ * @param lease the client's newest lease, with what the client and a relay agent reported for it; undefined if it never had one
  */
 export function discover(
   mac: MacAddress,
   client: ClientKind,
   behind: ServedSubnet['subnet'] | undefined,
   uuid: string | undefined,
-  shown: Lease | undefined,
+  lease: Lease | undefined,
 ): DhcpMessage {
   const options = new Map<number, Uint8Array>([
     [OPTION.messageType, Uint8Array.of(MESSAGE_TYPE.discover)],
@@ -111,9 +111,9 @@ export function discover(
   ]);
   if (client.isIpxe === true) options.set(OPTION.userClass, text('iPXE')).set(OPTION.ipxe, Uint8Array.of(1, 1, 1));
   if (uuid !== undefined) options.set(OPTION.clientUuid, Buffer.from(`00${uuid.replaceAll('-', '')}`, 'hex'));
-  if (shown?.hostname !== undefined) options.set(OPTION.hostName, text(shown.hostname));
-  if (shown?.clientId !== undefined) options.set(OPTION.clientIdentifier, text(shown.clientId));
-  const place = [shown?.circuitId, shown?.remoteId].flatMap((id, index) =>
+  if (lease?.hostname !== undefined) options.set(OPTION.hostName, text(lease.hostname));
+  if (lease?.clientId !== undefined) options.set(OPTION.clientIdentifier, text(lease.clientId));
+  const place = [lease?.circuitId, lease?.remoteId].flatMap((id, index) =>
     id === undefined ? [] : [index + 1, id.length, ...text(id)],
   );
   let giaddr = ANY;

@@ -36,8 +36,8 @@ export function likelyClients(mac: MacAddress, inputs: ForecastInputs, steps: re
   const firmware = shownBy(seen.findLast(({ client }) => client !== 'ipxe'));
   if (firmware !== undefined) return firmware;
   const ipxe = seen.findLast(({ client }) => client === 'ipxe');
-  const said = ipxe?.architecture === undefined ? undefined : findArchitecture(ipxe.architecture)?.cpu;
-  const architecture = machines.findByMac(mac)?.architecture ?? said;
+  const shownCpu = ipxe?.architecture === undefined ? undefined : findArchitecture(ipxe.architecture)?.cpu;
+  const architecture = machines.findByMac(mac)?.architecture ?? shownCpu;
   const commonest: readonly ClientName[] = architecture === 'arm64' ? ['uefi-arm64'] : ['bios', 'uefi-amd64'];
   if (ipxe !== undefined) {
     return { basis: 'ipxe-only', clients: architecture === 'arm64' ? commonest : ['ipxe', ...commonest] };
@@ -46,8 +46,8 @@ export function likelyClients(mac: MacAddress, inputs: ForecastInputs, steps: re
     const code = numberOfClass(vendorClass ?? '');
     if (code === undefined || vendorClass === undefined) continue;
     const client = identifyBootClient({ architectures: [code], vendorClass, userClasses: [], ipxeOptions: false });
-    const found = shownBy({ client: client?.kind, architecture: code, vendorClass });
-    if (found !== undefined) return found;
+    const likely = shownBy({ client: client?.kind, architecture: code, vendorClass });
+    if (likely !== undefined) return likely;
   }
   return { basis: 'unseen', clients: commonest };
 }

@@ -275,8 +275,8 @@ function addDns(out: Exposition, { dns }: Rack): void {
 function addSockets(out: Exposition, sockets: Readonly<Record<string, readonly SocketCounters[]>>): void {
   const sum = (value: (counters: SocketCounters) => number | undefined): readonly Sample[] =>
     Object.entries(sockets).map(([server, list]) => {
-      const known = list.flatMap((counters) => value(counters) ?? []);
-      return { labels: { server }, value: known.length === 0 ? undefined : known.reduce((a, b) => a + b, 0) };
+      const values = list.flatMap((counters) => value(counters) ?? []);
+      return { labels: { server }, value: values.length === 0 ? undefined : values.reduce((a, b) => a + b, 0) };
     });
   const samples = {
     received: sum(({ received }) => received),

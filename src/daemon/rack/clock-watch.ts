@@ -25,13 +25,13 @@ export function watchClock({ clock, publish, moment, dhcp }: ClockWatchParts): {
   const difference = (): number => clock.wallTimeMs() - clock.now();
   const bootedAt = later(moment.now, -moment.uptimeS * 1000);
   const restamp = (): boolean => dhcp.restamp(bootedAt);
-  let known = difference();
+  let lastDifference = difference();
   let isStampDue = !restamp();
   const timer = repeat(clock, LOOK_MS, () => {
     const present = difference();
-    if (Math.abs(present - known) >= STEP_MS_MIN) {
-      const event: DaemonEvent = { kind: 'clock.stepped', at: clock.now(), byMs: Math.round(present - known) };
-      known = present;
+    if (Math.abs(present - lastDifference) >= STEP_MS_MIN) {
+      const event: DaemonEvent = { kind: 'clock.stepped', at: clock.now(), byMs: Math.round(present - lastDifference) };
+      lastDifference = present;
       isStampDue = true;
       publish(event);
     }

@@ -12,7 +12,7 @@ import {
   type Ipv4Network,
   isLoopback,
   networkContains,
-  networkOf,
+  networkWithPrefix,
 } from '../../ground/address.ts';
 import type { HostInterface } from '../../net/host-interface.ts';
 import {
@@ -64,7 +64,7 @@ export const describeHost = (host: readonly HostInterface[]): readonly HostAddre
           address: `${formatIpv4(address)}/${prefix}`,
           ...(mac === undefined || mac === 0 ? {} : { mac: formatMac(mac) }),
           ...(outward === undefined ? {} : { isOutward: true }),
-          ...routerAmong(networkOf(address, prefix), outward?.router),
+          ...routerAmong(networkWithPrefix(address, prefix), outward?.router),
         })),
     )
     .slice(0, HOST_ADDRESSES_MAX);
@@ -72,7 +72,7 @@ export const describeHost = (host: readonly HostInterface[]): readonly HostAddre
 const routerAmong = (network: Ipv4Network, router: Ipv4 | undefined) =>
   router === undefined || !networkContains(network, router) ? {} : { router: formatIpv4(router) };
 
-function foreignOf(subnet: DhcpSubnet | undefined, foreign: readonly ForeignServer[]) {
+function describeForeignServer(subnet: DhcpSubnet | undefined, foreign: readonly ForeignServer[]) {
   const place = subnet === undefined ? undefined : sharedNetworkKey(subnet);
   const seen = foreign.find((server) => server.place === place);
   return seen === undefined ? {} : { foreign_dhcp_ip: formatIpv4(seen.server) };
@@ -104,7 +104,7 @@ function describeInterfaces(config: RackConfig, foreign: readonly ForeignServer[
       ...(entry.mtu === undefined ? {} : { mtu: entry.mtu }),
       ...(subnet?.proxy === true ? { mode: 'proxy' } : {}),
       ...(subnet?.shared === undefined ? {} : { shared: subnet.shared }),
-      ...foreignOf(subnet, foreign),
+      ...describeForeignServer(subnet, foreign),
       ...(reservations.length === 0 ? {} : { reservations }),
     };
   });

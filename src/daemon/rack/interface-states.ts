@@ -46,15 +46,15 @@ function waitsFor(
   { name: network, ip }: Pick<ClusterInterface, 'name' | 'ip'>,
   host: readonly HostInterface[],
 ): RackNote | undefined {
-  const found = host.find((one) => one.name === name);
+  const hostInterface = host.find((candidate) => candidate.name === name);
   const other = host.find(({ addresses }) => addresses.some(({ address }) => address === ip));
-  if (found === undefined && ip !== undefined && other !== undefined)
+  if (hostInterface === undefined && ip !== undefined && other !== undefined)
     return { note: 'interface-renamed', interface: name, ip: formatIpv4(ip), where: other.name, network };
-  if (found === undefined) return { note: 'interface-absent', interface: name };
-  if (!found.up) return { note: 'interface-down', interface: name };
-  if (!found.carrier) return { note: 'interface-unlinked', interface: name };
+  if (hostInterface === undefined) return { note: 'interface-absent', interface: name };
+  if (!hostInterface.up) return { note: 'interface-down', interface: name };
+  if (!hostInterface.carrier) return { note: 'interface-unlinked', interface: name };
   // Every address of 127.0.0.0/8 is local, configured or not.
-  const present = ip === undefined || isLoopback(ip) || found.addresses.some(({ address }) => address === ip);
+  const present = ip === undefined || isLoopback(ip) || hostInterface.addresses.some(({ address }) => address === ip);
   return present ? undefined : { note: 'interface-unaddressed', interface: name, ip: formatIpv4(ip) };
 }
 
@@ -89,16 +89,16 @@ export class InterfaceStates {
 }
 
 /** The host's interfaces in DHCP's form. Every address of 127.0.0.0/8 is local though only one is listed. */
-export function linksOf(
+export function listLocalInterfaces(
   configured: readonly ClusterInterface[],
   host: readonly HostInterface[],
 ): readonly LocalInterface[] {
-  return host.map((one) => {
-    const { name, addresses, mac, up, carrier } = one;
+  return host.map((hostInterface) => {
+    const { name, addresses, mac, up, carrier } = hostInterface;
     const loopback = configured.flatMap((entry) =>
       entry.interfaceName === name && entry.ip !== undefined && isLoopback(entry.ip) ? [{ address: entry.ip }] : [],
     );
     const hasLink = up && carrier && mac !== undefined && mac !== 0;
-    return { ...one, addresses: [...addresses, ...loopback], mac: hasLink ? mac : undefined };
+    return { ...hostInterface, addresses: [...addresses, ...loopback], mac: hasLink ? mac : undefined };
   });
 }

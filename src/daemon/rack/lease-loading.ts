@@ -51,8 +51,8 @@ export function loadLeases(stored: LeaseFileContents, loading: LeaseLoading): Lo
   const reading = readLeaseMark(stateDir);
   const isRestored = stored.leases.length > 0 && isPutBack(reading, sequence());
   const doubtedUpTo = isRestored ? sequence() : reading.doubtedUpTo;
-  const known = restoreLeases(stored.leases, moment, stored.clocks, reportedEnds);
-  const trusted = doubtedUpTo === 0 ? known : known.map((lease) => doubt(lease, stored, doubtedUpTo, moment.now));
+  const restored = restoreLeases(stored.leases, moment, stored.clocks, reportedEnds);
+  const trusted = doubtedUpTo === 0 ? restored : restored.map((lease) => doubt(lease, stored, doubtedUpTo, moment.now));
   const leases = stored.damage === undefined ? trusted : withDamage(trusted, stored.damage, moment.now);
   const table = new LeaseTable();
   table.load(leases, moment.now);
@@ -73,11 +73,13 @@ export function loadLeases(stored: LeaseFileContents, loading: LeaseLoading): Lo
 
 /** Doubts the leases of damaged rows, and sets aside the addresses whose leases may be lost. */
 function withDamage(leases: readonly Lease[], damage: readonly LeaseDamage[], now: Instant): readonly Lease[] {
-  const kept = new Set(damage.flatMap((one) => (one.isUndone ? [] : one.kept)));
+  const keptAddresses = new Set(damage.flatMap((row) => (row.isUndone ? [] : row.kept)));
   const recorded = new Set(leases.map(({ address }) => address));
-  const lost = damage.flatMap((one) => one.lost).filter((address) => !recorded.has(address));
+  const lost = damage.flatMap((row) => row.lost).filter((address) => !recorded.has(address));
   return [
-    ...leases.map((lease) => (kept.has(lease.address) && isActive(lease, now) ? { ...lease, isDoubted: true } : lease)),
+    ...leases.map((lease) =>
+      keptAddresses.has(lease.address) && isActive(lease, now) ? { ...lease, isDoubted: true } : lease,
+    ),
     ...lost.map((address) => setAside(address, NOBODY, now)),
   ];
 }

@@ -57,7 +57,7 @@ export class LeaseNaming {
     const [before, formerly] = [this.#config, this.#reserved];
     this.#config = config;
     this.#reserved = reserved;
-    const isSame = before !== undefined && isDeepStrictEqual(namingOf(before), namingOf(config));
+    const isSame = before !== undefined && isDeepStrictEqual(namingConfigKey(before), namingConfigKey(config));
     if (isSame && isDeepStrictEqual(formerly, reserved)) return;
     this.#changes += 1;
     nameReservations(this.#names, config, reserved);
@@ -148,10 +148,10 @@ export class LeaseNaming {
 }
 
 /** The order in which clients got their names: among leases the first wins (`dns/claims.ts`), even after a restart. */
-const byName = (one: Lease, other: Lease): number =>
-  (one.namedAt ?? one.grantedAt) - (other.namedAt ?? other.grantedAt) || one.address - other.address;
+const byName = (left: Lease, right: Lease): number =>
+  (left.namedAt ?? left.grantedAt) - (right.namedAt ?? right.grantedAt) || left.address - right.address;
 
-const namingOf = ({ clusterInterfaces, dhcp, region }: RackConfig): unknown => [
+const namingConfigKey = ({ clusterInterfaces, dhcp, region }: RackConfig): unknown => [
   region.domain,
   clusterInterfaces.map(({ management, network }) => [management, network]),
   dhcp.subnets.map(({ network, domain, dynamic, reservations }) => [network, domain, dynamic, reservations]),
@@ -177,6 +177,6 @@ const isNamedAlike = (a: RackMachine, b: RackMachine): boolean =>
   a.isSelfNamed === b.isSelfNamed &&
   a.macs.join() === b.macs.join() &&
   a.home === b.home &&
-  addressesOf(a) === addressesOf(b);
+  machineAddressesKey(a) === machineAddressesKey(b);
 
-const addressesOf = ({ addresses }: RackMachine): string => addresses.map(({ address }) => address).join();
+const machineAddressesKey = ({ addresses }: RackMachine): string => addresses.map(({ address }) => address).join();

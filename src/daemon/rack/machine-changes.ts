@@ -9,10 +9,11 @@ import type { DaemonEvent } from '../../region/reports/daemon-events.ts';
 
 const CHANGES_REPORTED_MAX = 64;
 
-const nameOf = ({ hostname, domain }: RackMachine): string => (domain === '' ? hostname : `${hostname}.${domain}`);
+const fullMachineName = ({ hostname, domain }: RackMachine): string =>
+  domain === '' ? hostname : `${hostname}.${domain}`;
 
-const factsOf = (machine: RackMachine) =>
-  ({ name: nameOf(machine), status: machine.statusName, purpose: machine.purpose }) as const;
+const machineFacts = (machine: RackMachine) =>
+  ({ name: fullMachineName(machine), status: machine.statusName, purpose: machine.purpose }) as const;
 
 /** True if both have the same facts. Racks have many machines, so it makes no objects. */
 const hasSameFacts = (was: RackMachine, now: RackMachine): boolean =>
@@ -31,15 +32,15 @@ export function machineChanges(before: MachineDirectory, after: MachineDirectory
     old.delete(machine.systemId);
     if (was !== undefined && hasSameFacts(was, machine)) continue;
     const kind = was === undefined ? 'machine.known' : 'machine.changed';
-    events.push({ kind, at, mac: machine.macs[0], ...factsOf(machine) });
+    events.push({ kind, at, mac: machine.macs[0], ...machineFacts(machine) });
     if (events.length > CHANGES_REPORTED_MAX) return [];
   }
   for (const machine of old.values()) {
     const [mac] = machine.macs;
     // After a merge, another machine has the interface.
     const holder = mac === undefined ? undefined : after.findByMac(mac);
-    if (holder === undefined) events.push({ kind: 'machine.forgotten', at, mac, name: nameOf(machine) });
-    else events.push({ kind: 'machine.changed', at, mac, ...factsOf(holder) });
+    if (holder === undefined) events.push({ kind: 'machine.forgotten', at, mac, name: fullMachineName(machine) });
+    else events.push({ kind: 'machine.changed', at, mac, ...machineFacts(holder) });
     if (events.length > CHANGES_REPORTED_MAX) return [];
   }
   return events;

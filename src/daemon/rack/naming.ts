@@ -13,7 +13,7 @@ import type { RackConfig } from '../../config/rack-config.ts';
 import { configuredHostNames, isNamedHere } from '../../config/record-faults.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import type { DhcpConfig } from '../../dhcp/networks/config.ts';
-import { awayFrom, subnetOf } from '../../dhcp/networks/machine-home.ts';
+import { awayFrom, findConfiguredSubnet } from '../../dhcp/networks/machine-home.ts';
 import { isReservedFor } from '../../dhcp/networks/reservations.ts';
 import type { NamedAddress } from '../../dns/configured-records.ts';
 import type { Names } from '../../dns/names.ts';
@@ -31,9 +31,11 @@ interface LeaseName {
 /** True for a lease from a dynamic range or a reservation, as opposed to an address fixed by the region. */
 function isGivenByConfiguration(lease: Lease, config: DhcpConfig): boolean {
   const { address } = lease;
-  const subnet = subnetOf(address, config);
+  const subnet = findConfiguredSubnet(address, config);
   if (subnet?.dynamic === undefined || rangeContains(subnet.dynamic, address)) return true;
-  return subnet.reservations.some((one) => one.address === address && isReservedFor(one, lease));
+  return subnet.reservations.some(
+    (reservation) => reservation.address === address && isReservedFor(reservation, lease),
+  );
 }
 
 /** An address that another DHCP server gave to a machine, in the form of a running lease. */
@@ -76,7 +78,7 @@ function nameOfLease(
     const isNamed = isOwn || (isFree && !isStray);
     return { hostname: isNamed ? machine.hostname : undefined, domain: machine.domain };
   }
-  const domain = subnetOf(lease.address, config.dhcp)?.domain ?? config.region.domain;
+  const domain = findConfiguredSubnet(lease.address, config.dhcp)?.domain ?? config.region.domain;
   const isTaken = isNameTaken(lease, machines);
   return { hostname: isTaken || !isNamedHere(lease.address, config) ? undefined : lease.hostname, domain };
 }
@@ -87,24 +89,26 @@ function nameOfLease(
  */
 export function nameReservations(names: Names, config: RackConfig, reserved: readonly ReservedHost[] = []): void {
   const configured = configuredHostNames(config);
-  const given = [...namedHosts(reserved)].map(([fqdn, { address }]) => ({ fqdn, address }));
-  names.setReservations([...configured, ...given]);
+  const reservedNames = [...namedHosts(reserved)].map(([fqdn, { address }]) => ({ fqdn, address }));
+  names.setReservations([...configured, ...reservedNames]);
 }
 
 function namedHosts(reserved: readonly ReservedHost[]): ReadonlyMap<string, ReservedHost> {
   return new Map(
-    reserved.flatMap((one) =>
-      one.hostname === undefined || one.domain === undefined ? [] : [[`${one.hostname}.${one.domain}`, one]],
+    reserved.flatMap((reservation) =>
+      reservation.hostname === undefined || reservation.domain === undefined
+        ? []
+        : [[`${reservation.hostname}.${reservation.domain}`, reservation]],
     ),
   );
 }
 
 /** The addresses of machines with their names, and of reserved addresses that are named as their host. */
 function machineNames(machines: MachineDirectory, reserved: readonly ReservedHost[]): readonly NamedAddress[] {
-  const kept = namedHosts(reserved);
+  const reservedByName = namedHosts(reserved);
   return machines.all.flatMap(({ hostname, domain, addresses, macs }) => {
     const fqdn = `${hostname}.${domain}`;
-    const host = kept.get(fqdn);
+    const host = reservedByName.get(fqdn);
     const own = addresses.map(({ address }) => ({ fqdn, address }));
     if (host === undefined || own.length === 0) return own;
     const isHost = host.mac !== undefined && macs.includes(host.mac);

@@ -8,7 +8,7 @@
 
 import type { ClusterInterface } from '../../config/rack-config.ts';
 import {
-  broadcastOf,
+  broadcastAddress,
   formatMac,
   formatNetwork,
   type Ipv4,
@@ -245,12 +245,12 @@ const scannedKey = (clusterInterfaces: readonly ClusterInterface[]): string =>
 const isScanned = (network: Ipv4Network, served: ClusterInterface): boolean =>
   network.prefix >= served.network.prefix &&
   networkContains(served.network, network.address) &&
-  broadcastOf(network) - network.address - 1 <= SCANNED_MAX;
+  broadcastAddress(network) - network.address - 1 <= SCANNED_MAX;
 
 function* addressesIn(
   targets: readonly { readonly network: Ipv4Network; readonly interfaceName: string; readonly ip: Ipv4 | undefined }[],
 ): Generator<ScannedAddress, undefined> {
   for (const { network, interfaceName, ip } of targets)
-    for (let address = network.address + 1; address < broadcastOf(network); address += 1)
+    for (let address = network.address + 1; address < broadcastAddress(network); address += 1)
       if (address !== ip) yield { address: ipv4(address), interfaceName };
 }

@@ -32,7 +32,7 @@ export interface RackView {
 }
 
 /** Judges a running rack. */
-export function readinessOf({ configuration, host, rack, journal, uplink }: RackView): Readiness {
+export function assessReadiness({ configuration, host, rack, journal, uplink }: RackView): Readiness {
   const running = rack();
   const status = journal();
   return judgeReadiness({

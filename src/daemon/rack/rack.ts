@@ -20,7 +20,7 @@ import type { LeaseJournal } from '../../dhcp/leases/lease-journal.ts';
 import { isActive, type LeaseTable } from '../../dhcp/leases/lease-table.ts';
 import { SettledJournal } from '../../dhcp/leases/settled-journal.ts';
 import type { DhcpSubnet } from '../../dhcp/networks/config.ts';
-import { awayFrom, subnetOf } from '../../dhcp/networks/machine-home.ts';
+import { awayFrom, findConfiguredSubnet } from '../../dhcp/networks/machine-home.ts';
 import { withReserved } from '../../dhcp/networks/reservations.ts';
 import { sharedNetworkKey } from '../../dhcp/networks/server-role.ts';
 import type { ServedSubnet } from '../../dhcp/networks/subnet.ts';
@@ -44,7 +44,7 @@ import { TftpServer } from '../../tftp/server.ts';
 import { type MakeTransferRunner, ThreadTransferRunner } from '../../tftp/transfer-runner.ts';
 import type { ForecastInputs } from '../forecast/boot-forecast.ts';
 import { Elsewhere } from './elsewhere.ts';
-import { linksOf } from './interface-states.ts';
+import { listLocalInterfaces } from './interface-states.ts';
 import { LeaseCommands } from './lease-commands.ts';
 import { LeaseNaming } from './lease-naming.ts';
 import type { LiveTree } from './live-tree.ts';
@@ -225,7 +225,7 @@ export class Rack {
     this.#isOpen = true;
     this.#merge();
     this.neighbourhood?.configure(config.clusterInterfaces);
-    await this.dhcp.setInterfaces(linksOf(config.clusterInterfaces, host));
+    await this.dhcp.setInterfaces(listLocalInterfaces(config.clusterInterfaces, host));
     const isFailed = ({ code }: RackError): boolean => !WAITED_FOR.has(code);
     const dhcpFailures = (await this.dhcp.configure(this.#config.dhcp)).map(({ error }) => error).filter(isFailed);
     const listenerFailures = (await this.#openListeners()).filter(isFailed);
@@ -237,7 +237,7 @@ export class Rack {
   async setInterfaces(host: readonly HostInterface[]): Promise<void> {
     if (this.#draining) return;
     this.#parts.network.interfacesChanged(host);
-    await this.dhcp.setInterfaces(linksOf(this.#config.clusterInterfaces, host));
+    await this.dhcp.setInterfaces(listLocalInterfaces(this.#config.clusterInterfaces, host));
     if (this.#waiting) await this.#openListeners();
   }
 
@@ -257,7 +257,7 @@ export class Rack {
     this.#waiting = failures.some(({ code }) => WAITED_FOR.has(code));
     const { boot } = this.#config;
     const isForgone = ({ address, port }: HttpEndpoint): boolean =>
-      this.http.forgone.some((one) => one.address === address && one.port === port);
+      this.http.forgone.some((forgone) => forgone.address === address && forgone.port === port);
     const isServed = (endpoint: HttpEndpoint): boolean => !isForgone(endpoint);
     this.#boot = { ...boot, http: boot.http.filter(isServed), https: boot.https?.filter(isServed) };
     return failures;
@@ -360,7 +360,7 @@ export class Rack {
     const mac = event.mac !== undefined || address === undefined ? undefined : this.elsewhere.macOf(address);
     const whole = mac === undefined ? event : { ...event, mac };
     this.#loading.note(event);
-    const subnet = address === undefined ? undefined : subnetOf(address, this.#config.dhcp);
+    const subnet = address === undefined ? undefined : findConfiguredSubnet(address, this.#config.dhcp);
     this.#loops.observe(whole, subnet && sharedNetworkKey(subnet));
     this.#parts.publish(whole);
   }

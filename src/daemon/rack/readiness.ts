@@ -53,7 +53,8 @@ export function judgeReadiness({ config, host, rack, journalProblem, region }: R
     ];
     for (const [what, places, open] of wanted) {
       for (const { address, port } of places) {
-        if (open.some((one) => one.address === address && one.port === port) || !isHere(address, host)) continue;
+        if (open.some((socket) => socket.address === address && socket.port === port) || !isHere(address, host))
+          continue;
         notReady.push({ what: `${what} ${formatIpv4(address)}:${port}`, reason: 'not listening' });
       }
     }

@@ -119,13 +119,13 @@ export function leasesLeft(
     const { dynamic } = subnet;
     if (
       dynamic === undefined ||
-      after.some((one) => isDeepStrictEqual([one.dynamic, one.static], [dynamic, subnet.static]))
+      after.some((candidate) => isDeepStrictEqual([candidate.dynamic, candidate.static], [dynamic, subnet.static]))
     )
       continue;
     for (let at: number = dynamic.low; at <= dynamic.high && looked < LEFT_LOOKED_MAX; at += 1, looked += 1) {
       const address = ipv4(at);
       const lease = find(address);
-      if (isActive(lease, now) && !after.some((one) => isDynamicIn(one, address))) left.push(lease);
+      if (isActive(lease, now) && !after.some((candidate) => isDynamicIn(candidate, address))) left.push(lease);
     }
   }
   return left;

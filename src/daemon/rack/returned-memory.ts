@@ -20,7 +20,7 @@ export function returnMemory(tree: Pick<LiveTree, 'counters' | 'releaseSlices'>,
   let usesBefore = 0;
   /** Resident memory at the first look after the last trim; 0: there was no look since. */
   let trimmedBytes = 0;
-  const look = (): void => {
+  const checkReads = (): void => {
     const { slicesRead, sliceHits } = tree.counters();
     const isQuiet = slicesRead + sliceHits === usesBefore;
     usesBefore = slicesRead + sliceHits;
@@ -33,7 +33,7 @@ export function returnMemory(tree: Pick<LiveTree, 'counters' | 'releaseSlices'>,
     returnFreedMemory();
   };
   timer = clock.schedule(FIRST_LOOK_MS, () => {
-    timer = repeat(clock, LOOK_MS, look);
+    timer = repeat(clock, LOOK_MS, checkReads);
     returnFreedMemory();
   });
   return { close: () => timer.cancel() };

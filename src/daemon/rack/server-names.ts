@@ -87,23 +87,23 @@ export class ServerNames {
   async #lookUpAll(): Promise<void> {
     const { names, report } = this.#parts;
     const all = names();
-    const known = new Map<string, readonly Ipv4[]>();
+    const resolved = new Map<string, readonly Ipv4[]>();
     const failed = new Map<string, RackNote>();
     for (let from = 0; from < all.length; from += AT_ONCE) {
       await Promise.all(
         all.slice(from, from + AT_ONCE).map(async (name) => {
           const before = this.#known.get(name) ?? [];
-          const found = await this.#lookUp(name);
-          if (typeof found !== 'string') return void known.set(name, found);
-          if (before.length > 0) known.set(name, before);
-          const kept = before.map(formatIpv4).join(', ');
-          failed.set(name, { note: 'ntp-name-unresolved', name, reason: found, kept });
+          const result = await this.#lookUp(name);
+          if (typeof result !== 'string') return void resolved.set(name, result);
+          if (before.length > 0) resolved.set(name, before);
+          const keptAddresses = before.map(formatIpv4).join(', ');
+          failed.set(name, { note: 'ntp-name-unresolved', name, reason: result, kept: keptAddresses });
         }),
       );
     }
     const begun = [...failed].filter(([name]) => !this.#failed.has(name));
-    const isChanged = textOf(known) !== textOf(this.#known);
-    this.#known = known;
+    const isChanged = serverNamesKey(resolved) !== serverNamesKey(this.#known);
+    this.#known = resolved;
     this.#failed = failed;
     if (this.#closing.signal.aborted) return;
     for (const [, note] of begun) report(note);
@@ -111,9 +111,9 @@ export class ServerNames {
   }
 
   async #use(): Promise<void> {
-    const known = this.#known;
+    const addresses = this.#known;
     try {
-      await this.#parts.use((name) => known.get(name) ?? []);
+      await this.#parts.use((name) => addresses.get(name) ?? []);
     } catch (error) {
       this.#parts.report({ note: 'ntp-addresses-unused', reason: errorText(error) });
       // The next round tries again.
@@ -123,16 +123,16 @@ export class ServerNames {
 
   async #lookUp(name: string): Promise<readonly Ipv4[] | string> {
     try {
-      const found = await this.#parts.lookUp(name, this.#closing.signal);
-      return [...new Set(found)].toSorted((a, b) => a - b).slice(0, ADDRESSES_MAX);
+      const resolved = await this.#parts.lookUp(name, this.#closing.signal);
+      return [...new Set(resolved)].toSorted((a, b) => a - b).slice(0, ADDRESSES_MAX);
     } catch (error) {
       return errorText(error);
     }
   }
 }
 
-const textOf = (known: ReadonlyMap<string, readonly Ipv4[]>): string =>
-  [...known]
+const serverNamesKey = (addressesByName: ReadonlyMap<string, readonly Ipv4[]>): string =>
+  [...addressesByName]
     .map(([name, addresses]) => `${name} ${addresses.map(formatIpv4).join(' ')}`)
     .toSorted()
     .join('\n');
@@ -160,8 +160,8 @@ async function ask(name: string, server: string | undefined, signal: AbortSignal
   const cancel = (): void => resolver.cancel();
   signal.addEventListener('abort', cancel, { once: true });
   try {
-    const found = await resolver.resolve4(name);
-    return found.flatMap((text) => parseIpv4(text) ?? []);
+    const answers = await resolver.resolve4(name);
+    return answers.flatMap((text) => parseIpv4(text) ?? []);
   } finally {
     signal.removeEventListener('abort', cancel);
   }

@@ -65,8 +65,8 @@ export class ThreadWatch {
     [this.#loop, this.#used] = [loop, used];
     const names = [OWN, ...[...this.#running].map(({ threadName }) => threadName ?? '')];
     const threads = names.map((name) => {
-      const known = name.slice(0, NAME_CHARACTERS_MAX);
-      const usedMs = (used.get(known) ?? 0) - (before.get(known) ?? 0);
+      const shortName = name.slice(0, NAME_CHARACTERS_MAX);
+      const usedMs = (used.get(shortName) ?? 0) - (before.get(shortName) ?? 0);
       return { name, busy: Math.min(1, Math.max(0, usedMs / Math.max(1, idle + active))) };
     });
     // The monitor counts the time between two looks.

@@ -24,8 +24,11 @@ export function answerFqdn(
   served: ServedSubnet,
   address: Ipv4,
 ): Uint8Array | undefined {
-  const asked = clientFqdn(inquiry.message.options);
-  return asked && clientFqdnBytes(asked, nameClient(inquiry, state, served, address, asked.wantsNobody));
+  const requestedName = clientFqdn(inquiry.message.options);
+  return (
+    requestedName &&
+    clientFqdnBytes(requestedName, nameClient(inquiry, state, served, address, requestedName.wantsNobody))
+  );
 }
 
 function nameClient(

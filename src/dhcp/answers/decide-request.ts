@@ -45,7 +45,7 @@ import { findFixedAddress, findOwn, identityIn, isSameClient, judgeAddress } fro
 import type { Lease } from '../leases/lease.ts';
 import { isActive } from '../leases/lease-table.ts';
 import { roleOn } from '../networks/server-role.ts';
-import { type ServedSubnet, subnetOf } from '../networks/subnet.ts';
+import { findServedSubnet, type ServedSubnet } from '../networks/subnet.ts';
 import { chooseDestination } from '../wire/destination.ts';
 import { OPTION, optionAddress } from '../wire/options.ts';
 import { type DhcpDecision, ignore, ignoreNewClient } from './decision.ts';
@@ -54,7 +54,15 @@ import type { DhcpState, Inquiry } from './inquiry.ts';
 import { findNewClient, judgeNewClient } from './new-client.ts';
 import { isRepeated, remainingTime } from './repeat.ts';
 import { composeNak, composeReply } from './reply.ts';
-import { eventOf, eventOfReply, identifierFor, isOwnIdentifier, leaseFor, settingsFor, switchPortOf } from './terms.ts';
+import {
+  composeDhcpEvent,
+  describeSwitchPort,
+  eventOfReply,
+  identifierFor,
+  isOwnIdentifier,
+  leaseFor,
+  settingsFor,
+} from './terms.ts';
 
 export function decideRequest(inquiry: Inquiry, state: DhcpState): DhcpDecision {
   const { message } = inquiry;
@@ -71,7 +79,7 @@ export function decideRequest(inquiry: Inquiry, state: DhcpState): DhcpDecision 
 }
 
 function decideSelecting(inquiry: Inquiry, state: DhcpState, address: Ipv4): DhcpDecision {
-  const served = subnetOf(inquiry.sharedNetwork, address);
+  const served = findServedSubnet(inquiry.sharedNetwork, address);
   if (served === undefined) return nak(inquiry, state, address, 'wrong-network');
   const objection = judgeAddress(served, inquiry, address, state, inquiry.now);
   if (objection !== undefined) return nak(inquiry, state, address, objection);
@@ -85,7 +93,7 @@ function decideSelecting(inquiry: Inquiry, state: DhcpState, address: Ipv4): Dhc
 }
 
 function decideInitReboot(inquiry: Inquiry, state: DhcpState, address: Ipv4): DhcpDecision {
-  const served = subnetOf(inquiry.sharedNetwork, address);
+  const served = findServedSubnet(inquiry.sharedNetwork, address);
   if (served === undefined) return decideWrongNetwork(inquiry, state, address);
   const fixed = findFixedAddress(served, inquiry, state.machines);
   // Otherwise a system that asks for its former address would cost the machine the fixed address its firmware just took.
@@ -99,8 +107,8 @@ function decideInitReboot(inquiry: Inquiry, state: DhcpState, address: Ipv4): Dh
   }
   const excess = judgeOtherLeases(inquiry, state, served, address);
   if (excess !== undefined) return nak(inquiry, state, address, excess);
-  const known = fixed !== undefined || findOwn(served, inquiry, state.leases, inquiry.now).newest !== undefined;
-  return known || roleOn(inquiry, state.foreign) === 'sole'
+  const isKnown = fixed !== undefined || findOwn(served, inquiry, state.leases, inquiry.now).newest !== undefined;
+  return isKnown || roleOn(inquiry, state.foreign) === 'sole'
     ? ackUnoffered(inquiry, state, served, address)
     : ignore(inquiry, 'no-record', address);
 }
@@ -125,7 +133,7 @@ function decideWrongNetwork(inquiry: Inquiry, state: DhcpState, address: Ipv4): 
 
 function decideExtension(inquiry: Inquiry, state: DhcpState, address: Ipv4): DhcpDecision {
   const role = roleOn(inquiry, state.foreign);
-  const served = subnetOf(inquiry.sharedNetwork, address);
+  const served = findServedSubnet(inquiry.sharedNetwork, address);
   if (served === undefined) {
     return role === 'sole' ? nak(inquiry, state, address, 'wrong-network') : ignore(inquiry, 'no-record', address);
   }
@@ -234,7 +242,7 @@ function ack(
   const settings = remaining === undefined ? full : { ...full, leaseTime: remaining };
   const isWithoutRecord = state.cannotRecord === true && former.length === 0 && isKept(inquiry, state, served, address);
   const reply = composeReply(inquiry, settings);
-  const extra = { renewal: held !== undefined, ...switchPortOf(inquiry.relay) };
+  const extra = { renewal: held !== undefined, ...describeSwitchPort(inquiry.relay) };
   return {
     kind: 'reply',
     message: reply,
@@ -260,6 +268,6 @@ function nak(inquiry: Inquiry, state: DhcpState, address: Ipv4, reason: DhcpRefu
     served,
     sharedNetwork: inquiry.sharedNetwork,
     records: [],
-    event: { ...eventOf(inquiry, 'dhcp.nak'), address, reason },
+    event: { ...composeDhcpEvent(inquiry, 'dhcp.nak'), address, reason },
   };
 }

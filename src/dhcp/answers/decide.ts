@@ -28,7 +28,7 @@ import { shownClass, wireText } from '../leases/lease-report.ts';
 import { isActive } from '../leases/lease-table.ts';
 import type { NewClient } from '../limits/new-clients.ts';
 import { denyingAmong } from '../networks/classes.ts';
-import { type Arrival, type ServedSubnet, subnetOf } from '../networks/subnet.ts';
+import { type Arrival, findServedSubnet, type ServedSubnet } from '../networks/subnet.ts';
 import { clientName } from '../wire/client-fqdn.ts';
 import { chooseDestination } from '../wire/destination.ts';
 import type { DhcpMessage } from '../wire/message.ts';
@@ -36,12 +36,12 @@ import { MESSAGE_TYPE, OPTION, optionAddress, optionIdentifier, vendorClass } fr
 import { decideRequest } from './decide-request.ts';
 import { type DhcpDecision, ignore, ignoreNewClient } from './decision.ts';
 import { decideDecline, decideRelease } from './give-back.ts';
-import { type DhcpState, type Inquiry, introductionOf, openInquiry, rackAddress } from './inquiry.ts';
+import { type DhcpState, encodeIntroduction, type Inquiry, openInquiry, rackAddress } from './inquiry.ts';
 import { findNewClient, giveWayMs, judgeNewClient } from './new-client.ts';
 import { decideProxied } from './proxy.ts';
 import { isRepeated } from './repeat.ts';
 import { composeReply } from './reply.ts';
-import { classesOf, eventOfReply, isOwnIdentifier, settingsFor } from './terms.ts';
+import { eventOfReply, findClientClasses, isOwnIdentifier, settingsFor } from './terms.ts';
 
 /** @param from the datagram's source; undefined: not checked */
 export function decide(
@@ -103,9 +103,9 @@ function judgeClasses(inquiry: Inquiry, state: DhcpState): DhcpDecision | undefi
   const requested = type === MESSAGE_TYPE.request ? optionAddress(message.options, OPTION.requestedAddress) : undefined;
   const address = requested ?? message.ciaddr;
   // A DISCOVER may be answered from any subnet, so only all of them deny it.
-  const asked = type === MESSAGE_TYPE.discover ? undefined : subnetOf(sharedNetwork, address);
-  const denying = (asked === undefined ? sharedNetwork : [asked]).map((served) =>
-    denyingAmong(classesOf(inquiry, state, served)),
+  const requestedSubnet = type === MESSAGE_TYPE.discover ? undefined : findServedSubnet(sharedNetwork, address);
+  const denying = (requestedSubnet === undefined ? sharedNetwork : [requestedSubnet]).map((served) =>
+    denyingAmong(findClientClasses(inquiry, state, served)),
   );
   const [first] = denying;
   if (first === undefined || denying.includes(undefined)) return undefined;
@@ -203,7 +203,7 @@ function composeOffer(
       probe: needsProbe(inquiry, state, served, chosen),
       isFixed: source === 'machine' || source === 'reservation',
     },
-    introduction: introductionOf(inquiry, address),
+    introduction: encodeIntroduction(inquiry, address),
     event: eventOfReply(inquiry, 'dhcp.offer', settings, reply, { source }),
   };
 }
@@ -216,7 +216,7 @@ function preferred(inquiry: Inquiry, state: DhcpState, requested: Ipv4 | undefin
   const { now } = inquiry;
   if (inquiry.sharedNetwork.length === 1) return inquiry.sharedNetwork;
   const sharedNetwork = inquiry.sharedNetwork.filter(
-    (served) => denyingAmong(classesOf(inquiry, state, served)) === undefined,
+    (served) => denyingAmong(findClientClasses(inquiry, state, served)) === undefined,
   );
   const weight = (served: ServedSubnet): number => {
     const { network } = served.subnet;
@@ -238,7 +238,8 @@ function decideInform(inquiry: Inquiry, state: DhcpState): DhcpDecision {
   if (message.ciaddr === ANY) return ignore(inquiry, 'address-not-named');
   // RFC 2131 §3.4: check the address for consistency. The relay's choice of network is more reliable than giaddr.
   const served =
-    subnetOf(inquiry.sharedNetwork, message.ciaddr) ?? (message.giaddr === ANY ? undefined : inquiry.sharedNetwork[0]);
+    findServedSubnet(inquiry.sharedNetwork, message.ciaddr) ??
+    (message.giaddr === ANY ? undefined : inquiry.sharedNetwork[0]);
   if (served === undefined) return ignore(inquiry, 'wrong-network', message.ciaddr);
   if (rackAddress(inquiry, served, state.subnets) === undefined) {
     return ignore(inquiry, 'no-server-address', message.ciaddr);

@@ -12,7 +12,7 @@ import type { ClientIdentity } from '../networks/client-identity.ts';
 import type { ServedSubnet } from '../networks/subnet.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import type { Inquiry } from './inquiry.ts';
-import { eventOf } from './terms.ts';
+import { composeDhcpEvent } from './terms.ts';
 
 /** Held until the client decides or a probe has ended. */
 export interface OfferedAddress {
@@ -97,6 +97,6 @@ export const ignoreNewClient = (inquiry: Inquiry, newClient: NewClient, address:
 
 export function ignore(inquiry: Inquiry, reason: DhcpRefusal, address?: Ipv4, because: Cause = {}): DhcpDecision {
   const { newClient, classes } = because;
-  const event = { ...eventOf(inquiry, 'dhcp.refused'), address, reason, classes };
+  const event = { ...composeDhcpEvent(inquiry, 'dhcp.refused'), address, reason, classes };
   return { kind: 'ignore', reason, newClient, event };
 }

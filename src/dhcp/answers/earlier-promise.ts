@@ -19,7 +19,7 @@ import { ANY } from '../../ground/address.ts';
 import { type Instant, later } from '../../ground/clock.ts';
 import { ENDLESS_SECONDS, type Lease } from '../leases/lease.ts';
 import type { DhcpSubnet } from '../networks/config.ts';
-import { renewalTimesOf } from '../networks/lease-time.ts';
+import { computeRenewalTimes } from '../networks/lease-time.ts';
 import { OPTION } from '../wire/options.ts';
 import type { Inquiry } from './inquiry.ts';
 
@@ -48,7 +48,7 @@ function isOnTime(inquiry: Inquiry, subnet: DhcpSubnet, promised: Lease, next: L
   const { client, now } = inquiry;
   if (!isRenewing(inquiry) || client !== undefined) return false;
   if (promised.duration !== next.duration || promised.clientId !== next.clientId) return false;
-  const renewalMs = renewalTimesOf(subnet, promised.duration).renewal * 1000;
+  const renewalMs = computeRenewalTimes(subnet, promised.duration).renewal * 1000;
   const from: Instant = later(promised.grantedAt, renewalMs * ON_TIME_MIN);
   const to: Instant = later(promised.grantedAt, renewalMs * ON_TIME_MAX);
   if (now < from || now >= to) return false;

@@ -21,12 +21,12 @@ import { identityIn, isSameClient } from '../leases/allocate.ts';
 import type { Lease } from '../leases/lease.ts';
 import { isActive, isHeld } from '../leases/lease-table.ts';
 import { setAside } from '../leases/set-aside.ts';
-import { type ServedSubnet, subnetOf } from '../networks/subnet.ts';
+import { findServedSubnet, type ServedSubnet } from '../networks/subnet.ts';
 import { OPTION, optionAddress } from '../wire/options.ts';
 import { type DhcpDecision, ignore } from './decision.ts';
 import type { DhcpState, Inquiry } from './inquiry.ts';
 import { isRepeated } from './repeat.ts';
-import { eventOf, isOwnIdentifier } from './terms.ts';
+import { composeDhcpEvent, isOwnIdentifier } from './terms.ts';
 
 /** RFC 2131 §4.3.3. */
 export function decideDecline(inquiry: Inquiry, state: DhcpState): DhcpDecision {
@@ -49,7 +49,7 @@ export function decideDecline(inquiry: Inquiry, state: DhcpState): DhcpDecision 
     // Beyond the limit the address is handed out last and is no longer the client's.
     records: [allowed ? record : { ...record, expiresAt: now }],
     declined: { by: mac, client: identityIn(served, inquiry), sharedNetwork: inquiry.sharedNetwork },
-    event: { ...eventOf(inquiry, allowed ? 'dhcp.decline' : 'dhcp.declines-limited'), address },
+    event: { ...composeDhcpEvent(inquiry, allowed ? 'dhcp.decline' : 'dhcp.declines-limited'), address },
   };
 }
 
@@ -71,7 +71,7 @@ export function decideRelease(inquiry: Inquiry, state: DhcpState): DhcpDecision 
     kind: 'record',
     records: [givenBack(held.lease, now)],
     isRepeat: isRepeated(held.lease, now),
-    event: { ...eventOf(inquiry, 'dhcp.release'), address },
+    event: { ...composeDhcpEvent(inquiry, 'dhcp.release'), address },
   };
 }
 
@@ -87,7 +87,7 @@ interface Held {
 /** The client's running lease on the address. */
 function findHeld(inquiry: Inquiry, state: DhcpState, address: Ipv4): Held | undefined {
   const lease = state.leases.find(address);
-  const served = subnetOf(inquiry.sharedNetwork, address);
+  const served = findServedSubnet(inquiry.sharedNetwork, address);
   if (served === undefined || !isActive(lease, inquiry.now)) return undefined;
   return isSameClient(served, lease, inquiry) && !showsAnother(inquiry, lease) ? { lease, served } : undefined;
 }
@@ -95,7 +95,7 @@ function findHeld(inquiry: Inquiry, state: DhcpState, address: Ipv4): Held | und
 /** The subnet in which `address` is on offer to the client. */
 function findOffering(inquiry: Inquiry, { leases, offers }: DhcpState, address: Ipv4): ServedSubnet | undefined {
   const { sharedNetwork, now } = inquiry;
-  const served = subnetOf(sharedNetwork, address);
+  const served = findServedSubnet(sharedNetwork, address);
   if (served === undefined || isHeld(leases.find(address), now)) return undefined;
   return offers.holderOf(address, now) === identityIn(served, inquiry) ? served : undefined;
 }

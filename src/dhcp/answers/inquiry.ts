@@ -18,9 +18,9 @@ import type { ForeignView } from '../networks/server-role.ts';
 import {
   type Arrival,
   chooseSharedNetwork,
+  findServedSubnet,
   type ServedSubnet,
   type SubnetIndex,
-  subnetOf,
 } from '../networks/subnet.ts';
 import type { DhcpPorts } from '../wire/destination.ts';
 import { BOOT_REQUEST, type DhcpMessage } from '../wire/message.ts';
@@ -102,7 +102,7 @@ const INTRODUCING = [
 ] as const;
 
 /** What an offer's client said of itself; `options` is empty unless it boots from the network. */
-export function introductionOf({ mac, message, client }: Inquiry, address: Ipv4): Introduction {
+export function encodeIntroduction({ mac, message, client }: Inquiry, address: Ipv4): Introduction {
   const options = new OptionList();
   for (const code of client === undefined ? [] : INTRODUCING) {
     const value = message.options.get(code);
@@ -123,14 +123,14 @@ function inTransaction(
   { offers }: DhcpState,
   now: Instant,
 ): DhcpMessage {
-  const said = type === MESSAGE_TYPE.request ? offers.introductionOf(mac, sharedNetwork, now) : undefined;
-  if (said === undefined) return message;
+  const introduction = type === MESSAGE_TYPE.request ? offers.introductionOf(mac, sharedNetwork, now) : undefined;
+  if (introduction === undefined) return message;
   const { options } = message;
   const accepts =
-    options.has(OPTION.serverIdentifier) && optionAddress(options, OPTION.requestedAddress) === said.address;
-  if (said.xid !== message.xid && !accepts) return message;
+    options.has(OPTION.serverIdentifier) && optionAddress(options, OPTION.requestedAddress) === introduction.address;
+  if (introduction.xid !== message.xid && !accepts) return message;
   const whole = new OptionList();
-  for (const [code, value] of [...options, ...said.options]) if (!whole.has(code)) whole.set(code, value);
+  for (const [code, value] of [...options, ...introduction.options]) if (!whole.has(code)) whole.set(code, value);
   return whole.size === options.size ? message : { ...message, options: whole };
 }
 
@@ -200,7 +200,7 @@ function formerPlace(
   now: Instant,
 ): ClientPlace | undefined {
   if (interfaceName !== undefined || giaddr !== ANY || ciaddr === ANY) return undefined;
-  const served = subnetOf(sharedNetwork, ciaddr);
+  const served = findServedSubnet(sharedNetwork, ciaddr);
   const lease = served === undefined ? undefined : leases.find(ciaddr);
   return served !== undefined && isActive(lease, now) && isSameClient(served, lease, client) ? lease : undefined;
 }

@@ -16,18 +16,18 @@ import { ANY, formatIpv4, type Ipv4, networkContains } from '../../ground/addres
 import type { Destination } from '../../net/datagrams/datagram.ts';
 import type { DhcpEvent } from '../events/events.ts';
 import type { DhcpRefusal } from '../events/refusals.ts';
-import { denyingAmong, namesOf } from '../networks/classes.ts';
+import { denyingAmong, joinClassNames } from '../networks/classes.ts';
 import { sharedNetworkKey } from '../networks/server-role.ts';
-import { type ServedSubnet, subnetOf } from '../networks/subnet.ts';
+import { findServedSubnet, type ServedSubnet } from '../networks/subnet.ts';
 import { chooseDestination, type DhcpPorts } from '../wire/destination.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { OptionList, type OptionsInMaking } from '../wire/message-options.ts';
 import { addressBytes, MESSAGE_TYPE, OPTION, optionAddress, textBytes, u8Bytes } from '../wire/options.ts';
 import { type DhcpDecision, ignore } from './decision.ts';
-import { type DhcpState, type Inquiry, introductionOf, rackAddress } from './inquiry.ts';
+import { type DhcpState, encodeIntroduction, type Inquiry, rackAddress } from './inquiry.ts';
 import { findRecordOwner } from './record-owner.ts';
 import { addBootFile, addDemandedEchoes, echo, fileField, replyTo } from './reply.ts';
-import { classesOf, eventOf, isOwnIdentifier, shownBy } from './terms.ts';
+import { composeDhcpEvent, findClientClasses, isOwnIdentifier, shownBy } from './terms.ts';
 
 /** Option 43: PXE_DISCOVERY_CONTROL (6), bit 3: load the named boot file (PXE 2.1 §2.4). */
 const LOAD_BOOT_FILE = Uint8Array.of(6, 1, 8, 255);
@@ -54,7 +54,7 @@ function decideOffer(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): 
     served,
     sharedNetwork: inquiry.sharedNetwork,
     records: [],
-    introduction: introductionOf(inquiry, ANY),
+    introduction: encodeIntroduction(inquiry, ANY),
     event: eventFor(inquiry, 'dhcp.offer', plan, classes),
   };
 }
@@ -98,11 +98,11 @@ function decideElsewhere(inquiry: Inquiry, state: DhcpState): DhcpDecision {
   const { client, sharedNetwork, mac, message, now } = inquiry;
   const requested = optionAddress(message.options, OPTION.requestedAddress);
   const address = requested ?? (message.ciaddr === ANY ? undefined : message.ciaddr);
-  if (address === undefined || subnetOf(sharedNetwork, address) === undefined) return pass('proxy-silent');
+  if (address === undefined || findServedSubnet(sharedNetwork, address) === undefined) return pass('proxy-silent');
   const claim = { address, mac, at: now };
   const server = optionAddress(message.options, OPTION.serverIdentifier);
   const chosen = server === undefined ? undefined : formatIpv4(server);
-  const event: DhcpEvent = { ...eventOf(inquiry, 'dhcp.elsewhere'), address, server: chosen };
+  const event: DhcpEvent = { ...composeDhcpEvent(inquiry, 'dhcp.elsewhere'), address, server: chosen };
   const isOurs = client !== undefined || state.machines.findByMac(mac) !== undefined;
   return { ...pass(isOurs ? 'proxy-silent' : 'not-booting'), claim, event };
 }
@@ -123,20 +123,20 @@ function planFor(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): Plan
   const serverAddress = rackAddress(inquiry, served, state.subnets);
   if (serverAddress === undefined) return { kind: 'refused', reason: 'no-server-address' };
   if (client === undefined) return { kind: 'refused', reason: 'not-booting' };
-  const loaders = classesOf(inquiry, state, served);
-  const classes = namesOf(loaders);
+  const loaders = findClientClasses(inquiry, state, served);
+  const classes = joinClassNames(loaders);
   const denying = denyingAmong(loaders);
   if (denying !== undefined) return { kind: 'refused', reason: 'class-denied', classes: denying.name };
   const owner = findRecordOwner(inquiry, state, served);
   const sharedNetwork = sharedNetworkKey(served.subnet);
-  const shown = shownBy(inquiry);
-  const plan = state.planBoot({ client, mac, ...shown, serverAddress, sharedNetwork, loaders, owner });
+  const signs = shownBy(inquiry);
+  const plan = state.planBoot({ client, mac, ...signs, serverAddress, sharedNetwork, loaders, owner });
   if (plan === undefined) return { kind: 'refused', reason: 'no-loader', classes };
   return { kind: 'plan', plan, serverAddress, classes };
 }
 
 function eventFor(inquiry: Inquiry, kind: DhcpEvent['kind'], plan: BootPlan, classes: string | undefined): DhcpEvent {
-  return { ...eventOf(inquiry, kind), ...plan.reason, file: plan.file, proxied: true, classes };
+  return { ...composeDhcpEvent(inquiry, kind), ...plan.reason, file: plan.file, proxied: true, classes };
 }
 
 /** @param plan undefined: the client must ask the boot server port */

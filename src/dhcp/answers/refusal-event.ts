@@ -12,7 +12,7 @@ import { type Arrival, namedNetwork } from '../networks/subnet.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { OPTION } from '../wire/options.ts';
 import { readRelayInformation } from '../wire/relay-agent.ts';
-import { switchPortOf } from './terms.ts';
+import { describeSwitchPort } from './terms.ts';
 
 export interface Heard {
   readonly message: DhcpMessage;
@@ -44,7 +44,7 @@ export function refusedEvent(
   const { hardwareType, clientId } = event;
   const client = { mac, hardwareType, clientId, vendorClass, hostname, classes, waitedSeconds };
   const fields = { at, address, subnet, interfaceName, ...client, reason, ...sample };
-  const way = heard === undefined ? keptWay(event) : wayOf(heard, reason);
+  const way = heard === undefined ? keptWay(event) : describeWay(heard, reason);
   return { kind: 'dhcp.refused', ...fields, ...way };
 }
 
@@ -52,22 +52,22 @@ export function refusedEvent(
 export function malformedEvent(fault: WireFault, arrival: Arrival, from: Ipv4, at: Instant, sample: Sample): DhcpEvent {
   const { code: reason, field, offset } = fault;
   const { interfaceName } = arrival;
-  return { kind: 'dhcp.malformed', at, interfaceName, from: sourceOf(from), reason, field, offset, ...sample };
+  return { kind: 'dhcp.malformed', at, interfaceName, from: formatSource(from), reason, field, offset, ...sample };
 }
 
 const keptWay = ({ circuitId, remoteId }: DhcpEvent): Way => ({ circuitId, remoteId });
 
 /** How it came, and the address that names its network. */
-function wayOf({ message, arrival, from }: Heard, reason: DhcpRefusal): Way {
+function describeWay({ message, arrival, from }: Heard, reason: DhcpRefusal): Way {
   const agent = message.options.get(OPTION.relayAgentInformation);
   const relay = agent === undefined ? undefined : readRelayInformation(agent);
   const wanted = namedNetwork(message, relay, arrival);
   return {
     relay: message.giaddr === ANY ? undefined : formatIpv4(message.giaddr),
     wanted: wanted === undefined ? undefined : formatIpv4(wanted),
-    from: TELL_SOURCE.has(reason) ? sourceOf(from) : undefined,
-    ...switchPortOf(relay),
+    from: TELL_SOURCE.has(reason) ? formatSource(from) : undefined,
+    ...describeSwitchPort(relay),
   };
 }
 
-const sourceOf = (from: Ipv4): string | undefined => (from === ANY ? undefined : formatIpv4(from));
+const formatSource = (from: Ipv4): string | undefined => (from === ANY ? undefined : formatIpv4(from));

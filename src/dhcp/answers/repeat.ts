@@ -19,21 +19,21 @@ export const isRepeated = (newest: Lease | undefined, now: Instant): boolean =>
 
 /**
  * The time to grant without a new record; undefined: one is needed.
- * @param known its running lease
+ * @param current its running lease
  * @param next the record to write
  */
-export function remainingTime(known: Lease, next: Lease, now: Instant): Seconds | undefined {
-  if (!isRepeated(known, now) || !saysTheSame(known, next) || next.duration < LEASE_SECONDS_MIN) return undefined;
+export function remainingTime(current: Lease, next: Lease, now: Instant): Seconds | undefined {
+  if (!isRepeated(current, now) || !hasSameTerms(current, next) || next.duration < LEASE_SECONDS_MIN) return undefined;
   if (next.duration === ENDLESS_SECONDS) return ENDLESS_SECONDS;
-  return seconds(Math.min(next.duration, Math.floor((known.expiresAt - now) / 1000)));
+  return seconds(Math.min(next.duration, Math.floor((current.expiresAt - now) / 1000)));
 }
 
-const saysTheSame = (one: Lease, other: Lease): boolean =>
-  one.mac === other.mac &&
-  one.duration === other.duration &&
-  one.clientId === other.clientId &&
-  one.identity === other.identity &&
-  one.hostname === other.hostname &&
-  one.vendorClass === other.vendorClass &&
-  one.circuitId === other.circuitId &&
-  one.remoteId === other.remoteId;
+const hasSameTerms = (current: Lease, next: Lease): boolean =>
+  current.mac === next.mac &&
+  current.duration === next.duration &&
+  current.clientId === next.clientId &&
+  current.identity === next.identity &&
+  current.hostname === next.hostname &&
+  current.vendorClass === next.vendorClass &&
+  current.circuitId === next.circuitId &&
+  current.remoteId === next.remoteId;

@@ -90,8 +90,8 @@ export interface Settings {
  * who added it removes it (RFC 3046 §2.1).
  */
 export function replyBytesMax(request: DhcpMessage): number {
-  const said = optionU16(request.options, OPTION.maximumMessageSize) ?? 0;
-  return Math.min(Math.max(said - HEADER_BYTES, CLIENT_BYTES_MIN), FRAME_BYTES_MAX);
+  const clientMax = optionU16(request.options, OPTION.maximumMessageSize) ?? 0;
+  return Math.min(Math.max(clientMax - HEADER_BYTES, CLIENT_BYTES_MIN), FRAME_BYTES_MAX);
 }
 
 /** Encodes a reply within what the client accepts, option 82 on top. */
@@ -138,8 +138,8 @@ function followsRequest(list: Uint8Array, { plan, fqdn, configured }: Settings):
 const TYPE_BYTES = { offer: u8Bytes(MESSAGE_TYPE.offer), ack: u8Bytes(MESSAGE_TYPE.ack) };
 
 function identifierBytes({ serverIdentifier, served: { subnet, options } }: Settings): Uint8Array {
-  const known = serverIdentifier === subnet.serverAddress ? options.serverIdentifier : undefined;
-  return known ?? addressBytes(serverIdentifier);
+  const encoded = serverIdentifier === subnet.serverAddress ? options.serverIdentifier : undefined;
+  return encoded ?? addressBytes(serverIdentifier);
 }
 
 function addTimes(options: OptionsInMaking, { leaseTime, served }: Settings): void {
@@ -167,9 +167,9 @@ type Said = Partial<Pick<DhcpMessage, 'flags' | 'ciaddr' | 'yiaddr' | 'siaddr' |
   Pick<DhcpMessage, 'options'>;
 
 /** A reply with the fields copied from its request (RFC 2131 table 3); others are zero or empty. */
-export function replyTo(request: DhcpMessage, said: Said): DhcpMessage {
+export function replyTo(request: DhcpMessage, content: Said): DhcpMessage {
   const { htype, hlen, xid, giaddr, chaddr } = request;
-  const { flags = request.flags, ciaddr = ANY, yiaddr = ANY, siaddr = ANY, file = '', options } = said;
+  const { flags = request.flags, ciaddr = ANY, yiaddr = ANY, siaddr = ANY, file = '', options } = content;
   return {
     op: BOOT_REPLY,
     htype,
@@ -265,7 +265,7 @@ function bootFields(
 ): Pick<DhcpMessage, 'siaddr' | 'file'> {
   const name = options.get(OPTION.bootFileName);
   const file = optionText(options, OPTION.bootFileName);
-  const named = nextServerOf(options, plan, configured);
+  const named = chooseNextServer(options, plan, configured);
   const siaddr = named ?? plan?.serverAddress ?? serverAddress;
   if (name === undefined || file === undefined) return { siaddr, file: '' };
   if (inquiry.client !== undefined) options.set(OPTION.bootFileName, zeroEnded(name));
@@ -273,11 +273,11 @@ function bootFields(
 }
 
 /** The next server the operator named (option 66), even unrequested for a client without a plan. */
-function nextServerOf(options: DhcpOptions, plan: BootPlan | undefined, configured: ClientOptions | undefined) {
-  const said = optionText(options, OPTION.tftpServerName);
-  const entry = said === undefined && plan === undefined ? configured?.find(OPTION.tftpServerName) : undefined;
+function chooseNextServer(options: DhcpOptions, plan: BootPlan | undefined, configured: ClientOptions | undefined) {
+  const serverName = optionText(options, OPTION.tftpServerName);
+  const entry = serverName === undefined && plan === undefined ? configured?.find(OPTION.tftpServerName) : undefined;
   return parseIpv4(
-    said ?? (entry === undefined ? '' : Buffer.from(entry.value).toString('latin1').replace(/\0+$/, '')),
+    serverName ?? (entry === undefined ? '' : Buffer.from(entry.value).toString('latin1').replace(/\0+$/, '')),
   );
 }
 

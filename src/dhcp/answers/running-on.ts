@@ -10,12 +10,12 @@ import type { MachineDirectory } from '../../machines/directory.ts';
 import { findReservation, judgeAddress } from '../leases/allocate.ts';
 import type { Lease } from '../leases/lease.ts';
 import { ClientSubject } from '../networks/conditions.ts';
-import { type ServedSubnet, subnetOf } from '../networks/subnet.ts';
+import { findServedSubnet, type ServedSubnet } from '../networks/subnet.ts';
 import { OPTION, textBytes } from '../wire/options.ts';
 import type { DhcpState } from './inquiry.ts';
 
 export function mayRunOn(lease: Lease, state: DhcpState, now: Instant): boolean {
-  const served = subnetOf(state.subnets.served, lease.address);
+  const served = findServedSubnet(state.subnets.served, lease.address);
   if (served === undefined || served.subnet.proxy === true) return false;
   if (judgeAddress(served, lease, lease.address, state, now) !== undefined) return false;
   return !isDenied(served, lease, state.machines);
@@ -28,7 +28,7 @@ function isDenied(served: ServedSubnet, lease: Lease, machines: MachineDirectory
   const { mac, circuitId } = lease;
   const hostname = machines.keptNameOf(mac) ?? findReservation(served, lease)?.hostname;
   const subject = new ClientSubject({
-    message: { options: optionsOf(lease) },
+    message: { options: encodeLeaseOptions(lease) },
     mac,
     hostname,
     circuitId,
@@ -43,7 +43,7 @@ function isDenied(served: ServedSubnet, lease: Lease, machines: MachineDirectory
   return first.deny === true && userClass === undefined && architectures === undefined;
 }
 
-function optionsOf({ hostname, vendorClass }: Lease): ReadonlyMap<number, Uint8Array> {
+function encodeLeaseOptions({ hostname, vendorClass }: Lease): ReadonlyMap<number, Uint8Array> {
   const options = new Map<number, Uint8Array>();
   if (hostname !== undefined) options.set(OPTION.hostName, textBytes(hostname));
   if (vendorClass !== undefined) options.set(OPTION.vendorClass, textBytes(vendorClass));

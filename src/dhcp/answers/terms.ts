@@ -10,7 +10,7 @@ import { findReservation, isSameClient } from '../leases/allocate.ts';
 import type { Lease } from '../leases/lease.ts';
 import { shownClass, wireText } from '../leases/lease-report.ts';
 import { isActive } from '../leases/lease-table.ts';
-import { classesFor, type DhcpClass, leaseTimeAmong, namesOf } from '../networks/classes.ts';
+import { classesFor, type DhcpClass, joinClassNames, leaseTimeAmong } from '../networks/classes.ts';
 import { ClientSubject } from '../networks/conditions.ts';
 import { ClientOptions, type OptionTable } from '../networks/configured-options.ts';
 import { leaseTimeFor } from '../networks/lease-time.ts';
@@ -41,8 +41,9 @@ export function settingsFor(
   const machine = state.machines.findByMac(mac);
   const reservation = findReservation(served, inquiry);
   const hostname = machine?.hostname ?? reservation?.hostname;
-  const known = state.machines.keptNameOf(mac) ?? reservation?.hostname;
-  const classes = subnet.classes === undefined ? NO_CLASSES : classesFor(subnet.classes, subjectOf(inquiry, known));
+  const fixedHostname = state.machines.keptNameOf(mac) ?? reservation?.hostname;
+  const classes =
+    subnet.classes === undefined ? NO_CLASSES : classesFor(subnet.classes, createClassSubject(inquiry, fixedHostname));
   const leaseTime = classes.length === 0 ? undefined : leaseTimeAmong(classes);
   return {
     type,
@@ -66,14 +67,16 @@ export function settingsFor(
     hostname,
     domain: machine === undefined ? reservation?.domain : machine.domain,
     fqdn: address === ANY ? undefined : answerFqdn(inquiry, state, served, address),
-    configured: configuredFor(inquiry, known, reservation?.options, classes, subnet.options),
-    classes: namesOf(classes),
+    configured: configuredFor(inquiry, fixedHostname, reservation?.options, classes, subnet.options),
+    classes: joinClassNames(classes),
   };
 }
 
 /** The client as conditions see it; `hostname` is the operator's. */
-const subjectOf = ({ message, mac, circuitId, client }: Inquiry, hostname: string | undefined): ClientSubject =>
-  new ClientSubject({ message, mac, hostname, circuitId, client });
+const createClassSubject = (
+  { message, mac, circuitId, client }: Inquiry,
+  hostname: string | undefined,
+): ClientSubject => new ClientSubject({ message, mac, hostname, circuitId, client });
 
 function configuredFor(
   inquiry: Inquiry,
@@ -84,13 +87,13 @@ function configuredFor(
 ): ClientOptions | undefined {
   if (host === undefined && network === undefined && classes.length === 0) return undefined;
   const tables = [host, ...classes.map(({ options }) => options), network].filter((table) => table !== undefined);
-  return tables.length === 0 ? undefined : new ClientOptions(tables, host, subjectOf(inquiry, hostname));
+  return tables.length === 0 ? undefined : new ClientOptions(tables, host, createClassSubject(inquiry, hostname));
 }
 
-export function classesOf(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): readonly DhcpClass[] {
+export function findClientClasses(inquiry: Inquiry, state: DhcpState, served: ServedSubnet): readonly DhcpClass[] {
   if (served.subnet.classes === undefined) return NO_CLASSES;
-  const known = state.machines.keptNameOf(inquiry.mac) ?? findReservation(served, inquiry)?.hostname;
-  return classesFor(served.subnet.classes, subjectOf(inquiry, known));
+  const hostname = state.machines.keptNameOf(inquiry.mac) ?? findReservation(served, inquiry)?.hostname;
+  return classesFor(served.subnet.classes, createClassSubject(inquiry, hostname));
 }
 
 const NO_CLASSES: readonly DhcpClass[] = [];
@@ -113,9 +116,12 @@ export function identifierFor(inquiry: Inquiry, state: DhcpState): Ipv4 | undefi
 
 /** True if the message names this server (option 54) or none. */
 export function isOwnIdentifier(inquiry: Inquiry, state: DhcpState): boolean {
-  const said = optionAddress(inquiry.message.options, OPTION.serverIdentifier);
-  if (said === undefined || said === inquiry.relay?.serverIdentifierOverride) return true;
-  return state.subnets.ownAddresses.has(said) || (said !== ANY && said === inquiry.arrival.localAddress);
+  const serverIdentifier = optionAddress(inquiry.message.options, OPTION.serverIdentifier);
+  if (serverIdentifier === undefined || serverIdentifier === inquiry.relay?.serverIdentifierOverride) return true;
+  return (
+    state.subnets.ownAddresses.has(serverIdentifier) ||
+    (serverIdentifier !== ANY && serverIdentifier === inquiry.arrival.localAddress)
+  );
 }
 
 export function leaseFor(inquiry: Inquiry, settings: Settings, state: DhcpState): Lease {
@@ -150,7 +156,7 @@ type ExtraFields = Pick<DhcpEvent, 'source' | 'renewal' | 'circuitId' | 'remoteI
 
 const NO_EXTRA: ExtraFields = {};
 
-export function eventOf(
+export function composeDhcpEvent(
   inquiry: Inquiry,
   kind: DhcpEventKind,
   settings?: Settings,
@@ -195,12 +201,12 @@ export function eventOfReply(
   extra: ExtraFields = NO_EXTRA,
 ): DhcpEvent {
   const { configured, plan } = settings;
-  const planned = (): DhcpEvent => eventOf(inquiry, kind, settings, extra);
+  const planned = (): DhcpEvent => composeDhcpEvent(inquiry, kind, settings, extra);
   if (configured === undefined || inquiry.client === undefined) return planned();
   const file = optionText(reply.options, OPTION.bootFileName);
   const fileServer = optionText(reply.options, OPTION.tftpServerName) ?? formatIpv4(reply.siaddr);
   if (file === undefined || (file === plan?.file && fileServer === formatIpv4(plan.serverAddress))) return planned();
-  return { ...eventOf(inquiry, kind, { ...settings, plan: undefined }, extra), file, fileServer };
+  return { ...composeDhcpEvent(inquiry, kind, { ...settings, plan: undefined }, extra), file, fileServer };
 }
 
 /** The longest wait that is believed. */
@@ -216,7 +222,7 @@ function secondsWaited(secs: number): number | undefined {
 }
 
 /** The switch port by the relay: fields of an event. */
-export function switchPortOf(relay: RelayInformation | undefined): Pick<DhcpEvent, 'circuitId' | 'remoteId'> {
+export function describeSwitchPort(relay: RelayInformation | undefined): Pick<DhcpEvent, 'circuitId' | 'remoteId'> {
   if (relay === undefined || (relay.circuitId === undefined && relay.remoteId === undefined)) return NO_PORT;
   return { circuitId: wireText(relay.circuitId), remoteId: wireText(relay.remoteId) };
 }

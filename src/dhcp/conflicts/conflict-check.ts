@@ -221,10 +221,13 @@ export class ConflictCheck {
     this.#book.start(address);
     const ask = (): Promise<MacAddress | undefined> => this.#ahead.get(address) ?? this.#ask(address, interfaceName);
     const asking = turn === true ? ask() : turn.then(ask);
-    const answered = (found: MacAddress | undefined): AddressUser | undefined => {
+    const answered = (answeringMac: MacAddress | undefined): AddressUser | undefined => {
       this.#turns.end();
       const at = this.#ports.clock.now();
-      const user = found === undefined || found === mac ? undefined : this.#judgeUser(served, address, found, at);
+      const user =
+        answeringMac === undefined || answeringMac === mac
+          ? undefined
+          : this.#judgeUser(served, address, answeringMac, at);
       this.#book.finish(address, user === undefined, at);
       return user;
     };
@@ -295,10 +298,10 @@ export class ConflictCheck {
     const { subnet } = served;
     const now = this.#ports.clock.now();
     if (subnet.interfaceName === undefined || !this.#canProbe(subnet) || this.#distrusts(served, now)) return;
-    const asked = this.#stock.stale(subnet.name, now);
+    const stale = this.#stock.stale(subnet.name, now);
     const running = [...this.#ahead.keys()].filter((address) => isIn(subnet, address)).length;
     const missing = this.#stock.wanted(subnet.name) - running;
-    for (const address of asked) this.#probeAhead(served, address, subnet.interfaceName);
+    for (const address of stale) this.#probeAhead(served, address, subnet.interfaceName);
     for (const address of this.#candidates(served, missing, now))
       this.#probeAhead(served, address, subnet.interfaceName);
   }
@@ -307,17 +310,17 @@ export class ConflictCheck {
     const { leases } = this.#ports;
     const range = subnet.dynamic;
     if (range === undefined || wanted <= 0) return [];
-    const found = new Set<Ipv4>();
+    const candidates = new Set<Ipv4>();
     let offset = 0;
-    for (let looks = LOOKS_MAX; looks > 0 && found.size < wanted; looks -= 1) {
+    for (let looks = LOOKS_MAX; looks > 0 && candidates.size < wanted; looks -= 1) {
       const address = leases.findUnused(range, offset);
       // The search has wrapped around: all were seen.
       if (address === undefined || address - range.low < offset) break;
       offset = address - range.low + 1;
-      if (!this.#isTaken(address, now)) found.add(address);
+      if (!this.#isTaken(address, now)) candidates.add(address);
       if (offset >= rangeSize(range)) break;
     }
-    if (found.size > 0) return [...found];
+    if (candidates.size > 0) return [...candidates];
     // The addresses free for longest may be in stock, or still used by their last holders.
     const ended = leases.findAllEnded(range, now, LOOKS_MAX);
     return ended.filter((address) => !this.#isTaken(address, now)).slice(0, wanted);

@@ -30,15 +30,15 @@ export class FreeStock {
   /** @param isFree whether it can still be handed out */
   first(network: string, now: Instant, isFree: (address: Ipv4) => boolean): Ipv4 | undefined {
     if ((this.#sizes.get(network) ?? 0) === 0) return undefined;
-    for (const [address, known] of this.#known) {
-      if (known.network === network && isFresh(known, now) && isFree(address)) return address;
+    for (const [address, entry] of this.#known) {
+      if (entry.network === network && isFresh(entry, now) && isFree(address)) return address;
     }
     return undefined;
   }
 
   has(address: Ipv4, now: Instant): boolean {
-    const known = this.#known.get(address);
-    return known !== undefined && isFresh(known, now);
+    const entry = this.#known.get(address);
+    return entry !== undefined && isFresh(entry, now);
   }
 
   /** How many more a network needs. */
@@ -57,20 +57,20 @@ export class FreeStock {
 
   /** Removes an address given or in use. @returns true if it was in stock */
   remove(address: Ipv4): boolean {
-    const known = this.#known.get(address);
-    if (known === undefined) return false;
+    const entry = this.#known.get(address);
+    if (entry === undefined) return false;
     this.#known.delete(address);
-    this.#sizes.set(known.network, (this.#sizes.get(known.network) ?? 1) - 1);
+    this.#sizes.set(entry.network, (this.#sizes.get(entry.network) ?? 1) - 1);
     return true;
   }
 
   /** Addresses with old probes; they stay until probed again. */
   stale(network: string, now: Instant): readonly Ipv4[] {
-    const found: Ipv4[] = [];
-    for (const [address, known] of this.#known) {
-      if (known.network === network && later(known.at, STOCK_REFRESH_MS) <= now) found.push(address);
+    const stale: Ipv4[] = [];
+    for (const [address, entry] of this.#known) {
+      if (entry.network === network && later(entry.at, STOCK_REFRESH_MS) <= now) stale.push(address);
     }
-    return found;
+    return stale;
   }
 
   /** Keeps only addresses that can still be given. */

@@ -40,15 +40,15 @@ export class LastHolders {
   judge(network: string, record: Lease | undefined, user: MacAddress, max: number, now: Instant): AnswerVerdict {
     if (!this.isHolder(network, record, user, now)) return 'stranger';
     if (this.#since(network, record, now) !== undefined) return 'holder';
-    const kept = this.#kept.get(network) ?? new Map<Ipv4, Kept>();
-    this.#kept.set(network, kept);
-    for (const [address, { since }] of kept) {
+    const holders = this.#kept.get(network) ?? new Map<Ipv4, Kept>();
+    this.#kept.set(network, holders);
+    for (const [address, { since }] of holders) {
       if (later(since, REMEMBERED_MS) > now) break;
-      kept.delete(address);
+      holders.delete(address);
     }
-    kept.delete(record.address);
-    if (kept.size >= max) return 'disbelieved';
-    kept.set(record.address, { mac: user, since: now });
+    holders.delete(record.address);
+    if (holders.size >= max) return 'disbelieved';
+    holders.set(record.address, { mac: user, since: now });
     return 'holder';
   }
 
@@ -59,8 +59,8 @@ export class LastHolders {
 
   /** Notes a DHCP message: earlier answers no longer count. */
   heard(network: string, address: Ipv4, mac: MacAddress): void {
-    const kept = this.#kept.get(network);
-    if (kept?.get(address)?.mac === mac) kept.delete(address);
+    const holders = this.#kept.get(network);
+    if (holders?.get(address)?.mac === mac) holders.delete(address);
   }
 
   keepOnly(networks: ReadonlySet<string>): void {
@@ -69,8 +69,8 @@ export class LastHolders {
 
   /** Since when the holder has answered without asking; undefined: it has not. */
   #since(network: string, { address, mac, grantedAt }: Lease, now: Instant): Instant | undefined {
-    const kept = this.#kept.get(network)?.get(address);
-    if (kept === undefined || kept.mac !== mac || grantedAt > kept.since) return undefined;
-    return later(kept.since, REMEMBERED_MS) > now ? kept.since : undefined;
+    const holder = this.#kept.get(network)?.get(address);
+    if (holder === undefined || holder.mac !== mac || grantedAt > holder.since) return undefined;
+    return later(holder.since, REMEMBERED_MS) > now ? holder.since : undefined;
   }
 }

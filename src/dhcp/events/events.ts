@@ -5,18 +5,18 @@ import { eventsWith, type ParamsOf, type RackEvent } from '../../ground/event.ts
 import { DHCP_FIELDS } from './fields.ts';
 import {
   ack,
-  addressOf,
+  addressText,
   bootServer,
-  classesOf,
+  classesText,
   dhcpReason,
   foreignServer,
   journalText,
+  messageOriginText,
   offer,
-  originOf,
-  rangeOf,
-  refusalOf,
-  serverOf,
-  waitedOf,
+  rangeUsageText,
+  refusalReasonText,
+  serverText,
+  waitedText,
 } from './sentences.ts';
 
 const event = eventsWith(DHCP_FIELDS);
@@ -52,7 +52,7 @@ export const DHCP_EVENTS = {
     level: 'info',
     message: 'DHCP address from another server',
     fields: ['server'],
-    text: (event) => `Took ${addressOf(event)} from ${serverOf(event)}`,
+    text: (event) => `Took ${addressText(event)} from ${serverText(event)}`,
     explanation:
       'On a network in proxy mode a machine asked another DHCP server (server) for this address. The rack now knows the machine by it, and a machine of the region gets its name for it. In a flood only some are published; count says how many each represents.',
   }),
@@ -68,7 +68,7 @@ export const DHCP_EVENTS = {
     level: 'warning',
     message: 'DHCP request denied',
     fields: ['reason'],
-    text: (event) => `Denied ${addressOf(event)}: ${dhcpReason(event.reason)}`,
+    text: (event) => `Denied ${addressText(event)}: ${dhcpReason(event.reason)}`,
     explanation:
       'A client asked for an address it cannot have; it starts again at once. The reason says why. During a network boot this stops firmware of some vendors. In a flood only some are published; count says how many each represents.',
   }),
@@ -76,7 +76,7 @@ export const DHCP_EVENTS = {
     level: 'info',
     message: 'DHCP lease given back',
     fields: [],
-    text: (event) => `Released ${addressOf(event)}`,
+    text: (event) => `Released ${addressText(event)}`,
     explanation:
       'A client released its address. Other clients may now have it. If a client takes and releases it repeatedly within a second, only some of these are published; count says how many each represents.',
   }),
@@ -85,7 +85,7 @@ export const DHCP_EVENTS = {
     message: 'DHCP address in use by another host',
     fields: [],
     text: (event) =>
-      `Declined ${addressOf(event)}, which another host uses: find that host, or exclude the address from the range`,
+      `Declined ${addressText(event)}, which another host uses: find that host, or exclude the address from the range`,
     explanation:
       'A client found that another host uses the address it was given. The address is not handed out for a while. Find the other host, or take its address out of the dynamic range.',
   }),
@@ -93,7 +93,7 @@ export const DHCP_EVENTS = {
     level: 'warning',
     message: 'DHCP address declined and kept in use',
     fields: [],
-    text: (event) => `Declined ${addressOf(event)} after too many others: it stays in the range`,
+    text: (event) => `Declined ${addressText(event)} after too many others: it stays in the range`,
     explanation:
       'A client repeatedly says that another host uses its address, or a quarter of the range is already set aside for that reason. This address is not set aside; it is handed out again last. Either many hosts use addresses of their own in the dynamic range, or a client lies; look at its switch port.',
   }),
@@ -101,7 +101,7 @@ export const DHCP_EVENTS = {
     level: 'info',
     message: 'DHCP address handed out again',
     fields: [],
-    text: (event) => `${addressOf(event)} is no longer set aside`,
+    text: (event) => `${addressText(event)} is no longer set aside`,
     explanation:
       'An address that a host was found using without a lease has been set aside long enough. The rack probes it and hands it out again.',
   }),
@@ -117,7 +117,7 @@ export const DHCP_EVENTS = {
     level: 'warning',
     message: 'DHCP range is nearly full',
     fields: RANGE,
-    text: rangeOf,
+    text: rangeUsageText,
     explanation:
       'Nine tenths of the addresses of a dynamic range are in use (used of usable). When none is left, unknown machines get no address. Enlarge the range, or shorten lease_time.',
   }),
@@ -125,7 +125,7 @@ export const DHCP_EVENTS = {
     level: 'error',
     message: 'DHCP range is full',
     fields: RANGE,
-    text: (event) => `${rangeOf(event)}; none is left for new clients`,
+    text: (event) => `${rangeUsageText(event)}; none is left for new clients`,
     explanation:
       'Every address of a dynamic range is leased, on offer or set aside. An unknown client gets no address until a lease ends; machines that have one keep it. Enlarge the range, or shorten lease_time.',
   }),
@@ -133,7 +133,7 @@ export const DHCP_EVENTS = {
     level: 'info',
     message: 'DHCP range has room again',
     fields: RANGE,
-    text: (event) => `${rangeOf(event)}; there is room again`,
+    text: (event) => `${rangeUsageText(event)}; there is room again`,
     explanation: 'A dynamic range that was full or nearly so has free addresses again.',
   }),
   'dhcp.conflict': event({
@@ -141,7 +141,7 @@ export const DHCP_EVENTS = {
     message: 'DHCP address answered a probe',
     fields: ['usedBy'],
     text: (event) =>
-      `Another host${event.usedBy === undefined ? '' : `, ${event.usedBy},`} answered at ${addressOf(event)}, so it was not offered: find that host, or exclude the address from the range`,
+      `Another host${event.usedBy === undefined ? '' : `, ${event.usedBy},`} answered at ${addressText(event)}, so it was not offered: find that host, or exclude the address from the range`,
     explanation:
       'Before an address was offered, another host (usedBy) answered for it. The address is not handed out for a while and the client gets another; without a client, the rack asked ahead of need. Find the host, or take its address out of the dynamic range.',
   }),
@@ -150,7 +150,7 @@ export const DHCP_EVENTS = {
     message: 'Fixed DHCP address answered a probe',
     fields: ['usedBy'],
     text: (event) =>
-      `Could not get its fixed address ${addressOf(event)}: ${event.usedBy ?? 'another host'} answers there; find that host, or fix another address`,
+      `Could not get its fixed address ${addressText(event)}: ${event.usedBy ?? 'another host'} answers there; find that host, or fix another address`,
     explanation:
       'The rack was about to offer a client the address that the region or a reservation fixes for it, and another host (usedBy) answered for it on the wire. The client gets a dynamic address if there is a range, and DNS continues naming the fixed one. When the client asks again, at most once a minute, the rack probes again, and the client gets its address back as soon as no host answers. Find usedBy by its switch port: it has the address by mistake, or forges answers (ARP inspection on the switch stops that). If it should keep the address, fix another one for the client.',
   }),
@@ -159,7 +159,7 @@ export const DHCP_EVENTS = {
     message: 'DHCP address still used by its last holder',
     fields: ['usedBy'],
     text: (event) =>
-      `Not offered ${addressOf(event)}: ${event.usedBy ?? 'its last holder'} still uses it and keeps it for another minute`,
+      `Not offered ${addressText(event)}: ${event.usedBy ?? 'its last holder'} still uses it and keeps it for another minute`,
     explanation:
       'The lease of an address had ended, another client was about to get it, and its last holder (usedBy) answered for it on the wire. That is not a conflict: the holder keeps the address for another minute, so it can continue loading or ask again, and the other client gets another address. That continues for 5 minutes without a DHCP message of the holder; after that its answers are a conflict like any other. Such a host runs without renewing its lease: restart its DHCP client, or reserve the address for it.',
   }),
@@ -167,7 +167,7 @@ export const DHCP_EVENTS = {
     level: 'info',
     message: 'DHCP address cleared by a person',
     fields: [],
-    text: (event) => `A person returned ${addressOf(event)}, which was set aside, to its range`,
+    text: (event) => `A person returned ${addressText(event)}, which was set aside, to its range`,
     explanation:
       'A person returned an address to its range early (rackboot leases clear). It had been set aside because a client or a probe found a host using it. The rack probes it before offering it.',
   }),
@@ -184,7 +184,7 @@ export const DHCP_EVENTS = {
     level: 'debug',
     message: 'DHCP settings given',
     fields: [],
-    text: (event) => `Has ${addressOf(event)} from elsewhere and asked for the network settings`,
+    text: (event) => `Has ${addressText(event)} from elsewhere and asked for the network settings`,
     explanation:
       'A host with an address of its own asked for the settings of the network and got them. In a flood only some are published; count says how many each represents.',
   }),
@@ -192,7 +192,8 @@ export const DHCP_EVENTS = {
     level: 'warning',
     message: 'DHCP message not answered',
     fields: ['reason', 'relay', 'wanted', 'from', 'hardwareType', 'clientId', 'classes', ...PORT, 'waitedSeconds'],
-    text: (event) => `Got no answer: ${refusalOf(event)}${classesOf(event)}${originOf(event)}${waitedOf(event)}`,
+    text: (event) =>
+      `Got no answer: ${refusalReasonText(event)}${classesText(event)}${messageOriginText(event)}${waitedText(event)}`,
     explanation:
       'A message got no answer. The reason says why and what to do; relay, wanted (the address by which it names its network) and circuitId say where it came from. In a flood only some are published; count says how many each represents.',
   }),
@@ -210,7 +211,7 @@ export const DHCP_EVENTS = {
     level: 'info',
     message: 'DHCP lease ended',
     fields: [],
-    text: (event) => `Lease of ${addressOf(event)} expired`,
+    text: (event) => `Lease of ${addressText(event)} expired`,
     explanation:
       'A client did not renew its lease: it was switched off, left the network, or continued its boot without asking again. Leases that ended while the rack was down are reported when it runs again.',
   }),
@@ -235,7 +236,7 @@ export const DHCP_EVENTS = {
     message: 'Another DHCP server is gone',
     fields: ['interfaceName', 'subnet'],
     text: (event) =>
-      `The other DHCP server ${addressOf(event)} on ${event.interfaceName ?? event.subnet ?? 'the network'} no longer answers`,
+      `The other DHCP server ${addressText(event)} on ${event.interfaceName ?? event.subnet ?? 'the network'} no longer answers`,
     explanation:
       'A DHCP server that was seen here has not answered three probes, and no client has named it since. With `authoritative: auto` this rack counts as the only one again.',
   }),
@@ -251,7 +252,7 @@ export const DHCP_EVENTS = {
     level: 'info',
     message: 'DHCP lease ended by a person',
     fields: [],
-    text: (event) => `Lease of ${addressOf(event)} was ended by a person`,
+    text: (event) => `Lease of ${addressText(event)} was ended by a person`,
     explanation:
       'A person ended a lease before its time (rackboot leases end), for example of a machine that is gone. Other clients may now have its address. If the client still uses it and asks again, it keeps the address unless another client has it by then.',
   }),
@@ -291,14 +292,14 @@ export const DHCP_EVENTS = {
     level: 'info',
     message: 'DHCP listens',
     fields: ['interfaceName'],
-    text: (event) => `DHCP listens on ${event.interfaceName ?? addressOf(event)}`,
+    text: (event) => `DHCP listens on ${event.interfaceName ?? addressText(event)}`,
     explanation: 'DHCP answers on this interface or address.',
   }),
   'dhcp.socket-failed': event({
     level: 'error',
     message: 'DHCP cannot listen',
     fields: ['interfaceName', 'reason'],
-    text: (event) => `DHCP cannot listen on ${event.interfaceName ?? addressOf(event)}: ${event.reason ?? 'unknown'}`,
+    text: (event) => `DHCP cannot listen on ${event.interfaceName ?? addressText(event)}: ${event.reason ?? 'unknown'}`,
     explanation:
       'The rack could not open a DHCP socket; the reason says why. It keeps trying, and serves the other interfaces meanwhile.',
   }),
@@ -307,7 +308,7 @@ export const DHCP_EVENTS = {
     message: 'DHCP reply could not be sent',
     fields: ['interfaceName', 'reason'],
     text: (event) =>
-      `A DHCP reply could not be sent on ${event.interfaceName ?? addressOf(event)}: ${event.reason ?? 'unknown'}`,
+      `A DHCP reply could not be sent on ${event.interfaceName ?? addressText(event)}: ${event.reason ?? 'unknown'}`,
     explanation:
       'The operating system refused to send a reply; the reason is its error code. The interface may be down or its address gone. The client asks again.',
   }),

@@ -1,12 +1,12 @@
 // The sentences of DHCP events, and of what they name.
 
-import { clientText, planText, reasonsOf } from '../../boot/boot-words.ts';
+import { clientText, createReasonLookup, planText } from '../../boot/boot-words.ts';
 import { counted } from '../../ground/counted.ts';
 import { formatSpan } from '../../ground/quantity.ts';
 import type { DhcpParams } from './fields.ts';
 import { DHCP_REFUSALS } from './refusals.ts';
 
-export const rangeOf = ({ subnet, range, used, usable }: DhcpParams): string =>
+export const rangeUsageText = ({ subnet, range, used, usable }: DhcpParams): string =>
   `Dynamic range of ${subnet ?? 'a network'} (${range ?? ''}): ${used ?? 0} of ${counted(usable ?? 0, 'address', 'addresses')} in use`;
 
 /** How an address was chosen, by its source. */
@@ -20,17 +20,17 @@ export const ALLOCATION_REASONS: Readonly<Record<NonNullable<DhcpParams['source'
 };
 
 /** A refusal with its remedy; an unknown reason stays as it is. */
-export const dhcpReason = reasonsOf(DHCP_REFUSALS);
+export const dhcpReason = createReasonLookup(DHCP_REFUSALS);
 
-export const addressOf = ({ address }: DhcpParams): string => address ?? 'an address';
-const spanOf = (seconds: number | undefined): string =>
+export const addressText = ({ address }: DhcpParams): string => address ?? 'an address';
+const leaseSpanText = (seconds: number | undefined): string =>
   seconds === undefined ? '' : ` for ${formatSpan(seconds * 1000)}`;
 
-export const serverOf = ({ server }: DhcpParams): string =>
+export const serverText = ({ server }: DhcpParams): string =>
   server === undefined ? 'another DHCP server' : `the DHCP server ${server}`;
 
 /** The boot file and its origin. */
-function bootFileOf(event: DhcpParams): string | undefined {
+function bootFileText(event: DhcpParams): string | undefined {
   const { file, fileServer } = event;
   if (file === undefined) return undefined;
   if (fileServer !== undefined) return `${file}${file.includes('://') ? '' : ` from ${fileServer}`} (configured)`;
@@ -47,27 +47,28 @@ const noLoaderFor = ({ client, architecture = 0 }: DhcpParams): string =>
 export const doubtText = ({ contradiction, client, architecture = 0 }: DhcpParams): string =>
   `its signs contradict each other (${contradiction ?? ''}): taken for ${clientText(client, architecture)}`;
 
-const doubtOf = (event: DhcpParams): string => (event.contradiction === undefined ? '' : `; ${doubtText(event)}`);
+const appendedDoubtText = (event: DhcpParams): string =>
+  event.contradiction === undefined ? '' : `; ${doubtText(event)}`;
 
-export function classesOf({ classes }: DhcpParams): string {
+export function classesText({ classes }: DhcpParams): string {
   if (classes === undefined) return '';
   return classes.includes(',') ? `, in the classes ${classes}` : `, in class ${classes}`;
 }
 
-export function waitedOf({ waitedSeconds }: DhcpParams): string {
+export function waitedText({ waitedSeconds }: DhcpParams): string {
   return waitedSeconds === undefined ? '' : `; it has been asking for ${formatSpan(waitedSeconds * 1000)}`;
 }
 
 export function offer(event: DhcpParams): string {
-  const file = bootFileOf(event);
-  const tail = `${doubtOf(event)}${classesOf(event)}${waitedOf(event)}`;
+  const file = bootFileText(event);
+  const tail = `${appendedDoubtText(event)}${classesText(event)}${waitedText(event)}`;
   if (event.proxied === true) {
     return file === undefined
       ? `Offered no boot file in proxy mode: ${noLoaderFor(event)}${tail}`
-      : `Offered only ${file}${classesOf(event)}; another DHCP server gives the address${doubtOf(event)}${waitedOf(event)}`;
+      : `Offered only ${file}${classesText(event)}; another DHCP server gives the address${appendedDoubtText(event)}${waitedText(event)}`;
   }
   const why = event.source === undefined ? '' : ` (${ALLOCATION_REASONS[event.source]})`;
-  const lease = `Offered ${addressOf(event)}${why}`;
+  const lease = `Offered ${addressText(event)}${why}`;
   if (event.client === undefined) return `${lease}${tail}`;
   return file === undefined
     ? `${lease} without a boot file: ${noLoaderFor(event)}${tail}`
@@ -75,31 +76,31 @@ export function offer(event: DhcpParams): string {
 }
 
 export function bootServer(event: DhcpParams): string {
-  const file = bootFileOf(event);
+  const file = bootFileText(event);
   if (event.client === undefined) return 'Asked this rack as its boot server';
   return file === undefined
-    ? `Asked this rack as its boot server and got no boot file: ${noLoaderFor(event)}${doubtOf(event)}`
-    : `Asked this rack as its boot server and got ${file}${doubtOf(event)}`;
+    ? `Asked this rack as its boot server and got no boot file: ${noLoaderFor(event)}${appendedDoubtText(event)}`
+    : `Asked this rack as its boot server and got ${file}${appendedDoubtText(event)}`;
 }
 
 export function ack(event: DhcpParams): string {
-  const name = event.hostname === undefined ? refusedNameOf(event) : ` (${event.hostname})`;
+  const name = event.hostname === undefined ? refusedNameText(event) : ` (${event.hostname})`;
   const verb = event.renewal === true ? 'Renewed' : 'Leased';
-  return `${verb} ${addressOf(event)}${spanOf(event.leaseSeconds)}${name}${classesOf(event)}${portOf(event)}`;
+  return `${verb} ${addressText(event)}${leaseSpanText(event.leaseSeconds)}${name}${classesText(event)}${switchPortText(event)}`;
 }
 
-const refusedNameOf = ({ nameRefused }: DhcpParams): string =>
+const refusedNameText = ({ nameRefused }: DhcpParams): string =>
   nameRefused === undefined
     ? ''
     : ` without a name: its own, "${nameRefused}", has more than letters, digits and hyphens in its first part`;
 
-function portOf({ circuitId, remoteId }: DhcpParams): string {
+function switchPortText({ circuitId, remoteId }: DhcpParams): string {
   if (circuitId === undefined) return remoteId === undefined ? '' : `, behind ${remoteId}`;
   return `, at port ${circuitId}${remoteId === undefined ? '' : ` of ${remoteId}`}`;
 }
 
 /** With the address that it concerns. */
-export function refusalOf({ reason, relay, wanted }: DhcpParams): string {
+export function refusalReasonText({ reason, relay, wanted }: DhcpParams): string {
   if (reason !== 'network-unknown' || wanted === undefined) return dhcpReason(reason);
   const whose = wanted === relay ? ", the relay's address" : '';
   return `no served network holds ${wanted}${whose}; add it to the cluster interfaces (${reason})`;
@@ -109,7 +110,7 @@ export function refusalOf({ reason, relay, wanted }: DhcpParams): string {
 const INFINIBAND = 32;
 
 /** A message's origin, unless the reason names it. */
-export function originOf(event: DhcpParams): string {
+export function messageOriginText(event: DhcpParams): string {
   const { relay, wanted, reason, from, hardwareType, clientId } = event;
   const isSaid = reason === 'network-unknown' && relay === wanted;
   const through = relay === undefined || isSaid ? '' : `, through the relay ${relay}`;
@@ -118,7 +119,7 @@ export function originOf(event: DhcpParams): string {
       ? ''
       : `, from hardware of type ${hardwareType}${hardwareType === INFINIBAND ? ' (InfiniBand)' : ''}`;
   const client = clientId === undefined ? '' : `, client ${clientId}`;
-  return `${hardware}${client}${from === undefined ? '' : `, from ${from}`}${through}${portOf(event)}`;
+  return `${hardware}${client}${from === undefined ? '' : `, from ${from}`}${through}${switchPortText(event)}`;
 }
 
 /** How another server was detected. */
@@ -137,10 +138,10 @@ export function foreignServer(event: DhcpParams): string {
       ? isBootOnly === true
         ? ', boot information only'
         : ''
-      : `, offering ${offered}${spanOf(leaseSeconds)}`;
+      : `, offering ${offered}${leaseSpanText(leaseSeconds)}`;
   const boots = file === undefined ? '' : ` and ${file}`;
   const why = evidence === undefined ? '' : ` (${EVIDENCE[evidence]})`;
-  return `Another DHCP server is on ${where}: ${addressOf(event)}${whose}${gives}${boots}${why}; switch it off, or separate its range`;
+  return `Another DHCP server is on ${where}: ${addressText(event)}${whose}${gives}${boots}${why}; switch it off, or separate its range`;
 }
 
 type Journal = Pick<DhcpParams, 'reason' | 'database' | 'milliseconds' | 'said'>;

@@ -70,25 +70,25 @@ export class ForeignServers {
 
   /** Notes a sighting; returns the event if the server is new. */
   see(sighting: Sighting, at: Instant): DhcpEvent | undefined {
-    const known = this.#servers.find(({ place, server }) => place === sighting.place && server === sighting.server);
-    const said = { lastSeen: at, answeredAt: sighting.evidence === 'probe' ? at : known?.answeredAt };
-    if (known !== undefined) {
-      const isBetter = weightOf(sighting) >= weightOf(known);
-      const next: ForeignServer = { ...known, ...(isBetter ? sighting : {}), ...said };
-      this.#servers = this.#servers.map((server) => (server === known ? next : server));
+    const existing = this.#servers.find(({ place, server }) => place === sighting.place && server === sighting.server);
+    const times = { lastSeen: at, answeredAt: sighting.evidence === 'probe' ? at : existing?.answeredAt };
+    if (existing !== undefined) {
+      const isBetter = weighEvidence(sighting) >= weighEvidence(existing);
+      const next: ForeignServer = { ...existing, ...(isBetter ? sighting : {}), ...times };
+      this.#servers = this.#servers.map((server) => (server === existing ? next : server));
       return undefined;
     }
     if (!this.#makeRoom(sighting)) return undefined;
-    const server: ForeignServer = { ...sighting, firstSeen: at, ...said };
+    const server: ForeignServer = { ...sighting, firstSeen: at, ...times };
     this.#servers = [...this.#servers, server];
-    return eventOf('dhcp.foreign-server', server, at);
+    return composeForeignEvent('dhcp.foreign-server', server, at);
   }
 
   /** Forgets servers not seen since `since`, with the events to report. */
   forget(since: Instant, at: Instant): readonly DhcpEvent[] {
     const gone = this.#servers.filter(({ lastSeen }) => lastSeen < since);
     if (gone.length > 0) this.#servers = this.#servers.filter(({ lastSeen }) => lastSeen >= since);
-    return gone.map((server) => eventOf('dhcp.foreign-server-gone', server, at));
+    return gone.map((server) => composeForeignEvent('dhcp.foreign-server-gone', server, at));
   }
 
   /** Forgets shared networks that are no longer served, without events. @returns true if there was something to forget */
@@ -101,16 +101,16 @@ export class ForeignServers {
   #makeRoom(sighting: Sighting): boolean {
     const there = this.#servers.filter(({ place }) => place === sighting.place);
     if (there.length < FOREIGN_SERVERS_MAX) return true;
-    const [least] = there.toSorted((a, b) => weightOf(a) - weightOf(b) || a.lastSeen - b.lastSeen);
-    if (least === undefined || weightOf(least) >= weightOf(sighting)) return false;
+    const [least] = there.toSorted((a, b) => weighEvidence(a) - weighEvidence(b) || a.lastSeen - b.lastSeen);
+    if (least === undefined || weighEvidence(least) >= weighEvidence(sighting)) return false;
     this.#servers = this.#servers.filter((server) => server !== least);
     return true;
   }
 }
 
-const weightOf = ({ evidence }: Pick<Sighting, 'evidence'>): number => BY_WEIGHT.indexOf(evidence);
+const weighEvidence = ({ evidence }: Pick<Sighting, 'evidence'>): number => BY_WEIGHT.indexOf(evidence);
 
-function eventOf(
+function composeForeignEvent(
   kind: 'dhcp.foreign-server' | 'dhcp.foreign-server-gone',
   server: ForeignServer,
   at: Instant,

@@ -47,7 +47,7 @@ export interface SharedNetwork {
 }
 
 /** The served shared networks, without those in proxy mode, where another server is intended. */
-export function sharedNetworksOf(
+export function listSharedNetworks(
   { served }: SubnetIndex,
   interfaces: readonly LocalInterface[] | undefined,
 ): readonly SharedNetwork[] {
@@ -56,9 +56,9 @@ export function sharedNetworksOf(
     if (subnet.proxy === true) continue;
     const place = sharedNetworkKey(subnet);
     const { interfaceName, name } = subnet;
-    const known = networks.get(place);
-    const mac = interfaces?.find((one) => one.name === interfaceName)?.mac;
-    const subnets: SharedNetwork['subnets'] = known === undefined ? [name] : [...known.subnets, name];
+    const existing = networks.get(place);
+    const mac = interfaces?.find((candidate) => candidate.name === interfaceName)?.mac;
+    const subnets: SharedNetwork['subnets'] = existing === undefined ? [name] : [...existing.subnets, name];
     networks.set(place, { place, interfaceName, subnets, mac });
   }
   return [...networks.values()];
@@ -138,9 +138,9 @@ export class ForeignWatch implements ForeignServerListener {
       this.#watched.delete(place);
     }
     for (const network of networks) {
-      const known = this.#watched.get(network.place);
-      const isUp = network.mac !== undefined && (known === undefined || known.network.mac !== network.mac || isOn);
-      const watched = known ?? { network, probes: 0, lastProbe: undefined, nextProbe: undefined, running: undefined };
+      const before = this.#watched.get(network.place);
+      const isUp = network.mac !== undefined && (before === undefined || before.network.mac !== network.mac || isOn);
+      const watched = before ?? { network, probes: 0, lastProbe: undefined, nextProbe: undefined, running: undefined };
       watched.network = network;
       if (isUp) {
         watched.probes = 0;
@@ -187,19 +187,19 @@ export class ForeignWatch implements ForeignServerListener {
         : openTap({ device, mac, port: this.#dhcpPorts.clientPort });
     if (tap === undefined) return Promise.resolve(undefined);
     this.#searches.add(device);
-    const found = new Set<Ipv4>();
+    const servers = new Set<Ipv4>();
     return new Promise((resolve) => {
       this.#listen({
         tap,
         probe: this.#compose(mac),
-        isEnded: () => this.#closed || found.size > 0,
+        isEnded: () => this.#closed || servers.size > 0,
         take: ({ server, isBootOnly }) => {
-          if (!isBootOnly && !ownAddresses().has(server)) found.add(server);
+          if (!isBootOnly && !ownAddresses().has(server)) servers.add(server);
         },
         end: () => {
           tap.close();
           this.#searches.delete(device);
-          resolve([...found]);
+          resolve([...servers]);
         },
       });
     });

@@ -12,22 +12,22 @@ const OCTETS_LIKE = /^[0-9a-f]{2}(?::[0-9a-f]{2})+$/i;
 const PRINTABLE = /^[\x21-\x7e]+$/;
 const IDENTIFIER_BYTES_MAX = 255;
 
-const digitsOf = (bytes: string): string => Buffer.from(bytes, 'latin1').toString('hex');
-const octetsOf = (bytes: string): string => digitsOf(bytes).replace(/..(?=.)/g, '$&:');
+const bytesToHex = (bytes: string): string => Buffer.from(bytes, 'latin1').toString('hex');
+const formatOctets = (bytes: string): string => bytesToHex(bytes).replace(/..(?=.)/g, '$&:');
 const isOneByteEach = (text: string): boolean => /^[\0-\xff]*$/.test(text);
 
 /** As `hosts` has it; undefined: no client sends it (RFC 2132 §9.14: at least two bytes). */
 export function writtenClientId(bytes: string): string | undefined {
   if (bytes.length < 2 || bytes.length > IDENTIFIER_BYTES_MAX) return undefined;
-  return PRINTABLE.test(bytes) && !OCTETS_LIKE.test(bytes) ? bytes : octetsOf(bytes);
+  return PRINTABLE.test(bytes) && !OCTETS_LIKE.test(bytes) ? bytes : formatOctets(bytes);
 }
 
-export const writtenDuid = (bytes: string): string | undefined => (bytes.length < 3 ? undefined : octetsOf(bytes));
+export const writtenDuid = (bytes: string): string | undefined => (bytes.length < 3 ? undefined : formatOctets(bytes));
 
 /** Of a circuit or a remote id. */
 export function writtenRelayId(bytes: string): string | undefined {
   if (bytes.length === 0 || bytes.length > IDENTIFIER_BYTES_MAX) return undefined;
-  return PRINTABLE.test(bytes) && !/^0x/i.test(bytes) ? bytes : `0x${digitsOf(bytes)}`;
+  return PRINTABLE.test(bytes) && !/^0x/i.test(bytes) ? bytes : `0x${bytesToHex(bytes)}`;
 }
 
 export function writtenMac(bytes: string): string | undefined {

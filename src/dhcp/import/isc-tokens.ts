@@ -14,7 +14,7 @@ export interface IscToken {
   readonly line: number;
 }
 
-export const textOf = (tokens: readonly IscToken[]): string => tokens.map(({ text }) => text).join(' ');
+export const joinTokens = (tokens: readonly IscToken[]): string => tokens.map(({ text }) => text).join(' ');
 
 const SPACE = /[\s\0]/;
 const MARK = '{};,=()';
@@ -68,21 +68,21 @@ function endOfWord(text: string, from: number): number {
 
 /** The text after an opening quote, one character a byte, and its end. */
 function readQuoted(text: string, from: number): { readonly text: string; readonly end: number } | undefined {
-  let found = '';
+  let value = '';
   let at = from;
   while (at < text.length) {
     const char = text.charAt(at);
-    if (char === '"') return { text: found, end: at + 1 };
+    if (char === '"') return { text: value, end: at + 1 };
     if (char !== '\\') {
-      found += char;
+      value += char;
       at += 1;
       continue;
     }
     const octal = OCTAL.exec(text.slice(at + 1, at + 4))?.[0];
     const hex = /^x([0-9a-f]{1,2})/i.exec(text.slice(at + 1, at + 4))?.[1];
-    if (octal !== undefined) found += String.fromCharCode(Number.parseInt(octal, 8));
-    else if (hex !== undefined) found += String.fromCharCode(Number.parseInt(hex, 16));
-    else found += ESCAPES[text.charAt(at + 1)] ?? text.charAt(at + 1);
+    if (octal !== undefined) value += String.fromCharCode(Number.parseInt(octal, 8));
+    else if (hex !== undefined) value += String.fromCharCode(Number.parseInt(hex, 16));
+    else value += ESCAPES[text.charAt(at + 1)] ?? text.charAt(at + 1);
     at += 1 + (octal?.length ?? (hex === undefined ? 1 : hex.length + 1));
   }
   return undefined;

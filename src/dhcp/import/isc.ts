@@ -21,7 +21,7 @@ import {
   parseOctets,
   problemAt,
 } from './foreign-lease.ts';
-import { type IscToken, iscTokens, textOf } from './isc-tokens.ts';
+import { type IscToken, iscTokens, joinTokens } from './isc-tokens.ts';
 
 /** Tokens of one statement; a longer one is malformed. */
 const STATEMENT_TOKENS_MAX = 1024;
@@ -79,13 +79,13 @@ export function* readIscLeases(lines: Iterable<string>): Generator<FileEntry, vo
       if (words.length > 0) yield problemAt(line, 'malformed', 'the file ends in the middle of a statement');
       return;
     }
-    if (ended === '}') yield problemAt(line, 'malformed', `${textOf(words)} } ends nothing`.trimStart());
-    if (ended === ';' && words[0]?.text === 'lease') yield problemAt(line, 'malformed', textOf(words));
+    if (ended === '}') yield problemAt(line, 'malformed', `${joinTokens(words)} } ends nothing`.trimStart());
+    if (ended === ';' && words[0]?.text === 'lease') yield problemAt(line, 'malformed', joinTokens(words));
     if (ended !== '{') continue;
     opened = openedLease(statement);
     if (opened === undefined) {
       const problem = declarationProblem(words[0]?.text);
-      const name = textOf(words.slice(0, problem === 'malformed' ? QUOTED_WORDS : 2));
+      const name = joinTokens(words.slice(0, problem === 'malformed' ? QUOTED_WORDS : 2));
       const cut = skipBlock(tokens);
       if (cut === 'end') yield problemAt(line, 'malformed', 'the file ends in the middle of a declaration');
       else if (cut !== 'closed') {
@@ -94,7 +94,7 @@ export function* readIscLeases(lines: Iterable<string>): Generator<FileEntry, vo
       }
       if (problem !== undefined) yield problemAt(line, problem, name);
     } else if (words.length > LEASE_WORDS) {
-      yield problemAt(line, 'malformed', textOf(words.slice(0, -LEASE_WORDS)));
+      yield problemAt(line, 'malformed', joinTokens(words.slice(0, -LEASE_WORDS)));
     }
   }
 }
@@ -129,20 +129,21 @@ function declarationProblem(kind: string | undefined): FileProblem | undefined {
 }
 
 function nextStatement(tokens: Iterator<IscToken>): Statement {
-  const found: IscToken[] = [];
+  const statementTokens: IscToken[] = [];
   let line = 0;
   let fault: string | undefined;
   for (;;) {
     const next = tokens.next();
     const token: IscToken = next.done === true ? { kind: 'end', text: '', line } : next.value;
     if (line === 0) line = token.line;
-    if (token.kind === 'end') return { tokens: found, ended: 'end', line, fault };
+    if (token.kind === 'end') return { tokens: statementTokens, ended: 'end', line, fault };
     if (token.kind === 'mark' && (token.text === ';' || token.text === '{' || token.text === '}')) {
-      return { tokens: found, ended: token.text, line, fault };
+      return { tokens: statementTokens, ended: token.text, line, fault };
     }
     // The rest of the line is lost, and the statement's end.
-    if (token.kind === 'fault') return { tokens: found, ended: ';', line, fault: `${textOf(found)}: ${token.text}` };
-    if (found.length < STATEMENT_TOKENS_MAX) found.push(token);
+    if (token.kind === 'fault')
+      return { tokens: statementTokens, ended: ';', line, fault: `${joinTokens(statementTokens)}: ${token.text}` };
+    if (statementTokens.length < STATEMENT_TOKENS_MAX) statementTokens.push(token);
     else fault ??= 'a statement is too long';
   }
 }
@@ -206,16 +207,16 @@ function readStatement(draft: Draft, tokens: readonly IscToken[]): string | unde
     case 'starts':
     case 'cltt': {
       const at = readDate(tokens);
-      if (at === undefined) return `${textOf(tokens)}: not a date`;
+      if (at === undefined) return `${joinTokens(tokens)}: not a date`;
       if (at !== 'never') draft[first.text] = at;
       return undefined;
     }
     case 'ends':
       draft.ends = readDate(tokens);
-      return draft.ends === undefined ? `${textOf(tokens)}: not a date` : undefined;
+      return draft.ends === undefined ? `${joinTokens(tokens)}: not a date` : undefined;
     case 'binding':
       draft.state = Object.hasOwn(STATES, third?.text ?? '') ? STATES[third?.text ?? ''] : undefined;
-      return draft.state === undefined ? `${textOf(tokens)}: not a known state` : undefined;
+      return draft.state === undefined ? `${joinTokens(tokens)}: not a known state` : undefined;
     case 'abandoned':
       draft.isForGood = draft.state === undefined;
       draft.state ??= 'declined';
@@ -226,7 +227,7 @@ function readStatement(draft: Draft, tokens: readonly IscToken[]): string | unde
       return undefined;
     case 'uid':
       draft.clientId = readBytes(second);
-      return draft.clientId === undefined ? `${textOf(tokens)}: no identifier` : undefined;
+      return draft.clientId === undefined ? `${joinTokens(tokens)}: no identifier` : undefined;
     case 'client-hostname':
       draft.hostname = second?.text;
       return undefined;
@@ -238,7 +239,7 @@ function readStatement(draft: Draft, tokens: readonly IscToken[]): string | unde
       if (second?.text === 'agent.remote-id') draft.remoteId = readBytes(third);
       return undefined;
     default:
-      return first === undefined || IRRELEVANT.has(first.text) ? undefined : textOf(tokens.slice(0, QUOTED_WORDS));
+      return first === undefined || IRRELEVANT.has(first.text) ? undefined : joinTokens(tokens.slice(0, QUOTED_WORDS));
   }
 }
 

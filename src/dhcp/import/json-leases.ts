@@ -24,7 +24,7 @@ import {
   parseOctets,
   problemAt,
 } from './foreign-lease.ts';
-import { KEA_STATES, relayOf } from './kea.ts';
+import { KEA_STATES, parseRelayContext } from './kea.ts';
 
 /** A lease's greatest depth. */
 const DEPTH_MAX = 8;
@@ -116,7 +116,7 @@ const DIALECTS: readonly Dialect[] = [
   },
 ];
 
-const dialectOf = (value: unknown): Dialect | undefined =>
+const detectDialect = (value: unknown): Dialect | undefined =>
   typeof value === 'object' && value !== null
     ? DIALECTS.find(({ keys }) => keys.every((key) => Object.hasOwn(value, key)))
     : undefined;
@@ -138,7 +138,7 @@ export function* readJsonLeases(lines: Iterable<string>, wallMs: number): Genera
   let number = 0;
   for (const lease of leasesIn(json.value, 0, '')) {
     number += 1;
-    const written = dialectOf(lease)?.read(Object.fromEntries(Object.entries(lease ?? {})), wallMs);
+    const written = detectDialect(lease)?.read(Object.fromEntries(Object.entries(lease ?? {})), wallMs);
     yield written === undefined
       ? problemAt(number, 'malformed', JSON.stringify(lease))
       : readLease(written, number, lease);
@@ -148,8 +148,8 @@ export function* readJsonLeases(lines: Iterable<string>, wallMs: number): Genera
 
 function* leasesIn(value: unknown, depth: number, name: string): Generator<unknown> {
   if (typeof value !== 'object' || value === null || depth > DEPTH_MAX) return;
-  if (dialectOf(value) !== undefined) yield value;
-  else if (Array.isArray(value) && (/leases$/i.test(name) || value.some(dialectOf))) yield* value;
+  if (detectDialect(value) !== undefined) yield value;
+  else if (Array.isArray(value) && (/leases$/i.test(name) || value.some(detectDialect))) yield* value;
   else for (const [key, part] of Object.entries(value)) yield* leasesIn(part, depth + 1, key);
 }
 
@@ -165,7 +165,7 @@ function readLease(written: Written, line: number, lease: unknown): FileEntry {
   const clientId = parseOctets(written.clientId);
   const mac = parseClientMac(written.mac) ?? macOfClientId(clientId);
   if (mac === undefined && state !== 'declined') return problem(written.mac === '' ? 'no-client' : 'not-ethernet');
-  const found: ForeignLease = {
+  const foreignLease: ForeignLease = {
     line,
     address,
     mac,
@@ -175,9 +175,9 @@ function readLease(written: Written, line: number, lease: unknown): FileEntry {
     hostname: text(hostname) || undefined,
     clientId,
     vendorClass: undefined,
-    ...relayOf(written.context),
+    ...parseRelayContext(written.context),
   };
-  return leaseEntry(found);
+  return leaseEntry(foreignLease);
 }
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');

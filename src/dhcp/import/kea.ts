@@ -55,8 +55,8 @@ export function* readKeaLeases(lines: Iterable<string>): Generator<FileEntry, vo
     } else if (isCutOff(cells.length, columns)) {
       yield problemAt(line, 'malformed', text);
     } else {
-      const found = columns;
-      yield readRow((column) => unescapeCell(cells[found.get(column) ?? -1] ?? ''), line, text);
+      const header = columns;
+      yield readRow((column) => unescapeCell(cells[header.get(column) ?? -1] ?? ''), line, text);
     }
   }
 }
@@ -95,7 +95,7 @@ function readRow(row: Row, line: number, text: string): FileEntry {
     hostname: row('hostname') || undefined,
     clientId,
     vendorClass: undefined,
-    ...relayOf(parseJson(row('user_context'))),
+    ...parseRelayContext(parseJson(row('user_context'))),
   });
 }
 
@@ -109,7 +109,7 @@ interface RelayIds {
 const NO_RELAY: RelayIds = { circuitId: undefined, remoteId: undefined };
 
 /** Option 82, if stored (`store-extended-info`), in hexadecimal. */
-export function relayOf(context: unknown): RelayIds {
+export function parseRelayContext(context: unknown): RelayIds {
   const info = member(member(context, 'ISC'), 'relay-agent-info');
   const digits = typeof info === 'string' ? info : member(info, 'sub-options');
   const hex = typeof digits === 'string' ? /^0x((?:[0-9a-f]{2})+)$/i.exec(digits)?.[1] : undefined;

@@ -11,7 +11,7 @@ import { identityIn } from '../leases/allocate.ts';
 import type { Lease } from '../leases/lease.ts';
 import type { LeaseView } from '../leases/lease-table.ts';
 import type { ClientIdentity } from '../networks/client-identity.ts';
-import { subnetOf } from '../networks/subnet.ts';
+import { findServedSubnet } from '../networks/subnet.ts';
 import type { ForeignLease } from './foreign-lease.ts';
 import { type ImportFacts, type ImportMoment, type ImportRefusal, judgeImport } from './lease-import.ts';
 
@@ -30,7 +30,7 @@ export function judgeBatch(batch: readonly ForeignLease[], facts: ImportFacts, m
     const verdict = judgeImport(foreign, { ...facts, leases }, moment);
     if (verdict.kind === 'leave') left.push({ line: foreign.line, reason: verdict.reason });
     else {
-      const served = subnetOf(facts.subnets.served, verdict.lease.address);
+      const served = findServedSubnet(facts.subnets.served, verdict.lease.address);
       taken.push(verdict.lease);
       leases.take(verdict.lease, served && identityIn(served, verdict.lease));
     }
@@ -51,9 +51,9 @@ class WithTaken implements LeaseView {
   take(lease: Lease, client: ClientIdentity | undefined): void {
     this.#taken.set(lease.address, lease);
     if (client === undefined || lease.state === 'declined') return;
-    const known = this.#byClient.get(client);
-    if (known === undefined) this.#byClient.set(client, [lease]);
-    else known.push(lease);
+    const clientLeases = this.#byClient.get(client);
+    if (clientLeases === undefined) this.#byClient.set(client, [lease]);
+    else clientLeases.push(lease);
   }
 
   find(address: Ipv4): Lease | undefined {

@@ -20,7 +20,7 @@ import { ENDLESS_SECONDS, type Lease } from '../leases/lease.ts';
 import { PLAUSIBLE_WALL_MS } from '../leases/lease-clock.ts';
 import { isActive, isHeld } from '../leases/lease-table.ts';
 import { NOBODY, setAside } from '../leases/set-aside.ts';
-import { type SubnetIndex, subnetOf } from '../networks/subnet.ts';
+import { findServedSubnet, type SubnetIndex } from '../networks/subnet.ts';
 import { hostLabel, IDENTIFIER_CHARACTERS_MAX, keptVendorClass } from '../wire/options.ts';
 import type { ForeignLease } from './foreign-lease.ts';
 
@@ -85,24 +85,24 @@ const leave = (reason: ImportRefusal): ImportVerdict => ({ kind: 'leave', reason
 export function judgeImport(foreign: ForeignLease, facts: ImportFacts, moment: ImportMoment): ImportVerdict {
   const { address } = foreign;
   const { now } = moment;
-  const served = subnetOf(facts.subnets.served, address);
+  const served = findServedSubnet(facts.subnets.served, address);
   if (served === undefined) return leave('network-unknown');
-  const record = recordOf(foreign, moment);
+  const record = convertForeignLease(foreign, moment);
   const lease: Lease = served.subnet.identity === 'client-id' ? { ...record, identity: 'client-id' } : record;
-  const known = facts.leases.find(address);
-  if (known !== undefined && isSameClient(served, known, lease) && isSame(known, lease, now))
+  const current = facts.leases.find(address);
+  if (current !== undefined && isSameClient(served, current, lease) && isSame(current, lease, now))
     return leave('already-there');
   if (lease.state === 'declined') {
     const isForGood = foreign.expiresWallMs === undefined;
-    if (isForGood && known?.state === 'declined' && isHeld(known, now)) return leave('already-there');
+    if (isForGood && current?.state === 'declined' && isHeld(current, now)) return leave('already-there');
     if (lease.expiresAt <= now) return leave('quarantine-over');
     if (served.excluded.has(address)) return leave('address-excluded');
-    if (isHeld(known, now)) return leave(known.state === 'declined' ? 'address-declined' : 'address-leased');
+    if (isHeld(current, now)) return leave(current.state === 'declined' ? 'address-declined' : 'address-leased');
     return { kind: 'take', lease };
   }
   const objection = judgeAddress(served, lease, address, facts, now);
   if (objection !== undefined) return leave(objection);
-  if (known !== undefined && isNewer(known, lease, now)) return leave('newer-here');
+  if (current !== undefined && isNewer(current, lease, now)) return leave('newer-here');
   const own = facts.leases.findByClient(identityIn(served, lease), served.subnet.network);
   const hasMoved =
     own !== undefined && own.address !== address && isActive(own, now) && own.grantedAt > lease.grantedAt;
@@ -110,17 +110,17 @@ export function judgeImport(foreign: ForeignLease, facts: ImportFacts, moment: I
 }
 
 /** The record that the lease would get here. */
-function recordOf(foreign: ForeignLease, { now, wallMs }: ImportMoment): Lease {
+function convertForeignLease(foreign: ForeignLease, { now, wallMs }: ImportMoment): Lease {
   const { address, mac = NOBODY, state, grantedWallMs, expiresWallMs } = foreign;
   if (state === 'declined' && expiresWallMs === undefined) return setAside(address, mac, now);
   const longest = later(now, ENDLESS_SECONDS * 1000);
   const instantOf = (ms: number): Instant => later(now, Math.max(ms, Math.min(OLDEST_WALL_MS, wallMs)) - wallMs);
   const end = expiresWallMs === undefined ? longest : earliest(instantOf(expiresWallMs), longest);
-  const said = grantedWallMs === undefined ? now : earliest(instantOf(grantedWallMs), now);
-  const expiresAt = state === 'released' && end > now ? said : end;
+  const grantInstant = grantedWallMs === undefined ? now : earliest(instantOf(grantedWallMs), now);
+  const expiresAt = state === 'released' && end > now ? grantInstant : end;
   // An ended lease's last sign of life is its end.
-  const grantedAt = expiresAt <= now ? expiresAt : said;
-  const lasts = Math.max(0, Math.round((expiresAt - said) / 1000));
+  const grantedAt = expiresAt <= now ? expiresAt : grantInstant;
+  const lasts = Math.max(0, Math.round((expiresAt - grantInstant) / 1000));
   return {
     address,
     mac,
@@ -142,18 +142,18 @@ const keptIdentifier = (bytes: string | undefined): string | undefined =>
 
 const earliest = (a: Instant, b: Instant): Instant => (a < b ? a : b);
 
-/** True if `lease` would add nothing to `known`. */
-function isSame(known: Lease, lease: Lease, now: Instant): boolean {
-  if (known.state !== lease.state) return false;
-  if (known.duration === ENDLESS_SECONDS && lease.duration === ENDLESS_SECONDS && isHeld(known, now)) return true;
-  return Math.abs(known.expiresAt - lease.expiresAt) < SAME_MS;
+/** True if `lease` would add nothing to `current`. */
+function isSame(current: Lease, lease: Lease, now: Instant): boolean {
+  if (current.state !== lease.state) return false;
+  if (current.duration === ENDLESS_SECONDS && lease.duration === ENDLESS_SECONDS && isHeld(current, now)) return true;
+  return Math.abs(current.expiresAt - lease.expiresAt) < SAME_MS;
 }
 
-/** True if `known` is later than `lease` and holds its address for no other client. */
-function isNewer(known: Lease, lease: Lease, now: Instant): boolean {
+/** True if `current` is later than `lease` and holds its address for no other client. */
+function isNewer(current: Lease, lease: Lease, now: Instant): boolean {
   // The client's own running lease here is never shortened.
-  if (isActive(known, now)) return known.expiresAt >= lease.expiresAt;
-  return !isActive(lease, now) && lastSign(known) >= lastSign(lease);
+  if (isActive(current, now)) return current.expiresAt >= lease.expiresAt;
+  return !isActive(lease, now) && lastSign(current) >= lastSign(lease);
 }
 
 const lastSign = (lease: Lease): Instant => (lease.state === 'bound' ? lease.expiresAt : lease.grantedAt);

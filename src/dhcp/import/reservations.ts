@@ -20,7 +20,7 @@ import {
   writtenMac,
   writtenRelayId,
 } from './identifiers.ts';
-import { type IscToken, iscTokens, textOf } from './isc-tokens.ts';
+import { type IscToken, iscTokens, joinTokens } from './isc-tokens.ts';
 import { member } from './kea.ts';
 
 /** The readable servers, by their programs' names. */
@@ -132,7 +132,7 @@ class Found {
       ...(ip === undefined && faults.length === 0 ? ['it names no IPv4 address'] : []),
     ];
     if (reasons.length > 0 || ip === undefined) return void this.left.push({ line, text, reason: reasons.join('; ') });
-    const label = labelOf(hostname);
+    const label = firstHostLabel(hostname);
     const isTaken = isHostLabel(label);
     this.reservations.push({ ...withoutAbsent(client), ip, ...(isTaken ? { hostname: label } : {}) });
     const names =
@@ -148,21 +148,21 @@ class Found {
   }
 }
 
-const labelOf = (name: string): string => name.split('.')[0]?.toLowerCase() ?? '';
+const firstHostLabel = (name: string): string => name.split('.')[0]?.toLowerCase() ?? '';
 const isHostLabel = (label: string): boolean => /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i.test(label);
 
 /** ISC's octets may have one digit; dnsmasq may write the hardware type first. */
-function macOf(text: string): string | undefined {
+function normalizeMac(text: string): string | undefined {
   const octets = text.replace(/^1-(?=[0-9a-f]{1,2}:)/i, '').split(':');
   const mac = parseClientMac(octets.map((octet) => octet.padStart(2, '0')).join(':'));
   return mac === undefined ? undefined : formatMac(mac);
 }
 
-const ipOf = (text: string): string | undefined => (parseIpv4(text) === undefined ? undefined : text);
+const parseIpText = (text: string): string | undefined => (parseIpv4(text) === undefined ? undefined : text);
 
 /** `dhcp-host=[<hwaddr>][,id:<client id>|*][,set:<tag>][,<ipaddr>][,<hostname>][,<lease time>][,ignore]`, in any order. */
 function readDnsmasq(lines: readonly string[]): ReservationFile {
-  const found = new Found();
+  const file = new Found();
   lines.forEach((written, index) => {
     const text = written.replace(/(^|\s)#.*$/, '').trim();
     // A file of `dhcp-hostsfile` has the values alone.
@@ -171,29 +171,29 @@ function readDnsmasq(lines: readonly string[]): ReservationFile {
     if (key === undefined || value === undefined) return;
     const words = value.split(',').map((word) => word.trim());
     // After the addresses come a mask and a time.
-    if (key === 'dhcp-range') found.addRange(words.flatMap((word) => ipOf(word) ?? []).slice(0, 2));
-    else if (key === 'dhcp-leasefile') found.leaseFile = value;
-    else if (/^(?:conf-file|conf-dir|dhcp-hostsfile|dhcp-hostsdir)$/.test(key)) found.includes.push(words[0] ?? '');
-    else if (key === 'domain') found.addDomain(words[0] ?? '');
+    if (key === 'dhcp-range') file.addRange(words.flatMap((word) => parseIpText(word) ?? []).slice(0, 2));
+    else if (key === 'dhcp-leasefile') file.leaseFile = value;
+    else if (/^(?:conf-file|conf-dir|dhcp-hostsfile|dhcp-hostsdir)$/.test(key)) file.includes.push(words[0] ?? '');
+    else if (key === 'domain') file.addDomain(words[0] ?? '');
     else if (/^dhcp-option(?:-force)?$/.test(key)) {
       // Tags, an encapsulation or the name of an interface may precede the option.
       const at = words.findIndex((word) => /^(?:option:)?(?:\d+|router|domain-name)$/.test(word));
       const option = words[at]?.replace('option:', '') ?? '';
-      if (option === '3' || option === 'router') found.addRouters(words.slice(at + 1));
-      if (option === '15' || option === 'domain-name') found.addDomain(words[at + 1] ?? '');
-    } else if (key === 'dhcp-host') addDnsmasqHost(found, index + 1, text, words);
+      if (option === '3' || option === 'router') file.addRouters(words.slice(at + 1));
+      if (option === '15' || option === 'domain-name') file.addDomain(words[at + 1] ?? '');
+    } else if (key === 'dhcp-host') addDnsmasqHost(file, index + 1, text, words);
   });
-  return found;
+  return file;
 }
 
-function addDnsmasqHost(found: Found, line: number, text: string, words: readonly string[]): void {
+function addDnsmasqHost(file: Found, line: number, text: string, words: readonly string[]): void {
   const macs = words.filter((word) => /^(?:[0-9a-f]{1,2}-)?(?:[0-9a-f*]{1,2}:){5}[0-9a-f*]{1,2}$/i.test(word));
   const id = words.find((word) => word.startsWith('id:') && word !== 'id:*');
-  const ip = words.find(ipOf);
+  const ip = words.find(parseIpText);
   const rest = words.filter((word) => word !== '' && word !== ip && word !== id && !macs.includes(word));
   const isOther = (word: string): boolean => /^(?:id|set|tag|net):|^\[|^\d+[smhdw]?$|^infinite$|^ignore$/.test(word);
   const hostname = rest.find((word) => !isOther(word));
-  const mac = macs.length === 1 ? macOf(macs[0] ?? '') : undefined;
+  const mac = macs.length === 1 ? normalizeMac(macs[0] ?? '') : undefined;
   const bytes = id === undefined ? undefined : parseDnsmasqIdentifier(id.slice('id:'.length));
   const clientId = bytes === undefined ? undefined : writtenClientId(bytes);
   const faults = [
@@ -203,7 +203,7 @@ function addDnsmasqHost(found: Found, line: number, text: string, words: readonl
     ...(id !== undefined && clientId === undefined ? [`${id} is no client identifier`] : []),
   ];
   const without = rest.filter((word) => word !== hostname && word !== 'infinite');
-  found.add(line, text, { ...withoutAbsent({ mac, client_id: clientId, ip, hostname }), faults, without });
+  file.add(line, text, { ...withoutAbsent({ mac, client_id: clientId, ip, hostname }), faults, without });
 }
 
 function withoutAbsent(fields: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> {
@@ -226,7 +226,7 @@ interface IscHost {
  * any depth. Keywords may be in any case.
  */
 function readIsc(lines: readonly string[]): ReservationFile {
-  const found = new Found();
+  const file = new Found();
   /** For each open brace, its host; undefined: another block. */
   const open: (IscHost | undefined)[] = [];
   let statement: IscToken[] = [];
@@ -239,29 +239,29 @@ function readIsc(lines: readonly string[]): ReservationFile {
     const value = statement[1]?.text;
     const host = open.at(-1);
     if (token.text === '{') {
-      host?.without.push(textOf(statement));
+      host?.without.push(joinTokens(statement));
       const isHost = host === undefined && first === 'host';
       open.push(isHost ? { line: token.line, name: value ?? '', fields: {}, faults: [], without: [] } : undefined);
     } else if (token.text === '}') {
       open.pop();
       if (host !== undefined) {
         const { line, name, fields, faults, without } = host;
-        found.add(line, `host ${name}`, { hostname: name, ...withoutAbsent(fields), faults, without });
+        file.add(line, `host ${name}`, { hostname: name, ...withoutAbsent(fields), faults, without });
       }
-    } else if (first === 'include' && value !== undefined) found.includes.push(value);
-    else if (first === 'range') found.addRange(statement.map(({ text }) => text));
-    else if (first === 'lease-file-name' && value !== undefined) found.leaseFile = value;
+    } else if (first === 'include' && value !== undefined) file.includes.push(value);
+    else if (first === 'range') file.addRange(statement.map(({ text }) => text));
+    else if (first === 'lease-file-name' && value !== undefined) file.leaseFile = value;
     else if (host !== undefined && statement.length > 0) readIscHost(host, statement);
-    else if (first === 'option' && second === 'routers') found.addRouters(statement.map(({ text }) => text));
-    else if (first === 'option' && second === 'domain-name') found.addDomain(statement[2]?.text ?? '');
+    else if (first === 'option' && second === 'routers') file.addRouters(statement.map(({ text }) => text));
+    else if (first === 'option' && second === 'domain-name') file.addDomain(statement[2]?.text ?? '');
     statement = [];
   }
   // A cut-off file.
   const [first, name] = statement;
   const begun = first?.text.toLowerCase() === 'host' ? [{ line: first.line, name: name?.text ?? '' }] : [];
-  for (const host of [...open.flatMap((one) => one ?? []), ...begun])
-    found.left.push({ line: host.line, text: `host ${host.name}`, reason: 'the file ends within it' });
-  return found;
+  for (const host of [...open.flatMap((block) => block ?? []), ...begun])
+    file.left.push({ line: host.line, text: `host ${host.name}`, reason: 'the file ends within it' });
+  return file;
 }
 
 /** What identifies a host, by the name of the option, and how `hosts` writes it. */
@@ -278,23 +278,24 @@ function readIscHost({ fields, faults, without }: IscHost, statement: readonly I
     const bytes = parseIscIdentifier(tokens);
     const written = bytes === undefined ? undefined : write?.(bytes);
     if (field === undefined || written === undefined)
-      faults.push(`${textOf(statement)}: no identifier of a reservation here`);
+      faults.push(`${joinTokens(statement)}: no identifier of a reservation here`);
     else fields[field] = written;
   };
   if (first === 'hardware') {
-    fields.mac = second === 'ethernet' ? macOf(third) : undefined;
-    if (fields.mac === undefined) faults.push(`${textOf(statement)}: not the hardware address of one host on Ethernet`);
+    fields.mac = second === 'ethernet' ? normalizeMac(third) : undefined;
+    if (fields.mac === undefined)
+      faults.push(`${joinTokens(statement)}: not the hardware address of one host on Ethernet`);
   } else if (first === 'fixed-address') {
     // Several addresses are for several networks.
-    fields.ip = statement.length === 2 ? ipOf(second) : undefined;
-    if (fields.ip === undefined) faults.push(`${textOf(statement)}: not one IPv4 address`);
+    fields.ip = statement.length === 2 ? parseIpText(second) : undefined;
+    if (fields.ip === undefined) faults.push(`${joinTokens(statement)}: not one IPv4 address`);
   } else if (first === 'option' && second === 'host-name') fields.hostname = statement[2]?.text;
   else if (first === 'option' && second === 'dhcp-client-identifier') identify(second, statement.slice(2));
   else if (first === 'uid') identify('dhcp-client-identifier', statement.slice(1));
   else if (first === 'host-identifier') identify(third, statement.slice(3));
   else if (/^(?:deny|ignore)$/.test(first) && second === 'booting')
     faults.push('a client to ignore: a class with `deny: true` does that here');
-  else without.push(textOf(statement));
+  else without.push(joinTokens(statement));
 }
 
 /** Ample for 100 000 reservations. */
@@ -312,9 +313,9 @@ const KEA_NOTES: ReadonlySet<string> = new Set(['ip-address', 'hostname', 'user-
 
 /** JSON with comments, also in the answer to `config-get`. Reservations are global, of a subnet, or of a subnet in a shared network. */
 function readKea(text: string): ReservationFile {
-  const found = new Found();
+  const reservationFile = new Found();
   const includes = [...text.matchAll(/<\?include\s+"([^"]+)"\s*\?>/g)].map(([, file]) => file ?? '');
-  found.includes.push(...includes);
+  reservationFile.includes.push(...includes);
   const plain = text
     .replace(/<\?include\s+"[^"]*"\s*\?>/g, '')
     .replace(
@@ -327,38 +328,38 @@ function readKea(text: string): ReservationFile {
     if (excess !== undefined) throw new Error(`it is too ${excess.kind}`);
     parsed = yamlParser().parse(plain, { uniqueKeys: false, maxAliasCount: 0 });
   } catch {
-    found.left.push({ line: 1, text: 'the file', reason: 'it is not JSON' });
-    return found;
+    reservationFile.left.push({ line: 1, text: 'the file', reason: 'it is not JSON' });
+    return reservationFile;
   }
   const answer = member(Array.isArray(parsed) ? parsed[0] : parsed, 'arguments') ?? parsed;
   const server = member(answer, 'Dhcp4') ?? answer;
   const leases = member(member(server, 'lease-database'), 'name');
-  if (typeof leases === 'string') found.leaseFile = leases;
-  const networks = listOf(member(server, 'shared-networks'));
-  const subnets = [server, ...networks].flatMap((one) => listOf(member(one, 'subnet4')));
+  if (typeof leases === 'string') reservationFile.leaseFile = leases;
+  const networks = asArray(member(server, 'shared-networks'));
+  const subnets = [server, ...networks].flatMap((network) => asArray(member(network, 'subnet4')));
   for (const place of subnets)
-    for (const pool of listOf(member(place, 'pools')))
-      found.addRange(
+    for (const pool of asArray(member(place, 'pools')))
+      reservationFile.addRange(
         String(member(pool, 'pool'))
           .split('-')
           .map((end) => end.trim()),
       );
   for (const place of [server, ...networks, ...subnets]) {
-    for (const option of listOf(member(place, 'option-data'))) {
+    for (const option of asArray(member(place, 'option-data'))) {
       const [name, code, data] = ['name', 'code', 'data'].map((key) => member(option, key));
       if (typeof data !== 'string') continue;
-      if (name === 'routers' || code === 3) found.addRouters(data.split(','));
-      if (name === 'domain-name' || code === 15) found.addDomain(data);
+      if (name === 'routers' || code === 3) reservationFile.addRouters(data.split(','));
+      if (name === 'domain-name' || code === 15) reservationFile.addDomain(data);
     }
-    for (const one of listOf(member(place, 'reservations'))) addKeaHost(found, one);
+    for (const host of asArray(member(place, 'reservations'))) addKeaHost(reservationFile, host);
   }
-  return found;
+  return reservationFile;
 }
 
-function addKeaHost(found: Found, one: unknown): void {
+function addKeaHost(file: Found, host: unknown): void {
   const fields: Record<string, string | undefined> = {};
   const [faults, without]: [string[], string[]] = [[], []];
-  for (const [key, value] of Object.entries(one ?? {})) {
+  for (const [key, value] of Object.entries(host ?? {})) {
     const text = typeof value === 'string' ? value : JSON.stringify(value);
     const [field, write] = Object.hasOwn(KEA_IDENTIFIERS, key) ? (KEA_IDENTIFIERS[key] ?? []) : [];
     // `config-get` writes all keys, also those without a value.
@@ -370,20 +371,20 @@ function addKeaHost(found: Found, one: unknown): void {
       if (fields[field] === undefined) faults.push(`${key} ${text} is none that a client here can have`);
     }
   }
-  const [ip, hostname] = ['ip-address', 'hostname'].map((key) => member(one, key));
+  const [ip, hostname] = ['ip-address', 'hostname'].map((key) => member(host, key));
   const named = {
     ...fields,
-    ip: typeof ip === 'string' ? ipOf(ip) : undefined,
+    ip: typeof ip === 'string' ? parseIpText(ip) : undefined,
     hostname: typeof hostname === 'string' ? hostname : undefined,
   };
-  found.add(1, JSON.stringify(one), { ...withoutAbsent(named), faults, without });
+  file.add(1, JSON.stringify(host), { ...withoutAbsent(named), faults, without });
 }
 
-const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+const asArray = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
 /** Sections `[DHCPServerStaticLease]` with `MACAddress=`, `Address=` and `Hostname=`. */
 function readNetworkd(lines: readonly string[]): ReservationFile {
-  const found = new Found();
+  const file = new Found();
   let lease: Map<string, string> | undefined;
   let start = 0;
   const end = (): void => {
@@ -392,10 +393,10 @@ function readNetworkd(lines: readonly string[]): ReservationFile {
     const without = [...lease].flatMap(([key, value]) =>
       ['MACAddress', 'Address', 'Hostname'].includes(key) ? [] : [`${key}=${value}`],
     );
-    const mac = macOf(written);
+    const mac = normalizeMac(written);
     const faults = written !== '' && mac === undefined ? [`${written} is not the hardware address of one host`] : [];
-    const fields = withoutAbsent({ mac, ip: ipOf(address), hostname });
-    found.add(start, `${written} ${address}`, { ...fields, faults, without });
+    const fields = withoutAbsent({ mac, ip: parseIpText(address), hostname });
+    file.add(start, `${written} ${address}`, { ...fields, faults, without });
     lease = undefined;
   };
   lines.forEach((line, index) => {
@@ -408,5 +409,5 @@ function readNetworkd(lines: readonly string[]): ReservationFile {
     if (key !== undefined && value !== undefined) lease?.set(key, value);
   });
   end();
-  return found;
+  return file;
 }

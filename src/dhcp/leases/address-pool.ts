@@ -50,8 +50,8 @@ export class AddressPool implements RangeUsage {
 
   /** The next never used address from `offset` (0 to 2^32 - 1). */
   findUnused(offset: number): Ipv4 | undefined {
-    const found = this.unused.next(offset % this.unused.length);
-    return found === undefined ? undefined : ipv4(this.range.low + found);
+    const index = this.unused.next(offset % this.unused.length);
+    return index === undefined ? undefined : ipv4(this.range.low + index);
   }
 
   get usable(): number {

@@ -189,9 +189,9 @@ export class AddressPools implements OfferListener {
     const bar = (address: Ipv4): void => {
       const pool = this.#poolOf(address);
       if (pool === undefined) return;
-      const known = barred.get(pool);
-      if (known === undefined) barred.set(pool, new Set([address]));
-      else known.add(address);
+      const poolAddresses = barred.get(pool);
+      if (poolAddresses === undefined) barred.set(pool, new Set([address]));
+      else poolAddresses.add(address);
     };
     for (const { excluded, reservations, subnet } of served) {
       for (const address of excluded) bar(address);

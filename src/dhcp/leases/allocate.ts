@@ -78,10 +78,10 @@ export function findFixedAddress(
   machines: MachineDirectory,
 ): FixedAddress | undefined {
   const { mac } = client;
-  const given = machines
+  const machineAddress = machines
     .findByMac(mac)
     ?.addresses.find((entry) => entry.mac === mac && networkContains(served.subnet.network, entry.address));
-  if (given !== undefined) return { address: given.address, source: 'machine' };
+  if (machineAddress !== undefined) return { address: machineAddress.address, source: 'machine' };
   const reservation = findReservation(served, client);
   return reservation === undefined ? undefined : { address: reservation.address, source: 'reservation' };
 }
@@ -144,7 +144,7 @@ function judgeIntent(
   address: Ipv4,
   machines: MachineDirectory,
 ): AddressObjection | undefined {
-  const owner = machineMacOf(machines.findByAddress(address), address);
+  const owner = findMachineMac(machines.findByAddress(address), address);
   if (owner !== undefined) return owner === client.mac ? undefined : 'address-reserved';
   const reservation = served.reservations.byAddress.get(address);
   if (reservation !== undefined) {
@@ -155,7 +155,7 @@ function judgeIntent(
   return fixed !== undefined && rangeContains(fixed, address) ? 'address-reserved' : undefined;
 }
 
-const machineMacOf = (machine: RackMachine | undefined, address: Ipv4): MacAddress | undefined =>
+const findMachineMac = (machine: RackMachine | undefined, address: Ipv4): MacAddress | undefined =>
   machine?.addresses.find((entry) => entry.address === address)?.mac;
 
 /** Chooses an address for a client in one network; `requested` is its wish (option 50). */
@@ -235,11 +235,11 @@ function takeFromRange(
 ): Allocation {
   const range = served.subnet.dynamic;
   if (range === undefined) return { kind: 'refused', reason: 'no-dynamic-range' };
-  const known = knownFree?.(served);
-  if (known !== undefined && rangeContains(range, known) && free(known)) {
-    return { kind: 'address', address: known, source: leases.find(known) === undefined ? 'unused' : 'reclaimed' };
+  const stocked = knownFree?.(served);
+  if (stocked !== undefined && rangeContains(range, stocked) && free(stocked)) {
+    return { kind: 'address', address: stocked, source: leases.find(stocked) === undefined ? 'unused' : 'reclaimed' };
   }
-  const unused = leases.findUnused(range, hashOf(identity));
+  const unused = leases.findUnused(range, hashClientIdentity(identity));
   if (unused !== undefined && free(unused)) return { kind: 'address', address: unused, source: 'unused' };
   const ended = leases.findEnded(range, now);
   if (ended !== undefined && free(ended)) return { kind: 'address', address: ended, source: 'reclaimed' };
@@ -247,7 +247,7 @@ function takeFromRange(
 }
 
 /** A multiplicative hash, because addresses of one vendor differ only in their last bits. */
-function hashOf(client: ClientIdentity): number {
+function hashClientIdentity(client: ClientIdentity): number {
   let hash = 0;
   if (typeof client === 'number') {
     const high = Math.floor(client / 0x1_0000_0000);

@@ -29,27 +29,27 @@ export class ClientIndex {
   addressesOf(client: ClientIdentity): readonly Ipv4[] {
     // One message looks up the same client several times, and each misses the processor's cache.
     if (this.#asked?.client === client) return this.#asked.addresses;
-    const known = typeof client === 'number' ? this.#byMac.get(client) : this.#byIdentifier.get(client);
-    const addresses = known === undefined ? NONE : typeof known === 'number' ? [known] : known;
+    const entry = typeof client === 'number' ? this.#byMac.get(client) : this.#byIdentifier.get(client);
+    const addresses = entry === undefined ? NONE : typeof entry === 'number' ? [entry] : entry;
     this.#asked = { client, addresses };
     return addresses;
   }
 
   link(client: ClientIdentity, address: Ipv4, now: Instant): void {
-    const known = this.addressesOf(client);
-    if (known.includes(address)) return;
-    const ended = known.length >= ADDRESSES_PER_CLIENT_MAX && known.find((other) => !this.#runs(other, now));
-    const forgotten = ended || (known.length >= RUNNING_PER_CLIENT_MAX ? known[0] : undefined);
-    const kept = forgotten === undefined ? known : known.filter((other) => other !== forgotten);
+    const addresses = this.addressesOf(client);
+    if (addresses.includes(address)) return;
+    const ended = addresses.length >= ADDRESSES_PER_CLIENT_MAX && addresses.find((other) => !this.#runs(other, now));
+    const forgotten = ended || (addresses.length >= RUNNING_PER_CLIENT_MAX ? addresses[0] : undefined);
+    const remaining = forgotten === undefined ? addresses : addresses.filter((other) => other !== forgotten);
     this.#asked = undefined;
-    this.#set(client, kept.length === 0 ? address : [...kept, address]);
+    this.#set(client, remaining.length === 0 ? address : [...remaining, address]);
   }
 
   unlink(client: ClientIdentity, address: Ipv4): void {
-    const kept = this.addressesOf(client).filter((other) => other !== address);
-    const [first] = kept;
+    const remaining = this.addressesOf(client).filter((other) => other !== address);
+    const [first] = remaining;
     this.#asked = undefined;
-    if (first !== undefined) this.#set(client, kept.length === 1 ? first : kept);
+    if (first !== undefined) this.#set(client, remaining.length === 1 ? first : remaining);
     else if (typeof client === 'number') this.#byMac.delete(client);
     else this.#byIdentifier.delete(client);
   }

@@ -34,7 +34,7 @@ export const PLAUSIBLE_WALL_MS = 1_672_531_200_000;
 /** Wall time minus uptime in milliseconds, by boot, from its newest record. */
 export type BootClocks = ReadonlyMap<string, number>;
 
-export const bootClockOf = (stored: StoredLease): number => stored.grantedWallMs - stored.uptimeS * 1000;
+export const computeBootClock = (stored: StoredLease): number => stored.grantedWallMs - stored.uptimeS * 1000;
 
 /** Stores a lease; `moment` may be later than the grant. */
 export function storeLease(lease: Lease, moment: HostMoment): StoredLease {

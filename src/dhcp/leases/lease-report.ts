@@ -77,14 +77,14 @@ export function reportLease(lease: Lease, facts: ReportFacts): Required<LeaseRep
   return {
     address: formatIpv4(lease.address),
     mac: lease.mac === NOBODY ? 'nobody' : formatMac(lease.mac),
-    state: stateOf(lease, now),
+    state: reportedState(lease, now),
     network: networks.find(({ network }) => networkContains(network, lease.address))?.name,
     machine: facts.machineName(lease.mac),
     hostname: lease.hostname,
     grantedAt: at(lease.grantedAt),
     expiresAt: lease.duration === ENDLESS_SECONDS ? 'never' : at(lease.expiresAt),
     seconds: lease.duration,
-    clientId: lease.clientId === undefined ? undefined : octetsOf(lease.clientId),
+    clientId: lease.clientId === undefined ? undefined : formatByteString(lease.clientId),
     vendorClass: shownClass(lease.vendorClass),
     circuitId: wireText(lease.circuitId),
     remoteId: wireText(lease.remoteId),
@@ -92,16 +92,16 @@ export function reportLease(lease: Lease, facts: ReportFacts): Required<LeaseRep
   };
 }
 
-const stateOf = (lease: Lease, now: Instant): ShownState =>
+const reportedState = (lease: Lease, now: Instant): ShownState =>
   lease.state === 'bound' && !isHeld(lease, now) ? 'expired' : lease.state;
 
-const octetsOf = (bytes: string): string =>
+const formatByteString = (bytes: string): string =>
   Array.from(bytes, (byte) => byte.charCodeAt(0).toString(16).padStart(2, '0')).join(':');
 
 /** Printable text as it is, else `0x` and digits. */
 export function wireText(bytes: string | undefined): string | undefined {
   if (bytes === undefined) return undefined;
-  return isPrintable(bytes) && !bytes.startsWith('0x') ? bytes : `0x${octetsOf(bytes).replaceAll(':', '')}`;
+  return isPrintable(bytes) && !bytes.startsWith('0x') ? bytes : `0x${formatByteString(bytes).replaceAll(':', '')}`;
 }
 
 /** A vendor class for people. */
@@ -154,13 +154,15 @@ const CRITERION_CHARACTERS_MAX = 512;
 
 /** Parses criteria as a person writes them. */
 export function parseLeaseFilter(
-  given: (criterion: LeaseCriterion) => string | undefined,
+  getCriterion: (criterion: LeaseCriterion) => string | undefined,
   networks: readonly NamedNetwork[],
 ): ParsedFilter {
   const refuse = (reason: string): ParsedFilter => ({ ok: false, reason });
-  if (LEASE_CRITERIA.some((name) => (given(name)?.length ?? 0) > CRITERION_CHARACTERS_MAX))
+  if (LEASE_CRITERIA.some((name) => (getCriterion(name)?.length ?? 0) > CRITERION_CHARACTERS_MAX))
     return refuse(`a criterion has at most ${CRITERION_CHARACTERS_MAX} characters`);
-  const [stateText, networkText, addressText, macText] = (['state', 'network', 'address', 'mac'] as const).map(given);
+  const [stateText, networkText, addressText, macText] = (['state', 'network', 'address', 'mac'] as const).map(
+    getCriterion,
+  );
   const state = LEASE_STATES.find((name) => name === stateText);
   if (stateText !== undefined && state === undefined)
     return refuse(`${stateText} is not a lease state: ${LEASE_STATES.join(', ')}`);
@@ -175,10 +177,10 @@ export function parseLeaseFilter(
     return refuse(
       `${networkText} is neither a cluster interface (${networks.map(({ name }) => name).join(', ')}) nor a network`,
     );
-  const mac = macText === undefined ? undefined : digitsOf(macText);
+  const mac = macText === undefined ? undefined : parseMacDigits(macText);
   if (macText !== undefined && mac === undefined)
     return refuse(`${macText} is neither a hardware address such as 52:54:00:12:34:56 nor the beginning of one`);
-  const pattern = (name: LeaseCriterion) => patternOf(given(name));
+  const pattern = (name: LeaseCriterion) => parsePattern(getCriterion(name));
   const port = { circuitId: pattern('circuit-id'), remoteId: pattern('remote-id') };
   const client = {
     hostname: pattern('hostname'),
@@ -194,7 +196,7 @@ function writtenNetwork(text: string): Ipv4Network | undefined {
 }
 
 /** A hardware address in any notation, or its first octets. */
-function digitsOf(text: string): string | undefined {
+function parseMacDigits(text: string): string | undefined {
   const whole = parseMac(text);
   if (whole !== undefined) return formatMac(whole, '');
   return /^[0-9a-f]{2}([:-]?[0-9a-f]{2}){0,4}[:-]?$/i.test(text) ? text.replace(/[:-]/g, '').toLowerCase() : undefined;
@@ -203,7 +205,7 @@ function digitsOf(text: string): string | undefined {
 /** A name split at each `*`. Matching takes linear time, whatever the pattern. */
 type Pattern = readonly string[];
 
-const patternOf = (text: string | undefined): Pattern | undefined =>
+const parsePattern = (text: string | undefined): Pattern | undefined =>
   text?.toLowerCase().replace(/\*+/g, '*').split('*');
 
 function matchesPattern([first = '', ...rest]: Pattern, name: string): boolean {
@@ -213,9 +215,9 @@ function matchesPattern([first = '', ...rest]: Pattern, name: string): boolean {
   if (!text.startsWith(first)) return false;
   let at = first.length;
   for (const part of rest) {
-    const found = text.indexOf(part, at);
-    if (found === -1) return false;
-    at = found + part.length;
+    const index = text.indexOf(part, at);
+    if (index === -1) return false;
+    at = index + part.length;
   }
   return text.length - last.length >= at && text.endsWith(last);
 }
@@ -227,14 +229,14 @@ export function matchesLease(
   facts: Pick<ReportFacts, 'now' | 'machineName' | 'reservedName'>,
 ): boolean {
   const { state, address, network, mac, hostname, circuitId, remoteId, vendorClass, clientId } = filter;
-  if (state !== undefined && stateOf(lease, facts.now) !== state) return false;
+  if (state !== undefined && reportedState(lease, facts.now) !== state) return false;
   if (address !== undefined && !networkContains(address, lease.address)) return false;
   if (network !== undefined && !networkContains(network, lease.address)) return false;
   if (mac !== undefined && !formatMac(lease.mac, '').startsWith(mac)) return false;
   if (circuitId !== undefined && !matchesPattern(circuitId, wireText(lease.circuitId) ?? '')) return false;
   if (remoteId !== undefined && !matchesPattern(remoteId, wireText(lease.remoteId) ?? '')) return false;
   if (vendorClass !== undefined && !matchesPattern(vendorClass, shownClass(lease.vendorClass) ?? '')) return false;
-  if (clientId !== undefined && !matchesPattern(clientId, octetsOf(lease.clientId ?? ''))) return false;
+  if (clientId !== undefined && !matchesPattern(clientId, formatByteString(lease.clientId ?? ''))) return false;
   if (hostname === undefined) return true;
   return [facts.machineName(lease.mac), facts.reservedName(lease), lease.hostname].some(
     (name) => name !== undefined && matchesPattern(hostname, name),

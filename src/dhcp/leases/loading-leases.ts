@@ -78,15 +78,15 @@ export class LoadingLeases {
     const transfers = this.#ports.visitLoading((address, heardAt) => {
       if (heardAt > (this.#heardAt.get(address) ?? 0)) this.heard(address, heardAt);
     });
-    const kept: Lease[] = [];
+    const stillHeard: Lease[] = [];
     for (const [address, heardAt] of this.#heardAt) {
-      if (kept.length >= KEPT_PER_LOOK_MAX) break;
+      if (stillHeard.length >= KEPT_PER_LOOK_MAX) break;
       const quietAt = later(heardAt, QUIET_MS);
       const lease = quietAt > now ? this.#endingSoon(address, now) : undefined;
       if (quietAt <= now) this.#heardAt.delete(address);
-      else if (lease !== undefined && lease.expiresAt < quietAt) kept.push({ ...lease, expiresAt: quietAt });
+      else if (lease !== undefined && lease.expiresAt < quietAt) stillHeard.push({ ...lease, expiresAt: quietAt });
     }
-    if (kept.length > 0) this.#ports.store(kept);
+    if (stillHeard.length > 0) this.#ports.store(stillHeard);
     if (transfers > 0 || this.#heardAt.size > 0) this.asked();
   }
 

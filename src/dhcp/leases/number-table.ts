@@ -10,7 +10,7 @@ const REMOVED = -2;
 const PLACES_MIN = 64;
 
 export class NumberTable<Value> {
-  #keys = keysOf(PLACES_MIN);
+  #keys = createKeyTable(PLACES_MIN);
   #values: (Value | undefined)[] = new Array<Value | undefined>(PLACES_MIN).fill(undefined);
   /** Entries, and occupied places including REMOVED. */
   #size = 0;
@@ -22,9 +22,9 @@ export class NumberTable<Value> {
   }
 
   set(key: number, value: Value): void {
-    const known = this.#find(key);
-    if (known !== -1) {
-      this.#values[known] = value;
+    const slot = this.#find(key);
+    if (slot !== -1) {
+      this.#values[slot] = value;
       return;
     }
     if (2 * (this.#used + 1) > this.#keys.length) this.#remake();
@@ -42,7 +42,7 @@ export class NumberTable<Value> {
   }
 
   clear(): void {
-    this.#keys = keysOf(PLACES_MIN);
+    this.#keys = createKeyTable(PLACES_MIN);
     this.#values = new Array<Value | undefined>(PLACES_MIN).fill(undefined);
     this.#size = 0;
     this.#used = 0;
@@ -51,7 +51,7 @@ export class NumberTable<Value> {
   #find(key: number): number {
     const keys = this.#keys;
     const mask = keys.length - 1;
-    for (let place = hashOf(key) & mask; ; place = (place + 1) & mask) {
+    for (let place = hashNumber(key) & mask; ; place = (place + 1) & mask) {
       const there = keys[place];
       if (there === key) return place;
       if (there === FREE) return -1;
@@ -61,7 +61,7 @@ export class NumberTable<Value> {
   #insert(key: number, value: Value | undefined): void {
     const keys = this.#keys;
     const mask = keys.length - 1;
-    let place = hashOf(key) & mask;
+    let place = hashNumber(key) & mask;
     while (keys[place] !== FREE) place = (place + 1) & mask;
     keys[place] = key;
     this.#values[place] = value;
@@ -72,17 +72,17 @@ export class NumberTable<Value> {
     const [keys, values] = [this.#keys, this.#values];
     let places = PLACES_MIN;
     while (places < 4 * this.#size) places *= 2;
-    this.#keys = keysOf(places);
+    this.#keys = createKeyTable(places);
     this.#values = new Array<Value | undefined>(places).fill(undefined);
     for (const [place, key] of keys.entries()) if (key >= 0) this.#insert(key, values[place]);
     this.#used = this.#size;
   }
 }
 
-const keysOf = (places: number): Float64Array => new Float64Array(places).fill(FREE);
+const createKeyTable = (places: number): Float64Array => new Float64Array(places).fill(FREE);
 
 /** Mixes both halves: one vendor's addresses differ in their last bits, invented ones anywhere. */
-function hashOf(key: number): number {
+function hashNumber(key: number): number {
   const high = Math.floor(key / 0x1_0000_0000);
   let hash = Math.imul((key >>> 0) ^ Math.imul(high, 0x9e37_79b1), 0x85eb_ca6b);
   hash ^= hash >>> 15;

@@ -131,24 +131,24 @@ export class Offers implements OfferView {
 
   introductionOf(mac: MacAddress, sharedNetwork: readonly ServedSubnet[], now: Instant): Introduction | undefined {
     for (const { subnet } of sharedNetwork) {
-      const known = this.#introductions.get(subnet.name)?.get(mac);
-      if (known !== undefined) return known.until > now ? known.said : undefined;
+      const entry = this.#introductions.get(subnet.name)?.get(mac);
+      if (entry !== undefined) return entry.until > now ? entry.said : undefined;
     }
     return undefined;
   }
 
-  introduce(said: Introduction, { served, sharedNetwork }: OfferPlace, now: Instant): void {
-    for (const { subnet } of sharedNetwork) this.#introductions.get(subnet.name)?.delete(said.mac);
-    if (said.options.size === 0) return;
+  introduce(introduction: Introduction, { served, sharedNetwork }: OfferPlace, now: Instant): void {
+    for (const { subnet } of sharedNetwork) this.#introductions.get(subnet.name)?.delete(introduction.mac);
+    if (introduction.options.size === 0) return;
     const { name } = served.subnet;
-    const known = this.#introductions.get(name) ?? new BoundedMap(INTRODUCTIONS_MAX, 'set longest ago');
-    this.#introductions.set(name, known);
-    known.set(said.mac, { said, until: later(now, OFFER_HOLD_MS) });
+    const introductions = this.#introductions.get(name) ?? new BoundedMap(INTRODUCTIONS_MAX, 'set longest ago');
+    this.#introductions.set(name, introductions);
+    introductions.set(introduction.mac, { said: introduction, until: later(now, OFFER_HOLD_MS) });
     let sum = 0;
-    let most = known;
-    for (const one of this.#introductions.values()) {
-      sum += one.size;
-      if (one.size > most.size) most = one;
+    let most = introductions;
+    for (const introductions of this.#introductions.values()) {
+      sum += introductions.size;
+      if (introductions.size > most.size) most = introductions;
     }
     if (sum > INTRODUCTIONS_MAX) most.forgetOldest();
   }
@@ -239,8 +239,8 @@ export class Offers implements OfferView {
   }
 
   #offersOf({ subnet }: ServedSubnet): NetworkOffers {
-    const known = this.#byNetwork.get(subnet.name);
-    if (known !== undefined) return known;
+    const existing = this.#byNetwork.get(subnet.name);
+    if (existing !== undefined) return existing;
     const made: NetworkOffers = new Map();
     this.#byNetwork.set(subnet.name, made);
     return made;

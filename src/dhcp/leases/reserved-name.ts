@@ -26,7 +26,7 @@ export function findReservationNamed(served: readonly ServedSubnet[], name: stri
   const wanted = name.toLowerCase();
   for (const { reservations, hostnames } of served) {
     if (!hostnames.has(wanted)) continue;
-    for (const one of reservations.byAddress.values()) if (one.hostname === wanted) return one;
+    for (const reservation of reservations.byAddress.values()) if (reservation.hostname === wanted) return reservation;
   }
   return undefined;
 }

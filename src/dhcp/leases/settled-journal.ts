@@ -59,9 +59,9 @@ export class SettledJournal implements LeaseJournal {
     return new Promise((answer) => this.#waiters.push({ sequence, answer }));
   }
 
-  #answer(isMeant: (waiter: Waiter) => boolean, isDurable: boolean): void {
-    const meant = this.#waiters.filter(isMeant);
-    this.#waiters = this.#waiters.filter((waiter) => !isMeant(waiter));
-    for (const { answer } of meant) answer(isDurable);
+  #answer(isMatching: (waiter: Waiter) => boolean, isDurable: boolean): void {
+    const matching = this.#waiters.filter(isMatching);
+    this.#waiters = this.#waiters.filter((waiter) => !isMatching(waiter));
+    for (const { answer } of matching) answer(isDurable);
   }
 }

@@ -156,8 +156,8 @@ export class NewClients implements NewClientView {
   }
 
   #socketOf({ socket }: Pick<ClientPlace, 'socket'>): KnownSocket {
-    const known = this.#sockets.get(socket);
-    if (known !== undefined) return known;
+    const existing = this.#sockets.get(socket);
+    if (existing !== undefined) return existing;
     if (this.#sockets.size >= SOCKETS_MAX && socket !== OTHERS) return this.#socketOf({ socket: OTHERS });
     const made = {
       direct: this.#limit(1),

@@ -36,8 +36,8 @@ class ReportSampler {
   readonly #strangers: EventSampler;
   readonly #known: KnownClients;
 
-  constructor(known: KnownClients, ofStrangers = EVENT_RATE) {
-    this.#known = known;
+  constructor(clients: KnownClients, ofStrangers = EVENT_RATE) {
+    this.#known = clients;
     this.#strangers = new EventSampler(ofStrangers);
   }
 
@@ -60,10 +60,10 @@ export class ReportSamplers {
   readonly #repeats: ReportSampler;
   readonly #passing: ReportSampler;
 
-  constructor(known: KnownClients) {
-    this.#refusals = new ReportSampler(known);
-    this.#repeats = new ReportSampler(known);
-    this.#passing = new ReportSampler(known, PASSING_RATE);
+  constructor(clients: KnownClients) {
+    this.#refusals = new ReportSampler(clients);
+    this.#repeats = new ReportSampler(clients);
+    this.#passing = new ReportSampler(clients, PASSING_RATE);
   }
 
   /** The fields to add to the event; `undefined` if withheld. */

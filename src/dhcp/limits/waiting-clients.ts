@@ -62,10 +62,10 @@ export class WaitingClients {
   leftOut(client: ClientIdentity, now: Instant): void {
     this.#table ??= emptyTable();
     const table = this.#table;
-    const known = this.#find(table, client, now);
-    if (known !== undefined) {
-      table.lastAt[known] = now;
-      if (now - (table.firstAt[known] ?? now) >= CAME_BACK_MS) table.isBack[known] = 1;
+    const slot = this.#find(table, client, now);
+    if (slot !== undefined) {
+      table.lastAt[slot] = now;
+      if (now - (table.firstAt[slot] ?? now) >= CAME_BACK_MS) table.isBack[slot] = 1;
       return;
     }
     const place = this.#placeFor(table, now);
@@ -102,18 +102,18 @@ export class WaitingClients {
   }
 
   #hash(client: ClientIdentity): void {
-    let one = this.#seed;
-    let other = ~this.#seed;
+    let first = this.#seed;
+    let second = ~this.#seed;
     if (typeof client === 'number') {
       const high = Math.floor(client / 0x1_0000_0000);
-      one = mix(mix(one, client | 0), high);
-      other = mix(mix(other, high), client | 0);
+      first = mix(mix(first, client | 0), high);
+      second = mix(mix(second, high), client | 0);
     } else {
-      for (let at = 0; at < client.length; at += 1) one = mix(one, client.charCodeAt(at));
-      other = mix(mix(other, one), client.length);
+      for (let at = 0; at < client.length; at += 1) first = mix(first, client.charCodeAt(at));
+      second = mix(mix(second, first), client.length);
     }
-    this.#set = (((one ^ (one >>> 15)) >>> 0) % SETS) * WAYS;
-    this.#print = (other ^ (other >>> 13)) >>> 0 || 1;
+    this.#set = (((first ^ (first >>> 15)) >>> 0) % SETS) * WAYS;
+    this.#print = (second ^ (second >>> 13)) >>> 0 || 1;
   }
 }
 

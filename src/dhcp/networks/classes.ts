@@ -39,5 +39,5 @@ export function denyingAmong(classes: readonly DhcpClass[]): DhcpClass | undefin
 }
 
 /** For people. */
-export const namesOf = (classes: readonly DhcpClass[]): string | undefined =>
+export const joinClassNames = (classes: readonly DhcpClass[]): string | undefined =>
   classes.length === 0 ? undefined : classes.map(({ name }) => name).join(', ');

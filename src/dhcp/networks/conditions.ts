@@ -99,8 +99,8 @@ const MAC_BITS = 48;
 const beginsWith = ({ value, bits }: MacPrefix, mac: MacAddress): boolean =>
   Math.floor(mac / 2 ** (MAC_BITS - bits)) === value;
 
-function matches({ text, isPrefix, isSuffix }: TextMatch, said: string | undefined): boolean {
-  if (said === undefined) return false;
-  if (isSuffix === true) return isPrefix ? said.includes(text) : said.endsWith(text);
-  return isPrefix ? said.startsWith(text) : said === text;
+function matches({ text, isPrefix, isSuffix }: TextMatch, value: string | undefined): boolean {
+  if (value === undefined) return false;
+  if (isSuffix === true) return isPrefix ? value.includes(text) : value.endsWith(text);
+  return isPrefix ? value.startsWith(text) : value === text;
 }

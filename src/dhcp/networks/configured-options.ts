@@ -25,7 +25,7 @@ export interface OptionTable {
 }
 
 /** The most specific first; undefined: no entries. */
-export function tableOf(entries: readonly ConfiguredOption[]): OptionTable | undefined {
+export function buildOptionTable(entries: readonly ConfiguredOption[]): OptionTable | undefined {
   if (entries.length === 0) return undefined;
   const byCode = Map.groupBy(entries, ({ code }) => code);
   const forced = new Set(entries.filter(({ force }) => force).map(({ code }) => code));
@@ -34,9 +34,9 @@ export function tableOf(entries: readonly ConfiguredOption[]): OptionTable | und
 
 /** The reply's codes from the configuration. */
 export function codesFrom(tables: readonly (OptionTable | undefined)[], options: DhcpOptions): readonly number[] {
-  const given = ([code, bytes]: readonly [number, Uint8Array]): boolean =>
+  const isConfigured = ([code, bytes]: readonly [number, Uint8Array]): boolean =>
     tables.some((table) => table?.byCode.get(code)?.some(({ value }) => value === bytes) === true);
-  return [...options].filter(given).map(([code]) => code);
+  return [...options].filter(isConfigured).map(([code]) => code);
 }
 
 /** One client's options: of its host entry, classes and network. */

@@ -40,13 +40,13 @@ export function leaseTimeFor(
     if (machine?.addresses.some((entry) => entry.address === address)) return deployedLeaseTime;
   }
   if (leaseTimeMin === undefined && leaseTimeMax === undefined) return leaseTime;
-  const asked = optionU32(message.options, OPTION.leaseTime);
-  if (asked === undefined || asked === 0) return leaseTime;
-  return seconds(Math.min(Math.max(asked, leaseTimeMin ?? leaseTime), leaseTimeMax ?? leaseTime));
+  const requestedSeconds = optionU32(message.options, OPTION.leaseTime);
+  if (requestedSeconds === undefined || requestedSeconds === 0) return leaseTime;
+  return seconds(Math.min(Math.max(requestedSeconds, leaseTimeMin ?? leaseTime), leaseTimeMax ?? leaseTime));
 }
 
 /** In seconds. */
-export function renewalTimesOf(
+export function computeRenewalTimes(
   subnet: DhcpSubnet,
   leaseTime: Seconds,
 ): { readonly renewal: number; readonly rebinding: number } {

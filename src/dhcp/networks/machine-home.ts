@@ -16,13 +16,13 @@ import type { DhcpConfig, DhcpSubnet } from './config.ts';
 import { isOneSharedNetwork } from './server-role.ts';
 
 /** The configured network that holds an address. */
-export const subnetOf = (address: Ipv4, { subnets }: DhcpConfig): DhcpSubnet | undefined =>
+export const findConfiguredSubnet = (address: Ipv4, { subnets }: DhcpConfig): DhcpSubnet | undefined =>
   subnets.find(({ network }) => networkContains(network, address));
 
 /** The address's network and the home, if they differ. */
 export function awayFrom({ home }: Pick<RackMachine, 'home'>, address: Ipv4, config: DhcpConfig): Away | undefined {
   if (home === undefined) return undefined;
-  const [here, there] = [subnetOf(address, config), subnetOf(home, config)];
+  const [here, there] = [findConfiguredSubnet(address, config), findConfiguredSubnet(home, config)];
   if (here === undefined && there === undefined) return undefined;
   if (here !== undefined && there !== undefined && isOneSharedNetwork(here, there)) return undefined;
   const network = here?.name ?? formatIpv4(address);

@@ -2,11 +2,11 @@
 //
 // 1. All replies share the bytes: nothing may write into them.
 
-import { maskOf } from '../../ground/address.ts';
+import { prefixToMask } from '../../ground/address.ts';
 import type { Seconds } from '../../ground/clock.ts';
 import { addressBytes, addressListBytes, domainNameBytes, OPTION, textBytes, u32Bytes } from '../wire/options.ts';
 import type { DhcpSubnet } from './config.ts';
-import { renewalTimesOf } from './lease-time.ts';
+import { computeRenewalTimes } from './lease-time.ts';
 
 /** Options 51, 58 and 59. */
 interface LeaseTimeBytes {
@@ -23,10 +23,10 @@ export interface NetworkOptions {
   readonly times: LeaseTimeBytes;
 }
 
-export function networkOptionsOf(subnet: DhcpSubnet): NetworkOptions {
+export function encodeNetworkOptions(subnet: DhcpSubnet): NetworkOptions {
   const { network, router, dnsServers, ntpServers, broadcast, domain, serverAddress } = subnet;
   const values: readonly (readonly [number, Uint8Array | undefined])[] = [
-    [OPTION.subnetMask, addressBytes(maskOf(network.prefix))],
+    [OPTION.subnetMask, addressBytes(prefixToMask(network.prefix))],
     [OPTION.router, router === undefined ? undefined : addressBytes(router)],
     [OPTION.domainNameServer, addressListBytes(dnsServers)],
     [OPTION.broadcastAddress, addressBytes(broadcast)],
@@ -44,6 +44,6 @@ export function networkOptionsOf(subnet: DhcpSubnet): NetworkOptions {
 }
 
 export function leaseTimeBytes(subnet: DhcpSubnet, leaseTime: Seconds): LeaseTimeBytes {
-  const { renewal, rebinding } = renewalTimesOf(subnet, leaseTime);
+  const { renewal, rebinding } = computeRenewalTimes(subnet, leaseTime);
   return { lease: u32Bytes(leaseTime), renewal: u32Bytes(renewal), rebinding: u32Bytes(rebinding) };
 }

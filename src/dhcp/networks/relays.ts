@@ -27,7 +27,14 @@
 // 7. The interface of a broadcast cannot be forged, its source can: a named source counts only on its own shared network.
 // 8. The source of a unicast can also be forged: docs/hostile-hosts.md says what stops that.
 
-import { ANY, edgeOf, type Ipv4, type Ipv4Network, LIMITED_BROADCAST, networkContains } from '../../ground/address.ts';
+import {
+  ANY,
+  findNetworkEdge,
+  type Ipv4,
+  type Ipv4Network,
+  LIMITED_BROADCAST,
+  networkContains,
+} from '../../ground/address.ts';
 import type { DhcpRefusal } from '../events/refusals.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { isOneSharedNetwork } from './server-role.ts';
@@ -96,7 +103,7 @@ function isKnownRelay(giaddr: Ipv4, network: ServedSubnet, { served, ownAddresse
   return served.some(({ subnet }) => {
     const { network: place, broadcast } = subnet;
     if (!networkContains(place, giaddr)) return false;
-    return edgeOf(place, giaddr) === undefined && giaddr !== broadcast;
+    return findNetworkEdge(place, giaddr) === undefined && giaddr !== broadcast;
   });
 }
 
@@ -104,7 +111,7 @@ function isKnownRelay(giaddr: Ipv4, network: ServedSubnet, { served, ownAddresse
 export function isNoHost(address: Ipv4, { served, ownAddresses }: SubnetIndex): boolean {
   if (address === LIMITED_BROADCAST || ownAddresses.has(address)) return true;
   return served.some(({ subnet: { network, broadcast } }) => {
-    return address === broadcast || edgeOf(network, address) !== undefined;
+    return address === broadcast || findNetworkEdge(network, address) !== undefined;
   });
 }
 
@@ -130,4 +137,4 @@ const isServed = (from: Ipv4, { served }: SubnetIndex): boolean =>
   served.some(({ subnet }) => networkContains(subnet.network, from));
 
 const isIn = (networks: readonly Ipv4Network[] | undefined, address: Ipv4): boolean =>
-  networks?.some((one) => networkContains(one, address)) === true;
+  networks?.some((network) => networkContains(network, address)) === true;

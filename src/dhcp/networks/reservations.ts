@@ -28,7 +28,7 @@ export interface ReservationIndex {
 const NODE_SPECIFIC = 255;
 const DUID_OFFSET = 5;
 
-export function duidOf(clientId: string | undefined): string | undefined {
+export function parseDuid(clientId: string | undefined): string | undefined {
   if (clientId === undefined || clientId.charCodeAt(0) !== NODE_SPECIFIC) return undefined;
   return clientId.length > DUID_OFFSET ? clientId.slice(DUID_OFFSET) : undefined;
 }
@@ -39,7 +39,7 @@ const placeKey = (circuitId: string | undefined, remoteId: string | undefined): 
 export function indexReservations(reservations: readonly Reservation[]): ReservationIndex {
   return {
     byMac: indexBy(reservations, ({ mac }) => mac) ?? new Map(),
-    byAddress: new Map(reservations.map((one) => [one.address, one])),
+    byAddress: new Map(reservations.map((reservation) => [reservation.address, reservation])),
     byClientId: indexBy(reservations, ({ clientId }) => clientId),
     byDuid: indexBy(reservations, ({ duid }) => duid),
     byPlace: indexBy(reservations, ({ circuitId, remoteId }) =>
@@ -50,12 +50,12 @@ export function indexReservations(reservations: readonly Reservation[]): Reserva
 
 function indexBy<K>(
   reservations: readonly Reservation[],
-  keyOf: (one: Reservation) => K | undefined,
+  findKey: (reservation: Reservation) => K | undefined,
 ): ReadonlyMap<K, Reservation> | undefined {
   const index = new Map<K, Reservation>();
-  for (const one of reservations) {
-    const key = keyOf(one);
-    if (key !== undefined) index.set(key, one);
+  for (const reservation of reservations) {
+    const key = findKey(reservation);
+    if (key !== undefined) index.set(key, reservation);
   }
   return index.size === 0 ? undefined : index;
 }
@@ -88,7 +88,7 @@ export function reservationFor(index: ReservationIndex, client: ClientNames): Re
   const { byClientId, byDuid, byMac, byPlace } = index;
   const { clientId, mac } = client;
   if (clientId !== undefined) {
-    const duid = byDuid === undefined ? undefined : duidOf(clientId);
+    const duid = byDuid === undefined ? undefined : parseDuid(clientId);
     const identified = byClientId?.get(clientId) ?? (duid === undefined ? undefined : byDuid?.get(duid));
     if (identified !== undefined) return identified;
   }
@@ -111,7 +111,7 @@ export function isReservedFor(reservation: Reservation, client: ClientNames): bo
   const { mac, clientId, duid, circuitId, remoteId } = reservation;
   if (mac !== undefined && mac === client.mac) return true;
   if (clientId !== undefined && clientId === client.clientId) return true;
-  if (duid !== undefined && duid === duidOf(client.clientId)) return true;
+  if (duid !== undefined && duid === parseDuid(client.clientId)) return true;
   if (circuitId === undefined && remoteId === undefined) return false;
   return (
     (circuitId === undefined || circuitId === client.circuitId) &&

@@ -36,10 +36,11 @@ export const sharedNetworkKey = ({ interfaceName, name }: Pick<DhcpSubnet, 'inte
 
 /** True for networks of one interface, or with one shared name. */
 export const isOneSharedNetwork = (
-  one: Pick<DhcpSubnet, 'interfaceName' | 'name' | 'shared'>,
-  other: Pick<DhcpSubnet, 'interfaceName' | 'name' | 'shared'>,
+  first: Pick<DhcpSubnet, 'interfaceName' | 'name' | 'shared'>,
+  second: Pick<DhcpSubnet, 'interfaceName' | 'name' | 'shared'>,
 ): boolean =>
-  sharedNetworkKey(one) === sharedNetworkKey(other) || (one.shared !== undefined && one.shared === other.shared);
+  sharedNetworkKey(first) === sharedNetworkKey(second) ||
+  (first.shared !== undefined && first.shared === second.shared);
 
 /** The role towards a client on its shared network; `foreign` undefined: nothing watches. */
 export function roleOn(

@@ -9,13 +9,20 @@
 //    could take addresses this way, so `relays.ts` decides who may.
 // 4. A network whose own address is not on its interface is not served: no reply could leave there.
 
-import { ANY, broadcastOf, edgeOf, type Ipv4, type MacAddress, networkContains } from '../../ground/address.ts';
+import {
+  ANY,
+  broadcastAddress,
+  findNetworkEdge,
+  type Ipv4,
+  type MacAddress,
+  networkContains,
+} from '../../ground/address.ts';
 import type { NetworkRefusal } from '../events/refusals.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { OPTION, optionAddress } from '../wire/options.ts';
 import type { RelayInformation } from '../wire/relay-agent.ts';
 import type { DhcpConfig, DhcpSubnet } from './config.ts';
-import { type NetworkOptions, networkOptionsOf } from './network-options.ts';
+import { encodeNetworkOptions, type NetworkOptions } from './network-options.ts';
 import { indexReservations, type ReservationIndex } from './reservations.ts';
 
 /** A subnet, prepared for the look-ups of each packet. */
@@ -84,33 +91,34 @@ export function indexSubnets(config: DhcpConfig, interfaces: readonly LocalInter
 
 function sharedByName(served: readonly ServedSubnet[]): SubnetIndex['sharedNetworks'] {
   const sharedNetworks = new Map<string, ServedSubnet[]>();
-  for (const one of served) {
-    const { shared } = one.subnet;
+  for (const servedSubnet of served) {
+    const { shared } = servedSubnet.subnet;
     if (shared === undefined) continue;
-    const known = sharedNetworks.get(shared);
-    if (known === undefined) sharedNetworks.set(shared, [one]);
-    else known.push(one);
+    const members = sharedNetworks.get(shared);
+    if (members === undefined) sharedNetworks.set(shared, [servedSubnet]);
+    else members.push(servedSubnet);
   }
   return sharedNetworks;
 }
 
 function isReady(subnet: DhcpSubnet, interfaces: readonly LocalInterface[] | undefined): boolean {
   if (interfaces === undefined || subnet.interfaceName === undefined || subnet.serverAddress === undefined) return true;
-  const found = interfaces.find(({ name }) => name === subnet.interfaceName);
-  return found?.addresses.some(({ address }) => address === subnet.serverAddress) ?? false;
+  const hostInterface = interfaces.find(({ name }) => name === subnet.interfaceName);
+  return hostInterface?.addresses.some(({ address }) => address === subnet.serverAddress) ?? false;
 }
 
 function serve(subnet: DhcpSubnet, ofHost: readonly Ipv4[]): ServedSubnet {
   const excluded = new Set(ofHost);
-  const last = broadcastOf(subnet.network);
-  for (const edge of [subnet.network.address, last]) if (edgeOf(subnet.network, edge) !== undefined) excluded.add(edge);
+  const last = broadcastAddress(subnet.network);
+  for (const edge of [subnet.network.address, last])
+    if (findNetworkEdge(subnet.network, edge) !== undefined) excluded.add(edge);
   excluded.add(subnet.broadcast);
   if (subnet.router !== undefined) excluded.add(subnet.router);
   return {
     subnet,
     reservations: indexReservations(subnet.reservations),
     hostnames: new Set(subnet.reservations.flatMap(({ hostname }) => (hostname === undefined ? [] : [hostname]))),
-    options: networkOptionsOf(subnet),
+    options: encodeNetworkOptions(subnet),
     excluded,
   };
 }
@@ -123,11 +131,11 @@ export function chooseSharedNetwork(
 ): SharedNetworkChoice {
   const named = namedNetwork(message, relay, arrival);
   if (named !== undefined) {
-    const found = index.served.find(({ subnet }) => networkContains(subnet.network, named));
-    if (found === undefined) return { kind: 'refused', reason: 'network-unknown' };
-    return { kind: 'shared-network', sharedNetwork: withShared([found], index) };
+    const served = index.served.find(({ subnet }) => networkContains(subnet.network, named));
+    if (served === undefined) return { kind: 'refused', reason: 'network-unknown' };
+    return { kind: 'shared-network', sharedNetwork: withShared([served], index) };
   }
-  const sharedNetwork = sharedNetworkOf(arrival, index);
+  const sharedNetwork = findArrivalNetworks(arrival, index);
   if (sharedNetwork.length > 0) return { kind: 'shared-network', sharedNetwork };
   if (arrival.interfaceName === undefined) return { kind: 'refused', reason: 'network-unknown' };
   const absent = index.withoutAddress.has(arrival.interfaceName);
@@ -135,7 +143,7 @@ export function chooseSharedNetwork(
 }
 
 /** The networks a message came by, as far as the socket shows. */
-function sharedNetworkOf({ interfaceName, localAddress }: Arrival, index: SubnetIndex): readonly ServedSubnet[] {
+function findArrivalNetworks({ interfaceName, localAddress }: Arrival, index: SubnetIndex): readonly ServedSubnet[] {
   const sharedNetwork = index.served.filter(({ subnet }) =>
     interfaceName === undefined ? subnet.serverAddress === localAddress : subnet.interfaceName === interfaceName,
   );
@@ -166,5 +174,5 @@ export function namedNetwork(
   return arrival.interfaceName === undefined && message.ciaddr !== ANY ? message.ciaddr : undefined;
 }
 
-export const subnetOf = (sharedNetwork: readonly ServedSubnet[], address: Ipv4): ServedSubnet | undefined =>
+export const findServedSubnet = (sharedNetwork: readonly ServedSubnet[], address: Ipv4): ServedSubnet | undefined =>
   sharedNetwork.find(({ subnet }) => networkContains(subnet.network, address));

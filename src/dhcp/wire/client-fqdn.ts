@@ -115,15 +115,15 @@ function labelAt(name: Uint8Array): string | undefined {
 /**
  * The reply to option 81, in the client's encoding (RFC 4702 §2.1). A name too long for the DNS or one option is sent as its first label.
  */
-export function clientFqdnBytes(asked: ClientFqdn, { label, domain, isEntered }: NamedClient): Uint8Array {
+export function clientFqdnBytes(requested: ClientFqdn, { label, domain, isEntered }: NamedClient): Uint8Array {
   const flags =
     (isEntered ? SERVER_UPDATES : NO_UPDATES) |
-    (isEntered === asked.wantsServer ? 0 : OVERRIDDEN) |
-    (asked.inLabels ? IN_LABELS : 0);
+    (isEntered === requested.wantsServer ? 0 : OVERRIDDEN) |
+    (requested.inLabels ? IN_LABELS : 0);
   const head = [flags, RCODE, RCODE];
   if (label === undefined) return Uint8Array.from(head);
   const full = domain === '' ? label : `${label}.${domain}`;
-  const name = asked.inLabels ? domainNameBytes(full) : textBytes(full);
+  const name = requested.inLabels ? domainNameBytes(full) : textBytes(full);
   if (name !== undefined && HEADER_BYTES + name.length <= VALUE_BYTES_MAX) return Uint8Array.of(...head, ...name);
-  return Uint8Array.of(...head, ...(asked.inLabels ? [label.length] : []), ...textBytes(label));
+  return Uint8Array.of(...head, ...(requested.inLabels ? [label.length] : []), ...textBytes(label));
 }

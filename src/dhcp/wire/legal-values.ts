@@ -5,7 +5,7 @@
 // 1. The rules judge bytes: writing an illegal value as `hex` does not make it legal.
 // 2. A vendor's option as `hex` is not judged.
 
-import { formatIpv4, ipv4, prefixOf } from '../../ground/address.ts';
+import { formatIpv4, ipv4, maskToPrefix } from '../../ground/address.ts';
 import { counted } from '../../ground/counted.ts';
 import type { OptionType, ValueProblem } from './option-value.ts';
 import { hostLabel, OPTION, optionUuid } from './options.ts';
@@ -37,11 +37,15 @@ export interface JudgedOption {
   readonly isVendors?: true;
 }
 
-/** The fault in an option's bytes. @param said the type they were written as */
-export function judgeOptionValue(row: JudgedOption, said: OptionType, bytes: Uint8Array): ValueProblem | undefined {
+/** The fault in an option's bytes. @param configuredType the type they were written as */
+export function judgeOptionValue(
+  row: JudgedOption,
+  configuredType: OptionType,
+  bytes: Uint8Array,
+): ValueProblem | undefined {
   const { code, name, type, source, legal, isVendors } = row;
-  if (isVendors && said !== type) return undefined;
-  const shape = said === 'hex' ? judgeShape(type, bytes) : undefined;
+  if (isVendors && configuredType !== type) return undefined;
+  const shape = configuredType === 'hex' ? judgeShape(type, bytes) : undefined;
   const about = `option ${code} (${name})`;
   if (shape !== undefined) return { at: '', message: `${shape} in ${about} (${source})` };
   const rule = type === 'bool' ? FLAG : legal;
@@ -70,7 +74,7 @@ const numberAt = (bytes: Uint8Array, offset: number, width: number): number =>
 
 const addressAt = (bytes: Uint8Array, offset: number): string => formatIpv4(ipv4(numberAt(bytes, offset, 4)));
 
-const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+const formatHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 /** Numbers from `low` to `high`. */
 export const from = (low: number, high: number): LegalValue => ({
@@ -82,7 +86,7 @@ export const from = (low: number, high: number): LegalValue => ({
 });
 
 /** One of these numbers. */
-export const oneOf = (...values: readonly number[]): LegalValue => ({
+export const anyNumberIn = (...values: readonly number[]): LegalValue => ({
   text: `one of ${values.join(', ')}`,
   judge: (bytes) => {
     const value = numberAt(bytes, 0, bytes.length);
@@ -90,7 +94,7 @@ export const oneOf = (...values: readonly number[]): LegalValue => ({
   },
 });
 
-const FLAG: LegalValue = oneOf(0, 1);
+const FLAG: LegalValue = anyNumberIn(0, 1);
 
 function judgeEach(
   bytes: Uint8Array,
@@ -112,7 +116,7 @@ export const ascendingFrom = (low: number): LegalValue => ({
 });
 
 /** 16-bit numbers, each one of these. */
-export const eachOf = (...values: readonly number[]): LegalValue => ({
+export const listOfNumbersIn = (...values: readonly number[]): LegalValue => ({
   text: `a list of ${values.join(', ')}`,
   judge: (bytes) => judgeEach(bytes, (value) => values.includes(value)),
 });
@@ -132,7 +136,7 @@ export const NO_DEFAULT_ROUTE: LegalValue = {
 export const SUBNET_MASK: LegalValue = {
   text: 'a subnet mask such as 255.255.255.0',
   judge: (bytes) =>
-    prefixOf(ipv4(numberAt(bytes, 0, 4))) === undefined ? { at: '', found: addressAt(bytes, 0) } : undefined,
+    maskToPrefix(ipv4(numberAt(bytes, 0, 4))) === undefined ? { at: '', found: addressAt(bytes, 0) } : undefined,
 };
 
 /** With or without its domain (RFC 2132 §3.14). */
@@ -149,7 +153,7 @@ export const HOST_NAME: LegalValue = {
 export const MACHINE_UUID: LegalValue = {
   text: '00 and the 16 bytes of a UUID',
   judge: (bytes) =>
-    optionUuid(new Map([[OPTION.clientUuid, bytes]])) === undefined ? { at: '', found: hexOf(bytes) } : undefined,
+    optionUuid(new Map([[OPTION.clientUuid, bytes]])) === undefined ? { at: '', found: formatHex(bytes) } : undefined,
 };
 
 export const URI: LegalValue = {
@@ -166,7 +170,7 @@ export const SIP_SERVERS: LegalValue = {
   judge: (bytes) => {
     const rest = bytes.subarray(1);
     const isGood = bytes[0] === 0 ? areNames(rest) : bytes[0] === 1 && rest.length > 0 && rest.length % 4 === 0;
-    return isGood ? undefined : { at: '', found: hexOf(bytes) };
+    return isGood ? undefined : { at: '', found: formatHex(bytes) };
   },
 };
 
@@ -177,7 +181,7 @@ export const SIX_RD: LegalValue = {
     const [mask = 0, prefix = 0] = bytes;
     const relayBytes = bytes.length - 18;
     const isGood = relayBytes > 0 && relayBytes % 4 === 0 && mask <= 32 && 32 - mask + prefix <= 128;
-    return isGood ? undefined : { at: '', found: hexOf(bytes) };
+    return isGood ? undefined : { at: '', found: formatHex(bytes) };
   },
 };
 
@@ -204,10 +208,10 @@ function judgeShape(type: OptionType, bytes: Uint8Array): string | undefined {
       return length === unit ? undefined : `${counted(length, 'byte is', 'bytes are')} not the ${unit}`;
     return length % unit === 0 ? undefined : `${counted(length, 'byte is', 'bytes are')} not a multiple of the ${unit}`;
   }
-  if (type === 'routes') return areRoutes(bytes) ? undefined : `${hexOf(bytes)} is not a list of routes`;
-  if (type === 'domain-list') return areNames(bytes) ? undefined : `${hexOf(bytes)} is not a list of names`;
+  if (type === 'routes') return areRoutes(bytes) ? undefined : `${formatHex(bytes)} is not a list of routes`;
+  if (type === 'domain-list') return areNames(bytes) ? undefined : `${formatHex(bytes)} is not a list of names`;
   if (type === 'vendor-identifying')
-    return areVendors(bytes) ? undefined : `${hexOf(bytes)} is not a list of vendors with their options`;
+    return areVendors(bytes) ? undefined : `${formatHex(bytes)} is not a list of vendors with their options`;
   return undefined;
 }
 

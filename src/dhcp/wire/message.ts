@@ -136,8 +136,8 @@ export function decodeDhcpMessage(borrowed: BorrowedBytes): Decoded<DhcpMessage>
     siaddr,
     giaddr,
     chaddr,
-    sname: snameHasOptions ? '' : textOf(bytes, SNAME_OFFSET, SNAME_BYTES),
-    file: fileHasOptions ? '' : textOf(bytes, FILE_OFFSET, FILE_BYTES),
+    sname: snameHasOptions ? '' : decodeFixedText(bytes, SNAME_OFFSET, SNAME_BYTES),
+    file: fileHasOptions ? '' : decodeFixedText(bytes, FILE_OFFSET, FILE_BYTES),
     options,
   });
 }
@@ -193,7 +193,7 @@ function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
   return both;
 }
 
-function textOf(bytes: Uint8Array, offset: number, length: number): string {
+function decodeFixedText(bytes: Uint8Array, offset: number, length: number): string {
   if (bytes.length < offset + length || bytes[offset] === 0) return '';
   const zero = bytes.indexOf(0, offset);
   const end = zero === -1 || zero > offset + length ? offset + length : zero;

@@ -59,10 +59,10 @@ interface Layout {
 export function layOut(message: LaidOut, spaceBytes: number, wholeBytes: number): Layout {
   const { options } = message;
   const relayed = options.get(AGENT_INFORMATION);
-  const agentBytes = relayed === undefined ? 0 : sizeOf(relayed);
+  const agentBytes = relayed === undefined ? 0 : encodedOptionBytes(relayed);
   let total = 1;
   options.forEach((value, code) => {
-    if (isPlaced(code)) total += sizeOf(value);
+    if (isPlaced(code)) total += encodedOptionBytes(value);
   });
   const agent = agentBytes + BESIDE_AGENT_BYTES_MIN <= wholeBytes ? relayed : undefined;
   const space = agent === undefined ? spaceBytes : Math.min(spaceBytes, wholeBytes - agentBytes);
@@ -133,7 +133,7 @@ function shareOut(options: LaidOut['options'], space: Space): FilledLayout {
   const omitted: number[] = [];
   for (const [code, value] of options) {
     if (!isPlaced(code)) continue;
-    const size = sizeOf(value);
+    const size = encodedOptionBytes(value);
     const place = places.find(({ share, space: bytes }) => share.size + size <= bytes);
     if (place !== undefined) put(place.share, code, value);
     else if (value.length <= PIECE_BYTES_MAX || !spread(places, code, value)) omitted.push(code);
@@ -194,9 +194,9 @@ const emptyShare = (): Filled => ({ entries: new OptionList(), size: 1 });
 
 function put(share: Filled, code: number, value: Uint8Array): void {
   share.entries.set(code, value);
-  share.size += sizeOf(value);
+  share.size += encodedOptionBytes(value);
 }
 
 /** The size on the wire, in pieces of at most 255 bytes. */
-const sizeOf = ({ length }: Uint8Array): number =>
+const encodedOptionBytes = ({ length }: Uint8Array): number =>
   length <= PIECE_BYTES_MAX ? length + 2 : length + 2 * Math.ceil(length / PIECE_BYTES_MAX);

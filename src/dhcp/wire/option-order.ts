@@ -33,16 +33,16 @@ const WEIGHTY: readonly number[] = [
 
 /** Options not asked for keep their places. */
 export function inAskedOrder(options: DhcpOptions, list: Uint8Array): OptionList {
-  const asked = new OptionList();
+  const requested = new OptionList();
   // RFC 2132 §3.3: the mask comes first, even if the router was not asked for.
   for (const code of list.includes(OPTION.subnetMask) ? [...list, OPTION.router] : list) {
-    if (code === OPTION.router) take(asked, options, OPTION.subnetMask);
-    if (!LEADING.includes(code)) take(asked, options, code);
+    if (code === OPTION.router) take(requested, options, OPTION.subnetMask);
+    if (!LEADING.includes(code)) take(requested, options, code);
   }
   const arranged = new OptionList();
-  const next = asked[Symbol.iterator]();
+  const next = requested[Symbol.iterator]();
   options.forEach((value, code) => {
-    const entry = asked.has(code) ? next.next().value : undefined;
+    const entry = requested.has(code) ? next.next().value : undefined;
     if (entry === undefined) arranged.set(code, value);
     else arranged.set(entry[0], entry[1]);
   });

@@ -15,15 +15,15 @@
 
 import { nearestName } from '../../ground/nearest-name.ts';
 import {
+  anyNumberIn,
   ascendingFrom,
-  eachOf,
   from,
   HOST_NAME,
   type JudgedOption,
   type LegalValue,
+  listOfNumbersIn,
   MACHINE_UUID,
   NO_DEFAULT_ROUTE,
-  oneOf,
   SIP_SERVERS,
   SIX_RD,
   SUBNET_MASK,
@@ -137,7 +137,7 @@ const TABLE: Readonly<Record<number, Row>> = {
   }),
   44: named('netbios-name-servers', 'NetBIOS name servers', 'ip-list', 'RFC 2132 §8.5'),
   45: named('netbios-dd-servers', 'NetBIOS datagram servers', 'ip-list', 'RFC 2132 §8.6'),
-  46: named('netbios-node-type', 'NetBIOS node type', 'u8', 'RFC 2132 §8.7', { legal: oneOf(1, 2, 4, 8) }),
+  46: named('netbios-node-type', 'NetBIOS node type', 'u8', 'RFC 2132 §8.7', { legal: anyNumberIn(1, 2, 4, 8) }),
   47: named('netbios-scope', 'NetBIOS scope', 'text', 'RFC 2132 §8.8'),
   48: named('font-servers', 'X font servers', 'ip-list', 'RFC 2132 §8.9'),
   49: named('x-display-managers', 'X display managers', 'ip-list', 'RFC 2132 §8.10'),
@@ -192,10 +192,10 @@ const TABLE: Readonly<Record<number, Row>> = {
   101: named('tz-database-timezone', 'time zone, TZ database', 'text', 'RFC 4833 §2'),
   108: named('ipv6-only-preferred', 'IPv6-only preferred', 'u32', 'RFC 8925 §3.1'),
   114: named('captive-portal', 'captive portal', 'text', 'RFC 8910 §2.1', { legal: URI }),
-  116: named('auto-configure', 'auto-configure', 'u8', 'RFC 2563 §2', { legal: oneOf(0, 1) }),
+  116: named('auto-configure', 'auto-configure', 'u8', 'RFC 2563 §2', { legal: anyNumberIn(0, 1) }),
   // Codes of name service options; 0: the client's local naming.
   117: named('name-service-search', 'name service search', 'u16-list', 'RFC 2937 §2', {
-    legal: eachOf(0, 6, 41, 44, 65),
+    legal: listOfNumbersIn(0, 6, 41, 44, 65),
   }),
   118: refused('subnet selection', 'ip', 'the rack echoes what the client sent'),
   119: named('domain-search', 'domain search', 'domain-list', 'RFC 3397 §2'),
@@ -258,7 +258,7 @@ export const findOptionByName = (name: string): NamedOption | undefined => BY_NA
 /** Why this name cannot be configured: `option 51 cannot be configured: lease_time sets it`. */
 export function refusedNameText(name: string): string | undefined {
   const wanted = name.toLowerCase().replace(/[-_\s]+/g, ' ');
-  const row = KNOWN_OPTIONS.find((one) => one.kind === 'refused' && one.label.toLowerCase() === wanted);
+  const row = KNOWN_OPTIONS.find((option) => option.kind === 'refused' && option.label.toLowerCase() === wanted);
   return row?.kind === 'refused' ? `option ${row.code} cannot be configured: ${row.why}` : undefined;
 }
 

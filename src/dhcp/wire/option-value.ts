@@ -126,8 +126,11 @@ const wrong = (at: string, message: string): EncodedValue => ({ ok: false, probl
 
 /** A value that is not of its type. */
 function unlike(type: OptionType, value: unknown, at: string): EncodedValue {
-  const found = value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value));
-  return wrong(at, `expected ${OPTION_TYPES[type]}; found ${found.length > 80 ? `${found.slice(0, 79)}…` : found}`);
+  const foundText = value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value));
+  return wrong(
+    at,
+    `expected ${OPTION_TYPES[type]}; found ${foundText.length > 80 ? `${foundText.slice(0, 79)}…` : foundText}`,
+  );
 }
 
 type EncodeEntry = (entry: unknown, at: string) => EncodedValue;
@@ -145,16 +148,16 @@ function encodeList(type: OptionType, value: unknown, at: string, encodeEntry: E
   return good(joinBytes(parts));
 }
 
-const addressOf = (value: unknown): Ipv4 | undefined =>
+const parseAddressValue = (value: unknown): Ipv4 | undefined =>
   typeof value === 'string' ? parseIpv4(value.trim()) : undefined;
 
 function encodeAddress(value: unknown, at: string): EncodedValue {
-  const address = addressOf(value);
+  const address = parseAddressValue(value);
   return address === undefined ? unlike('ip', value, at) : good(addressBytes(address));
 }
 
 function encodePair(value: unknown, at: string): EncodedValue {
-  const [first, second] = Array.isArray(value) && value.length === 2 ? value.map(addressOf) : [];
+  const [first, second] = Array.isArray(value) && value.length === 2 ? value.map(parseAddressValue) : [];
   return first === undefined || second === undefined
     ? wrong(at, `expected two IPv4 addresses such as [10.9.0.0, 255.255.0.0]`)
     : good(joinBytes([addressBytes(first), addressBytes(second)]));
@@ -208,7 +211,7 @@ function encodeDomain(value: unknown, at: string): EncodedValue {
 function encodeRoute(value: unknown, at: string): EncodedValue {
   const [destination, hop]: readonly unknown[] = Array.isArray(value) && value.length === 2 ? value : [];
   const network = typeof destination === 'string' ? parseNetwork(destination.trim()) : undefined;
-  const router = addressOf(hop);
+  const router = parseAddressValue(hop);
   return network === undefined || router === undefined
     ? wrong(
         at,
@@ -218,13 +221,13 @@ function encodeRoute(value: unknown, at: string): EncodedValue {
 }
 
 /** The fields of a mapping with no others. */
-function fieldsOf(value: unknown, names: readonly string[]): Readonly<Record<string, unknown>> | undefined {
+function parseFields(value: unknown, names: readonly string[]): Readonly<Record<string, unknown>> | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   return Object.keys(value).every((name) => names.includes(name)) ? { ...value } : undefined;
 }
 
 function encodeSubOption(value: unknown, at: string): EncodedValue {
-  const fields = fieldsOf(value, ['code', 'type', 'value']);
+  const fields = parseFields(value, ['code', 'type', 'value']);
   if (fields === undefined) return wrong(at, 'expected code, type and value, and nothing else');
   const { code, type } = fields;
   // Quirk: vendors number theirs from 0, which RFC 2132 §8.4 reserves for padding.
@@ -249,7 +252,7 @@ function encodeSubOption(value: unknown, at: string): EncodedValue {
 }
 
 function encodeVendor(value: unknown, at: string): EncodedValue {
-  const fields = fieldsOf(value, ['enterprise', 'suboptions']);
+  const fields = parseFields(value, ['enterprise', 'suboptions']);
   if (fields === undefined) return wrong(at, 'expected enterprise and suboptions, and nothing else');
   const enterprise = encodeNumber('u32', fields.enterprise, `${at}.enterprise`);
   if (!enterprise.ok) return enterprise;

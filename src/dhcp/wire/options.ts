@@ -151,8 +151,8 @@ export const vendorClass = (options: DhcpOptions): string | undefined =>
 
 /** Cut to VENDOR_CLASS_CHARACTERS_MAX; undefined: absent or empty. */
 export function keptVendorClass(text: string | undefined): string | undefined {
-  const kept = text?.slice(0, VENDOR_CLASS_CHARACTERS_MAX);
-  return kept === '' ? undefined : kept;
+  const prefix = text?.slice(0, VENDOR_CLASS_CHARACTERS_MAX);
+  return prefix === '' ? undefined : prefix;
 }
 
 export const u8Bytes = (value: number): Uint8Array => Uint8Array.of(value);

@@ -21,27 +21,27 @@ export interface RelayInformation {
 
 /** Sub-options after a malformed one are ignored; one of a wrong length counts as absent. */
 export function readRelayInformation(option: Uint8Array): RelayInformation {
-  const found = new Map<number, Uint8Array>();
+  const suboptions = new Map<number, Uint8Array>();
   let offset = 0;
   while (offset + 2 <= option.length) {
     const code = option[offset] ?? 0;
     const end = offset + 2 + (option[offset + 1] ?? 0);
     if (end > option.length) break;
-    if (!found.has(code)) found.set(code, option.subarray(offset + 2, end));
+    if (!suboptions.has(code)) suboptions.set(code, option.subarray(offset + 2, end));
     offset = end;
   }
   return {
-    circuitId: textOf(found.get(RELAY_SUBOPTION.circuitId)),
-    remoteId: textOf(found.get(RELAY_SUBOPTION.remoteId)),
-    linkSelection: addressOf(found.get(RELAY_SUBOPTION.linkSelection)),
-    serverIdentifierOverride: addressOf(found.get(RELAY_SUBOPTION.serverIdentifierOverride)),
+    circuitId: decodeLatin1Text(suboptions.get(RELAY_SUBOPTION.circuitId)),
+    remoteId: decodeLatin1Text(suboptions.get(RELAY_SUBOPTION.remoteId)),
+    linkSelection: decodeAddress(suboptions.get(RELAY_SUBOPTION.linkSelection)),
+    serverIdentifierOverride: decodeAddress(suboptions.get(RELAY_SUBOPTION.serverIdentifierOverride)),
   };
 }
 
-function addressOf(bytes: Uint8Array | undefined): Ipv4 | undefined {
+function decodeAddress(bytes: Uint8Array | undefined): Ipv4 | undefined {
   if (bytes?.length !== 4) return undefined;
   return ipv4(((bytes[0] ?? 0) << 24) | ((bytes[1] ?? 0) << 16) | ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0));
 }
 
-const textOf = (bytes: Uint8Array | undefined): string | undefined =>
+const decodeLatin1Text = (bytes: Uint8Array | undefined): string | undefined =>
   bytes === undefined || bytes.length === 0 ? undefined : Buffer.from(bytes).toString('latin1');

@@ -7,7 +7,7 @@
 
 import { constants, type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { identityOf, seenEntry } from '../../files/seen-stats.ts';
+import { seenEntry, statsIdentity } from '../../files/seen-stats.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
 import { hashFile } from './file-hash.ts';
 import type { ImageBlob } from './image-store.ts';
@@ -56,7 +56,7 @@ export async function judgeBlob(
   try {
     if ((await lstat(dirname(blob))).isSymbolicLink()) return { kind: 'linked' };
     const entry = await lstat(blob, { bigint: true });
-    onSeen?.(identityOf(entry));
+    onSeen?.(statsIdentity(entry));
     if (!entry.isFile()) return { kind: 'damaged', bytes: Number(entry.size), found: undefined };
     file = await openStored(blob);
   } catch (error) {

@@ -9,7 +9,14 @@
 // 4. A host that asks us something is in the table by its own ARP request.
 
 import { networkInterfaces } from 'node:os';
-import { edgeOf, type Ipv4, type Ipv4Network, networkContains, networkOf, parseIpv4 } from '../../ground/address.ts';
+import {
+  findNetworkEdge,
+  type Ipv4,
+  type Ipv4Network,
+  networkContains,
+  networkWithPrefix,
+  parseIpv4,
+} from '../../ground/address.ts';
 import type { Clock, Instant } from '../../ground/clock.ts';
 import type { HostNote } from '../host-note.ts';
 import { readHostText } from '../kernel-text.ts';
@@ -120,12 +127,12 @@ function readVicinity(): Vicinity {
 function attachedNetwork(cidr: string): Ipv4Network | undefined {
   const [text = '', prefix = ''] = cidr.split('/');
   const address = parseIpv4(text);
-  return address === undefined ? undefined : networkOf(address, Number(prefix));
+  return address === undefined ? undefined : networkWithPrefix(address, Number(prefix));
 }
 
 /** The last address is the broadcast address, which needs no ARP, except in a /31. */
 function holds(network: Ipv4Network, address: Ipv4): boolean {
-  return networkContains(network, address) && edgeOf(network, address) !== 'last';
+  return networkContains(network, address) && findNetworkEdge(network, address) !== 'last';
 }
 
 /** The complete entries (flag 2, ATF_COM). */

@@ -174,13 +174,13 @@ export class LinuxSocket implements DatagramSocket {
 
   #wake(first: ReceivedDatagram): void {
     const datagrams = [first];
-    let asked = Math.min(RECEIVE_BATCH_MAX - 1, DRAIN_PER_TURN_MAX - this.#drainedThisTurn);
-    let got = this.#drain(asked, datagrams);
+    let batchMax = Math.min(RECEIVE_BATCH_MAX - 1, DRAIN_PER_TURN_MAX - this.#drainedThisTurn);
+    let got = this.#drain(batchMax, datagrams);
     this.#deliver(datagrams);
-    while (got === asked && got > 0 && !this.#closed) {
-      asked = Math.min(RECEIVE_BATCH_MAX, DRAIN_PER_TURN_MAX - this.#drainedThisTurn);
+    while (got === batchMax && got > 0 && !this.#closed) {
+      batchMax = Math.min(RECEIVE_BATCH_MAX, DRAIN_PER_TURN_MAX - this.#drainedThisTurn);
       const more: ReceivedDatagram[] = [];
-      got = this.#drain(asked, more);
+      got = this.#drain(batchMax, more);
       if (got > 0) this.#deliver(more);
     }
   }

@@ -84,8 +84,8 @@ export class KernelThread<To extends { readonly kind: string }, From> {
   }
 
   #wake(): void {
-    const one = new Uint8Array(8);
-    one[0] = 1;
-    this.#libc.write(this.#eventFd, one, one.length);
+    const increment = new Uint8Array(8);
+    increment[0] = 1;
+    this.#libc.write(this.#eventFd, increment, increment.length);
   }
 }

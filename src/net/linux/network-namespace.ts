@@ -22,7 +22,7 @@ type NamespaceEntry =
 type Identity = string;
 
 /** Moves this thread into the network namespace of the process `pid`, if it is in another one. @throws as `loadLibc` */
-export function enterNamespaceOf(pid: number): NamespaceEntry {
+export function enterNetworkNamespace(pid: number): NamespaceEntry {
   let descriptor: number;
   try {
     descriptor = openSync(`/proc/${pid}/ns/net`, 'r');
@@ -33,7 +33,7 @@ export function enterNamespaceOf(pid: number): NamespaceEntry {
   try {
     const { dev, ino } = fstatSync(descriptor);
     const wanted: Identity = `${dev}:${ino}`;
-    if (wanted === identityOf('/proc/self/ns/net')) return { kind: 'same' };
+    if (wanted === readNamespaceIdentity('/proc/self/ns/net')) return { kind: 'same' };
     const name = findName(wanted);
     const libc = loadLibc();
     if (libc.setns(descriptor, CLONE_NEWNET) === 0) return { kind: 'entered', name };
@@ -46,13 +46,13 @@ export function enterNamespaceOf(pid: number): NamespaceEntry {
 /** The name that ip(8) gave to a namespace; undefined: none. */
 function findName(wanted: Identity): string | undefined {
   try {
-    return readdirSync(NAMES).find((name) => identityOf(join(NAMES, name)) === wanted);
+    return readdirSync(NAMES).find((name) => readNamespaceIdentity(join(NAMES, name)) === wanted);
   } catch {
     return undefined;
   }
 }
 
-function identityOf(path: string): Identity | undefined {
+function readNamespaceIdentity(path: string): Identity | undefined {
   try {
     const { dev, ino } = statSync(path);
     return `${dev}:${ino}`;

@@ -39,7 +39,7 @@ const PROGRAM_BYTES = 16;
 const GROUP = 200;
 
 /** Takes the packet if the loaded word is one of these, else continues. */
-export function takeAnyOf(values: readonly number[]): readonly FilterInstruction[] {
+export function takeListed(values: readonly number[]): readonly FilterInstruction[] {
   const instructions: FilterInstruction[] = [];
   for (let at = 0; at < values.length; at += GROUP) {
     const group = values.slice(at, at + GROUP);

@@ -12,7 +12,7 @@ import {
   JUMP_IF_EQUAL,
   LOAD_INTERFACE_INDEX,
   LOAD_WORD,
-  takeAnyOf,
+  takeListed,
 } from './packet-filter.ts';
 
 const SENDER_AT = 14;
@@ -48,6 +48,6 @@ const compare = (addresses: readonly Ipv4[]): readonly FilterInstruction[] => [
   [LOAD_WORD, 0, 0, SENDER_AT],
   [JUMP_IF_EQUAL, 0, 1, 0],
   [LOAD_WORD, 0, 0, TARGET_AT],
-  ...takeAnyOf(addresses),
+  ...takeListed(addresses),
   DROP,
 ];

@@ -15,7 +15,7 @@ import {
   LOAD_SENDER_TAIL,
   LOAD_WORD,
   TAKE,
-  takeAnyOf,
+  takeListed,
 } from './packet-filter.ts';
 
 /**
@@ -48,7 +48,7 @@ export function bootingFilter(machines: readonly MacAddress[]): readonly FilterI
   return [
     ...IS_ROUTER_DISCOVERY,
     [LOAD_WORD, 0, 0, LOAD_SENDER_TAIL],
-    ...takeAnyOf(machines.slice(0, SIEVED_MAX).map((mac) => mac % 2 ** 32)),
+    ...takeListed(machines.slice(0, SIEVED_MAX).map((mac) => mac % 2 ** 32)),
     [LOAD_WORD, 0, 0, LOAD_RANDOM],
     [JUMP_IF_ANY_BIT, 1, 0, SAMPLE_BITS],
     TAKE,

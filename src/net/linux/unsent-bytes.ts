@@ -16,7 +16,7 @@ const IPPROTO_TCP = 6;
 const TCP_NOTSENT_LOWAT = 25;
 
 /** The file descriptor of a listening server, which node:net does not expose; undefined if it has none. */
-function descriptorOf(server: Server): number | undefined {
+function findServerDescriptor(server: Server): number | undefined {
   const handle: unknown = Reflect.get(server, '_handle');
   const fd = typeof handle === 'object' && handle !== null && 'fd' in handle ? handle.fd : undefined;
   return typeof fd === 'number' && fd >= 0 ? fd : undefined;
@@ -24,7 +24,7 @@ function descriptorOf(server: Server): number | undefined {
 
 /** Bounds a listening server's future connections. @returns false if the kernel refuses @throws as `loadLibc` */
 export function boundUnsentBytes(server: Server): boolean {
-  const fd = descriptorOf(server);
+  const fd = findServerDescriptor(server);
   const value = intBytes(UNSENT_BYTES_MAX);
   return fd !== undefined && loadLibc().setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, value, value.length) === 0;
 }

@@ -151,10 +151,10 @@ export class MessageBatch {
     this.#vectors = new Uint8Array(slots * IOVEC_BYTES);
     // The system gives out zeroed pages as they are touched: a slot that is never filled costs no memory.
     this.#payloads = new Uint8Array(slots * slotBytes);
-    this.#header = viewOf(this.headers);
-    this.#name = viewOf(this.#names);
-    this.#control = viewOf(this.#controls);
-    this.#vector = viewOf(this.#vectors);
+    this.#header = viewBytes(this.headers);
+    this.#name = viewBytes(this.#names);
+    this.#control = viewBytes(this.#controls);
+    this.#vector = viewBytes(this.#vectors);
     this.#payloadsAt = addressOf(this.#payloads);
     const [namesAt, vectorsAt] = [addressOf(this.#names), addressOf(this.#vectors)];
     const controlsAt = addressOf(this.#controls);
@@ -240,6 +240,6 @@ export class MessageBatch {
   }
 }
 
-function viewOf(bytes: Uint8Array): DataView {
+function viewBytes(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -122,10 +122,10 @@ interface KnownProgram {
   readonly remedy: (ports: readonly WantedPort[]) => readonly string[];
 }
 
-const addressesOf = (ports: readonly WantedPort[]): readonly string[] => [
+const listAddresses = (ports: readonly WantedPort[]): readonly string[] => [
   ...new Set(ports.map(({ address }) => formatIpv4(address))),
 ];
-const devicesOf = (ports: readonly WantedPort[]): readonly string[] => [
+const listDevices = (ports: readonly WantedPort[]): readonly string[] => [
   ...new Set(ports.flatMap(({ device }) => device ?? [])),
 ];
 
@@ -170,7 +170,7 @@ const PROGRAMS: readonly KnownProgram[] = [
   {
     of: /^dnsmasq/,
     remedy: (ports) => {
-      const off = devicesOf(ports).map((device) => `except-interface=${device}`);
+      const off = listDevices(ports).map((device) => `except-interface=${device}`);
       return [
         `or, to keep it for other networks: bind-dynamic and ${off.join(' and ') || 'except-interface=NAME'} in /etc/dnsmasq.conf, then restart it`,
       ];
@@ -179,7 +179,7 @@ const PROGRAMS: readonly KnownProgram[] = [
   {
     of: /^named/,
     remedy: (ports) => {
-      const others = addressesOf(ports).map((address) => `!${address}; `);
+      const others = listAddresses(ports).map((address) => `!${address}; `);
       return [`or, to keep it: listen-on { ${others.join('')}any; }; in /etc/bind/named.conf.options, then restart it`];
     },
   },

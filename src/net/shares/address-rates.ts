@@ -8,7 +8,7 @@ import type { Ipv4 } from '../../ground/address.ts';
 import { BoundedMap } from '../../ground/bounded-map.ts';
 import { type Instant, later } from '../../ground/clock.ts';
 import { type Rate, RateLimit } from '../../ground/rate-limit.ts';
-import { networkOf } from './fair-shares.ts';
+import { shareNetwork } from './fair-shares.ts';
 
 interface Known {
   readonly limit: RateLimit;
@@ -30,13 +30,13 @@ export class AddressRates {
   /** Takes a permit of this address and of its network. @returns false, and takes none, if one of them has none left */
   allows(client: Ipv4, now: Instant): boolean {
     const address = this.#addresses.of(client, now);
-    return address.has(now) && this.#networks.of(networkOf(client), now).allows(now) && address.allows(now);
+    return address.has(now) && this.#networks.of(shareNetwork(client), now).allows(now) && address.allows(now);
   }
 
   /** Returns a permit: the address has turned out not to be forged. */
   giveBack(client: Ipv4, now: Instant): void {
     this.#addresses.of(client, now).giveBack();
-    this.#networks.of(networkOf(client), now).giveBack();
+    this.#networks.of(shareNetwork(client), now).giveBack();
   }
 }
 
@@ -57,10 +57,10 @@ class Buckets {
   }
 
   of(key: number, now: Instant): RateLimit {
-    const known = this.#known.get(key);
-    if (known !== undefined) {
-      known.fullAt = later(now, this.#fullMs);
-      return known.limit;
+    const entry = this.#known.get(key);
+    if (entry !== undefined) {
+      entry.fullAt = later(now, this.#fullMs);
+      return entry.limit;
     }
     const { oldest } = this.#known;
     if (this.#known.size >= this.#countMax && oldest !== undefined && oldest.fullAt > now) return this.#shared;

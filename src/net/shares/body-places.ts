@@ -54,7 +54,7 @@ export const hasBody = ({ headers }: IncomingMessage): boolean =>
 export const movedBy = ({ bytesRead, bytesWritten, writableLength }: Socket): number =>
   bytesRead + bytesWritten - writableLength;
 
-export function clientOf(request: IncomingMessage, response: ServerResponse): PlacedClient {
+export function createPlacedClient(request: IncomingMessage, response: ServerResponse): PlacedClient {
   const { socket } = request;
   return {
     // Bytes read but not consumed, or a paused request, mean that the server waits for something else.
@@ -170,7 +170,7 @@ export class BodyPlaces {
       waiting,
       count: this.#places.countOf(waiting.address),
     }));
-    return counted.sort((one, other) => one.count - other.count).map(({ waiting }) => waiting);
+    return counted.sort((left, right) => left.count - right.count).map(({ waiting }) => waiting);
   }
 
   #serve(waiting: Waiting): void {

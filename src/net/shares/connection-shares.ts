@@ -159,7 +159,7 @@ interface Connection {
 }
 
 /** The two ends of a connection: the same for a TCP socket and for TLS on top of it. */
-const nameOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
+const socketPairName = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
   `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 
 /** The connections of one door, which may have several listeners. */
@@ -235,7 +235,7 @@ export class ConnectionShares {
     const connection: Connection = {
       socket,
       server,
-      name: nameOf(socket),
+      name: socketPairName(socket),
       address,
       since: now,
       serve,
@@ -339,7 +339,7 @@ export class ConnectionShares {
 
   /** @returns the client it counts for; undefined: its connection is closed */
   #begin(request: IncomingMessage, response: ServerResponse): string | undefined {
-    const connection = this.#served.get(nameOf(request.socket));
+    const connection = this.#served.get(socketPairName(request.socket));
     if (connection?.place === undefined) return undefined;
     if (connection.active >= PIPELINED_MAX) {
       this.#leave(connection);

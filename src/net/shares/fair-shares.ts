@@ -37,7 +37,7 @@ interface FairSharesBounds {
 }
 
 /** Its /24. */
-export const networkOf = (address: Ipv4): number => address >>> 8;
+export const shareNetwork = (address: Ipv4): number => address >>> 8;
 
 const SPOKEN_FOR = ' by ';
 
@@ -236,7 +236,7 @@ export class FairQueue<T> {
 }
 
 const networkKey = (address: string | Ipv4): string | number =>
-  typeof address === 'string' ? networkOfText(address) : networkOf(address);
+  typeof address === 'string' ? networkOfText(address) : shareNetwork(address);
 
 /** Counts by key, and knows a key with the largest count. */
 export class CountedKeys<K> {

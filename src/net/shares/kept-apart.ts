@@ -98,8 +98,8 @@ export class KeptApart<Key, Value> {
   }
 
   #sideOf(rank: Rank): Side<Key> {
-    const known = this.#sides.get(rank);
-    if (known !== undefined) return known;
+    const existing = this.#sides.get(rank);
+    if (existing !== undefined) return existing;
     const made = { counts: new CountedKeys<string>(), shares: new Map<string, Set<Key>>(), size: 0 };
     this.#sides.set(rank, made);
     return made;

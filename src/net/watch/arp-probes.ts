@@ -57,7 +57,7 @@ export class ArpProbes {
 
   /** The first packet is due at once. @returns false if it already runs, or too many do */
   start(question: ProbeQuestion, now: Instant): boolean {
-    const key = keyOf(question.interfaceIndex, question.address);
+    const key = probeKey(question.interfaceIndex, question.address);
     if (this.#running.size >= PROBES_MAX || this.#running.has(key)) return false;
     const running: Running = { question, sent: 0, place: -1 };
     this.#running.set(key, running);
@@ -69,7 +69,7 @@ export class ArpProbes {
   hear(packet: ArpPacket, interfaceIndex: number, from: MacAddress): ProbeVerdict | undefined {
     if (this.#running.size === 0) return undefined;
     const named = packet.sender === ANY ? packet.target : packet.sender;
-    const running = this.#running.get(keyOf(interfaceIndex, named));
+    const running = this.#running.get(probeKey(interfaceIndex, named));
     if (running === undefined || !isHostMac(packet.senderMac)) return undefined;
     // Our own probe, returned by a loop in the network (RFC 5227 §2.1.1).
     if (packet.senderMac === running.question.own || from === running.question.own) return undefined;
@@ -87,17 +87,17 @@ export class ArpProbes {
   }
 
   cancel({ interfaceIndex, address }: ProbeQuestion): void {
-    const running = this.#running.get(keyOf(interfaceIndex, address));
+    const running = this.#running.get(probeKey(interfaceIndex, address));
     if (running !== undefined) this.#end(running, undefined);
   }
 
   #end(running: Running, user: MacAddress | undefined): ProbeVerdict {
     const { id, address, interfaceIndex } = running.question;
     this.#deadlines.set(running, undefined);
-    this.#running.delete(keyOf(interfaceIndex, address));
+    this.#running.delete(probeKey(interfaceIndex, address));
     return { id, user };
   }
 }
 
 /** Interface and address as one number: indexes are below 2^21. */
-const keyOf = (interfaceIndex: number, address: Ipv4): number => interfaceIndex * 0x1_0000_0000 + address;
+const probeKey = (interfaceIndex: number, address: Ipv4): number => interfaceIndex * 0x1_0000_0000 + address;

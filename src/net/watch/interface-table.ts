@@ -63,7 +63,7 @@ export class InterfaceTable {
 function applyTo(entries: Map<number, Entry>, message: NetlinkMessage): void {
   switch (message.kind) {
     case 'interface': {
-      const entry = entryOf(entries, message.index);
+      const entry = getOrAddEntry(entries, message.index);
       if (entry !== undefined) entry.description = message;
       return;
     }
@@ -71,7 +71,7 @@ function applyTo(entries: Map<number, Entry>, message: NetlinkMessage): void {
       entries.delete(message.index);
       return;
     case 'address': {
-      const addresses = entryOf(entries, message.index)?.addresses;
+      const addresses = getOrAddEntry(entries, message.index)?.addresses;
       if (addresses !== undefined && addresses.size < ADDRESSES_MAX) addresses.add(addressKey(message));
       return;
     }
@@ -87,9 +87,9 @@ function addressKey(of: { readonly address: Ipv4; readonly prefix: number }): nu
   return of.address * 64 + of.prefix;
 }
 
-function entryOf(entries: Map<number, Entry>, index: number): Entry | undefined {
-  const known = entries.get(index);
-  if (known !== undefined || entries.size >= INTERFACES_MAX) return known;
+function getOrAddEntry(entries: Map<number, Entry>, index: number): Entry | undefined {
+  const existing = entries.get(index);
+  if (existing !== undefined || entries.size >= INTERFACES_MAX) return existing;
   const entry: Entry = { description: undefined, addresses: new Set() };
   entries.set(index, entry);
   return entry;

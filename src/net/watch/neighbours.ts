@@ -81,8 +81,8 @@ export class NeighbourTable {
   findAnywhere(address: Ipv4, interfaceNames: Iterable<string>): Neighbour | undefined {
     let newest: Neighbour | undefined;
     for (const name of interfaceNames) {
-      const found = this.find(name, address);
-      if (found !== undefined && (newest === undefined || found.lastSeen > newest.lastSeen)) newest = found;
+      const neighbour = this.find(name, address);
+      if (neighbour !== undefined && (newest === undefined || neighbour.lastSeen > newest.lastSeen)) newest = neighbour;
     }
     return newest;
   }

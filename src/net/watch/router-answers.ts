@@ -72,10 +72,11 @@ export class RouterAnswers {
     const before = this.#bootingAt.get(mac);
     const isToTell = before === undefined || later(before.reportedAt, RETELL_MS) <= now;
     this.#bootingAt.set(mac, { at: now, reportedAt: isToTell ? now : before.reportedAt }, owner);
-    const kept = this.#kept.get(mac);
+    const pending = this.#kept.get(mac);
     this.#kept.delete(mac);
-    const waits = kept !== undefined && later(kept.at, KEPT_MS) > now;
-    const solicitation = waits && this.#isWanted(kept.solicitation.interfaceName, now) ? kept.solicitation : undefined;
+    const waits = pending !== undefined && later(pending.at, KEPT_MS) > now;
+    const solicitation =
+      waits && this.#isWanted(pending.solicitation.interfaceName, now) ? pending.solicitation : undefined;
     return { isToTell, solicitation };
   }
 

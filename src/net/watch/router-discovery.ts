@@ -49,7 +49,7 @@ export function decodeRouterDiscovery(bytes: BorrowedBytes): Decoded<RouterDisco
   if (end > bytes.length) return fault('truncated', bytes.length, 'payload');
   if (length < SOLICITATION_BYTES) return fault('bad-length', 4, 'payload length');
   if (view.getUint8(41) !== 0) return fault('bad-value', 41, 'code');
-  if (checksumOf(bytes, end) !== 0) return fault('bad-value', 42, 'checksum');
+  if (computeIcmpChecksum(bytes, end) !== 0) return fault('bad-value', 42, 'checksum');
   const source = copyBytes(bytes, 8, 24);
   switch (view.getUint8(40)) {
     case TYPE_SOLICITATION:
@@ -103,7 +103,7 @@ export function parseIpv6LinkLocal(text: string): Uint8Array | undefined {
 }
 
 /** RFC 4291 appendix A. */
-export function linkLocalOf(mac: MacAddress): Uint8Array {
+export function encodeLinkLocal(mac: MacAddress): Uint8Array {
   const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = macToBytes(mac);
   return new Uint8Array([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f]);
 }
@@ -120,12 +120,12 @@ export function encodeEmptyAdvertisement(source: Uint8Array, destination: Uint8A
   bytes.set(destination.subarray(0, IPV6_BYTES), 24);
   view.setUint8(40, TYPE_ADVERTISEMENT);
   view.setUint8(44, ADVERTISED_HOP_LIMIT);
-  view.setUint16(42, checksumOf(bytes, bytes.length));
+  view.setUint16(42, computeIcmpChecksum(bytes, bytes.length));
   return bytes;
 }
 
 /** Over both addresses, the length, the next header and the message up to `end`; 0 for a valid message. */
-function checksumOf(bytes: BorrowedBytes, end: number): number {
+function computeIcmpChecksum(bytes: BorrowedBytes, end: number): number {
   const length = end - IPV6_HEADER_BYTES;
   return internetChecksum(sumWords(bytes, 8, IPV6_HEADER_BYTES) + length + NEXT_HEADER_ICMP + sumWords(bytes, 40, end));
 }

@@ -19,8 +19,8 @@ import {
   ALL_ROUTERS_MAC,
   decodeRouterDiscovery,
   encodeEmptyAdvertisement,
+  encodeLinkLocal,
   isLinkLocal,
-  linkLocalOf,
   parseIpv6LinkLocal,
 } from './router-discovery.ts';
 import type { ServedInterface } from './served-interface.ts';
@@ -85,12 +85,12 @@ export class RouterListener {
 
   advertise({ interfaceName, mac, source }: Solicitation): void {
     const solicitation: Solicitation = { interfaceName, mac, source };
-    const found = this.#interfaces.values().find(({ name }) => name === interfaceName);
+    const served = this.#interfaces.values().find(({ name }) => name === interfaceName);
     let code = 'ENODEV';
-    if (found !== undefined && forwardsIpv6(interfaceName)) code = 'host-forwards-ipv6';
-    else if (found !== undefined && this.#socket.socket !== undefined) {
-      const packet = encodeEmptyAdvertisement(linkLocalAddress(found), source);
-      code = this.#socket.socket.send(packet, found.index, mac) ?? '';
+    if (served !== undefined && forwardsIpv6(interfaceName)) code = 'host-forwards-ipv6';
+    else if (served !== undefined && this.#socket.socket !== undefined) {
+      const packet = encodeEmptyAdvertisement(linkLocalAddress(served), source);
+      code = this.#socket.socket.send(packet, served.index, mac) ?? '';
     }
     this.#tell({ kind: 'advertised', solicitation, code });
   }
@@ -116,21 +116,21 @@ export class RouterListener {
   }
 
   #onFrame({ bytes, interfaceIndex, from }: HeardFrame, now: Instant): void {
-    const found = this.#interfaces.get(interfaceIndex);
+    const served = this.#interfaces.get(interfaceIndex);
     if (this.#sieve !== undefined) this.#sieve.frames += 1;
-    if (found === undefined || from === found.mac || !isHostMac(from)) return;
+    if (served === undefined || from === served.mac || !isHostMac(from)) return;
     const heard = decodeRouterDiscovery(bytes);
     if (!heard.ok || heard.value.kind === 'nameless-solicitation') return;
     if (heard.value.kind === 'solicitation') {
       const { source } = heard.value;
       if (!this.#solicitations.allows(from, now)) return;
-      this.#tell({ kind: 'solicitation', solicitation: { interfaceName: found.name, mac: from, source } });
+      this.#tell({ kind: 'solicitation', solicitation: { interfaceName: served.name, mac: from, source } });
       return;
     }
-    const reportedAt = this.#routersReportedAt.get(found.name);
+    const reportedAt = this.#routersReportedAt.get(served.name);
     if (reportedAt !== undefined && later(reportedAt, RETELL_MS) > now) return;
-    this.#routersReportedAt.set(found.name, now);
-    this.#tell({ kind: 'router', interfaceName: found.name, mac: from });
+    this.#routersReportedAt.set(served.name, now);
+    this.#tell({ kind: 'router', interfaceName: served.name, mac: from });
   }
 }
 
@@ -140,7 +140,7 @@ function linkLocalAddress({ name, mac }: ServedInterface): Uint8Array {
     const bytes = family === 'IPv6' ? parseIpv6LinkLocal(address) : undefined;
     if (bytes !== undefined && isLinkLocal(bytes)) return bytes;
   }
-  return linkLocalOf(mac);
+  return encodeLinkLocal(mac);
 }
 
 function forwardsIpv6(name: string): boolean {

@@ -47,14 +47,14 @@ export class SolicitationGate {
 
   /** Booting machines, those of the region first. */
   booting(now: Instant, max: number): readonly MacAddress[] {
-    const found: MacAddress[] = [];
+    const macs: MacAddress[] = [];
     for (const rank of RANKS) {
       for (const mac of this.#booting.keysOf(rank)) {
-        if (found.length >= max) return found;
-        if ((this.#booting.get(mac)?.until ?? now) > now) found.push(mac);
+        if (macs.length >= max) return macs;
+        if ((this.#booting.get(mac)?.until ?? now) > now) macs.push(mac);
       }
     }
-    return found;
+    return macs;
   }
 
   allows(mac: MacAddress, now: Instant): boolean {

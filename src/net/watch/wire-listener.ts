@@ -153,24 +153,24 @@ export class WireListener {
 
   /** A host speaks for itself only: port security checks the source of a frame, not what ARP says inside. */
   #onArp({ bytes, interfaceIndex, from }: HeardFrame, now: Instant): void {
-    const found = this.#interfaces.get(interfaceIndex);
-    if (found === undefined) return;
+    const served = this.#interfaces.get(interfaceIndex);
+    if (served === undefined) return;
     const packet = decodeArp(bytes);
     if (!packet.ok) return;
     const { sender, senderMac } = packet.value;
     if (from !== senderMac || this.#ownMacs.has(from) || !isHostMac(from) || !isHostAddress(sender)) return;
     if (this.#filter.allows(interfaceIndex, sender, from, true, now)) {
-      this.#sightings.push({ interfaceName: found.name, address: sender, mac: from, heard: true });
+      this.#sightings.push({ interfaceName: served.name, address: sender, mac: from, heard: true });
     }
   }
 
   #onNeighbour(message: NetlinkMessage): void {
     if (message.kind !== 'neighbour') return;
     const { index, address, mac, heard } = message;
-    const found = this.#interfaces.get(index);
-    if (found === undefined || !isHostMac(mac) || !isHostAddress(address)) return;
+    const served = this.#interfaces.get(index);
+    if (served === undefined || !isHostMac(mac) || !isHostAddress(address)) return;
     if (!this.#filter.allows(index, address, mac, heard, systemClock.now())) return;
-    this.#sightings.push({ interfaceName: found.name, address, mac, heard });
+    this.#sightings.push({ interfaceName: served.name, address, mac, heard });
     if (this.#sightings.length >= SIGHTINGS_MAX) this.#tellSightings();
   }
 
@@ -181,9 +181,9 @@ export class WireListener {
   }
 
   #probe(id: number, { address, interfaceName }: Extract<ToNetWorker, { kind: 'probe' }>): void {
-    const found = this.#interfaces.values().find(({ name }) => name === interfaceName);
-    const question = { id, address, interfaceIndex: found?.index ?? 0, own: found?.mac ?? BROADCAST };
-    const isHeard = found !== undefined && this.#answers.socket !== undefined;
+    const served = this.#interfaces.values().find(({ name }) => name === interfaceName);
+    const question = { id, address, interfaceIndex: served?.index ?? 0, own: served?.mac ?? BROADCAST };
+    const isHeard = served !== undefined && this.#answers.socket !== undefined;
     const started = isHeard && this.#probes.start(question, systemClock.now());
     this.#isFilterOld ||= started;
     if (!started) this.#tell({ kind: 'probed', id, user: undefined, made: false });

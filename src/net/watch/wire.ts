@@ -157,8 +157,8 @@ export class ThreadWire implements Wire {
 
   findUser(address: Ipv4, interfaceName: string): Promise<MacAddress | undefined> {
     if (!this.canProbe(interfaceName)) return Promise.reject(cannotProbe());
-    for (const one of this.#waiting.values())
-      if (one.address === address && one.interfaceName === interfaceName) return one.answer;
+    for (const question of this.#waiting.values())
+      if (question.address === address && question.interfaceName === interfaceName) return question.answer;
     if (this.#waiting.size >= PROBES_WAITING_MAX) return Promise.reject(cannotProbe());
     const id = this.#nextId;
     this.#nextId += 1;

@@ -10,7 +10,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { newUuid } from '../../ground/clock.ts';
 import { EventSampler } from '../../ground/rate-limit.ts';
 import { REGION_FIELD } from '../../net/region-http.ts';
-import { BodyPlaces, clientOf } from '../../net/shares/body-places.ts';
+import { BodyPlaces, createPlacedClient } from '../../net/shares/body-places.ts';
 import { type ConnectionRefusal, ConnectionShares } from '../../net/shares/connection-shares.ts';
 import { type Answer, refuse } from '../api/call/answer.ts';
 import { findPeer, readCallerFacts } from '../api/call/caller.ts';
@@ -77,7 +77,7 @@ export class ApiDoors {
   /** @returns false if there is no place for this body */
   async #takeBody({ raw }: FastifyRequest, reply: FastifyReply) {
     const { share } = findPeer(readCallerFacts(raw), this.#region.config(), this.#region.racks);
-    const place = await this.#bodies.take(share, clientOf(raw, reply.raw));
+    const place = await this.#bodies.take(share, createPlacedClient(raw, reply.raw));
     if (place === 'refused' || place === 'gone') return false;
     void place.lost.then(() => this.connections.refuse(raw, 'body-gave-way', share));
     raw.on('end', place.release).on('close', place.release);

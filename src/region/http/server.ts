@@ -11,7 +11,7 @@ import type { RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import Fastify, { type FastifyInstance, type FastifyReply, type RouteOptions } from 'fastify';
-import { type CertificatePair, secureContextOf } from '../../files/certificate.ts';
+import { type CertificatePair, secureContextOptions } from '../../files/certificate.ts';
 import { socketRefusal } from '../../files/socket-refusal.ts';
 import { cleanLines } from '../../ground/clean-text.ts';
 import type { Clock } from '../../ground/clock.ts';
@@ -132,7 +132,7 @@ function makeSecureServer(pair: CertificatePair, handler: RequestListener) {
   // Only a region that serves over TLS pays for loading it.
   const { createServer: createHttpsServer } = process.getBuiltinModule('node:https');
   const server = createHttpsServer(
-    { ...HTTP_LIMITS, ...secureContextOf(pair), handshakeTimeout: HEADERS_MS_MAX },
+    { ...HTTP_LIMITS, ...secureContextOptions(pair), handshakeTimeout: HEADERS_MS_MAX },
     handler,
   );
   server.keepAliveTimeout = KEEP_ALIVE_MS;

@@ -13,7 +13,7 @@
 //    address have given up their lease, and give way first. Among equals, the machine heard longest ago gives way.
 
 import type { Ipv4 } from '../../ground/address.ts';
-import { FairShares, networkOf, type Place } from '../../net/shares/fair-shares.ts';
+import { FairShares, type Place, shareNetwork } from '../../net/shares/fair-shares.ts';
 import type { UntouchedMachine } from '../records/machine.ts';
 
 /**
@@ -72,4 +72,4 @@ function ofProven(proven: readonly UntouchedMachine[], address: Ipv4 | undefined
   return from.find((machine) => !isHolder(machine)) ?? from[0];
 }
 
-const networkKey = (address: Ipv4 | undefined) => (address === undefined ? undefined : networkOf(address));
+const networkKey = (address: Ipv4 | undefined) => (address === undefined ? undefined : shareNetwork(address));

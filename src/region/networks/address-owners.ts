@@ -8,7 +8,7 @@
 // 3. Networks are indexed once, when a question is first asked of them.
 
 import {
-  broadcastOf,
+  broadcastAddress,
   type Ipv4,
   type Ipv4Network,
   type Ipv4Range,
@@ -184,7 +184,9 @@ const single = (
 ): readonly Owner[] => (address === undefined ? [] : [{ kind, low: address, high: address, name, ...more }]);
 
 const edgesOf = (network: Ipv4Network): readonly Owner[] =>
-  network.prefix >= 31 ? [] : [network.address, broadcastOf(network)].flatMap((address) => single('edge', address, ''));
+  network.prefix >= 31
+    ? []
+    : [network.address, broadcastAddress(network)].flatMap((address) => single('edge', address, ''));
 
 /** The DNS servers of a subnet or a cluster interface. */
 export const serversOf = ({ dnsServers }: Pick<ClusterInterface, 'dnsServers'>): readonly Owner[] =>

@@ -13,7 +13,7 @@
 // 5. Machines are shown with the view that is known: every change by a person counts a version, at which each process reads the objects
 //    again.
 
-import { broadcastOf, formatIpv4, type Ipv4Range, parseIpv4, parseNetwork } from '../../ground/address.ts';
+import { broadcastAddress, formatIpv4, type Ipv4Range, parseIpv4, parseNetwork } from '../../ground/address.ts';
 import type { Clock } from '../../ground/clock.ts';
 import { reachesStore } from '../../ground/errors.ts';
 import { isSettings, type SettingValue } from '../../machines/settings.ts';
@@ -266,7 +266,7 @@ function questionOf(
   if (gone.size === 0 && goneSubnets.length === 0) return undefined;
   const ranges = goneSubnets.flatMap(({ cidr }) => {
     const network = parseNetwork(cidr);
-    return network === undefined ? [] : [{ low: network.address, high: broadcastOf(network) }];
+    return network === undefined ? [] : [{ low: network.address, high: broadcastAddress(network) }];
   });
   return { vlanIds: [...gone], subnetIds: goneSubnets.map(({ id }) => id), ranges };
 }

@@ -19,8 +19,8 @@ import {
   isHostless,
   type MacAddress,
   networkContains,
-  networkOf,
   networksOverlap,
+  networkWithPrefix,
   parseIpv4,
   parseMac,
   parseNetwork,
@@ -84,7 +84,7 @@ const readAddresses = ({ name: rackName, pulse }: Rack): readonly RackHostAddres
     const [written = '', prefix = ''] = text.split('/');
     const address = parseIpv4(written);
     if (address === undefined) return [];
-    const network = networkOf(address, /^\d+$/.test(prefix) ? Math.min(Number(prefix), 32) : 32);
+    const network = networkWithPrefix(address, /^\d+$/.test(prefix) ? Math.min(Number(prefix), 32) : 32);
     const [mac, named] = [parseMac(more.mac ?? ''), parseIpv4(more.router ?? '')];
     const router = named !== undefined && isRouter(named, address, network) ? named : undefined;
     const isListed = isOfMachines({ interface: nic, network });

@@ -2,7 +2,7 @@
 // of `init` again. Pure.
 
 import {
-  broadcastOf,
+  broadcastAddress,
   formatIpv4,
   type Ipv4,
   type Ipv4Network,
@@ -113,7 +113,7 @@ const textOf = (address: number | undefined): string => (address === undefined ?
 
 /** The last address before the next taken one; `undefined`: `address` is not in the network. */
 function endOfGap({ network }: InterfaceProposal, taken: readonly Ipv4Range[], address: Ipv4): number | undefined {
-  const last = broadcastOf(network) - 1;
+  const last = broadcastAddress(network) - 1;
   if (address <= network.address || address > last) return undefined;
   return Math.min(last, ...taken.filter(({ low }) => low > address).map(({ low }) => low - 1));
 }

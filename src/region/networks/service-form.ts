@@ -10,14 +10,14 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import {
-  broadcastOf,
+  broadcastAddress,
   formatIpv4,
   formatNetwork,
   type Ipv4,
   type Ipv4Network,
   type Ipv4Range,
+  maskToPrefix,
   parseIpv4,
-  prefixOf,
 } from '../../ground/address.ts';
 import { INTERFACES_KEY, type Settings, type SettingValue } from '../../machines/settings.ts';
 import { addressIn, networkIn, rangeIn } from '../racks/cluster-interface.ts';
@@ -220,8 +220,8 @@ function parseService(entry: Settings): ParsedService | undefined {
   const isPlaced = device !== '' || ip !== undefined;
   const held: Readonly<Record<string, boolean>> = {
     network: true,
-    subnet_mask: addressAt(entry, 'subnet_mask', prefixOf) === network.prefix,
-    broadcast_ip: addressAt(entry, 'broadcast_ip', Number) === broadcastOf(network),
+    subnet_mask: addressAt(entry, 'subnet_mask', maskToPrefix) === network.prefix,
+    broadcast_ip: addressAt(entry, 'broadcast_ip', Number) === broadcastAddress(network),
     interface: device !== '',
     ip: ip !== undefined,
     relayed: relayed === !isPlaced,

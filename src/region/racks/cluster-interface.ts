@@ -9,12 +9,12 @@ import {
   type Ipv4Network,
   type Ipv4Range,
   type MacAddress,
+  maskToPrefix,
   networkContains,
-  networkOf,
+  networkWithPrefix,
   parseIpv4,
   parseMac,
   parseNetwork,
-  prefixOf,
 } from '../../ground/address.ts';
 import { isFields } from '../../ground/fields.ts';
 import { INTERFACES_KEY, isSettings, NO_SETTINGS, type Settings, type SettingValue } from '../../machines/settings.ts';
@@ -88,8 +88,8 @@ export function networkIn(entry: Settings): Ipv4Network | undefined {
   if (written !== '') return parseNetwork(written);
   const address = parseIpv4(textIn(entry, 'ip'));
   const mask = parseIpv4(textIn(entry, 'subnet_mask'));
-  const prefix = mask === undefined ? undefined : prefixOf(mask);
-  return address === undefined || prefix === undefined ? undefined : networkOf(address, prefix);
+  const prefix = mask === undefined ? undefined : maskToPrefix(mask);
+  return address === undefined || prefix === undefined ? undefined : networkWithPrefix(address, prefix);
 }
 
 function textIn(entry: Settings, field: string): string {

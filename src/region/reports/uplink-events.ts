@@ -1,13 +1,13 @@
 // The rack's events about its link to a remote region, and about its outbox.
 
-import { reasonsOf } from '../../boot/boot-words.ts';
+import { createReasonLookup } from '../../boot/boot-words.ts';
 import { counted } from '../../ground/counted.ts';
 import { defineEvent, type EventOf } from '../../ground/event.ts';
 import { formatBytes, formatSpan } from '../../ground/quantity.ts';
 import { REGION_REASONS } from '../../http/events.ts';
 import { NOTED, notedText } from './notes.ts';
 
-const reasonText = reasonsOf(REGION_REASONS);
+const reasonText = createReasonLookup(REGION_REASONS);
 
 export const UPLINK_EVENTS = {
   'region.linked': defineEvent({

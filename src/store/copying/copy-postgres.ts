@@ -44,11 +44,11 @@ class PostgresSource implements CopySource {
 
   lastId({ name }: CopiedTable): Promise<number> {
     const sequence = `SELECT pg_sequence_last_value(pg_get_serial_sequence('${name}', 'id'))`;
-    return numberOf(this.#client, name === 'event' ? 'SELECT last_value FROM change_number' : sequence);
+    return queryNumber(this.#client, name === 'event' ? 'SELECT last_value FROM change_number' : sequence);
   }
 }
 
-async function numberOf(client: pg.ClientBase, sql: string, ...values: readonly unknown[]): Promise<number> {
+async function queryNumber(client: pg.ClientBase, sql: string, ...values: readonly unknown[]): Promise<number> {
   const { rows } = await client.query<unknown[]>({ text: sql, values: [...values], rowMode: 'array' });
   return Number(rows[0]?.[0] ?? 0);
 }
@@ -67,7 +67,7 @@ class PostgresTarget implements CopyTarget {
     const names = columns.map((column) => column.name).join(', ');
     await this.#client.query(
       `INSERT INTO ${name} (${names}) VALUES ${places.join(', ')}`,
-      rows.flat().map((value) => (value instanceof Uint8Array ? bufferOf(value) : value)),
+      rows.flat().map((value) => (value instanceof Uint8Array ? viewAsBuffer(value) : value)),
     );
   }
 
@@ -79,14 +79,14 @@ class PostgresTarget implements CopyTarget {
     }
     // Events and versions take their numbers from one sequence.
     const newest = `SELECT max(value) FROM (${usedVersions()} UNION ALL SELECT max(id) FROM event UNION ALL SELECT $1::bigint) AS numbers`;
-    const last = Math.max(1, await numberOf(client, newest, lastIds.get('event') ?? 0));
+    const last = Math.max(1, await queryNumber(client, newest, lastIds.get('event') ?? 0));
     await client.query("SELECT setval('change_number', $1)", [last]);
     await client.query('UPDATE rackboot SET version = abs(version); COMMIT');
   }
 }
 
 /** Not a copy: a file may have 64 MiB. */
-const bufferOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
+const viewAsBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
   Buffer.from(buffer, byteOffset, byteLength);
 
 /** @param isStopped refuse while a region runs on it */
@@ -119,7 +119,7 @@ export function toPostgres<T>(place: PostgresPlace, work: (target: CopyTarget) =
     await makeTables(client, 'target');
     await client.query('SET idle_in_transaction_session_timeout = 0; BEGIN');
     for (const { name } of tablesOfSchema()) {
-      if ((await numberOf(client, `SELECT count(*) FROM (SELECT 1 FROM ${name} LIMIT 1) AS one`)) === 0) continue;
+      if ((await queryNumber(client, `SELECT count(*) FROM (SELECT 1 FROM ${name} LIMIT 1) AS one`)) === 0) continue;
       const text = `the region's database is not empty (table ${name}): empty or remove it, or name another`;
       throw new RackError('already-exists', text);
     }

@@ -58,11 +58,11 @@ export class SqliteSource implements CopySource {
     this.#path = path;
     const kind = { ...REGION_DATABASE, elsewhere: 'name another one' };
     this.#database = openToRead(path, kind, (database, version) => {
-      const known = kind.migrations.length;
-      if (version !== known)
+      const latestVersion = kind.migrations.length;
+      if (version !== latestVersion)
         throw new RackError(
           'store-broken',
-          `${path} has version ${version}, this Rackboot ${known}: start its region once with this Rackboot`,
+          `${path} has version ${version}, this Rackboot ${latestVersion}: start its region once with this Rackboot`,
         );
       database.exec('BEGIN');
     });
@@ -143,8 +143,8 @@ export class SqliteTarget implements CopyTarget {
     const database = this.#database;
     this.#writing(() => {
       database.exec('DELETE FROM sqlite_sequence');
-      const given = database.prepare('INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)');
-      for (const [name, last] of lastIds) given.run(name, last);
+      const insertSequence = database.prepare('INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)');
+      for (const [name, last] of lastIds) insertSequence.run(name, last);
       // In PostgreSQL, new versions must be higher than all copied ones.
       database.exec(
         `INSERT INTO counter (name, value) SELECT 'desired-version', max(value) FROM (${usedVersions()}) WHERE true ` +

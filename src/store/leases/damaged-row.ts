@@ -24,7 +24,7 @@ const POLYNOMIAL = 0xedb8_8320;
 const BYTE_BITS = 8;
 
 /** @param key of the row, up to 2^48 */
-export const checksumOf = (key: number, records: Uint8Array): number => crc32(records, key % 0x1_0000_0000);
+export const computeRowChecksum = (key: number, records: Uint8Array): number => crc32(records, key % 0x1_0000_0000);
 
 interface MendedRow {
   readonly records: Uint8Array;
@@ -34,7 +34,7 @@ interface MendedRow {
 
 /** @returns undefined if more than one bit is wrong */
 export function undoFlippedBit(key: number, records: Uint8Array<ArrayBuffer>, checksum: number): MendedRow | undefined {
-  const difference = (checksumOf(key, records) ^ checksum) >>> 0;
+  const difference = (computeRowChecksum(key, records) ^ checksum) >>> 0;
   if ((difference & (difference - 1)) === 0) return { records, at: undefined };
   // A flip's difference, from the last bit of the row to the first.
   let made = POLYNOMIAL;
@@ -83,19 +83,27 @@ interface SalvagedRow {
 /** Undoes a single flipped bit, or keeps what still decodes. */
 export function salvage({ table, key, records, checksum }: StoredRow): SalvagedRow {
   const mended = undoFlippedBit(key, records, checksum);
-  const places = placesOf(mended?.records ?? records);
+  const places = locateRecords(mended?.records ?? records);
   if (mended !== undefined) {
     const { at } = mended;
-    const kept = places.flatMap(({ from, to, address }) => (at !== undefined && from <= at && at < to ? address : []));
-    return { records: mended.records, damage: { table, key, isUndone: true, kept, lost: [], isCut: false } };
+    const keptAddresses = places.flatMap(({ from, to, address }) =>
+      at !== undefined && from <= at && at < to ? address : [],
+    );
+    return {
+      records: mended.records,
+      damage: { table, key, isUndone: true, kept: keptAddresses, lost: [], isCut: false },
+    };
   }
-  const kept = [...new Set(places.map(({ address }) => address))];
+  const keptAddresses = [...new Set(places.map(({ address }) => address))];
   const all =
     table === 'log' ? [] : Array.from({ length: BLOCK_ADDRESSES }, (_, place) => key * BLOCK_ADDRESSES + place);
-  const lost = all.map(ipv4).filter((address) => !kept.includes(address));
+  const lost = all.map(ipv4).filter((address) => !keptAddresses.includes(address));
   const end = places.at(-1)?.to ?? 0;
   const isCut = table === 'log' && end < records.length;
-  return { records: viewBytes(records, 0, end), damage: { table, key, isUndone: false, kept, lost, isCut } };
+  return {
+    records: viewBytes(records, 0, end),
+    damage: { table, key, isUndone: false, kept: keptAddresses, lost, isCut },
+  };
 }
 
 interface Place {
@@ -104,7 +112,7 @@ interface Place {
   readonly address: Ipv4;
 }
 
-function placesOf(records: Uint8Array): readonly Place[] {
+function locateRecords(records: Uint8Array): readonly Place[] {
   const bytes = Buffer.from(records.buffer, records.byteOffset, records.byteLength);
   const places: Place[] = [];
   for (let from = 0; from < bytes.length; ) {
@@ -117,9 +125,15 @@ function placesOf(records: Uint8Array): readonly Place[] {
 }
 
 export function damageNote(file: string, { table, key, isUndone, kept, lost }: LeaseDamage): RackNote {
-  const named = { kept: namesOf(kept), keptMore: moreOf(kept), lost: namesOf(lost), lostMore: moreOf(lost) };
+  const named = {
+    kept: formatFirstAddresses(kept),
+    keptMore: countUnnamed(kept),
+    lost: formatFirstAddresses(lost),
+    lostMore: countUnnamed(lost),
+  };
   return { note: 'leases-damaged', file, table, row: key, isUndone, ...named };
 }
 
-const namesOf = (addresses: readonly Ipv4[]): string => addresses.slice(0, NAMED_MAX).map(formatIpv4).join(', ');
-const moreOf = (addresses: readonly Ipv4[]): number => Math.max(0, addresses.length - NAMED_MAX);
+const formatFirstAddresses = (addresses: readonly Ipv4[]): string =>
+  addresses.slice(0, NAMED_MAX).map(formatIpv4).join(', ');
+const countUnnamed = (addresses: readonly Ipv4[]): number => Math.max(0, addresses.length - NAMED_MAX);

@@ -17,10 +17,10 @@ export const PASS_BLOCKS_MAX = 65_536;
 const BLOCK_BITS = 6;
 export const BLOCK_ADDRESSES = 1 << BLOCK_BITS;
 
-export const blockOf = (address: number): number => address >>> BLOCK_BITS;
+export const addressBlock = (address: number): number => address >>> BLOCK_BITS;
 /** At this many records of a block, all but the newest record of each address are dropped. */
 const BLOCK_RECORDS_MAX = 2 * BLOCK_ADDRESSES;
-const placeOf = (address: number): number => address & (BLOCK_ADDRESSES - 1);
+const indexInBlock = (address: number): number => address & (BLOCK_ADDRESSES - 1);
 
 interface Place {
   readonly bytes: Buffer;
@@ -71,10 +71,10 @@ export class FoldPass {
     for (let at = this.#length; at < end; count += 1) {
       const next = recordEnd(gathered, at);
       if (next === undefined) throw new Error(`leases.db holds a truncated batch: the one that ends with ${sequence}`);
-      const block = blockOf(recordAddress(gathered, at));
+      const block = addressBlock(recordAddress(gathered, at));
       const records = this.#records.get(block);
       if (records === undefined) this.#records.set(block, [at]);
-      else if (records.push(at) >= BLOCK_RECORDS_MAX) this.#records.set(block, newestOf(gathered, records));
+      else if (records.push(at) >= BLOCK_RECORDS_MAX) this.#records.set(block, keepNewestRecords(gathered, records));
       at = next;
     }
     this.#length = end;
@@ -112,14 +112,14 @@ export class FoldPass {
 }
 
 /** The newest record of each address, from records oldest first. */
-function newestOf(bytes: Buffer, records: readonly number[]): number[] {
-  return [...new Map(records.map((at) => [placeOf(recordAddress(bytes, at)), at])).values()];
+function keepNewestRecords(bytes: Buffer, records: readonly number[]): number[] {
+  return [...new Map(records.map((at) => [indexInBlock(recordAddress(bytes, at)), at])).values()];
 }
 
 /** @returns the end of the record */
 function put(places: (Place | undefined)[], block: number, bytes: Buffer, from: number): number {
   const to = recordEnd(bytes, from);
   if (to === undefined) throw new Error(`leases.db holds a truncated block: ${block}`);
-  places[placeOf(recordAddress(bytes, from))] = { bytes, from, to };
+  places[indexInBlock(recordAddress(bytes, from))] = { bytes, from, to };
   return to;
 }

@@ -29,9 +29,9 @@ export class HostClocks {
   /** Rereads the clocks once a second and after a step of the wall clock only, because reading the uptime opens a file. */
   read(): HostMoment {
     const [now, wallMs] = [this.#clock.now(), this.#clock.wallTimeMs()];
-    const known = this.#moment;
-    if (known !== undefined && now - known.now <= READING_AGE_MAX_MS) {
-      if (Math.abs(wallMs - now - (known.wallMs - known.now)) < STEP_MS) return known;
+    const moment = this.#moment;
+    if (moment !== undefined && now - moment.now <= READING_AGE_MAX_MS) {
+      if (Math.abs(wallMs - now - (moment.wallMs - moment.now)) < STEP_MS) return moment;
     }
     this.#moment = readHostMoment(this.#clock, this.#bootId);
     return this.#moment;

@@ -17,8 +17,8 @@
 
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { errorText, RackError } from '../../ground/errors.ts';
-import { broken, type DatabaseKind, openDatabaseFile, versionOf } from '../database-file.ts';
-import { checksumOf, DAMAGE_REPORTED_MAX, type LeaseDamage, type StoredRow, salvage } from './damaged-row.ts';
+import { broken, type DatabaseKind, openDatabaseFile, readSchemaVersion } from '../database-file.ts';
+import { computeRowChecksum, DAMAGE_REPORTED_MAX, type LeaseDamage, type StoredRow, salvage } from './damaged-row.ts';
 import { FoldPass } from './fold-pass.ts';
 import { decodeLeases } from './lease-record.ts';
 import { type LeaseFileContents, StoredLeases } from './stored-leases.ts';
@@ -115,7 +115,7 @@ export class LeaseDatabase {
   }
 
   write(sequence: number, records: Uint8Array): void {
-    this.#append.run(sequence, checksumOf(sequence, records), records);
+    this.#append.run(sequence, computeRowChecksum(sequence, records), records);
     this.#last = sequence;
   }
 
@@ -211,7 +211,7 @@ export class LeaseDatabase {
         }
         const held = this.#readBlock.get(block);
         const records = pass.merge(block, held === undefined ? undefined : this.#check(readRow('lease_block', held)));
-        this.#writeBlock.run(block, checksumOf(block, records), records);
+        this.#writeBlock.run(block, computeRowChecksum(block, records), records);
         bytes += records.length;
       }
     });
@@ -267,10 +267,10 @@ function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array<ArrayB
   return whole;
 }
 
-const isWhole = ({ key, records, checksum }: StoredRow): boolean => checksumOf(key, records) === checksum;
+const isWhole = ({ key, records, checksum }: StoredRow): boolean => computeRowChecksum(key, records) === checksum;
 
 /** @throws Error for a cut batch (`LeaseDamage.isCut`) */
-function salvagedOf(row: StoredRow): Uint8Array {
+function salvageRecords(row: StoredRow): Uint8Array {
   const { records, damage } = salvage(row);
   if (damage.isCut) throw cutBatch(row);
   return records;
@@ -300,10 +300,10 @@ export function copyLeases(path: string): LeaseFileContents {
   try {
     database = new DatabaseSync(path, { readOnly: true, timeout: COPY_WAIT_MS });
     database.exec('BEGIN');
-    if (versionOf(database, path, LEASE_DATABASE) === 0) return stored.contents();
+    if (readSchemaVersion(database, path, LEASE_DATABASE) === 0) return stored.contents();
     const folded = readInteger(Object.values(database.prepare('SELECT sequence FROM fold').get() ?? {})[0]);
     for (const row of storedRows(database, folded)) {
-      const decoded = decodeLeases(isWhole(row) ? row.records : salvagedOf(row));
+      const decoded = decodeLeases(isWhole(row) ? row.records : salvageRecords(row));
       if (!decoded.ok) throw new Error(`leases.db holds a lease that does not decode: ${decoded.fault.field}`);
       for (const record of decoded.value) stored.add(record);
     }

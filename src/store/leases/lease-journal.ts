@@ -332,13 +332,13 @@ export class WorkerLeaseJournal implements LeaseJournal {
     this.#listener?.onDurable(sequence);
   }
 
-  #fail(reason: JournalFault['reason'], said: string): void {
+  #fail(reason: JournalFault['reason'], detail: string): void {
     if (this.#state === 'closed') return;
     clearImmediate(this.#turnEnd);
     this.#turnEnd = undefined;
     this.#outstanding = false;
     this.#watch.end();
-    this.#fault = { reason, database: this.#path, said };
+    this.#fault = { reason, database: this.#path, said: detail };
     this.#counts.failures += 1;
     const from = this.#settled + 1;
     this.#settled = this.#last;

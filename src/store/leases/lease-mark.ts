@@ -24,13 +24,13 @@ import { REPORTED_ENDS_FILE } from './reported-ends.ts';
 
 export function findLostLeases(stateDir: string): RackNote | undefined {
   const path = join(stateDir, LEASE_FILE);
-  const hasRun = sizeOf(join(stateDir, REPORTED_ENDS_FILE)) > 0;
-  if (!hasRun || sizeOf(path) > 0) return undefined;
+  const hasRun = readFileSize(join(stateDir, REPORTED_ENDS_FILE)) > 0;
+  if (!hasRun || readFileSize(path) > 0) return undefined;
   return { note: 'leases-lost', file: path };
 }
 
 /** Opening an unreadable one will report the problem. */
-function sizeOf(path: string): number {
+function readFileSize(path: string): number {
   try {
     return statSync(path).size;
   } catch (error) {
@@ -128,14 +128,14 @@ export class LeaseMark {
 
   async #replace(): Promise<void> {
     const { sequence, doubtedUpTo, onProblem } = this.#options;
-    const known = sequence();
-    if (known === this.#written) return;
+    const current = sequence();
+    if (current === this.#written) return;
     const part = `${this.#path}.part`;
     try {
       await replaceFile(this.#path, part, () =>
-        JSON.stringify({ version: 1, self: identify(part), database: this.#opened, sequence: known, doubtedUpTo }),
+        JSON.stringify({ version: 1, self: identify(part), database: this.#opened, sequence: current, doubtedUpTo }),
       );
-      this.#written = known;
+      this.#written = current;
       this.#hasFailed = false;
     } catch (error) {
       if (!this.#hasFailed) onProblem({ note: 'mark-unwritten', file: this.#path, reason: errorText(error) });

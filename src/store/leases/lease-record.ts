@@ -132,9 +132,9 @@ export function decodeLeases(bytes: Uint8Array): Decoded<readonly LeaseRecord[]>
   // Nearly all leases of a batch share these strings.
   const shared = new Map<string, string>();
   const intern = (text: string): string => {
-    const known = shared.get(text);
-    if (known === undefined) shared.set(text, text);
-    return known ?? text;
+    const sharedText = shared.get(text);
+    if (sharedText === undefined) shared.set(text, text);
+    return sharedText ?? text;
   };
   const reader = new ByteReader(bytes);
   const all: LeaseRecord[] = [];

@@ -1,6 +1,6 @@
 // Gathers the records read from leases.db: the leases in force, and the last time on the clock of each boot of the host.
 
-import { type BootClocks, bootClockOf } from '../../dhcp/leases/lease-clock.ts';
+import { type BootClocks, computeBootClock } from '../../dhcp/leases/lease-clock.ts';
 import type { StoredLease } from '../../dhcp/leases/stored-lease.ts';
 import type { Ipv4 } from '../../ground/address.ts';
 import type { LeaseDamage } from './damaged-row.ts';
@@ -27,7 +27,7 @@ export class StoredLeases {
     const { sequence, lease } = record;
     this.#records.set(lease.address, record);
     if (sequence >= (this.#newest.get(lease.bootId)?.sequence ?? 0))
-      this.#newest.set(lease.bootId, { sequence, clock: bootClockOf(lease) });
+      this.#newest.set(lease.bootId, { sequence, clock: computeBootClock(lease) });
   }
 
   contents(): LeaseFileContents {

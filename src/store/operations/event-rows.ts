@@ -77,25 +77,25 @@ const SHOWN = codec({
 
 export const readEvent = (row: Row): MachineEvent => {
   const { code, params, atMs, type, level, username, kind, mac, rackId } = EVENT.read(row);
-  const shown = SHOWN.read(row);
+  const event = SHOWN.read(row);
   return {
     ...unpackHappening(code, params),
-    ...shown,
+    ...event,
     atMs,
-    type: typeOf(type),
-    level: levelOf(level),
+    type: asEventType(type),
+    level: decodeEventLevel(level),
     username,
-    stranger: shown.systemId === undefined ? mac : undefined,
+    stranger: event.systemId === undefined ? mac : undefined,
     kind,
     ...(rackId === undefined ? {} : { rack: optional(text('rack_name')).read(row) ?? '' }),
   };
 };
 
-function typeOf(name: string): MachineEventType {
+function asEventType(name: string): MachineEventType {
   return isEventType(name) ? name : 'NODE_STATUS_EVENT';
 }
 
-function levelOf(value: number): MachineEventLevel {
+function decodeEventLevel(value: number): MachineEventLevel {
   const name = Object.entries(EVENT_LEVELS).find(([, level]) => level === value)?.[0];
   return name !== undefined && isEventLevel(name) ? name : 'info';
 }

@@ -46,12 +46,12 @@ const UPDATE_ALL_SQL =
 export const UPDATED_AT_ONCE = 64;
 
 function* updateMachines(updates: readonly MachineUpdate[], atMs: number, tasks: PowerTaskIds): Steps<void> {
-  const [only] = updates;
-  if (only !== undefined && updates.length === 1) {
-    const values = [atMs, ...MACHINE_FIELDS.values({ ...only.machine, ...only.fields })];
-    const task = tasks.get(only.machine.id);
-    if (task === undefined) yield run(UPDATE_SQL, ...values, only.machine.id);
-    else yield run(UPDATE_WITH_TASK_SQL, ...values, task, only.machine.id);
+  const [single] = updates;
+  if (single !== undefined && updates.length === 1) {
+    const values = [atMs, ...MACHINE_FIELDS.values({ ...single.machine, ...single.fields })];
+    const task = tasks.get(single.machine.id);
+    if (task === undefined) yield run(UPDATE_SQL, ...values, single.machine.id);
+    else yield run(UPDATE_WITH_TASK_SQL, ...values, task, single.machine.id);
     return;
   }
   for (let first = 0; first < updates.length; first += UPDATED_AT_ONCE) {
@@ -84,7 +84,7 @@ interface DecidedChange {
 }
 
 const gainsAddress = ({ machine, change: { addresses = [] } }: DecidedChange): boolean =>
-  addresses.some(({ address }) => machine.addresses.every((one) => one.address !== address));
+  addresses.some(({ address }) => machine.addresses.every((existing) => existing.address !== address));
 
 /** @returns the changed machines, in the order of `changes` */
 export function* applyChanges(
@@ -113,15 +113,15 @@ export function* applyChanges(
   for (const ids of idsOf(({ addresses }, id) => addresses !== undefined && had.has(id))) {
     yield run('DELETE FROM allocation WHERE machine_id IN numbers(?)', ids);
   }
-  const given = changes.flatMap(({ machine, change }) =>
+  const addressRows = changes.flatMap(({ machine, change }) =>
     (change.addresses ?? []).map(({ address, mac }) => [address, machine.id, mac]),
   );
   if (changes.some(gainsAddress)) yield claimAddresses();
   // A second holder of the address would be our bug.
-  if (given.length > 0) yield run(ALLOCATE_SQL, JSON.stringify(given));
+  if (addressRows.length > 0) yield run(ALLOCATE_SQL, JSON.stringify(addressRows));
   const ids = JSON.stringify(changes.map(({ machine }) => machine.id));
   const now = new Map(
-    (yield* readMachines('SELECT * FROM machine WHERE id IN numbers(?)', ids)).map((one) => [one.id, one]),
+    (yield* readMachines('SELECT * FROM machine WHERE id IN numbers(?)', ids)).map((machine) => [machine.id, machine]),
   );
   const pairs = changes.flatMap(({ machine, change }) => {
     const after = now.get(machine.id);
@@ -149,7 +149,7 @@ function* nameTasks(changes: readonly DecidedChange[]): Steps<PowerTaskIds> {
 
 /** Interfaces that stay keep their ids. */
 export function* setInterfaces(machine: Machine, interfaces: readonly ReportedInterface[]): Steps<void> {
-  const kept = new Set(interfaces.flatMap(({ mac, formerMac }) => [mac, formerMac]));
+  const keptMacs = new Set(interfaces.flatMap(({ mac, formerMac }) => [mac, formerMac]));
   for (const { mac, formerMac } of interfaces) {
     if (formerMac === undefined) continue;
     const update =
@@ -157,7 +157,7 @@ export function* setInterfaces(machine: Machine, interfaces: readonly ReportedIn
     yield run(update, mac, formerMac, machine.id);
   }
   for (const nic of machine.interfaces) {
-    if (!kept.has(nic.mac)) yield run('DELETE FROM interface WHERE id = ?', nic.id);
+    if (!keptMacs.has(nic.mac)) yield run('DELETE FROM interface WHERE id = ?', nic.id);
   }
   for (const [position, nic] of interfaces.entries()) {
     yield run(
@@ -188,8 +188,8 @@ function* updateAll(updates: readonly MachineUpdate[], atMs: number, tasks: Powe
 }
 
 function* identify(machine: Machine, after: Machine): Steps<void> {
-  const shown = (of: Machine): string => identityKeys(machineEvidence(of)).join('\n');
-  if (shown(machine) !== shown(after)) yield* setIdentity(after);
+  const identityText = (of: Machine): string => identityKeys(machineEvidence(of)).join('\n');
+  if (identityText(machine) !== identityText(after)) yield* setIdentity(after);
 }
 
 /** Whether its record for racks or its power settings changed: other processes learn of it only by the version. */

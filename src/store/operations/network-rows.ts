@@ -25,7 +25,7 @@ import {
   macIn,
   mapped,
   number,
-  oneOf,
+  oneWord,
   optional,
   type Row,
   text,
@@ -41,7 +41,7 @@ const named = { id, name: text('name'), description: text('description') };
 const RANGE = codec({
   id,
   subnetId: number('subnet_id'),
-  kind: oneOf('kind', RANGE_KINDS),
+  kind: oneWord('kind', RANGE_KINDS),
   low: optional(ipv4In('low')),
   high: optional(ipv4In('high')),
   username: text('username'),

@@ -32,8 +32,8 @@ export class BootTables extends LoggedTable {
   *addFileSources(names: readonly string[], atMs: number): Steps<void> {
     // Insert only missing rows: PostgreSQL uses up an id for each attempt, even if the row exists.
     const { rows } = yield all('SELECT name FROM boot_source WHERE name IS NOT NULL');
-    const known = new Set(rows.map(readName));
-    for (const name of names.filter((one) => !known.has(one))) {
+    const existing = new Set(rows.map(readName));
+    for (const name of names.filter((candidate) => !existing.has(candidate))) {
       yield run(
         `INSERT INTO boot_source (name, url, keyring_filename, keyring, created_ms, updated_ms) VALUES (?, '', '', ?, ?, ?)
           ON CONFLICT (name) DO NOTHING`,
@@ -133,8 +133,8 @@ export class BootTables extends LoggedTable {
 
   *addResources(names: readonly string[], atMs: number): Steps<void> {
     const { rows } = yield all('SELECT name FROM boot_resource WHERE name IN texts(?)', JSON.stringify(names));
-    const known = new Set(rows.map(readName));
-    const missing = [...new Set(names)].filter((one) => !known.has(one));
+    const existing = new Set(rows.map(readName));
+    const missing = [...new Set(names)].filter((name) => !existing.has(name));
     if (missing.length === 0) return;
     const count = 'SELECT count(*) FROM boot_resource';
     if (numberIn(yield one(count)) + missing.length > RESOURCES_MAX) {
@@ -153,9 +153,9 @@ export class BootTables extends LoggedTable {
 
   *noteProgress(progress: ReadonlyMap<string, ImportProgress>, atMs: number): Steps<void> {
     yield* this.addResources([...progress.keys()], atMs);
-    for (const [name, one] of progress) {
+    for (const [name, imageProgress] of progress) {
       const sql = 'UPDATE boot_resource SET progress = ?, changed_ms = ? WHERE name = ?';
-      yield run(sql, JSON.stringify(one), atMs, name);
+      yield run(sql, JSON.stringify(imageProgress), atMs, name);
     }
   }
 

@@ -89,15 +89,15 @@ export function* decideWith<
   Decision extends { readonly kind: string },
   Question extends { readonly kind: 'ask' },
 >(
-  decide: (known: Known) => Decision | Question,
+  decide: (knowledge: Known) => Decision | Question,
   first: Known,
-  answer: (question: Question, known: Known) => Steps<Known>,
+  answer: (question: Question, knowledge: Known) => Steps<Known>,
 ): Steps<Decision> {
-  let known = first;
-  for (let asked = 0; asked <= QUESTIONS_MAX; asked += 1) {
-    const decision = decide(known);
+  let knowledge = first;
+  for (let questions = 0; questions <= QUESTIONS_MAX; questions += 1) {
+    const decision = decide(knowledge);
     if (!isQuestion(decision)) return decision;
-    known = yield* answer(decision, known);
+    knowledge = yield* answer(decision, knowledge);
   }
   throw new Error(`a decision asked more than ${QUESTIONS_MAX} questions`);
 }
@@ -114,19 +114,19 @@ export function* knowledgeFor(
 ): Steps<EnlistmentKnowledge> {
   const holders = holdersQuery(evidence.values.length);
   const byMacSql = 'SELECT machine_id FROM interface WHERE mac IN numbers(?)';
-  const found = yield* readMachines(
+  const foundMachines = yield* readMachines(
     `SELECT * FROM machine WHERE id IN (${byMacSql}${holders === undefined ? '' : ` UNION ${holders}`}) ORDER BY id`,
     JSON.stringify(evidence.macs),
     ...evidence.values,
   );
   const macs = new Set(evidence.macs);
   const hasMac = ({ interfaces }: Machine): boolean => interfaces.some((nic) => macs.has(nic.mac));
-  const theirs = found.flatMap((machine) => identityKeys(machineEvidence(machine)));
+  const theirs = foundMachines.flatMap((machine) => identityKeys(machineEvidence(machine)));
   return {
-    byMac: found.filter(hasMac),
-    byValue: found.filter((machine) => !hasMac(machine)),
-    shared: found.length === 0 ? new Set() : yield* sharedValues([...new Set([...evidence.values, ...theirs])]),
-    verdicts: yield* verdictsAmong(found.map(({ id }) => id)),
+    byMac: foundMachines.filter(hasMac),
+    byValue: foundMachines.filter((machine) => !hasMac(machine)),
+    shared: foundMachines.length === 0 ? new Set() : yield* sharedValues([...new Set([...evidence.values, ...theirs])]),
+    verdicts: yield* verdictsAmong(foundMachines.map(({ id }) => id)),
     machines,
     newMachines: numberIn(yield one(NEW_MACHINES_SQL)),
     untouched: undefined,
@@ -138,44 +138,44 @@ export function* knowledgeFor(
 
 export function* answerEnlistment(
   question: EnlistmentQuestion,
-  known: EnlistmentKnowledge,
+  knowledge: EnlistmentKnowledge,
 ): Steps<EnlistmentKnowledge> {
-  const names = yield* answerNames(question, known);
+  const names = yield* answerNames(question, knowledge);
   const untouched =
     question.untouched === true
       ? (yield all(UNTOUCHED_SQL, UNTOUCHED_LOOKED_MAX)).rows.map(readUntouched)
-      : known.untouched;
+      : knowledge.untouched;
   const unbooted =
-    question.unbootedOf === undefined ? known.unbooted : numberIn(yield one(UNBOOTED_SQL, question.unbootedOf));
-  return { ...known, ...names, untouched, unbooted };
+    question.unbootedOf === undefined ? knowledge.unbooted : numberIn(yield one(UNBOOTED_SQL, question.unbootedOf));
+  return { ...knowledge, ...names, untouched, unbooted };
 }
 
-export function* answerSplit(question: NameQuestion, known: SplitKnowledge): Steps<SplitKnowledge> {
-  return { ...known, ...(yield* answerNames(question, known)) };
+export function* answerSplit(question: NameQuestion, knowledge: SplitKnowledge): Steps<SplitKnowledge> {
+  return { ...knowledge, ...(yield* answerNames(question, knowledge)) };
 }
 
 export function* answerChange(
   machine: Machine,
   question: ChangeQuestion,
-  known: ChangeKnowledge,
+  knowledge: ChangeKnowledge,
   atMs: number,
 ): Steps<ChangeKnowledge> {
-  const names = yield* answerNames(question, known);
-  const addresses = [...known.addresses];
+  const names = yield* answerNames(question, knowledge);
+  const addresses = [...knowledge.addresses];
   const owner = machine.owner === undefined ? [] : [machine.owner];
   for (const range of question.ranges ?? [])
     addresses.push(yield* addressesIn(range, machine.id, atMs, question.host?.username));
   const ownerDataBytes =
     question.ownerData === true
       ? numberIn(yield one(ownerDataBytesSql(owner.length > 0), machine.id, ...owner))
-      : known.ownerDataBytes;
+      : knowledge.ownerDataBytes;
   return { ...names, addresses, ownerDataBytes };
 }
 
-function* answerNames(question: NameQuestion, known: NameKnowledge): Steps<NameKnowledge> {
+function* answerNames(question: NameQuestion, knowledge: NameKnowledge): Steps<NameKnowledge> {
   return {
-    hostnames: yield* answerTaken(hostnameQuery(question.host), question.hostnames ?? [], known.hostnames),
-    systemIds: yield* answerTaken([SYSTEM_IDS_SQL], question.systemIds ?? [], known.systemIds),
+    hostnames: yield* answerTaken(hostnameQuery(question.host), question.hostnames ?? [], knowledge.hostnames),
+    systemIds: yield* answerTaken([SYSTEM_IDS_SQL], question.systemIds ?? [], knowledge.systemIds),
   };
 }
 
@@ -197,11 +197,11 @@ function hostnameQuery(host: NamedHost | undefined): readonly [sql: string, ...v
 function* answerTaken(
   [sql, ...values]: readonly [sql: string, ...values: readonly string[]],
   names: readonly string[],
-  known: ReadonlyMap<string, boolean>,
+  knowledge: ReadonlyMap<string, boolean>,
 ): Steps<ReadonlyMap<string, boolean>> {
-  if (names.length === 0) return known;
+  if (names.length === 0) return knowledge;
   const taken = new Set((yield all(sql, JSON.stringify(names), ...values)).rows.map(readName));
-  return new Map([...known, ...names.map((name) => [name, taken.has(name)] as const)]);
+  return new Map([...knowledge, ...names.map((name) => [name, taken.has(name)] as const)]);
 }
 
 /**

@@ -23,7 +23,7 @@ const SHORTEN_SQL =
   "UPDATE duty SET ends_at = clock_timestamp() + ?2 * interval '1 millisecond' WHERE name = 'region' AND holder = ?1";
 
 /** A holder's id is the process's name and a UUID. */
-const nameOf = (holder: string): string => holder.replace(/ \S+$/, '');
+const holderName = (holder: string): string => holder.replace(/ \S+$/, '');
 
 export function* holdDuties(holder: string, forMs: number): Steps<DutyHolder> {
   const { row } = yield one(
@@ -31,11 +31,11 @@ export function* holdDuties(holder: string, forMs: number): Steps<DutyHolder> {
       "WHEN ends_at > clock_timestamp() + ?1 * interval '1 millisecond' THEN 'too long' ELSE 'runs' END AS term FROM duty WHERE name = 'region'",
     forMs,
   );
-  const known = row === undefined ? undefined : readDuty(row);
-  const isNew = known?.holder !== holder;
-  if (known !== undefined && isNew && !known.isOver) {
-    if (known.isTooLong) yield run(SHORTEN_SQL, known.holder, forMs);
-    return { isHere: false, name: nameOf(known.holder) };
+  const current = row === undefined ? undefined : readDuty(row);
+  const isNew = current?.holder !== holder;
+  if (current !== undefined && isNew && !current.isOver) {
+    if (current.isTooLong) yield run(SHORTEN_SQL, current.holder, forMs);
+    return { isHere: false, name: holderName(current.holder) };
   }
   // If another process takes the duties at the same time, this transaction runs again.
   yield one(
@@ -44,8 +44,9 @@ export function* holdDuties(holder: string, forMs: number): Steps<DutyHolder> {
     holder,
     forMs,
   );
-  const former = known === undefined || !isNew ? undefined : { name: nameOf(known.holder), hasLeft: known.hasLeft };
-  return { isHere: true, name: nameOf(holder), former };
+  const former =
+    current === undefined || !isNew ? undefined : { name: holderName(current.holder), hasLeft: current.hasLeft };
+  return { isHere: true, name: holderName(holder), former };
 }
 
 export function* timeMs(): Steps<number> {

@@ -34,8 +34,8 @@ import { type EventBounds, EventCuts } from './event-cuts.ts';
 import { type AddedEvent, eventValues, INSERT_ALL_SQL, readEvent, readMac } from './event-rows.ts';
 import { keepLeases } from './region-heard.ts';
 import { beginHistory, newestHistory } from './region-histories.ts';
-import { machineIdOf, machineQuery } from './region-machine-reads.ts';
-import { readReportedInterfaces, signOf } from './reported-interfaces.ts';
+import { findMachineId, machineQuery } from './region-machine-reads.ts';
+import { readReportedInterfaces, readReportSign } from './reported-interfaces.ts';
 
 function eventConditions(filter: EventFilter): EventConditions {
   const machines = filter.machines === undefined ? undefined : machineQuery(filter.machines, 'machine.id', [], []);
@@ -116,7 +116,7 @@ export class EventTable {
   }
 
   *recordEvent(event: NewMachineEvent, systemId: string | undefined): Steps<void> {
-    yield* this.add(event, systemId === undefined ? undefined : yield* machineIdOf(systemId));
+    yield* this.add(event, systemId === undefined ? undefined : yield* findMachineId(systemId));
   }
 
   *recordEvents(events: readonly EventOf[]): Steps<void> {
@@ -206,8 +206,8 @@ export class EventTable {
 
   /** -1 for a new source. */
   *highestSequence(source: string): Steps<number> {
-    const { row: known } = yield one('SELECT sequence FROM event_source WHERE source = ?', source);
-    return known === undefined ? -1 : readSequence(known);
+    const { row: sourceRow } = yield one('SELECT sequence FROM event_source WHERE source = ?', source);
+    return sourceRow === undefined ? -1 : readSequence(sourceRow);
   }
 
   /** Always keeps the current source of each rack. */
@@ -344,7 +344,7 @@ function reportedEvent(
     username: '',
     ...happening,
   };
-  const { mac, leased } = signOf(report);
+  const { mac, leased } = readReportSign(report);
   const stranger = machineId !== undefined || mac === undefined ? undefined : { mac, address: leased };
   return { event, machineId, origin: { kind: cleanWords(report.kind, KIND_MAX), stranger, rackId } };
 }

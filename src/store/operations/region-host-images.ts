@@ -27,7 +27,7 @@ const readPlace = codec<PlaceImages>({
   condemned: json('condemned'),
 }).read;
 
-const condemnedOf = (image: HostImage): CondemnedImage => ({
+const condemnedImage = (image: HostImage): CondemnedImage => ({
   resource: resourceName(image),
   serial: image.serial,
   sha256: image.sha256,
@@ -62,7 +62,7 @@ export class HostImageTable {
   *condemn(resource: string, exceptAt: string): Steps<void> {
     const places = yield* this.list();
     for (const { place, images, condemned } of places) {
-      const doomed = images.map(condemnedOf).filter((image) => image.resource === resource);
+      const doomed = images.map(condemnedImage).filter((image) => image.resource === resource);
       if (place === exceptAt || doomed.length === 0) continue;
       yield run(
         'UPDATE host_images SET condemned = ? WHERE place = ?',
@@ -79,9 +79,9 @@ export class HostImageTable {
         'AS is_present FROM host_images ORDER BY place',
       PRESENT_MS,
     );
-    return rows.map(readPlace).map((one) => {
-      const isCondemned = condemnedAmong(one.condemned);
-      return { ...one, images: one.images.filter((image) => !isCondemned(condemnedOf(image))) };
+    return rows.map(readPlace).map((place) => {
+      const isCondemned = condemnedAmong(place.condemned);
+      return { ...place, images: place.images.filter((image) => !isCondemned(condemnedImage(image))) };
     });
   }
 }

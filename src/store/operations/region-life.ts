@@ -34,7 +34,7 @@ export class LifeTables extends LoggedTable {
   *addSshKey(key: Omit<SshKey, 'id'>, keysMax: number, event: NewMachineEvent): Steps<SshKey | 'exists' | 'limit'> {
     yield claimAccount(key.username);
     const held = yield* this.#keys(key.username);
-    if (held.some((one) => one.key === key.key)) return 'exists';
+    if (held.some((existing) => existing.key === key.key)) return 'exists';
     if (held.length >= keysMax) return 'limit';
     const sql = 'INSERT INTO ssh_key (username, key, digest, source, created_ms) VALUES (?, ?, ?, ?, ?) RETURNING id';
     const { username, source = null, createdMs } = key;
@@ -44,7 +44,7 @@ export class LifeTables extends LoggedTable {
   }
 
   *countSshKeys(): Steps<ReadonlyMap<string, number>> {
-    return countsOf(
+    return readCounts(
       readKeyCount,
       yield all('SELECT username AS name, count(*) AS count FROM ssh_key GROUP BY username'),
     );
@@ -52,7 +52,7 @@ export class LifeTables extends LoggedTable {
 
   *countTagged(): Steps<ReadonlyMap<string, number>> {
     const sql = 'SELECT tag.name, count(*) AS count FROM machine_tag JOIN tag ON tag.id = tag_id GROUP BY tag.name';
-    return countsOf(readTagCount, yield all(sql));
+    return readCounts(readTagCount, yield all(sql));
   }
 
   *listSshKeys(username: string): Steps<readonly SshKey[]> {
@@ -78,7 +78,7 @@ export class LifeTables extends LoggedTable {
 
   *changeTag(name: string, tag: Tag, event: NewMachineEvent): Steps<'changed' | 'exists' | 'not-found'> {
     const id = yield* this.#tagId(name);
-    const before = (yield* this.listTags()).find((one) => one.name === name);
+    const before = (yield* this.listTags()).find((tag) => tag.name === name);
     if (id === undefined || before === undefined) return 'not-found';
     if (tag.name !== name && (yield* this.#tagId(tag.name)) !== undefined) return 'exists';
     const sql = 'UPDATE tag SET name = ?, comment = ?, kernel_params = ?, definition = ? WHERE id = ?';
@@ -181,7 +181,7 @@ export class LifeTables extends LoggedTable {
 }
 
 type CountReader = (row: Row) => readonly [name: string, count: number];
-const countsOf = (read: CountReader, { rows }: Answer): ReadonlyMap<string, number> => new Map(rows.map(read));
+const readCounts = (read: CountReader, { rows }: Answer): ReadonlyMap<string, number> => new Map(rows.map(read));
 
 const readSshKey = (row: Row): SshKey => ({
   id: number('id').read(row),

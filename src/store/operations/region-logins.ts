@@ -5,12 +5,12 @@ import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { codec, insertInto, number, optional, orReplace, text } from '../rows.ts';
 import { one, run, type Steps } from '../steps.ts';
 import { LoggedTable } from './region-events.ts';
-import { machineIdOf } from './region-machine-reads.ts';
+import { findMachineId } from './region-machine-reads.ts';
 
 /** The table `debug_login`. */
 export class LoginTable extends LoggedTable {
   *openDebug(systemId: string, login: DebugLogin, event: NewMachineEvent): Steps<boolean> {
-    const id = yield* machineIdOf(systemId);
+    const id = yield* findMachineId(systemId);
     if (id === undefined) return false;
     yield run(OPEN_SQL, id, ...DEBUG.values(login));
     yield* this.events.add(event, id);
@@ -18,7 +18,7 @@ export class LoginTable extends LoggedTable {
   }
 
   *closeDebug(systemId: string, event: NewMachineEvent): Steps<boolean> {
-    const id = yield* machineIdOf(systemId);
+    const id = yield* findMachineId(systemId);
     if (id === undefined) return false;
     if ((yield run('DELETE FROM debug_login WHERE machine_id = ?', id)).changes === 0) return false;
     yield* this.events.add(event, id);
@@ -32,7 +32,7 @@ export class LoginTable extends LoggedTable {
   }
 
   *noteDebug(systemId: string, { tokenDigest, hostKey }: Partial<DebugLogin>): Steps<void> {
-    const id = yield* machineIdOf(systemId);
+    const id = yield* findMachineId(systemId);
     if (id === undefined) return;
     yield run(
       'UPDATE debug_login SET token_digest = coalesce(?, token_digest), host_key = coalesce(?, host_key) WHERE machine_id = ?',

@@ -45,7 +45,7 @@ interface MachineQuery {
   readonly values: readonly (string | number)[];
 }
 
-export function* machineIdOf(systemId: string): Steps<number | undefined> {
+export function* findMachineId(systemId: string): Steps<number | undefined> {
   return numberIn(yield one('SELECT id FROM machine WHERE system_id = ?', systemId)) || undefined;
 }
 
@@ -73,8 +73,8 @@ export function* readMachines(sql: string, ...values: (string | number)[]): Step
 }
 
 function* readParts(rows: readonly Row[]): Steps<(row: Row) => MachineParts & { readonly areas: readonly Area[] }> {
-  const found = rows.length === 0 ? [] : (yield all(PARTS_SQL, JSON.stringify(rows.map(readId)))).rows;
-  const byMachine = Map.groupBy(found, readOwner);
+  const partRows = rows.length === 0 ? [] : (yield all(PARTS_SQL, JSON.stringify(rows.map(readId)))).rows;
+  const byMachine = Map.groupBy(partRows, readOwner);
   return (row: Row) => {
     const own = Map.groupBy(byMachine.get(readId(row)) ?? [], partIn);
     return {
@@ -149,35 +149,35 @@ export function machineQuery(
   const { isDevice = false } = filter;
   const ofKind = isDevice === 'either' ? '1 = 1' : `machine.device IS ${isDevice ? 'NOT ' : ''}NULL`;
   const all = [...conditions, ofKind];
-  const given = [...values];
-  const oneOf = (condition: string, list: readonly (string | number)[] | undefined): void => {
+  const parameters = [...values];
+  const addCondition = (condition: string, list: readonly (string | number)[] | undefined): void => {
     if (list === undefined) return;
     all.push(condition);
-    given.push(JSON.stringify(list));
+    parameters.push(JSON.stringify(list));
   };
   const [texts, numbers] = ['IN texts(?)', 'IN numbers(?)'];
-  oneOf(`machine.system_id ${texts}`, filter.systemIds);
-  oneOf(`machine.device ${texts}`, filter.parents);
-  oneOf(`machine.hostname ${texts}`, filter.hostnames);
-  oneOf(`machine.owner ${texts}`, filter.owners);
-  oneOf(`machine.domain ${texts}`, filter.domains);
-  oneOf(`machine.agent_name ${texts}`, filter.agentNames);
-  oneOf(`coalesce(machine.zone_id, 0) ${numbers}`, filter.zoneIds);
-  oneOf(`coalesce(machine.pool_id, 0) ${numbers}`, filter.poolIds);
-  oneOf(`machine.id IN (SELECT machine_id FROM interface WHERE mac ${numbers})`, filter.macs);
-  oneOf(`machine.id IN (SELECT machine_id FROM interface WHERE address ${numbers})`, filter.seenAt);
+  addCondition(`machine.system_id ${texts}`, filter.systemIds);
+  addCondition(`machine.device ${texts}`, filter.parents);
+  addCondition(`machine.hostname ${texts}`, filter.hostnames);
+  addCondition(`machine.owner ${texts}`, filter.owners);
+  addCondition(`machine.domain ${texts}`, filter.domains);
+  addCondition(`machine.agent_name ${texts}`, filter.agentNames);
+  addCondition(`coalesce(machine.zone_id, 0) ${numbers}`, filter.zoneIds);
+  addCondition(`coalesce(machine.pool_id, 0) ${numbers}`, filter.poolIds);
+  addCondition(`machine.id IN (SELECT machine_id FROM interface WHERE mac ${numbers})`, filter.macs);
+  addCondition(`machine.id IN (SELECT machine_id FROM interface WHERE address ${numbers})`, filter.seenAt);
   const tagged = `SELECT machine_id FROM machine_tag JOIN tag ON tag.id = tag_id WHERE tag.name ${texts}`;
-  oneOf(`machine.id IN (${tagged})`, filter.tags);
+  addCondition(`machine.id IN (${tagged})`, filter.tags);
   const statuses = filter.statuses?.map((status) => statusRow(status).number);
   const [status, ...others] = statuses ?? [];
   if (status !== undefined && others.length === 0) {
     // With one status, the index gives the order of ids; with a list, every page would sort all machines.
     all.push('machine.status = ?');
-    given.push(status);
-  } else oneOf(`machine.status ${numbers}`, statuses);
+    parameters.push(status);
+  } else addCondition(`machine.status ${numbers}`, statuses);
   return {
     sql: `SELECT ${columns} FROM machine WHERE ${all.join(' AND ')}`,
-    values: given,
+    values: parameters,
   };
 }
 

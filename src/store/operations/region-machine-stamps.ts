@@ -35,12 +35,12 @@ export function* listStamped(filter: MachineFilter, afterId: number, isKnown: Is
   const wanted = unknown.slice(0, READ_AT_ONCE).map(({ id }) => id);
   const read = wanted.length === 0 ? [] : yield* readMachines(READ_SQL, JSON.stringify(wanted));
   const machines = new Map(read.map((machine) => [machine.id, machine]));
-  const asked = new Set(wanted);
-  const found = listed
-    .filter(({ id }) => !asked.has(id) || machines.has(id))
-    .map((one): StampedMachine => ({ ...one, machine: machines.get(one.id) }));
+  const wantedIds = new Set(wanted);
+  const stamped = listed
+    .filter(({ id }) => !wantedIds.has(id) || machines.has(id))
+    .map((stamp): StampedMachine => ({ ...stamp, machine: machines.get(stamp.id) }));
   const isLast = isWhole && listed.length === stamps.length;
-  return { machines: found, lastId: isLast ? undefined : listed.at(-1)?.id };
+  return { machines: stamped, lastId: isLast ? undefined : listed.at(-1)?.id };
 }
 
 function* readStamps(filter: MachineFilter, afterId: number, limit: number): Steps<readonly StampedRow[]> {

@@ -42,7 +42,7 @@ import {
 } from './region-decisions.ts';
 import { LoggedTable, machineEvents } from './region-events.ts';
 import { addShared, forgetDoubt, forgetShared, setIdentity, setVerdict } from './region-identity.ts';
-import { findMachine, getMachine, machineIdOf, readMachines } from './region-machine-reads.ts';
+import { findMachine, findMachineId, getMachine, readMachines } from './region-machine-reads.ts';
 import { MACHINE_FIELDS } from './region-rows.ts';
 import { countVersion } from './region-versions.ts';
 
@@ -76,7 +76,7 @@ export class MachineTable extends LoggedTable {
       yield* this.events.adopt(before.id, evidence.macs);
       yield* addShared(decision.shared ?? [], atMs);
       for (const conflict of decision.conflicts ?? []) {
-        const other = yield* machineIdOf(conflict.with);
+        const other = yield* findMachineId(conflict.with);
         if (other !== undefined) yield* setVerdict(before.id, other, 'conflict', conflict.why, atMs);
       }
     }
@@ -99,7 +99,7 @@ export class MachineTable extends LoggedTable {
     const change = yield* decideWith<ChangeKnowledge, MachineChange<R>, ChangeQuestion>(
       (knowledge) => decide(machine, knowledge),
       NOTHING_ASKED,
-      (question, known) => answerChange(machine, question, known, atMs),
+      (question, knowledge) => answerChange(machine, question, knowledge, atMs),
     );
     if (change.kind === 'refuse') return change;
     const [after] = yield* applyChanges([{ machine, change }], atMs, this.events);
@@ -136,7 +136,7 @@ export class MachineTable extends LoggedTable {
   }
 
   *#delete(systemId: string, event: NewMachineEvent): Steps<boolean> {
-    const id = yield* machineIdOf(systemId);
+    const id = yield* findMachineId(systemId);
     if (id === undefined) return false;
     yield run('DELETE FROM machine WHERE id = ?', id);
     yield* this.events.add(event, id);
@@ -153,7 +153,7 @@ export class MachineTable extends LoggedTable {
     if (keep === undefined || other === undefined) return { kind: 'not-found' };
     const decision = decide(keep, other);
     if (decision.kind === 'refuse') return decision;
-    const shown = [...identityKeys(machineEvidence(keep)), ...identityKeys(machineEvidence(other))];
+    const shownKeys = [...identityKeys(machineEvidence(keep)), ...identityKeys(machineEvidence(other))];
     const macs = other.interfaces.map((nic) => nic.mac);
     yield* this.#take(keep.id, macs);
     yield* this.#accept([...heldMacs(keep), ...macs]);
@@ -167,7 +167,7 @@ export class MachineTable extends LoggedTable {
     yield run('DELETE FROM machine WHERE id = ?', other.id);
     yield* updateMachine(yield* getMachine(keepId), decision.fields, atMs);
     yield* setIdentity(yield* getMachine(keepId));
-    yield* forgetShared(shown);
+    yield* forgetShared(shownKeys);
     for (const event of decision.events) yield* this.events.add(event, keep.id);
     yield* countVersion([keep.id], otherId);
     return { kind: 'changed', machine: yield* getMachine(keepId) };
@@ -191,7 +191,7 @@ export class MachineTable extends LoggedTable {
     yield* this.#take(made.id, decision.macs);
     yield* this.#accept([...decision.macs, ...heldMacs(machine)]);
     yield* updateMachine(machine, decision.left, atMs);
-    for (const one of [systemId, decision.systemId]) yield* setIdentity(yield* getMachine(one));
+    for (const changedId of [systemId, decision.systemId]) yield* setIdentity(yield* getMachine(changedId));
     yield* addShared(decision.shared, atMs);
     yield* setVerdict(machine.id, made.id, 'apart', undefined, atMs);
     yield* forgetDoubt(machine.id);
@@ -216,10 +216,10 @@ export class MachineTable extends LoggedTable {
   }
 
   *keepApart(systemId: string, otherId: string, event: NewMachineEvent): Steps<boolean> {
-    const [one, other] = [yield* machineIdOf(systemId), yield* machineIdOf(otherId)];
-    if (one === undefined || other === undefined || one === other) return false;
-    yield* setVerdict(one, other, 'apart', undefined, event.atMs);
-    yield* this.events.add(event, one);
+    const [firstId, secondId] = [yield* findMachineId(systemId), yield* findMachineId(otherId)];
+    if (firstId === undefined || secondId === undefined || firstId === secondId) return false;
+    yield* setVerdict(firstId, secondId, 'apart', undefined, event.atMs);
+    yield* this.events.add(event, firstId);
     return true;
   }
 

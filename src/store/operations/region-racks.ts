@@ -5,7 +5,7 @@
 //    confusion.
 // 3. A rack's own reports leave its zone and its description alone.
 
-import { broadcastOf, formatNetwork, type Ipv4Network } from '../../ground/address.ts';
+import { broadcastAddress, formatNetwork, type Ipv4Network } from '../../ground/address.ts';
 import { ownNetworks } from '../../region/racks/rack-networks.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import { RACK_STATES, type Rack, type RackImage, type RackPulse } from '../../region/records/rack.ts';
@@ -25,7 +25,7 @@ import {
   json,
   mapped,
   number,
-  oneOf,
+  oneWord,
   optional,
   orReplace,
   type Row,
@@ -47,23 +47,23 @@ export class RackTable extends LoggedTable {
 
   /** Reads only the rows that have changed. */
   *list(): Steps<readonly Rack[]> {
-    const known = this.#known;
+    const before = this.#known;
     const { rows } = yield all('SELECT id, uuid, revision FROM rack INDEXED BY rack_revision ORDER BY id');
     const revisions = rows.map(readRevision);
-    const changed = revisions.filter(({ uuid, revision }) => known.get(uuid)?.revision !== revision);
-    const found = yield* this.#read(changed.map(({ uuid }) => uuid));
+    const changed = revisions.filter(({ uuid, revision }) => before.get(uuid)?.revision !== revision);
+    const changedRacks = yield* this.#read(changed.map(({ uuid }) => uuid));
     const now = new Map<string, KnownRow>();
     for (const { uuid, revision } of revisions) {
-      const rack = found.get(uuid) ?? known.get(uuid)?.rack;
+      const rack = changedRacks.get(uuid) ?? before.get(uuid)?.rack;
       if (rack !== undefined) now.set(uuid, { revision, rack });
     }
     this.#known = now;
     return [...now.values()].map(({ rack }) => rack);
   }
 
-  *look(known: number): Steps<RacksSeen | undefined> {
+  *look(knownVersion: number): Steps<RacksSeen | undefined> {
     const version = yield* drawnVersion('racks-version');
-    if (version === known) return undefined;
+    if (version === knownVersion) return undefined;
     const { rows } = yield all(
       'SELECT rack.uuid, token_key, secret_digest, username, is_admin FROM (SELECT uuid, token FROM rack WHERE secret_digest IS NULL) AS rack ' +
         'JOIN api_key ON api_key.token_key = rack.token LEFT JOIN account ON account.id = api_key.account_id',
@@ -137,7 +137,7 @@ export class RackTable extends LoggedTable {
   *#gainsWork(racks: readonly Rack[], before: readonly Rack[]): Steps<boolean> {
     const gained = racks.flatMap((rack) => gainedNetworks(rack, before));
     if (gained.length === 0) return false;
-    const ranges = gained.map((network) => [network.address, broadcastOf(network)]);
+    const ranges = gained.map((network) => [network.address, broadcastAddress(network)]);
     const query =
       'SELECT 1 AS found FROM rows(?) AS one JOIN machine ON boot_token IS NOT NULL AND ' +
       'home BETWEEN CAST(one.value ->> 0 AS BIGINT) AND CAST(one.value ->> 1 AS BIGINT) LIMIT 1';
@@ -162,15 +162,15 @@ const forgetLeases = (uuid: string): Statement =>
 /** Networks that an accepted rack did not have before. */
 function gainedNetworks(rack: Rack, racks: readonly Rack[]): readonly Ipv4Network[] {
   if (rack.state !== 'accepted') return [];
-  const known = racks.find(({ uuid, state }) => uuid === rack.uuid && state === 'accepted');
-  const had = new Set((known === undefined ? [] : ownNetworks(known)).map(formatNetwork));
+  const accepted = racks.find(({ uuid, state }) => uuid === rack.uuid && state === 'accepted');
+  const had = new Set((accepted === undefined ? [] : ownNetworks(accepted)).map(formatNetwork));
   return ownNetworks(rack).filter((network) => !had.has(formatNetwork(network)));
 }
 
 const writtenRack = {
   uuid: text('uuid'),
   name: text('name'),
-  state: oneOf('state', RACK_STATES),
+  state: oneWord('state', RACK_STATES),
   isEmbedded: flag('is_embedded'),
   token: optional(text('token')),
   secretDigest: optional(text('secret_digest')),

@@ -29,7 +29,7 @@ import {
   macIn,
   mapped,
   number,
-  oneOf,
+  oneWord,
   optional,
   type Row,
   text,
@@ -77,7 +77,7 @@ const machineFields = {
   netboot: flag('netboot'),
   powerType: text('power_type'),
   powerParameters: json<Machine['powerParameters']>('power_parameters'),
-  powerState: oneOf('power_state', POWER_STATES),
+  powerState: oneWord('power_state', POWER_STATES),
   owner: optional(text('owner')),
   kernelParams: optional(text('kernel_params')),
   uuid: optional(text('uuid')),
@@ -89,7 +89,7 @@ const machineFields = {
   endedDigest: optional(text('ended_digest')),
   powerIsProposed: optionalFlag('power_proposed'),
   work: optional(json<MachineWork>('work')),
-  powerTask: optional(oneOf('power_task', POWER_TASKS)),
+  powerTask: optional(oneWord('power_task', POWER_TASKS)),
   ownerData: mapped<Readonly<Record<string, string>>, Machine['ownerData']>(
     json('owner_data'),
     (notes) => notes,
@@ -172,7 +172,7 @@ const INTERFACE = codec<Omit<MachineInterface, 'isEnded'>>({
   name: text('name'),
   mac: macIn('mac'),
   address: optional(ipv4In('address')),
-  source: oneOf('source', INTERFACE_SOURCES),
+  source: oneWord('source', INTERFACE_SOURCES),
 });
 export const readInterface = (row: Row): MachineInterface => ({
   ...INTERFACE.read(row),

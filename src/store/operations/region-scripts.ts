@@ -31,7 +31,7 @@ import {
   json,
   mapped,
   number,
-  oneOf,
+  oneWord,
   optional,
   type Row,
   text,
@@ -41,15 +41,15 @@ import { LoggedTable } from './region-events.ts';
 
 const shownScript = {
   name: text('name'),
-  kind: oneOf('kind', SCRIPT_KINDS),
+  kind: oneWord('kind', SCRIPT_KINDS),
   title: text('title'),
   description: text('description'),
   timeoutSeconds: number('timeout_seconds'),
   position: number('position'),
   changedMs: number('changed_ms'),
   tags: json<Script['tags']>('tags'),
-  hardware: oneOf('hardware', SCRIPT_HARDWARE),
-  parallel: oneOf('parallel', SCRIPT_PARALLEL),
+  hardware: oneWord('hardware', SCRIPT_HARDWARE),
+  parallel: oneWord('parallel', SCRIPT_PARALLEL),
   isDestructive: flag('is_destructive'),
 };
 const WRITTEN = codec<WrittenScript>({ ...shownScript, content: text('content') });
@@ -103,7 +103,7 @@ export class ScriptTables extends LoggedTable {
     if (script === undefined) return 'not-found';
     if (script.tags.includes(tag) === isThere) return script;
     if (isThere && script.tags.length >= tagsMax) return 'limit';
-    const tags = isThere ? [...script.tags, tag] : script.tags.filter((one) => one !== tag);
+    const tags = isThere ? [...script.tags, tag] : script.tags.filter((candidate) => candidate !== tag);
     yield run('UPDATE script SET tags = ? WHERE name = ?', JSON.stringify(tags), name);
     yield* this.addChange(event, script, { ...script, tags });
     return { ...script, tags };
@@ -205,7 +205,9 @@ export function* noteRuns(machine: number): Steps<void> {
   const rows = (yield all(NEWEST_SQL, machine)).rows.map(readRunRow);
   const newest = SCRIPT_KINDS.flatMap((kind): readonly (readonly [ScriptKind, NewestRuns[ScriptKind]])[] => {
     const own = rows.filter(({ purpose }) => purpose === kind);
-    const status = summarizeRunStatus(own.flatMap((one) => RESULT_STATUSES.filter((known) => known === one.status)));
+    const status = summarizeRunStatus(
+      own.flatMap((result) => RESULT_STATUSES.filter((status) => status === result.status)),
+    );
     const [first] = own;
     return first === undefined || status === undefined ? [] : [[kind, { id: first.run, status }]];
   });
@@ -222,10 +224,10 @@ const readRaw = codec<RawResult>({
   id: number('id'),
   systemId: text('system_id'),
   run: number('run_id'),
-  purpose: oneOf('purpose', SCRIPT_KINDS),
+  purpose: oneWord('purpose', SCRIPT_KINDS),
   name: text('name'),
-  kind: oneOf('kind', ['builtin', ...SCRIPT_KINDS]),
-  status: oneOf('status', RESULT_STATUSES),
+  kind: oneWord('kind', ['builtin', ...SCRIPT_KINDS]),
+  status: oneWord('status', RESULT_STATUSES),
   exitStatus: optional(number('exit_status')),
   startedMs: optional(number('started_ms')),
   endedMs: optional(number('ended_ms')),

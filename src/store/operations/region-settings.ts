@@ -48,7 +48,10 @@ export class SettingTable extends LoggedTable {
     const settings = yield* this.listSettings();
     const valuesIn = (list: readonly StoredSetting[]) =>
       Object.fromEntries(
-        decision.changes.map(({ rack, key }) => [key, list.find((one) => one.rack === rack && one.key === key)?.value]),
+        decision.changes.map(({ rack, key }) => [
+          key,
+          list.find((setting) => setting.rack === rack && setting.key === key)?.value,
+        ]),
       );
     for (const event of decision.events) yield* this.addChange(event, valuesIn(before), valuesIn(settings));
     if (decision.changes.length > 0) yield* countVersion([]);

@@ -21,7 +21,7 @@ const WRITE_SQL =
   'WHERE interface.mac IN numbers(?2) AND interface.mac = CAST(one.value ->> 0 AS BIGINT)';
 
 /** How a report identifies its machine. Only a lease assigns an address: any host may request a file with its hardware address. */
-export function signOf({ kind, mac, address }: RackReport): {
+export function readReportSign({ kind, mac, address }: RackReport): {
   readonly mac: MacAddress | undefined;
   readonly address: Ipv4 | undefined;
   readonly leased: Ipv4 | undefined;
@@ -46,7 +46,7 @@ interface Reported extends Seen {
 }
 
 export function* readReportedInterfaces(reports: readonly RackReport[]): Steps<ReportedInterfaces> {
-  const signs = reports.map(signOf);
+  const signs = reports.map(readReportSign);
   const macs = JSON.stringify([...new Set(signs.flatMap(({ mac }) => mac ?? []))]);
   const addresses = new Set(signs.flatMap(({ mac, address }) => (mac === undefined ? (address ?? []) : [])));
   const { rows: own } = yield all(BY_MAC_SQL, macs);
@@ -83,11 +83,11 @@ class ReportedInterfaces {
 
   /** @returns the machine's id; undefined: it is unknown */
   see(report: RackReport): number | undefined {
-    const { mac, address, leased } = signOf(report);
+    const { mac, address, leased } = readReportSign(report);
     if (mac === undefined) return address === undefined ? undefined : this.#newestAt(address)?.machineId;
-    const found = this.#own.get(mac);
-    if (found === undefined) return undefined;
-    let now = found;
+    const seen = this.#own.get(mac);
+    if (seen === undefined) return undefined;
+    let now = seen;
     if (leased !== undefined) {
       now = { ...now, address: leased, seenMs: report.at, endedMs: undefined, isChanged: true };
     }
@@ -111,9 +111,9 @@ class ReportedInterfaces {
   }
 
   #newestAt(address: Ipv4): Seen | undefined {
-    const own = [...this.#own.values()].filter((one) => one.address === address);
+    const own = [...this.#own.values()].filter((candidate) => candidate.address === address);
     const other = this.#others.get(address);
-    const later = (one: Seen, next: Seen): Seen => ((next.seenMs ?? -1) > (one.seenMs ?? -1) ? next : one);
+    const later = (first: Seen, next: Seen): Seen => ((next.seenMs ?? -1) > (first.seenMs ?? -1) ? next : first);
     const all: readonly Seen[] = other === undefined ? own : [...own, other];
     return all.length === 0 ? undefined : all.reduce(later);
   }

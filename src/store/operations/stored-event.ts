@@ -32,7 +32,7 @@ export const packRemark = (remark: Remark | undefined): string =>
 /** @throws SyntaxError, TypeError */
 export function unpackRemark(json: string): Remark | undefined {
   if (json === '') return undefined;
-  const { code, params } = fieldsOf(json);
+  const { code, params } = parseStoredFields(json);
   if (typeof code !== 'string' || !isFields(params)) throw new TypeError(NO_REMARK);
   const stored = { code, params };
   if (!isRemark(stored)) return { code: 'said', params: { text: code } };
@@ -41,7 +41,7 @@ export function unpackRemark(json: string): Remark | undefined {
 
 const NO_REMARK = 'it is not a remark';
 
-function fieldsOf(json: string): Fields {
+function parseStoredFields(json: string): Fields {
   const fields: unknown = JSON.parse(json);
   if (!isFields(fields)) throw new TypeError('it is not a record of fields');
   return fields;
@@ -75,7 +75,7 @@ const shownFields = (fields: Fields): Fields =>
 
 /** An unknown code becomes the event's text. @throws SyntaxError, TypeError */
 export function unpackHappening(code: string, params: string): Happening {
-  const fields = fieldsOf(params);
+  const fields = parseStoredFields(params);
   const stored = { code, params: CONFIG_CODES.test(code) ? shownFields(fields) : fields };
   return isHappening(stored) && hasSentence(stored) ? stored : { code: 'rack', params: { text: code } };
 }

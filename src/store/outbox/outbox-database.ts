@@ -113,14 +113,14 @@ const WEIGHT_NOTICE = 0;
 const WEIGHT_WARNING = 1;
 const WEIGHT_POST = 2;
 
-function pack(item: OutboxItem, weight = weightOf(item)) {
+function pack(item: OutboxItem, weight = weighItem(item)) {
   const text = JSON.stringify(item);
   const kind = item.kind === 'post' ? 'post' : item.report.kind;
   return { weight, kind, bytes: Buffer.byteLength(text), item: text };
 }
 type PackedItem = ReturnType<typeof pack>;
 
-function weightOf(item: OutboxItem): number {
+function weighItem(item: OutboxItem): number {
   if (item.kind === 'post') return WEIGHT_POST;
   return EVENT_LEVELS[item.report.level ?? 'info'] >= EVENT_LEVELS.warning ? WEIGHT_WARNING : WEIGHT_NOTICE;
 }
@@ -158,7 +158,7 @@ const DEAD_LETTERS_LISTED_MAX = 500;
 const REASON_MAX = 500;
 /** The sender of a post; empty for other entries. */
 const PEER_SQL = "coalesce(json_extract(item, '$.post.peer'), '')";
-const peerOf = (item: OutboxItem): string => (item.kind === 'post' ? item.post.peer : '');
+const itemPeer = (item: OutboxItem): string => (item.kind === 'post' ? item.post.peer : '');
 
 interface Size {
   entries: number;
@@ -236,8 +236,8 @@ class SqliteOutbox implements OutboxStore {
   }
 
   addReports(life: string, reports: readonly RackReport[], lost: number): Admission {
-    const known = this.storedOf(life);
-    const fresh = reports.filter(({ sequence }) => sequence > known);
+    const storedSequence = this.storedOf(life);
+    const fresh = reports.filter(({ sequence }) => sequence > storedSequence);
     const last = fresh.at(-1);
     if (last === undefined && lost === 0) return { dropped: 0, refused: false };
     return this.#change((drops) => {
@@ -332,7 +332,7 @@ class SqliteOutbox implements OutboxStore {
     if (row === undefined) return false;
     const item = itemIn.read(row);
     // As a post, because an operator wants it delivered.
-    const { refused } = this.#addPacked(pack(item, WEIGHT_POST), peerOf(item), () =>
+    const { refused } = this.#addPacked(pack(item, WEIGHT_POST), itemPeer(item), () =>
       this.#sql.run('DELETE FROM dead_letter WHERE id = ?', deadLetter),
     );
     this.#countDeadLetters();

@@ -17,7 +17,7 @@ import { type Instant, repeat, systemClock, type Timer } from '../../ground/cloc
 import type { RefusedChange, StoreConfirmation } from '../../region/records/store-state.ts';
 import { type Outage, StoreOutage } from '../../region/reports/notes.ts';
 import { Unconfirmed } from './postgres-faults.ts';
-import { connectionOf, endConnection, PostgresClient, type PostgresPlace } from './postgres-place.ts';
+import { createPoolConfig, endConnection, PostgresClient, type PostgresPlace } from './postgres-place.ts';
 
 /** How long a COMMIT may wait for a standby, in milliseconds: less than the waits for its connection or its locks. */
 const CONFIRMED_MS_MAX = 4000;
@@ -86,13 +86,13 @@ export class PostgresConfirmation implements StoreConfirmation {
 
   /** @throws Unconfirmed if the COMMIT waits for a missing standby */
   async of<T>(commit: Promise<T>): Promise<T> {
-    const given = Promise.withResolvers<never>();
-    const look = async (): Promise<void> => {
-      if (await this.isMissing()) given.reject(this.unknown());
+    const outcome = Promise.withResolvers<never>();
+    const checkOutcome = async (): Promise<void> => {
+      if (await this.isMissing()) outcome.reject(this.unknown());
     };
-    const looks = repeat(systemClock, ASK_MS, look, CONFIRMED_MS_MAX);
+    const looks = repeat(systemClock, ASK_MS, checkOutcome, CONFIRMED_MS_MAX);
     try {
-      return await Promise.race([commit, given.promise]);
+      return await Promise.race([commit, outcome.promise]);
     } finally {
       looks.cancel();
     }
@@ -122,7 +122,7 @@ export class PostgresConfirmation implements StoreConfirmation {
 
   /** On its own connection: those of the pool may all be waiting. @returns undefined if the database cannot be reached */
   async #isOneWaiting(): Promise<boolean | undefined> {
-    const client = new PostgresClient(connectionOf(this.#place));
+    const client = new PostgresClient(createPoolConfig(this.#place));
     try {
       await client.connect();
       const { rows } = await client.query(WAITING_SQL);

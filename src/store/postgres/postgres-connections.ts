@@ -21,7 +21,7 @@ import { listed } from '../../ground/counted.ts';
 import { RackError } from '../../ground/errors.ts';
 import { StoreOutage } from '../../region/reports/notes.ts';
 import { endsConnection } from './postgres-faults.ts';
-import { connectionOf, LOCK_MS_MAX, PostgresClient, type PostgresPlace } from './postgres-place.ts';
+import { createPoolConfig, LOCK_MS_MAX, PostgresClient, type PostgresPlace } from './postgres-place.ts';
 import { versionProblem } from './postgres-version.ts';
 import type { PostgresWatch } from './postgres-watch.ts';
 
@@ -141,7 +141,7 @@ export class PostgresConnections {
 
   /** @param watch undefined: each use finds out for itself whether the server is silent @param bounds other timeouts than usual */
   constructor(place: PostgresPlace, use: 'region' | 'copy' = 'region', watch?: PostgresWatch, bounds?: pg.PoolConfig) {
-    this.#openPool = () => openPool({ ...connectionOf(place), ...bounds, max: place.pool }, use);
+    this.#openPool = () => openPool({ ...createPoolConfig(place), ...bounds, max: place.pool }, use);
     this.#pool = this.#openPool();
     this.#watch = watch;
     watch?.onSilent(() => this.#giveUp());

@@ -69,23 +69,23 @@ const POOLER_TEXT = /^unsupported startup parameter: /;
 const NO_PASSWORD_TEXT = /client password must be a string$/;
 const NO_TLS_TEXT = /^The server does not support SSL connections/;
 
-const codeOf = (error: unknown): string =>
+const databaseErrorCode = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 
-export const isRepeatable = (error: unknown): boolean => REPEATED.has(codeOf(error)) || isStale(error);
+export const isRepeatable = (error: unknown): boolean => REPEATED.has(databaseErrorCode(error)) || isStale(error);
 
-export const isLockTimeout = (error: unknown): boolean => codeOf(error) === '55P03';
+export const isLockTimeout = (error: unknown): boolean => databaseErrorCode(error) === '55P03';
 
 /** True if prepared statements no longer fit: a table was altered, or somebody removed them. */
 function isStale(error: unknown): boolean {
-  const code = codeOf(error);
+  const code = databaseErrorCode(error);
   const isPlan = error instanceof Error && 'routine' in error && error.routine === CACHED_PLAN_ROUTINE;
   return code === '26000' || (code === '0A000' && isPlan);
 }
 
 /** True if the connection is gone: nobody knows what became of a statement under way. */
 export function isLost(error: unknown): boolean {
-  const code = codeOf(error);
+  const code = databaseErrorCode(error);
   if (/^(?:08|57P)/.test(code) || SYSTEM_CODE.test(code) || isNoMessage(error)) return true;
   return error instanceof Error && LOST_TEXTS.test(error.message);
 }
@@ -97,43 +97,44 @@ export const endsConnection = (error: unknown): boolean =>
   (error instanceof StoreOutage && error.outage.note === 'database-pooled');
 
 /** Undefined: none, or our own bug. */
-function meaningOf(error: unknown): { readonly isRefusal: boolean; readonly outage: Outage } | undefined {
-  const code = codeOf(error);
-  const said = errorText(error) || code;
+function interpretError(error: unknown): { readonly isRefusal: boolean; readonly outage: Outage } | undefined {
+  const code = databaseErrorCode(error);
+  const message = errorText(error) || code;
   const refused = REFUSALS.find(([start]) => code.startsWith(start));
-  if (refused !== undefined) return { isRefusal: true, outage: { note: 'database-refuses', fault: refused[1], said } };
+  if (refused !== undefined)
+    return { isRefusal: true, outage: { note: 'database-refuses', fault: refused[1], said: message } };
   if (isNoMessage(error))
-    return { isRefusal: true, outage: { note: 'database-refuses', fault: 'another-server', said } };
-  if (POOLER_TEXT.test(said)) return { isRefusal: true, outage: { note: 'database-pooled' } };
-  if (NO_PASSWORD_TEXT.test(said)) return { isRefusal: true, outage: { note: 'database-asks-password' } };
-  if (isTlsError(error) || NO_TLS_TEXT.test(said))
-    return { isRefusal: true, outage: { note: 'database-untrusted', said } };
-  const fault = passingFault(code, said, error);
-  return fault && { isRefusal: false, outage: { note: 'database-unusable', fault, said } };
+    return { isRefusal: true, outage: { note: 'database-refuses', fault: 'another-server', said: message } };
+  if (POOLER_TEXT.test(message)) return { isRefusal: true, outage: { note: 'database-pooled' } };
+  if (NO_PASSWORD_TEXT.test(message)) return { isRefusal: true, outage: { note: 'database-asks-password' } };
+  if (isTlsError(error) || NO_TLS_TEXT.test(message))
+    return { isRefusal: true, outage: { note: 'database-untrusted', said: message } };
+  const fault = passingFault(code, message, error);
+  return fault && { isRefusal: false, outage: { note: 'database-unusable', fault, said: message } };
 }
 
-function passingFault(code: string, said: string, error: unknown): DatabaseFault | undefined {
+function passingFault(code: string, message: string, error: unknown): DatabaseFault | undefined {
   const passing =
     code === UNIQUE_VIOLATION ? undefined : PASSING.find(([start]) => /^\w{5}$/.test(code) && code.startsWith(start));
   if (passing !== undefined) return passing[1];
-  if (POOL_TEXT.test(said)) return 'pool-taken';
+  if (POOL_TEXT.test(message)) return 'pool-taken';
   return isLost(error) ? 'unreached' : undefined;
 }
 
 function unstorable(error: unknown): RackError | undefined {
-  const code = codeOf(error);
+  const code = databaseErrorCode(error);
   if (!NUL_CODES.has(code)) return undefined;
   const text = `a text has a character that the region's database cannot hold (${errorText(error) || code})`;
   return new RackError('text-unstorable', text, { cause: error });
 }
 
 export const isRefusedConnection = (error: unknown): boolean =>
-  !isLost(error) && !POOL_TEXT.test(errorText(error)) && meaningOf(error) !== undefined;
+  !isLost(error) && !POOL_TEXT.test(errorText(error)) && interpretError(error) !== undefined;
 
 /** Errors that the database has not reported stay as they are. */
 export function explainPostgres(error: unknown): unknown {
   if (error instanceof RackError) return error;
-  const meaning = meaningOf(error);
+  const meaning = interpretError(error);
   if (meaning?.isRefusal === true) return new RackError('store-refused', endingText(meaning.outage), { cause: error });
   return unstorable(error) ?? (meaning === undefined ? error : new StoreOutage(meaning.outage, { cause: error }));
 }
@@ -144,6 +145,6 @@ export function explainPostgres(error: unknown): unknown {
  */
 export function explainWhileRunning(error: unknown): unknown {
   const explained = explainPostgres(error);
-  const meaning = explained === error ? undefined : meaningOf(error);
+  const meaning = explained === error ? undefined : interpretError(error);
   return meaning?.isRefusal === true ? new StoreOutage(meaning.outage, { cause: error }) : explained;
 }

@@ -49,7 +49,7 @@ export interface Horizon {
 
 /** Every later query sees all changes up to it. The connection is in no transaction. */
 export async function readHorizon(client: pg.ClientBase): Promise<Horizon> {
-  const [given, lowest] = (await answersTo<LowestRow>(client, LOWEST_SQL)).map(({ rows }) => rows[0]);
-  const last = given?.last_value ?? 0;
-  return { number: Math.min(last, lowest?.last_value ?? last), history: given?.history ?? '' };
+  const [issued, lowest] = (await answersTo<LowestRow>(client, LOWEST_SQL)).map(({ rows }) => rows[0]);
+  const last = issued?.last_value ?? 0;
+  return { number: Math.min(last, lowest?.last_value ?? last), history: issued?.history ?? '' };
 }

@@ -14,7 +14,7 @@ import type pg from 'pg';
 import { newUuid, systemClock, type Timer } from '../../ground/clock.ts';
 import type { StoreNeighbours } from '../../region/records/store-state.ts';
 import { LatestRun } from '../../region/shares/latest-run.ts';
-import { connectionOf, endConnection, PostgresClient, type PostgresPlace } from './postgres-place.ts';
+import { createPoolConfig, endConnection, PostgresClient, type PostgresPlace } from './postgres-place.ts';
 import type { PostgresWatch } from './postgres-watch.ts';
 
 const CHANNEL = 'rackboot_changed';
@@ -72,7 +72,7 @@ export class PostgresNeighbours implements StoreNeighbours {
   }
 
   async #connect(): Promise<void> {
-    const client = new PostgresClient(connectionOf(this.#place));
+    const client = new PostgresClient(createPoolConfig(this.#place));
     client.on('notification', ({ channel, payload }) => {
       if (channel === SAYING_CHANNEL) this.#onSaid(payload ?? '');
       else if (payload !== this.#id) this.#onChange();

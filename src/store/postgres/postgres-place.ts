@@ -67,14 +67,14 @@ export interface PostgresPlace {
 }
 
 /** TLS with a checked certificate, unless the database is here or the URL says otherwise. */
-export function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfig {
+export function createPoolConfig({ url, password, ca }: PostgresPlace): pg.PoolConfig {
   const place = new URL(url);
   const mode = place.searchParams.get('sslmode');
   place.searchParams.delete('sslmode');
-  const host = hostOf(place);
+  const host = parseUrlHost(place);
   const isPlain = mode === 'disable' || (mode === null && ca === undefined && isOnThisHost(host));
   // The driver does not pass an address on to TLS.
-  const known = ca === undefined && !isPlain ? knownAuthorities() : undefined;
+  const authorities = ca === undefined && !isPlain ? knownAuthorities() : undefined;
   // The driver copies these for each connection, and so reads `ca` again.
   const ssl = isPlain
     ? false
@@ -82,7 +82,7 @@ export function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfi
         host,
         rejectUnauthorized: true,
         get ca() {
-          return known ?? ca?.();
+          return authorities ?? ca?.();
         },
       };
   return {
@@ -105,7 +105,7 @@ export function connectionOf({ url, password, ca }: PostgresPlace): pg.PoolConfi
 const knownAuthorities = (): string[] => [...getCACertificates('system'), ...getCACertificates('default')];
 
 /** The option `host` comes before a host in the URL. */
-const hostOf = (place: URL): string =>
+const parseUrlHost = (place: URL): string =>
   place.searchParams.get('host') || decodeURIComponent(place.hostname).replace(/^\[|\]$/g, '');
 
 /** Also the directory of a Unix-domain socket (`postgresql:///database?host=/run/postgresql`). */

@@ -225,12 +225,12 @@ export class PostgresTransactions implements RegionDriver {
       try {
         return await this.#connections.use(async ({ client }) => {
           // Waits if the server does not know yet that the connection is lost, and keeps the transaction from being stored later.
-          const asked = client.query<{ transactions: number }>(
+          const marked = client.query<{ transactions: number }>(
             'INSERT INTO commit_mark (connection, transactions) VALUES ($1, 0) ' +
               'ON CONFLICT (connection) DO UPDATE SET seen_at = now() RETURNING transactions',
             [mark.connection],
           );
-          const { rows } = await this.#confirmation.of(asked);
+          const { rows } = await this.#confirmation.of(marked);
           return (rows[0]?.transactions ?? 0) >= mark.transactions;
         });
       } catch (error) {
@@ -290,8 +290,8 @@ export async function answerTo(
 }
 
 /** The higher one, if both are of one history; otherwise `other`. */
-const later = (one: Horizon, other: Horizon): Horizon =>
-  one.history === other.history && one.number > other.number ? one : other;
+const later = (first: Horizon, second: Horizon): Horizon =>
+  first.history === second.history && first.number > second.number ? first : second;
 
 /** The driver takes only a Buffer. */
 const toPostgres = (value: Value): unknown =>

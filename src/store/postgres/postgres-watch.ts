@@ -24,7 +24,7 @@ import { answersWithin } from '../../net/answers-within.ts';
 import type { StoreAvailability } from '../../region/records/store-state.ts';
 import { describeOutage, type Outage, StoreOutage } from '../../region/reports/notes.ts';
 import { explainWhileRunning, isLost, isRefusedConnection } from './postgres-faults.ts';
-import { connectionOf, endConnection, PostgresClient, type PostgresPlace } from './postgres-place.ts';
+import { createPoolConfig, endConnection, PostgresClient, type PostgresPlace } from './postgres-place.ts';
 
 /** How long the server may take to answer, in milliseconds. */
 const ANSWER_MS_MAX = 3000;
@@ -147,11 +147,11 @@ export class PostgresWatch implements StoreAvailability {
     const question = this.#question().then((answer) => {
       isReadOnly = answer;
     });
-    const asked = question.catch((error: unknown) => {
+    const settled = question.catch((error: unknown) => {
       failure = error;
       throw error;
     });
-    const isThere = await answersWithin(systemClock, ANSWER_MS_MAX, asked);
+    const isThere = await answersWithin(systemClock, ANSWER_MS_MAX, settled);
     if (isThere && isNew) this.#admitted();
     if (isThere && !isReadOnly) return undefined;
     this.#drop();
@@ -174,7 +174,7 @@ export class PostgresWatch implements StoreAvailability {
   async #question(): Promise<boolean> {
     if (this.#client === undefined) {
       const bounds = { connectionTimeoutMillis: QUERY_MS_MAX, query_timeout: QUERY_MS_MAX };
-      const client = new PostgresClient({ ...connectionOf(this.#place), ...bounds });
+      const client = new PostgresClient({ ...createPoolConfig(this.#place), ...bounds });
       this.#client = client;
       await client.connect();
     }

@@ -16,7 +16,7 @@ import { PostgresConnections } from './postgres-connections.ts';
 import { explainPostgres } from './postgres-faults.ts';
 import { POSTGRES_MIGRATIONS, PreparedForms } from './postgres-form.ts';
 import { PostgresNeighbours } from './postgres-neighbours.ts';
-import { connectionOf, endConnection, PostgresClient, type PostgresPlace } from './postgres-place.ts';
+import { createPoolConfig, endConnection, PostgresClient, type PostgresPlace } from './postgres-place.ts';
 import { PostgresRates } from './postgres-rates.ts';
 import { answerTo, PostgresTransactions } from './postgres-transactions.ts';
 import { ALONE_SQL } from './postgres-version.ts';
@@ -69,7 +69,7 @@ export async function openPostgresRegion(place: PostgresPlace, name?: string): P
  * date, and then their processes end.
  */
 export async function makeTables(client: pg.ClientBase, use: TablesUse): Promise<void> {
-  const number = numberOf(client);
+  const number = numberQuery(client);
   await checkServer(client, use);
   await client.query(
     `BEGIN; SET LOCAL lock_timeout = ${TABLES_MS_MAX}; SET LOCAL statement_timeout = ${TABLES_MS_MAX}`,
@@ -113,7 +113,7 @@ async function perform(client: pg.ClientBase, step: Migration): Promise<void> {
   }
 }
 
-const numberOf =
+const numberQuery =
   (client: pg.ClientBase) =>
   async (sql: string): Promise<number> => {
     const { rows } = await client.query<Record<string, unknown>>(sql);
@@ -121,7 +121,7 @@ const numberOf =
   };
 
 /** The version of the tables; 0: the database has none. */
-const ownVersion = async (number: ReturnType<typeof numberOf>, isOurs: boolean): Promise<number> =>
+const ownVersion = async (number: ReturnType<typeof numberQuery>, isOurs: boolean): Promise<number> =>
   isOurs ? await number('SELECT version FROM rackboot') : 0;
 
 /**
@@ -129,10 +129,10 @@ const ownVersion = async (number: ReturnType<typeof numberOf>, isOurs: boolean):
  * @throws RackError `store-broken` if a copy into them was interrupted, or they are not ours, `store-newer`
  */
 export async function checkPostgresTables(place: PostgresPlace): Promise<void> {
-  const client = new PostgresClient(connectionOf(place));
+  const client = new PostgresClient(createPoolConfig(place));
   try {
     await client.connect();
-    const number = numberOf(client);
+    const number = numberQuery(client);
     const isOurs = (await number(MARKS_SQL)) > 0;
     checkVersion(await ownVersion(number, isOurs), 'region', isOurs);
   } catch (error) {

@@ -5,14 +5,14 @@ import { test } from 'node:test';
 import { nextSteps } from '../../../src/cli/config/init.ts';
 import { buildSettings, type InitAnswers, renderConfig } from '../../../src/cli/config/init-proposal.ts';
 import { parseConfig } from '../../../src/config/load.ts';
-import { formatNetwork, ipv4, networkOf } from '../../../src/ground/address.ts';
+import { formatNetwork, ipv4, networkWithPrefix } from '../../../src/ground/address.ts';
 
 const ADDRESS = ipv4(0x0a1e0001);
 const ANSWERS: InitAnswers = {
   name: 'rack-2',
   stateDir: '/var/lib/rackboot',
   domain: 'maas',
-  proposal: { name: 'eth1', address: ADDRESS, network: networkOf(ADDRESS, 24) },
+  proposal: { name: 'eth1', address: ADDRESS, network: networkWithPrefix(ADDRESS, 24) },
   low: '10.30.0.100',
   high: '10.30.0.199',
   router: '-',

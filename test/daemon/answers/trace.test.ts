@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { loggedSteps } from '../../../src/cli/rack/logged-steps.ts';
-import { firstReportedMs, heardCardOf, menuChoiceText } from '../../../src/daemon/answers/trace.ts';
+import { findHeardCard, firstReportedMs, menuChoiceText } from '../../../src/daemon/answers/trace.ts';
 import { mac } from '../../../src/ground/address.ts';
 import { instant } from '../../../src/ground/clock.ts';
 import type { RackMachine } from '../../../src/machines/machine.ts';
@@ -28,7 +28,7 @@ const MACHINE: RackMachine = {
 
 test('a machine named by an unseen card has the steps of the card seen last', () => {
   const timeline = new Timeline(() => undefined);
-  const heard = (card: typeof BOOTS) => heardCardOf(timeline, { mac: card, machine: MACHINE });
+  const heard = (card: typeof BOOTS) => findHeardCard(timeline, { mac: card, machine: MACHINE });
   assert.equal(heard(SECOND), SECOND, 'no card was seen');
   timeline.take({ kind: 'dhcp.offer', at: instant(1000), mac: BOOTS });
   assert.equal(heard(SECOND), BOOTS);
@@ -36,7 +36,7 @@ test('a machine named by an unseen card has the steps of the card seen last', ()
   assert.equal(heard(SECOND), THIRD, 'the card seen last');
   assert.equal(heard(BOOTS), BOOTS, 'its own steps take precedence');
   assert.equal(
-    heardCardOf(timeline, { mac: SECOND, machine: undefined }),
+    findHeardCard(timeline, { mac: SECOND, machine: undefined }),
     SECOND,
     'of a card that is not a machine’s nothing is known',
   );

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ClusterInterface } from '../../../src/config/rack-config.ts';
 import { Neighbourhood, REPORT_RATE, SCANNED_MAX } from '../../../src/daemon/rack/neighbourhood.ts';
-import { type Ipv4, ipv4, type MacAddress, mac, networkOf } from '../../../src/ground/address.ts';
+import { type Ipv4, ipv4, type MacAddress, mac, networkWithPrefix } from '../../../src/ground/address.ts';
 import type { RackEvent } from '../../../src/ground/event.ts';
 import type { Solicitation } from '../../../src/net/watch/net-message.ts';
 import type { Wire, WireListener } from '../../../src/net/watch/wire.ts';
@@ -18,7 +18,7 @@ const lab = (changes: Partial<ClusterInterface> = {}): ClusterInterface => ({
   interfaceName: 'eth1',
   management: 2,
   ip: ipv4(0x0a140001),
-  network: networkOf(ipv4(0x0a140000), 24),
+  network: networkWithPrefix(ipv4(0x0a140000), 24),
   answersRouterSolicitations: true,
   ...changes,
 });
@@ -174,7 +174,7 @@ test('a scan asks for no address outside of the networks that are served now, an
   const rig = startScan(new Map());
   for (const network of ['10.21.0.0/24', '10.20.0.0/16', '10.0.0.0/8', 'nonsense'])
     assert.equal(rig.around.scan({ ...SCAN, networks: [network] }), 'unheard', network);
-  rig.around.configure([lab({ network: networkOf(ipv4(0x0a140000), 16), interfaceName: 'eth1' })]);
+  rig.around.configure([lab({ network: networkWithPrefix(ipv4(0x0a140000), 16), interfaceName: 'eth1' })]);
   assert.equal(rig.around.scan({ ...SCAN, networks: ['10.20.0.0/21'] }), 'unheard');
   assert.equal(rig.around.scan({ ...SCAN, networks: ['10.20.4.0/22'] }), 'started');
   rig.clock.advance(100);
@@ -190,7 +190,7 @@ test('a scan asks for no address outside of the networks that are served now, an
 test('of the largest network that is scanned, all hosts are found', async () => {
   const users = new Map(Array.from({ length: 2048 }, (_, host) => [0x0a140000 + host, mac(0x0200_0000_0000 + host)]));
   const rig = startScan(users);
-  rig.around.configure([lab({ network: networkOf(ipv4(0x0a140000), 20), interfaceName: 'eth1' })]);
+  rig.around.configure([lab({ network: networkWithPrefix(ipv4(0x0a140000), 20), interfaceName: 'eth1' })]);
   assert.equal(rig.around.scan({ ...SCAN, networks: ['10.20.0.0/21'] }), 'unheard');
   assert.equal(rig.around.scan({ ...SCAN, networks: ['10.20.4.0/22'] }), 'started');
   await rig.clock.pass(40_000);

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import type { ClusterInterface } from '../../../src/config/rack-config.ts';
 import { Neighbourhood } from '../../../src/daemon/rack/neighbourhood.ts';
 import { GONE_MS, LOOK_MS, RETELL_MS, USERS_MAX, USERS_RATE } from '../../../src/daemon/rack/own-addresses.ts';
-import { type Ipv4, ipv4, type MacAddress, mac, networkOf } from '../../../src/ground/address.ts';
+import { type Ipv4, ipv4, type MacAddress, mac, networkWithPrefix } from '../../../src/ground/address.ts';
 import type { RackEvent } from '../../../src/ground/event.ts';
 import type { Wire, WireListener } from '../../../src/net/watch/wire.ts';
 import { eventText } from '../../../src/observe/event-text.ts';
@@ -40,7 +40,7 @@ function start(answer: () => MacAddress | undefined = () => undefined) {
     interfaceName: 'eth1',
     management: 2,
     ip: OWN,
-    network: networkOf(ipv4(0x0a140000), 24),
+    network: networkWithPrefix(ipv4(0x0a140000), 24),
   };
   around.configure([lab]);
   return {

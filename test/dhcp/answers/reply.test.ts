@@ -7,7 +7,7 @@ import { decide } from '../../../src/dhcp/answers/decide.ts';
 import { encodeReply, replyBytesMax } from '../../../src/dhcp/answers/reply.ts';
 import type { DhcpEvent } from '../../../src/dhcp/events/events.ts';
 import type { DhcpConfig } from '../../../src/dhcp/networks/config.ts';
-import { tableOf } from '../../../src/dhcp/networks/configured-options.ts';
+import { buildOptionTable } from '../../../src/dhcp/networks/configured-options.ts';
 import { BROADCAST_FLAG, type DhcpMessage, encodeDhcpMessage } from '../../../src/dhcp/wire/message.ts';
 import { optionU16List, textBytes } from '../../../src/dhcp/wire/options.ts';
 import { ANY, formatIpv4, macFromBytes, parseNetwork } from '../../../src/ground/address.ts';
@@ -195,7 +195,7 @@ test('GRUB’s own DHCP, which sends neither 60 nor 93, gets the configured next
   const next = { code: 66, value: textBytes('10.99.0.7'), force: false, when: undefined };
   const inNetwork = (entry: typeof next) => {
     const [one] = capturedIn().subnets;
-    return config(subnet({ ...one, options: tableOf([entry]) }));
+    return config(subnet({ ...one, options: buildOptionTable([entry]) }));
   };
   for (const type of ['discover', 'request']) {
     for (const force of [false, true]) {

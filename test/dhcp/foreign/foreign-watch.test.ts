@@ -9,9 +9,9 @@ import {
   AGAIN_MS,
   ForeignWatch,
   LISTEN_MS,
+  listSharedNetworks,
   PROBE_SOON_MS,
   type SharedNetwork,
-  sharedNetworksOf,
   UNPROBED_INTERVAL_MS,
 } from '../../../src/dhcp/foreign/foreign-watch.ts';
 import { CHOICE_MS, CHOOSERS_MAX, DOUBT_MS, SETTLED_MS } from '../../../src/dhcp/foreign/unproven-servers.ts';
@@ -371,7 +371,7 @@ test('networks of one interface are one shared network, a relayed network is its
   const second = subnet({ name: 'second', network: parseNetwork('10.21.0.0/24') ?? { address: ANY, prefix: 0 } });
   const proxied = subnet({ name: 'proxied', interfaceName: 'eth2', proxy: true });
   const index = indexSubnets(config(subnet(), second, relayedSubnet(), proxied), undefined);
-  assert.deepEqual(sharedNetworksOf(index, [{ name: 'eth1', addresses: [], mac: RACK_MAC }]), [
+  assert.deepEqual(listSharedNetworks(index, [{ name: 'eth1', addresses: [], mac: RACK_MAC }]), [
     { ...WIRE, subnets: ['lab', 'second'] },
     FAR,
   ]);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import {
-  bootClockOf,
+  computeBootClock,
   type HostMoment,
   restoreLeases,
   restoreMoment,
@@ -135,7 +135,7 @@ test('in the boot of the grant the uptime gives the age, whatever clock was stor
 
 test('the clock of a boot is wall time minus uptime of the storing, not of the grant', () => {
   const late = storeLease({ ...LEASE, grantedAt: instant(NOON + 60_000) }, first(90, NOON + 90_000 + HOUR_MS));
-  assert.equal(bootClockOf(late), NOON + HOUR_MS);
+  assert.equal(computeBootClock(late), NOON + HOUR_MS);
 });
 
 test('a lease from before this boot keeps its wall times and dates no other record', () => {

@@ -8,7 +8,7 @@ import { decide } from '../../../src/dhcp/answers/decide.ts';
 import { encodeReply, replyBytesMax } from '../../../src/dhcp/answers/reply.ts';
 import type { ClientCondition } from '../../../src/dhcp/networks/conditions.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
-import { type ConfiguredOption, tableOf } from '../../../src/dhcp/networks/configured-options.ts';
+import { buildOptionTable, type ConfiguredOption } from '../../../src/dhcp/networks/configured-options.ts';
 import { type DhcpMessage, encodeDhcpMessage } from '../../../src/dhcp/wire/message.ts';
 import { findOption } from '../../../src/dhcp/wire/option-table.ts';
 import { optionU16List, textBytes } from '../../../src/dhcp/wire/options.ts';
@@ -54,7 +54,7 @@ function offer(
   words: ClientWords = {},
   more: { readonly changes?: Partial<DhcpSubnet>; readonly machines?: readonly RackMachine[] } = {},
 ): DhcpMessage {
-  const dhcpConfig = config(subnet({ options: tableOf(network), ...more.changes }));
+  const dhcpConfig = config(subnet({ options: buildOptionTable(network), ...more.changes }));
   const request = readReply(clientBytes({ type: 'discover', ...words }));
   const arrival = { interfaceName: 'eth1', localAddress: ANY };
   const decision = decide(request, arrival, labState(dhcpConfig, more.machines), instant(0));
@@ -91,7 +91,7 @@ test('the host comes before the network, and of the entries of one code the firs
     mac: MAC_A,
     address: ip('10.20.0.20'),
     hostname: 'gateway',
-    options: tableOf([entry(17, 'host', { when: { vendorClass: exactly('a') } }), entry(12, 'named')]),
+    options: buildOptionTable([entry(17, 'host', { when: { vendorClass: exactly('a') } }), entry(12, 'named')]),
   };
   const options = [
     entry(17, 'of b', { when: { vendorClass: beginning('b') } }),
@@ -191,7 +191,7 @@ test('the event of an offer or a lease names the file in the reply, and its serv
   ];
   for (const [options, reported] of cases)
     for (const type of ['discover', 'request'] as const) {
-      const dhcpConfig = config(subnet({ options: tableOf(options) }));
+      const dhcpConfig = config(subnet({ options: buildOptionTable(options) }));
       const words: ClientWords = type === 'discover' ? PXE : { ...PXE, requested: ip('10.20.0.100'), server: RACK };
       const arrival = { interfaceName: 'eth1', localAddress: ANY };
       const state = labState(dhcpConfig);
@@ -212,7 +212,7 @@ test('firmware gets a configured option 43 if its plan has none, and never inste
   assert.deepEqual(bytes(offer(network, PXE), 43), [9, 1, 9]);
   const vendorOptions = Uint8Array.of(6, 1, 3);
   const state = {
-    ...labState(config(subnet({ options: tableOf(network) }))),
+    ...labState(config(subnet({ options: buildOptionTable(network) }))),
     planBoot: () => ({ serverAddress: RACK, file: 'x', reason: { loaderKey: 'test' }, vendorOptions }),
   };
   const request = readReply(clientBytes({ type: 'discover', ...PXE }));
@@ -293,7 +293,7 @@ test('real clients get what their lists ask for, and firmware what it boots', ()
     entry(17, 'nfs:/root'),
   ];
   const given = (name: string): readonly number[] => {
-    const dhcpConfig = config(subnet({ options: tableOf(options) }));
+    const dhcpConfig = config(subnet({ options: buildOptionTable(options) }));
     const arrival = { interfaceName: 'eth1', localAddress: ANY };
     const decision = decide(readReply(capture(name)), arrival, labState(dhcpConfig), instant(0));
     assert.ok(decision.kind === 'reply');
@@ -334,8 +334,8 @@ test('whatever is configured and requested, the reply fits, can be read back, an
         if (list !== undefined) asked.push([55, list]);
         if (sizeBytes !== undefined) asked.push([57, Uint8Array.of(sizeBytes >> 8, sizeBytes & 255)]);
         if (agent !== undefined) asked.push([82, agent]);
-        const reservation = { mac: MAC_A, address: ip('10.20.0.20'), options: tableOf(host) };
-        const dhcpConfig = config(subnet({ options: tableOf(network), reservations: [reservation] }));
+        const reservation = { mac: MAC_A, address: ip('10.20.0.20'), options: buildOptionTable(host) };
+        const dhcpConfig = config(subnet({ options: buildOptionTable(network), reservations: [reservation] }));
         const request = readReply(clientBytes({ type: 'discover', vendorClass, options: asked }));
         const decision = decide(
           request,

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
-import { leaseTimeFor, PXE_LEASE_SECONDS, renewalTimesOf } from '../../../src/dhcp/networks/lease-time.ts';
+import { computeRenewalTimes, leaseTimeFor, PXE_LEASE_SECONDS } from '../../../src/dhcp/networks/lease-time.ts';
 import { u32Bytes } from '../../../src/dhcp/wire/options.ts';
 import { type Seconds, seconds } from '../../../src/ground/clock.ts';
 import { DEVICE_STATE, type RackMachine } from '../../../src/machines/machine.ts';
@@ -106,6 +106,6 @@ const RENEWALS: readonly (readonly [
 
 for (const [name, network, lease, renewal, rebinding] of RENEWALS) {
   test(`renewal times: ${name}`, () => {
-    assert.deepEqual(renewalTimesOf(subnet(network), seconds(lease)), { renewal, rebinding });
+    assert.deepEqual(computeRenewalTimes(subnet(network), seconds(lease)), { renewal, rebinding });
   });
 }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decide } from '../../../src/dhcp/answers/decide.ts';
 import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
-import { leaseTimeBytes, networkOptionsOf } from '../../../src/dhcp/networks/network-options.ts';
+import { encodeNetworkOptions, leaseTimeBytes } from '../../../src/dhcp/networks/network-options.ts';
 import { decodeDhcpMessage } from '../../../src/dhcp/wire/message.ts';
 import { OPTION } from '../../../src/dhcp/wire/options.ts';
 import { seconds } from '../../../src/ground/clock.ts';
@@ -39,18 +39,18 @@ const cases: readonly (readonly [
 ];
 
 for (const [name, changes, code, bytes] of cases) {
-  test(name, () => assert.equal(hex(networkOptionsOf(subnet(changes)).byCode.get(code)), bytes));
+  test(name, () => assert.equal(hex(encodeNetworkOptions(subnet(changes)).byCode.get(code)), bytes));
 }
 
 test('lease time, T1 and T2', () => {
   const { lease, renewal, rebinding } = leaseTimeBytes(subnet(), seconds(600));
   assert.deepEqual([lease, renewal, rebinding].map(hex), ['00000258', '0000012c', '0000020d']);
-  assert.deepEqual(networkOptionsOf(subnet()).times, { lease, renewal, rebinding });
+  assert.deepEqual(encodeNetworkOptions(subnet()).times, { lease, renewal, rebinding });
 });
 
 test('a network without an address of the rack has no identifier of its own', () => {
-  assert.equal(networkOptionsOf(subnet({ serverAddress: undefined })).serverIdentifier, undefined);
-  assert.equal(hex(networkOptionsOf(subnet()).serverIdentifier), '0a140001');
+  assert.equal(encodeNetworkOptions(subnet({ serverAddress: undefined })).serverIdentifier, undefined);
+  assert.equal(hex(encodeNetworkOptions(subnet()).serverIdentifier), '0a140001');
 });
 
 test('replies of two clients carry the same bytes, not copies', () => {

@@ -6,7 +6,12 @@ import { test } from 'node:test';
 import { NEW_CLIENTS_BURST_SECONDS, NEW_CLIENTS_PER_SECOND } from '../../../src/dhcp/limits/new-clients.ts';
 import type { ClientNames } from '../../../src/dhcp/networks/client-identity.ts';
 import type { DhcpSubnet, Reservation } from '../../../src/dhcp/networks/config.ts';
-import { duidOf, indexReservations, isReservedFor, reservationFor } from '../../../src/dhcp/networks/reservations.ts';
+import {
+  indexReservations,
+  isReservedFor,
+  parseDuid,
+  reservationFor,
+} from '../../../src/dhcp/networks/reservations.ts';
 import { OPTION, textBytes } from '../../../src/dhcp/wire/options.ts';
 import { formatIpv4, type Ipv4, mac } from '../../../src/ground/address.ts';
 import { ip } from '../../support/lab-facts.ts';
@@ -80,8 +85,8 @@ test('no two places are confused', () => {
 });
 
 test('a DUID follows the interface in an identifier of RFC 4361; no other identifier has one', () => {
-  assert.equal(duidOf(NODE_ID), DUID);
-  for (const id of [undefined, '', '\u00ff', '\u00ff\0\0\0\0', `\u0001${DUID}`]) assert.equal(duidOf(id), undefined);
+  assert.equal(parseDuid(NODE_ID), DUID);
+  for (const id of [undefined, '', '\u00ff', '\u00ff\0\0\0\0', `\u0001${DUID}`]) assert.equal(parseDuid(id), undefined);
 });
 
 const FAR = relayedSubnet();

@@ -6,10 +6,10 @@ import type { DhcpSubnet } from '../../../src/dhcp/networks/config.ts';
 import {
   type Arrival,
   chooseSharedNetwork,
+  findServedSubnet,
   indexSubnets,
   type LocalInterface,
   namedNetwork,
-  subnetOf,
 } from '../../../src/dhcp/networks/subnet.ts';
 import { addressBytes } from '../../../src/dhcp/wire/options.ts';
 import type { RelayInformation } from '../../../src/dhcp/wire/relay-agent.ts';
@@ -216,7 +216,7 @@ test('no client gets the rack’s addresses, the routers’, or the first and la
 
 test('the network of a shared network that holds an address is found, and none where none does', () => {
   const { served } = indexSubnets(config(...ALONE), undefined);
-  const named = (address: string) => subnetOf(served, ip(address))?.subnet.name;
+  const named = (address: string) => findServedSubnet(served, ip(address))?.subnet.name;
   assert.deepEqual([named('10.21.0.9'), named('10.30.0.255'), named('10.31.0.0')], ['n21', 'n30', undefined]);
-  assert.equal(subnetOf([], RACK), undefined);
+  assert.equal(findServedSubnet([], RACK), undefined);
 });

@@ -6,15 +6,15 @@ import {
   decodeRouterDiscovery,
   EMPTY_ADVERTISEMENT_BYTES,
   encodeEmptyAdvertisement,
+  encodeLinkLocal,
   isLinkLocal,
-  linkLocalOf,
   parseIpv6LinkLocal,
 } from '../../../src/net/watch/router-discovery.ts';
 
 const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text.replaceAll(/\s/g, ''), 'hex'));
 
 const ASKER = hex('fe80 0000 0000 0000 3c23 b3ff fe13 70dd');
-const RACK = linkLocalOf(mac(0x52540000000a));
+const RACK = encodeLinkLocal(mac(0x52540000000a));
 
 /** Recomputes the checksum of a changed ICMPv6 packet. */
 function summed(packet: Uint8Array): Uint8Array {

@@ -14,7 +14,7 @@ import { seconds, systemClock } from '../../../src/ground/clock.ts';
 import type { RackEvent } from '../../../src/ground/event.ts';
 import { noteText, type RackNote } from '../../../src/region/reports/notes.ts';
 import {
-  checksumOf,
+  computeRowChecksum,
   DAMAGE_REPORTED_MAX,
   damageNote,
   type LeaseDamage,
@@ -59,7 +59,7 @@ function flip(bytes: Uint8Array<ArrayBuffer>, ...bits: readonly number[]): Uint8
 
 describe('a row', () => {
   const whole = batchOf(3);
-  const checksum = checksumOf(3, whole);
+  const checksum = computeRowChecksum(3, whole);
 
   test('corrects each single bit that can flip, and names its record', () => {
     for (let bit = 0; bit < whole.length * 8; bit += 1) {
@@ -79,7 +79,7 @@ describe('a row', () => {
     }
   });
 
-  test('under another key does not pass', () => assert.notEqual(checksumOf(4, whole), checksum));
+  test('under another key does not pass', () => assert.notEqual(computeRowChecksum(4, whole), checksum));
 
   test('of a block names the records it kept, and every other address of the block as lost', () => {
     const key = FIRST >>> 6;
@@ -87,7 +87,7 @@ describe('a row', () => {
       table: 'lease_block',
       key,
       records: flip(whole, 3, 8 * 90 + 1),
-      checksum: checksumOf(key, whole),
+      checksum: computeRowChecksum(key, whole),
     });
     assert.equal(cut.damage.isUndone, false);
     assert.equal(cut.damage.kept.length + cut.damage.lost.length, 64);
@@ -184,7 +184,7 @@ describe('leases.db', () => {
     const row = file.prepare('SELECT block, checksum, records FROM lease_block').get();
     file.close();
     assert.ok(row?.records instanceof Uint8Array);
-    assert.equal(checksumOf(Number(row.block), row.records), row.checksum);
+    assert.equal(computeRowChecksum(Number(row.block), row.records), row.checksum);
   });
 });
 

@@ -15,7 +15,7 @@ import { errorText, RackError } from '../../../src/ground/errors.ts';
 import type { NewMachineEvent } from '../../../src/region/records/machine-event.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { isLost } from '../../../src/store/postgres/postgres-faults.ts';
-import { connectionOf, type PostgresPlace } from '../../../src/store/postgres/postgres-place.ts';
+import { createPoolConfig, type PostgresPlace } from '../../../src/store/postgres/postgres-place.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { NOBODY } from '../../support/another-user.ts';
 import { eventuallyWithin } from '../../support/eventually.ts';
@@ -202,7 +202,7 @@ describe('a PostgreSQL that cannot be used', { skip: missing('linux', '/usr/lib/
   test('each connection reads the authority again', async () => {
     const certificate = { file: 'stranger.crt' };
     const place = { url: tcp('127.0.0.1'), ca: () => read(certificate.file), pool: 1 };
-    const connection = connectionOf(place);
+    const connection = createPoolConfig(place);
     const reached = async (): Promise<string> => {
       const client = new pg.Client(connection);
       client.on('error', () => undefined);

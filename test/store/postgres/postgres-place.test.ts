@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import pg from 'pg';
-import { connectionOf } from '../../../src/store/postgres/postgres-place.ts';
+import { createPoolConfig } from '../../../src/store/postgres/postgres-place.ts';
 
 /** The host whose certificate is checked; false: no TLS. */
 type Checked = string | false;
@@ -29,7 +29,7 @@ const CASES: readonly (readonly [url: string, host: string, checked: Checked, ca
 for (const [url, host, checked, ca] of CASES) {
   const how = checked === false ? 'without TLS' : `by TLS, with the certificate of ${checked}`;
   test(`${url}${ca === undefined ? '' : ' with a ca_file'} is reached at ${host} ${how}`, () => {
-    const connection = connectionOf({ url, ca: ca === undefined ? undefined : () => ca, pool: 1 });
+    const connection = createPoolConfig({ url, ca: ca === undefined ? undefined : () => ca, pool: 1 });
     const { ssl } = connection;
     assert.equal(new pg.Client(connection).host, host);
     assert.deepEqual(typeof ssl === 'object' ? [ssl.host, ssl.rejectUnauthorized] : ssl, checked && [checked, true]);

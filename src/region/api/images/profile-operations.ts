@@ -4,7 +4,7 @@
 // 2. A change does not restart machines: they boot the profile, or leave it, at their next start.
 
 import { z } from 'zod';
-import { PROFILE_KINDS, type Profile, titleOf } from '../../../boot/profile.ts';
+import { PROFILE_KINDS, type Profile, profileTitle } from '../../../boot/profile.ts';
 import { toRackMachine } from '../../racks/desired-machine.ts';
 import { boundTo, boundToNone, currentProfiles } from '../../racks/profiles.ts';
 import type { Machine } from '../../records/machine.ts';
@@ -37,7 +37,7 @@ const LIST_MAX = 4096;
 
 const profileJson = ({ architecture = '', ...profile }: Profile): AnswerOf<'profile'> => ({
   ...profile,
-  title: titleOf(profile),
+  title: profileTitle(profile),
   architecture,
   resource_uri: `${API_2}/profiles/${profile.name}/`,
 });

@@ -14,7 +14,7 @@
 
 import { z } from 'zod';
 import {
-  broadcastOf,
+  broadcastAddress,
   formatIpv4,
   formatMac,
   type Ipv4,
@@ -334,7 +334,7 @@ function decideReserving(
   if (refused !== undefined) return refused;
   const claim = { kind: 'reserved', mac: host.mac } as const;
   const all = [
-    ...ownersOf(view).within({ low: now.network.address, high: broadcastOf(now.network) }),
+    ...ownersOf(view).within({ low: now.network.address, high: broadcastAddress(now.network) }),
     ...ownersUsing(view),
   ];
   const barring = all.filter((owner) => bars(owner, claim));

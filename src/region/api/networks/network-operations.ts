@@ -12,10 +12,10 @@ import {
   formatMac,
   formatNetwork,
   type MacAddress,
-  maskOf,
-  networkOf,
+  maskToPrefix,
+  networkWithPrefix,
   parseIpv4,
-  prefixOf,
+  prefixToMask,
 } from '../../../ground/address.ts';
 import { buildNetInterfaces } from '../../layout/interfaces.ts';
 import {
@@ -81,7 +81,7 @@ const maskField = value(
     .max(64)
     .refine((text) => {
       const mask = parseIpv4(text);
-      return mask !== undefined && prefixOf(mask) !== undefined;
+      return mask !== undefined && maskToPrefix(mask) !== undefined;
     }, NETMASK),
 );
 const changedNetwork = z.object({
@@ -126,7 +126,7 @@ function networkJson(view: SubnetView): AnswerOf<'network'> {
     name,
     default_gateway: gateway === undefined ? null : formatIpv4(gateway),
     ip: formatIpv4(network.address),
-    netmask: formatIpv4(maskOf(network.prefix)),
+    netmask: formatIpv4(prefixToMask(network.prefix)),
     vlan_tag: vlan.vlan.vid === UNTAGGED_VID ? null : vlan.vlan.vid,
     resource_uri: `/MAAS/api/1.0/networks/${encodeURIComponent(name)}/`,
     description: subnet.description,
@@ -189,12 +189,12 @@ function cidrOf({ ip, netmask }: Given, before: SubnetView | undefined): string 
   const mask = netmask === undefined ? undefined : parseIpv4(netmask);
   const found = combineOrRefuse(
     (ip === undefined ? before?.network.address : ip) ?? refuseField('ip', REQUIRED),
-    (netmask === undefined ? before?.network.prefix : mask === undefined ? undefined : prefixOf(mask)) ??
+    (netmask === undefined ? before?.network.prefix : mask === undefined ? undefined : maskToPrefix(mask)) ??
       refuseField('netmask', NETMASK),
   );
   if (isRefusal(found)) return found;
   const [address, prefix] = found;
-  return formatNetwork(networkOf(address, prefix));
+  return formatNetwork(networkWithPrefix(address, prefix));
 }
 
 function subnetFields(given: Given, before: SubnetView | undefined): GivenSubnet | Refusal {

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import {
-  edgeOf,
+  findNetworkEdge,
   formatIpv4,
   formatNetwork,
   type Ipv4,
@@ -133,7 +133,7 @@ export function wantedSubnet(
     return refuseField('gateway_ip', subnetOutsideText(cidr));
   // A router that an earlier version accepted is refused only when it or the network changes.
   const isJudged = typeof gateway === 'number' || cidr !== before?.subnet.cidr;
-  const edge = isJudged && typeof router === 'number' ? edgeOf(network, router) : undefined;
+  const edge = isJudged && typeof router === 'number' ? findNetworkEdge(network, router) : undefined;
   if (edge !== undefined)
     return refuseField('gateway_ip', `The address is the ${edge} one of ${cidr}, which no machine can have.`);
   if (typeof gateway === 'number') {

@@ -12,15 +12,15 @@
 // 3. One that was made for a range goes with the range or its subnet, once it is switched off.
 
 import {
-  broadcastOf,
+  broadcastAddress,
   formatIpv4,
   formatNetwork,
   type Ipv4Network,
   type Ipv4Range,
-  maskOf,
-  networkOf,
   networksOverlap,
+  networkWithPrefix,
   parseIpv4,
+  prefixToMask,
 } from '../../../ground/address.ts';
 import { listed } from '../../../ground/counted.ts';
 import { INTERFACES_KEY } from '../../../machines/settings.ts';
@@ -240,8 +240,8 @@ function addition(
     fields: {
       interface: place.interface,
       ip: place.ip,
-      subnet_mask: formatIpv4(maskOf(network.prefix)),
-      broadcast_ip: formatIpv4(broadcastOf(network)),
+      subnet_mask: formatIpv4(prefixToMask(network.prefix)),
+      broadcast_ip: formatIpv4(broadcastAddress(network)),
       management: managementIn(range.subnet),
       ...boundsKeys('dynamic', range),
       router_ip: gateway === undefined ? undefined : formatIpv4(gateway),
@@ -311,7 +311,7 @@ function placeIn(of: SubnetView, uuid: string, { racks, settings }: KnownRacks):
 function networkAt({ address: text }: HostAddress): Ipv4Network | undefined {
   const [address = '', prefix] = text.split('/');
   const parsed = parseIpv4(address);
-  return parsed === undefined ? undefined : networkOf(parsed, Number(prefix));
+  return parsed === undefined ? undefined : networkWithPrefix(parsed, Number(prefix));
 }
 
 /** The one network interface of a host with exactly this network. A host route (/32) counts as no network. */

@@ -6,7 +6,7 @@
 // 1. A network from the rack's configuration file is shown but cannot be changed here; the refusal says where it is written.
 
 import { z } from 'zod';
-import { broadcastOf, formatIpv4, formatNetwork, maskOf } from '../../../ground/address.ts';
+import { broadcastAddress, formatIpv4, formatNetwork, prefixToMask } from '../../../ground/address.ts';
 import { INTERFACES_KEY, type Settings, type SettingValue } from '../../../machines/settings.ts';
 import { networkIn } from '../../racks/cluster-interface.ts';
 import { REQUIRED } from '../../records/refusal.ts';
@@ -47,7 +47,7 @@ function interfaceJson(entry: Settings, foreign?: string): Record<string, unknow
   const derived: Readonly<Record<string, SettingValue>> =
     network === undefined
       ? {}
-      : { subnet_mask: formatIpv4(maskOf(network.prefix)), broadcast_ip: formatIpv4(broadcastOf(network)) };
+      : { subnet_mask: formatIpv4(prefixToMask(network.prefix)), broadcast_ip: formatIpv4(broadcastAddress(network)) };
   const all: Settings = { management: 2, ...derived, ...entry };
   const mode = entry.mode === 'proxy' ? { mode: 'proxy' } : {};
   const fields = { ...Object.fromEntries(SHOWN_FIELDS.map((name) => [name, all[name] ?? null])), ...mode };
@@ -137,7 +137,7 @@ function amendEntry(entry: Settings, input: Given): Settings {
   } else if (input.ip !== undefined && before !== undefined && entry.relayed !== true) {
     // MAAS has no `network`: the network follows from the address and the mask, so a new address moves it.
     delete next.network;
-    next.subnet_mask = formatIpv4(maskOf(before.prefix));
+    next.subnet_mask = formatIpv4(prefixToMask(before.prefix));
   }
   const after = networkIn(next);
   const hasMoved = before !== undefined && after !== undefined && formatNetwork(before) !== formatNetwork(after);

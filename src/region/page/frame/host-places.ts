@@ -1,6 +1,6 @@
 // The networks in which racks can offer DHCP, and the links to the form that enables it there.
 
-import { formatNetwork, type Ipv4Network, networkOf, parseIpv4 } from '../../../ground/address.ts';
+import { formatNetwork, type Ipv4Network, networkWithPrefix, parseIpv4 } from '../../../ground/address.ts';
 import { type Html, html } from '../../../ground/html.ts';
 import type { Rack } from '../../records/rack.ts';
 import { words } from './words.ts';
@@ -23,7 +23,7 @@ export function hostPlaces({ uuid, name, pulse }: Rack): readonly DhcpPlace[] {
     const [ip = '', prefix] = entry.address.split('/');
     const address = parseIpv4(ip);
     if (address === undefined || prefix === '32') return [];
-    const network = networkOf(address, Number(prefix));
+    const network = networkWithPrefix(address, Number(prefix));
     return [
       { rack: uuid, rackName: name, interface: entry.interface, ip, network, isOutward: entry.isOutward === true },
     ];

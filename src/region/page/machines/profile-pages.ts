@@ -1,6 +1,6 @@
 // The profiles, made of their operations, and what the page of a machine that boots one says of it.
 
-import { titleOf } from '../../../boot/profile.ts';
+import { profileTitle } from '../../../boot/profile.ts';
 import { type Html, html, nothing } from '../../../ground/html.ts';
 import { type MachinePlacement, readPlacement } from '../../life/machine-placement.ts';
 import type { Machine } from '../../records/machine.ts';
@@ -66,7 +66,7 @@ export function renderProfile(view: View, machine: Machine): Html {
   const bound = readPlacement(view.region).profileOf(machine);
   if (bound === undefined) return nothing;
   const { name } = bound.profile;
-  const link = html`<a href="${pathBelow(PATH, name)}">${titleOf(bound.profile)}</a>`;
+  const link = html`<a href="${pathBelow(PATH, name)}">${profileTitle(bound.profile)}</a>`;
   return html`<div class="alert blue"><b>${words.profiles.boots(name)}</b>${link}. ${words.profiles.instead} ${
     bound.isWaiting ? words.profiles.afterWork : nothing
   }${leaveForm(view, machine)}</div>`;

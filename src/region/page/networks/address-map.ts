@@ -8,7 +8,7 @@
 // 3. Neighbouring squares of one run are one rectangle, so an empty network costs a few hundred bytes. Colours are classes of `page.css`.
 
 import {
-  broadcastOf,
+  broadcastAddress,
   formatIpv4,
   type Ipv4,
   type Ipv4Network,
@@ -46,7 +46,7 @@ export interface AddressUse extends Ipv4Range {
 
 /** The parts of a network, disjoint and in order. Each has the strongest of its uses. */
 export function buildAddressRuns(network: Ipv4Network, uses: readonly AddressUse[]): readonly AddressUse[] {
-  const last = broadcastOf(network);
+  const last = broadcastAddress(network);
   const edges: readonly Ipv4[] = network.prefix >= 31 ? [] : [network.address, last];
   const whole: readonly AddressUse[] = [
     { low: network.address, high: last, kind: 'free', owner: '' },
