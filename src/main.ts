@@ -30,7 +30,7 @@ process.stdout.on('error', (error) => {
 });
 process.stderr.on('error', () => undefined);
 
-async function run(args: readonly string[]): Promise<number> {
+async function runCommand(args: readonly string[]): Promise<number> {
   const [flag, file] = args.slice(-2);
   const command = args.slice(0, -2).join(' ');
   if (flag === '--config' && file !== undefined) {
@@ -47,6 +47,6 @@ async function run(args: readonly string[]): Promise<number> {
   return await runCommandLine(args);
 }
 
-void run(process.argv.slice(2)).then((code) => {
+void runCommand(process.argv.slice(2)).then((code) => {
   process.exitCode = code;
 });

@@ -37,7 +37,7 @@ import { renderIpxe } from './ipxe.ts';
 import { fitToLoader } from './loader-limits.ts';
 import { judgeOrigin, type NamedMachine, type OriginFacts } from './origin.ts';
 import { type ConfigIdentity, type LoaderLanguage, parseBootPath, swapUuid } from './paths.ts';
-import { names } from './profile.ts';
+import { namesMachine } from './profile.ts';
 import { CPU_CHECK_FILES, isX86, renderPxelinux } from './pxelinux.ts';
 import type { BootSigns } from './shown-signs.ts';
 import type { BootStep, Decision, RenderedText, RenderPlace } from './step.ts';
@@ -112,7 +112,7 @@ export function resolveBootAsset(request: AssetRequest, context: AssetContext): 
       return { kind: 'file', path: elsewhere ? fallback : path.path, mac };
     }
     case 'config': {
-      const named = findNamed(path.identity, findByPeer(request.peer, context), context);
+      const named = resolveNamedMachine(path.identity, findByPeer(request.peer, context), context);
       const isGeneral = path.identity.kind === 'default' || path.identity.kind === 'first';
       if (named.machine === undefined && !isGeneral && !hasOwnProfile(path.identity, context)) {
         return { kind: 'missing', path: path.path, reason: 'machine-unknown', mac };
@@ -150,7 +150,7 @@ function findByMac(mac: MacAddress, context: AssetContext): RackMachine | undefi
   return alike?.purpose === 'local' ? alike : undefined;
 }
 
-function findNamed(identity: ConfigIdentity, peer: NamedMachine, context: AssetContext): NamedMachine {
+function resolveNamedMachine(identity: ConfigIdentity, peer: NamedMachine, context: AssetContext): NamedMachine {
   switch (identity.kind) {
     case 'mac':
       return { machine: findByMac(identity.mac, context), mac: identity.mac };
@@ -178,7 +178,9 @@ function findNamed(identity: ConfigIdentity, peer: NamedMachine, context: AssetC
 /** True if a profile names the hardware address in a path: no other path of its loaders is needed, then. */
 function hasOwnProfile(identity: ConfigIdentity, { config }: AssetContext): boolean {
   if (identity.kind !== 'mac') return false;
-  return (config.profiles ?? []).some(({ machines }) => names(machines, { machine: undefined, macs: [identity.mac] }));
+  return (config.profiles ?? []).some(({ machines }) =>
+    namesMachine(machines, { machine: undefined, macs: [identity.mac] }),
+  );
 }
 
 function renderFor(

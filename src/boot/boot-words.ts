@@ -109,7 +109,7 @@ export function speedText({ bytes, milliseconds }: Loaded): string {
   return milliseconds === undefined ? size : `${size} in ${formatSpan(milliseconds)}`;
 }
 
-export const sizeText = ({ bytes }: Loaded): string => formatBytes(bytes ?? 0);
+export const loadedSizeText = ({ bytes }: Loaded): string => formatBytes(bytes ?? 0);
 
 /** In parentheses; empty if there are none. */
 export function detailsText(...parts: readonly string[]): string {

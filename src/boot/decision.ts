@@ -93,18 +93,18 @@ function decideKernel(
   const { config } = context;
   const { machine, baseUrl } = query;
   if (baseUrl === undefined) {
-    return explain('no-boot-http', name, [
+    return explainMissing('no-boot-http', name, [
       'this rack has no HTTP listener for machines to report to.',
       'Name one under boot.http.listen.',
     ]);
   }
   const system = findSystem(purpose, query, context);
   if (system.kind === 'absent') {
-    return explain(system.purpose, name, system.lines);
+    return explainMissing(system.purpose, name, system.lines);
   }
   const params = parseKernelParams(machine?.kernelParams ?? config.kernelParams);
   if (!params.ok) {
-    return explain('arguments-not-quotable', name, [
+    return explainMissing('arguments-not-quotable', name, [
       `the kernel arguments cannot be used: ${params.refusal}.`,
       'Correct kernel_params of the rack, or the arguments of this machine.',
     ]);
@@ -119,7 +119,7 @@ function decideKernel(
   const { kernel: path, initrd, deviceTree } = booted.image;
   const words = wordsFor(booted, machine, baseUrl, facts);
   if (words === undefined) {
-    return explain('arguments-not-quotable', name, [
+    return explainMissing('arguments-not-quotable', name, [
       'the name or domain of this machine cannot stand on a kernel line.',
       'Rename it.',
     ]);
@@ -180,7 +180,7 @@ function findSystem(
 }
 
 function imageAbsent(query: ImageQuery): AbsentSystem {
-  const lines = [`no kernel and initrd for ${describeImage(query)}.`, remedyFor(query)];
+  const lines = [`no kernel and initrd for ${describeImage(query)}.`, missingImageRemedy(query)];
   return { kind: 'absent', purpose: 'image-missing', lines };
 }
 
@@ -219,7 +219,7 @@ function wordsFor(
 }
 
 /** The command that brings an image; an installer of another distribution than Debian is put into the tree by hand. */
-function remedyFor({ architecture, directory, releases }: ImageQuery): string {
+function missingImageRemedy({ architecture, directory, releases }: ImageQuery): string {
   const arch = architecture === DEFAULT_ARCHITECTURE ? '' : ` --arch ${architecture}`;
   if (directory === 'commissioning') return `Run on the rack: rackboot images build${arch}`;
   return `Run on the rack, for Debian: rackboot images import-installer --release ${releases[0] ?? ''}${arch}`;
@@ -238,6 +238,6 @@ function wordsOfInstaller(
   return installerWords({ ...facts, preseedPath: machinePreseedPath(systemId, secret), hostname, domain });
 }
 
-function explain(purpose: string, name: string, lines: readonly string[]): Decision {
+function explainMissing(purpose: string, name: string, lines: readonly string[]): Decision {
   return { step: { kind: 'explain', lines }, purpose, title: `${name}: ${purpose}` };
 }

@@ -47,14 +47,14 @@ export function quoteGrub(word: string): string {
 
 /** Renders a step. */
 export function renderGrub(step: BootStep, place: RenderPlace): RenderedText {
-  return tryRender(() => [`# ${asScreenText(place.title)}`, ...renderStep(step, place)]);
+  return tryRender(() => [`# ${asScreenText(place.title)}`, ...renderGrubStep(step, place)]);
 }
 
 const say = (text: string): string => `echo '${asScreenText(`Rackboot: ${text}`)}'`;
 
 const AGAIN = [`sleep ${EXPLAIN_SECONDS}`, 'reboot'] as const;
 
-function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
+function renderGrubStep(step: BootStep, place: RenderPlace): readonly string[] {
   switch (step.kind) {
     case 'menu':
       return [
@@ -64,7 +64,9 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
         'set default=0',
         ...step.entries.flatMap((entry, index) => [
           `menuentry '${asScreenText(entry.title)}' {`,
-          ...run(entry.step, { ...place, title: entry.title }, `start${index}`).map((line) => `  ${line}`),
+          ...renderMenuCommands(entry.step, { ...place, title: entry.title }, `start${index}`).map(
+            (line) => `  ${line}`,
+          ),
           '}',
         ]),
       ];
@@ -81,7 +83,7 @@ function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
         ...AGAIN,
       ];
     default:
-      return [...define(step, place, 'start'), ...run(step, place, 'start')];
+      return [...define(step, place, 'start'), ...renderMenuCommands(step, place, 'start')];
   }
 }
 
@@ -114,7 +116,7 @@ function define(step: MenuEntry['step'], place: RenderPlace, name: string): read
 }
 
 /** Runs the function of a kernel for each device that may have it. */
-function attempt({ grubHttp }: RenderPlace, name: string): readonly string[] {
+function renderAttempt({ grubHttp }: RenderPlace, name: string): readonly string[] {
   const device = grubHttp === undefined ? undefined : `http,${formatIpv4(grubHttp)}`;
   return [
     ...(device === undefined ? [] : [`${name} '(${device})' '${device}'`]),
@@ -126,10 +128,10 @@ function attempt({ grubHttp }: RenderPlace, name: string): readonly string[] {
 }
 
 /** The commands of a step that need no definition, or come after it. */
-function run(step: MenuEntry['step'], place: RenderPlace, name: string): readonly string[] {
+function renderMenuCommands(step: MenuEntry['step'], place: RenderPlace, name: string): readonly string[] {
   switch (step.kind) {
     case 'kernel':
-      return [say(place.title), ...attempt(place, name)];
+      return [say(place.title), ...renderAttempt(place, name)];
     case 'local':
       return [
         say(place.title),

@@ -36,7 +36,7 @@ export function quoteIpxe(word: string): string {
 
 /** Renders a step. */
 export function renderIpxe(step: BootStep, place: RenderPlace): RenderedText {
-  return tryRender(() => ['#!ipxe', `# ${asScreenText(place.title)}`, ...renderStep(step, place)]);
+  return tryRender(() => ['#!ipxe', `# ${asScreenText(place.title)}`, ...renderIpxeStep(step, place)]);
 }
 
 /** Expanded when the line runs. */
@@ -45,7 +45,7 @@ const setting = (name: string): string => `\${${name}}`;
 const say = (text: string): string => `echo ${asScreenText(`Rackboot: ${text}`)}`;
 const AGAIN = [`sleep ${EXPLAIN_SECONDS}`, 'reboot'] as const;
 
-function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
+function renderIpxeStep(step: BootStep, place: RenderPlace): readonly string[] {
   switch (step.kind) {
     case 'menu':
       return renderMenu(step, place);

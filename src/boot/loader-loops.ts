@@ -15,7 +15,7 @@
 import type { MacAddress } from '../ground/address.ts';
 import type { Instant } from '../ground/clock.ts';
 import type { Publish, RackEvent } from '../ground/event.ts';
-import { KeptApart } from '../net/shares/kept-apart.ts';
+import { RankedTable } from '../net/shares/kept-apart.ts';
 import type { BootConfig } from './config.ts';
 import { findEndpointFor, formatBaseUrl } from './endpoint.ts';
 import type { BootEvent } from './events.ts';
@@ -55,7 +55,7 @@ const watchKey = (sharedNetwork = '', mac: MacAddress): string => [mac, sharedNe
 export class LoaderLoops {
   readonly #publish: Publish;
   /** By shared network and hardware address. */
-  readonly #watched = new KeptApart<string, Watched>(LOOPS_MAX);
+  readonly #watched = new RankedTable<string, Watched>(LOOPS_MAX);
 
   constructor(publish: Publish) {
     this.#publish = publish;

@@ -154,9 +154,9 @@ export const isAtWork = ({ purpose, bootToken }: Pick<RackMachine, 'purpose' | '
 export function findProfile<P extends ProfileTargets>(profiles: readonly P[], subject: ProfileSubject): P | undefined {
   const { machine } = subject;
   const fitting = profiles.filter((profile) => fitsArchitecture(profile, subject.architecture));
-  const own = fitting.find(({ machines }) => names(machines, subject));
+  const own = fitting.find(({ machines }) => namesMachine(machines, subject));
   if (own !== undefined) return own;
-  const wide = fitting.filter(({ except }) => !names(except, subject));
+  const wide = fitting.filter(({ except }) => !namesMachine(except, subject));
   if (machine === undefined) return wide.find(({ unknown }) => unknown);
   if (machine.statusName === DEVICE_STATE) return undefined;
   const { tags = [], pool = DEFAULT_POOL } = machine;
@@ -170,7 +170,10 @@ export const fitsArchitecture = (profile: ProfileTargets, architecture: string):
   profile.architecture === undefined || profile.architecture === architecture;
 
 /** True if a list of machines names this one. */
-export function names(list: readonly string[], { machine, macs }: Omit<ProfileSubject, 'architecture'>): boolean {
+export function namesMachine(
+  list: readonly string[],
+  { machine, macs }: Omit<ProfileSubject, 'architecture'>,
+): boolean {
   if (list.length === 0) return false;
   if (machine !== undefined && list.includes(machine.systemId)) return true;
   if (machine !== undefined && machine.isSelfNamed !== true && list.includes(machine.hostname)) return true;

@@ -42,10 +42,10 @@ export function quotePxelinux(word: string): string {
 
 /** Renders a step. pxelinux asks by hardware address on its own; `chain` makes it ask by its processor. */
 export function renderPxelinux(step: BootStep, place: RenderPlace): RenderedText {
-  return tryRender(() => [`# ${asScreenText(place.title)}`, ...renderStep(step, place)]);
+  return tryRender(() => [`# ${asScreenText(place.title)}`, ...renderPxelinuxStep(step, place)]);
 }
 
-function renderStep(step: BootStep, place: RenderPlace): readonly string[] {
+function renderPxelinuxStep(step: BootStep, place: RenderPlace): readonly string[] {
   switch (step.kind) {
     case 'menu':
       return renderMenu(step, place);

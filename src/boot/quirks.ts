@@ -119,7 +119,7 @@ const OUI_BITS = 24;
 export function findQuirk(query: QuirkQuery, rules: readonly QuirkRule[]): Quirk | undefined {
   let best: QuirkRule | undefined;
   for (const rule of rules) {
-    if (matches(rule, query) && (best === undefined || computeSpecificity(rule) > computeSpecificity(best)))
+    if (matchesQuirk(rule, query) && (best === undefined || computeSpecificity(rule) > computeSpecificity(best)))
       best = rule;
   }
   const platform = isRaspberryPiUuid(query.uuid)
@@ -132,7 +132,7 @@ export function findQuirk(query: QuirkQuery, rules: readonly QuirkRule[]): Quirk
   return name === 'raspberry-pi' && kind !== 'bios' && architecture !== RPIBOOT ? undefined : QUIRKS[name];
 }
 
-function matches({ prefix, uuid, vendorClass }: QuirkRule, query: QuirkQuery): boolean {
+function matchesQuirk({ prefix, uuid, vendorClass }: QuirkRule, query: QuirkQuery): boolean {
   if (prefix !== undefined && Math.floor(query.mac / 2 ** (MAC_BITS - prefix.bits)) !== prefix.value) return false;
   if (uuid !== undefined && uuid !== query.uuid) return false;
   return vendorClass === undefined || query.vendorClass?.startsWith(vendorClass) === true;

@@ -46,7 +46,7 @@ export class SeenAddresses {
   }
 
   /** `undefined` if not seen. */
-  addressOf(mac: MacAddress): Ipv4 | undefined {
+  findAddress(mac: MacAddress): Ipv4 | undefined {
     return this.#byMac.get(mac);
   }
 

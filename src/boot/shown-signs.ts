@@ -4,7 +4,7 @@
 // 1. Signs of the region's machines, of other known clients and of unknown clients are kept separately (`net/shares/kept-apart.ts`).
 
 import type { MacAddress } from '../ground/address.ts';
-import { KeptApart, type Owner } from '../net/shares/kept-apart.ts';
+import { type Owner, RankedTable } from '../net/shares/kept-apart.ts';
 import type { Cpu } from './architectures.ts';
 
 export interface BootSigns {
@@ -24,7 +24,7 @@ export interface BootSigns {
 export const SIGNS_MAX = 4096;
 
 export class ShownSigns {
-  readonly #byMac = new KeptApart<MacAddress, BootSigns>(SIGNS_MAX);
+  readonly #byMac = new RankedTable<MacAddress, BootSigns>(SIGNS_MAX);
 
   /** Remembers a boot client's signs; a client without any is forgotten. */
   remember(mac: MacAddress, signs: BootSigns, owner: Owner): void {

@@ -37,7 +37,7 @@ export interface Replayed {
   differences: readonly Difference[];
 }
 
-export function judge(hasNow: boolean, hasCaptured: boolean, differences: readonly Difference[]): Verdict {
+export function judgeReplay(hasNow: boolean, hasCaptured: boolean, differences: readonly Difference[]): Verdict {
   if (hasNow && hasCaptured) return differences.length === 0 ? 'same' : 'differs';
   if (hasNow) return 'only-now';
   return hasCaptured ? 'only-captured' : 'unanswered';
@@ -46,17 +46,17 @@ export function judge(hasNow: boolean, hasCaptured: boolean, differences: readon
 const NONE = 'none';
 
 /** The fields of two answers that differ. */
-const differing = (fields: readonly (readonly [what: string, now: string, captured: string])[]) =>
+const listDifferingFields = (fields: readonly (readonly [what: string, now: string, captured: string])[]) =>
   fields.flatMap(([what, now, captured]): readonly Difference[] => (now === captured ? [] : [{ what, now, captured }]));
 
 /** Compares two DHCP replies: the fields that a client acts on, and every option. */
 export function compareDhcp(now: DhcpMessage, captured: DhcpMessage): readonly Difference[] {
   const codes = [...new Set([...now.options.keys(), ...captured.options.keys()])].toSorted((a, b) => a - b);
-  return differing([
+  return listDifferingFields([
     ...(['yiaddr', 'siaddr', 'ciaddr', 'giaddr'] as const).map(
       (name) => [name, formatIpv4(now[name]), formatIpv4(captured[name])] as const,
     ),
-    ...(['sname', 'file'] as const).map((name) => [name, quoted(now[name]), quoted(captured[name])] as const),
+    ...(['sname', 'file'] as const).map((name) => [name, quoteText(now[name]), quoteText(captured[name])] as const),
     ...codes.map((code) => {
       const name = `${code} ${findOption(code)?.label ?? 'unknown'}`;
       return [name, optionText(code, now.options.get(code)), optionText(code, captured.options.get(code))] as const;
@@ -64,7 +64,7 @@ export function compareDhcp(now: DhcpMessage, captured: DhcpMessage): readonly D
   ]);
 }
 
-const quoted = (text: string): string => (text === '' ? NONE : `"${cleanText(text)}"`);
+const quoteText = (text: string): string => (text === '' ? NONE : `"${cleanText(text)}"`);
 
 /** Numbers by their size in bytes. */
 const NUMBERS: Readonly<Record<string, number>> = { u8: 1, u16: 2, 'u16-list': 2, u32: 4, i32: 4 };
@@ -80,21 +80,21 @@ function optionText(code: number, value: Uint8Array | undefined): string {
   const size = NUMBERS[type];
   if (size !== undefined && bytes.length % size === 0) return each(size, String);
   const text = bytes.toString('latin1');
-  return type === 'text' && isPrintable(text) ? quoted(text) : bytes.toString('hex');
+  return type === 'text' && isPrintable(text) ? quoteText(text) : bytes.toString('hex');
 }
 
-const nameIn = (table: Readonly<Record<string, number>>, code: number, otherwise: string): string =>
+const findCodeName = (table: Readonly<Record<string, number>>, code: number, otherwise: string): string =>
   Object.entries(table).find(([, entryCode]) => entryCode === code)?.[0] ?? `${otherwise}${code}`;
 
 /** A message in one line: its questions and, of an answer, its code and first records. */
 export function summariseDns({ questions, flags, rcode, answers }: Message): string {
   const questionText = questions
-    .map(({ name, type }) => `${cleanText(name)}. ${nameIn(TYPE, type, 'TYPE')}`)
+    .map(({ name, type }) => `${cleanText(name)}. ${findCodeName(TYPE, type, 'TYPE')}`)
     .join(', ');
   if ((flags & FLAG.QR) === 0) return `query ${questionText}`;
   const first = answers.slice(0, 3).map(formatTypedData);
   const more = answers.length > 3 ? ` and ${answers.length - 3} more` : '';
-  return `${nameIn(RCODE, rcode, 'RCODE')} to ${questionText}${first.length === 0 ? '' : `: ${first.join(', ')}${more}`}`;
+  return `${findCodeName(RCODE, rcode, 'RCODE')} to ${questionText}${first.length === 0 ? '' : `: ${first.join(', ')}${more}`}`;
 }
 
 /** Records as one text, independent of their order and TTL. */
@@ -102,7 +102,7 @@ const recordsText = (records: readonly DnsRecord[], lineOf: (record: DnsRecord) 
   records.map(lineOf).toSorted().join(', ') || NONE;
 
 const formatTypedData = ({ type, rdata }: DnsRecord): string =>
-  `${nameIn(TYPE, type, 'TYPE')} ${cleanText(formatRdata(type, rdata))}`;
+  `${findCodeName(TYPE, type, 'TYPE')} ${cleanText(formatRdata(type, rdata))}`;
 
 /** A record with its zone, and without the serial number of an SOA: no two servers count changes alike. */
 function formatAuthority(record: DnsRecord): string {
@@ -119,8 +119,8 @@ const authoritative = (isNow: boolean, { flags }: Message) =>
  * section, which names the zone of a missing name (RFC 2308 §3).
  */
 export const compareDns = (now: Message, captured: Message): readonly Difference[] =>
-  differing([
-    ['code', nameIn(RCODE, now.rcode, 'RCODE'), nameIn(RCODE, captured.rcode, 'RCODE')],
+  listDifferingFields([
+    ['code', findCodeName(RCODE, now.rcode, 'RCODE'), findCodeName(RCODE, captured.rcode, 'RCODE')],
     authoritative((now.flags & FLAG.AA) !== 0, captured),
     ['answers', recordsText(now.answers, formatTypedData), recordsText(captured.answers, formatTypedData)],
     ['authority', recordsText(now.authority, formatAuthority), recordsText(captured.authority, formatAuthority)],
@@ -131,4 +131,4 @@ export const compareDns = (now: Message, captured: Message): readonly Difference
  * leads outside.
  */
 export const compareForwarded = (isOwnAlias: boolean, captured: Message): readonly Difference[] =>
-  differing([authoritative(isOwnAlias, captured)]);
+  listDifferingFields([authoritative(isOwnAlias, captured)]);

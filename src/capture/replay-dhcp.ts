@@ -32,7 +32,7 @@ import { BoundedMap } from '../ground/bounded-map.ts';
 import { instant } from '../ground/clock.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
 import { eventText } from '../observe/event-text.ts';
-import { compareDhcp, judge, type Replayed } from './answer-comparison.ts';
+import { compareDhcp, judgeReplay, type Replayed } from './answer-comparison.ts';
 import type { CapturedDatagram } from './pcap.ts';
 
 /** The most queries that wait for their captured answer: a capture may hold no answer at all. */
@@ -94,7 +94,7 @@ export class DhcpReplay {
       to: `${formatIpv4(datagram.to)}:${datagram.toPort}`,
       query: decoded.ok ? summarise(decoded.value) : 'malformed DHCP message',
       captured: undefined,
-      verdict: judge(reply !== undefined, false, []),
+      verdict: judgeReplay(reply !== undefined, false, []),
       differences: [],
     };
     if (decoded.ok) this.#waiting.set(exchangeKey(decoded.value), { result, now: reply });
@@ -112,7 +112,7 @@ export class DhcpReplay {
       identifyClient: identifyBootClient,
       planBoot: (query: BootQuery) => planBoot(query, config.boot),
     };
-    const decision = decide(message, this.#arrivalOf(message, datagram), state, instant(atMs), datagram.from);
+    const decision = decide(message, this.#createArrival(message, datagram), state, instant(atMs), datagram.from);
     this.#apply(decision, atMs);
     if (decision.kind === 'pass') {
       return { decision: `silence: ${decision.reason}`, text: DHCP_REFUSALS[decision.reason], reply: undefined };
@@ -143,12 +143,12 @@ export class DhcpReplay {
       this.#sequence += 1;
       this.table.apply(lease, this.#sequence);
       this.table.settle(this.#sequence);
-      if (decision.kind === 'reply') this.#offers.drop(this.table.identityOf(lease), decision.sharedNetwork);
+      if (decision.kind === 'reply') this.#offers.drop(this.table.getIdentity(lease), decision.sharedNetwork);
     }
   }
 
   /** The socket that would have received it. A unicast to another server counts as one to the rack's address in that network. */
-  #arrivalOf(message: DhcpMessage, { to }: CapturedDatagram): Arrival {
+  #createArrival(message: DhcpMessage, { to }: CapturedDatagram): Arrival {
     const { served, ownAddresses } = this.#subnets;
     const broadcasts = served.some(({ subnet }) => subnet.broadcast === to);
     if (to === LIMITED_BROADCAST || broadcasts)
@@ -171,7 +171,7 @@ export class DhcpReplay {
     const server = optionAddress(answer.options, OPTION.serverIdentifier) ?? from;
     result.captured = `${messageTypeName(answer)} ${answer.yiaddr === ANY ? '' : `${formatIpv4(answer.yiaddr)} `}from ${formatIpv4(server)}`;
     result.differences = now === undefined ? [] : compareDhcp(now, answer);
-    result.verdict = judge(now !== undefined, true, result.differences);
+    result.verdict = judgeReplay(now !== undefined, true, result.differences);
   }
 }
 

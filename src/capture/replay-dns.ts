@@ -11,7 +11,7 @@ import { formatIpv4 } from '../ground/address.ts';
 import { BoundedMap } from '../ground/bounded-map.ts';
 import { type Clock, instant } from '../ground/clock.ts';
 import type { MachineDirectory } from '../machines/directory.ts';
-import { compareDns, compareForwarded, judge, type Replayed, summariseDns } from './answer-comparison.ts';
+import { compareDns, compareForwarded, judgeReplay, type Replayed, summariseDns } from './answer-comparison.ts';
 import type { CapturedDatagram } from './pcap.ts';
 import { QUERIES_WAITING_MAX } from './replay-dhcp.ts';
 
@@ -65,7 +65,7 @@ export class DnsReplay {
       query: query.ok ? summariseDns(query.value) : 'malformed DNS message',
       decision: forwarded ? 'forward' : now === undefined ? 'silence' : 'answer',
       captured: undefined,
-      verdict: judge(now !== undefined || forwarded, false, []),
+      verdict: judgeReplay(now !== undefined || forwarded, false, []),
       differences: [],
     };
     const isOwnAlias = forwarded && handled.chain.length > 0;
@@ -82,7 +82,7 @@ export class DnsReplay {
     const isForwarded = result.decision === 'forward';
     if (isForwarded) result.differences = compareForwarded(isOwnAlias, answer.value);
     else if (now !== undefined) result.differences = compareDns(now, answer.value);
-    result.verdict = judge(isForwarded || now !== undefined, true, result.differences);
+    result.verdict = judgeReplay(isForwarded || now !== undefined, true, result.differences);
   }
 }
 

@@ -6,7 +6,7 @@ import { BoundedMap } from '../ground/bounded-map.ts';
 import { cleanText } from '../ground/clean-text.ts';
 import { counted } from '../ground/counted.ts';
 import { decodePacket, type TftpPacket } from '../tftp/packet.ts';
-import { type Difference, judge, type Replayed } from './answer-comparison.ts';
+import { type Difference, judgeReplay, type Replayed } from './answer-comparison.ts';
 import type { CapturedDatagram } from './pcap.ts';
 import { QUERIES_WAITING_MAX } from './replay-dhcp.ts';
 
@@ -86,9 +86,9 @@ export class TftpReplay {
     const waiting = this.#waiting.get(key);
     if (waiting === undefined || waiting.result.captured !== undefined || packet.kind === 'ack') return;
     const { result, outcome } = waiting;
-    result.captured = `${answerText(packet)}, from ${formatIpv4(from)}`;
+    result.captured = `${packetText(packet)}, from ${formatIpv4(from)}`;
     result.differences = listDifferences(outcome, packet);
-    result.verdict = judge(true, true, result.differences);
+    result.verdict = judgeReplay(true, true, result.differences);
   }
 }
 
@@ -104,7 +104,7 @@ function listDifferences(outcome: Outcome, packet: TftpPacket): readonly Differe
   return [{ what: 'size', now: counted(outcome.sizeBytes, 'byte'), captured: `${cleanText(sizeOption.value)} bytes` }];
 }
 
-function answerText(packet: TftpPacket): string {
+function packetText(packet: TftpPacket): string {
   if (packet.kind === 'error') return `error ${packet.code}: "${cleanText(packet.message)}"`;
   return packet.kind === 'options' ? 'options granted' : packet.kind;
 }

@@ -6,7 +6,7 @@ import type { Ipv4, Ipv4Network } from '../ground/address.ts';
 import { formatIpv4, formatNetwork, isLoopback, networksOverlap, networkWithPrefix } from '../ground/address.ts';
 import { RackError } from '../ground/errors.ts';
 import { INTERFACES_KEY } from '../machines/settings.ts';
-import { readInterfaces } from '../net/present-interfaces.ts';
+import { readHostInterfaces } from '../net/present-interfaces.ts';
 import { problemAt } from './file-problems.ts';
 import { mergeSettings } from './merge.ts';
 import type { ClusterInterface, ConfigProblem, RackConfig } from './rack-config.ts';
@@ -20,7 +20,7 @@ export interface HostAddresses {
 
 /** The addresses of this host, for `findOverlaps`. */
 export function hostAddresses(): readonly HostAddresses[] {
-  return readInterfaces();
+  return readHostInterfaces();
 }
 
 type PlacedNetwork = Pick<ClusterInterface, 'interfaceName' | 'network'>;

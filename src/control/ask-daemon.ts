@@ -6,7 +6,7 @@ import { REGION_CONFIG } from '../config/region-config-place.ts';
 import { ownUserName, readerRemedy } from '../files/ownership.ts';
 import { isOutside, osErrorCode, RackError } from '../ground/errors.ts';
 import { CONTROL_SOCKET, ELSEWHERE_START } from '../http/config.ts';
-import { HttpFailure, type HttpRequest, openHttp, readLines, readWhole } from '../net/http-client.ts';
+import { HttpFailure, type HttpRequest, openHttp, readLines, readWholeAnswer } from '../net/http-client.ts';
 import { type OptionNames, refusalLines } from './field-refusal.ts';
 import { startCommand, typedConfig } from './start-command.ts';
 
@@ -48,7 +48,7 @@ export async function askDaemon(
   const headers = { Accept: 'application/json', ...(body === undefined ? {} : { 'Content-Type': contentType }) };
   try {
     const answer = await openDaemon(stateDir, { path, method, headers, body, silenceMs: answerMsMax });
-    const text = (await readWhole(answer, ANSWER_BYTES_MAX)).toString('utf8');
+    const text = (await readWholeAnswer(answer, ANSWER_BYTES_MAX)).toString('utf8');
     const { statusCode: status = 0 } = answer;
     if (status === 204) return undefined;
     if (status !== 200 && status !== 201) throw toRefusal(status, text, path, names);
@@ -91,7 +91,8 @@ export async function followDaemon(
   try {
     const answer = await openDaemon(stateDir, { path, signals: [signal] });
     const { statusCode: status = 0 } = answer;
-    if (status !== 200) throw toRefusal(status, (await readWhole(answer, LINE_CHARACTERS_MAX)).toString('utf8'), path);
+    if (status !== 200)
+      throw toRefusal(status, (await readWholeAnswer(answer, LINE_CHARACTERS_MAX)).toString('utf8'), path);
     for await (const line of readLines(answer, LINE_CHARACTERS_MAX)) if (line !== '') onLine(parseAnswer(line, path));
   } catch (error) {
     const isOver = signal.aborted || (error instanceof HttpFailure && error.code === 'cut');

@@ -4,7 +4,7 @@
 
 import { sleep } from '../ground/clock.ts';
 import { assertOutside, errorText, RackError } from '../ground/errors.ts';
-import { readBeginning, readText } from '../net/http-client.ts';
+import { readBeginning, streamAnswerText } from '../net/http-client.ts';
 import { EventStreamReader, type StreamEvent } from '../uplink/event-stream-reader.ts';
 import { openDaemon } from './ask-daemon.ts';
 
@@ -54,7 +54,7 @@ async function followOnce(
       throw new RackError('bad-argument', refusal);
     }
     const reader = new EventStreamReader();
-    for await (const text of readText(answer)) for (const event of reader.read(text) ?? []) onEvent(event);
+    for await (const text of streamAnswerText(answer)) for (const event of reader.read(text) ?? []) onEvent(event);
     return 'the stream ended';
   } catch (error) {
     if (signal.aborted) return '';

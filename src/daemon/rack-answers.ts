@@ -48,11 +48,11 @@ async function handle(uplink: RackUplink | undefined, command: OutboxCommand): P
   const answer = await uplink.handleOutbox(command);
   if (answer === undefined)
     throw new RackError('store-unavailable', 'the outbox did not answer: see rackboot status, and try again');
-  if (answer.refusal !== undefined) throw refused(answer.refusal);
+  if (answer.refusal !== undefined) throw outboxRefusalError(answer.refusal);
   return answer;
 }
 
-const refused = (refusal: OutboxRefusal): RackError =>
+const outboxRefusalError = (refusal: OutboxRefusal): RackError =>
   refusal.kind === 'failed'
     ? new RackError('not-found', refusal.said)
     : new RackError('not-found', `there is no dead letter ${refusal.deadLetter}; rackboot outbox --dead shows all`);

@@ -59,7 +59,7 @@ export class Bounds {
   }
 
   ranges(): readonly RangeState[] {
-    return this.#pools.usage().map((usage) => ({ ...usage, level: this.#ranges.levelOf(usage) }));
+    return this.#pools.usage().map((usage) => ({ ...usage, level: this.#ranges.getLevel(usage) }));
   }
 
   /** Called when the served networks have changed. */

@@ -44,7 +44,7 @@ export function composeOutcome(decision: ReplyDecision, { message, arrival }: He
 export function isInForce({ reply, lease }: WaitingOutcome, table: LeaseTable): boolean {
   if (reply === undefined || lease === undefined) return true;
   const current = table.find(lease.address);
-  return current?.state === 'bound' && table.identityOf(current) === table.identityOf(lease);
+  return current?.state === 'bound' && table.getIdentity(current) === table.getIdentity(lease);
 }
 
 export function listReplies(outcomes: readonly Outcome[]): readonly Reply[] {

@@ -292,7 +292,7 @@ export class Responder {
       this.#conflicts.leased(lease.address);
     }
     const lease = records.at(-1) ?? ack?.restsOn;
-    if (ack !== undefined && lease !== undefined) this.#offers.drop(table.identityOf(lease), ack.sharedNetwork);
+    if (ack !== undefined && lease !== undefined) this.#offers.drop(table.getIdentity(lease), ack.sharedNetwork);
     const sequence = table.lastPending;
     if (sequence === undefined) this.#turn.conclude(outcome);
     else this.#waiting.add(sequence, { ...outcome, lease });

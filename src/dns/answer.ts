@@ -16,7 +16,7 @@
 import { type Ipv4, type Ipv4Network, LOOPBACK, networkContains } from '../ground/address.ts';
 import type { LocalZones } from './local-zones.ts';
 import { type Query, RCODE } from './message.ts';
-import { isWithin, parentName } from './name.ts';
+import { isNameWithin, parentName } from './name.ts';
 import { findSet, type NameNode, renameNode } from './name-node.ts';
 import type { NameSource } from './names.ts';
 import { addressRdata, CLASS_IN, CNAME_CHAIN_MAX, type DnsRecord, decodeTarget, nameRdata, TYPE } from './record.ts';
@@ -208,7 +208,7 @@ function findReferral(zone: Zone, name: string, type: number, facts: AnswerFacts
   let cut: readonly DnsRecord[] | undefined;
   for (
     let above: string | undefined = name;
-    above !== undefined && above !== zone.apex && isWithin(above, zone.apex);
+    above !== undefined && above !== zone.apex && isNameWithin(above, zone.apex);
     above = parentName(above)
   ) {
     const set = findSet(facts.names.find(above), TYPE.NS);
@@ -253,7 +253,7 @@ const NO_DATA: Step = { reply: { ...bareReply(RCODE.NOERROR), authoritative: tru
 
 /** RFC 6761 §6.3: localhost and the names below it are always loopback. */
 function localhostAddress(name: string, type: number): Step | undefined {
-  if (!isWithin(name, 'localhost')) return undefined;
+  if (!isNameWithin(name, 'localhost')) return undefined;
   if (type === TYPE.A || type === TYPE.ANY) return { reply: positive([makeRecord(name, TYPE.A, LOOPBACK_4)], NONE) };
   return type === TYPE.AAAA ? { reply: positive([makeRecord(name, type, LOOPBACK_6)], NONE) } : undefined;
 }

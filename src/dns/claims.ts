@@ -63,8 +63,8 @@ export class ClaimTable {
   }
 
   remove(claim: Claim): void {
-    without(this.#byName, claim.name, claim);
-    without(this.#byAddress, claim.address, claim);
+    removeClaim(this.#byName, claim.name, claim);
+    removeClaim(this.#byAddress, claim.address, claim);
   }
 
   ofName(name: string): readonly Claim[] {
@@ -106,7 +106,7 @@ export class ClaimTable {
   }
 }
 
-function without<K>(map: Map<K, readonly Claim[]>, key: K, claim: Claim): void {
+function removeClaim<K>(map: Map<K, readonly Claim[]>, key: K, claim: Claim): void {
   const rest = (map.get(key) ?? NONE).filter((other) => other !== claim);
   if (rest.length === 0) map.delete(key);
   else map.set(key, rest);

@@ -71,7 +71,7 @@ export class Forwarder<W> {
   /** The ends of flights, and of exchanges until they count as unanswered. */
   readonly #deadlines = new DeadlineQueue<Flight<W> | Exchange<W>>();
   #upstreams = new UpstreamSet({ upstream: [] });
-  readonly #streams = new FairShares<Exchange<W>>({ max: STREAMS_MAX, networkOf: (suffix) => suffix });
+  readonly #streams = new FairShares<Exchange<W>>({ max: STREAMS_MAX, networkKey: (suffix) => suffix });
   #actions: ForwardAction<W>[] = [];
 
   constructor(options: ForwarderOptions) {
@@ -85,7 +85,7 @@ export class Forwarder<W> {
 
   /** True if an upstream is configured for the name. */
   serves(name: string): boolean {
-    return this.#upstreams.groupOf(name).length > 0;
+    return this.#upstreams.findGroup(name).length > 0;
   }
 
   get exchanges(): number {
@@ -180,7 +180,7 @@ export class Forwarder<W> {
       question,
       suffix: domainSuffix(question.name),
       client,
-      order: askingOrder(this.#upstreams.groupOf(question.name)),
+      order: askingOrder(this.#upstreams.findGroup(question.name)),
       waiting: new Set(),
       exchanges: new Set(),
       attempts: 0,

@@ -10,7 +10,7 @@
 //    is not signed. So only the addresses of a one-label name are refused here, not the NS, SOA or DNSKEY of a top-level domain.
 
 import type { DnsConfig } from './config.ts';
-import { isWithin, labelEnd } from './name.ts';
+import { isNameWithin, labelEnd } from './name.ts';
 import { CLASS_IN, nameRdata, TYPE } from './record.ts';
 import { RECORD_TTL, type Zone } from './zones.ts';
 
@@ -86,7 +86,7 @@ export class LocalZones {
 
   constructor(forwardZones: DnsConfig['forwardZones'] = []) {
     const forwarded = forwardZones.map(({ domain }) => domain).filter((domain) => domain !== '');
-    const served = LOCAL.filter(({ apex }) => !forwarded.some((domain) => isWithin(apex, domain)));
+    const served = LOCAL.filter(({ apex }) => !forwarded.some((domain) => isNameWithin(apex, domain)));
     this.#zones = new Map(served.map((zone) => [zone.apex, zone]));
     this.#forwarded = new Set(forwarded);
   }

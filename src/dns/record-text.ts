@@ -194,11 +194,11 @@ function formatKnown(type: number, reader: ByteReader): string | undefined {
 function formatStrings(reader: ByteReader): string {
   const strings: string[] = [];
   while (reader.remaining > 0 && reader.fault === undefined)
-    strings.push(quoted(reader.copy(reader.u8('rdata'), 'rdata')));
+    strings.push(quoteOctets(reader.copy(reader.u8('rdata'), 'rdata')));
   return strings.join(' ');
 }
 
-function quoted(octets: Uint8Array): string {
+function quoteOctets(octets: Uint8Array): string {
   let string = '';
   for (const octet of octets) {
     if (octet === 0x22 || octet === 0x5c) string += `\\${String.fromCharCode(octet)}`;
@@ -219,5 +219,5 @@ function formatAuthorization(reader: ByteReader): string | undefined {
   const flags = reader.u8('rdata');
   const tag = Buffer.from(reader.copy(reader.u8('rdata'), 'rdata')).toString('latin1');
   if (!TAG.test(tag)) return undefined;
-  return `${flags} ${tag} ${quoted(reader.copy(reader.remaining, 'rdata'))}`;
+  return `${flags} ${tag} ${quoteOctets(reader.copy(reader.remaining, 'rdata'))}`;
 }

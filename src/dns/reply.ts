@@ -6,7 +6,7 @@
 import { takeBytes } from '../net/byte-slab.ts';
 import { ByteWriter } from '../net/byte-writer.ts';
 import { FLAG, HEADER_OCTETS, OPT_OCTETS, type Query, UDP_OCTETS_MAX, writeOpt } from './message.ts';
-import { isWithin, NameCompression } from './name.ts';
+import { isNameWithin, NameCompression } from './name.ts';
 import { type DnsRecord, isCompressed, writeRdata } from './record.ts';
 
 /** The largest UDP message without EDNS (RFC 1035 §4.2.1). */
@@ -139,7 +139,7 @@ class RecordWriter {
   /** Most owners are the question's name or an ancestor: a pointer without a look-up. */
   #writeOwner(owner: string): void {
     const question = this.#questionName;
-    if (owner !== '' && isWithin(question, owner) && !question.includes('\\')) {
+    if (owner !== '' && isNameWithin(question, owner) && !question.includes('\\')) {
       this.#writer.u16(0xc000 | (HEADER_OCTETS + question.length - owner.length));
     } else this.#names().write(this.#writer, owner);
   }

@@ -7,7 +7,7 @@
 
 import type { CacheQuestion } from './cache.ts';
 import { FLAG, type Message } from './message.ts';
-import { isWithin } from './name.ts';
+import { isNameWithin } from './name.ts';
 import { CLASS_IN, type DnsRecord, decodeTarget, TYPE } from './record.ts';
 import type { Reply } from './reply.ts';
 
@@ -40,7 +40,7 @@ export function repeatedQuestion(message: Message): { readonly name: string; rea
 
 export function relevantReply(question: CacheQuestion, message: Message): Reply {
   const names = aliasedNames(question.name, message.answers);
-  const isAbove = (owner: string): boolean => names.some((name) => isWithin(name, owner));
+  const isAbove = (owner: string): boolean => names.some((name) => isNameWithin(name, owner));
   const inClass = (record: DnsRecord): boolean => record.class === CLASS_IN;
   const answers = message.answers.filter(
     (record) =>

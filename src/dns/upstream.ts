@@ -96,7 +96,7 @@ export class UpstreamSet {
   }
 
   /** Of the nearest forward zone with the name, else the general ones. */
-  groupOf(name: string): readonly Upstream[] {
+  findGroup(name: string): readonly Upstream[] {
     if (this.#zones.size === 0) return this.#general;
     for (let at = 0; at <= name.length; at = labelEnd(name, at) + 1) {
       const group = this.#zones.get(name.slice(at));

@@ -11,7 +11,7 @@ import { ANY, type Ipv4, isLoopback } from '../ground/address.ts';
 import { readHostText } from '../net/kernel-text.ts';
 import { readSystemdUnit } from '../net/port-owner.ts';
 import { findPortConflicts, type PortConflict, type WantedPort } from '../net/ports/taken-ports.ts';
-import { readInterfaces } from '../net/present-interfaces.ts';
+import { readHostInterfaces } from '../net/present-interfaces.ts';
 import { DRIVER_PROGRAMS, type DriverProgram, findMissingPrograms } from '../power/programs.ts';
 
 /** The process whose rights count: the running rack, or this command. */
@@ -111,7 +111,7 @@ export interface PortFacts {
 /** Addresses of the rack's own networks are left out: they are judged there. */
 export function readPorts(config: ConfigWithPorts, running: Pick<RunningFacts, 'pid'> | undefined): PortFacts {
   const own = new Set((config.clusterInterfaces ?? []).map(({ ip }) => ip));
-  const here = new Set(readInterfaces().flatMap(({ addresses }) => addresses.map(({ address }) => address)));
+  const here = new Set(readHostInterfaces().flatMap(({ addresses }) => addresses.map(({ address }) => address)));
   const isAbsent = ({ address }: WantedPort): boolean =>
     address !== ANY && !isLoopback(address) && !here.has(address) && !own.has(address);
   const rightful = { pid: running?.pid, isHidden: running !== undefined };
@@ -136,7 +136,7 @@ function readActor(running: Pick<RunningFacts, 'pid'> | undefined): Actor {
 }
 
 function readInterface(name: string): InterfaceFacts {
-  const hostInterface = readInterfaces().find((each) => each.name === name);
+  const hostInterface = readHostInterfaces().find((each) => each.name === name);
   const addresses = hostInterface?.addresses.map(({ address }) => address) ?? [];
   return { name, exists: hostInterface !== undefined, up: hostInterface?.up === true, addresses };
 }

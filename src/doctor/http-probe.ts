@@ -1,7 +1,7 @@
 // Loads a URL with Node's own client, which shares no code with the boot listener.
 
 import { readFileSync } from 'node:fs';
-import { openHttp, readWhole } from '../net/http-client.ts';
+import { openHttp, readWholeAnswer } from '../net/http-client.ts';
 import { answerWithin } from './finding.ts';
 import { probeSource } from './probe-source.ts';
 
@@ -28,7 +28,7 @@ async function load(text: string, ca: string | undefined, signal: AbortSignal): 
   const trust = ca === undefined ? {} : { ca: readFileSync(ca), allowPartialTrustChain: true };
   const asking = openHttp({ url, localAddress: probeSource(url.hostname), signals: [signal], ...trust });
   const answer = await answerWithin(ANSWER_MS_MAX, text, asking);
-  if (answer.statusCode === 200) return readWhole(answer, LOAD_BYTES_MAX);
+  if (answer.statusCode === 200) return readWholeAnswer(answer, LOAD_BYTES_MAX);
   answer.destroy();
   throw new Error(`${text} was answered with ${answer.statusCode} ${answer.statusMessage}`);
 }

@@ -2,13 +2,14 @@
 
 import { formatIpv4, isLoopback, parseIpv4 } from '../ground/address.ts';
 import { PROBE_SOURCE } from '../ground/own-probes.ts';
-import { readInterfaces } from '../net/present-interfaces.ts';
+import { readHostInterfaces } from '../net/present-interfaces.ts';
 
 /** The source address for a download from this host; undefined for another host, which a loopback address cannot reach. */
 export function probeSource(host: string): string | undefined {
   const address = parseIpv4(host);
   if (address === undefined) return undefined;
   const isHere =
-    isLoopback(address) || readInterfaces().some(({ addresses }) => addresses.some((own) => own.address === address));
+    isLoopback(address) ||
+    readHostInterfaces().some(({ addresses }) => addresses.some((own) => own.address === address));
   return isHere ? formatIpv4(PROBE_SOURCE) : undefined;
 }

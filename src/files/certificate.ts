@@ -38,8 +38,11 @@ export interface CertificateFiles {
 export function readCertificatePair(files: CertificateFiles): CertificatePair {
   const cert = readPem(files.cert);
   const key = readPem(files.key);
-  const certificate = attempt(() => new X509Certificate(cert), `${files.cert} holds no certificate in PEM form`);
-  const privateKey = attempt(
+  const certificate = describeFailure(
+    () => new X509Certificate(cert),
+    `${files.cert} holds no certificate in PEM form`,
+  );
+  const privateKey = describeFailure(
     () => createPrivateKey(key),
     `${files.key} holds no private key in PEM form, or one with a passphrase; write it without one`,
   );
@@ -57,7 +60,7 @@ export function readCertificatePair(files: CertificateFiles): CertificatePair {
   }
   // Loaded here, so that a region without TLS does not pay for it.
   const { createSecureContext } = process.getBuiltinModule('node:tls');
-  attempt(() => createSecureContext({ cert, key }), `${files.cert} and ${files.key} form no TLS context`);
+  describeFailure(() => createSecureContext({ cert, key }), `${files.cert} and ${files.key} form no TLS context`);
   return {
     cert,
     key,
@@ -135,7 +138,7 @@ function readPem(path: string): string {
   }
 }
 
-function attempt<T>(work: () => T, problem: string): T {
+function describeFailure<T>(work: () => T, problem: string): T {
   try {
     return work();
   } catch (cause) {

@@ -185,7 +185,7 @@ export class BootTree implements FileTree {
 
   /** Without links to directories; undefined if the index has no such file. */
   realOf(path: string): string | undefined {
-    return this.#given.has(path) ? path : this.#index.realOf(path);
+    return this.#given.has(path) ? path : this.#index.findRealPath(path);
   }
 
   /**

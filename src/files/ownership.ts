@@ -101,10 +101,10 @@ function findPathOwner(path: string): number | undefined {
 }
 
 /** The name of a user, or the number without an entry in passwd(5). */
-export const readUserName = (uid: number): string => findUser(hasUid(uid))?.[0] ?? String(uid);
+export const readUserName = (uid: number): string => findPasswdEntry(hasUid(uid))?.[0] ?? String(uid);
 
 export function findUid(name: string): number | undefined {
-  const uid = findUser((fields) => fields[0] === name)?.[2];
+  const uid = findPasswdEntry((fields) => fields[0] === name)?.[2];
   return uid === undefined || !/^\d+$/.test(uid) ? undefined : Number(uid);
 }
 
@@ -114,11 +114,11 @@ const hasUid =
     fields[2] === String(uid);
 
 export function findGroup(uid: number): number | undefined {
-  const gid = findUser(hasUid(uid))?.[3];
+  const gid = findPasswdEntry(hasUid(uid))?.[3];
   return gid === undefined || !/^\d+$/.test(gid) ? undefined : Number(gid);
 }
 
-function findUser(isMeant: (fields: readonly string[]) => boolean): readonly string[] | undefined {
+function findPasswdEntry(isMeant: (fields: readonly string[]) => boolean): readonly string[] | undefined {
   try {
     return readFileSync(PASSWD, 'utf8')
       .split('\n')

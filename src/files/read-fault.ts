@@ -22,11 +22,11 @@ interface Fault {
  * disk fails
  */
 export function fileFault(path: string, cause: unknown): RackError {
-  const { code, text } = describe(path, cause);
+  const { code, text } = describeFault(path, cause);
   return new RackError(code, text, { cause });
 }
 
-function describe(path: string, cause: unknown): Fault {
+function describeFault(path: string, cause: unknown): Fault {
   switch (osErrorCode(cause)) {
     case 'ENOENT':
       return { code: 'not-found', text: absentText(path) };

@@ -75,7 +75,7 @@ export class TextDirectory {
       const stamp = [mtimeNs, ctimeNs, size, ino, dev].join(' ');
       const cached = this.#files.get(name);
       if (cached?.stamp === stamp) return cached.found;
-      const content = readText(handle, path, { size, isFile: (stats.mode & 0o170000n) === 0o100000n });
+      const content = readTextFile(handle, path, { size, isFile: (stats.mode & 0o170000n) === 0o100000n });
       this.#files.set(name, { stamp, found: content });
       return content;
     } finally {
@@ -84,7 +84,7 @@ export class TextDirectory {
   }
 }
 
-function readText(handle: number, path: string, { size, isFile }: { size: bigint; isFile: boolean }): FoundFile {
+function readTextFile(handle: number, path: string, { size, isFile }: { size: bigint; isFile: boolean }): FoundFile {
   if (!isFile) return { ok: false, path, fault: { code: 'file-irregular', params: {} } };
   if (size > TEXT_FILE_BYTES_MAX)
     return { ok: false, path, fault: { code: 'file-long', params: { max: TEXT_FILE_BYTES_MAX } } };

@@ -54,11 +54,11 @@ export class TreeIndex {
 
   /** With `/` at its end: a directory. */
   hasFile(path: string): boolean {
-    return this.realOf(path) !== undefined;
+    return this.findRealPath(path) !== undefined;
   }
 
   /** Without links to directories; undefined if this path leads to no file. */
-  realOf(path: string): string | undefined {
+  findRealPath(path: string): string | undefined {
     const root = this.#root;
     if (root === undefined) return undefined;
     const names = path.split('/');
@@ -123,7 +123,7 @@ const fold = (name: string): string => name.toLowerCase();
 export async function walkTree(root: string): Promise<TreeIndex> {
   const directories = new Map<string, Directory>();
   const first = await addDirectory(directories, root, 0).catch((cause: unknown) => {
-    throw unreadable(root, cause);
+    throw unreadableTreeError(root, cause);
   });
   let entries = 0;
   let depth = 0;
@@ -133,7 +133,7 @@ export async function walkTree(root: string): Promise<TreeIndex> {
     depth = Math.max(depth, directory.real.slice(root.length).split(sep).length - 1);
     for await (const entry of readDirectoryEntries(directory)) {
       entries += 1;
-      if (entries > TREE_ENTRIES_MAX) throw tooLarge(root, directory, entries - before);
+      if (entries > TREE_ENTRIES_MAX) throw tooLargeTreeError(root, directory, entries - before);
       if (!entry.name.startsWith('.')) await enter(root, directories, directory, entry);
     }
   }
@@ -178,17 +178,17 @@ async function* readDirectoryEntries({ real, depth }: Directory): AsyncGenerator
   try {
     for await (const entry of await opendir(real, { bufferSize: ENTRIES_AT_A_TIME })) yield entry;
   } catch (cause) {
-    if (depth === 0) throw unreadable(real, cause);
+    if (depth === 0) throw unreadableTreeError(real, cause);
   }
 }
 
-function unreadable(root: string, cause: unknown): RackError {
+function unreadableTreeError(root: string, cause: unknown): RackError {
   const code = osErrorCode(cause) ?? 'unknown';
   const text = `boot.tree ${root} cannot be listed (${code}): let the user that runs Rackboot read it`;
   return new RackError('tree-unreadable', text, { cause });
 }
 
-function tooLarge(root: string, { real }: Directory, entries: number): RackError {
+function tooLargeTreeError(root: string, { real }: Directory, entries: number): RackError {
   return new RackError(
     'tree-unreadable',
     `boot.tree ${root} holds more than ${TREE_ENTRIES_MAX} files, directories and links (${entries} or more of them in ${real}): ` +

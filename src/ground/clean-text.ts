@@ -39,10 +39,10 @@ function escapeForJson(character: string): string {
 /** One line that is safe to show anywhere. Text longer than `charactersMax` is cut and ends in `…`. */
 export function cleanText(text: string, charactersMax: number = SHOWN_CHARACTERS_MAX): string {
   // Cut first, so that a long text costs only its shown part. Cutting may halve a surrogate pair; cleaning escapes the half.
-  return cut(text.slice(0, charactersMax + 1).replace(UNSAFE, escapeCharacter), charactersMax);
+  return truncateClean(text.slice(0, charactersMax + 1).replace(UNSAFE, escapeCharacter), charactersMax);
 }
 
-function cut(clean: string, charactersMax: number): string {
+function truncateClean(clean: string, charactersMax: number): string {
   if (clean.length <= charactersMax) return clean;
   const text = `${clean.slice(0, charactersMax - 1).replace(/[\ud800-\udbff]$/, '')}…`;
   // A copy: a slice keeps the whole text in memory.
@@ -51,7 +51,7 @@ function cut(clean: string, charactersMax: number): string {
 
 /** Like `cleanText` for text with line ends and tabs, such as a script's output. Unless a length is set, it is not cut. */
 export const cleanLines = (text: string, charactersMax: number = Number.POSITIVE_INFINITY): string =>
-  cut(text.slice(0, charactersMax + 1).replace(UNSAFE_IN_LINES, escapeCharacter), charactersMax);
+  truncateClean(text.slice(0, charactersMax + 1).replace(UNSAFE_IN_LINES, escapeCharacter), charactersMax);
 
 /** True for printable ASCII, which is shown as text instead of digits. */
 export const isPrintable = (octets: string): boolean => /^[\x20-\x7e]+$/.test(octets);

@@ -44,7 +44,7 @@ export class DeadlineQueue<T extends Waiting> {
     const open = this.#heap.length === 0 ? [] : [0];
     while (taken.length < count) {
       let next: number | undefined;
-      for (const place of open) if (next === undefined || this.#atOf(place) < this.#atOf(next)) next = place;
+      for (const place of open) if (next === undefined || this.#dueAt(place) < this.#dueAt(next)) next = place;
       const entry = next === undefined ? undefined : this.#heap[next];
       if (next === undefined || entry === undefined) break;
       taken.push(entry.item);
@@ -78,7 +78,7 @@ export class DeadlineQueue<T extends Waiting> {
     return first.item;
   }
 
-  #atOf(place: number): number {
+  #dueAt(place: number): number {
     return this.#heap[place]?.at ?? Number.POSITIVE_INFINITY;
   }
 

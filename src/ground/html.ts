@@ -54,7 +54,7 @@ export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): 
   const { texts, places } = getTemplate(strings);
   let text = texts[0] ?? '';
   parts.forEach((part, index) => {
-    text += written(part, places[index] ?? 'tag') + (texts[index + 1] ?? '');
+    text += renderPart(part, places[index] ?? 'tag') + (texts[index + 1] ?? '');
   });
   return trusted(text);
 }
@@ -62,13 +62,13 @@ export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): 
 /** The place of a part: between tags, between the attributes of a tag, or in the quotes of an attribute. */
 type Place = 'text' | 'tag' | '"' | "'";
 
-function written(part: Part, place: Place): string {
+function renderPart(part: Part, place: Place): string {
   if (typeof part === 'number') return String(part);
   if (typeof part === 'string') {
     if (place === 'tag') throw new Error(`text between the attributes of a tag, or without quotes: ${part}`);
     return escaped(cleanLines(part));
   }
-  if (!(part instanceof Markup)) return part.map((element) => written(element, place)).join('');
+  if (!(part instanceof Markup)) return part.map((element) => renderPart(element, place)).join('');
   const text = part.toString();
   // In an attribute, markup is shown as text, and its quotes must not end the attribute. Escaped text contains neither tags nor quotes.
   return place === '"' || place === "'" ? text.replace(/[<>"']/g, escaped) : text;

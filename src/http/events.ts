@@ -11,7 +11,7 @@ import {
   fileText,
   foundText,
   listenerText,
-  sizeText,
+  loadedSizeText,
   speedText,
 } from '../boot/boot-words.ts';
 import { cleanText } from '../ground/clean-text.ts';
@@ -142,7 +142,7 @@ function exchanged(event: Params, done: string, tried: string): string {
   return `${tried} ${fileText(event)}${operation}, refused by the region with ${status}${why === undefined ? '' : `: ${why}`}`;
 }
 
-function reported(event: Params): string {
+function reportedText(event: Params): string {
   const words = REPORTS.find(([path]) => path.test(event.file ?? ''))?.[1];
   return exchanged(event, words ?? 'Sent a report', 'Sent a report to');
 }
@@ -231,7 +231,7 @@ export const HTTP_EVENTS = {
     message: 'HTTP download stalled',
     fields: ['file', 'bytes', 'milliseconds'],
     text: (event) =>
-      `Stalled for ${formatSpan(event.milliseconds ?? 0)} loading ${fileText(event)} by HTTP, after ${sizeText(event)}: check its screen`,
+      `Stalled for ${formatSpan(event.milliseconds ?? 0)} loading ${fileText(event)} by HTTP, after ${loadedSizeText(event)}: check its screen`,
     explanation:
       'The connection is open, but the machine has taken nothing of the file for half a minute; bytes says how much it has, milliseconds how ' +
       'long it has stalled. It may hang, be switched off, or have lost its cable: look at its screen. The rack waits two to four ' +
@@ -241,7 +241,8 @@ export const HTTP_EVENTS = {
     level: 'warning',
     message: 'HTTP download ended: the machine stopped taking it',
     fields: ['file', 'bytes'],
-    text: (event) => `Stalled while loading ${fileText(event)} by HTTP, after ${sizeText(event)}, and was disconnected`,
+    text: (event) =>
+      `Stalled while loading ${fileText(event)} by HTTP, after ${loadedSizeText(event)}, and was disconnected`,
     explanation:
       'The machine took nothing of the file for two to four minutes, so the rack closed the connection; bytes says how much was sent. The ' +
       'machine was switched off, hangs, or its interface has no carrier. It may ask again on its own; if not, look at its screen and restart it.',
@@ -259,7 +260,7 @@ export const HTTP_EVENTS = {
     level: 'debug',
     message: 'Report passed on to the region',
     fields: EXCHANGE,
-    text: reported,
+    text: reportedText,
     explanation:
       'A machine has sent something to the region through this rack; status is the region’s answer, file the path and operation its op. ' +
       'From 400 on the region refused it: reason is the name of its refusal, said the beginning of its answer.',

@@ -185,13 +185,13 @@ export class RegionProxy {
   async forward(forwarding: Forwarding): Promise<ForwardOutcome> {
     const { request, response, region } = forwarding;
     const length = Number(request.headers['content-length'] ?? 0);
-    if (length > BODY_BYTES_MAX) return refuse(forwarding, 413, 'body-too-large');
+    if (length > BODY_BYTES_MAX) return refuseForwarding(forwarding, 413, 'body-too-large');
     if (region === undefined) {
       if (forwarding.leavesUntaken === true) return { kind: 'untaken' };
       return answerUnreachable(response, request.method, 503, { kind: 'unreachable', reason: 'no-region' });
     }
     const place = await this.#places.take(forwarding.peer ?? THIS_HOST, createPlacedClient(request, response));
-    if (place === 'refused') return refuse(forwarding, 503, 'proxy-busy');
+    if (place === 'refused') return refuseForwarding(forwarding, 503, 'proxy-busy');
     if (place === 'gone') return { kind: 'aborted' };
     try {
       if (isGone(response)) return { kind: 'aborted' };
@@ -207,7 +207,11 @@ export class RegionProxy {
 /** Counts the places of the control socket. */
 const THIS_HOST = 'this host';
 
-export function refuse(to: Forwarding, status: number, reason: 'body-too-large' | 'proxy-busy'): ForwardOutcome {
+export function refuseForwarding(
+  to: Forwarding,
+  status: number,
+  reason: 'body-too-large' | 'proxy-busy',
+): ForwardOutcome {
   const retry = status === 503 ? { 'Retry-After': RETRY_AFTER_S } : {};
   // The unread body makes the connection unusable.
   sendText(to.response, to.request.method, answerText(status, `${reason}\n`, { ...retry, Connection: 'close' }));
@@ -292,7 +296,7 @@ class Passage {
     this.#stopBody();
     const { response } = this.#to;
     if (!response.headersSent) {
-      this.#end(refuse(this.#to, 503, 'proxy-busy'));
+      this.#end(refuseForwarding(this.#to, 503, 'proxy-busy'));
       return;
     }
     response.destroy();
@@ -303,7 +307,7 @@ class Passage {
     this.#bodyBytes += bytes;
     if (this.#bodyBytes <= BODY_BYTES_MAX || this.#done) return;
     this.#stopBody();
-    this.#end(this.#to.response.headersSent ? { kind: 'aborted' } : refuse(this.#to, 413, 'body-too-large'));
+    this.#end(this.#to.response.headersSent ? { kind: 'aborted' } : refuseForwarding(this.#to, 413, 'body-too-large'));
   }
 
   #onAnswer(answer: IncomingMessage): void {

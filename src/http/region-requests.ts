@@ -18,7 +18,7 @@ import {
   type ForwardOutcome,
   type RegionEndpoint,
   type RegionProxy,
-  refuse,
+  refuseForwarding,
 } from './proxy.ts';
 import {
   answerQueued,
@@ -94,7 +94,7 @@ export class RegionRequests {
         'X-Forwarded-For': formatIpv4(peer),
         'X-Rackboot-Rack': this.#deps.rackSecret,
         'X-Rackboot-Local': arrivedAt,
-        ...bootFields(this.#bootOf(regionRequest)),
+        ...bootFields(this.#findBoot(regionRequest)),
       },
       defaultHost: arrivedAt,
     });
@@ -114,14 +114,14 @@ export class RegionRequests {
       case 'begun':
         return { ...forwarding, begun: arrived.chunks };
       case 'refused':
-        return refuse(forwarding, 503, 'proxy-busy');
+        return refuseForwarding(forwarding, 503, 'proxy-busy');
       case 'gone':
         return { kind: 'aborted' };
     }
   }
 
   /** The token, and the interface that this rack vouches for. */
-  #bootOf({ request, peer }: RegionRequest): BootOfCaller {
+  #findBoot({ request, peer }: RegionRequest): BootOfCaller {
     const token = request.headers['x-rackboot-token'];
     if (typeof token !== 'string' || !BOOT_TOKEN.test(token)) return {};
     return { token, bootMac: this.#deps.vouchFor?.(token, peer) };
@@ -151,7 +151,7 @@ export class RegionRequests {
     try {
       const { body: whole, begun = [] } = forwarding;
       const body = whole ?? (await Promise.race([readRest(request, response, begun), place.lost]));
-      if (body === 'lost') return refuse(forwarding, 503, 'proxy-busy');
+      if (body === 'lost') return refuseForwarding(forwarding, 503, 'proxy-busy');
       if (body === undefined) return this.#withoutBody(response);
       const outcome = await ask(body);
       return outcome.kind === 'untaken' ? await this.#keep(standIn, regionRequest, body) : outcome;
@@ -174,7 +174,7 @@ export class RegionRequests {
       contentType,
       path: origin,
       body,
-      ...this.#bootOf(regionRequest),
+      ...this.#findBoot(regionRequest),
     });
     if (reason === undefined) {
       answerQueued(response);

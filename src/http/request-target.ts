@@ -29,15 +29,15 @@ type ParsedTarget =
     }
   | { readonly ok: false; readonly fault: TargetFault };
 
-const fault = (name: TargetFault): ParsedTarget => ({ ok: false, fault: name });
+const targetFault = (name: TargetFault): ParsedTarget => ({ ok: false, fault: name });
 
 /** Parses a target in origin form, or in absolute form, which proxies get (RFC 9112 §3.2.2). */
 export function parseTarget(target: string): ParsedTarget {
-  if (target.length > TARGET_CHARACTERS_MAX) return fault('target-too-long');
+  if (target.length > TARGET_CHARACTERS_MAX) return targetFault('target-too-long');
   const origin = toOriginForm(target);
-  if (origin === undefined) return fault('target-form');
+  if (origin === undefined) return targetFault('target-form');
   const path = decodePercent(splitTarget(origin).path);
-  return path === undefined ? fault('target-escape') : { ok: true, path, origin };
+  return path === undefined ? targetFault('target-escape') : { ok: true, path, origin };
 }
 
 function toOriginForm(target: string): string | undefined {

@@ -6,7 +6,7 @@ import { copyBytes } from '../ground/borrowed-bytes.ts';
 import type { Clock, Timer } from '../ground/clock.ts';
 import { errorText } from '../ground/errors.ts';
 import type { DatagramNetwork, DatagramSocket } from '../net/datagrams/datagram.ts';
-import { openHttp, readWhole } from '../net/http-client.ts';
+import { openHttp, readWholeAnswer } from '../net/http-client.ts';
 import type { MachineAction, MachineInput, MachineOutcome, MachineStep } from './machine-actions.ts';
 import type { SimulatedMachine } from './simulated-machine.ts';
 
@@ -154,6 +154,6 @@ export class MachineRunner {
       localAddress: formatIpv4(this.#address),
       signals: [signal],
     });
-    return { kind: 'http', status: answer.statusCode ?? 0, body: await readWhole(answer, ANSWER_BYTES_MAX) };
+    return { kind: 'http', status: answer.statusCode ?? 0, body: await readWholeAnswer(answer, ANSWER_BYTES_MAX) };
   }
 }

@@ -70,18 +70,18 @@ export function parseStateText(text: string, before: DesiredState | undefined): 
 
 /** Reads a desired state; never throws. */
 export function parseDesiredState(value: unknown): ParsedState {
-  return parsed(() => decodeStateMessage(read(stateMessage, value)));
+  return parseSafely(() => decodeStateMessage(readBySchema(stateMessage, value)));
 }
 
 /** Reads changes, and applies them to the state that they are for; never throws. */
 export function parseStateChanges(value: unknown, before: DesiredState): ParsedState {
-  return parsed(() => {
-    const { gone, ...rest } = read(changesMessage, value);
-    return changed(before, decodeStateMessage(rest), gone);
+  return parseSafely(() => {
+    const { gone, ...rest } = readBySchema(changesMessage, value);
+    return applyChanges(before, decodeStateMessage(rest), gone);
   });
 }
 
-function parsed(readAll: () => DesiredState): ParsedState {
+function parseSafely(readAll: () => DesiredState): ParsedState {
   try {
     return { ok: true, state: readAll() };
   } catch (error) {
@@ -91,24 +91,31 @@ function parsed(readAll: () => DesiredState): ParsedState {
 }
 
 /** The state with the machines, settings and reserved addresses of `changes`, and without `gone`. */
-function changed(before: DesiredState, changes: DesiredState, gone: readonly string[]): DesiredState {
+function applyChanges(before: DesiredState, changes: DesiredState, gone: readonly string[]): DesiredState {
   const machines = new Map(before.machines.map((machine) => [machine.systemId, machine]));
   for (const systemId of gone) machines.delete(systemId);
   for (const machine of changes.machines) machines.set(machine.systemId, machine);
   const whole = [...machines.values()];
-  read(machineList, whole, 'machines');
+  readBySchema(machineList, whole, 'machines');
   return { ...changes, machines: whole };
 }
 
 function decodeStateMessage({ machines, settings, ...rest }: z.output<typeof stateMessage>): DesiredState {
-  const state = { ...rest, machines: machines.map((machine, index) => read(rackMachine, machine, 'machines', index)) };
+  const state = {
+    ...rest,
+    machines: machines.map((machine, index) => readBySchema(rackMachine, machine, 'machines', index)),
+  };
   if (settings === undefined) return state;
   const parsed = parseSettings(settings);
   if (!parsed.ok) throw new Mismatch(`settings: ${parsed.problem}`);
   return { ...state, settings: parsed.settings };
 }
 
-function read<Schema extends z.ZodType>(schema: Schema, value: unknown, ...at: PropertyKey[]): z.output<Schema> {
+function readBySchema<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  ...at: PropertyKey[]
+): z.output<Schema> {
   const { success, data, error } = schema.safeParse(value, { reportInput: true });
   if (success) return data;
   const [issue] = error.issues;
@@ -118,12 +125,12 @@ function read<Schema extends z.ZodType>(schema: Schema, value: unknown, ...at: P
     '',
   );
   throw new Mismatch(
-    `${place || 'state'}: ${path.at(-1) === 'bootToken' ? 'it' : shown(issue?.input)} is not ${issue?.message}`,
+    `${place || 'state'}: ${path.at(-1) === 'bootToken' ? 'it' : formatShown(issue?.input)} is not ${issue?.message}`,
   );
 }
 
 /** A short value as JSON, else its kind. */
-function shown(value: unknown): string {
+function formatShown(value: unknown): string {
   if (typeof value === 'string') return value.length > 60 ? 'a long text' : cleanText(JSON.stringify(value));
   if (Array.isArray(value)) return `a list of ${value.length}`;
   return typeof value === 'object' && value !== null ? 'an object' : String(value);

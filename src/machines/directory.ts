@@ -55,7 +55,7 @@ export class MachineDirectory {
   }
 
   /** The kept name of the machine with this interface; `undefined` if it has none. */
-  keptNameOf(mac: MacAddress): string | undefined {
+  findKeptName(mac: MacAddress): string | undefined {
     const machine = this.#byMac.get(mac);
     return machine?.isSelfNamed === true ? undefined : machine?.hostname;
   }

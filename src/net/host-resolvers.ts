@@ -3,7 +3,7 @@
 import { type Ipv4, isLoopback, networkContains, networkWithPrefix, parseIpv4 } from '../ground/address.ts';
 import { readDefaultRouters } from './default-route.ts';
 import { readHostText } from './kernel-text.ts';
-import { readInterfaces } from './present-interfaces.ts';
+import { readHostInterfaces } from './present-interfaces.ts';
 
 /** The servers behind a stub on this host are in the further ones: of systemd-resolved, and of NetworkManager's dnsmasq. */
 const FILES = ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf', '/run/NetworkManager/no-stub-ign.resolv.conf'];
@@ -12,19 +12,19 @@ const SERVERS_MAX = 3;
 
 /** The IPv4 addresses of the first file that names any to which there is a route, but this host's own, which may be this rack. */
 export function hostResolvers(): readonly Ipv4[] {
-  const own = readInterfaces().flatMap(({ addresses }) => addresses);
+  const own = readHostInterfaces().flatMap(({ addresses }) => addresses);
   const isOutward = readDefaultRouters().size > 0;
   const isOther = (server: Ipv4): boolean =>
     !isLoopback(server) &&
     own.every(({ address }) => address !== server) &&
     (isOutward || own.some(({ address, prefix }) => networkContains(networkWithPrefix(address, prefix), server)));
   for (const file of FILES) {
-    const servers = serversIn(readHostText(file) ?? '').filter(isOther);
+    const servers = parseNameservers(readHostText(file) ?? '').filter(isOther);
     if (servers.length > 0) return servers.slice(0, SERVERS_MAX);
   }
   return [];
 }
 
-export const serversIn = (text: string): readonly Ipv4[] => [
+export const parseNameservers = (text: string): readonly Ipv4[] => [
   ...new Set([...text.matchAll(/^nameserver[ \t]+(\S+)/gm)].flatMap(([, server = '']) => parseIpv4(server) ?? [])),
 ];

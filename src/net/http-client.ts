@@ -127,7 +127,7 @@ async function* readPieces(answer: IncomingMessage, bytesMax: number): AsyncGene
   }
 }
 
-export const readWhole = async (answer: IncomingMessage, bytesMax: number): Promise<Buffer> =>
+export const readWholeAnswer = async (answer: IncomingMessage, bytesMax: number): Promise<Buffer> =>
   Buffer.concat(await Array.fromAsync(readPieces(answer, bytesMax)));
 
 /** The beginning of a body, whose rest is not read. */
@@ -143,7 +143,7 @@ export async function readBeginning(answer: IncomingMessage, bytesMax: number): 
 }
 
 /** A body as text, as it arrives. */
-export async function* readText(answer: IncomingMessage): AsyncGenerator<string> {
+export async function* streamAnswerText(answer: IncomingMessage): AsyncGenerator<string> {
   const decoder = new StringDecoder('utf8');
   for await (const piece of readPieces(answer, Number.POSITIVE_INFINITY)) yield decoder.write(piece);
 }
@@ -151,7 +151,7 @@ export async function* readText(answer: IncomingMessage): AsyncGenerator<string>
 /** The ended lines of a body, as they arrive. */
 export async function* readLines(answer: IncomingMessage, charactersMax: number): AsyncGenerator<string> {
   let rest = '';
-  for await (const text of readText(answer)) {
+  for await (const text of streamAnswerText(answer)) {
     const lines = (rest + text).split('\n');
     rest = lines.pop() ?? '';
     if (rest.length > charactersMax) throw new HttpFailure('too-large', charactersMax);

@@ -2,12 +2,12 @@
 
 import { type Ipv4, isLoopback } from '../ground/address.ts';
 import { readDefaultRouters } from './default-route.ts';
-import { readInterfaces } from './present-interfaces.ts';
+import { readHostInterfaces } from './present-interfaces.ts';
 
 /** On the way to the default router: there people are. Else any; undefined: this host has loopback only. */
 export function outwardAddress(): Ipv4 | undefined {
   const outward = readDefaultRouters();
-  const usable = readInterfaces()
+  const usable = readHostInterfaces()
     .flatMap(({ name, addresses }) => addresses.map(({ address }) => ({ address, name })))
     .filter(({ address }) => !isLoopback(address));
   return (usable.find(({ name }) => outward.has(name)) ?? usable[0])?.address;

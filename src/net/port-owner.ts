@@ -120,9 +120,9 @@ export function findPortOwner(protocol: 'UDP' | 'TCP', address: Ipv4, port: numb
 
 function findProcess(inode: number): PortProcess | undefined {
   const wanted = `socket:[${inode}]`;
-  for (const pid of names('/proc', PROCESSES_MAX)) {
+  for (const pid of listNames('/proc', PROCESSES_MAX)) {
     if (!/^\d+$/.test(pid)) continue;
-    for (const fd of names(`/proc/${pid}/fd`, DESCRIPTORS_MAX)) {
+    for (const fd of listNames(`/proc/${pid}/fd`, DESCRIPTORS_MAX)) {
       if (linkTarget(`/proc/${pid}/fd/${fd}`) === wanted) return describeProcess(pid);
     }
   }
@@ -133,7 +133,7 @@ function findProcess(inode: number): PortProcess | undefined {
 function findUsualOwner(port: number): PortProcess | undefined {
   const usual = USUAL_OWNERS.get(port);
   if (usual === undefined) return undefined;
-  const pids = names('/proc', PROCESSES_MAX).filter((pid) => /^\d+$/.test(pid));
+  const pids = listNames('/proc', PROCESSES_MAX).filter((pid) => /^\d+$/.test(pid));
   return pids.map(describeProcess).find(({ name }) => usual.includes(name));
 }
 
@@ -143,7 +143,7 @@ export function findParent(pid: number): PortProcess | undefined {
   return parent === '0' ? undefined : describeProcess(parent);
 }
 
-function names(directory: string, max: number): readonly string[] {
+function listNames(directory: string, max: number): readonly string[] {
   try {
     return readdirSync(directory).slice(0, max);
   } catch {

@@ -12,7 +12,7 @@ import { readHostText } from './kernel-text.ts';
  * Reads the interfaces once: addresses from Node and the kernel's routes, the rest from /sys/class/net. Without that directory
  * interfaces without an address are missing and `index` is 0.
  */
-export function readInterfaces(): readonly HostInterface[] {
+export function readHostInterfaces(): readonly HostInterface[] {
   const byNode = networkInterfaces();
   const listed = new Set(
     Object.values(byNode).flatMap((nodeAddresses) =>

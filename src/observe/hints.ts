@@ -127,7 +127,7 @@ export class BootWatch {
     if (isTftpEvent(event)) {
       switch (event.kind) {
         case 'tftp.sent':
-          return [...this.#loadedByTftp(event), ...this.#lossOf(event)];
+          return [...this.#loadedByTftp(event), ...this.#findLoss(event)];
         case 'tftp.missing':
           return this.#missing(event.file);
         case 'tftp.timed-out':
@@ -200,7 +200,7 @@ export class BootWatch {
     return [{ hint: 'transfer-unheard', times: this.#unacknowledged, blockBytes }];
   }
 
-  #lossOf({ bytes, blockBytes, repeatedBlocks, file }: TftpEvent): readonly Hint[] {
+  #findLoss({ bytes, blockBytes, repeatedBlocks, file }: TftpEvent): readonly Hint[] {
     const blocks = Math.ceil((bytes ?? 0) / (blockBytes ?? 512));
     const repeated = repeatedBlocks ?? 0;
     if (blocks < LOSS_BLOCKS_MIN || repeated < blocks * LOSS_SHARE_MIN) return [];

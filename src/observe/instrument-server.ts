@@ -188,31 +188,37 @@ export class InstrumentServer {
       if (!this.#rates.allows(request.socket.remoteAddress ?? '', clock.now())) {
         await pause(clock, LATE_MS);
         response.setHeader('Retry-After', '1');
-        send(request, response, 429, 'text/plain; charset=utf-8', 'too many requests from this address\n');
+        sendText(request, response, 429, 'text/plain; charset=utf-8', 'too many requests from this address\n');
         return;
       }
       if (request.method !== 'GET' && request.method !== 'HEAD') {
-        send(request, response, 405, 'text/plain; charset=utf-8', 'only GET and HEAD are allowed\n');
+        sendText(request, response, 405, 'text/plain; charset=utf-8', 'only GET and HEAD are allowed\n');
         return;
       }
       switch ((request.url ?? '').replace(/\?.*/, '')) {
         case '/metrics':
-          send(request, response, 200, EXPOSITION_TYPE, await this.#scrapeOnce());
+          sendText(request, response, 200, EXPOSITION_TYPE, await this.#scrapeOnce());
           return;
         case '/healthz':
-          send(request, response, 200, 'text/plain; charset=utf-8', 'ok\n');
+          sendText(request, response, 200, 'text/plain; charset=utf-8', 'ok\n');
           return;
         case '/readyz': {
           const readiness = await this.#deps.readiness();
           const text = `${JSON.stringify(readiness)}\n`;
-          send(request, response, readiness.ready ? 200 : 503, 'application/json', text);
+          sendText(request, response, readiness.ready ? 200 : 503, 'application/json', text);
           return;
         }
         default:
-          send(request, response, 404, 'text/plain; charset=utf-8', 'the paths are /metrics, /healthz and /readyz\n');
+          sendText(
+            request,
+            response,
+            404,
+            'text/plain; charset=utf-8',
+            'the paths are /metrics, /healthz and /readyz\n',
+          );
       }
     } catch (error) {
-      send(request, response, 500, 'text/plain; charset=utf-8', `${errorText(error)}\n`);
+      sendText(request, response, 500, 'text/plain; charset=utf-8', `${errorText(error)}\n`);
     }
   }
 
@@ -234,7 +240,7 @@ export class InstrumentServer {
   }
 }
 
-function send(
+function sendText(
   request: IncomingMessage,
   response: ServerResponse,
   status: number,

@@ -95,7 +95,7 @@ export class LogLevels {
     let rank = this.#ranks.get(kind);
     if (rank === undefined) {
       const room = kind.slice(0, Math.max(0, kind.indexOf('.')));
-      rank = LOG_LEVELS.indexOf(this.#levelOf(isLogRoom(room) ? room : ''));
+      rank = LOG_LEVELS.indexOf(this.#getLevel(isLogRoom(room) ? room : ''));
       this.#ranks.set(kind, rank);
     }
     return LOG_LEVELS.indexOf(level) >= rank;
@@ -125,11 +125,11 @@ export class LogLevels {
     return (['', ...LOG_ROOMS] as const).map((room) => {
       const changed = this.#temporary.get(room) ?? this.#temporary.get('');
       const secondsLeft = changed === undefined ? undefined : Math.max(0, Math.ceil((changed.until - now) / 1000));
-      return { room, level: this.#levelOf(room), secondsLeft };
+      return { room, level: this.#getLevel(room), secondsLeft };
     });
   }
 
-  #levelOf(room: LogRoom | ''): EventLevel {
+  #getLevel(room: LogRoom | ''): EventLevel {
     const changed = this.#temporary.get(room) ?? this.#temporary.get('');
     if (changed !== undefined) return changed.level;
     const own = room === '' ? undefined : this.#settings.levels.get(room);

@@ -128,7 +128,7 @@ export class Timeline {
 
   /** The steps of a machine, the oldest first; undefined if it was not seen, or was dropped. */
   find(mac: MacAddress): readonly TimelineStep[] | undefined {
-    return this.#storyOf(mac)?.steps;
+    return this.#findStory(mac)?.steps;
   }
 
   /** The machines with their last steps, the most recent first, at most `limit`. */
@@ -151,7 +151,7 @@ export class Timeline {
 
   take(event: RackEvent): void {
     if (event.mac === undefined || !this.#concernsMachines(event.kind) || isOfProbe(event)) return;
-    const existing = this.#storyOf(event.mac);
+    const existing = this.#findStory(event.mac);
     if (existing === undefined && isOfBystander(event) && !this.#newHosts.allows(event.at)) {
       this.#missed += 1;
       return;
@@ -192,7 +192,7 @@ export class Timeline {
     });
   }
 
-  #storyOf(mac: MacAddress): Story | undefined {
+  #findStory(mac: MacAddress): Story | undefined {
     return this.#loaders.get(mac) ?? this.#addressClients.get(mac);
   }
 
@@ -230,7 +230,7 @@ export class Timeline {
 
   #append(story: Story, event: RackEvent): void {
     const last = story.steps.at(-1);
-    if (last !== undefined && last.boot === story.boot && isSame(last.event, event)) {
+    if (last !== undefined && last.boot === story.boot && isSameStep(last.event, event)) {
       const again = { ...last, times: last.times + 1, lastAt: event.at };
       story.steps[story.steps.length - 1] = again;
       this.#notify(story.mac, again);
@@ -282,7 +282,7 @@ function startsBoot(story: Story, event: RackEvent): boolean {
 /** Fields that may differ between repetitions of the same event. */
 const VARYING = new Set(['at', 'milliseconds', 'count', 'waitedSeconds', 'port', 'leaseSeconds', 'omitted']);
 
-function isSame(a: RackEvent, b: RackEvent): boolean {
+function isSameStep(a: RackEvent, b: RackEvent): boolean {
   if (a.kind !== b.kind || a.address !== b.address) return false;
   for (const name of Object.keys(a))
     if (!VARYING.has(name) && Reflect.get(a, name) !== Reflect.get(b, name)) return false;

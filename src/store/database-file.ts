@@ -134,7 +134,7 @@ export function openDatabaseFile(
     return database;
   } catch (cause) {
     if (database?.isOpen) database.close();
-    throw cause instanceof RackError ? cause : explain(path, kind, cause);
+    throw cause instanceof RackError ? cause : explainFailure(path, kind, cause);
   }
 }
 
@@ -168,9 +168,9 @@ function unwritable(path: string, detail: string, cause: unknown): RackError {
  */
 export function readSchemaVersion(database: DatabaseSync, path: string, kind: DatabaseKind): number {
   const { elsewhere = STATE_WORDS.elsewhere } = kind;
-  const owner = readNumber(database, 'PRAGMA application_id');
-  const version = readNumber(database, 'PRAGMA user_version');
-  const tables = readNumber(database, 'SELECT count(*) FROM sqlite_schema');
+  const owner = queryPragma(database, 'PRAGMA application_id');
+  const version = queryPragma(database, 'PRAGMA user_version');
+  const tables = queryPragma(database, 'SELECT count(*) FROM sqlite_schema');
   if (owner === 0 && version === 0 && tables === 0) return 0;
   if (owner !== kind.applicationId) {
     throw new RackError(
@@ -230,7 +230,7 @@ export function openToRead(
     return database;
   } catch (cause) {
     database?.close();
-    throw cause instanceof RackError ? cause : explain(path, kind, cause);
+    throw cause instanceof RackError ? cause : explainFailure(path, kind, cause);
   }
 }
 
@@ -265,7 +265,7 @@ function copyFile(database: DatabaseSync, target: string): void {
 
 const readSchema = (database: DatabaseSync) => database.prepare('SELECT name, sql FROM sqlite_schema').all();
 
-function readNumber(database: DatabaseSync, sql: string): number {
+function queryPragma(database: DatabaseSync, sql: string): number {
   const row = database.prepare(sql).get();
   const value = row === undefined ? undefined : Object.values(row)[0];
   return typeof value === 'number' ? value : 0;
@@ -303,7 +303,7 @@ export function isFullDisk(path: string, error: unknown): boolean {
   return code === SQLITE_FULL || (code === SQLITE_IOERR && freeBytes(dirname(path)) < FREE_BYTES_MIN);
 }
 
-export function explain(path: string, kind: DatabaseKind, cause: unknown): RackError {
+export function explainFailure(path: string, kind: DatabaseKind, cause: unknown): RackError {
   const detail = errorText(cause);
   if (isFullDisk(path, cause)) return full(path, cause);
   switch (sqliteCode(cause)) {

@@ -13,7 +13,7 @@ import { seenStats } from '../files/seen-stats.ts';
 import { RackError } from '../ground/errors.ts';
 import {
   type DirectoryWords,
-  explain,
+  explainFailure,
   makePrivate,
   makeStateDirectory,
   SQLITE_BUSY,
@@ -62,7 +62,7 @@ export function lockState(stateDir: string, words?: DirectoryWords): StateLock {
   } catch (cause) {
     if (database?.isOpen) database.close();
     if (cause instanceof RackError) throw cause;
-    if (sqliteCode(cause) !== SQLITE_BUSY) throw explain(path, KIND, cause);
+    if (sqliteCode(cause) !== SQLITE_BUSY) throw explainFailure(path, KIND, cause);
     throw alreadyRunning(stateDir, path, words?.elsewhere ?? 'give this one a state directory of its own', cause);
   }
   const locked = database;

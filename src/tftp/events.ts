@@ -11,7 +11,7 @@ import {
   fileText,
   foundText,
   listenerText,
-  sizeText,
+  loadedSizeText,
   speedText,
 } from '../boot/boot-words.ts';
 import { counted } from '../ground/counted.ts';
@@ -147,7 +147,8 @@ export const TFTP_EVENTS = {
     level: 'warning',
     message: 'TFTP transfer gave way to another',
     fields: ['file', 'bytes'],
-    text: (event) => `Gave way to another client while loading ${fileText(event)} by TFTP, after ${sizeText(event)}`,
+    text: (event) =>
+      `Gave way to another client while loading ${fileText(event)} by TFTP, after ${loadedSizeText(event)}`,
     explanation:
       'All places for transfers, or all of one address, were taken, so the address with the most transfers lost one to a newcomer; its ' +
       'client retries. If bytes is above 0, that address had more transfers than its share: check what runs there. If bytes is 0 or absent, the ' +
@@ -159,7 +160,7 @@ export const TFTP_EVENTS = {
     message: 'TFTP transfer ended by the client',
     fields: ['file', 'bytes', 'code', 'reason'],
     text: (event) =>
-      `Aborted the transfer of ${fileText(event)} after ${sizeText(event)}${detailsText(tftpErrorText(event))}`,
+      `Aborted the transfer of ${fileText(event)} after ${loadedSizeText(event)}${detailsText(tftpErrorText(event))}`,
     explanation:
       'The client sent an error; code and reason are its own. Common causes: the client ran out of memory, its disk is full, or a person ' +
       'pressed a key.',
@@ -169,7 +170,7 @@ export const TFTP_EVENTS = {
     message: 'TFTP client stopped answering',
     fields: ['file', 'bytes', ...TERMS],
     text: (event) =>
-      `Stopped answering while loading ${fileText(event)} by TFTP, after ${sizeText(event)}${detailsText(transferOptionsText(event))}`,
+      `Stopped answering while loading ${fileText(event)} by TFTP, after ${loadedSizeText(event)}${detailsText(transferOptionsText(event))}`,
     explanation:
       'The client did not answer although the packet was sent several times. bytes says how far it came. Usually the machine was ' +
       'switched off or continued without the rest. If bytes is 0 every time, a firewall drops packets from ports above 1023, or ' +
@@ -180,7 +181,7 @@ export const TFTP_EVENTS = {
     message: 'TFTP transfer ended because its client floods it',
     fields: ['file', 'bytes'],
     text: (event) =>
-      `Sent far more packets than it received while loading ${fileText(event)} by TFTP, after ${sizeText(event)}`,
+      `Sent far more packets than it received while loading ${fileText(event)} by TFTP, after ${loadedSizeText(event)}`,
     explanation:
       'The client sent far more packets than it received: it may send two for each of ours, five a second, and at least 64 besides. The ' +
       'transfer ended, so that the rest of the flood meets a closed port. Check what runs on this host: no loader does so. Only a few such ' +
@@ -190,7 +191,7 @@ export const TFTP_EVENTS = {
     level: 'info',
     message: 'TFTP client is not listening',
     fields: ['file', 'bytes'],
-    text: (event) => `Closed its port while loading ${fileText(event)} by TFTP, after ${sizeText(event)}`,
+    text: (event) => `Closed its port while loading ${fileText(event)} by TFTP, after ${loadedSizeText(event)}`,
     explanation:
       "The client's host reported by ICMP that its port is closed, so the transfer ended at once. If bytes is above 0, the client went away " +
       'during the transfer. Otherwise it never asked: another host sent the request with its address.',
@@ -199,7 +200,7 @@ export const TFTP_EVENTS = {
     level: 'info',
     message: 'TFTP transfer restarted by the client',
     fields: ['file', 'bytes'],
-    text: (event) => `Restarted the transfer of ${fileText(event)} after ${sizeText(event)}`,
+    text: (event) => `Restarted the transfer of ${fileText(event)} after ${loadedSizeText(event)}`,
     explanation:
       'The client sent another request from the same port before the earlier transfer was over, and acknowledged the new transfer. ' +
       'That ended the earlier one.',

@@ -92,7 +92,7 @@ export class TransferPlaces<T extends Seated<T>> {
   confirm(transfer: T, now: Instant): Admission<T> {
     this.release(transfer);
     const { peer } = transfer.origin;
-    if (this.#answered.size >= TRANSFERS_MAX || this.#answered.countOf(peer) >= TRANSFERS_OF_ADDRESS_MAX)
+    if (this.#answered.size >= TRANSFERS_MAX || this.#answered.getCount(peer) >= TRANSFERS_OF_ADDRESS_MAX)
       this.#order(now);
     const admission = this.#answered.admit(peer, transfer);
     if (admission.kind === 'refused') return admission;
@@ -103,7 +103,7 @@ export class TransferPlaces<T extends Seated<T>> {
 
   /** False if the address has so many unanswered transfers that it is probably forged. */
   mayRepeat({ seat, origin }: T): boolean {
-    return seat?.answered === true || this.#unanswered.countOf(origin.peer) <= REPEATED_TO_MAX;
+    return seat?.answered === true || this.#unanswered.getCount(origin.peer) <= REPEATED_TO_MAX;
   }
 
   release(transfer: T): void {

@@ -11,7 +11,7 @@ import type { Agent, IncomingMessage } from 'node:http';
 import type { Clock } from '../ground/clock.ts';
 import { assertOutside, errorText, isTlsError } from '../ground/errors.ts';
 import { STATE_CHANGES_IM } from '../machines/desired-state.ts';
-import { HttpFailure, type HttpRequest, openHttp, readText, readWhole } from '../net/http-client.ts';
+import { HttpFailure, type HttpRequest, openHttp, readWholeAnswer, streamAnswerText } from '../net/http-client.ts';
 import { isForeign } from '../net/region-http.ts';
 import type { LinkFault } from '../region/reports/notes.ts';
 import { EventStreamReader } from './event-stream-reader.ts';
@@ -95,7 +95,7 @@ class HttpTransport implements RegionAddress {
     const within = { clock: this.#options.clock, ms: ANSWER_MS_MAX };
     try {
       const answer = await this.#open(request, { agent: this.#agent, within });
-      const body = await readWhole(answer, request.answerBytesMax ?? ANSWER_BYTES_MAX);
+      const body = await readWholeAnswer(answer, request.answerBytesMax ?? ANSWER_BYTES_MAX);
       const { location, etag, 'retry-after': retryAfter } = answer.headers;
       const retryAfterS = Number(retryAfter);
       return {
@@ -106,7 +106,7 @@ class HttpTransport implements RegionAddress {
         body: body.toString('utf8'),
       };
     } catch (error) {
-      throw this.#failureOf(error);
+      throw this.#composeFailure(error);
     }
   }
 
@@ -135,7 +135,7 @@ class HttpTransport implements RegionAddress {
       answer.setTimeout(0);
       listener.onOpen();
       const reader = new EventStreamReader();
-      for await (const text of readText(answer)) {
+      for await (const text of streamAnswerText(answer)) {
         if (signal.aborted) break;
         listener.onAlive();
         const events = reader.read(text);
@@ -159,7 +159,7 @@ class HttpTransport implements RegionAddress {
       }
       answer.resume();
     } catch (error) {
-      throw this.#failureOf(error);
+      throw this.#composeFailure(error);
     }
   }
 
@@ -203,7 +203,7 @@ class HttpTransport implements RegionAddress {
   }
 
   /** Names the region, never its key. Cleans the system's words: they may quote a foreign server's certificate. */
-  #failureOf(error: unknown): LinkFailure {
+  #composeFailure(error: unknown): LinkFailure {
     const { url } = this.#options;
     if (error instanceof ForeignAnswer) {
       const { status, where } = error;

@@ -91,7 +91,7 @@ export interface OutboxStore {
   readonly missed: number;
   readonly deadLetterCount: number;
   /** The highest stored sequence of the rack's own numbering in this life of its process; 0 for another life. */
-  storedOf(life: string): number;
+  readStoredSequence(life: string): number;
   /**
    * Adds the events of one message, in one transaction.
    * @param lost how many events were lost before they reached the outbox

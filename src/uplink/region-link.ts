@@ -298,7 +298,7 @@ export class RegionLink {
     }
     if (this.#closed) return undefined;
     if (answer.status === 502 || answer.status === 504) {
-      this.#lost({ note: 'link-answers', ...this.#answerOf(answer) });
+      this.#lost({ note: 'link-answers', ...this.#describeAnswer(answer) });
       return undefined;
     }
     if (isRedirection(answer.status)) {
@@ -345,7 +345,7 @@ export class RegionLink {
     }
     const refusal = registrationRefusal(answer, { name, keyFile: this.#options.keyFile });
     if (refusal === undefined) {
-      this.#lost({ note: 'link-refused', ...this.#answerOf(answer) });
+      this.#lost({ note: 'link-refused', ...this.#describeAnswer(answer) });
       return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
     }
     this.#become(refusal.state, refusal.note);
@@ -411,7 +411,7 @@ export class RegionLink {
     const answer = await this.#ask({ method: 'POST', path: this.#heartbeatPath, authorized: true, body });
     if (answer === undefined) return { kind: 'failed' };
     this.#beatsRefused = answer.status === UNAVAILABLE ? this.#beatsRefused + 1 : 0;
-    if (this.#beatsRefused === BEATS_REFUSED) this.#lost({ note: 'link-answers', ...this.#answerOf(answer) });
+    if (this.#beatsRefused === BEATS_REFUSED) this.#lost({ note: 'link-answers', ...this.#describeAnswer(answer) });
     const parsed = answer.status === 200 ? parseHeartbeatAnswer(answer.body) : undefined;
     if (parsed === undefined) return { kind: 'failed', retryAfterMs: answer.retryAfterMs };
     if (images !== undefined) this.#images.acknowledge(images);
@@ -432,7 +432,7 @@ export class RegionLink {
     if (!this.#closed) this.#become('away', note);
   }
 
-  #answerOf({ status, body }: LinkAnswer) {
+  #describeAnswer({ status, body }: LinkAnswer) {
     return { url: this.#options.transport.url, status, said: parseAnswerText(body) };
   }
 

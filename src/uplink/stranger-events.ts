@@ -9,7 +9,7 @@
 //                                            └─ withheld, and counted
 //
 // 1. Withheld events are missing only in the region. Refusals, conflicts, files and reports are always sent.
-// 2. When a stranger becomes a known machine, the rack sends its running leases (`leasesOf`), so no address is lost.
+// 2. When a stranger becomes a known machine, the rack sends its running leases (`findRunningLeases`), so no address is lost.
 // 3. The region gives no address that a stranger leases outside the dynamic ranges, so it must know all of these (`untold-leases.ts`).
 
 import type { DhcpEvent } from '../dhcp/events/events.ts';
@@ -35,7 +35,7 @@ export interface KnownHosts {
   /** True for an interface of a machine that the region knows. */
   readonly isMachine: (mac: MacAddress) => boolean;
   /** The running leases of these interfaces. */
-  readonly leasesOf: (macs: ReadonlySet<MacAddress>) => readonly Lease[];
+  readonly findRunningLeases: (macs: ReadonlySet<MacAddress>) => readonly Lease[];
   /** True for an interface of a machine that is being deployed. */
   readonly isDeploying: (mac: MacAddress) => boolean;
   /** True for an address of a dynamic range. */
@@ -93,7 +93,7 @@ export class StrangerEvents {
   leaseEvents(listNewInterfaces: ReadonlySet<MacAddress>): readonly DhcpEvent[] {
     const unreported = new Set([...listNewInterfaces].filter((mac) => !this.#booters.has(mac)));
     if (unreported.size === 0) return [];
-    return this.#known.leasesOf(unreported).map(ackEvent);
+    return this.#known.findRunningLeases(unreported).map(ackEvent);
   }
 }
 

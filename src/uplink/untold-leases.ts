@@ -81,7 +81,7 @@ export class UntoldLeases {
       if (!this.#isOutside(lease, now) || this.#known.isDeploying(lease.mac)) continue;
       taken += 1;
       events.push(ackEvent(lease));
-      const newest = this.#newestOf(lease);
+      const newest = this.#findNewest(lease);
       if (newest !== lease) events.push(ackEvent(newest));
     }
     return events;
@@ -108,8 +108,8 @@ export class UntoldLeases {
   }
 
   /** The newest running lease of a lease's host. */
-  #newestOf(lease: Lease): Lease {
-    const others = this.#known.leasesOf(new Set([lease.mac]));
+  #findNewest(lease: Lease): Lease {
+    const others = this.#known.findRunningLeases(new Set([lease.mac]));
     return others.reduce((newest, candidate) => (candidate.grantedAt > newest.grantedAt ? candidate : newest), lease);
   }
 }

@@ -18,14 +18,14 @@ test('a machine has the address that it took last', () => {
   assert.equal(seen.claim(A, FIRST, NOW), undefined);
   assert.equal(seen.claim(A, FIRST, NOW), undefined, 'the same address again is not a change');
   assert.equal(seen.claim(A, SECOND, NOW), FIRST, 'the loader and the system of one machine may have two');
-  assert.deepEqual([seen.find(FIRST)?.mac, seen.find(SECOND)?.mac, seen.addressOf(A)], [undefined, A, SECOND]);
+  assert.deepEqual([seen.find(FIRST)?.mac, seen.find(SECOND)?.mac, seen.findAddress(A)], [undefined, A, SECOND]);
 });
 
 test('an address belongs to the machine that took it last', () => {
   const seen = new SeenAddresses();
   seen.claim(A, FIRST, NOW);
   seen.claim(B, FIRST, NOW);
-  assert.deepEqual([seen.find(FIRST)?.mac, seen.addressOf(A), seen.addressOf(B)], [B, undefined, FIRST]);
+  assert.deepEqual([seen.find(FIRST)?.mac, seen.findAddress(A), seen.findAddress(B)], [B, undefined, FIRST]);
 });
 
 test('an address can be forgotten, with its machine', () => {
@@ -33,7 +33,7 @@ test('an address can be forgotten, with its machine', () => {
   seen.claim(A, FIRST, NOW);
   seen.forget(FIRST);
   seen.forget(FIRST);
-  assert.deepEqual([seen.find(FIRST)?.mac, seen.addressOf(A)], [undefined, undefined]);
+  assert.deepEqual([seen.find(FIRST)?.mac, seen.findAddress(A)], [undefined, undefined]);
 });
 
 test('at the bound the address seen longest ago is forgotten', () => {
@@ -43,8 +43,8 @@ test('at the bound the address seen longest ago is forgotten', () => {
     seen.claim(mac(0x525400000000), ipv4(0x0a000000), NOW);
   }
   assert.equal([...seen.all()].length, SEEN_ADDRESSES_MAX);
-  assert.equal(seen.addressOf(mac(0x525400000000)), ipv4(0x0a000000), 'an address seen again stays');
-  assert.equal(seen.addressOf(mac(0x525400000001)), undefined);
+  assert.equal(seen.findAddress(mac(0x525400000000)), ipv4(0x0a000000), 'an address seen again stays');
+  assert.equal(seen.findAddress(mac(0x525400000001)), undefined);
 });
 
 test('after random claims each machine has one address and each address one machine', () => {
@@ -62,7 +62,7 @@ test('after random claims each machine has one address and each address one mach
         } else seen.forget(address);
       }
       for (const [machine, address] of byMac) {
-        assert.deepEqual([seen.addressOf(machine), seen.find(address)?.mac], [address, machine]);
+        assert.deepEqual([seen.findAddress(machine), seen.find(address)?.mac], [address, machine]);
       }
       assert.equal([...seen.all()].length, byMac.size);
     }),

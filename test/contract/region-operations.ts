@@ -7,7 +7,7 @@ import type { RackReport } from '../../src/region/records/machine-event.ts';
 import { NO_MARKS } from '../../src/region/records/script-store.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
 import { fileTable } from '../../src/store/operations/region-files.ts';
-import { clearHeard, listHeard, listLeases } from '../../src/store/operations/region-heard.ts';
+import { clearHeard, listHeard, listHeardLeases } from '../../src/store/operations/region-heard.ts';
 import { historyEnd } from '../../src/store/operations/region-histories.ts';
 import { listConflicts, sharedValues } from '../../src/store/operations/region-identity.ts';
 import { sshKeyTable } from '../../src/store/operations/region-life.ts';
@@ -191,7 +191,7 @@ export const OPERATIONS: Operations = {
   'events.recentEvents': ({ tables, machines }) => tables.events.recentEvents(ids(machines), 2),
   'events.newestEvents': ({ tables, machines }) => tables.events.newestEvents(ids(machines), true),
   listHeard: () => listHeard(0, 100),
-  listLeases: () => listLeases(0, 100),
+  listLeases: () => listHeardLeases(0, 100),
   clearHeard: () => clearHeard(),
   'clearHeard of one': () => clearHeard(mac(1)),
   ...call('events', 'listStrangers', 0, 100),
@@ -217,8 +217,8 @@ export const OPERATIONS: Operations = {
   ...call('racks', 'images', ['x']),
   ...call('racks', 'describe', 'x', 'in the hall', EVENT),
   ...call('racks', 'putImages', 'x', []),
-  'racks.homesOf': ({ tables, machines }) =>
-    tables.racks.homesOf(
+  'racks.findHomes': ({ tables, machines }) =>
+    tables.racks.findHomes(
       ids(machines).map((_, index) =>
         index % 2 === 0 ? { mac: mac(0x525400000000 + index) } : { address: ipv4(index) },
       ),

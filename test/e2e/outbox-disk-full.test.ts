@@ -41,7 +41,7 @@ test('the outbox survives a full disk', { skip: missing('linux', 'root', 'mount'
       () => outbox.addReports('life', [{ sequence: 1, kind: 'x', at: 1, text: 'y'.repeat(50_000) }], 0),
       isFull,
     );
-    assert.equal(outbox.storedOf('life'), 0);
+    assert.equal(outbox.readStoredSequence('life'), 0);
 
     rmSync(filler);
     outbox.addReports('life', [{ sequence: 1, kind: 'x', at: 1, text: 'after' }], 0);

@@ -43,7 +43,7 @@ test('a path has the path of its file without links to directories', async (cont
     ['c/to', undefined],
     ['c/to/initrd', undefined],
   ] as const)
-    assert.equal(index.realOf(path), real, path);
+    assert.equal(index.findRealPath(path), real, path);
 });
 
 test('names that differ in upper and lower case only are alike, at every depth, and no link counts twice', async (context) => {

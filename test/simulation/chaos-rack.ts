@@ -154,7 +154,7 @@ export class ChaosRack {
       get: (target, name) => {
         if (name === 'addReports') {
           return (life: string, reports: readonly RackReport[], lost: number) => {
-            const known = target.storedOf(life);
+            const known = target.readStoredSequence(life);
             const admission = target.addReports(life, reports, lost);
             for (const { sequence, kind, text } of reports)
               if (sequence > known && kind === TICK_KIND) this.durable.push(tickOf(text));

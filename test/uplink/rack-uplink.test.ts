@@ -46,7 +46,7 @@ const unknown = {
   isMachine: () => false,
   isDeploying: () => false,
   isDynamic: () => true,
-  leasesOf: () => [],
+  findRunningLeases: () => [],
   leases: () => [],
   leaseAt: () => undefined,
 };
@@ -83,7 +83,7 @@ test('the region gets a counted sample of a crowd of strangers, and the lease of
     knownHosts: {
       ...unknown,
       isMachine: (one) => machines.some(({ macs }) => macs.includes(one)),
-      leasesOf: (macs) => [lease].filter((one) => macs.has(one.mac)),
+      findRunningLeases: (macs) => [lease].filter((one) => macs.has(one.mac)),
     },
     onDesiredState: async (state) => {
       machines = state.machines;

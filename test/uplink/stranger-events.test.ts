@@ -21,7 +21,7 @@ const CROWD = burst * 4;
 function acquaintance(machines: readonly MacAddress[] = [], leases: readonly Lease[] = []): KnownHosts {
   return {
     isMachine: (one) => machines.includes(one),
-    leasesOf: (macs) => leases.filter((lease) => macs.has(lease.mac) && isActive(lease, NOW)),
+    findRunningLeases: (macs) => leases.filter((lease) => macs.has(lease.mac) && isActive(lease, NOW)),
     isDeploying: () => false,
     isDynamic: (address) => address !== OUTSIDE,
     leases: () => leases,

@@ -20,7 +20,7 @@ function rackWith(leases: Iterable<Lease>, changes: Partial<KnownHosts> = {}): K
     isDynamic: (address) => address >= ip('10.20.0.100'),
     leases: () => byAddress.values(),
     leaseAt: (address) => byAddress.get(address),
-    leasesOf: (macs) => [...byAddress.values()].filter((lease) => macs.has(lease.mac) && isActive(lease, NOW)),
+    findRunningLeases: (macs) => [...byAddress.values()].filter((lease) => macs.has(lease.mac) && isActive(lease, NOW)),
     ...changes,
   };
 }
@@ -89,7 +89,7 @@ test('LEASES_TOLD_MAX leases wait, those that end last, as many as the region ke
   const leases = manyLeases(LEASES_TOLD_MAX + excess);
   const kept = leases.slice(excess).map(({ address }) => formatIpv4(address));
   for (const given of [leases, [...leases].reverse()]) {
-    const untold = new UntoldLeases(rackWith(given, { leasesOf: () => [] }));
+    const untold = new UntoldLeases(rackWith(given, { findRunningLeases: () => [] }));
     untold.add(given, NOW);
     await untold.addAll(now);
     assert.equal(untold.size, LEASES_TOLD_MAX);

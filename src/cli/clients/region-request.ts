@@ -10,7 +10,7 @@ import { readVersion } from '../../files/program-version.ts';
 import { systemClock } from '../../ground/clock.ts';
 import { errorText, isTlsError, RackError } from '../../ground/errors.ts';
 import { type JsonBounds, readBoundedJson } from '../../ground/json-excess.ts';
-import { type HttpRequest, openHttp, readWhole } from '../../net/http-client.ts';
+import { type HttpRequest, openHttp, readWholeAnswer } from '../../net/http-client.ts';
 import { REGION_FIELD } from '../../net/region-http.ts';
 import { parseAnswerText } from '../../uplink/link-answers.ts';
 import { NOT_NOW } from '../../uplink/link-transport.ts';
@@ -122,7 +122,7 @@ async function send(
     return {
       status,
       type: (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '',
-      body: await readWhole(answer, answerBytesMax),
+      body: await readWholeAnswer(answer, answerBytesMax),
       isRegions: headers[REGION_FIELD.name.toLowerCase()] !== undefined,
       retrySeconds: parseSeconds(headers['retry-after']),
     };

@@ -26,7 +26,7 @@ import type { TreeJudgement } from '../../doctor/tree-judgement.ts';
 import { readCertificatePair } from '../../files/certificate.ts';
 import { formatIpv4, formatNetwork } from '../../ground/address.ts';
 import { findSetting, type Settings } from '../../machines/settings.ts';
-import { readInterfaces } from '../../net/present-interfaces.ts';
+import { readHostInterfaces } from '../../net/present-interfaces.ts';
 import { noteText } from '../../region/reports/notes.ts';
 import { findCopyProblems } from '../../region-host/copy-problems.ts';
 import { REGION_FILE } from '../../store/region/region-schema.ts';
@@ -110,7 +110,7 @@ function unseenText({ stateDir, uplink }: RackConfig): string | undefined {
 
 /** The file is not at fault: the rack waits for the missing interface or address. */
 const waitingLines = ({ clusterInterfaces }: RackConfig): readonly string[] =>
-  interfaceStates(clusterInterfaces, readInterfaces())
+  interfaceStates(clusterInterfaces, readHostInterfaces())
     .filter(({ serving }) => !serving)
     .map(({ name, network, reason }) => `${name} ${network} is not served as long as ${reason}`);
 

@@ -13,7 +13,7 @@ import { RackError } from '../../ground/errors.ts';
 import { nearestHint } from '../../ground/nearest-name.ts';
 import { readDefaultRouters } from '../../net/default-route.ts';
 import type { HostInterface, InterfaceAddress } from '../../net/host-interface.ts';
-import { readInterfaces } from '../../net/present-interfaces.ts';
+import { readHostInterfaces } from '../../net/present-interfaces.ts';
 import type { InterfaceProposal } from '../../region/networks/range-proposal.ts';
 import type { LocalServer } from './local-dhcp.ts';
 
@@ -49,7 +49,7 @@ export function unknownInterfaceText(candidates: readonly Candidate[], name: str
   const list = candidates.map(describeCandidate).join(', ');
   if (name === '')
     return `name the interface of your machines' network with --interface: ${list}; or leave it to the page with --no-interface`;
-  const interfaces = readInterfaces();
+  const interfaces = readHostInterfaces();
   const meant = nearestHint(
     name,
     interfaces.map((one) => one.name),
@@ -84,7 +84,7 @@ export function findCandidates(
 ): readonly Candidate[] {
   const found: Candidate[] = [];
   const routers = readDefaultRouters();
-  const interfaces = readInterfaces();
+  const interfaces = readHostInterfaces();
   for (const { name, addresses } of interfaces) {
     const all = addresses
       .filter(isUsable)

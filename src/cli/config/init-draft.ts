@@ -7,7 +7,7 @@ import { formatIpv4, parseIpv4 } from '../../ground/address.ts';
 import { RackError } from '../../ground/errors.ts';
 import type { Settings } from '../../machines/settings.ts';
 import { hostResolvers } from '../../net/host-resolvers.ts';
-import { readInterfaces } from '../../net/present-interfaces.ts';
+import { readHostInterfaces } from '../../net/present-interfaces.ts';
 import { proposeAlongside } from '../../region/networks/range-proposal.ts';
 import { print } from '../terminal/output.ts';
 import { openPrompt } from '../terminal/prompt.ts';
@@ -64,7 +64,7 @@ async function askWire(candidates: readonly Candidate[], name: string): Promise<
   const place = candidates.find((candidate) => candidate.name === name);
   if (place === undefined) return { servers: [] };
   print(`Looking for other DHCP servers on ${name} …`);
-  const own = readInterfaces().flatMap(({ addresses }) => addresses.map(({ address }) => formatIpv4(address)));
+  const own = readHostInterfaces().flatMap(({ addresses }) => addresses.map(({ address }) => formatIpv4(address)));
   const answer = await askForServers(place, new Set(own));
   const beware = answer.servers.length > 0 ? undefined : bewareText(place, answer, place.isDefaultRoute);
   if (beware !== undefined) print(`Beware  ${beware}`);

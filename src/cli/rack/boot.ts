@@ -36,7 +36,7 @@ import { type Clock, systemClock, type Timer } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
 import { findHostLoaders } from '../../images/build/loaders.ts';
 import { keepOpen } from '../../net/linux/libc.ts';
-import { readInterfaces } from '../../net/present-interfaces.ts';
+import { readHostInterfaces } from '../../net/present-interfaces.ts';
 import { MACHINES_MAX, QUIET_MS } from '../../observe/timeline.ts';
 import { SIGNALS } from '../images/stop-signals.ts';
 import { print, printError } from '../terminal/output.ts';
@@ -162,7 +162,7 @@ function bootedBy({ kernel, initrd = [], arguments: words, ...request }: BootReq
 
 /** The first IPv4 address of an interface, which may have no carrier yet. @throws RackError `bad-argument` */
 function findAddress(name: string): { readonly ip: string; readonly network: string } {
-  const interfaces = readInterfaces();
+  const interfaces = readHostInterfaces();
   const match = interfaces.find((candidate) => candidate.name === name);
   if (match === undefined) {
     const names = interfaces.map((interfaceName) => interfaceName.name).filter((one) => one !== 'lo');

@@ -10,7 +10,7 @@ import { planBoot } from '../../boot/plan.ts';
 import { loadPlace } from '../../config/config-file.ts';
 import { findOldGrub } from '../../config/old-grub.ts';
 import { askDaemon, MACHINES_PATH } from '../../control/ask-daemon.ts';
-import { explain, parseClient, type WhyAnswer, whyAnswer } from '../../daemon/answers/why.ts';
+import { explainBoot, parseClient, type WhyAnswer, whyAnswer } from '../../daemon/answers/why.ts';
 import type { ForecastInputs } from '../../daemon/forecast/boot-forecast.ts';
 import type { Basis } from '../../daemon/forecast/likely-clients.ts';
 import { LeaseTable } from '../../dhcp/leases/lease-table.ts';
@@ -127,7 +127,7 @@ async function ask(request: WhyRequest): Promise<Asked> {
   const follows = `No daemon runs: this follows from ${source} alone, without leases and offers.`;
   const note = leftOut === undefined ? follows : `${follows}\nNote: ${leftOut}`;
   return {
-    answer: explain({ mac: wanted, machine, client: parseClient(request.arch), steps: [] }, foresight, []),
+    answer: explainBoot({ mac: wanted, machine, client: parseClient(request.arch), steps: [] }, foresight, []),
     note,
   };
 }

@@ -60,44 +60,57 @@ const FAULTS: { readonly [C in NoteCode]?: Pick<RackFinding, 'check' | 'fix'> } 
   'backup-failed': { check: 'backup', fix: 'sudo systemctl start rackboot-backup' },
 };
 
-const bad = (check: string, text: string, fix?: string, cause?: string): RackFinding => ({
+const createFaultFinding = (check: string, text: string, fix?: string, cause?: string): RackFinding => ({
   check,
   text,
   isNote: false,
   fix,
   cause,
 });
-const note = (check: string, text: string, fix?: string): RackFinding => ({ check, text, isNote: true, fix });
+const createNoteFinding = (check: string, text: string, fix?: string): RackFinding => ({
+  check,
+  text,
+  isNote: true,
+  fix,
+});
 
 /** @param nowMs wall time @param stateDir of the process */
 export function judgeStatus(status: JudgedStatus, nowMs: number, stateDir: string): readonly RackFinding[] {
   const { diskProblem, journal, tree, unserved } = status;
   const findings: RackFinding[] = [...networkFindings(status), ...rangeFindings(status, 'full')];
-  if (unserved !== undefined) findings.push(bad('networks', `this rack ${unserved}`));
+  if (unserved !== undefined) findings.push(createFaultFinding('networks', `this rack ${unserved}`));
   const df = `df -h ${stateDir}`;
-  if (diskProblem !== undefined) findings.push(bad('disk', diskProblem, df, 'state directory'));
+  if (diskProblem !== undefined) findings.push(createFaultFinding('disk', diskProblem, df, 'state directory'));
   else if (journal?.available === false) {
     const text = `leases cannot be stored: ${journal.reason ?? 'too many wait for the disk'}`;
-    findings.push(bad('leases', text, df, 'state directory'));
+    findings.push(createFaultFinding('leases', text, df, 'state directory'));
   }
   if (tree?.problem !== undefined) {
     const { reason, since } = tree.problem;
-    findings.push(bad('boot tree', `${reason} (since ${since}; the rack rereads it automatically)`, undefined, 'tree'));
+    findings.push(
+      createFaultFinding(
+        'boot tree',
+        `${reason} (since ${since}; the rack rereads it automatically)`,
+        undefined,
+        'tree',
+      ),
+    );
   }
   findings.push(...regionFindings(status, nowMs), ...refusedFindings(status));
   for (const { note: code, text } of status.noted) {
     const fault = FAULTS[code];
-    if (fault !== undefined) findings.push(bad(fault.check, text, fault.fix));
+    if (fault !== undefined) findings.push(createFaultFinding(fault.check, text, fault.fix));
   }
   findings.push(...rangeFindings(status, 'filling'));
-  for (const server of status.dhcp?.foreign ?? []) findings.push(note(...foreignText(server, nowMs)));
+  for (const server of status.dhcp?.foreign ?? []) findings.push(createNoteFinding(...foreignText(server, nowMs)));
   for (const text of status.metricsProblems)
-    findings.push(note('metrics', `are not served, nor are health and readiness: ${text}`));
+    findings.push(createNoteFinding('metrics', `are not served, nor are health and readiness: ${text}`));
   if (status.restartKeys.length > 0) {
     const text = `changed, and in force when the service restarts: ${listed(status.restartKeys, KEYS_NAMED_MAX)}`;
-    findings.push(note('configuration', text, RESTART));
+    findings.push(createNoteFinding('configuration', text, RESTART));
   }
-  for (const { note: code, text } of status.noted) if (FAULTS[code] === undefined) findings.push(note(code, text));
+  for (const { note: code, text } of status.noted)
+    if (FAULTS[code] === undefined) findings.push(createNoteFinding(code, text));
   return findings;
 }
 
@@ -105,23 +118,23 @@ export function judgeStatus(status: JudgedStatus, nowMs: number, stateDir: strin
 function networkFindings({ interfaces, dhcp }: JudgedStatus): readonly RackFinding[] {
   const closed = (dhcp?.problems ?? []).filter(({ waitedFor }) => !waitedFor);
   const isPortOf = (port: string, { interface: device, network }: InterfaceState): boolean =>
-    port === device || isWithin(port, network);
+    port === device || isAddressWithin(port, network);
   const networks = interfaces.flatMap((state) => {
     const { name, serving, reason, waits, interface: device } = state;
     const check = `network ${name}`;
     // A network whose address moved to another interface says more than that its interface is absent.
     const where = waits?.note === 'interface-unaddressed' ? waits.ip : reason;
     const cause = waits?.note === 'interface-renamed' ? undefined : `interface ${device}/${where}`;
-    if (!serving) return bad(check, `waits: ${reason}`, undefined, cause);
+    if (!serving) return createFaultFinding(check, `waits: ${reason}`, undefined, cause);
     return closed
       .filter(({ name: port }) => isPortOf(port, state))
-      .map(({ name: port, text }) => bad(check, `DHCP cannot listen on ${port}: ${text}`));
+      .map(({ name: port, text }) => createFaultFinding(check, `DHCP cannot listen on ${port}: ${text}`));
   });
   const others = closed.filter(({ name: port }) => !interfaces.some((state) => isPortOf(port, state)));
-  return [...networks, ...others.map(({ name, text }) => bad(`DHCP on ${name}`, text))];
+  return [...networks, ...others.map(({ name, text }) => createFaultFinding(`DHCP on ${name}`, text))];
 }
 
-function isWithin(address: string, network: string): boolean {
+function isAddressWithin(address: string, network: string): boolean {
   const [host, wide] = [parseIpv4(address), parseNetwork(network)];
   return host !== undefined && wide !== undefined && networkContains(wide, host);
 }
@@ -143,10 +156,10 @@ const UNACCEPTED: Readonly<Record<string, string>> = {
 };
 
 function regionFindings({ region, interfaces }: JudgedStatus, nowMs: number): readonly RackFinding[] {
-  if (region === undefined) return [bad('region', 'is not started')];
+  if (region === undefined) return [createFaultFinding('region', 'is not started')];
   const { state, problem, link } = region;
   const findings: RackFinding[] = [];
-  const away = (text: string) => findings.push(bad('region', text, undefined, 'rack/region'));
+  const away = (text: string) => findings.push(createFaultFinding('region', text, undefined, 'rack/region'));
   const unaccepted = UNACCEPTED[state];
   const addresses = link?.addresses ?? [];
   // A region apart runs while its store does not answer.
@@ -163,22 +176,24 @@ function regionFindings({ region, interfaces }: JudgedStatus, nowMs: number): re
   } else if (state !== 'up') away(`is not up: ${state}${link?.text ? `: ${link.text}` : ''}`);
   for (const { host, text } of region.unopened ?? []) {
     // The line of a waiting network names the cause.
-    if (interfaces.some(({ serving, network }) => !serving && isWithin(host, network))) continue;
-    findings.push(bad('region listener', text, undefined, `address ${host}/${text}`));
+    if (interfaces.some(({ serving, network }) => !serving && isAddressWithin(host, network))) continue;
+    findings.push(createFaultFinding('region listener', text, undefined, `address ${host}/${text}`));
   }
-  if (link !== undefined && link.outboxProblem !== '') findings.push(bad('events', link.outboxProblem));
+  if (link !== undefined && link.outboxProblem !== '') findings.push(createFaultFinding('events', link.outboxProblem));
   if (region.eventsDropped > 0) {
     const text = `${counted(region.eventsDropped, 'event for the region was', 'events for the region were')} dropped`;
-    findings.push(note('events', text, 'sudo rackboot outbox'));
+    findings.push(createNoteFinding('events', text, 'sudo rackboot outbox'));
   }
   if (link !== undefined && link.deadLetters > 0) {
     const text = `the region refused ${counted(link.deadLetters, 'event')} for good`;
-    findings.push(note('events', text, 'sudo rackboot outbox --dead'));
+    findings.push(createNoteFinding('events', text, 'sudo rackboot outbox --dead'));
   }
   if (addresses.length < 2) return findings;
   for (const { failure } of addresses)
     if (failure !== undefined)
-      findings.push(note('region address', `${failure.text} (for ${formatDuration(nowMs - failure.sinceMs)})`));
+      findings.push(
+        createNoteFinding('region address', `${failure.text} (for ${formatDuration(nowMs - failure.sinceMs)})`),
+      );
   return findings;
 }
 
@@ -191,7 +206,7 @@ function refusedFindings({ refused }: JudgedStatus): readonly RackFinding[] {
       : ["the configuration in the region's store", 'rackboot config show'];
   const others = more.length === 0 ? '' : ` (and ${more.length} more)`;
   const text = `${what} is refused since ${refused.since}; the last good one stays: ${first}${others}; \`${fix}\` says why`;
-  return [bad('configuration', text, fix)];
+  return [createFaultFinding('configuration', text, fix)];
 }
 
 function foreignText(server: RackDhcp['foreign'][number], nowMs: number): [check: string, text: string] {

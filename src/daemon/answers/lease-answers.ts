@@ -77,7 +77,7 @@ interface Sources {
  */
 export function leaseAnswers(sources: Sources): ControlAnswers {
   return {
-    '/leases': (request) => listLeases(sources, request),
+    '/leases': (request) => listLeasesInPieces(sources, request),
     '/leases/lines': (request) => streamLeaseLines(sources, request),
     'POST /leases/import': (request) => importLeases(sources, request),
     'POST /leases/end': (request) => endLease(sources, request),
@@ -109,7 +109,7 @@ function openListing({ rack, clock }: Sources, { query }: ControlAsk): Listing |
 }
 
 /** @throws RackError `bad-argument` immediately, not with the first entry */
-function listLeases(sources: Sources, request: ControlAsk): ListInPieces {
+function listLeasesInPieces(sources: Sources, request: ControlAsk): ListInPieces {
   return new ListInPieces(byAddress(openListing(sources, request)));
 }
 

@@ -21,13 +21,13 @@ export function logLevelAnswers(levels: LogLevels): ControlAnswers {
   return {
     '/log-level': () => levels.states(),
     'POST /log-level': (request) => {
-      change(levels, request);
+      changeLogLevels(levels, request);
       return levels.states();
     },
   };
 }
 
-function change(levels: LogLevels, { query }: ControlAsk): void {
+function changeLogLevels(levels: LogLevels, { query }: ControlAsk): void {
   const room = parseLogRoom(query.get('room') ?? '');
   const level = query.get('level') ?? '';
   if (level === 'configured') {

@@ -17,7 +17,7 @@ import { describeWaiting } from '../../observe/waiting-words.ts';
 import { EVENT_KINDS } from '../../region/reports/reported.ts';
 import type { Rack } from '../rack/rack.ts';
 import { Feed } from './feed.ts';
-import { findNamed, type NamedMachine } from './who.ts';
+import { findNamedMachine, type NamedMachine } from './who.ts';
 
 const SEEN_MAX = 200;
 /** How far the wall time's offset may differ between a report and a trace: wall time is in whole milliseconds. */
@@ -33,10 +33,10 @@ interface TraceSources {
 export function traceAnswers(sources: TraceSources): ControlAnswers {
   const startedMs = sources.clock.wallTimeMs();
   return {
-    '/trace': ({ query }) => ({ ...trace(sources, findNamed(sources, query)), startedMs }),
+    '/trace': ({ query }) => ({ ...trace(sources, findNamedMachine(sources, query)), startedMs }),
     '/trace/follow': ({ query }) =>
-      follow(sources, query.has('machine') ? findNamed(sources, query, { allowUnseen: true }) : undefined),
-    '/seen': () => seen(sources),
+      followSteps(sources, query.has('machine') ? findNamedMachine(sources, query, { allowUnseen: true }) : undefined),
+    '/seen': () => listSeenMachines(sources),
     // For a shell that completes one.
     '/machine-names': () => sources.rack()?.machines.all.map(({ hostname }) => hostname) ?? [],
   };
@@ -89,7 +89,7 @@ function trace(sources: TraceSources, who: NamedMachine) {
   const rack = sources.rack();
   const now = clock.now();
   const lease = rack?.dhcp.leases().find((candidate) => candidate.mac === heardMac && isActive(candidate, now));
-  const address = rack?.elsewhere.addressOf(heardMac) ?? lease?.address;
+  const address = rack?.elsewhere.findAddress(heardMac) ?? lease?.address;
   return {
     mac: formatMac(mac),
     /** The machine's network card that the steps belong to, if it is not the card asked about. */
@@ -128,7 +128,7 @@ export function findHeardCard(timeline: Timeline, { mac, machine }: NamedMachine
 }
 
 /** Streams the trace so far, then each further step. @param who undefined: the further steps of all machines */
-function follow(sources: TraceSources, who: NamedMachine | undefined): Feed<unknown> {
+function followSteps(sources: TraceSources, who: NamedMachine | undefined): Feed<unknown> {
   const feed = new Feed<unknown>(() => end?.());
   const end = sources.timeline.follow((mac, step) => {
     if (who === undefined || mac === findHeardCard(sources.timeline, who))
@@ -143,7 +143,7 @@ function follow(sources: TraceSources, who: NamedMachine | undefined): Feed<unkn
   return feed;
 }
 
-function seen(sources: TraceSources) {
+function listSeenMachines(sources: TraceSources) {
   const rack = sources.rack();
   return sources.timeline.latest(SEEN_MAX).map(({ mac, step }) => ({
     mac: formatMac(mac),

@@ -24,7 +24,7 @@ export interface WhoSources {
 interface AskedRack {
   readonly machines: MachineDirectory;
   readonly served: readonly ServedSubnet[];
-  readonly elsewhere: { readonly macOf: (address: Ipv4) => MacAddress | undefined };
+  readonly elsewhere: { readonly findMac: (address: Ipv4) => MacAddress | undefined };
   readonly leases: () => Iterable<Lease>;
   readonly findLease: (address: Ipv4) => Lease | undefined;
 }
@@ -40,7 +40,7 @@ export interface NamedMachine {
  * @param terms allowUnseen: accept a hardware address that has not been seen yet
  * @throws RackError `bad-argument`, or `not-found` with suggestions
  */
-export function findNamed(
+export function findNamedMachine(
   sources: WhoSources,
   query: URLSearchParams,
   terms: { readonly allowUnseen: boolean } = SEEN,
@@ -54,7 +54,7 @@ export function findNamed(
   if (mac !== undefined) return findMac(sources, mac, wanted, terms.allowUnseen);
   const address = parseIpv4(wanted);
   if (address !== undefined) {
-    const holder = rack?.elsewhere.macOf(address) ?? rack?.findLease(address)?.mac;
+    const holder = rack?.elsewhere.findMac(address) ?? rack?.findLease(address)?.mac;
     if (holder !== undefined) return { mac: holder, machine: rack?.machines.findByMac(holder) };
   }
   const machine = rack?.machines.all.find(

@@ -14,7 +14,7 @@ import { findLastRefusal } from '../forecast/last-refusal.ts';
 import { BASES, type LikelyClients, likelyClients } from '../forecast/likely-clients.ts';
 import type { InterfaceState } from '../rack/interface-states.ts';
 import type { Rack } from '../rack/rack.ts';
-import { findNamed, type WhoSources } from './who.ts';
+import { findNamedMachine, type WhoSources } from './who.ts';
 
 interface WhySources extends WhoSources {
   readonly rack: () => Rack | undefined;
@@ -41,13 +41,13 @@ export function whyAnswers(sources: WhySources): ControlAnswers {
     '/why': ({ query }): WhyAnswer => {
       const rack = sources.rack();
       if (rack === undefined) throw new RackError('not-running', 'the rack is still starting: ask again');
-      const { mac, machine } = findNamed(sources, query, { allowUnseen: true });
+      const { mac, machine } = findNamedMachine(sources, query, { allowUnseen: true });
       const inputs = rack.forecastInputs();
       const leases = inputs.dhcp.leases.findAllByMac(mac);
       const steps = sources.timeline.find(mac) ?? [];
       const refused = findLastRefusal(steps, leases, inputs.now);
       const client = parseClient(query.get('arch'));
-      return { ...explain({ mac, machine, client, steps }, inputs, listObstacles(sources)), refused };
+      return { ...explainBoot({ mac, machine, client, steps }, inputs, listObstacles(sources)), refused };
     },
   };
 }
@@ -69,7 +69,7 @@ export interface Asked {
 }
 
 /** Builds the answer. */
-export function explain(
+export function explainBoot(
   { mac, machine, client, steps }: Asked,
   inputs: ForecastInputs,
   obstacles: readonly string[],

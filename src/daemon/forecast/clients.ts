@@ -89,7 +89,7 @@ export function isClientName(name: string): name is ClientName {
   return Object.hasOwn(CLIENT_KINDS, name);
 }
 
-const text = (value: string): Uint8Array => Buffer.from(value, 'latin1');
+const encodeLatin1 = (value: string): Uint8Array => Buffer.from(value, 'latin1');
 
 /**
  * Builds the first DISCOVER of a client.
@@ -106,15 +106,16 @@ export function discover(
 ): DhcpMessage {
   const options = new Map<number, Uint8Array>([
     [OPTION.messageType, Uint8Array.of(MESSAGE_TYPE.discover)],
-    [OPTION.vendorClass, text(client.vendorClass)],
+    [OPTION.vendorClass, encodeLatin1(client.vendorClass)],
     [OPTION.clientArchitecture, Uint8Array.of(client.code >> 8, client.code & 0xff)],
   ]);
-  if (client.isIpxe === true) options.set(OPTION.userClass, text('iPXE')).set(OPTION.ipxe, Uint8Array.of(1, 1, 1));
+  if (client.isIpxe === true)
+    options.set(OPTION.userClass, encodeLatin1('iPXE')).set(OPTION.ipxe, Uint8Array.of(1, 1, 1));
   if (uuid !== undefined) options.set(OPTION.clientUuid, Buffer.from(`00${uuid.replaceAll('-', '')}`, 'hex'));
-  if (lease?.hostname !== undefined) options.set(OPTION.hostName, text(lease.hostname));
-  if (lease?.clientId !== undefined) options.set(OPTION.clientIdentifier, text(lease.clientId));
+  if (lease?.hostname !== undefined) options.set(OPTION.hostName, encodeLatin1(lease.hostname));
+  if (lease?.clientId !== undefined) options.set(OPTION.clientIdentifier, encodeLatin1(lease.clientId));
   const place = [lease?.circuitId, lease?.remoteId].flatMap((id, index) =>
-    id === undefined ? [] : [index + 1, id.length, ...text(id)],
+    id === undefined ? [] : [index + 1, id.length, ...encodeLatin1(id)],
   );
   let giaddr = ANY;
   if (behind !== undefined) {

@@ -15,8 +15,8 @@ export function findLastRefusal(
   leases: readonly Lease[],
   now: Instant,
 ): { readonly text: string; readonly remedy: string } | undefined {
-  const last = steps.findLast(({ event: { kind } }) => isAnswer(kind) || isRefusal(kind));
-  if (last === undefined || !isRefusal(last.event.kind) || !isDhcpEvent(last.event)) return undefined;
+  const last = steps.findLast(({ event: { kind } }) => isAnswer(kind) || isRefusalKind(kind));
+  if (last === undefined || !isRefusalKind(last.event.kind) || !isDhcpEvent(last.event)) return undefined;
   if (leases.some(({ grantedAt }) => grantedAt > last.lastAt)) return undefined;
   const { reason, classes, hostname, circuitId, remoteId } = last.event;
   const who = hostname === undefined ? '' : `, as ${hostname}`;
@@ -28,4 +28,4 @@ export function findLastRefusal(
 }
 
 const isAnswer = (kind: string): boolean => kind === 'dhcp.offer' || kind === 'dhcp.ack';
-const isRefusal = (kind: string): boolean => kind === 'dhcp.refused' || kind === 'dhcp.nak';
+const isRefusalKind = (kind: string): boolean => kind === 'dhcp.refused' || kind === 'dhcp.nak';

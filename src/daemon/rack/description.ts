@@ -27,7 +27,7 @@ import {
   type RackInterface,
 } from '../../region/records/rack-description.ts';
 
-const text = (address: Ipv4 | undefined): string => (address === undefined ? '' : formatIpv4(address));
+const formatOptionalAddress = (address: Ipv4 | undefined): string => (address === undefined ? '' : formatIpv4(address));
 
 /**
  * Describes the rack.
@@ -91,14 +91,14 @@ function describeInterfaces(config: RackConfig, foreign: readonly ForeignServer[
     return {
       name: entry.name,
       interface: entry.interfaceName ?? '',
-      ip: text(entry.ip),
+      ip: formatOptionalAddress(entry.ip),
       network: formatNetwork(entry.network),
       management: entry.management,
-      ip_range_low: text(subnet?.dynamic?.low),
-      ip_range_high: text(subnet?.dynamic?.high),
-      static_ip_range_low: text(subnet?.static?.low),
-      static_ip_range_high: text(subnet?.static?.high),
-      router_ip: text(entry.router),
+      ip_range_low: formatOptionalAddress(subnet?.dynamic?.low),
+      ip_range_high: formatOptionalAddress(subnet?.dynamic?.high),
+      static_ip_range_low: formatOptionalAddress(subnet?.static?.low),
+      static_ip_range_high: formatOptionalAddress(subnet?.static?.high),
+      router_ip: formatOptionalAddress(entry.router),
       ...(entry.domain === undefined ? {} : { domain: entry.domain }),
       ...(entry.dnsServers === undefined ? {} : { dns_servers: entry.dnsServers.map(formatIpv4) }),
       ...(entry.mtu === undefined ? {} : { mtu: entry.mtu }),

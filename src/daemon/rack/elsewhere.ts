@@ -55,7 +55,7 @@ export class Elsewhere {
   }
 
   /** The machine with an address; undefined if none was seen, or this rack itself serves the network. */
-  macOf(address: Ipv4): MacAddress | undefined {
+  findMac(address: Ipv4): MacAddress | undefined {
     if (this.#networks.length === 0 || !this.isElsewhere(address)) return undefined;
     const claim = this.#seen.find(address);
     const neighbour = this.#parts.findNeighbour(address);
@@ -77,8 +77,8 @@ export class Elsewhere {
     }
   }
 
-  addressOf(mac: MacAddress): Ipv4 | undefined {
-    return this.#seen.addressOf(mac);
+  findAddress(mac: MacAddress): Ipv4 | undefined {
+    return this.#seen.findAddress(mac);
   }
 
   /** All claims, in the form of running leases. */

@@ -66,7 +66,7 @@ export class LeaseNaming {
       const named = Array.from(this.#leases.all()).filter(
         ({ hostname, mac }) => hostname !== undefined || this.#machines.findByMac(mac) !== undefined,
       );
-      return this.#nameWith(named.sort(byName), config);
+      return this.#nameWith(named.sort(compareNamingOrder), config);
     }
     if (!isDeepStrictEqual(formerly, reserved)) this.#nameWith([], config);
     await this.#nameInTurns(this.#changes);
@@ -148,7 +148,7 @@ export class LeaseNaming {
 }
 
 /** The order in which clients got their names: among leases the first wins (`dns/claims.ts`), even after a restart. */
-const byName = (left: Lease, right: Lease): number =>
+const compareNamingOrder = (left: Lease, right: Lease): number =>
   (left.namedAt ?? left.grantedAt) - (right.namedAt ?? right.grantedAt) || left.address - right.address;
 
 const namingConfigKey = ({ clusterInterfaces, dhcp, region }: RackConfig): unknown => [

@@ -104,7 +104,7 @@ function namedHosts(reserved: readonly ReservedHost[]): ReadonlyMap<string, Rese
 }
 
 /** The addresses of machines with their names, and of reserved addresses that are named as their host. */
-function machineNames(machines: MachineDirectory, reserved: readonly ReservedHost[]): readonly NamedAddress[] {
+function listMachineNames(machines: MachineDirectory, reserved: readonly ReservedHost[]): readonly NamedAddress[] {
   const reservedByName = namedHosts(reserved);
   return machines.all.flatMap(({ hostname, domain, addresses, macs }) => {
     const fqdn = `${hostname}.${domain}`;
@@ -133,7 +133,7 @@ export function nameMachines(
     if (nameOfLease(lease, machines, config, isLeasedAtHome).hostname === undefined)
       nameLease(names, lease, machines, config, isLeasedAtHome);
   }
-  names.setMachines(machineNames(machines, reserved));
+  names.setMachines(listMachineNames(machines, reserved));
   for (const lease of leases) nameLease(names, lease, machines, config, isLeasedAtHome);
 }
 

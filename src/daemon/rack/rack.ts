@@ -86,7 +86,7 @@ export class Rack {
   readonly #tokens: BootTokens;
   readonly #signs = new ShownSigns();
   readonly #origins: OriginFacts = {
-    macOf: (peer) => this.#macOf(peer),
+    macOf: (peer) => this.#findMac(peer),
     awayFrom: (machine, peer) => awayFrom(machine, peer, this.#config.dhcp),
   };
   /** The commands of an operator that change leases. */
@@ -149,7 +149,7 @@ export class Rack {
     this.#naming = new LeaseNaming(this.names, {
       all: () => this.#activeLeases(),
       at: (address) => this.#activeLease(address),
-      of: (macs) => [...this.leasesOf(macs), ...this.elsewhere.leases().filter(({ mac }) => macs.has(mac))],
+      of: (macs) => [...this.findRunningLeases(macs), ...this.elsewhere.leases().filter(({ mac }) => macs.has(mac))],
     });
     const publishFiles: Publish = (event) => this.#publishFiles(event);
     this.#tokens = new BootTokens({
@@ -294,7 +294,7 @@ export class Rack {
     return this.#parts.table.find(address);
   }
 
-  leasesOf(macs: ReadonlySet<MacAddress>): readonly Lease[] {
+  findRunningLeases(macs: ReadonlySet<MacAddress>): readonly Lease[] {
     return this.#parts.table.findRunning(macs, this.#parts.clock.now());
   }
 
@@ -357,7 +357,7 @@ export class Rack {
   /** Publishes events of TFTP and HTTP, and adds the machine if its address is another DHCP server's. */
   #publishFiles(event: RackEvent): void {
     const { address } = event;
-    const mac = event.mac !== undefined || address === undefined ? undefined : this.elsewhere.macOf(address);
+    const mac = event.mac !== undefined || address === undefined ? undefined : this.elsewhere.findMac(address);
     const whole = mac === undefined ? event : { ...event, mac };
     this.#loading.note(event);
     const subnet = address === undefined ? undefined : findConfiguredSubnet(address, this.#config.dhcp);
@@ -365,8 +365,8 @@ export class Rack {
     this.#parts.publish(whole);
   }
 
-  #macOf(peer: Ipv4): MacAddress | undefined {
-    if (this.elsewhere.isElsewhere(peer)) return this.elsewhere.macOf(peer);
+  #findMac(peer: Ipv4): MacAddress | undefined {
+    if (this.elsewhere.isElsewhere(peer)) return this.elsewhere.findMac(peer);
     // A loading machine's lease keeps running (`loading.ts`), so an ended lease says nothing about the address's present user.
     return this.#activeLease(peer)?.mac;
   }

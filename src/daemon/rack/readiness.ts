@@ -53,7 +53,10 @@ export function judgeReadiness({ config, host, rack, journalProblem, region }: R
     ];
     for (const [what, places, open] of wanted) {
       for (const { address, port } of places) {
-        if (open.some((socket) => socket.address === address && socket.port === port) || !isHere(address, host))
+        if (
+          open.some((socket) => socket.address === address && socket.port === port) ||
+          !isHostAddressUp(address, host)
+        )
           continue;
         notReady.push({ what: `${what} ${formatIpv4(address)}:${port}`, reason: 'not listening' });
       }
@@ -66,5 +69,5 @@ export function judgeReadiness({ config, host, rack, journalProblem, region }: R
   return { ready: notReady.length === 0, notReady };
 }
 
-const isHere = (wanted: Ipv4, host: readonly HostInterface[]): boolean =>
+const isHostAddressUp = (wanted: Ipv4, host: readonly HostInterface[]): boolean =>
   isLoopback(wanted) || host.some(({ up, addresses }) => up && addresses.some(({ address }) => address === wanted));

@@ -49,7 +49,7 @@ export function reconfigurationPorts(parts: RunningParts): ConfigurationPorts {
     clock: parts.clock,
     publish: parts.publish,
     host: parts.host,
-    leases: () => runningLeases(parts),
+    leases: () => listRunningLeases(parts),
     async apply({ config: next }, { config: before }) {
       // Refuse now, before any change, what the next start would refuse; a remote region has no listener here.
       if (next.uplink.mode === 'embedded') await checkNewListeners(next.region, before.region);
@@ -110,7 +110,7 @@ async function listenForRack(parts: RunningParts, next: RackConfig, before: Rack
 }
 
 /** The running leases, unordered; they may change during the iteration. */
-function* runningLeases({ clock, rack }: RunningParts): Generator<RunningLease> {
+function* listRunningLeases({ clock, rack }: RunningParts): Generator<RunningLease> {
   for (const lease of rack()?.leases() ?? []) {
     if (isActive(lease, clock.now())) yield { address: lease.address, mac: formatMac(lease.mac) };
   }

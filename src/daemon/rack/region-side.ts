@@ -89,10 +89,10 @@ interface RegionSideParts {
 
 /** The hosts that a rack knows: the machines of the desired state in force, and the holders of leases. */
 export const describeKnownHosts = (
-  rack: () => Pick<Rack, 'machines' | 'leasesOf' | 'leases' | 'findLease' | 'networks'> | undefined,
+  rack: () => Pick<Rack, 'machines' | 'findRunningLeases' | 'leases' | 'findLease' | 'networks'> | undefined,
 ): KnownHosts => ({
   isMachine: (mac) => rack()?.machines.findByMac(mac) !== undefined,
-  leasesOf: (macs) => rack()?.leasesOf(macs) ?? [],
+  findRunningLeases: (macs) => rack()?.findRunningLeases(macs) ?? [],
   isDeploying: (mac) => rack()?.machines.findByMac(mac)?.statusName === 'Deploying',
   // Of the configured networks, served now or not.
   isDynamic: (address) => rack()?.networks.some((subnet) => isDynamicIn(subnet, address)) ?? true,

@@ -145,15 +145,15 @@ export const lookUpWith =
     const [own] = listen;
     if (own !== undefined) {
       try {
-        return await ask(name, `${formatIpv4(own)}:${listenPort}`, signal);
+        return await queryAddresses(name, `${formatIpv4(own)}:${listenPort}`, signal);
       } catch {
         // The name server of the host may know the name, and says otherwise why not.
       }
     }
-    return ask(name, undefined, signal);
+    return queryAddresses(name, undefined, signal);
   };
 
-async function ask(name: string, server: string | undefined, signal: AbortSignal): Promise<readonly Ipv4[]> {
+async function queryAddresses(name: string, server: string | undefined, signal: AbortSignal): Promise<readonly Ipv4[]> {
   signal.throwIfAborted();
   const resolver = new Resolver({ timeout: QUESTION_MS, tries: 2 });
   if (server !== undefined) resolver.setServers([server]);

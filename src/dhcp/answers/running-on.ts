@@ -26,7 +26,7 @@ function isDenied(served: ServedSubnet, lease: Lease, machines: MachineDirectory
   const { classes } = served.subnet;
   if (classes === undefined) return false;
   const { mac, circuitId } = lease;
-  const hostname = machines.keptNameOf(mac) ?? findReservation(served, lease)?.hostname;
+  const hostname = machines.findKeptName(mac) ?? findReservation(served, lease)?.hostname;
   const subject = new ClientSubject({
     message: { options: encodeLeaseOptions(lease) },
     mac,

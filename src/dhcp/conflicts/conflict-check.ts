@@ -265,7 +265,7 @@ export class ConflictCheck {
     const { leases } = this.#ports;
     this.#stock.keep((network, address) => {
       const isServed = ({ subnet }: ServedSubnet): boolean =>
-        subnet.name === network && subnet.conflictCheck !== false && isIn(subnet, address);
+        subnet.name === network && subnet.conflictCheck !== false && isInDynamicRange(subnet, address);
       return leases.isFree(address) && this.#served.some(isServed);
     });
   }
@@ -299,7 +299,7 @@ export class ConflictCheck {
     const now = this.#ports.clock.now();
     if (subnet.interfaceName === undefined || !this.#canProbe(subnet) || this.#distrusts(served, now)) return;
     const stale = this.#stock.stale(subnet.name, now);
-    const running = [...this.#ahead.keys()].filter((address) => isIn(subnet, address)).length;
+    const running = [...this.#ahead.keys()].filter((address) => isInDynamicRange(subnet, address)).length;
     const missing = this.#stock.wanted(subnet.name) - running;
     for (const address of stale) this.#probeAhead(served, address, subnet.interfaceName);
     for (const address of this.#candidates(served, missing, now))
@@ -385,7 +385,7 @@ export class ConflictCheck {
 
   /** True if neither offered nor leased since the probe began. */
   #isFree({ subnet }: ServedSubnet, address: Ipv4): boolean {
-    return isIn(subnet, address) && this.#ports.leases.isFree(address);
+    return isInDynamicRange(subnet, address) && this.#ports.leases.isFree(address);
   }
 
   /** True if the user is not the last holder. */
@@ -422,5 +422,5 @@ function believedMax({ subnet }: ServedSubnet): number {
   );
 }
 
-const isIn = ({ dynamic }: DhcpSubnet, address: Ipv4): boolean =>
+const isInDynamicRange = ({ dynamic }: DhcpSubnet, address: Ipv4): boolean =>
   dynamic !== undefined && rangeContains(dynamic, address);

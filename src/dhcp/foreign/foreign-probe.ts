@@ -67,7 +67,7 @@ export interface SeenServer {
 }
 
 /** Reads a datagram after a probe; undefined: no offer for it. */
-export function readOffer({ bytes, from, mac }: TappedDatagram, probe: ProbeIdentity): SeenServer | undefined {
+export function decodeForeignOffer({ bytes, from, mac }: TappedDatagram, probe: ProbeIdentity): SeenServer | undefined {
   const decoded = decodeDhcpMessage(bytes);
   if (!decoded.ok) return undefined;
   const message = decoded.value;

@@ -20,7 +20,7 @@ import type { LocalInterface, SubnetIndex } from '../networks/subnet.ts';
 import type { DhcpPorts } from '../wire/destination.ts';
 import type { DhcpMessage } from '../wire/message.ts';
 import { MESSAGE_TYPE, OPTION, optionAddress, optionU8 } from '../wire/options.ts';
-import { composeProbe, type ProbeIdentity, readOffer, readServer, type SeenServer } from './foreign-probe.ts';
+import { composeProbe, decodeForeignOffer, type ProbeIdentity, readServer, type SeenServer } from './foreign-probe.ts';
 import { type ForeignServer, ForeignServers, type Sighting, seenSince } from './foreign-servers.ts';
 import { UnprovenServers } from './unproven-servers.ts';
 
@@ -320,7 +320,7 @@ export class ForeignWatch implements ForeignServerListener {
     if (waitedMs === 0) this.#send(listening);
     this.#ports.clock.schedule(LOOK_MS, () => {
       if (isEnded()) return end();
-      const offers = tap.take().flatMap((datagram) => readOffer(datagram, probe) ?? []);
+      const offers = tap.take().flatMap((datagram) => decodeForeignOffer(datagram, probe) ?? []);
       for (const offer of offers) take(offer);
       const heard = hasHeard || offers.length > 0;
       const waited = waitedMs + LOOK_MS;

@@ -12,7 +12,7 @@
 
 import type { MacAddress } from '../../ground/address.ts';
 import { type Instant, later } from '../../ground/clock.ts';
-import { KeptApart, type Owner } from '../../net/shares/kept-apart.ts';
+import { type Owner, RankedTable } from '../../net/shares/kept-apart.ts';
 
 /** How long a shared network is in doubt, in milliseconds: a probe follows within a minute. */
 export const DOUBT_MS = 90_000;
@@ -30,7 +30,7 @@ export const CHOOSERS_MAX = 4096;
 
 interface NetworkSigns {
   doubtedAt: Instant | undefined;
-  readonly choices: KeptApart<MacAddress, Choice>;
+  readonly choices: RankedTable<MacAddress, Choice>;
   /** Until when forgotten choices would have counted. */
   readonly forgottenUntil: { known: Instant | undefined; all: Instant | undefined };
 }
@@ -44,7 +44,7 @@ const KNOWN: Owner = { rank: 'client', share: '' };
 const STRANGER: Owner = { rank: 'stranger', share: '' };
 
 /** Whether `at` lies that long before `now`; a clock that went back never extends it. */
-const isWithin = (at: Instant | undefined, durationMs: number, now: Instant): boolean =>
+const isRecent = (at: Instant | undefined, durationMs: number, now: Instant): boolean =>
   at !== undefined && at <= now && now < later(at, durationMs);
 
 /** Signs of other servers, by shared network (`sharedNetworkKey`). */
@@ -53,18 +53,18 @@ export class UnprovenServers {
 
   doubt(place: string, now: Instant): void {
     const signs = this.#getSigns(place);
-    if (!isWithin(signs.doubtedAt, DOUBT_EVERY_MS, now)) signs.doubtedAt = now;
+    if (!isRecent(signs.doubtedAt, DOUBT_EVERY_MS, now)) signs.doubtedAt = now;
   }
 
   /** Notes that a client chose another server. @param isKnown whether it is known here otherwise */
   choose(place: string, client: MacAddress, isKnown: boolean, now: Instant): void {
     const { choices, forgottenUntil } = this.#getSigns(place);
     const before = choices.get(client);
-    const counts = before !== undefined && isWithin(before.at, CHOICE_MS, now);
+    const counts = before !== undefined && isRecent(before.at, CHOICE_MS, now);
     const firstAt = counts ? before.firstAt : now;
     const owner = isKnown || later(firstAt, SETTLED_MS) <= now ? KNOWN : STRANGER;
     const forgotten = choices.set(client, { firstAt, at: now }, owner);
-    if (forgotten === undefined || !isWithin(forgotten.at, CHOICE_MS, now)) return;
+    if (forgotten === undefined || !isRecent(forgotten.at, CHOICE_MS, now)) return;
     const until = later(forgotten.at, CHOICE_MS);
     forgottenUntil.all = until;
     if (owner === KNOWN) forgottenUntil.known = until;
@@ -74,7 +74,7 @@ export class UnprovenServers {
   spares(place: string, client: MacAddress, isKnown: () => boolean, now: Instant): boolean {
     const signs = this.#byNetwork.get(place);
     if (signs === undefined) return false;
-    if (isWithin(signs.doubtedAt, DOUBT_MS, now) || isWithin(signs.choices.get(client)?.at, CHOICE_MS, now))
+    if (isRecent(signs.doubtedAt, DOUBT_MS, now) || isRecent(signs.choices.get(client)?.at, CHOICE_MS, now))
       return true;
     const { all, known } = signs.forgottenUntil;
     if (all === undefined || all <= now) return false;
@@ -90,7 +90,7 @@ export class UnprovenServers {
     if (existing !== undefined) return existing;
     const made: NetworkSigns = {
       doubtedAt: undefined,
-      choices: new KeptApart(CHOOSERS_MAX),
+      choices: new RankedTable(CHOOSERS_MAX),
       forgottenUntil: { known: undefined, all: undefined },
     };
     this.#byNetwork.set(place, made);

@@ -58,9 +58,9 @@ const DIALECTS: readonly Dialect[] = [
       const [granted, lasts] = [Number(lease.cltt), Number(lease['valid-lft'])];
       const state = KEA_STATES[Number(lease.state ?? 0)];
       return {
-        address: text(lease['ip-address']),
-        mac: text(lease['hw-address']),
-        clientId: text(lease['client-id']),
+        address: asText(lease['ip-address']),
+        mac: asText(lease['hw-address']),
+        clientId: asText(lease['client-id']),
         hostname: lease.hostname,
         state: lasts === 0 && state === 'bound' ? 'released' : state,
         endsMs: lasts === ENDLESS_SECONDS ? undefined : (granted + lasts) * 1000,
@@ -72,7 +72,7 @@ const DIALECTS: readonly Dialect[] = [
   {
     keys: ['Address', 'ClientId'],
     read: (lease) => ({
-      address: text(lease.AddressString) || bytes(lease.Address).join('.'),
+      address: asText(lease.AddressString) || asBytes(lease.Address).join('.'),
       mac:
         lease.HardwareAddressType === 1 || lease.HardwareAddressType === undefined ? octets(lease.HardwareAddress) : '',
       clientId: octets(lease.ClientId),
@@ -84,8 +84,8 @@ const DIALECTS: readonly Dialect[] = [
   {
     keys: ['address', 'mac', 'valid'],
     read: (lease, wallMs) => ({
-      address: text(lease.address),
-      mac: text(lease.mac),
+      address: asText(lease.address),
+      mac: asText(lease.mac),
       clientId: '',
       hostname: lease.hostname,
       state: 'bound',
@@ -95,20 +95,20 @@ const DIALECTS: readonly Dialect[] = [
   {
     keys: ['ip', 'mac', 'expires'],
     read: (lease) => ({
-      address: text(lease.ip),
-      mac: text(lease.mac),
+      address: asText(lease.ip),
+      mac: asText(lease.mac),
       clientId: '',
       hostname: lease.hostname,
       state: lease.static === true ? 'reservation' : 'bound',
-      endsMs: Date.parse(text(lease.expires)),
+      endsMs: Date.parse(asText(lease.expires)),
     }),
   },
   {
     keys: ['ip-address', 'expiry-time'],
     read: (lease) => ({
-      address: text(lease['ip-address']),
-      mac: text(lease['mac-address']),
-      clientId: text(lease['client-id']),
+      address: asText(lease['ip-address']),
+      mac: asText(lease['mac-address']),
+      clientId: asText(lease['client-id']),
       hostname: lease.hostname,
       state: 'bound',
       endsMs: lease['expiry-time'] === 0 ? undefined : Number(lease['expiry-time']) * 1000,
@@ -172,7 +172,7 @@ function readLease(written: Written, line: number, lease: unknown): FileEntry {
     state,
     grantedWallMs: written.grantedMs,
     expiresWallMs: endsMs,
-    hostname: text(hostname) || undefined,
+    hostname: asText(hostname) || undefined,
     clientId,
     vendorClass: undefined,
     ...parseRelayContext(written.context),
@@ -180,10 +180,10 @@ function readLease(written: Written, line: number, lease: unknown): FileEntry {
   return leaseEntry(foreignLease);
 }
 
-const text = (value: unknown): string => (typeof value === 'string' ? value : '');
-const bytes = (value: unknown): readonly number[] =>
+const asText = (value: unknown): string => (typeof value === 'string' ? value : '');
+const asBytes = (value: unknown): readonly number[] =>
   Array.isArray(value) ? value.map(Number).filter((byte) => byte >= 0 && byte < 256) : [];
 const octets = (value: unknown): string =>
-  bytes(value)
+  asBytes(value)
     .map((byte) => byte.toString(16).padStart(2, '0'))
     .join(':');

@@ -71,10 +71,10 @@ const unescapeCell = (cell: string): string =>
 
 function readRow(row: Row, line: number, text: string): FileEntry {
   const address = parseIpv4(row('address'));
-  const lifetime = readNumber(row('valid_lifetime'));
-  const expire = readNumber(row('expire'));
+  const lifetime = parseWholeNumber(row('valid_lifetime'));
+  const expire = parseWholeNumber(row('expire'));
   // Files of Kea before 1.1 have no states.
-  const state = KEA_STATES[readNumber(row('state') || '0') ?? -1];
+  const state = KEA_STATES[parseWholeNumber(row('state') || '0') ?? -1];
   if (address === undefined || lifetime === undefined || expire === undefined || state === undefined) {
     return problemAt(line, 'malformed', text);
   }
@@ -99,7 +99,7 @@ function readRow(row: Row, line: number, text: string): FileEntry {
   });
 }
 
-const readNumber = (text: string): number | undefined => (/^\d{1,12}$/.test(text) ? Number(text) : undefined);
+const parseWholeNumber = (text: string): number | undefined => (/^\d{1,12}$/.test(text) ? Number(text) : undefined);
 
 interface RelayIds {
   readonly circuitId: string | undefined;

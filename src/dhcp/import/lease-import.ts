@@ -90,7 +90,7 @@ export function judgeImport(foreign: ForeignLease, facts: ImportFacts, moment: I
   const record = convertForeignLease(foreign, moment);
   const lease: Lease = served.subnet.identity === 'client-id' ? { ...record, identity: 'client-id' } : record;
   const current = facts.leases.find(address);
-  if (current !== undefined && isSameClient(served, current, lease) && isSame(current, lease, now))
+  if (current !== undefined && isSameClient(served, current, lease) && isSameLease(current, lease, now))
     return leave('already-there');
   if (lease.state === 'declined') {
     const isForGood = foreign.expiresWallMs === undefined;
@@ -102,7 +102,7 @@ export function judgeImport(foreign: ForeignLease, facts: ImportFacts, moment: I
   }
   const objection = judgeAddress(served, lease, address, facts, now);
   if (objection !== undefined) return leave(objection);
-  if (current !== undefined && isNewer(current, lease, now)) return leave('newer-here');
+  if (current !== undefined && isNewerLease(current, lease, now)) return leave('newer-here');
   const own = facts.leases.findByClient(identityIn(served, lease), served.subnet.network);
   const hasMoved =
     own !== undefined && own.address !== address && isActive(own, now) && own.grantedAt > lease.grantedAt;
@@ -143,14 +143,14 @@ const keptIdentifier = (bytes: string | undefined): string | undefined =>
 const earliest = (a: Instant, b: Instant): Instant => (a < b ? a : b);
 
 /** True if `lease` would add nothing to `current`. */
-function isSame(current: Lease, lease: Lease, now: Instant): boolean {
+function isSameLease(current: Lease, lease: Lease, now: Instant): boolean {
   if (current.state !== lease.state) return false;
   if (current.duration === ENDLESS_SECONDS && lease.duration === ENDLESS_SECONDS && isHeld(current, now)) return true;
   return Math.abs(current.expiresAt - lease.expiresAt) < SAME_MS;
 }
 
 /** True if `current` is later than `lease` and holds its address for no other client. */
-function isNewer(current: Lease, lease: Lease, now: Instant): boolean {
+function isNewerLease(current: Lease, lease: Lease, now: Instant): boolean {
   // The client's own running lease here is never shortened.
   if (isActive(current, now)) return current.expiresAt >= lease.expiresAt;
   return !isActive(lease, now) && lastSign(current) >= lastSign(lease);

@@ -64,7 +64,7 @@ export function* readRouterosLeases(lines: Iterable<string>, wallMs: number): Ge
     if (text.startsWith('/')) isElsewhere = !text.startsWith('/ip dhcp-server lease');
     const [head, number, flags = '', add] = ROUTEROS_RECORD.exec(text) ?? [];
     if (record !== undefined && (head !== undefined || text.trim() === '' || /^[/[]/.test(text))) {
-      yield readRecord(record, wallMs);
+      yield parseLeaseBlock(record, wallMs);
       record = undefined;
     }
     if (isElsewhere) continue;
@@ -72,10 +72,10 @@ export function* readRouterosLeases(lines: Iterable<string>, wallMs: number): Ge
     if (number !== undefined || add !== undefined) record = { line, isDynamic: flags.includes('D'), text: rest };
     else if (record !== undefined) record.text = `${record.text.replace(/\\$/, '')} ${rest.trim()}`;
   }
-  if (record !== undefined) yield readRecord(record, wallMs);
+  if (record !== undefined) yield parseLeaseBlock(record, wallMs);
 }
 
-function readRecord(
+function parseLeaseBlock(
   { line, isDynamic, text }: { readonly line: number; readonly isDynamic: boolean; readonly text: string },
   wallMs: number,
 ): FileEntry {

@@ -65,18 +65,18 @@ export class AddressPools implements OfferListener {
 
   /** The next never used address from `offset` (up to 2^32). */
   findUnused(range: Ipv4Range, offset: number): Ipv4 | undefined {
-    return this.#poolOf(range.low)?.findUnused(offset);
+    return this.#findPool(range.low)?.findUnused(offset);
   }
 
   /** The address whose lease ended longest ago. */
   findEnded(range: Ipv4Range): Ipv4 | undefined {
-    return this.#poolOf(range.low)?.ended.first?.lease.address;
+    return this.#findPool(range.low)?.ended.first?.lease.address;
   }
 
   /** At most `count` addresses, the longest ended first. */
   findAllEnded(range: Ipv4Range, count: number): readonly Ipv4[] {
     return (
-      this.#poolOf(range.low)
+      this.#findPool(range.low)
         ?.ended.earliest(count)
         .map(({ lease }) => lease.address) ?? []
     );
@@ -84,14 +84,14 @@ export class AddressPools implements OfferListener {
 
   /** True while any client could get the address. */
   isFree(address: Ipv4): boolean {
-    const pool = this.#poolOf(address);
+    const pool = this.#findPool(address);
     if (pool === undefined) return false;
     return pool.unused.has(address - pool.range.low) || this.#slots.get(address)?.queue === pool.ended;
   }
 
   /** Stays current; undefined: the range is not served. */
-  usageOf(range: Ipv4Range): RangeUsage | undefined {
-    return this.#poolOf(range.low);
+  findUsage(range: Ipv4Range): RangeUsage | undefined {
+    return this.#findPool(range.low);
   }
 
   usage(): readonly RangeUsage[] {
@@ -100,7 +100,7 @@ export class AddressPools implements OfferListener {
 
   /** Notes that a record was set, ended or removed, and whether it is and was set aside. */
   onRecord(address: Ipv4, wasSetAside: boolean, isSetAside: boolean): void {
-    const pool = this.#poolOf(address);
+    const pool = this.#findPool(address);
     if (pool === undefined) return;
     if (wasSetAside) pool.declined -= 1;
     if (isSetAside) pool.declined += 1;
@@ -119,14 +119,14 @@ export class AddressPools implements OfferListener {
   }
 
   #onOffer(address: Ipv4, change: 1 | -1): void {
-    const pool = this.#poolOf(address);
+    const pool = this.#findPool(address);
     if (pool === undefined) return;
     pool.offered += change;
     this.#changed.add(pool);
     this.#place(address, pool);
   }
 
-  #poolOf(address: Ipv4): AddressPool | undefined {
+  #findPool(address: Ipv4): AddressPool | undefined {
     let low = 0;
     let high = this.#pools.length - 1;
     while (low <= high) {
@@ -187,7 +187,7 @@ export class AddressPools implements OfferListener {
   #barred(served: readonly ServedSubnet[], machines: MachineDirectory): ReadonlyMap<AddressPool, ReadonlySet<Ipv4>> {
     const barred = new Map<AddressPool, Set<Ipv4>>();
     const bar = (address: Ipv4): void => {
-      const pool = this.#poolOf(address);
+      const pool = this.#findPool(address);
       if (pool === undefined) return;
       const poolAddresses = barred.get(pool);
       if (poolAddresses === undefined) barred.set(pool, new Set([address]));

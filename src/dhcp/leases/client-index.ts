@@ -26,7 +26,7 @@ export class ClientIndex {
     this.#runs = runs;
   }
 
-  addressesOf(client: ClientIdentity): readonly Ipv4[] {
+  findAddresses(client: ClientIdentity): readonly Ipv4[] {
     // One message looks up the same client several times, and each misses the processor's cache.
     if (this.#asked?.client === client) return this.#asked.addresses;
     const entry = typeof client === 'number' ? this.#byMac.get(client) : this.#byIdentifier.get(client);
@@ -36,7 +36,7 @@ export class ClientIndex {
   }
 
   link(client: ClientIdentity, address: Ipv4, now: Instant): void {
-    const addresses = this.addressesOf(client);
+    const addresses = this.findAddresses(client);
     if (addresses.includes(address)) return;
     const ended = addresses.length >= ADDRESSES_PER_CLIENT_MAX && addresses.find((other) => !this.#runs(other, now));
     const forgotten = ended || (addresses.length >= RUNNING_PER_CLIENT_MAX ? addresses[0] : undefined);
@@ -46,7 +46,7 @@ export class ClientIndex {
   }
 
   unlink(client: ClientIdentity, address: Ipv4): void {
-    const remaining = this.addressesOf(client).filter((other) => other !== address);
+    const remaining = this.findAddresses(client).filter((other) => other !== address);
     const [first] = remaining;
     this.#asked = undefined;
     if (first !== undefined) this.#set(client, remaining.length === 1 ? first : remaining);

@@ -107,7 +107,7 @@ export class LeaseTable implements LeaseView {
 
   findByClient(client: ClientIdentity, network: Ipv4Network): Lease | undefined {
     let newest: Lease | undefined;
-    for (const address of this.#byClient.addressesOf(client)) {
+    for (const address of this.#byClient.findAddresses(client)) {
       if (!networkContains(network, address)) continue;
       const lease = this.find(address);
       if (lease !== undefined && (newest === undefined || lease.grantedAt >= newest.grantedAt)) newest = lease;
@@ -116,13 +116,13 @@ export class LeaseTable implements LeaseView {
   }
 
   findAllByClient(client: ClientIdentity): readonly Lease[] {
-    return this.#leasesOf(this.#byClient.addressesOf(client));
+    return this.#getLeases(this.#byClient.findAddresses(client));
   }
 
   findAllByMac(mac: MacAddress): readonly Lease[] {
     const own = this.findAllByClient(mac);
     if (this.#byIdentifier.length === 0) return own;
-    return [...own, ...this.#leasesOf(this.#byCard.addressesOf(mac))];
+    return [...own, ...this.#getLeases(this.#byCard.findAddresses(mac))];
   }
 
   findRunning(macs: ReadonlySet<MacAddress>, now: Instant): readonly Lease[] {
@@ -148,7 +148,7 @@ export class LeaseTable implements LeaseView {
   }
 
   usageOf(range: Ipv4Range): RangeUsage | undefined {
-    return this.pools.usageOf(range);
+    return this.pools.findUsage(range);
   }
 
   /** Every record, unordered; records may change meanwhile. */
@@ -195,7 +195,7 @@ export class LeaseTable implements LeaseView {
     return ended;
   }
 
-  #leasesOf(addresses: readonly Ipv4[]): readonly Lease[] {
+  #getLeases(addresses: readonly Ipv4[]): readonly Lease[] {
     if (addresses.length === 0) return NONE;
     const leases: Lease[] = [];
     for (const address of addresses) {
@@ -205,7 +205,7 @@ export class LeaseTable implements LeaseView {
     return leases;
   }
 
-  identityOf(lease: Lease): ClientIdentity {
+  getIdentity(lease: Lease): ClientIdentity {
     // Usually there is no such network.
     const byIdentifier =
       this.#byIdentifier.length > 0 && this.#byIdentifier.some((network) => networkContains(network, lease.address));
@@ -270,7 +270,7 @@ export class LeaseTable implements LeaseView {
 
   #link(lease: Lease, now: Instant): void {
     const { address, mac } = lease;
-    const client = this.identityOf(lease);
+    const client = this.getIdentity(lease);
     this.#byClient.link(client, address, now);
     if (client !== mac) this.#byCard.link(mac, address, now);
   }
@@ -278,8 +278,8 @@ export class LeaseTable implements LeaseView {
   /** Names that its replacement shares still find it. */
   #unlink(held: Lease, next: Lease | undefined): void {
     const { address, mac } = held;
-    const client = this.identityOf(held);
-    const nextClient = next && this.identityOf(next);
+    const client = this.getIdentity(held);
+    const nextClient = next && this.getIdentity(next);
     if (client !== nextClient) this.#byClient.unlink(client, address);
     if (client !== mac && (mac !== next?.mac || mac === nextClient)) this.#byCard.unlink(mac, address);
   }

@@ -182,7 +182,7 @@ export class Offers implements OfferView {
     now: Instant,
     isSent = true,
   ): void {
-    const among = this.#offersOf(served);
+    const among = this.#getOffers(served);
     const other = this.#byAddress.get(address);
     const until = later(now, OFFER_HOLD_MS);
     if (other !== undefined && other.client === client && other.among === among && isYoung(other, now)) {
@@ -238,7 +238,7 @@ export class Offers implements OfferView {
       for (const [name, { size }] of networks) if (size === 0) networks.delete(name);
   }
 
-  #offersOf({ subnet }: ServedSubnet): NetworkOffers {
+  #getOffers({ subnet }: ServedSubnet): NetworkOffers {
     const existing = this.#byNetwork.get(subnet.name);
     if (existing !== undefined) return existing;
     const made: NetworkOffers = new Map();

@@ -70,7 +70,7 @@ export interface ClientPlace {
   readonly isRelayed: boolean;
 }
 
-interface Known {
+interface LimitState {
   readonly limit: RateLimit;
   /** For returning clients, in addition. */
   readonly ofBack: RateLimit;
@@ -79,14 +79,14 @@ interface Known {
 
 interface KnownSocket {
   /** Clients that come without a relay agent. */
-  readonly direct: Known;
+  readonly direct: LimitState;
   /** All clients that relays bring. */
-  readonly relayed: Known;
+  readonly relayed: LimitState;
   readonly reports: RateLimit;
 }
 
 export class NewClients implements NewClientView {
-  readonly #places = new BoundedMap<string, Known>(PLACES_MAX, 'set longest ago');
+  readonly #places = new BoundedMap<string, LimitState>(PLACES_MAX, 'set longest ago');
   readonly #sockets = new Map<string, KnownSocket>();
   readonly #waiting: WaitingClients;
   #perSecond = NEW_CLIENTS_PER_SECOND;
@@ -120,8 +120,8 @@ export class NewClients implements NewClientView {
     this.#waiting.served(client, now);
     if (this.#perSecond === 0) return;
     const which = this.#has(place, now, 'limit') ? 'limit' : 'ofBack';
-    this.#allOf(place)[which].allows(now);
-    if (place.name !== place.socket) this.#placeOf(place)[which].allows(now);
+    this.#getSocketLimit(place)[which].allows(now);
+    if (place.name !== place.socket) this.#getPlaceLimit(place)[which].allows(now);
   }
 
   /** Remembers a refused new client, to recognise its return. */
@@ -130,35 +130,35 @@ export class NewClients implements NewClientView {
   }
 
   #has(place: ClientPlace, now: Instant, which: 'limit' | 'ofBack'): boolean {
-    return this.#allOf(place)[which].has(now) && this.#places.get(place.name)?.[which].has(now) !== false;
+    return this.#getSocketLimit(place)[which].has(now) && this.#places.get(place.name)?.[which].has(now) !== false;
   }
 
   /** Records that a new client was refused; the place is not remembered for that. @returns the place or socket to report as limited */
   refused(place: ClientPlace, now: Instant): string | undefined {
-    const all = this.#allOf(place);
+    const all = this.#getSocketLimit(place);
     const isUsedUp = !all.limit.has(now);
     const limited = (isUsedUp ? undefined : this.#places.get(place.name)) ?? all;
     const { reportedAt } = limited;
     if (reportedAt !== undefined && reportedAt <= now && now - reportedAt < REPORTED_EVERY_MS) return undefined;
-    if (!this.#socketOf(place).reports.allows(now)) return undefined;
+    if (!this.#getSocket(place).reports.allows(now)) return undefined;
     limited.reportedAt = now;
     return isUsedUp ? place.socket : place.name;
   }
 
   /** What limits everything that comes as `place` does. */
-  #allOf(place: ClientPlace): Known {
-    const { direct, relayed } = this.#socketOf(place);
+  #getSocketLimit(place: ClientPlace): LimitState {
+    const { direct, relayed } = this.#getSocket(place);
     return place.isRelayed ? relayed : direct;
   }
 
-  #placeOf({ name, isRelayed }: ClientPlace): Known {
+  #getPlaceLimit({ name, isRelayed }: ClientPlace): LimitState {
     return this.#places.getOrMake(name, () => this.#limit(isRelayed ? 1 : WIRE_CIRCUIT_SHARE));
   }
 
-  #socketOf({ socket }: Pick<ClientPlace, 'socket'>): KnownSocket {
+  #getSocket({ socket }: Pick<ClientPlace, 'socket'>): KnownSocket {
     const existing = this.#sockets.get(socket);
     if (existing !== undefined) return existing;
-    if (this.#sockets.size >= SOCKETS_MAX && socket !== OTHERS) return this.#socketOf({ socket: OTHERS });
+    if (this.#sockets.size >= SOCKETS_MAX && socket !== OTHERS) return this.#getSocket({ socket: OTHERS });
     const made = {
       direct: this.#limit(1),
       relayed: this.#limit(PLACES_OF_A_SOCKET),
@@ -168,7 +168,7 @@ export class NewClients implements NewClientView {
     return made;
   }
 
-  #limit(times: number): Known {
+  #limit(times: number): LimitState {
     const perSecond = this.#perSecond * times;
     const rate: Rate = { perSecond, burst: Math.max(1, perSecond * NEW_CLIENTS_BURST_SECONDS) };
     return { limit: new RateLimit(rate), ofBack: new RateLimit(rate), reportedAt: undefined };

@@ -26,12 +26,12 @@ export class RangeWatch {
   /** Other than `ok`, by the range's first address. */
   readonly #levels = new Map<Ipv4, Exclude<RangeLevel, 'ok'>>();
 
-  levelOf({ range }: Pick<RangeUsage, 'range'>): RangeLevel {
+  getLevel({ range }: Pick<RangeUsage, 'range'>): RangeLevel {
     return this.#levels.get(range.low) ?? 'ok';
   }
 
   look(usage: RangeUsage): RangeNotice | undefined {
-    const before = this.levelOf(usage);
+    const before = this.getLevel(usage);
     const level = levelAfter(before, usage);
     if (level === before) return undefined;
     if (level === 'ok') this.#levels.delete(usage.range.low);

@@ -76,12 +76,12 @@ export class ReportSamplers {
    * @param isRepeat whether the client did the same a moment ago (`Outcome`)
    */
   of(event: DhcpEvent, isRepeat: boolean): DhcpEvent | undefined {
-    const sample = this.#sampleOf(event, isRepeat);
+    const sample = this.#takeSample(event, isRepeat);
     if (sample === undefined) return undefined;
     return sample.count === undefined ? event : { ...event, ...sample };
   }
 
-  #sampleOf(event: DhcpEvent, isRepeat: boolean): Sample | undefined {
+  #takeSample(event: DhcpEvent, isRepeat: boolean): Sample | undefined {
     const { kind, mac, reason = '', at } = event;
     if (kind === 'dhcp.nak') return this.#refusals.take(mac, `${kind} ${reason}`, at);
     if (kind === 'dhcp.declines-limited') return this.#refusals.take(mac, kind, at);

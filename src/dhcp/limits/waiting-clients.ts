@@ -85,7 +85,7 @@ export class WaitingClients {
   #find(table: Table, client: ClientIdentity, now: Instant): number | undefined {
     this.#hash(client);
     for (let place = this.#set; place < this.#set + WAYS; place += 1) {
-      if (table.prints[place] === this.#print && isWaiting(table, place, now)) return place;
+      if (table.prints[place] === this.#print && isWaitingSlot(table, place, now)) return place;
     }
     return undefined;
   }
@@ -93,7 +93,7 @@ export class WaitingClients {
   #placeFor(table: Table, now: Instant): number {
     let chosen = this.#set;
     for (let place = this.#set; place < this.#set + WAYS; place += 1) {
-      if (table.prints[place] === 0 || !isWaiting(table, place, now)) return place;
+      if (table.prints[place] === 0 || !isWaitingSlot(table, place, now)) return place;
       const [isBack = 0, chosenIsBack = 0] = [table.isBack[place], table.isBack[chosen]];
       const isOlder = (table.lastAt[place] ?? 0) < (table.lastAt[chosen] ?? 0);
       if (isBack < chosenIsBack || (isBack === chosenIsBack && isOlder)) chosen = place;
@@ -125,7 +125,7 @@ const emptyTable = (): Table => ({
 });
 
 /** A clock that went back empties the place. */
-function isWaiting(table: Table, place: number, now: Instant): boolean {
+function isWaitingSlot(table: Table, place: number, now: Instant): boolean {
   const agoMs = now - (table.lastAt[place] ?? 0);
   return agoMs >= 0 && agoMs < WAITING_MS;
 }

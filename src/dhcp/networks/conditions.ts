@@ -63,14 +63,14 @@ export class ClientSubject {
     const { hostnames, macs, vendorClass, userClass, architectures, circuitId } = when;
     const { client, mac } = this.#traits;
     if (macs !== undefined && !macs.some((prefix) => beginsWith(prefix, mac))) return false;
-    if (circuitId !== undefined && !matches(circuitId, this.#traits.circuitId)) return false;
-    if (vendorClass !== undefined && !matches(vendorClass, this.#saidVendorClass())) return false;
-    if (userClass !== undefined && !this.#saidUserClasses().some((name) => matches(userClass, name))) return false;
+    if (circuitId !== undefined && !matchesText(circuitId, this.#traits.circuitId)) return false;
+    if (vendorClass !== undefined && !matchesText(vendorClass, this.#saidVendorClass())) return false;
+    if (userClass !== undefined && !this.#saidUserClasses().some((name) => matchesText(userClass, name))) return false;
     if (architectures !== undefined) {
       const isOfClient = client !== undefined && architectures.includes(client.architecture);
       if (!isOfClient && !this.#saidArchitectures().some((number) => architectures.includes(number))) return false;
     }
-    return hostnames === undefined || hostnames.some((match) => matches(match, this.#name()));
+    return hostnames === undefined || hostnames.some((match) => matchesText(match, this.#name()));
   }
 
   #name(): string | undefined {
@@ -99,7 +99,7 @@ const MAC_BITS = 48;
 const beginsWith = ({ value, bits }: MacPrefix, mac: MacAddress): boolean =>
   Math.floor(mac / 2 ** (MAC_BITS - bits)) === value;
 
-function matches({ text, isPrefix, isSuffix }: TextMatch, value: string | undefined): boolean {
+function matchesText({ text, isPrefix, isSuffix }: TextMatch, value: string | undefined): boolean {
   if (value === undefined) return false;
   if (isSuffix === true) return isPrefix ? value.includes(text) : value.endsWith(text);
   return isPrefix ? value.startsWith(text) : value === text;

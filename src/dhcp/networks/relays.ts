@@ -60,11 +60,11 @@ export function judgeSender(
       : judgeBroadcast(interfaceName, from, network, index);
   }
   if (!isKnownRelay(giaddr, network, index)) return 'relay-unknown';
-  if (from === undefined || isNamed(from, network)) return undefined;
+  if (from === undefined || isNamedRelay(from, network)) return undefined;
   if (holdsLease(from) || (namesNoRelays(network) && !isInSharedNetwork(from, network, index)))
     return 'relay-source-unknown';
   const mayBeAnywhere = network.subnet.relaySources === undefined;
-  return from === giaddr || (mayBeAnywhere && isServed(from, index)) ? undefined : 'relay-source-unknown';
+  return from === giaddr || (mayBeAnywhere && isServedAddress(from, index)) ? undefined : 'relay-source-unknown';
 }
 
 /** Judges a message without a relay agent to an address of the rack, whichever: every host reaches all of them. */
@@ -76,8 +76,8 @@ function judgeUnicast(
 ): DhcpRefusal | undefined {
   if (from === undefined) return undefined;
   const isOwn = ciaddr === ANY || from === ciaddr;
-  if ((isOwn && isInSharedNetwork(from, network, index)) || isNamed(from, network)) return undefined;
-  if (!isServed(from, index)) return 'source-unserved';
+  if ((isOwn && isInSharedNetwork(from, network, index)) || isNamedRelay(from, network)) return undefined;
+  if (!isServedAddress(from, index)) return 'source-unserved';
   return isOwn ? 'other-wire' : 'sent-from-elsewhere';
 }
 
@@ -89,7 +89,7 @@ function judgeBroadcast(
   index: SubnetIndex,
 ): DhcpRefusal | undefined {
   if (isReachedBy(interfaceName, network, index)) return undefined;
-  if (from === undefined || !isNamed(from, network)) return 'other-wire';
+  if (from === undefined || !isNamedRelay(from, network)) return 'other-wire';
   const isOfSharedNetwork = index.served.some(
     (near) => networkContains(near.subnet.network, from) && isReachedBy(interfaceName, near, index),
   );
@@ -99,7 +99,7 @@ function judgeBroadcast(
 function isKnownRelay(giaddr: Ipv4, network: ServedSubnet, { served, ownAddresses }: SubnetIndex): boolean {
   if (ownAddresses.has(giaddr)) return false;
   const { relays } = network.subnet;
-  if (relays !== undefined) return isIn(relays, giaddr);
+  if (relays !== undefined) return isInNetworks(relays, giaddr);
   return served.some(({ subnet }) => {
     const { network: place, broadcast } = subnet;
     if (!networkContains(place, giaddr)) return false;
@@ -130,11 +130,11 @@ const isReachedBy = (interfaceName: string, { subnet }: ServedSubnet, { served }
     served.some(({ subnet: other }) => other.interfaceName === interfaceName && isOneSharedNetwork(other, subnet)));
 
 /** True for a source the operator named. */
-const isNamed = (from: Ipv4, { subnet }: ServedSubnet): boolean =>
-  isIn(subnet.relaySources, from) || isIn(subnet.relays, from);
+const isNamedRelay = (from: Ipv4, { subnet }: ServedSubnet): boolean =>
+  isInNetworks(subnet.relaySources, from) || isInNetworks(subnet.relays, from);
 
-const isServed = (from: Ipv4, { served }: SubnetIndex): boolean =>
+const isServedAddress = (from: Ipv4, { served }: SubnetIndex): boolean =>
   served.some(({ subnet }) => networkContains(subnet.network, from));
 
-const isIn = (networks: readonly Ipv4Network[] | undefined, address: Ipv4): boolean =>
+const isInNetworks = (networks: readonly Ipv4Network[] | undefined, address: Ipv4): boolean =>
   networks?.some((network) => networkContains(network, address)) === true;

@@ -82,7 +82,7 @@ export function indexSubnets(config: DhcpConfig, interfaces: readonly LocalInter
   const served: ServedSubnet[] = [];
   const withoutAddress = new Set<string>();
   for (const subnet of config.subnets) {
-    if (isReady(subnet, interfaces)) served.push(serve(subnet, [...ownAddresses, ...routers]));
+    if (isReady(subnet, interfaces)) served.push(createServedSubnet(subnet, [...ownAddresses, ...routers]));
     else if (subnet.interfaceName !== undefined) withoutAddress.add(subnet.interfaceName);
   }
   for (const { subnet } of served) if (subnet.interfaceName !== undefined) withoutAddress.delete(subnet.interfaceName);
@@ -107,7 +107,7 @@ function isReady(subnet: DhcpSubnet, interfaces: readonly LocalInterface[] | und
   return hostInterface?.addresses.some(({ address }) => address === subnet.serverAddress) ?? false;
 }
 
-function serve(subnet: DhcpSubnet, ofHost: readonly Ipv4[]): ServedSubnet {
+function createServedSubnet(subnet: DhcpSubnet, ofHost: readonly Ipv4[]): ServedSubnet {
   const excluded = new Set(ofHost);
   const last = broadcastAddress(subnet.network);
   for (const edge of [subnet.network.address, last])

@@ -182,11 +182,11 @@ function readOptions(
     reader.skip(length, field);
     if (reader.fault !== undefined) return;
     const before = options.get(code);
-    options.set(code, before === undefined ? value : joined(before, value));
+    options.set(code, before === undefined ? value : concatBytes(before, value));
   }
 }
 
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
+function concatBytes(a: Uint8Array, b: Uint8Array): Uint8Array {
   const both = new Uint8Array(a.length + b.length);
   both.set(a);
   both.set(b, a.length);

@@ -135,7 +135,7 @@ function shareOut(options: LaidOut['options'], space: Space): FilledLayout {
     if (!isPlaced(code)) continue;
     const size = encodedOptionBytes(value);
     const place = places.find(({ share, space: bytes }) => share.size + size <= bytes);
-    if (place !== undefined) put(place.share, code, value);
+    if (place !== undefined) addOption(place.share, code, value);
     else if (value.length <= PIECE_BYTES_MAX || !spread(places, code, value)) omitted.push(code);
   }
   return { main, file, sname, omitted };
@@ -162,7 +162,7 @@ function spread(places: readonly Place[], code: number, value: Uint8Array): bool
   let offset = 0;
   for (const [index, { share }] of places.entries()) {
     const part = value.subarray(offset, offset + (shares[index] ?? 0));
-    if (part.length > 0) put(share, code, part);
+    if (part.length > 0) addOption(share, code, part);
     offset += part.length;
   }
   return true;
@@ -184,15 +184,15 @@ function repeats(option: Uint8Array | undefined, text: string): boolean {
 /** Marks which fields carry options, and puts the agent information last. */
 function closed(layout: FilledLayout, agent: Uint8Array | undefined): Layout {
   const used = (layout.file.entries.size > 0 ? 1 : 0) | (layout.sname.entries.size > 0 ? 2 : 0);
-  if (used !== 0) put(layout.main, OVERLOAD, Uint8Array.of(used));
-  if (agent !== undefined) put(layout.main, AGENT_INFORMATION, agent);
+  if (used !== 0) addOption(layout.main, OVERLOAD, Uint8Array.of(used));
+  if (agent !== undefined) addOption(layout.main, AGENT_INFORMATION, agent);
   return layout;
 }
 
 const NOTHING: Share = { entries: new OptionList(), size: 1 };
 const emptyShare = (): Filled => ({ entries: new OptionList(), size: 1 });
 
-function put(share: Filled, code: number, value: Uint8Array): void {
+function addOption(share: Filled, code: number, value: Uint8Array): void {
   share.entries.set(code, value);
   share.size += encodedOptionBytes(value);
 }

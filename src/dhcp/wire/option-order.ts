@@ -36,8 +36,8 @@ export function inAskedOrder(options: DhcpOptions, list: Uint8Array): OptionList
   const requested = new OptionList();
   // RFC 2132 §3.3: the mask comes first, even if the router was not asked for.
   for (const code of list.includes(OPTION.subnetMask) ? [...list, OPTION.router] : list) {
-    if (code === OPTION.router) take(requested, options, OPTION.subnetMask);
-    if (!LEADING.includes(code)) take(requested, options, code);
+    if (code === OPTION.router) copyOption(requested, options, OPTION.subnetMask);
+    if (!LEADING.includes(code)) copyOption(requested, options, code);
   }
   const arranged = new OptionList();
   const next = requested[Symbol.iterator]();
@@ -52,14 +52,14 @@ export function inAskedOrder(options: DhcpOptions, list: Uint8Array): OptionList
 /** The indispensable ones first. */
 export function byWeight(options: DhcpOptions): OptionList {
   const sorted = new OptionList();
-  for (const code of WEIGHTY) take(sorted, options, code);
+  for (const code of WEIGHTY) copyOption(sorted, options, code);
   options.forEach((value, code) => {
     sorted.set(code, value);
   });
   return sorted;
 }
 
-function take(into: OptionList, options: DhcpOptions, code: number): void {
+function copyOption(into: OptionList, options: DhcpOptions, code: number): void {
   const value = options.get(code);
   if (value !== undefined) into.set(code, value);
 }

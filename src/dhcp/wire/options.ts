@@ -102,7 +102,7 @@ export function optionUuid(options: DhcpOptions): string | undefined {
 /** Text, one character a byte, without the zero bytes some clients append; undefined: absent. */
 export function optionText(options: DhcpOptions, code: number): string | undefined {
   const value = options.get(code);
-  return value === undefined ? undefined : latin1(value).replace(/\0+$/, '');
+  return value === undefined ? undefined : decodeLatin1(value).replace(/\0+$/, '');
 }
 
 /** 16-bit numbers; an odd last byte is dropped. */
@@ -120,8 +120,8 @@ export function userClasses(options: DhcpOptions): readonly string[] {
   let offset = 0;
   while (offset < value.length) {
     const length = value[offset] ?? 0;
-    if (length === 0 || offset + 1 + length > value.length) return [latin1(value)];
-    classes.push(latin1(value.subarray(offset + 1, offset + 1 + length)));
+    if (length === 0 || offset + 1 + length > value.length) return [decodeLatin1(value)];
+    classes.push(decodeLatin1(value.subarray(offset + 1, offset + 1 + length)));
     offset += 1 + length;
   }
   return classes;
@@ -142,7 +142,7 @@ export function hostLabel(name: string | undefined): string | undefined {
 export function optionIdentifier(options: DhcpOptions, code: number): string | undefined {
   const value = options.get(code);
   if (value === undefined || value.length === 0) return undefined;
-  return latin1(value.subarray(0, IDENTIFIER_CHARACTERS_MAX));
+  return decodeLatin1(value.subarray(0, IDENTIFIER_CHARACTERS_MAX));
 }
 
 /** The vendor class as sent, cut to VENDOR_CLASS_CHARACTERS_MAX; undefined: absent or empty. */
@@ -185,5 +185,5 @@ export function domainNameBytes(name: string): Uint8Array | undefined {
 
 const u16At = (bytes: Uint8Array, offset: number): number => ((bytes[offset] ?? 0) << 8) | (bytes[offset + 1] ?? 0);
 
-const latin1 = (bytes: Uint8Array): string =>
+const decodeLatin1 = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');

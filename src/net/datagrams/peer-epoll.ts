@@ -73,16 +73,16 @@ export class EpollSockets implements PeerSockets {
   /** @throws RackError `socket-refused` */
   open(request: PeerRequest, listener: PeerListener): PeerSocket {
     let fd = this.#connected(request);
-    let localPort = this.#portOf(fd);
+    let localPort = this.#readPort(fd);
     if (localPort === request.avoidedPort) {
       // Close it afterwards, so that the system does not choose its port again.
       const refused = fd;
       fd = this.#connected(request);
-      localPort = this.#portOf(fd);
+      localPort = this.#readPort(fd);
       this.#libc.close(refused);
     }
     const libc = this.#libc;
-    const strays = this.#straysOf(fd, request, localPort, listener);
+    const strays = this.#watchStrays(fd, request, localPort, listener);
     return this.#add(fd, (generation, forget) => {
       const onClose = (): void => {
         forget();
@@ -93,7 +93,7 @@ export class EpollSockets implements PeerSockets {
   }
 
   /** Undefined where the system has no further socket: strays then get no answer. */
-  #straysOf(owner: number, request: PeerRequest, localPort: number, listener: PeerListener): Watched | undefined {
+  #watchStrays(owner: number, request: PeerRequest, localPort: number, listener: PeerListener): Watched | undefined {
     try {
       this.#setShared(owner, true);
       const fd = this.#connected({ ...request, port: 0 }, localPort);
@@ -167,7 +167,7 @@ export class EpollSockets implements PeerSockets {
     this.#libc.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, value, value.length);
   }
 
-  #portOf(fd: number): number {
+  #readPort(fd: number): number {
     const address = socketAddress(ANY, 0);
     this.#libc.getsockname(fd, address, intBytes(address.length));
     return ((address[2] ?? 0) << 8) | (address[3] ?? 0);

@@ -218,7 +218,7 @@ export class LinuxSocket implements DatagramSocket {
     const { to, bytes } = datagram;
     const { sendBatch } = this.#parts;
     const source = datagram.source ?? this.request.source;
-    const manner = this.#mannerOf(to, source);
+    const manner = this.#chooseManner(to, source);
     if (bytes.length > UDP_PAYLOAD_BYTES_MAX) {
       this.#refuse('EMSGSIZE', to);
       return;
@@ -240,7 +240,7 @@ export class LinuxSocket implements DatagramSocket {
     if (source !== undefined && this.interfaceName !== undefined) sendBatch.setSource(slot, source);
   }
 
-  #mannerOf(to: Destination, source: Ipv4 | undefined): Manner {
+  #chooseManner(to: Destination, source: Ipv4 | undefined): Manner {
     if (to.kind === 'hardware' && source !== undefined && this.#reachesByFrame(to.address)) return 'frame';
     return to.kind === 'unicast' ? 'udp' : 'whole';
   }

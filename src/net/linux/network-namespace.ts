@@ -34,7 +34,7 @@ export function enterNetworkNamespace(pid: number): NamespaceEntry {
     const { dev, ino } = fstatSync(descriptor);
     const wanted: Identity = `${dev}:${ino}`;
     if (wanted === readNamespaceIdentity('/proc/self/ns/net')) return { kind: 'same' };
-    const name = findName(wanted);
+    const name = findNamespaceName(wanted);
     const libc = loadLibc();
     if (libc.setns(descriptor, CLONE_NEWNET) === 0) return { kind: 'entered', name };
     return { kind: 'closed', name, reason: errorName(libc.errno()) };
@@ -44,7 +44,7 @@ export function enterNetworkNamespace(pid: number): NamespaceEntry {
 }
 
 /** The name that ip(8) gave to a namespace; undefined: none. */
-function findName(wanted: Identity): string | undefined {
+function findNamespaceName(wanted: Identity): string | undefined {
   try {
     return readdirSync(NAMES).find((name) => readNamespaceIdentity(join(NAMES, name)) === wanted);
   } catch {

@@ -45,12 +45,12 @@ export function takeNotifyTerms(environment: NodeJS.ProcessEnv, pid: number): No
 /** Without line breaks; long values are cut. */
 export function formatNotice(notice: Notice): string {
   return Object.entries(notice)
-    .map(([name, value]) => `${name}=${cut(cleanText(value.replace(/\s+/g, ' ')))}`)
+    .map(([name, value]) => `${name}=${truncateStatus(cleanText(value.replace(/\s+/g, ' ')))}`)
     .join('\n');
 }
 
 /** Between whole characters. */
-function cut(text: string): string {
+function truncateStatus(text: string): string {
   const bytes = Buffer.from(text, 'utf8');
   if (bytes.length <= STATUS_BYTES_MAX) return text;
   return `${bytes.toString('utf8', 0, STATUS_BYTES_MAX - 3).replace(/\ufffd+$/, '')}…`;

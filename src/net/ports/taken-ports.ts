@@ -10,7 +10,7 @@ import { listed } from '../../ground/counted.ts';
 import { loadLibc } from '../linux/libc.ts';
 import { listSockets } from '../linux/socket-list.ts';
 import { findPortOwners, ownerText, type PortOwner } from '../port-owner.ts';
-import { readInterfaces } from '../present-interfaces.ts';
+import { readHostInterfaces } from '../present-interfaces.ts';
 
 export interface WantedPort {
   readonly protocol: 'UDP' | 'TCP';
@@ -59,7 +59,7 @@ export function findPortConflicts(wanted: readonly WantedPort[], rightful: Right
 function boundDevices(ports: ReadonlySet<number>): ReadonlyMap<number, string> {
   if (ports.size === 0) return new Map();
   const libc = loadLibc();
-  const names = new Map(readInterfaces().map(({ index, name }) => [index, name]));
+  const names = new Map(readHostInterfaces().map(({ index, name }) => [index, name]));
   const sockets = [...ports].flatMap((port) => listSockets(libc, port) ?? []);
   return new Map(
     sockets.flatMap(({ inode, deviceIndex }) => {

@@ -168,7 +168,7 @@ export class BodyPlaces {
     if (this.#queue.size === 0) return [];
     const counted = [...this.#queue].map((waiting) => ({
       waiting,
-      count: this.#places.countOf(waiting.address),
+      count: this.#places.getCount(waiting.address),
     }));
     return counted.sort((left, right) => left.count - right.count).map(({ waiting }) => waiting);
   }

@@ -204,8 +204,8 @@ export class ConnectionShares {
     server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   }
 
-  countOf(address: string): number {
-    return this.#places.countOf(address);
+  getCount(address: string): number {
+    return this.#places.getCount(address);
   }
 
   /** Refuses a request with 503 and closes its connection. */

@@ -33,7 +33,7 @@ interface FairSharesBounds {
   readonly max: number;
   readonly addressMax?: number;
   /** The network of an address; default: its /24 or /64. For keys that are not addresses. */
-  readonly networkOf?: (address: string | Ipv4) => string | number;
+  readonly networkKey?: (address: string | Ipv4) => string | number;
 }
 
 /** Its /24. */
@@ -96,7 +96,7 @@ export class FairShares<T> {
 
   constructor(bounds: FairSharesBounds) {
     this.#bounds = bounds;
-    this.#networkOf = bounds.networkOf ?? networkKey;
+    this.#networkOf = bounds.networkKey ?? networkKey;
   }
 
   /** Places taken. */
@@ -104,8 +104,8 @@ export class FairShares<T> {
     return this.#size;
   }
 
-  countOf(address: string | Ipv4): number {
-    return this.#networks.get(this.#networkOf(address))?.counts.countOf(address) ?? 0;
+  getCount(address: string | Ipv4): number {
+    return this.#networks.get(this.#networkOf(address))?.counts.getCount(address) ?? 0;
   }
 
   /** Gives `holder` a busy place, perhaps by evicting another holder. */
@@ -161,7 +161,7 @@ export class FairShares<T> {
 
   /** The place to evict for the newcomer; undefined: one is free; else the bound that was reached. */
   #makeRoom(address: string | Ipv4, network: string | number): Held<T> | undefined | 'address' | 'all' {
-    const own = this.countOf(address);
+    const own = this.getCount(address);
     if (own >= (this.#bounds.addressMax ?? Number.POSITIVE_INFINITY)) {
       const [idle] = this.#networks.get(network)?.holdings.get(address)?.idle ?? [];
       return idle ?? 'address';
@@ -173,10 +173,10 @@ export class FairShares<T> {
   /** A place of a holder above its fair share (invariant 2). */
   #ofLargest(address: string | Ipv4, network: string | number): Held<T> | undefined {
     const largest = this.#counts.largest;
-    const unfair = largest !== undefined && this.#counts.largestCount >= this.#counts.countOf(network) + 2;
+    const unfair = largest !== undefined && this.#counts.largestCount >= this.#counts.getCount(network) + 2;
     const from = this.#networks.get(unfair ? largest : network);
     if (from === undefined) return undefined;
-    if (!unfair && from.counts.largestCount < from.counts.countOf(address) + 2) return undefined;
+    if (!unfair && from.counts.largestCount < from.counts.getCount(address) + 2) return undefined;
     const holder = from.counts.largest;
     const holding = holder === undefined ? undefined : from.holdings.get(holder);
     const [idle] = holding?.idle ?? [];
@@ -188,7 +188,7 @@ export class FairShares<T> {
   #idleFor(address: string | Ipv4, own: number): Held<T> | undefined {
     let looks = 0;
     for (const place of this.#idle) {
-      if (place.address === address || this.countOf(place.address) > own) return place;
+      if (place.address === address || this.getCount(place.address) > own) return place;
       looks += 1;
       if (looks >= IDLE_LOOKS_MAX) break;
     }
@@ -253,18 +253,18 @@ export class CountedKeys<K> {
     return this.#largest;
   }
 
-  countOf(key: K): number {
+  getCount(key: K): number {
     return this.#counts.get(key) ?? 0;
   }
 
   add(key: K): void {
-    const count = this.countOf(key) + 1;
+    const count = this.getCount(key) + 1;
     this.#move(key, count - 1, count);
     this.#largest = Math.max(this.#largest, count);
   }
 
   remove(key: K): void {
-    const count = this.countOf(key);
+    const count = this.getCount(key);
     if (count === 0) return;
     this.#move(key, count, count - 1);
     // One count fell by one, so the largest did by at most one.

@@ -34,7 +34,7 @@ interface Side<Key> {
   size: number;
 }
 
-export class KeptApart<Key, Value> {
+export class RankedTable<Key, Value> {
   readonly #max: number;
   readonly #entries = new Map<Key, Entry<Value>>();
   readonly #sides = new Map<Rank, Side<Key>>();
@@ -53,14 +53,14 @@ export class KeptApart<Key, Value> {
   }
 
   /** By share, oldest first. */
-  *keysOf(rank: Rank): Generator<Key> {
+  *listKeys(rank: Rank): Generator<Key> {
     for (const keys of this.#sides.get(rank)?.shares.values() ?? []) yield* keys;
   }
 
   /** @returns the evicted value, if any */
   set(key: Key, value: Value, owner: Owner): Value | undefined {
     this.delete(key);
-    const side = this.#sideOf(owner.rank);
+    const side = this.#getSide(owner.rank);
     const keys = side.shares.get(owner.share);
     if (keys === undefined) side.shares.set(owner.share, new Set([key]));
     else keys.add(key);
@@ -75,7 +75,7 @@ export class KeptApart<Key, Value> {
     if (entry === undefined) return;
     const { rank, share } = entry.owner;
     this.#entries.delete(key);
-    const side = this.#sideOf(rank);
+    const side = this.#getSide(rank);
     const keys = side.shares.get(share);
     keys?.delete(key);
     if (keys?.size === 0) side.shares.delete(share);
@@ -97,7 +97,7 @@ export class KeptApart<Key, Value> {
     return value;
   }
 
-  #sideOf(rank: Rank): Side<Key> {
+  #getSide(rank: Rank): Side<Key> {
     const existing = this.#sides.get(rank);
     if (existing !== undefined) return existing;
     const made = { counts: new CountedKeys<string>(), shares: new Map<string, Set<Key>>(), size: 0 };

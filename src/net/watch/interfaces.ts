@@ -8,7 +8,7 @@ import type { Clock, Timer } from '../../ground/clock.ts';
 import { errorText } from '../../ground/errors.ts';
 import type { HostInterface } from '../host-interface.ts';
 import type { HostNote } from '../host-note.ts';
-import { readInterfaces } from '../present-interfaces.ts';
+import { readHostInterfaces } from '../present-interfaces.ts';
 import { sameInterfaces } from './interface-table.ts';
 import { NetThread } from './net-thread.ts';
 import { ThreadWire, type Wire } from './wire.ts';
@@ -85,7 +85,7 @@ class HostWatch implements InterfaceWatch {
   async listen(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const late = this.#clock.schedule(FIRST_WORD_MS, () => {
-      this.#update(readInterfaces());
+      this.#update(readHostInterfaces());
       resolve();
     });
     this.#startThread(() => {
@@ -101,7 +101,7 @@ class HostWatch implements InterfaceWatch {
       this.wire.connect(undefined);
       if (this.#closed) return;
       this.#notes = [{ note: 'interfaces-unheard', reason: errorText(reason) }];
-      this.#update(readInterfaces());
+      this.#update(readHostInterfaces());
       this.#timer = this.#clock.schedule(AGAIN_MS, () => this.#startThread(() => undefined));
       settle();
     };

@@ -13,7 +13,7 @@ import type { Ipv4, MacAddress } from '../../ground/address.ts';
 import type { Instant } from '../../ground/clock.ts';
 import { later } from '../../ground/clock.ts';
 import { type Rate, RateLimit, RateLimits } from '../../ground/rate-limit.ts';
-import { KeptApart, type Owner } from '../shares/kept-apart.ts';
+import { type Owner, RankedTable } from '../shares/kept-apart.ts';
 
 /** Remembered neighbours: up to this many new ones, and as many heard for RETELL_MS. Invented ones evict only new ones. */
 export const NEIGHBOURS_MAX = 16_384;
@@ -49,7 +49,7 @@ export interface Neighbour {
 type NeighbourChange = 'new' | 'moved' | 'seen';
 
 export class NeighbourTable {
-  readonly #entries = new KeptApart<string, Neighbour>(NEIGHBOURS_MAX);
+  readonly #entries = new RankedTable<string, Neighbour>(NEIGHBOURS_MAX);
 
   /** Records a sighting. */
   see(sighting: Sighting, now: Instant): NeighbourChange {
@@ -99,7 +99,7 @@ const settledOwner = (mac: MacAddress): Owner => ({ rank: 'client', share: Strin
 /** Passes sightings that are new, or that were last reported RETELL_MS ago. */
 export class SightingFilter {
   /** By interface index and address as one number. */
-  readonly #reported = new KeptApart<number, { readonly mac: MacAddress; readonly at: Instant }>(NEIGHBOURS_MAX);
+  readonly #reported = new RankedTable<number, { readonly mac: MacAddress; readonly at: Instant }>(NEIGHBOURS_MAX);
   readonly #senders = new RateLimits<MacAddress>(SENDER_RATE, SENDERS_MAX);
   readonly #rate = new RateLimit(REPORT_RATE);
 

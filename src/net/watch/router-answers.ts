@@ -12,7 +12,7 @@
 
 import type { MacAddress } from '../../ground/address.ts';
 import { type Instant, later } from '../../ground/clock.ts';
-import { KeptApart, type Owner } from '../shares/kept-apart.ts';
+import { type Owner, RankedTable } from '../shares/kept-apart.ts';
 import { RETELL_MS } from './neighbours.ts';
 import type { Solicitation } from './net-message.ts';
 
@@ -52,8 +52,8 @@ interface BootNote {
 const NOTHING: BootNote = { isToTell: false, solicitation: undefined };
 
 export class RouterAnswers {
-  readonly #bootingAt = new KeptApart<MacAddress, Booting>(BOOTING_MAX);
-  readonly #kept = new KeptApart<MacAddress, Kept>(KEPT_MAX);
+  readonly #bootingAt = new RankedTable<MacAddress, Booting>(BOOTING_MAX);
+  readonly #kept = new RankedTable<MacAddress, Kept>(KEPT_MAX);
   readonly #routerAt = new Map<string, Instant>();
   #wanted: ReadonlySet<string> = new Set();
 

@@ -11,7 +11,7 @@
 import type { MacAddress } from '../../ground/address.ts';
 import { type Instant, later } from '../../ground/clock.ts';
 import { type Rate, RateLimit, RateLimits } from '../../ground/rate-limit.ts';
-import { KeptApart, type Owner, type Rank } from '../shares/kept-apart.ts';
+import { type Owner, type Rank, RankedTable } from '../shares/kept-apart.ts';
 import { BOOTING_MAX, BOOTING_MS } from './router-answers.ts';
 
 /** Solicitations of one sender. Hosts send three, four seconds apart (RFC 4861 §10), and again with each carrier. */
@@ -35,7 +35,7 @@ interface Booting {
 }
 
 export class SolicitationGate {
-  readonly #booting = new KeptApart<MacAddress, Booting>(BOOTING_MAX);
+  readonly #booting = new RankedTable<MacAddress, Booting>(BOOTING_MAX);
   readonly #senders = new RateLimits<MacAddress>(SENDER_RATE, SENDERS_MAX);
   readonly #others = new RateLimit(OTHERS_RATE);
   readonly #strangers = new RateLimit(BOOTING_STRANGERS_RATE);
@@ -49,7 +49,7 @@ export class SolicitationGate {
   booting(now: Instant, max: number): readonly MacAddress[] {
     const macs: MacAddress[] = [];
     for (const rank of RANKS) {
-      for (const mac of this.#booting.keysOf(rank)) {
+      for (const mac of this.#booting.listKeys(rank)) {
         if (macs.length >= max) return macs;
         if ((this.#booting.get(mac)?.until ?? now) > now) macs.push(mac);
       }

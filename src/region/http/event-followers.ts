@@ -50,7 +50,7 @@ interface Follower {
 export class EventFollowers {
   readonly #region: Region;
   readonly #followers = new Set<Follower>();
-  readonly #places = new FairShares<PlaceHolder>({ max: FOLLOWERS_MAX, networkOf: parseHolderUser });
+  readonly #places = new FairShares<PlaceHolder>({ max: FOLLOWERS_MAX, networkKey: parseHolderUser });
   #look: Timer | undefined;
   /** True while the log is being read: two concurrent reads would send a follower the same events. */
   #isLooking = false;

@@ -141,7 +141,7 @@ export class ListeningApi implements RegionApi {
 
   connections(address?: string): number {
     const { connections } = this.#context.doors;
-    return address === undefined ? connections.open : connections.countOf(address);
+    return address === undefined ? connections.open : connections.getCount(address);
   }
 
   configure(config: RegionConfig): Promise<void> {

@@ -71,7 +71,7 @@ interface HomeRacks {
 
 interface HomeStore
   extends Pick<RegionStore, 'afterCommit' | 'changeMachine' | 'changeMachines' | 'highestSequence' | 'recordEvents'> {
-  readonly racks: Pick<RackStore, 'homesOf'>;
+  readonly racks: Pick<RackStore, 'findHomes'>;
 }
 
 type MoveRefusal = RefusalWord;
@@ -107,7 +107,7 @@ export class MachineHomes {
 
   /** True if this rack may vouch for a boot from this interface: the interface is unknown, or no other rack is the home of its machine. */
   async mayVouch(uuid: string, mac: MacAddress): Promise<boolean> {
-    const [machineHome] = await this.#store.racks.homesOf([{ mac }]);
+    const [machineHome] = await this.#store.racks.findHomes([{ mac }]);
     return this.otherOwner(uuid, machineHome?.home) === undefined;
   }
 
@@ -162,7 +162,7 @@ export class MachineHomes {
     if (rack === undefined) return reports;
     const stored = await this.#store.highestSequence(source);
     const signs = reports.map((report) => (report.sequence <= stored ? {} : extractSign(report, rack)));
-    const machineHomes = await this.#store.racks.homesOf(signs);
+    const machineHomes = await this.#store.racks.findHomes(signs);
     const batch: Weighing = { rack, racks, networks: reportedNetworks(racks), settled: new Map(), elsewhere: [] };
     const hasLease = reports.some(({ kind }) => kind === 'dhcp.ack');
     const leaseAddressOf = this.#leaseAddresses(rack, hasLease ? configured : undefined);

@@ -4,7 +4,7 @@
 // 2. The rules of configurations read and judge them (`config/profile-list.ts`).
 // 3. A remote rack with profiles in its own file boots those; the region does not know them.
 
-import { findProfile, isAtWork, names, type Profile, type ProfileSubject } from '../../boot/profile.ts';
+import { findProfile, isAtWork, namesMachine, type Profile, type ProfileSubject } from '../../boot/profile.ts';
 import type { RackMachine } from '../../machines/machine.ts';
 import type { SettingValue } from '../../machines/settings.ts';
 import type { Machine } from '../records/machine.ts';
@@ -76,4 +76,4 @@ export function boundToNone(profiles: readonly Profile[], machine: RackMachine):
 const withoutName =
   (machine: RackMachine) =>
   (list: readonly string[]): readonly string[] =>
-    list.filter((entry) => !names([entry], buildProfileSubject(machine)));
+    list.filter((entry) => !namesMachine([entry], buildProfileSubject(machine)));

@@ -56,7 +56,7 @@ export interface RackStore {
   /** @param description empty: none @returns false if there is no such rack */
   describe(uuid: string, description: string, event: NewMachineEvent): Promise<boolean>;
   /** For each sign; undefined: no machine has this interface or was last seen with this address. */
-  homesOf(signs: readonly MachineSign[]): Promise<readonly FoundHome[]>;
+  findHomes(signs: readonly MachineSign[]): Promise<readonly FoundHome[]>;
   /** If a rack gains the home network of machines at work, the desired state is sent again, because this rack must now get their tokens. */
   change<R>(decide: (racks: readonly Rack[]) => RackChange<R>): Promise<R>;
 }

@@ -28,7 +28,7 @@ export class LongWork<Holder extends object> {
   readonly #turns = new LoopTurns();
 
   constructor(max: number) {
-    this.places = new FairShares({ max, networkOf: parseHolderUser });
+    this.places = new FairShares({ max, networkKey: parseHolderUser });
   }
 
   nextTurn(holder: string): Promise<void> {

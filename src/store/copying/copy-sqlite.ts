@@ -15,7 +15,7 @@ import { counted } from '../../ground/counted.ts';
 import { errorText, osErrorCode, RackError } from '../../ground/errors.ts';
 import {
   COMPANIONS,
-  explain,
+  explainFailure,
   isFullDisk,
   makeStateDirectory,
   openDatabaseFile,
@@ -43,7 +43,7 @@ function openLocked(path: string, elsewhere: string): DatabaseSync {
   } catch (cause) {
     if (database?.isOpen) database.close();
     const error = cause instanceof RackError ? cause.cause : cause;
-    if (sqliteCode(error) !== SQLITE_BUSY) throw cause instanceof RackError ? cause : explain(path, kind, cause);
+    if (sqliteCode(error) !== SQLITE_BUSY) throw cause instanceof RackError ? cause : explainFailure(path, kind, cause);
     throw new RackError('already-running', `another process writes ${path}: wait until it has ended`, { cause });
   }
 }

@@ -108,10 +108,10 @@ export class LeaseDatabase {
       pieces.push(records);
       bytes += records.length;
       if (bytes < LOAD_BYTES_MAX) continue;
-      deliver(joined(pieces, bytes));
+      deliver(joinPieces(pieces, bytes));
       [pieces, bytes] = [[], 0];
     }
-    if (bytes > 0) deliver(joined(pieces, bytes));
+    if (bytes > 0) deliver(joinPieces(pieces, bytes));
   }
 
   write(sequence: number, records: Uint8Array): void {
@@ -228,7 +228,7 @@ export class LeaseDatabase {
 
   /** The records of a row; of a damaged one the usable ones. */
   #check(row: StoredRow): Uint8Array {
-    if (isWhole(row)) return row.records;
+    if (isChecksumRight(row)) return row.records;
     const { records, damage } = salvage(row);
     const name = `${row.table} ${row.key}`;
     if (!this.#reported.has(name) && this.#reported.size < DAMAGE_REPORTED_MAX) {
@@ -257,7 +257,7 @@ export class LeaseDatabase {
   }
 }
 
-function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
+function joinPieces(pieces: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(bytes);
   let at = 0;
   for (const piece of pieces) {
@@ -267,7 +267,8 @@ function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array<ArrayB
   return whole;
 }
 
-const isWhole = ({ key, records, checksum }: StoredRow): boolean => computeRowChecksum(key, records) === checksum;
+const isChecksumRight = ({ key, records, checksum }: StoredRow): boolean =>
+  computeRowChecksum(key, records) === checksum;
 
 /** @throws Error for a cut batch (`LeaseDamage.isCut`) */
 function salvageRecords(row: StoredRow): Uint8Array {
@@ -303,7 +304,7 @@ export function copyLeases(path: string): LeaseFileContents {
     if (readSchemaVersion(database, path, LEASE_DATABASE) === 0) return stored.contents();
     const folded = readInteger(Object.values(database.prepare('SELECT sequence FROM fold').get() ?? {})[0]);
     for (const row of storedRows(database, folded)) {
-      const decoded = decodeLeases(isWhole(row) ? row.records : salvageRecords(row));
+      const decoded = decodeLeases(isChecksumRight(row) ? row.records : salvageRecords(row));
       if (!decoded.ok) throw new Error(`leases.db holds a lease that does not decode: ${decoded.fault.field}`);
       for (const record of decoded.value) stored.add(record);
     }

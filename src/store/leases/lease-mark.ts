@@ -65,7 +65,8 @@ export function readLeaseMark(stateDir: string): LeaseMarkReading {
   const path = join(stateDir, LEASE_MARK_FILE);
   try {
     const { self, database, sequence, doubtedUpTo } = shape.parse(JSON.parse(readStateText(path)));
-    const isOurs = isSame(self, identify(path)) && isSame(database, identify(join(stateDir, LEASE_FILE)));
+    const isOurs =
+      isSameFile(self, readFileIdentity(path)) && isSameFile(database, readFileIdentity(join(stateDir, LEASE_FILE)));
     return { isOurs, sequence, doubtedUpTo };
   } catch {
     return NOTHING;
@@ -81,10 +82,10 @@ export const leasesRestored = (stateDir: string): RackNote => ({
   file: join(stateDir, LEASE_FILE),
 });
 
-const isSame = (a: FileIdentity, b: FileIdentity): boolean => a.inode === b.inode && a.born === b.born;
+const isSameFile = (a: FileIdentity, b: FileIdentity): boolean => a.inode === b.inode && a.born === b.born;
 
 /** Inode and time of birth, which is 0 where the file system knows none. */
-function identify(path: string): FileIdentity {
+function readFileIdentity(path: string): FileIdentity {
   const { ino, birthtimeNs } = statSync(path, { bigint: true });
   return { inode: String(ino), born: String(birthtimeNs) };
 }
@@ -110,7 +111,7 @@ export class LeaseMark {
   constructor(options: LeaseMarkOptions) {
     this.#options = options;
     this.#path = join(options.stateDir, LEASE_MARK_FILE);
-    this.#opened = identify(join(options.stateDir, LEASE_FILE));
+    this.#opened = readFileIdentity(join(options.stateDir, LEASE_FILE));
     this.#write();
   }
 
@@ -133,7 +134,13 @@ export class LeaseMark {
     const part = `${this.#path}.part`;
     try {
       await replaceFile(this.#path, part, () =>
-        JSON.stringify({ version: 1, self: identify(part), database: this.#opened, sequence: current, doubtedUpTo }),
+        JSON.stringify({
+          version: 1,
+          self: readFileIdentity(part),
+          database: this.#opened,
+          sequence: current,
+          doubtedUpTo,
+        }),
       );
       this.#written = current;
       this.#hasFailed = false;

@@ -106,13 +106,13 @@ function writeText(to: Buffer, at: number, text: string | undefined, encoding: '
 
 const readUint48 = (reader: ByteReader, field: string): number => reader.u16(field) * 0x1_0000_0000 + reader.u32(field);
 
-function readText(reader: ByteReader, field: string): BorrowedBytes | undefined {
+function readTextBytes(reader: ByteReader, field: string): BorrowedBytes | undefined {
   const length = reader.u16(field);
   return length === 0 ? undefined : reader.borrow(length - 1, field);
 }
 
 const utf8 = (bytes: BorrowedBytes | undefined): string | undefined => decodeText(bytes, 'utf8');
-const latin1 = (bytes: BorrowedBytes | undefined): string | undefined => decodeText(bytes, 'latin1');
+const decodeOptionalLatin1 = (bytes: BorrowedBytes | undefined): string | undefined => decodeText(bytes, 'latin1');
 const decodeText = (bytes: BorrowedBytes | undefined, encoding: 'utf8' | 'latin1'): string | undefined =>
   bytes && borrowedText(bytes, encoding);
 
@@ -138,11 +138,11 @@ export function decodeLeases(bytes: Uint8Array): Decoded<readonly LeaseRecord[]>
   };
   const reader = new ByteReader(bytes);
   const all: LeaseRecord[] = [];
-  while (reader.remaining > 0 && reader.fault === undefined) all.push(readRecord(reader, intern));
+  while (reader.remaining > 0 && reader.fault === undefined) all.push(decodeLeaseRecord(reader, intern));
   return reader.done(all);
 }
 
-function readRecord(reader: ByteReader, intern: (text: string) => string): LeaseRecord {
+function decodeLeaseRecord(reader: ByteReader, intern: (text: string) => string): LeaseRecord {
   const sequence = readUint48(reader, 'sequence');
   const address = ipv4(reader.u32('address'));
   const hardware = mac(readUint48(reader, 'mac'));
@@ -154,10 +154,10 @@ function readRecord(reader: ByteReader, intern: (text: string) => string): Lease
   const duration = seconds(reader.u32('duration'));
   const uptimeS = readUint48(reader, 'uptime') / 1000;
   const namedBeforeMs = readUint48(reader, 'named before');
-  const bootId = intern(utf8(readText(reader, 'boot id')) ?? '');
-  const hostname = utf8(readText(reader, 'hostname'));
-  const clientId = latin1(readText(reader, 'client id'));
-  const vendorClass = latin1(readText(reader, 'vendor class'));
+  const bootId = intern(utf8(readTextBytes(reader, 'boot id')) ?? '');
+  const hostname = utf8(readTextBytes(reader, 'hostname'));
+  const clientId = decodeOptionalLatin1(readTextBytes(reader, 'client id'));
+  const vendorClass = decodeOptionalLatin1(readTextBytes(reader, 'vendor class'));
   return {
     sequence,
     lease: {
@@ -170,8 +170,8 @@ function readRecord(reader: ByteReader, intern: (text: string) => string): Lease
       clientId,
       identity: (bits & BY_IDENTIFIER) === 0 ? undefined : 'client-id',
       vendorClass: vendorClass === undefined ? undefined : intern(vendorClass),
-      circuitId: latin1(readText(reader, 'circuit id')),
-      remoteId: latin1(readText(reader, 'remote id')),
+      circuitId: decodeOptionalLatin1(readTextBytes(reader, 'circuit id')),
+      remoteId: decodeOptionalLatin1(readTextBytes(reader, 'remote id')),
       grantedWallMs,
       expiresWallMs,
       bootId,

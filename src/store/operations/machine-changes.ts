@@ -180,14 +180,14 @@ export function* updateMachine(machine: Machine, fields: Partial<MachineFields>,
 function* updateAll(updates: readonly MachineUpdate[], atMs: number, tasks: PowerTaskIds): Steps<void> {
   yield* updateMachines(updates, atMs, tasks);
   for (const { machine, fields } of updates) {
-    yield* identify(machine, { ...machine, ...fields });
+    yield* updateIdentity(machine, { ...machine, ...fields });
     // Its unfinished scripts were aborted.
     const isAborted = Object.values(machine.runs ?? {}).some(({ status }) => isUnfinished(status));
     if (isAborted && fields.status !== undefined) yield* noteRuns(machine.id);
   }
 }
 
-function* identify(machine: Machine, after: Machine): Steps<void> {
+function* updateIdentity(machine: Machine, after: Machine): Steps<void> {
   const identityText = (of: Machine): string => identityKeys(machineEvidence(of)).join('\n');
   if (identityText(machine) !== identityText(after)) yield* setIdentity(after);
 }

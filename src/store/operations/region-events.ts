@@ -66,7 +66,11 @@ function eventConditions(filter: EventFilter): EventConditions {
   return { conditions, values };
 }
 
-const listed = (conditions: readonly string[], isForward: boolean, values: readonly (string | number)[]): Statement =>
+const listEvents = (
+  conditions: readonly string[],
+  isForward: boolean,
+  values: readonly (string | number)[],
+): Statement =>
   all(
     'SELECT event.*, machine.system_id, machine.hostname, rack.name AS rack_name FROM event ' +
       'LEFT JOIN machine ON machine.id = event.machine_id LEFT JOIN rack ON rack.id = event.rack_id ' +
@@ -253,7 +257,7 @@ export class EventTable {
     // A page forward holds the oldest of the newer events, newest first.
     const isForward = filter.after !== undefined && filter.before === undefined;
     const { conditions, values } = eventConditions(filter);
-    const events = (yield listed(conditions, isForward, [...values, filter.limit])).rows.map(readEvent);
+    const events = (yield listEvents(conditions, isForward, [...values, filter.limit])).rows.map(readEvent);
     return isForward ? events.reverse() : events;
   }
 

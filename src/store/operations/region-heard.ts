@@ -45,7 +45,7 @@ export const listHeard = (sinceMs: number, limit: number): Steps<readonly HeardH
   newest(HEARD_SQL, HEARD_KINDS, sinceMs, limit);
 
 /** The latest first. */
-export const listLeases = (sinceMs: number, limit: number): Steps<readonly HeardHost[]> =>
+export const listHeardLeases = (sinceMs: number, limit: number): Steps<readonly HeardHost[]> =>
   newest(LEASES_SQL, LEASE_KINDS, sinceMs, limit);
 
 /** @param mac only the one with this hardware address */

@@ -31,7 +31,7 @@ export class PowerTable {
     if (this.#holder !== undefined && !(yield* checkDuties(this.#holder)))
       throw new NotOnDuty('store-unavailable', "another process of the region has this one's duties now");
     const { row } = yield one('SELECT * FROM power_command WHERE id = ?', id);
-    if (row !== undefined) return readEntry(row);
+    if (row !== undefined) return readLedgerEntry(row);
     const sql = 'INSERT INTO power_command (id, system_id, command, begun_ms) VALUES (?, ?, ?, ?)';
     yield run(sql, id, machine, JSON.stringify(command), begunAtMs);
     if (this.#begun % FORGET_EVERY === 0) yield* this.#forget(begunAtMs);
@@ -50,7 +50,7 @@ export class PowerTable {
 
   *listUnended(): Steps<readonly LedgerEntry[]> {
     const sql = 'SELECT * FROM power_command WHERE ended_ms IS NULL ORDER BY begun_ms, id';
-    return (yield all(sql)).rows.map(readEntry);
+    return (yield all(sql)).rows.map(readLedgerEntry);
   }
 
   *#forget(nowMs: number): Steps<void> {
@@ -75,7 +75,7 @@ const END = codec<NonNullable<LedgerEntry['end']>>({
   atMs: number('ended_ms'),
   outcome: json<PowerOutcome>('outcome'),
 });
-const readEntry = (row: Row): LedgerEntry => ({
+const readLedgerEntry = (row: Row): LedgerEntry => ({
   ...ENTRY.read(row),
   end: row.ended_ms === null ? undefined : END.read(row),
 });

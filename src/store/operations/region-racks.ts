@@ -74,7 +74,7 @@ export class RackTable extends LoggedTable {
   *images(uuids: readonly string[]): Steps<ReadonlyMap<string, readonly RackImage[]>> {
     const sql = 'SELECT rack_uuid, images FROM rack_images WHERE rack_uuid IN texts(?)';
     const { rows } = yield all(sql, JSON.stringify(uuids));
-    return new Map(rows.map(readImages));
+    return new Map(rows.map(readRackImages));
   }
 
   *putImages(uuid: string, images: readonly RackImage[]): Steps<void> {
@@ -95,7 +95,7 @@ export class RackTable extends LoggedTable {
     return true;
   }
 
-  *homesOf(signs: readonly MachineSign[]): Steps<readonly FoundHome[]> {
+  *findHomes(signs: readonly MachineSign[]): Steps<readonly FoundHome[]> {
     const columns = 'system_id, hostname, home, nic.mac, nic.address';
     const macs = new Set(signs.flatMap(({ mac }) => mac ?? []));
     const addresses = new Set(signs.flatMap(({ mac, address }) => (mac === undefined ? (address ?? []) : [])));
@@ -217,7 +217,7 @@ const readRevision = codec<{ readonly uuid: string; readonly revision: string }>
 }).read;
 
 const imagesIn = json<readonly RackImage[]>('images');
-const readImages = (row: Row): readonly [uuid: string, images: readonly RackImage[]] => [
+const readRackImages = (row: Row): readonly [uuid: string, images: readonly RackImage[]] => [
   text('rack_uuid').read(row),
   imagesIn.read(row),
 ];

@@ -230,13 +230,13 @@ class SqliteOutbox implements OutboxStore {
     return this.#deadLetters;
   }
 
-  storedOf(life: string): number {
+  readStoredSequence(life: string): number {
     const self = this.#self();
     return self.life === life ? self.lifeSequence : 0;
   }
 
   addReports(life: string, reports: readonly RackReport[], lost: number): Admission {
-    const storedSequence = this.storedOf(life);
+    const storedSequence = this.readStoredSequence(life);
     const fresh = reports.filter(({ sequence }) => sequence > storedSequence);
     const last = fresh.at(-1);
     if (last === undefined && lost === 0) return { dropped: 0, refused: false };

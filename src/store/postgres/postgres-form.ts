@@ -15,7 +15,7 @@ interface PreparedForm {
 }
 
 /** The rows of a part of a machine, each with the transaction that wrote it. */
-const written = (of: string, where: string, columns: string): string =>
+const columnList = (of: string, where: string, columns: string): string =>
   `(SELECT string_agg(concat_ws(' ', ${columns}), ',') FROM ${of} WHERE ${where})`;
 
 /**
@@ -23,14 +23,14 @@ const written = (of: string, where: string, columns: string): string =>
  * numbers, so the history is included.
  */
 const STAMP = `concat_ws(';', machine.xmin, ${[
-  written('interface AS nic', 'nic.machine_id = machine.id', 'nic.id, nic.xmin'),
-  written('allocation AS given', 'given.machine_id = machine.id', 'given.address, given.xmin'),
-  written(
+  columnList('interface AS nic', 'nic.machine_id = machine.id', 'nic.id, nic.xmin'),
+  columnList('allocation AS given', 'given.machine_id = machine.id', 'given.address, given.xmin'),
+  columnList(
     'machine_tag AS ours JOIN tag ON tag.id = ours.tag_id',
     'ours.machine_id = machine.id',
     'tag.id, tag.xmin, ours.xmin',
   ),
-  written('area', 'area.id IN (machine.zone_id, machine.pool_id)', 'area.id, area.xmin'),
+  columnList('area', 'area.id IN (machine.zone_id, machine.pool_id)', 'area.id, area.xmin'),
 ].join(", '', ")}, (SELECT ${HISTORY}))`;
 
 const ELEMENTS = 'jsonb_array_elements_text($1::jsonb)';

@@ -25,7 +25,7 @@ import { BootTables } from '../operations/region-boot.ts';
 import { checkDuties, holdDuties, leaveDuties, timeMs } from '../operations/region-duties.ts';
 import { EventTable } from '../operations/region-events.ts';
 import { fileTable } from '../operations/region-files.ts';
-import { clearHeard, listHeard, listLeases } from '../operations/region-heard.ts';
+import { clearHeard, listHeard, listHeardLeases } from '../operations/region-heard.ts';
 import { historyEnd } from '../operations/region-histories.ts';
 import { HostImageTable } from '../operations/region-host-images.ts';
 import { listConflicts, sharedValues } from '../operations/region-identity.ts';
@@ -140,7 +140,7 @@ export function storedRegion(inner: RegionDriver, bounds: EventBounds, shared?: 
     listGone,
     historyEnd,
     listHeard,
-    listLeases,
+    listLeases: listHeardLeases,
   };
   const duties = shared && {
     hold: (forMs: number) => holdDuties(shared.holder, forMs),
@@ -149,7 +149,7 @@ export function storedRegion(inner: RegionDriver, bounds: EventBounds, shared?: 
   };
   return {
     accounts: bind<AccountStore>(driver, tables.accounts, ['findUser', 'listUsers', 'findKey', 'listKeys']),
-    racks: bind<RackStore>(driver, tables.racks, ['look', 'images', 'homesOf']),
+    racks: bind<RackStore>(driver, tables.racks, ['look', 'images', 'findHomes']),
     life: bind<LifeStore>(driver, tables.life, [
       'countSshKeys',
       'countTagged',

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../../../src/config/load.ts';
-import { findNamed } from '../../../src/daemon/answers/who.ts';
+import { findNamedMachine } from '../../../src/daemon/answers/who.ts';
 import type { Lease } from '../../../src/dhcp/leases/lease.ts';
 import { indexSubnets } from '../../../src/dhcp/networks/subnet.ts';
 import { type Ipv4, ipv4, mac } from '../../../src/ground/address.ts';
@@ -24,7 +24,7 @@ const STRANGERS: readonly (readonly [string, string, RegExp])[] = [
 for (const [name, wanted, said] of STRANGERS)
   test(name, () => {
     const sources = { timeline: new Timeline(() => undefined), rack: () => undefined };
-    assert.throws(() => findNamed(sources, new URLSearchParams({ machine: wanted })), {
+    assert.throws(() => findNamedMachine(sources, new URLSearchParams({ machine: wanted })), {
       code: 'not-found',
       message: said,
     });
@@ -55,7 +55,7 @@ cluster_interfaces:
   return {
     served,
     machines: new MachineDirectory([]),
-    elsewhere: { macOf: () => undefined },
+    elsewhere: { findMac: () => undefined },
     leases: () => leases,
     findLease: (address: Ipv4) => leases.find((one) => one.address === address),
   };
@@ -64,7 +64,7 @@ cluster_interfaces:
 test('a reserved name belongs to its client, whatever hostnames strangers report', () => {
   const stranger = lease(ipv4(0x0a140064), STRANGER, 'gateway');
   const named = (rack: ReturnType<typeof rackWith>) =>
-    findNamed(
+    findNamedMachine(
       { timeline: new Timeline(() => undefined), rack: () => rack },
       new URLSearchParams({ machine: 'gateway' }),
     ).mac;

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { explain } from '../../../src/daemon/answers/why.ts';
+import { explainBoot } from '../../../src/daemon/answers/why.ts';
 import type { ClientName } from '../../../src/daemon/forecast/clients.ts';
 import { likelyClients } from '../../../src/daemon/forecast/likely-clients.ts';
 import type { DhcpEvent } from '../../../src/dhcp/events/events.ts';
@@ -59,7 +59,7 @@ test('the prediction recognises a client as DHCP did, and names signs that contr
   const signs = { client: 'u-boot', architecture: 11, vendorClass: 'U-Boot.armv8' };
   const event: DhcpEvent = { kind: 'dhcp.offer', at: NOW, mac: MAC, ...signs };
   const seen = [{ number: 0, boot: 1, event, times: 1, lastAt: NOW }];
-  const [boot] = explain({ ...asked, steps: seen }, foresight({}), []).boots;
+  const [boot] = explainBoot({ ...asked, steps: seen }, foresight({}), []).boots;
   assert.equal(boot?.client, 'u-boot-arm64');
   const said = boot?.lines.map(({ topic, text }) => `${topic}: ${text}`).join('\n') ?? '';
   assert.match(said, /^note: .*\(option 60 U-Boot\.armv8, option 93 11\)/m);
@@ -68,7 +68,7 @@ test('the prediction recognises a client as DHCP did, and names signs that contr
 });
 
 test('firmware of an unknown architecture has no loader', () => {
-  const [boot, ...others] = explain({ ...asked, steps: steps(['other', 37]) }, foresight({}), []).boots;
+  const [boot, ...others] = explainBoot({ ...asked, steps: steps(['other', 37]) }, foresight({}), []).boots;
   assert.deepEqual([boot?.title, others], ['unknown architecture 37', []]);
   const loader = boot?.lines.find(({ ok }) => !ok);
   assert.deepEqual([loader?.topic, loader?.remedy], ['loader', 'set one in boot.loaders as 37: FILE']);
@@ -76,7 +76,7 @@ test('firmware of an unknown architecture has no loader', () => {
 });
 
 test('kinds of clients with the same result are joined', () => {
-  const differ = explain({ ...asked, steps: steps(['ipxe', 0]) }, foresight({}), []);
+  const differ = explainBoot({ ...asked, steps: steps(['ipxe', 0]) }, foresight({}), []);
   assert.deepEqual(
     differ.boots.map(({ title }) => title),
     ['iPXE', 'BIOS, PXE', 'UEFI amd64, PXE'],
@@ -84,7 +84,7 @@ test('kinds of clients with the same result are joined', () => {
   const network =
     'cluster_interfaces: [{ name: lab, interface: eth1, ip: 10.20.0.1, network: 10.20.0.0/24, ip_range_low: 10.20.0.100, ip_range_high: 10.20.0.100 }]';
   const full = { network, leases: [lease(0x0a140064, 0x525400aaaaaa)] };
-  const same = explain({ ...asked, steps: steps(['ipxe', 0]) }, foresight(full), []);
+  const same = explainBoot({ ...asked, steps: steps(['ipxe', 0]) }, foresight(full), []);
   assert.deepEqual(
     same.boots.map(({ title, lines }) => [title, lines.map(({ topic }) => topic)]),
     [['iPXE or as BIOS, PXE or as UEFI amd64, PXE', ['address']]],

@@ -30,25 +30,25 @@ function rig(...networks: readonly (typeof PROXIED)[]) {
 test('a machine is known by the address that it requested from the other server', () => {
   const { elsewhere, gone } = rig(PROXIED, OWN);
   elsewhere.claim({ mac: MAC_A, address: X, at: NOW });
-  assert.deepEqual([elsewhere.macOf(X), elsewhere.addressOf(MAC_A)], [MAC_A, X]);
+  assert.deepEqual([elsewhere.findMac(X), elsewhere.findAddress(MAC_A)], [MAC_A, X]);
   elsewhere.claim({ mac: MAC_A, address: Y, at: later(NOW, 1) });
-  assert.deepEqual([elsewhere.macOf(X), elsewhere.macOf(Y), gone], [undefined, MAC_A, ['10.20.0.150']]);
+  assert.deepEqual([elsewhere.findMac(X), elsewhere.findMac(Y), gone], [undefined, MAC_A, ['10.20.0.150']]);
 });
 
 test('a neighbour seen with the address counts if it is newer than the claim, or there is none', () => {
   const { elsewhere, neighbours } = rig(PROXIED);
   neighbours.set(X, { mac: MAC_B, lastSeen: NOW });
-  assert.equal(elsewhere.macOf(X), MAC_B, 'as after a restart of the rack');
+  assert.equal(elsewhere.findMac(X), MAC_B, 'as after a restart of the rack');
   elsewhere.claim({ mac: MAC_A, address: X, at: later(NOW, 1) });
-  assert.equal(elsewhere.macOf(X), MAC_A);
+  assert.equal(elsewhere.findMac(X), MAC_A);
   neighbours.set(X, { mac: MAC_B, lastSeen: later(NOW, 2) });
-  assert.equal(elsewhere.macOf(X), MAC_B);
+  assert.equal(elsewhere.findMac(X), MAC_B);
 });
 
 test('sightings do not count where this rack gives the addresses', () => {
   const { elsewhere, neighbours } = rig(PROXIED, OWN);
   neighbours.set(ip('10.21.0.5'), { mac: MAC_B, lastSeen: NOW });
-  assert.equal(elsewhere.macOf(ip('10.21.0.5')), undefined);
+  assert.equal(elsewhere.findMac(ip('10.21.0.5')), undefined);
   assert.deepEqual([elsewhere.isElsewhere(X), elsewhere.isElsewhere(ip('10.21.0.5'))], [true, false]);
 });
 
@@ -60,9 +60,9 @@ test('a network that leaves proxy mode forgets the addresses of the other server
     [[X, MAC_A]],
   );
   elsewhere.configure(config(subnet()));
-  assert.deepEqual([elsewhere.macOf(X), elsewhere.addressOf(MAC_A), gone], [undefined, undefined, ['10.20.0.150']]);
+  assert.deepEqual([elsewhere.findMac(X), elsewhere.findAddress(MAC_A), gone], [undefined, undefined, ['10.20.0.150']]);
   elsewhere.configure(config(PROXIED));
-  assert.equal(elsewhere.macOf(X), undefined, 'even when it returns to proxy mode');
+  assert.equal(elsewhere.findMac(X), undefined, 'even when it returns to proxy mode');
 });
 
 test('a machine that is silent for a day is forgotten, unless a neighbour is seen', () => {
@@ -71,5 +71,5 @@ test('a machine that is silent for a day is forgotten, unless a neighbour is see
   elsewhere.claim({ mac: MAC_B, address: Y, at: NOW });
   neighbours.set(Y, { mac: MAC_B, lastSeen: later(NOW, SILENT_MS / 2) });
   elsewhere.claim({ mac: MAC_C, address: ip('10.20.0.152'), at: later(NOW, SILENT_MS) });
-  assert.deepEqual([elsewhere.addressOf(MAC_A), elsewhere.addressOf(MAC_B), gone], [undefined, Y, ['10.20.0.150']]);
+  assert.deepEqual([elsewhere.findAddress(MAC_A), elsewhere.findAddress(MAC_B), gone], [undefined, Y, ['10.20.0.150']]);
 });

@@ -109,7 +109,7 @@ test('an address is dynamic by the configured networks, served now or not, and a
     subnet({ dynamic: range('10.20.0.100', '10.20.0.199'), static: range('10.20.0.150', '10.20.0.159') }),
   ];
   const machines = new MachineDirectory([machine(MAC_A, '10.20.0.10', { statusName: 'Deploying' })]);
-  const unused = { leasesOf: () => [], leases: () => [], findLease: () => undefined };
+  const unused = { findRunningLeases: () => [], leases: () => [], findLease: () => undefined };
   const known = describeKnownHosts(() => ({ ...unused, machines, networks }));
   assert.deepEqual(
     ['10.20.0.99', '10.20.0.100', '10.20.0.155', '10.21.0.100'].map((address) => known.isDynamic(ip(address))),

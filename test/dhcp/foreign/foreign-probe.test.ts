@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { composeProbe, readOffer } from '../../../src/dhcp/foreign/foreign-probe.ts';
+import { composeProbe, decodeForeignOffer } from '../../../src/dhcp/foreign/foreign-probe.ts';
 import { type DhcpMessage, decodeDhcpMessage, encodeDhcpMessage } from '../../../src/dhcp/wire/message.ts';
 import { addressBytes, MESSAGE_TYPE, OPTION, u8Bytes } from '../../../src/dhcp/wire/options.ts';
 import { hw, ip } from '../../support/lab-facts.ts';
@@ -21,7 +21,7 @@ function fileOf(inHeader: string, inOption?: string): string | undefined {
   if (inOption !== undefined) options.set(OPTION.bootFileName, Buffer.from(inOption, 'latin1'));
   const offer: DhcpMessage = { ...discover.value, op: 2, file: inHeader, yiaddr: ip('10.20.0.180'), options };
   const bytes = encodeDhcpMessage(offer, 1472).bytes;
-  const seen = readOffer({ bytes, from: SERVER, mac: PROBE.mac }, PROBE);
+  const seen = decodeForeignOffer({ bytes, from: SERVER, mac: PROBE.mac }, PROBE);
   assert.ok(seen);
   return seen.file;
 }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DhcpEvent } from '../../../src/dhcp/events/events.ts';
-import { composeProbe, readOffer } from '../../../src/dhcp/foreign/foreign-probe.ts';
+import { composeProbe, decodeForeignOffer } from '../../../src/dhcp/foreign/foreign-probe.ts';
 import { FOREIGN_SERVERS_MAX, ForeignServers, type Sighting } from '../../../src/dhcp/foreign/foreign-servers.ts';
 import {
   AGAIN_MS,
@@ -387,7 +387,7 @@ test('the probe is a DISCOVER of firmware, broadcast, with an identifier of its 
   const answer = offerTo(decoded.value, { server: ip('192.0.2.1') });
   for (let length = 0; length < answer.bytes.length; length += 1) {
     // Cut anywhere it may still be a shorter offer, but never throws.
-    readOffer({ ...answer, bytes: answer.bytes.subarray(0, length) }, { mac: RACK_MAC, xid: 7 });
+    decodeForeignOffer({ ...answer, bytes: answer.bytes.subarray(0, length) }, { mac: RACK_MAC, xid: 7 });
   }
 });
 

@@ -53,14 +53,14 @@ test('a range that loses its addresses is gone, not full', () => {
   const watch = new RangeWatch();
   watch.look(usageOf(10, 0));
   assert.equal(watch.look(usageOf(0, 0))?.kind, 'dhcp.range-eased');
-  assert.equal(watch.levelOf(usageOf(0, 0)), 'ok');
+  assert.equal(watch.getLevel(usageOf(0, 0)), 'ok');
 });
 
 test('the level of a range follows its reports', () => {
   const watch = new RangeWatch();
   const at = (free: number): RangeLevel => {
     watch.look(usageOf(1000, free));
-    return watch.levelOf(usageOf(1000, free));
+    return watch.getLevel(usageOf(1000, free));
   };
   const edge = Math.round(1000 * (1 - FILLING_SHARE));
   const eased = Math.round(1000 * (1 - EASED_SHARE));
@@ -83,7 +83,7 @@ test('ranges are independent, and one that is no longer served is forgotten', ()
   assert.equal(watch.look(usageOf(10, 0))?.kind, 'dhcp.range-full');
   assert.equal(watch.look(other)?.kind, 'dhcp.range-full');
   watch.keep([other]);
-  assert.deepEqual([watch.levelOf(usageOf(10, 0)), watch.levelOf(other)], ['ok', 'full']);
+  assert.deepEqual([watch.getLevel(usageOf(10, 0)), watch.getLevel(other)], ['ok', 'full']);
   assert.equal(watch.look(usageOf(10, 0))?.kind, 'dhcp.range-full', 'reported again when it is served again');
   assert.equal(watch.look(other), undefined);
 });

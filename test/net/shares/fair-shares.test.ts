@@ -30,7 +30,7 @@ describe('FairShares', () => {
     shares.touch(first, false);
     const admission = shares.admit('10.0.0.3', 'new');
     assert.equal(admission.kind === 'admitted' && admission.evicted, '10.0.0.1#1');
-    assert.equal(shares.countOf('10.0.0.1'), 7);
+    assert.equal(shares.getCount('10.0.0.1'), 7);
     assert.equal(shares.size, 10);
   });
 
@@ -68,7 +68,7 @@ describe('FairShares', () => {
     for (let count = 0; count < 50; count += 1) {
       assert.equal(shares.admit('10.0.1.1', `other${count}`).kind, 'admitted', `place ${count}`);
     }
-    assert.equal(shares.countOf('10.0.1.1'), 50);
+    assert.equal(shares.getCount('10.0.1.1'), 50);
     assert.equal(shares.admit('10.0.1.1', 'too many').kind, 'refused');
   });
 
@@ -86,7 +86,7 @@ describe('FairShares', () => {
 
   test('keys need not be addresses: here a name and its domain', () => {
     const networkOf = (name: string | number): string => String(name).split('.').slice(-1).join('.');
-    const shares = new FairShares<string>({ max: 4, networkOf });
+    const shares = new FairShares<string>({ max: 4, networkKey: networkOf });
     for (const name of ['a.one', 'b.one', 'c.one', 'a.two']) fill(shares, name, 1);
     const admission = shares.admit('b.two', 'new');
     assert.equal(admission.kind === 'admitted' && admission.evicted, 'a.one#0');
@@ -130,7 +130,7 @@ describe('FairShares', () => {
           } else shares.touch(place, kind === 'idle');
           assert.equal(shares.size, held.size);
           assert.ok(shares.size <= 12);
-          assert.equal(shares.countOf(address), countBy([...held.values()], 'address').get(address) ?? 0);
+          assert.equal(shares.getCount(address), countBy([...held.values()], 'address').get(address) ?? 0);
         }
       }),
     );

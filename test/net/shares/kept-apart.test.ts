@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { KeptApart } from '../../../src/net/shares/kept-apart.ts';
+import { RankedTable } from '../../../src/net/shares/kept-apart.ts';
 
 const MAX = 8;
 const KNOWN = { rank: 'machine', share: '' } as const;
 const stranger = (share: string) => ({ rank: 'stranger', share }) as const;
-const table = () => new KeptApart<string, number>(MAX);
+const table = () => new RankedTable<string, number>(MAX);
 
 describe('a table that keeps ranks apart', () => {
   it('keeps the entries of known owners against any number of strangers', () => {
@@ -29,9 +29,9 @@ describe('a table that keeps ranks apart', () => {
   it('moves an entry whose owner has become known', () => {
     const kept = table();
     kept.set('a', 1, stranger('eth1'));
-    assert.deepEqual([...kept.keysOf('stranger')], ['a']);
+    assert.deepEqual([...kept.listKeys('stranger')], ['a']);
     kept.set('a', 2, KNOWN);
-    assert.deepEqual([...kept.keysOf('machine')], ['a']);
+    assert.deepEqual([...kept.listKeys('machine')], ['a']);
     assert.deepEqual([...kept.values()], [2]);
     for (let index = 0; index < 2 * MAX; index += 1) kept.set(`${index}`, index, stranger('eth1'));
     assert.equal(kept.get('a'), 2);
@@ -39,6 +39,6 @@ describe('a table that keeps ranks apart', () => {
     kept.delete('a');
     assert.equal([...kept.values()].length, MAX);
     kept.clear();
-    assert.deepEqual([[...kept.values()], [...kept.keysOf('stranger')], [...kept.keysOf('machine')]], [[], [], []]);
+    assert.deepEqual([[...kept.values()], [...kept.listKeys('stranger')], [...kept.listKeys('machine')]], [[], [], []]);
   });
 });

@@ -57,7 +57,7 @@ test(
         const crowd = await Crowd.open(port, [BALANCER], CONNECTIONS_MAX, { first });
         try {
           await settled(() => doors.connections.open);
-          const shares = ['198.51.100.7', BALANCER].map((address) => doors.connections.countOf(address));
+          const shares = ['198.51.100.7', BALANCER].map((address) => doors.connections.getCount(address));
           assert.deepEqual(shares, [CONNECTIONS_MAX, 0]);
           for (const client of ['198.51.100.8', '203.0.113.9:40001']) {
             const { text } = await ask(port, BALANCER, [`${passedOn(client, 'GET')}\r\n`]);

@@ -25,7 +25,7 @@ test('beyond the remembered pairs of machine and rack the oldest is logged again
     const reported: string[] = [];
     const store = {
       racks: {
-        homesOf: async (signs: readonly MachineSign[]) =>
+        findHomes: async (signs: readonly MachineSign[]) =>
           signs.map(({ mac = 0 }) => ({ systemId: `m${mac}`, hostname: 'x', home: ipv4(0x0a140009) })),
       },
       highestSequence: async () => -1,

@@ -84,8 +84,8 @@ test('a repeated message of the rack is stored once, and a new life of the rack 
     const store = open();
     store.addReports('one', [report(1, 'a'), report(2, 'b')], 0);
     store.addReports('one', [report(1, 'a'), report(2, 'b'), report(3, 'c')], 0);
-    assert.equal(store.storedOf('one'), 3);
-    assert.equal(store.storedOf('two'), 0);
+    assert.equal(store.readStoredSequence('one'), 3);
+    assert.equal(store.readStoredSequence('two'), 0);
     store.addReports('two', [report(1, 'd')], 0);
     assert.deepEqual(textsOf(all(store)), ['a', 'b', 'c', 'd']);
   });
@@ -185,7 +185,7 @@ test('an info event is dropped itself if no less important event waits', () => {
     assert.equal(store.addReports('life', [report(11, 'i')], 0).dropped, 1);
     assert.deepEqual(textsOf(all(store))[0], 'w1');
     assert.equal(store.length, 10);
-    assert.equal(store.storedOf('life'), 11);
+    assert.equal(store.readStoredSequence('life'), 11);
   });
 });
 
@@ -312,7 +312,7 @@ test('counts in memory match the file after any operation', () => {
     for (const seed of [1, 2, 3]) {
       const random = seededRandom(seed);
       const store = open(SMALL);
-      let own = store.storedOf(`life ${seed}`);
+      let own = store.readStoredSequence(`life ${seed}`);
       let top = 0;
       for (let step = 0; step < 300; step += 1) {
         const chance = random();
@@ -345,7 +345,7 @@ test('version 1 of the file is read unchanged', () => {
     assert.equal(store.missed, 2);
     assert.equal(store.deadLetterCount, 1);
     assert.deepEqual(store.dropped, { 'lost-before-the-outbox': 2 });
-    assert.equal(store.storedOf('first life'), 3);
+    assert.equal(store.readStoredSequence('first life'), 3);
     assert.deepEqual(
       all(store).map(({ sequence }) => sequence),
       [2],

@@ -268,7 +268,7 @@ const amend = async (call: ApiCall, given: Given): Promise<Answer> =>
 const remove = (call: ApiCall): Promise<Answer> => changeOne(call, (found, view) => subnetRemoval(view, found));
 
 async function ownersOf(call: ApiCall, macs: readonly MacAddress[]): Promise<ReadonlyMap<MacAddress, string>> {
-  const homes = macs.length === 0 ? [] : await call.region.store.racks.homesOf(macs.map((mac) => ({ mac })));
+  const homes = macs.length === 0 ? [] : await call.region.store.racks.findHomes(macs.map((mac) => ({ mac })));
   const owners = macs.map((mac, index) => [mac, homes[index]] as const);
   return new Map(owners.flatMap(([mac, home]) => (typeof home === 'object' ? [[mac, home.systemId] as const] : [])));
 }
