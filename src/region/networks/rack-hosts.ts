@@ -47,6 +47,18 @@ export interface RackHostAddress {
   readonly isListed: boolean;
 }
 
+/** An interface by which a host is in a VLAN, by the names that the kernel's tools give: `eth0.30`. */
+export interface TaggedInterface {
+  readonly parent: string;
+  readonly vid: number;
+}
+
+/** `undefined`: no such name. */
+export function parseTagged(name: string): TaggedInterface | undefined {
+  const [, parent, digits] = /^(.+)\.(\d{1,4})$/.exec(name) ?? [];
+  return parent === undefined ? undefined : { parent, vid: Number(digits) };
+}
+
 /** RFC 3927 §2.1 */
 const LINK_LOCAL = parseNetwork('169.254.0.0/16');
 /** Of Docker and Podman: each host has the same, and no machine is in it. */

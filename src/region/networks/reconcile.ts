@@ -4,7 +4,8 @@
 //                  └─ its dynamic and static ranges ──► a row for each, by rack and kind: that of the range which
 //                                                       waits in the subnet, if there is one
 //   subnet in which racks offer DHCP ── allows DNS as they do? ─ no ─► changed, so that it is known while they do not
-//   network of a rack's host, believed (`rack-hosts.ts`) ── has a subnet that overlaps it? ─ no ─► a subnet, discovered
+//   network of a rack's host, believed (`rack-hosts.ts`) ── has a subnet that overlaps it? ─ no ─► a subnet, discovered, in the VLAN of its
+//                                                                                                  interface: `eth1.100` in 100
 //   subnet that no rack serves ── did a person make or change it, or put anything into it? ─ no ─► discovered, or else removed
 //
 // Sources: MAAS 2.0, whose first network is in fabric-0 and its untagged VLAN, and which lists the networks of a rack's interfaces as subnets,
@@ -15,7 +16,8 @@
 // 3. Racks report their networks, so the bounds of the tables hold here too: beyond them a network has no row.
 // 4. A discovered subnet is nobody's intent: it gives way to every other that overlaps it, and is removed with the last address in it. As in
 //    MAAS, one that a person removes is listed again while a host is in it, without what was set for it.
-// 5. The router of the host is the gateway of a subnet that racks do not serve; where they do, a person has decided on the router.
+// 5. A VLAN that is here only for a discovered subnet goes with it, and is the caller's whom the API lets make it.
+// 6. The router of the host is the gateway of a subnet that racks do not serve; where they do, a person has decided on the router.
 
 import { isDeepStrictEqual } from 'node:util';
 import { formatNetwork, type Ipv4Network, networksOverlap, parseNetwork } from '../../ground/address.ts';
@@ -33,9 +35,11 @@ import {
   SUBNETS_MAX,
   type Subnet,
   UNTAGGED_VID,
+  VID_MAX,
+  VLANS_MAX,
   type Vlan,
 } from '../records/network-store.ts';
-import type { RackHostAddress } from './rack-hosts.ts';
+import { parseTagged, type RackHostAddress } from './rack-hosts.ts';
 import type { RackNetworks, ServedNetwork } from './served-networks.ts';
 
 const UNTAGGED_NAME = 'untagged';
@@ -63,16 +67,28 @@ export function reconcile(
   const { fabric, vlan } = defaultPlace(before.fabrics);
   const isPlaced = before.vlans.some(({ id }) => id === DEFAULT_VLAN_ID);
   const place = isPlaced ? { fabrics: [], vlans: [] } : { fabrics: [fabric], vlans: [vlan] };
-  const subnets = reconciledSubnets(before, served, rackHosts, takeId);
+  const placed = [...before.vlans, ...place.vlans];
+  const findVlan = vlanFinder(placed, takeId);
+  const subnets = reconciledSubnets(before, { served, rackHosts, takeId, findVlan });
+  const vlans = placed.filter(isInUse(before.subnets, subnets));
   const ranges = reconciledRanges(before, subnets, served, takeId);
-  const put = { ...place, subnets: notIn(before.subnets, subnets), ranges: notIn(before.ranges, ranges) };
-  const remove = { subnets: goneFrom(before.subnets, subnets), ranges: goneFrom(before.ranges, ranges) };
+  const put = {
+    fabrics: place.fabrics,
+    vlans: notIn(before.vlans, vlans),
+    subnets: notIn(before.subnets, subnets),
+    ranges: notIn(before.ranges, ranges),
+  };
+  const remove = {
+    vlans: goneFrom(before.vlans, vlans),
+    subnets: goneFrom(before.subnets, subnets),
+    ranges: goneFrom(before.ranges, ranges),
+  };
   const isChanged = [...Object.values(put), ...Object.values(remove)].some(({ length }) => length > 0);
   return {
     records: {
       ...before,
       fabrics: [...before.fabrics, ...place.fabrics],
-      vlans: [...before.vlans, ...place.vlans],
+      vlans,
       subnets,
       ranges,
     },
@@ -126,6 +142,27 @@ function hostNetworks(rackHosts: readonly RackHostAddress[]): ReadonlyMap<string
   return found;
 }
 
+/** Finds the VLAN of a network interface in the default fabric, and makes one that is missing. */
+const vlanFinder =
+  (vlans: Vlan[], takeId: () => number) =>
+  (nic: string): number => {
+    const vid = parseTagged(nic)?.vid ?? UNTAGGED_VID;
+    if (vid === UNTAGGED_VID || vid > VID_MAX) return DEFAULT_VLAN_ID;
+    const known = vlans.find((vlan) => vlan.fabricId === DEFAULT_FABRIC_ID && vlan.vid === vid);
+    if (known !== undefined) return known.id;
+    if (vlans.length >= VLANS_MAX) return DEFAULT_VLAN_ID;
+    const made = newVlan(takeId(), DEFAULT_FABRIC_ID, vid);
+    vlans.push(made);
+    return made.id;
+  };
+
+/** False for a VLAN that nobody made or changed, and in which no subnet is or, in the store, still is. */
+function isInUse(before: readonly Subnet[], after: readonly Subnet[]): (vlan: Vlan) => boolean {
+  const left = new Set(after.map(({ id }) => id));
+  const used = new Set([...after, ...before.filter(({ id }) => left.has(id))].map(({ vlanId }) => vlanId));
+  return ({ id, isTouched }) => isTouched || id === DEFAULT_VLAN_ID || used.has(id);
+}
+
 export const newSubnet = (id: number, cidr: string): Subnet => ({
   id,
   cidr,
@@ -143,11 +180,14 @@ const textsOf = ({ rackName, name }: ServedNetwork): Pick<Subnet, 'name' | 'desc
   description: `Auto created when creating interface ${name} on cluster ${rackName}`,
 });
 
+interface SubnetSources extends Pick<RackNetworks, 'served' | 'rackHosts'> {
+  readonly takeId: () => number;
+  readonly findVlan: (nic: string) => number;
+}
+
 function reconciledSubnets(
   records: NetworkRecords,
-  served: readonly ServedNetwork[],
-  rackHosts: readonly RackHostAddress[],
-  takeId: () => number,
+  { served, rackHosts, takeId, findVlan }: SubnetSources,
 ): readonly Subnet[] {
   const byCidr = Map.groupBy(served, ({ cidr }) => cidr);
   const used = usedSubnets(records);
@@ -169,10 +209,10 @@ function reconciledSubnets(
     after.push({ ...newSubnet(idFor(one.network), cidr), ...textsOf(one), allowsDns: one.management !== 1 });
   }
   const taken = after.flatMap(({ cidr }) => parseNetwork(cidr) ?? []);
-  for (const [cidr, { network, router: gateway }] of hosts) {
+  for (const [cidr, { network, router: gateway, interface: nic }] of hosts) {
     if (after.length >= SUBNETS_MAX || taken.some((one) => networksOverlap(one, network))) continue;
     const former = records.subnets.find((one) => one.cidr === cidr);
-    const subnet = { ...newSubnet(former?.id ?? idFor(network), cidr), gateway };
+    const subnet = { ...newSubnet(former?.id ?? idFor(network), cidr), vlanId: findVlan(nic), gateway };
     after.push(former === undefined ? subnet : sameOr(former, subnet));
     taken.push(network);
   }

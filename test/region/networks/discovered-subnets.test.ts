@@ -85,6 +85,57 @@ test('a discovered subnet says so, and has the router of the host until a person
     assert.equal((await read(ask)).gateway_ip, null);
   }, {}));
 
+test('the network of a tagged interface is in its VLAN, which goes with it unless somebody makes it', () =>
+  withNetworks(async (ask, { region }) => {
+    const places = async () => {
+      const { json } = await ask('GET', '2.0/fabrics/');
+      return json[0].vlans.map(({ vid, name }: { readonly vid: number; readonly name: string }) => [vid, name]);
+    };
+    const vidOf = async (cidr: string) => Object(await read(ask, cidr)).vlan.vid;
+    await report(
+      region,
+      at('eth1', '10.20.0.1/24'),
+      at('eth1.100', '10.30.0.1/24', ROUTER),
+      at('eth1.9999', '10.31.0.1/24'),
+    );
+    assert.deepEqual(
+      [await vidOf('10.20.0.0/24'), await vidOf(CIDR), await vidOf('10.31.0.0/24')],
+      [0, 100, 0],
+      'there is no VLAN 9999',
+    );
+    assert.deepEqual(await places(), [
+      [0, 'untagged'],
+      [100, '100'],
+    ]);
+    assert.ok(await isSettled(region));
+    await report(region, at('eth1', '10.30.0.1/24'));
+    assert.equal(await vidOf(CIDR), 0);
+    assert.deepEqual(await places(), [[0, 'untagged']]);
+    await report(region, at('bond0.100', '10.30.0.1/24'));
+    const vlans = '2.0/fabrics/fabric-0/vlans/';
+    const made = await assertStatus(ask('POST', vlans, { vid: '100', name: 'cameras' }), 200);
+    assert.equal(made.json.id, Object(await read(ask)).vlan.id);
+    for (const vid of ['0', '100']) await assertStatus(ask('POST', vlans, { vid }), 400);
+    await report(region);
+    assert.deepEqual(await listed(ask), []);
+    assert.deepEqual((await places()).at(-1), [100, 'cameras']);
+    assert.ok(await isSettled(region));
+  }, {}));
+
+test('a VLAN of a tagged interface stays with what somebody makes in it', () =>
+  withNetworks(async (ask, { region }) => {
+    await report(region, at('eth1.100', '10.30.0.1/24', ROUTER));
+    const { id, vlan } = Object(await read(ask));
+    await assertStatus(ask('DELETE', `2.0/vlans/${vlan.id}/`), 409);
+    const range = { type: 'dynamic', start_ip: '10.30.0.100', end_ip: '10.30.0.199' };
+    await assertStatus(ask('POST', '2.0/ipranges/', range), 200);
+    await assertStatus(ask('PUT', `2.0/vlans/${vlan.id}/`, { dhcp_on: true, primary_rack: 'maas' }), 200);
+    const [entry] = region.settings.interfacesOf(OWN_UUID);
+    assert.deepEqual([entry?.name, entry?.interface], ['eth1-100', 'eth1.100']);
+    const served = Object(await read(ask));
+    assert.deepEqual([served.id, served.vlan.vid, served.vlan.dhcp_on], [id, 100, true]);
+  }, {}));
+
 test("MAAS 2's usual script runs: a range in the discovered subnet, then dhcp_on", () =>
   withNetworks(async (ask, { region }) => {
     await report(region, at('eth0', '192.0.2.5/24'), at('eth1', '10.30.0.1/24', ROUTER));

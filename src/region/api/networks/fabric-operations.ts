@@ -12,6 +12,7 @@ import { type NetworkView, specified, type VlanView } from '../../networks/netwo
 import { freeFabricName, newVlan } from '../../networks/reconcile.ts';
 import {
   DEFAULT_FABRIC_ID,
+  DEFAULT_VLAN_ID,
   type Fabric,
   MTU_MAX,
   MTU_MIN,
@@ -201,15 +202,20 @@ const addVlan = (call: ApiCall, given: GivenVlan): Promise<Answer> =>
   change(
     call,
     (view) => {
-      const id = view.nextId;
       const fabric = findFabric(view, call.path);
       if (fabric === undefined) return noFabric(call.path);
       const refused = refuseService(given);
       if (refused !== undefined) return refused;
-      const before = { ...newVlan(id, fabric.id, given.vid ?? UNTAGGED_VID), isTouched: true };
-      const vlan = vlanOf(view, given, before, fabric);
+      // That of a discovered subnet becomes the caller's.
+      const found = view.vlans.find(
+        ({ vlan: { id, fabricId, vid, isTouched } }) =>
+          fabricId === fabric.id && vid === given.vid && !isTouched && id !== DEFAULT_VLAN_ID,
+      );
+      const nextId = found === undefined ? view.nextId + 1 : undefined;
+      const before = found?.vlan ?? newVlan(view.nextId, fabric.id, given.vid ?? UNTAGGED_VID);
+      const vlan = vlanOf(view, given, { ...before, isTouched: true }, fabric);
       if ('kind' in vlan) return vlan;
-      return changeOf('added', 'VLAN', vlanTitle(vlan, fabric), id, { put: { vlans: [vlan] } });
+      return changeOf('added', 'VLAN', vlanTitle(vlan, fabric), vlan.id, { put: { vlans: [vlan] }, nextId });
     },
     vlans.show,
   );

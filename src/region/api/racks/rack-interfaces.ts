@@ -8,6 +8,7 @@
 
 import { formatMac, type Ipv4, type MacAddress, parseIpv4, parseMac } from '../../../ground/address.ts';
 import { type NetworkView, specified, subnetOfAddress } from '../../networks/network-view.ts';
+import { parseTagged } from '../../networks/rack-hosts.ts';
 import { hashFnv1a } from '../../records/digest.ts';
 import type { Rack } from '../../records/rack.ts';
 import type { AnswerOf } from '../answers/answer-types.ts';
@@ -51,16 +52,13 @@ function interfacesByName({ pulse, interfaces }: Rack): ReadonlyMap<string, Foun
 export const macsOfRack = ({ pulse }: Rack): readonly MacAddress[] =>
   (pulse?.addresses ?? []).flatMap(({ mac }) => parseMac(mac ?? '') ?? []);
 
-/** The interface of which one is a VLAN, by the names that the kernel's tools give: eth0 of eth0.30. */
-const findVlanParentName = (name: string): string | undefined => /^(.+)\.\d{1,4}$/.exec(name)?.[1];
-
 function rackInterfaces(rack: Rack, networks: NetworkView): readonly HostInterfaceView[] {
   const ids = new Set<number>();
   const linkIds = new Set<number>();
   const interfaces = interfacesByName(rack);
   const children = new Map<string, string[]>();
   for (const name of interfaces.keys()) {
-    const parent = findVlanParentName(name);
+    const parent = parseTagged(name)?.parent;
     if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), name]);
   }
   return [...interfaces].map(([name, { mac, addresses }]) => {
@@ -69,7 +67,7 @@ function rackInterfaces(rack: Rack, networks: NetworkView): readonly HostInterfa
       const id = takeId(`${rack.uuid}/${name}/${address}`, linkIds);
       return { id, mode: 'static' as const, address, subnet, subnetId: subnet?.subnet.id };
     });
-    const parent = findVlanParentName(name);
+    const parent = parseTagged(name)?.parent;
     return {
       id: takeId(`${rack.uuid}/${name}`, ids),
       name,
