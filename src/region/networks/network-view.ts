@@ -227,6 +227,12 @@ export function nameServersOf({ dnsServers, served }: SubnetView): readonly stri
   );
 }
 
+/** True if another DHCP server gives the addresses: every rack that answers DHCP there only says what to boot. */
+export function isProxied({ served }: Pick<VlanView, 'served'>): boolean {
+  const serving = served.filter(({ management }) => management > 0);
+  return serving.length > 0 && serving.every(({ isProxy }) => isProxy);
+}
+
 export function dhcpRacks({ served }: VlanView): readonly ServedNetwork[] {
   const racks = new Map<string, ServedNetwork>();
   for (const one of served) if (one.management > 0 && !racks.has(one.rack)) racks.set(one.rack, one);

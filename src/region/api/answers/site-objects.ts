@@ -242,7 +242,7 @@ export const SITE_OBJECTS = {
   },
   vlan: {
     integer: 'id vid mtu fabric_id',
-    string: 'description fabric space resource_uri',
+    string: 'description fabric space resource_uri dhcp_mode?',
     boolean: 'dhcp_on',
     'string|null': 'name external_dhcp primary_rack secondary_rack',
     null: 'relay_vlan',

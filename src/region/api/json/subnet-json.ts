@@ -3,12 +3,13 @@
 // Sources: MAAS API 2.0, `fabrics/`, `vlans/`, `subnets/`, `spaces/`, `ipranges/`, `static-routes/`; gomaasapi's schemas, in which a missing
 // key fails the whole list; the Go structures of Terraform's provider, in which a number is not a text.
 //
-// 1. `description` of fabrics, VLANs and spaces is our own: MAAS takes it, and does not show it. So is `dhcp_mode` of a subnet in which
+// 1. `description` of fabrics, VLANs and spaces is our own: MAAS takes it, and does not show it. So is `dhcp_mode` of a subnet or VLAN in which
 //    another DHCP server gives the addresses, and `is_discovered` of one that is here only because a rack's host is in it.
 
 import { formatIpv4 } from '../../../ground/address.ts';
 import {
   dhcpRacks,
+  isProxied,
   type NetworkView,
   type RangeView,
   type SubnetView,
@@ -23,6 +24,8 @@ const NO_SPACE_ID = -1;
 
 const uri = (path: string) => `/MAAS/api/2.0/${path}/`;
 
+const proxyMode = (view: Pick<VlanView, 'served'>) => (isProxied(view) ? { dhcp_mode: 'proxy' } : {});
+
 export function vlanJson(view: VlanView): AnswerOf<'vlan'> {
   const { vlan, fabric, space, served } = view;
   const [primary, secondary] = dhcpRacks(view);
@@ -35,6 +38,7 @@ export function vlanJson(view: VlanView): AnswerOf<'vlan'> {
     fabric: fabric.name,
     fabric_id: fabric.id,
     dhcp_on: primary !== undefined,
+    ...proxyMode(view),
     external_dhcp: served.find(({ foreignServer }) => foreignServer !== undefined)?.foreignServer ?? null,
     relay_vlan: null,
     primary_rack: primary?.rack ?? null,
@@ -57,7 +61,7 @@ export function fabricJson(view: NetworkView, fabric: Fabric): AnswerOf<'fabric'
 }
 
 export function subnetJson(view: SubnetView): AnswerOf<'subnet'> {
-  const { subnet, vlan, gateway, dnsServers, allowsDns, served, isDiscovered } = view;
+  const { subnet, vlan, gateway, dnsServers, allowsDns, isDiscovered } = view;
   return {
     id: subnet.id,
     name: subnet.name,
@@ -73,7 +77,7 @@ export function subnetJson(view: SubnetView): AnswerOf<'subnet'> {
     active_discovery: false,
     managed: true,
     disabled_boot_architectures: [],
-    ...(served.some(({ isProxy }) => isProxy) ? { dhcp_mode: 'proxy' } : {}),
+    ...proxyMode(view),
     ...(isDiscovered ? { is_discovered: true } : {}),
     resource_uri: uri(`subnets/${subnet.id}`),
   };

@@ -406,6 +406,7 @@ const NETWORKS = {
   addRange: 'Add a range',
   noRanges:
     'No ranges: machines get no addresses here. A dynamic range is for unknown machines, a static one for deployed machines.',
+  proxyRanges: 'Another DHCP server gives the addresses here.',
   inUse: 'Addresses in use',
   shown: {
     all: 'All',

@@ -8,6 +8,7 @@ import { type Html, html, nothing, type Part } from '../../../ground/html.ts';
 import { formatDuration } from '../../../ground/quantity.ts';
 import { refuseField } from '../../api/call/answer.ts';
 import {
+  isProxied,
   type NetworkView,
   nameServersOf,
   type RangeView,
@@ -91,7 +92,7 @@ function rangesPart(view: View, { networks, one }: Found): Html {
   const own = networks.ranges.filter(({ range }) => range.subnetId === one.subnet.id).toSorted((a, b) => a.low - b.low);
   const list =
     own.length === 0
-      ? html`<div class="note soft">${words.networks.noRanges}</div>`
+      ? html`<div class="note soft">${isProxied(one) ? words.networks.proxyRanges : words.networks.noRanges}</div>`
       : own.map((range) => rangeItem(view, range));
   return html`
     <div class="sheet"><div class="card-head"><h2>${words.networks.ranges}</h2>

@@ -75,7 +75,15 @@ test('proxy mode is said wherever the network is shown, and by the API in keys o
       assert.match(await show(place, OVERVIEW_PAGE), /10\.20\.0\.0\/24 \(boot only/);
       const [one] = (await ask('GET', `1.0/nodegroups/${OWN_UUID}/interfaces/?op=list`)).json;
       assert.equal(one.mode, 'proxy');
-      assert.equal((await ask('GET', `2.0/subnets/${LAB_ID}/`)).json.dhcp_mode, 'proxy');
+      const { json } = await ask('GET', `2.0/subnets/${LAB_ID}/`);
+      assert.deepEqual([json.dhcp_mode, json.vlan.dhcp_mode], ['proxy', 'proxy']);
+      assert.match(await show(place, SUBNET), /Another DHCP server gives the addresses here/);
+      const add = { interface: 'eth2', ip: '10.30.0.1', network: '10.30.0.0/24' };
+      const value = { ...add, ip_range_low: '10.30.0.100', ip_range_high: '10.30.0.199' };
+      const edits = [{ key: 'cluster_interfaces.further', value }];
+      assert.equal(await place.region.settings.change(OWN_UUID, edits, 'admin'), undefined);
+      const beside = (await ask('GET', `2.0/subnets/${LAB_ID}/`)).json;
+      assert.deepEqual([beside.dhcp_mode, beside.vlan.dhcp_mode], ['proxy', undefined], 'a rack gives some there');
     },
     { lab: { interface: 'eth1', ip: '10.20.0.1', network: '10.20.0.0/24', mode: 'proxy' } },
   ));
