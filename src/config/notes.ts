@@ -10,19 +10,28 @@ import type { RackConfig } from './rack-config.ts';
 const PRIVATE_PREFIX = 8;
 
 /** Warns about lists of clients that admit large parts of the Internet. */
-export function wideDoors({ tftp, dns }: Pick<RackConfig, 'tftp' | 'dns'>): readonly RackNote<WideDoor>[] {
-  return [...doorNote('files-open-to-all', tftp.clients), ...doorNote('recursion-open-to-all', dns.clients)];
+export function findOpenListeners({
+  tftp,
+  dns,
+}: Pick<RackConfig, 'tftp' | 'dns'>): readonly RackNote<OpenListenerNote>[] {
+  return [
+    ...openListenerNote('files-open-to-all', tftp.clients),
+    ...openListenerNote('recursion-open-to-all', dns.clients),
+  ];
 }
-type WideDoor = 'files-open-to-all' | 'recursion-open-to-all';
+type OpenListenerNote = 'files-open-to-all' | 'recursion-open-to-all';
 
-function doorNote(note: WideDoor, clients: readonly Ipv4Network[]): readonly RackNote<WideDoor>[] {
+function openListenerNote(
+  note: OpenListenerNote,
+  clients: readonly Ipv4Network[],
+): readonly RackNote<OpenListenerNote>[] {
   const wide = clients.filter(({ prefix }) => prefix < PRIVATE_PREFIX);
   return wide.length === 0 ? [] : [{ note, networks: wide.map(formatNetwork).join(', ') }];
 }
 
-/** The warnings of `wideDoors`, then the notes. */
+/** The warnings of `findOpenListeners`, then the notes. */
 export const configRemarks = (config: RackConfig): readonly RackNote[] => [
-  ...wideDoors(config),
+  ...findOpenListeners(config),
   ...configNotes(config),
 ];
 

@@ -77,15 +77,15 @@ function* findProfileProblems(written: Profile): Generator<readonly [string, str
   if (kind !== 'kernel' && initrds.length > 0) yield ['initrds', `has no effect with the kind ${kind}: remove it`];
   if (kind !== 'kernel' && template !== '') yield ['arguments', `has no effect with the kind ${kind}: remove it`];
   for (const [key, text] of [['arguments', template] as const, ['script', script] as const]) {
-    const stranger = findUnknownValue(text, unknown);
-    if (stranger !== undefined) yield [key, strangerText(stranger)];
+    const unknownValue = findUnknownValue(text, unknown);
+    if (unknownValue !== undefined) yield [key, formatUnknownValue(unknownValue)];
   }
   const filled = fillTemplate(template, SAMPLE_VALUES);
   const refusal = filled.ok ? refuseKernelParams(filled.text, PROFILE_ARGUMENTS_BYTES_MAX) : undefined;
   if (refusal !== undefined) yield ['arguments', kernelParamsText(refusal, PROFILE_ARGUMENTS_BYTES_MAX)];
 }
 
-const strangerText = (name: string): string =>
+const formatUnknownValue = (name: string): string =>
   PROFILE_VALUES.some((value) => value === name)
     ? `{${name}} stands for nothing where nobody knows the machine: remove it, or unknown`
     : `{${name}} is not a value of a machine: use ${PROFILE_VALUES.map((value) => `{${value}}`).join(', ')}`;

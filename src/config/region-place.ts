@@ -27,7 +27,7 @@ export type UplinkConfig =
     };
 
 /** Where machines' requests are forwarded: over `socketPath` if there is one. */
-interface RegionDoor {
+interface RegionEndpoint {
   readonly host: string;
   readonly port: number;
   readonly secure?: boolean | undefined;
@@ -41,7 +41,7 @@ interface RegionPlace {
   /** Where it listens over TLS; undefined: nowhere. */
   readonly tls: RegionTls | undefined;
   /** Where machines' requests are forwarded; undefined: the configuration is unusable. */
-  readonly door: RegionDoor | undefined;
+  readonly endpoint: RegionEndpoint | undefined;
 }
 
 interface Listener {
@@ -50,7 +50,7 @@ interface Listener {
 }
 
 /** Where to send requests for a region at this URL. */
-export const doorAt = ({ host, port, secure }: RegionUrl): RegionDoor => ({
+export const regionEndpoint = ({ host, port, secure }: RegionUrl): RegionEndpoint => ({
   host,
   secure,
   port: port ?? (secure ? HTTPS_PORT : HTTP_PORT),
@@ -70,7 +70,7 @@ export function resolveRegionPlace(
   const listeners = resolveListeners(region, [LOOPBACK, ...own], report);
   const [first] = listeners.listen;
   const socketPath = join(written.state_dir, RACK_SOCKET);
-  return { uplink: { mode: 'embedded' }, ...listeners, door: first && { ...first, socketPath } };
+  return { uplink: { mode: 'embedded' }, ...listeners, endpoint: first && { ...first, socketPath } };
 }
 
 /**
@@ -132,7 +132,7 @@ function resolveRemote(written: WrittenConfig, report: (key: string, message: st
       uplink: { mode: 'remote', urls: [], keyFile, caFile: region.ca_file },
       listen: [],
       tls: undefined,
-      door: undefined,
+      endpoint: undefined,
     };
   }
   if (region.ca_file !== undefined && urls.every(({ secure }) => !secure))
@@ -141,6 +141,6 @@ function resolveRemote(written: WrittenConfig, report: (key: string, message: st
     uplink: { mode: 'remote', urls: urls.map(({ text }) => text), keyFile, caFile: region.ca_file },
     listen: [],
     tls: undefined,
-    door: doorAt(first),
+    endpoint: regionEndpoint(first),
   };
 }

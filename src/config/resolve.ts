@@ -91,7 +91,7 @@ export function resolveConfig(
     tftp: resolveTftp(written, managed, own),
     dns,
     boot: resolveBoot(written, http, https),
-    http: { listen: [...http, ...https], tls: boot.http.tls, region: place.door },
+    http: { listen: [...http, ...https], tls: boot.http.tls, region: place.endpoint },
     uplink: place.uplink,
     preseeds: resolvePreseeds(written),
     serverNames: [...serverNames],

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { systemClock } from '../ground/clock.ts';
 import { RackError } from '../ground/errors.ts';
-import { type AnswerLine, type EngineDoor, encodeOrder, errorIn } from '../images/engine/door.ts';
+import { type AnswerLine, type EngineEndpoint, encodeOrder, errorIn } from '../images/engine/protocol.ts';
 import type { WorkIo, WorkName, WorkResult, WorkTerms } from '../images/engine/works.ts';
 import { openHttp, readLines } from '../net/http-client.ts';
 import { askDaemon } from './ask-daemon.ts';
@@ -13,16 +13,16 @@ const ENGINE_URL = new URL('http://localhost');
 const OPEN_MS_MAX = 3_600_000;
 const PATIENCE_MS = 10_000;
 
-const doorShape = z.object({ socket: z.string(), tree: z.string() });
+const endpointShape = z.object({ socket: z.string(), tree: z.string() });
 
 /**
  * Has the daemon of this host open the socket.
  * @param onSlow called if that takes longer than PATIENCE_MS @returns undefined: no daemon runs @throws RackError as `askDaemon`
  */
-export async function openEngine(stateDir: string, onSlow: () => void): Promise<EngineDoor | undefined> {
+export async function openEngine(stateDir: string, onSlow: () => void): Promise<EngineEndpoint | undefined> {
   const slow = systemClock.schedule(PATIENCE_MS, onSlow);
   try {
-    return doorShape.parse(await askDaemon(stateDir, '/images', 'POST', '', { answerMsMax: OPEN_MS_MAX }));
+    return endpointShape.parse(await askDaemon(stateDir, '/images', 'POST', '', { answerMsMax: OPEN_MS_MAX }));
   } catch (error) {
     if (error instanceof RackError && error.code === 'not-running') return undefined;
     throw error;
@@ -36,7 +36,7 @@ export async function openEngine(stateDir: string, onSlow: () => void): Promise<
  * @throws RackError as the work; `cancelled` if the signal stopped it, `not-running` if its process ended; the error of the content
  */
 export async function askEngine<N extends WorkName>(
-  { socket: socketPath, tree }: EngineDoor,
+  { socket: socketPath, tree }: EngineEndpoint,
   name: N,
   terms: WorkTerms<N>,
   { signal, report, content }: WorkIo,

@@ -28,7 +28,7 @@ export interface ControlAsk {
  * Each path's handler returns a value for JSON, a promise of one, a `ListInPieces`, or an asynchronous iterable of lines of JSON. `POST
  * /path` handles a POST. A RackError `bad-argument` is answered with 400, `not-found` with 404, any other error with 500.
  */
-export type ControlAnswers = Readonly<Record<string, (asked: ControlAsk) => unknown>>;
+export type ControlAnswers = Readonly<Record<string, (request: ControlAsk) => unknown>>;
 
 interface ControlRequestsDeps {
   readonly answers: ControlAnswers;
@@ -59,8 +59,11 @@ export async function handleControl(
   const answer = Object.hasOwn(deps.answers, key) ? deps.answers[key] : undefined;
   try {
     if (answer !== undefined && ['GET', 'HEAD', 'POST'].includes(method)) {
-      const asked = { query: new URLSearchParams(splitTarget(target.origin).query), body: () => readBody(request) };
-      await sendAnswer(response, method, await answer(asked));
+      const controlAsk = {
+        query: new URLSearchParams(splitTarget(target.origin).query),
+        body: () => readBody(request),
+      };
+      await sendAnswer(response, method, await answer(controlAsk));
     } else if (isRegionPath(target.origin) && deps.elsewhere !== undefined) {
       refuse(404, `${ELSEWHERE_START}${deps.elsewhere}: run the command on its host, or ask its API`);
     } else if (isRegionPath(target.origin)) {
@@ -81,15 +84,15 @@ export async function handleControl(
     } else if (Object.hasOwn(deps.answers, `POST ${target.path}`)) {
       refuse(405, 'this path accepts only POST');
     } else {
-      const known = `no such path; there are ${Object.keys(deps.answers).join(', ')} and /MAAS/`;
-      refuse(404, deps.unknownPath ?? known);
+      const paths = `no such path; there are ${Object.keys(deps.answers).join(', ')} and /MAAS/`;
+      refuse(404, deps.unknownPath ?? paths);
     }
   } catch (error) {
-    refuse(statusOf(error), errorText(error));
+    refuse(chooseStatus(error), errorText(error));
   }
 }
 
-function statusOf(error: unknown): number {
+function chooseStatus(error: unknown): number {
   if (!(error instanceof RackError)) return 500;
   return error.code === 'bad-argument' ? 400 : error.code === 'not-found' ? 404 : 500;
 }

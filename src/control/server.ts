@@ -88,9 +88,9 @@ export class ControlServer {
   }
 
   async #removeStale(): Promise<void> {
-    const found = lstatSync(this.#path, { throwIfNoEntry: false });
-    if (found === undefined) return;
-    if (!found.isSocket()) {
+    const stats = lstatSync(this.#path, { throwIfNoEntry: false });
+    if (stats === undefined) return;
+    if (!stats.isSocket()) {
       throw new RackError('socket-refused', `${this.#path} is in the way of the control socket: move it away`);
     }
     const answered = await new Promise<boolean>((resolve, reject) => {

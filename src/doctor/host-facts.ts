@@ -105,7 +105,7 @@ function findPowerless(powerTypes: readonly string[] | undefined): readonly Powe
 export interface PortFacts {
   /** Those of the region and of the metrics at addresses that this host lacks. */
   readonly absent: readonly WantedPort[];
-  readonly strangers: readonly PortConflict[];
+  readonly portHolders: readonly PortConflict[];
 }
 
 /** Addresses of the rack's own networks are left out: they are judged there. */
@@ -117,7 +117,7 @@ export function readPorts(config: ConfigWithPorts, running: Pick<RunningFacts, '
   const rightful = { pid: running?.pid, isHidden: running !== undefined };
   return {
     absent: regionPorts(config).filter(isAbsent),
-    strangers: findPortConflicts(wantedPorts(config), rightful),
+    portHolders: findPortConflicts(wantedPorts(config), rightful),
   };
 }
 

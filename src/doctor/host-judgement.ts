@@ -86,9 +86,9 @@ function judgeRights(config: RackConfig, { actor, ports, unprivilegedPortMin }: 
 }
 
 /** The listeners that cannot be opened on this host now: a finding for each address that is missing, and for each program. */
-export const judgePorts = ({ absent, strangers }: PortFacts): readonly Finding[] => [
+export const judgePorts = ({ absent, portHolders: holders }: PortFacts): readonly Finding[] => [
   ...absent.map(judgeAbsent),
-  ...strangers.map(judgeStranger),
+  ...holders.map(judgePortHolder),
 ];
 
 function judgeAbsent({ address, port, setting }: WantedPort): Finding {
@@ -98,9 +98,9 @@ function judgeAbsent({ address, port, setting }: WantedPort): Finding {
   return { check: `port ${port}`, ok: false, text, fix, cause: `address ${where}` };
 }
 
-function judgeStranger(stranger: PortConflict): Finding {
-  const isNote = isHarmless(stranger);
-  const judged = { check: portNames(stranger), text: portConflictText(stranger), fix: portConflictRemedy(stranger) };
+function judgePortHolder(holder: PortConflict): Finding {
+  const isNote = isHarmless(holder);
+  const judged = { check: portNames(holder), text: portConflictText(holder), fix: portConflictRemedy(holder) };
   return isNote ? { ...judged, ok: true, isNote } : { ...judged, ok: false };
 }
 

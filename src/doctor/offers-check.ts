@@ -62,7 +62,7 @@ export async function examineOffers(
   }
   const isProxied = subnet.proxy === true;
   if (isProxied) tellAddressServer(`dhcp ${subnet.name}`, offers, own, tell);
-  else tellStrangers(`dhcp ${subnet.name}`, offers, own, tell);
+  else tellForeignServers(`dhcp ${subnet.name}`, offers, own, tell);
   const lack = subnet.dynamic === undefined ? 'has no dynamic range' : lackOfRoom(subnet.name, ranges);
   if (!isProxied && lack !== undefined) {
     tell(`dhcp ${subnet.name}`, 'note', `${lack}, so only known clients get an address: no offer is probed`);
@@ -149,9 +149,9 @@ function tellAddressServer(check: string, offers: readonly SeenOffer[], own: str
   }
 }
 
-function tellStrangers(check: string, offers: readonly SeenOffer[], own: string, tell: Tell): void {
-  const strangers = new Map(offers.filter(({ server }) => server !== own).map((offer) => [offer.server, offer]));
-  for (const [server, { address }] of strangers) {
+function tellForeignServers(check: string, offers: readonly SeenOffer[], own: string, tell: Tell): void {
+  const foreignServers = new Map(offers.filter(({ server }) => server !== own).map((offer) => [offer.server, offer]));
+  for (const [server, { address }] of foreignServers) {
     tell(
       check,
       false,

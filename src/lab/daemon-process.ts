@@ -43,7 +43,7 @@ export interface DaemonOptions {
   readonly before?: readonly string[] | undefined;
   /** The directory for compiled code (NODE_COMPILE_CACHE); empty for none. Default: this process's. */
   readonly compileCache?: string | undefined;
-  /** False: it may outlive this process, and prepares for a hall of machines as a service does. Default: true. */
+  /** False: it may outlive this process, and prepares for a fleet of machines as a service does. Default: true. */
   readonly isOfLab?: boolean | undefined;
   /** False: `start` does not wait for `daemon.ready`. Default: true. */
   readonly awaitReady?: boolean | undefined;

@@ -1,4 +1,4 @@
-// `npm start`: a lab on this host's loopback, with one rack and one simulated machine, or several of each (a hall). Any user can run it.
+// `npm start`: a lab on this host's loopback, with one rack and one simulated machine, or several of each (a fleet). Any user can run it.
 //
 //   ports are free ─▶ files ─▶ racks ─▶ the region answers ─▶ machines enlist and reach their goals ─▶ what to try next
 //                                            └─ from here on events are reported ────────────────────▶ Ctrl-C: what was removed
@@ -15,13 +15,13 @@ import { RackError } from '../ground/errors.ts';
 import { keyPart } from '../region/accounts/accounts.ts';
 import { DaemonProcess, type LogLine } from './daemon-process.ts';
 import { Enlistment } from './enlistment.ts';
-import { Hall } from './hall.ts';
-import { type HallMachine, planHall } from './hall-plan.ts';
+import { Fleet } from './fleet.ts';
+import { type PlannedMachine, planFleet } from './fleet-plan.ts';
 import { tellEvents } from './lab-events.ts';
 import { LAB_SYSTEM, type LabFiles, type LabRack, makeLabFiles, rackPlace } from './lab-files.ts';
 import { checkPorts } from './lab-ports.ts';
 import { type LabMachine, LabRegion } from './lab-region.ts';
-import { hallWords, nextSteps, openingWords, removedWords, stepWords } from './lab-words.ts';
+import { formatFleetProgress, nextSteps, openingWords, removedWords, stepWords } from './lab-words.ts';
 import type { Narrator } from './narrator.ts';
 import { simulatedHardware } from './simulated-hardware.ts';
 import { WebhookPower } from './webhook-power.ts';
@@ -35,7 +35,7 @@ const TOKEN_CHARACTERS = 32;
 const REGION_MS_MAX = 60_000;
 const PINO_ERROR = 50;
 /** Machines between two progress lines. */
-const HALL_REPORT_EVERY = 5;
+const FLEET_REPORT_EVERY = 5;
 
 /** Runs the lab until `until` settles (Ctrl-C). @throws RackError if it cannot start */
 export async function runGuidedLab(size: LabSize, narrator: Narrator, until: Promise<void>): Promise<void> {
@@ -57,7 +57,7 @@ class GuidedLab {
   readonly #enlistment = new Enlistment();
   #files: LabFiles | undefined;
   #power: WebhookPower | undefined;
-  #hall: Hall | undefined;
+  #fleet: Fleet | undefined;
   #running: Promise<void> = Promise.resolve();
   #placed = 0;
 
@@ -67,7 +67,7 @@ class GuidedLab {
     void until.then(() => this.#stop.abort());
   }
 
-  get #isHall(): boolean {
+  get #isFleet(): boolean {
     return this.#size.machines > 1;
   }
 
@@ -89,10 +89,10 @@ class GuidedLab {
   }
 
   async #close(): Promise<void> {
-    await this.#hall?.close();
+    await this.#fleet?.close();
     this.#power?.close();
     await Promise.all(this.#daemons.splice(0).map((daemon) => daemon.stop()));
-    this.#hall = undefined;
+    this.#fleet = undefined;
     this.#power = undefined;
   }
 
@@ -105,10 +105,10 @@ class GuidedLab {
     if (first === undefined) return;
     const region = new LabRegion(first.stateDir);
     await this.#startFirst(first);
-    const hint = this.#isHall ? `: sign in as ${files.user} with the password ${files.password}` : '';
+    const hint = this.#isFleet ? `: sign in as ${files.user} with the password ${files.password}` : '';
     this.#narrator.tell('lab', `The region answers at ${regionPageUrl(first)}${hint}`);
-    // A hall has too many events to read.
-    if (!this.#isHall)
+    // A fleet has too many events to read.
+    if (!this.#isFleet)
       void tellEvents(first.stateDir, this.#narrator, this.#stop.signal, (name, words) => {
         this.#enlistment.note(words);
         void this.#tellName(name, words);
@@ -125,30 +125,30 @@ class GuidedLab {
     const { machines, racks } = this.#size;
     this.#power = new WebhookPower('127.0.0.1', keyPart(systemClock, TOKEN_CHARACTERS));
     await this.#power.listen();
-    const isHall = this.#isHall;
+    const isFleet = this.#isFleet;
     let last: LabMachine | undefined;
     const parts = {
       files,
       region,
       power: this.#power,
       onStep: (mac: string, step: Parameters<typeof stepWords>[0]): void => {
-        const words = isHall || this.#placed > 0 ? undefined : stepWords(step);
+        const words = isFleet || this.#placed > 0 ? undefined : stepWords(step);
         const who = step.name === 'power-on' ? `The simulated machine ${mac}` : 'It';
         if (words !== undefined) this.#narrator.tell('machine', `${who} ${words}`);
       },
       onPlaced: (machine: LabMachine): void => {
         last = machine;
         this.#placed += 1;
-        const isNews = this.#placed === machines || this.#placed % HALL_REPORT_EVERY === 0;
-        if (isHall && isNews) this.#narrator.tell('lab', hallWords(this.#placed, machines));
+        const isNews = this.#placed === machines || this.#placed % FLEET_REPORT_EVERY === 0;
+        if (isFleet && isNews) this.#narrator.tell('lab', formatFleetProgress(this.#placed, machines));
       },
       onTrouble: (text: string): void => this.#narrator.tell('problem', text),
     };
-    const alone: HallMachine = { hostname: 'machine', kind: simulatedHardware(0), goal: 'new', rack: 0 };
-    this.#hall = await Hall.open(parts, isHall ? planHall(machines, racks) : [alone]);
-    await this.#hall.lead(isHall);
-    if (!isHall) await this.#enlistment.whenReported(systemClock, this.#stop.signal);
-    if (!this.#stop.signal.aborted) this.#tellNext(files, isHall ? undefined : last?.hostname);
+    const alone: PlannedMachine = { hostname: 'machine', kind: simulatedHardware(0), goal: 'new', rack: 0 };
+    this.#fleet = await Fleet.open(parts, isFleet ? planFleet(machines, racks) : [alone]);
+    await this.#fleet.lead(isFleet);
+    if (!isFleet) await this.#enlistment.whenReported(systemClock, this.#stop.signal);
+    if (!this.#stop.signal.aborted) this.#tellNext(files, isFleet ? undefined : last?.hostname);
   }
 
   #tellNext(files: LabFiles, machine: string | undefined): void {

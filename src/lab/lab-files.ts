@@ -89,7 +89,7 @@ function makeRack(directory: string, index: number): LabRack {
   return { name, place, configFile, stateDir };
 }
 
-/** A rack's configuration, with a network large enough for a hall. @param elsewhere the name of a rack that uses the first one's region */
+/** A rack's configuration, with a network large enough for a fleet. @param elsewhere the name of a rack that uses the first one's region */
 function guidedConfig(place: LabPlace, stateDir: string, elsewhere?: string): string {
   const net = place.octets.replace(/\.0$/, '');
   const region = `http://127.0.0.1:${rackPlace(0).regionPort}/MAAS`;

@@ -178,5 +178,5 @@ export function virtualRemovedWords(parts: readonly string[], kept: string | und
   return `The lab has ended. Removed: ${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}.${next}`;
 }
 
-export const hallWords = (done: number, machines: number): string =>
+export const formatFleetProgress = (done: number, machines: number): string =>
   `${done} of ${count(machines, 'machine')} ${done === 1 ? 'has reached its planned state' : 'have reached their planned states'}`;

@@ -33,75 +33,80 @@ export const COMMAND_MS_MAX: Readonly<Record<PowerCommand['kind'], number>> = {
 const SEEN_MS_MAX = 20_000;
 const QUERY_EVERY_MS = 1_000;
 
-interface Means {
+interface CommandDeps {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly mayStep?: ((signal: AbortSignal) => Promise<boolean>) | undefined;
 }
 
 /** Never throws. */
-export async function performCommand(port: PowerPort, command: PowerCommand, means: Means): Promise<PowerOutcome> {
-  const { signal } = means;
+export async function performCommand(port: PowerPort, command: PowerCommand, deps: CommandDeps): Promise<PowerOutcome> {
+  const { signal } = deps;
   switch (command.kind) {
     case 'query':
       return port.query(signal);
     case 'off': {
-      const softOff = await step(means, () => port.off(command.manner, signal));
-      return command.manner === 'soft' && softOff.kind !== 'refused' ? softOff : seen(port, softOff, 'off', means);
+      const softOff = await step(deps, () => port.off(command.manner, signal));
+      return command.manner === 'soft' && softOff.kind !== 'refused' ? softOff : seen(port, softOff, 'off', deps);
     }
     case 'on':
-      return start(port, command.netboot, means);
+      return start(port, command.netboot, deps);
     case 'cycle': {
-      const ended = await seen(port, await step(means, () => port.off('hard', signal)), 'off', means);
-      return ended.kind === 'done' ? start(port, command.netboot, means) : ended;
+      const ended = await seen(port, await step(deps, () => port.off('hard', signal)), 'off', deps);
+      return ended.kind === 'done' ? start(port, command.netboot, deps) : ended;
     }
   }
 }
 
 /** Takes a step only if this process may still switch the machine. */
-async function step(means: Means, act: () => Promise<PowerOutcome>): Promise<PowerOutcome> {
-  const { mayStep, signal } = means;
+async function step(deps: CommandDeps, act: () => Promise<PowerOutcome>): Promise<PowerOutcome> {
+  const { mayStep, signal } = deps;
   return mayStep === undefined || (await mayStep(signal))
     ? await act()
     : outcome('unknown', { code: 'not-ours', params: {} });
 }
 
-async function start(port: PowerPort, netboot: boolean, means: Means): Promise<PowerOutcome> {
+async function start(port: PowerPort, netboot: boolean, deps: CommandDeps): Promise<PowerOutcome> {
   const { netboot: choose } = port;
-  const chosen = netboot && choose !== undefined ? await step(means, () => choose(means.signal)) : undefined;
+  const chosen = netboot && choose !== undefined ? await step(deps, () => choose(deps.signal)) : undefined;
   // If the controller cannot be reached, the next step would fail too. If it refuses, the machine may still try the network first.
   if (chosen?.kind === 'unreachable' || chosen?.kind === 'wrong-credentials') return chosen;
-  const started = await seen(port, await step(means, () => port.on(means.signal)), 'on', means);
+  const started = await seen(port, await step(deps, () => port.on(deps.signal)), 'on', deps);
   if (chosen === undefined || chosen.kind === 'done') return started;
   const params = { started: started.detail, why: chosen.detail };
   return { ...started, detail: { code: 'no-network-boot', params } };
 }
 
-async function seen(port: PowerPort, asked: PowerOutcome, wanted: 'on' | 'off', means: Means): Promise<PowerOutcome> {
+async function seen(
+  port: PowerPort,
+  asked: PowerOutcome,
+  wanted: 'on' | 'off',
+  deps: CommandDeps,
+): Promise<PowerOutcome> {
   if (asked.kind === 'refused') {
     // Some controllers refuse a command that changes nothing.
-    const reading = await port.query(means.signal);
+    const reading = await port.query(deps.signal);
     return reading.kind === 'done' && reading.state === wanted ? reading : asked;
   }
   if (asked.kind !== 'done') return asked;
-  const until = means.clock.now() + SEEN_MS_MAX;
+  const until = deps.clock.now() + SEEN_MS_MAX;
   for (;;) {
-    const reading = await port.query(means.signal);
+    const reading = await port.query(deps.signal);
     if (reading.kind === 'done' && reading.state === wanted) return outcome('done', asked.detail, wanted);
     // An unseen state: trust the driver's confirmation.
     if (reading.kind === 'done' && reading.state === 'unknown')
       return outcome('done', { code: 'unseen', params: { asked: asked.detail, look: reading.detail } });
-    if (means.clock.now() + QUERY_EVERY_MS > until || means.signal.aborted) {
+    if (deps.clock.now() + QUERY_EVERY_MS > until || deps.signal.aborted) {
       const { kind, state } = reading;
       const last: PowerDetail = kind === 'done' ? { code: 'still', params: { state } } : reading.detail;
       const params = { asked: asked.detail, seconds: SEEN_MS_MAX / 1000, look: last };
       return outcome('unknown', { code: 'not-seen', params }, state);
     }
-    await pause(QUERY_EVERY_MS, means);
+    await pause(QUERY_EVERY_MS, deps);
   }
 }
 
-function pause(ms: number, { clock, signal }: Means): Promise<void> {
+function pause(ms: number, { clock, signal }: CommandDeps): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();
     const end = (): void => {

@@ -34,7 +34,7 @@ export interface PowerPort {
   readonly netboot?: (signal: AbortSignal) => Promise<PowerOutcome>;
 }
 
-export interface PowerSurroundings {
+export interface PowerDeps {
   readonly clock: Clock;
   /** Rackboot's own key for hypervisors. @throws RackError `tool-missing`, `tool-failed`, `store-unwritable` */
   readonly sshIdentity: () => Promise<SshIdentity>;
@@ -51,7 +51,7 @@ export interface PowerDriver {
   readonly byHand: boolean;
   readonly parameters: readonly PowerParameter[];
   /** @param machine its system id */
-  open(machine: string, values: PowerValues, surroundings: PowerSurroundings): OpenedPort;
+  open(machine: string, values: PowerValues, deps: PowerDeps): OpenedPort;
 }
 
 export interface Connecting<Schema extends z.ZodObject> {
@@ -60,10 +60,10 @@ export interface Connecting<Schema extends z.ZodObject> {
   readonly settings: z.infer<Schema>;
   /** Texts that no message may quote. */
   readonly secrets: readonly string[];
-  readonly surroundings: PowerSurroundings;
+  readonly deps: PowerDeps;
 }
 
-interface DriverParts<Schema extends z.ZodObject> extends Pick<PowerDriver, 'name' | 'byHand'> {
+interface DriverDefinition<Schema extends z.ZodObject> extends Pick<PowerDriver, 'name' | 'byHand'> {
   readonly parameters: Schema;
   connect(call: Connecting<Schema>): PowerPort;
 }
@@ -74,16 +74,16 @@ export function defineDriver<Schema extends z.ZodObject>({
   byHand,
   parameters: schema,
   connect,
-}: DriverParts<Schema>): PowerDriver {
+}: DriverDefinition<Schema>): PowerDriver {
   return {
     name,
     byHand,
     parameters: listParameters(schema),
-    open(machine, values, surroundings) {
+    open(machine, values, deps) {
       const checked = checkParameters(name, schema, values);
       if (checked.kind === 'bad') return { kind: 'bad-parameters', problems: checked.problems };
       const { values: settings, secrets } = checked;
-      return { kind: 'open', port: connect({ machine, settings, secrets, surroundings }) };
+      return { kind: 'open', port: connect({ machine, settings, secrets, deps }) };
     },
   };
 }

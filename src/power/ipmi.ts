@@ -55,7 +55,7 @@ export type IpmiParameter = keyof Settings;
 /** The driver `ipmi`. */
 export const ipmi = defineDriver({ name: 'ipmi', byHand: false, parameters: schema, connect: openPort });
 
-function openPort({ settings, secrets, surroundings: { clock } }: Connecting<typeof schema>): PowerPort {
+function openPort({ settings, secrets, deps: { clock } }: Connecting<typeof schema>): PowerPort {
   const ask = async (command: readonly string[], changes: boolean, signal: AbortSignal): Promise<PowerOutcome> => {
     const begun = clock.now();
     const askWith = async (suite: CipherSuite): Promise<PowerOutcome> => {

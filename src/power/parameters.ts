@@ -99,9 +99,9 @@ export function checkParameters<T extends z.ZodObject>(
 
 function formatProblem(schema: z.ZodObject, issue: z.core.$ZodIssue): Omit<ParameterProblem, 'driver'> {
   if (issue.code === 'unrecognized_keys') {
-    const known = Object.keys(schema.shape);
-    const meant = issue.keys.flatMap((key) => nearestName(key, known) ?? []);
-    return { parameter: issue.keys.join(', '), fault: { kind: 'unknown', known, meant } };
+    const parameterNames = Object.keys(schema.shape);
+    const nearest = issue.keys.flatMap((key) => nearestName(key, parameterNames) ?? []);
+    return { parameter: issue.keys.join(', '), fault: { kind: 'unknown', known: parameterNames, meant: nearest } };
   }
   const kind = issue.code === 'invalid_type' ? 'missing' : 'invalid';
   const choices = issue.code === 'invalid_value' ? { choices: issue.values.map(String) } : {};

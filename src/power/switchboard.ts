@@ -12,7 +12,7 @@ import { Alarm } from '../ground/deadline-queue.ts';
 import { errorText, isStoreUnavailable } from '../ground/errors.ts';
 import { COMMAND_MS_MAX, type PowerCommand, performCommand } from './command.ts';
 import type { PowerDetail } from './detail.ts';
-import type { PowerDriver, PowerPort, PowerSurroundings } from './driver.ts';
+import type { PowerDeps, PowerDriver, PowerPort } from './driver.ts';
 import { type LedgerEntry, NotOnDuty, type PowerLedger } from './ledger.ts';
 import { cleanWords, outcome, type PowerOutcome } from './outcome.ts';
 import type { PowerValues } from './parameters.ts';
@@ -50,7 +50,7 @@ export interface EndedCommand {
   readonly isRecorded?: boolean;
 }
 
-interface SwitchboardParts extends PowerSurroundings {
+interface SwitchboardDeps extends PowerDeps {
   readonly findDriver: (name: string) => PowerDriver | undefined;
   readonly ledger: PowerLedger;
   /** True while this process may switch machines; undefined: always. */
@@ -68,27 +68,27 @@ interface Task extends PowerTask {
 }
 
 export class PowerSwitchboard {
-  readonly #parts: SwitchboardParts;
+  readonly #deps: SwitchboardDeps;
   readonly #queue = new PowerQueue<Task>();
   readonly #readings = new PowerReadings();
   readonly #targets = new Map<string, PowerTarget>();
   readonly #running = new Map<string, Task>();
   /** Callers that wait for the next answer about a machine. */
-  readonly #askers = new Map<string, PromiseWithResolvers<PowerOutcome>>();
+  readonly #pendingAnswers = new Map<string, PromiseWithResolvers<PowerOutcome>>();
   /** By machine: the last command whose ledger write failed, perhaps only after it reached the disk. Its driver was not called. */
   readonly #unclear = new Map<string, string>();
   readonly #alarm: Alarm;
   #questions = 0;
   #isClosed = false;
 
-  constructor(parts: SwitchboardParts) {
-    this.#parts = parts;
-    this.#alarm = new Alarm(parts.clock, () => this.#turn());
+  constructor(deps: SwitchboardDeps) {
+    this.#deps = deps;
+    this.#alarm = new Alarm(deps.clock, () => this.#turn());
   }
 
   /** Ends commands of the last process as `unknown`. Call first. @param among only these */
   async recover(among?: ReadonlySet<string>): Promise<void> {
-    for (const { id, machine, command } of await this.#parts.ledger.listUnended()) {
+    for (const { id, machine, command } of await this.#deps.ledger.listUnended()) {
       if (among !== undefined && !among.has(id)) continue;
       await this.#end({ id, machine, command, outcome: INTERRUPTED });
     }
@@ -99,7 +99,7 @@ export class PowerSwitchboard {
     if (this.#isClosed) return { kind: 'not-now' };
     const task = this.#taskOf(id, target, command);
     if (task.kind === 'refused') return task;
-    const admission = this.#queue.submit(task.task, this.#parts.clock.now());
+    const admission = this.#queue.submit(task.task, this.#deps.clock.now());
     this.#turn();
     switch (admission.kind) {
       case 'waiting':
@@ -125,24 +125,24 @@ export class PowerSwitchboard {
   async ask(target: PowerTarget): Promise<PowerOutcome> {
     if (this.#isClosed) return outcome('unreachable', STOPPING);
     const { machine } = target;
-    const others = this.#askers.get(machine);
+    const others = this.#pendingAnswers.get(machine);
     if (others !== undefined) return others.promise;
     const task = this.#taskOf(this.#nextQuestion(), target, { kind: 'query' });
     if (task.kind === 'refused') return outcome('refused', task.why);
-    const admission = this.#queue.submit(task.task, this.#parts.clock.now());
+    const admission = this.#queue.submit(task.task, this.#deps.clock.now());
     if (admission.kind === 'full') return outcome('refused', { code: 'too-many-queries', params: {} });
     if (admission.kind === 'busy' && !admission.by.isQuestion) {
       return outcome('refused', underCommand(admission.by.command));
     }
-    const asker = Promise.withResolvers<PowerOutcome>();
-    this.#askers.set(machine, asker);
+    const pending = Promise.withResolvers<PowerOutcome>();
+    this.#pendingAnswers.set(machine, pending);
     this.#turn();
-    return asker.promise;
+    return pending.promise;
   }
 
   /** Watches a machine. If driver or parameters have changed, the reading starts afresh, and a waiting command is withdrawn. Undefined stops watching. */
   watch(machine: string, target: PowerTarget | undefined): void {
-    const { clock, findDriver } = this.#parts;
+    const { clock, findDriver } = this.#deps;
     const before = this.#targets.get(machine);
     if (before !== undefined && target !== undefined && isSame(before, target)) return;
     const waiting = before === undefined ? undefined : this.commandOf(machine);
@@ -174,11 +174,11 @@ export class PowerSwitchboard {
     this.#isClosed = true;
     this.#alarm.cancel();
     this.#queue.clear();
-    for (const machine of [...this.#askers.keys()]) this.#settle(machine, outcome('unreachable', STOPPING));
+    for (const machine of [...this.#pendingAnswers.keys()]) this.#settle(machine, outcome('unreachable', STOPPING));
     const running = [...this.#running.values()];
     const stop = (task: Task): void => task.stop.abort();
     running.filter(({ isQuestion }) => graceMs === 0 || isQuestion).forEach(stop);
-    const late = this.#parts.clock.schedule(graceMs, () => running.forEach(stop));
+    const late = this.#deps.clock.schedule(graceMs, () => running.forEach(stop));
     await Promise.all(running.map(({ over }) => over.promise));
     late.cancel();
   }
@@ -188,11 +188,11 @@ export class PowerSwitchboard {
     target: PowerTarget,
     command: PowerCommand,
   ): { readonly kind: 'task'; readonly task: Task } | { readonly kind: 'refused'; readonly why: PowerDetail } {
-    const driver = this.#parts.findDriver(target.driver);
+    const driver = this.#deps.findDriver(target.driver);
     if (driver === undefined) {
       return { kind: 'refused', why: { code: 'no-driver', params: { driver: cleanWords(target.driver) } } };
     }
-    const opened = driver.open(target.machine, target.values, this.#parts);
+    const opened = driver.open(target.machine, target.values, this.#deps);
     if (opened.kind === 'bad-parameters') {
       return { kind: 'refused', why: { code: 'bad-parameters', params: { problems: opened.problems } } };
     }
@@ -210,7 +210,7 @@ export class PowerSwitchboard {
   /** Starts all tasks that may run, and sets the alarm for the next task. */
   #turn(): void {
     if (this.#isClosed) return;
-    const now = this.#parts.clock.now();
+    const now = this.#deps.clock.now();
     for (let machine = this.#readings.takeDue(now, this.#chance()); machine !== undefined; ) {
       this.#ask(machine);
       machine = this.#readings.takeDue(now, this.#chance());
@@ -229,7 +229,7 @@ export class PowerSwitchboard {
     if (target === undefined) return;
     const task = this.#taskOf(this.#nextQuestion(), target, { kind: 'query' });
     // If refused, the machine has a command, and is queried later.
-    if (task.kind === 'task') this.#queue.submit(task.task, this.#parts.clock.now());
+    if (task.kind === 'task') this.#queue.submit(task.task, this.#deps.clock.now());
     else this.#answered(machine, outcome('refused', task.why));
   }
 
@@ -239,13 +239,13 @@ export class PowerSwitchboard {
   }
 
   #settle(machine: string, answer: PowerOutcome): void {
-    const asker = this.#askers.get(machine);
-    this.#askers.delete(machine);
-    asker?.resolve(answer);
+    const pending = this.#pendingAnswers.get(machine);
+    this.#pendingAnswers.delete(machine);
+    pending?.resolve(answer);
   }
 
   async #begin(task: Task): Promise<void> {
-    const { clock, mayStep } = this.#parts;
+    const { clock, mayStep } = this.#deps;
     const { id, command } = task;
     this.#running.set(id, task);
     if (command.kind !== 'query' && !(await this.#record(task, command))) return;
@@ -275,7 +275,7 @@ export class PowerSwitchboard {
    * Records a command before its driver is called. @returns false if the command must not be carried out: the ledger knows it already, or cannot record it
    */
   async #record(task: Task, command: LedgerEntry['command']): Promise<boolean> {
-    const { ledger, clock } = this.#parts;
+    const { ledger, clock } = this.#deps;
     const { id, machine } = task;
     try {
       const ledgerEntry = await ledger.begin({ id, machine, command, begunAtMs: clock.wallTimeMs() });
@@ -285,7 +285,7 @@ export class PowerSwitchboard {
       this.#queue.finish(task);
       // A command without an end is reported by the running task or `recover`.
       if (ledgerEntry.end !== undefined) {
-        await this.#parts.onEnd({
+        await this.#deps.onEnd({
           id,
           machine,
           command: ledgerEntry.command,
@@ -320,13 +320,13 @@ export class PowerSwitchboard {
 
   #answered(machine: string, answer: PowerOutcome): void {
     this.#changeReading(machine, () =>
-      this.#readings.answered(machine, answer, this.#parts.clock.now(), this.#chance()),
+      this.#readings.answered(machine, answer, this.#deps.clock.now(), this.#chance()),
     );
     this.#settle(machine, answer);
   }
 
   async #end(ended: EndedCommand): Promise<void> {
-    const { ledger, clock, onEnd } = this.#parts;
+    const { ledger, clock, onEnd } = this.#deps;
     const wasOff = this.#readings.get(ended.machine)?.state === 'off';
     this.#changeReading(ended.machine, () => this.#readings.commanded(ended.machine, ended.outcome, clock.now()));
     let isRecorded = false;
@@ -346,11 +346,11 @@ export class PowerSwitchboard {
     const after = this.#readings.get(machine);
     if (after === undefined) return;
     const isOther = after.state !== before?.state || after.failure?.kind !== before.failure?.kind;
-    if (isOther) this.#parts.onReading(machine, after);
+    if (isOther) this.#deps.onReading(machine, after);
   }
 
   #chance(): number {
-    return (this.#parts.clock.randomBytes(1)[0] ?? 0) / 256;
+    return (this.#deps.clock.randomBytes(1)[0] ?? 0) / 256;
   }
 }
 

@@ -8,7 +8,7 @@
 
 import { z } from 'zod';
 import { errorText, RackError } from '../ground/errors.ts';
-import { defineDriver, type OffManner, type PowerPort, type PowerSurroundings, STEP_MS_MAX } from './driver.ts';
+import { defineDriver, type OffManner, type PowerDeps, type PowerPort, STEP_MS_MAX } from './driver.ts';
 import { outcome, type PowerOutcome } from './outcome.ts';
 import { secret } from './parameters.ts';
 import { type ProgramEnd, runProgram } from './program.ts';
@@ -45,7 +45,7 @@ export const virsh = defineDriver({
   name: 'virsh',
   byHand: false,
   parameters: schema,
-  connect: ({ settings, surroundings }) => openPort(settings, surroundings),
+  connect: ({ settings, deps }) => openPort(settings, deps),
 });
 
 interface Hypervisor {
@@ -101,7 +101,7 @@ export function virshUri(host: Hypervisor, connect: string | undefined): string 
 async function runVirsh(
   host: Hypervisor,
   command: readonly string[],
-  { clock, sshIdentity }: PowerSurroundings,
+  { clock, sshIdentity }: PowerDeps,
   signal: AbortSignal,
   password?: string,
 ): Promise<ProgramEnd> {
@@ -121,10 +121,10 @@ async function runVirsh(
   }
 }
 
-function openPort(settings: z.infer<typeof schema>, surroundings: PowerSurroundings): PowerPort {
+function openPort(settings: z.infer<typeof schema>, deps: PowerDeps): PowerPort {
   const { power_address: host, power_id: guest, power_pass: password } = settings;
   const run = (command: readonly string[], signal: AbortSignal): Promise<ProgramEnd> =>
-    runVirsh(host, [...command, `--domain=${guest}`], surroundings, signal, password);
+    runVirsh(host, [...command, `--domain=${guest}`], deps, signal, password);
   const ask = async (command: string, wanted: 'on' | 'off' | undefined, signal: AbortSignal): Promise<PowerOutcome> =>
     judgeVirsh(await run([command], signal), wanted);
   const offCommand = (manner: OffManner): string => (manner === 'soft' ? 'shutdown' : 'destroy');
@@ -147,12 +147,8 @@ type GuestList =
   | { readonly kind: 'guests'; readonly guests: readonly HypervisorGuest[] }
   | { readonly kind: 'failed'; readonly outcome: PowerOutcome };
 
-export async function listGuests(
-  host: Hypervisor,
-  surroundings: PowerSurroundings,
-  signal: AbortSignal,
-): Promise<GuestList> {
-  const end = await runVirsh(host, ['list', '--all'], surroundings, signal);
+export async function listGuests(host: Hypervisor, deps: PowerDeps, signal: AbortSignal): Promise<GuestList> {
+  const end = await runVirsh(host, ['list', '--all'], deps, signal);
   if (end.kind === 'ended' && end.code === 0) return { kind: 'guests', guests: parseGuests(end.out) };
   return { kind: 'failed', outcome: judgeVirsh(end, undefined) };
 }

@@ -46,13 +46,13 @@ export async function requestOnce(asked: WebRequest): Promise<HttpAttempt> {
     isConnected = true;
   };
   try {
-    const terms = {
+    const options = {
       within: { clock, ms: timeMs },
       signals: [signal],
       onConnected,
       rejectUnauthorized: checkCertificate,
     };
-    const answer = await openHttp({ url, method, headers, ...terms });
+    const answer = await openHttp({ url, method, headers, ...options });
     const { statusCode: status = 0, headers: fields } = answer;
     const location = fields.location?.slice(0, LOCATION_CHARACTERS_MAX);
     return { kind: 'answer', status, location, body: await readBeginning(answer, BODY_BYTES_MAX) };

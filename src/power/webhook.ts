@@ -67,7 +67,7 @@ export type WebhookParameter = keyof Settings;
 /** The driver `webhook`. */
 export const webhook = defineDriver({ name: 'webhook', byHand: false, parameters: schema, connect: openPort });
 
-function openPort({ machine, settings, secrets, surroundings: { clock } }: Connecting<typeof schema>): PowerPort {
+function openPort({ machine, settings, secrets, deps: { clock } }: Connecting<typeof schema>): PowerPort {
   const headers = buildHeaders(machine, settings);
   const checkCertificate = settings.power_verify_ssl === 'y';
   const ask = async (method: 'GET' | 'POST', target: string, signal: AbortSignal): Promise<HttpAttempt> => {

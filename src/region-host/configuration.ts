@@ -15,12 +15,12 @@ import { NO_SETTINGS, type Settings } from '../machines/settings.ts';
 /** The store is already open, and is replaced only at a restart. */
 const HELD_KEYS = [...RESTART_KEYS, 'region.store'];
 
-export type RegionConfigurationPorts = RunningPorts<UsableRegionFile>;
+export type RegionConfigurationDeps = RunningPorts<UsableRegionFile>;
 
 export class RegionConfiguration extends RunningConfig<
   RegionFileConfig,
   UsableRegionFile['written'],
-  RegionConfigurationPorts
+  RegionConfigurationDeps
 > {
   readonly resolve = resolveRegionFile;
   /** The store's settings, including those that only racks use. */
@@ -36,17 +36,17 @@ export class RegionConfiguration extends RunningConfig<
   }
 
   /** Merges the file with the store's settings before the region serves; if they do not fit together, the file alone stays in force. */
-  begin(ports: RegionConfigurationPorts, settings: Settings = NO_SETTINGS): void {
+  begin(deps: RegionConfigurationDeps, settings: Settings = NO_SETTINGS): void {
     this.#stored = settings;
     this.wanted = storedForRegion(settings);
     const parsed = resolveRegionFile(this.current.file, this.wanted);
     if (parsed.ok) this.current = parsed;
-    else this.refuse(ports, 'store', formatProblems(this.path, parsed.problems));
+    else this.refuse(deps, 'store', formatProblems(this.path, parsed.problems));
   }
 
-  useStored(ports: RegionConfigurationPorts, settings: Settings = NO_SETTINGS): void {
+  useStored(deps: RegionConfigurationDeps, settings: Settings = NO_SETTINGS): void {
     this.#stored = settings;
-    this.want(ports, storedForRegion(settings));
+    this.want(deps, storedForRegion(settings));
   }
 
   protected check(): [] {

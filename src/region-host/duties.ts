@@ -30,7 +30,7 @@ const SURE_EVERY_MS = 200;
  */
 const TIME_ANSWER_MS_MAX = 200;
 
-export interface DutiesParts {
+export interface DutiesDeps {
   readonly store: DutyStore;
   readonly clock: Clock;
   readonly onTaken: () => void;
@@ -41,7 +41,7 @@ export interface DutiesParts {
 }
 
 export class Duties {
-  readonly #parts: DutiesParts;
+  readonly #deps: DutiesDeps;
   #holder: DutyHolder | undefined;
   #timer: Timer | undefined;
   #asking: Promise<unknown> = Promise.resolve();
@@ -51,9 +51,9 @@ export class Duties {
   /** The store's wall time minus the time of this process. */
   #offsetMs: number;
 
-  constructor(parts: DutiesParts) {
-    this.#parts = parts;
-    this.#offsetMs = parts.clock.wallTimeMs() - parts.clock.now();
+  constructor(deps: DutiesDeps) {
+    this.#deps = deps;
+    this.#offsetMs = deps.clock.wallTimeMs() - deps.clock.now();
   }
 
   get areHeld(): boolean {
@@ -66,7 +66,7 @@ export class Duties {
 
   /** The clock of this process with the store's wall time. */
   get clock(): Clock {
-    const { clock } = this.#parts;
+    const { clock } = this.#deps;
     return {
       now: () => clock.now(),
       wallTimeMs: () => Math.round(clock.now() + this.#offsetMs),
@@ -77,7 +77,7 @@ export class Duties {
 
   /** Waits until no other process can have the duties. @returns false if one has, or `signal` aborted */
   async areSure(signal: AbortSignal): Promise<boolean> {
-    const { clock } = this.#parts;
+    const { clock } = this.#deps;
     while (!signal.aborted && this.areHeld && !this.#isClosed) {
       if (clock.now() + STEP_MS_MAX < this.#heldUntil) return true;
       await pause(clock, SURE_EVERY_MS);
@@ -87,7 +87,7 @@ export class Duties {
 
   /** Asks the store's time. @throws RackError `store-unavailable` */
   async readTime(): Promise<void> {
-    const { clock, store } = this.#parts;
+    const { clock, store } = this.#deps;
     const askedAt = clock.now();
     const timeMs = await store.timeMs();
     const answeredAt = clock.now();
@@ -100,7 +100,7 @@ export class Duties {
   begin(): void {
     this.#asking = this.#ask().finally(() => {
       if (this.#isClosed) return;
-      this.#timer = this.#parts.clock.schedule(HOLD_EVERY_MS, () => this.begin());
+      this.#timer = this.#deps.clock.schedule(HOLD_EVERY_MS, () => this.begin());
     });
   }
 
@@ -109,11 +109,11 @@ export class Duties {
     this.#isClosed = true;
     this.#timer?.cancel();
     await this.#asking;
-    if (this.areHeld) await reachesStore(() => this.#parts.store.leave());
+    if (this.areHeld) await reachesStore(() => this.#deps.store.leave());
   }
 
   #become(holder: DutyHolder): void {
-    const { onTaken, onLost, onHolder } = this.#parts;
+    const { onTaken, onLost, onHolder } = this.#deps;
     const before = this.#holder;
     this.#holder = holder;
     if (holder.isHere !== before?.isHere || holder.name !== before.name) onHolder?.(holder, before?.isHere === true);
@@ -124,8 +124,8 @@ export class Duties {
   #ask(): Promise<unknown> {
     return reachesStore(async () => {
       // The store's term began later than this.
-      const askedAt = this.#parts.clock.now();
-      const holder = await this.#parts.store.hold(HELD_MS);
+      const askedAt = this.#deps.clock.now();
+      const holder = await this.#deps.store.hold(HELD_MS);
       if (this.#isClosed) return;
       if (holder.isHere) this.#heldUntil = askedAt + HELD_MS;
       this.#become(holder);

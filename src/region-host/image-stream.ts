@@ -26,7 +26,7 @@ interface Signed {
   readonly files: ReadonlyMap<string, StreamedFile>;
 }
 
-interface OwnImageStreamParts {
+interface OwnImageStreamDeps {
   readonly stateDir: string;
   readonly clock: Clock;
   /** The boot tree; undefined if this host has none. */
@@ -34,15 +34,15 @@ interface OwnImageStreamParts {
 }
 
 export class OwnImageStream implements ImageStream {
-  readonly #parts: OwnImageStreamParts;
+  readonly #deps: OwnImageStreamDeps;
   #signer: Promise<OwnSigner> | undefined;
   #signed: Promise<Signed> | undefined;
   /** The state of the store that the signed documents describe. */
   #mark = '';
   #lookAt: Instant | undefined;
 
-  constructor(parts: OwnImageStreamParts) {
-    this.#parts = parts;
+  constructor(deps: OwnImageStreamDeps) {
+    this.#deps = deps;
   }
 
   async find(path: string): Promise<StreamedFile | undefined> {
@@ -53,7 +53,7 @@ export class OwnImageStream implements ImageStream {
   }
 
   #open(): Promise<OwnSigner> {
-    this.#signer ??= openOwnSigner(this.#parts.stateDir).catch((error: unknown) => {
+    this.#signer ??= openOwnSigner(this.#deps.stateDir).catch((error: unknown) => {
       // The next request tries again.
       this.#signer = undefined;
       throw error;
@@ -62,7 +62,7 @@ export class OwnImageStream implements ImageStream {
   }
 
   #current(): Promise<Signed> {
-    const { tree: treeOf, clock } = this.#parts;
+    const { tree: treeOf, clock } = this.#deps;
     const now = clock.now();
     if (this.#signed !== undefined && this.#lookAt !== undefined && now < this.#lookAt) return this.#signed;
     this.#lookAt = later(now, LOOK_MS);
@@ -82,7 +82,7 @@ export class OwnImageStream implements ImageStream {
 
   async #sign(tree: string, images: readonly StoredImage[], parts: readonly TreePart[]): Promise<Signed> {
     const signer = await this.#open();
-    const stream = describeStore(images, this.#parts.clock.wallTimeMs(), parts);
+    const stream = describeStore(images, this.#deps.clock.wallTimeMs(), parts);
     const documents = new Map<string, string>();
     for (const [path, text] of stream.documents('sjson')) documents.set(`${path}.sjson`, await signer.clearSign(text));
     for (const [path, text] of stream.documents('json')) {

@@ -11,7 +11,7 @@ import type { PowerLedger } from '../power/ledger.ts';
 
 const RETRY_MS = 2000;
 
-interface InterruptedParts {
+interface InterruptedDeps {
   readonly clock: Clock;
   readonly ledger: Pick<PowerLedger, 'listUnended'>;
   /** Ends each of these commands that still has no end. @returns false if the store is unavailable */
@@ -21,13 +21,13 @@ interface InterruptedParts {
 }
 
 export class InterruptedCommands {
-  readonly #parts: InterruptedParts;
+  readonly #deps: InterruptedDeps;
   /** The commands' machines, by the commands' ids. */
   #machines = new Map<string, string>();
   #timer: Timer | undefined;
 
-  constructor(parts: InterruptedParts) {
-    this.#parts = parts;
+  constructor(deps: InterruptedDeps) {
+    this.#deps = deps;
   }
 
   /** True if a step of another process may still switch the machine. */
@@ -39,7 +39,7 @@ export class InterruptedCommands {
   async find(settleMs: number): Promise<void> {
     this.forget();
     const before = this.#machines;
-    const unended = await this.#parts.ledger.listUnended();
+    const unended = await this.#deps.ledger.listUnended();
     // Another process may have the duties by now.
     if (before !== this.#machines) return;
     this.#machines = new Map(unended.map(({ id, machine }) => [id, machine]));
@@ -53,18 +53,18 @@ export class InterruptedCommands {
   }
 
   #settleLater(ms: number, machines: ReadonlyMap<string, string>): void {
-    this.#timer = this.#parts.clock.schedule(ms, () => void this.#settle(machines));
+    this.#timer = this.#deps.clock.schedule(ms, () => void this.#settle(machines));
   }
 
   async #settle(machines: ReadonlyMap<string, string>): Promise<void> {
     if (machines !== this.#machines) return;
-    const isTaken = await this.#parts.recover(new Set(machines.keys()));
+    const isTaken = await this.#deps.recover(new Set(machines.keys()));
     if (machines !== this.#machines) return;
     if (!isTaken) {
       this.#settleLater(RETRY_MS, machines);
       return;
     }
     this.#machines = new Map();
-    this.#parts.onSettled([...machines.values()]);
+    this.#deps.onSettled([...machines.values()]);
   }
 }

@@ -63,7 +63,7 @@ export function ownMessage({ config, usable }: RegionConfiguration, version: str
   };
 }
 
-interface OtherConfigurationsParts {
+interface OtherConfigurationsDeps {
   readonly clock: Clock;
   readonly neighbours: StoreNeighbours;
   /** Names this process among all. */
@@ -74,13 +74,13 @@ interface OtherConfigurationsParts {
 }
 
 export class OtherConfigurations {
-  readonly #parts: OtherConfigurationsParts;
+  readonly #deps: OtherConfigurationsDeps;
   readonly #others = new BoundedMap<string, Other>(OTHERS_MAX, 'set longest ago');
   #timer: Timer | undefined;
 
-  constructor(parts: OtherConfigurationsParts) {
-    this.#parts = parts;
-    parts.neighbours.hear((text) => this.#hear(text));
+  constructor(deps: OtherConfigurationsDeps) {
+    this.#deps = deps;
+    deps.neighbours.hear((text) => this.#hear(text));
   }
 
   /** The notes on each living process with other values, or with the same name. */
@@ -90,7 +90,7 @@ export class OtherConfigurations {
 
   /** Says the digests now, and then at intervals. */
   say(): void {
-    const { clock, neighbours, id, own } = this.#parts;
+    const { clock, neighbours, id, own } = this.#deps;
     const { digests, ...rest } = own();
     const shared = Object.entries(digests).filter(([key]) => !OWN_KEYS.test(key));
     neighbours.say(JSON.stringify({ id, ...rest, digests: Object.fromEntries(shared) } satisfies Said));
@@ -102,7 +102,7 @@ export class OtherConfigurations {
   }
 
   #hear(text: string): void {
-    const { clock, id, own, onFault } = this.#parts;
+    const { clock, id, own, onFault } = this.#deps;
     const message = readMessage(text);
     const mine = own();
     if (message === undefined || message.id === id || message.version !== mine.version) return;
@@ -121,7 +121,7 @@ export class OtherConfigurations {
   }
 
   #isLiving({ heardAt }: Other): boolean {
-    return this.#parts.clock.now() < later(heardAt, SILENT_MS);
+    return this.#deps.clock.now() < later(heardAt, SILENT_MS);
   }
 }
 

@@ -3,7 +3,7 @@
 import { nearestName } from '../ground/nearest-name.ts';
 import type { PowerCommand } from '../power/command.ts';
 import type { PowerDetail } from '../power/detail.ts';
-import type { PowerDriver, PowerSurroundings } from '../power/driver.ts';
+import type { PowerDeps, PowerDriver } from '../power/driver.ts';
 import type { LedgerEntry } from '../power/ledger.ts';
 import { bootPurpose } from '../region/records/boot-purpose.ts';
 import type { Machine } from '../region/records/machine.ts';
@@ -43,7 +43,7 @@ export function findParameterProblems(
   drivers: ReadonlyMap<string, PowerDriver>,
   powerType: string,
   values: PowerParameters,
-  surroundings: PowerSurroundings,
+  deps: PowerDeps,
 ): readonly RefusalWord[] {
   if (powerType === '')
     return Object.keys(values).length === 0 ? [] : [fieldRefusal('give a power_type with the parameters')];
@@ -52,7 +52,7 @@ export function findParameterProblems(
     const names = [...drivers.keys()];
     return [fieldRefusal(powerDriverText(powerType, names, nearestName(powerType, names)))];
   }
-  const opened = driver.open('', values, surroundings);
+  const opened = driver.open('', values, deps);
   return opened.kind === 'open'
     ? []
     : opened.problems.map((problem) => partRefusal('invalid-parameters', problem.parameter, faultText(problem)));

@@ -14,7 +14,7 @@ import type { RackNote } from '../region/reports/notes.ts';
 /** How long a machine waits for its racks, in milliseconds. Then it is started, and may boot into its former state. */
 export const HOLD_MS_MAX = 10_000;
 
-export interface PowerHoldParts {
+export interface PowerHoldDeps {
   readonly clock: Clock;
   readonly acknowledgements: Pick<Acknowledgements, 'missing' | 'subscribe'>;
   /** Called with the machines to check again. */
@@ -32,15 +32,15 @@ interface Held {
 }
 
 export class PowerHold {
-  readonly #parts: PowerHoldParts;
+  readonly #deps: PowerHoldDeps;
   readonly #held = new Map<string, Held>();
   readonly #unsubscribe: () => void;
 
-  constructor(parts: PowerHoldParts) {
-    this.#parts = parts;
-    this.#unsubscribe = parts.acknowledgements.subscribe(() => {
+  constructor(deps: PowerHoldDeps) {
+    this.#deps = deps;
+    this.#unsubscribe = deps.acknowledgements.subscribe(() => {
       const waiting = [...this.#held].filter(([, { timer }]) => timer !== undefined).map(([systemId]) => systemId);
-      if (waiting.length > 0) parts.again(waiting);
+      if (waiting.length > 0) deps.again(waiting);
     });
   }
 
@@ -49,7 +49,7 @@ export class PowerHold {
    * @param version reads the version of the stored desired state, not before the machine was read
    */
   async mayStart(machine: Machine, id: string, version: () => Promise<number>): Promise<boolean> {
-    const { acknowledgements, onUnacknowledged } = this.#parts;
+    const { acknowledgements, onUnacknowledged } = this.#deps;
     const held = await this.#entryOf(machine.systemId, id, version);
     if (held.timer === undefined) return true;
     const missing = acknowledgements.missing(machine, held.version);
@@ -81,7 +81,7 @@ export class PowerHold {
   async #entryOf(systemId: string, id: string, version: () => Promise<number>): Promise<Held> {
     const present = this.#held.get(systemId);
     if (present?.id === id) return present;
-    const { clock, again } = this.#parts;
+    const { clock, again } = this.#deps;
     const held: Held = { id, version: await version(), timer: undefined, isLate: false };
     held.timer = clock.schedule(HOLD_MS_MAX, () => {
       held.isLate = true;

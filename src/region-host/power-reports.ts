@@ -14,7 +14,7 @@ import type { MachineLife } from '../region/life/machine-life.ts';
 import type { PowerView } from '../region/life/power-life.ts';
 import { powerTask } from './power-commands.ts';
 
-interface PowerReportsParts {
+interface PowerReportsDeps {
   readonly clock: Clock;
   readonly ledger: Pick<PowerLedger, 'end' | 'whileOnDuty'>;
   /** Undefined before the first `begin`. */
@@ -33,15 +33,15 @@ interface OwedEnd {
 }
 
 export class PowerReports {
-  readonly #parts: PowerReportsParts;
+  readonly #deps: PowerReportsDeps;
   /** Ends of commands that the store has not taken yet, by the command's id; at most one of each machine. */
   readonly #ends = new Map<string, OwedEnd>();
   /** Machines whose last reading the store has not taken yet. */
   readonly #undelivered = new Set<string>();
   #isClosed = false;
 
-  constructor(parts: PowerReportsParts) {
-    this.#parts = parts;
+  constructor(deps: PowerReportsDeps) {
+    this.#deps = deps;
   }
 
   /** True until the store has taken the end of this command. Meanwhile its machine gets no other command. */
@@ -51,10 +51,10 @@ export class PowerReports {
 
   async ended(ended: EndedCommand): Promise<void> {
     const { id, machine, command, outcome: end, wasOff, isKnown } = ended;
-    const { ledger, life } = this.#parts;
+    const { ledger, life } = this.#deps;
     if (this.#isClosed) return;
     const reportedMs = this.#ends.get(id)?.firstMs;
-    const firstMs = reportedMs ?? this.#parts.clock.wallTimeMs();
+    const firstMs = reportedMs ?? this.#deps.clock.wallTimeMs();
     this.#ends.set(id, { ended, firstMs, isUnderWay: true });
     const { kind, detail } = end;
     const flags = { wasOff: wasOff === true, isKnown: isKnown === true };
@@ -70,13 +70,13 @@ export class PowerReports {
       if (isTaken) this.#ends.delete(id);
       else this.#ends.set(id, { ended, firstMs, isUnderWay: false });
     }
-    if (isTaken) this.#parts.onTaken(machine);
+    if (isTaken) this.#deps.onTaken(machine);
   }
 
   async read(systemId: string): Promise<void> {
     if (this.#isClosed) return;
     this.#undelivered.add(systemId);
-    const { ledger, life, reading } = this.#parts;
+    const { ledger, life, reading } = this.#deps;
     const view = reading(systemId);
     const isTaken = await reachesStore(
       async () => view && ledger.whileOnDuty(async () => life()?.powerSeen(systemId, view.state, view.detail)),
@@ -104,6 +104,6 @@ export class PowerReports {
 
   /** @returns false if another process has found another end, and reports that */
   #keep({ id, outcome }: EndedCommand): Promise<boolean> {
-    return this.#parts.ledger.end(id, outcome, this.#parts.clock.wallTimeMs());
+    return this.#deps.ledger.end(id, outcome, this.#deps.clock.wallTimeMs());
   }
 }

@@ -30,34 +30,34 @@ import type { RefusalWord } from '../region/records/refusal.ts';
 import type { RegionStore } from '../region/records/store.ts';
 import { InterruptedCommands } from './interrupted-commands.ts';
 import { BY_HAND, buildPowerCommand, findParameterProblems } from './power-commands.ts';
-import { PowerHold, type PowerHoldParts } from './power-hold.ts';
+import { PowerHold, type PowerHoldDeps } from './power-hold.ts';
 import { PowerReports } from './power-reports.ts';
 import { PowerViews } from './power-views.ts';
 
 // The SSH key with which this process reaches hypervisors: the region's, with a copy as a file in the state directory.
 
-interface OwnKeyParts {
+interface OwnKeyDeps {
   readonly stateDir: string;
   readonly clock: Clock;
   readonly store: Pick<RegionStore, 'sshKey'>;
 }
 
 class OwnKey {
-  readonly #parts: OwnKeyParts;
+  readonly #deps: OwnKeyDeps;
   #identity: Promise<SshIdentity> | undefined;
 
-  constructor(parts: OwnKeyParts) {
-    this.#parts = parts;
+  constructor(deps: OwnKeyDeps) {
+    this.#deps = deps;
   }
 
   /** Stores this directory's key if the store has none, because hypervisors already accept it. */
   keep(): void {
     // A failure is reported by the first command that needs the key.
-    if (hasSshKey(this.#parts.stateDir)) this.identity().catch(() => undefined);
+    if (hasSshKey(this.#deps.stateDir)) this.identity().catch(() => undefined);
   }
 
   identity(): Promise<SshIdentity> {
-    const { stateDir, clock, store } = this.#parts;
+    const { stateDir, clock, store } = this.#deps;
     this.#identity ??= openSshIdentity(stateDir, clock, store.sshKey).catch((error: unknown) => {
       // The next caller tries again.
       this.#identity = undefined;
@@ -75,7 +75,7 @@ class OwnKey {
 /** The wait before each query, in milliseconds: the last step of the former process may still take effect. */
 const LOOK_EVERY_MS = 5000;
 
-interface InterruptedStartsParts {
+interface InterruptedStartsDeps {
   readonly clock: Clock;
   /** Queries a machine soon, if it is watched. */
   readonly look: (systemId: string) => void;
@@ -84,11 +84,11 @@ interface InterruptedStartsParts {
 }
 
 class InterruptedStarts {
-  readonly #parts: InterruptedStartsParts;
+  readonly #deps: InterruptedStartsDeps;
   #waiting = new Set<string>();
 
-  constructor(parts: InterruptedStartsParts) {
-    this.#parts = parts;
+  constructor(deps: InterruptedStartsDeps) {
+    this.#deps = deps;
   }
 
   check(machine: Machine): void {
@@ -96,7 +96,7 @@ class InterruptedStarts {
     const waiting = this.#waiting;
     if (powerTask !== undefined || !isInterrupted(machine) || waiting.has(systemId)) return;
     waiting.add(systemId);
-    this.#parts.clock.schedule(LOOK_EVERY_MS, () => {
+    this.#deps.clock.schedule(LOOK_EVERY_MS, () => {
       if (waiting === this.#waiting) void this.#look(systemId);
     });
   }
@@ -107,7 +107,7 @@ class InterruptedStarts {
   }
 
   async #look(systemId: string): Promise<void> {
-    const { look, report, again } = this.#parts;
+    const { look, report, again } = this.#deps;
     this.#waiting.delete(systemId);
     look(systemId);
     // The region may have ignored a reading that came before the end of the command was recorded.
@@ -124,7 +124,7 @@ const RETRY_MS = 2000;
 const CLOSE_GRACE_MS = 2000;
 const CLOSE_MS_MAX = 3500;
 
-interface PowerSideParts {
+interface PowerSideDeps {
   readonly store: RegionStore;
   readonly clock: Clock;
   /** Where the SSH key for hypervisors is as a file. */
@@ -145,7 +145,7 @@ interface Wanted {
 /** The region's access to its machines' power. */
 export class PowerSide implements PowerControl {
   readonly drivers: readonly PowerDriver[];
-  readonly #parts: PowerSideParts;
+  readonly #deps: PowerSideDeps;
   #switchboard: PowerSwitchboard;
   readonly #drivers: ReadonlyMap<string, PowerDriver>;
   #life: Pick<MachineLife, 'powerSwitched' | 'powerSeen'> | undefined;
@@ -171,32 +171,32 @@ export class PowerSide implements PowerControl {
   /** Undefined if racks do not acknowledge states. */
   #hold: PowerHold | undefined;
 
-  constructor(parts: PowerSideParts) {
-    this.#parts = parts;
-    this.#key = new OwnKey(parts);
-    this.drivers = parts.drivers ?? POWER_DRIVERS;
+  constructor(deps: PowerSideDeps) {
+    this.#deps = deps;
+    this.#key = new OwnKey(deps);
+    this.drivers = deps.drivers ?? POWER_DRIVERS;
     this.#drivers = new Map(this.drivers.map((driver) => [driver.name, driver]));
     this.#switchboard = this.#openSwitchboard();
     this.#views = new PowerViews({
-      clock: parts.clock,
+      clock: deps.clock,
       switchboard: () => this.#switchboard,
       targetOf: (machine) => this.#targetOf(machine),
     });
     this.#reports = new PowerReports({
-      clock: parts.clock,
-      ledger: parts.store.power,
+      clock: deps.clock,
+      ledger: deps.store.power,
       life: () => this.#life,
       reading: (systemId) => this.reading(systemId),
       onTaken: (systemId) => this.follow([systemId]),
     });
     this.#interrupted = new InterruptedCommands({
-      clock: parts.clock,
-      ledger: parts.store.power,
+      clock: deps.clock,
+      ledger: deps.store.power,
       recover: (ids) => reachesStore(() => this.#switchboard.recover(ids)),
       onSettled: (machines) => this.follow(machines),
     });
     this.#starts = new InterruptedStarts({
-      clock: parts.clock,
+      clock: deps.clock,
       look: (systemId) => this.#switchboard.look(systemId),
       report: (systemId) => this.#reports.read(systemId),
       again: (machines) => this.follow(machines),
@@ -204,7 +204,7 @@ export class PowerSide implements PowerControl {
   }
 
   #openSwitchboard(): PowerSwitchboard {
-    const { clock, store, mayStep } = this.#parts;
+    const { clock, store, mayStep } = this.#deps;
     // A replaced switchboard reports no ends: the process that has the duties finds out how its commands ended.
     const isInUse = (): boolean => this.#switchboard === opened;
     const opened = new PowerSwitchboard({
@@ -230,13 +230,13 @@ export class PowerSide implements PowerControl {
    */
   async begin(
     life: Pick<MachineLife, 'powerSwitched' | 'powerSeen'>,
-    racks?: Pick<PowerHoldParts, 'acknowledgements' | 'onUnacknowledged'>,
+    racks?: Pick<PowerHoldDeps, 'acknowledgements' | 'onUnacknowledged'>,
     settleMs = 0,
   ): Promise<void> {
     this.#life = life;
     this.#term += 1;
     const term = this.#term;
-    const { clock } = this.#parts;
+    const { clock } = this.#deps;
     if (racks !== undefined && this.#hold === undefined) {
       const again = (systemIds: readonly string[]): void => this.follow(systemIds);
       this.#hold = new PowerHold({ ...racks, clock, again });
@@ -281,7 +281,7 @@ export class PowerSide implements PowerControl {
   }
 
   problemsOf(powerType: string, values: PowerParameters): readonly RefusalWord[] {
-    const { clock } = this.#parts;
+    const { clock } = this.#deps;
     return findParameterProblems(this.#drivers, powerType, values, { clock, sshIdentity: () => this.#key.identity() });
   }
 
@@ -303,7 +303,7 @@ export class PowerSide implements PowerControl {
     this.#look?.cancel();
     this.#sweep?.cancel();
     const ends = Promise.all([this.#switchboard.close(CLOSE_GRACE_MS), this.#leaving]);
-    await within(this.#parts.clock, CLOSE_MS_MAX, ends, () => undefined);
+    await within(this.#deps.clock, CLOSE_MS_MAX, ends, () => undefined);
     this.#isClosed = true;
     this.#reports.close();
     this.#interrupted.forget();
@@ -315,7 +315,7 @@ export class PowerSide implements PowerControl {
   async #lookAtAll(afterId: number, term: number): Promise<void> {
     const goOn = (delayMs: number, fromId: number): void => {
       const check = (): Promise<void> => this.#inOrder(() => this.#lookAtAll(fromId, term));
-      this.#parts.clock.schedule(delayMs, () => !this.#isOf(term) || void check());
+      this.#deps.clock.schedule(delayMs, () => !this.#isOf(term) || void check());
     };
     const machines = await this.#list({}, afterId);
     if (machines === undefined) {
@@ -338,7 +338,7 @@ export class PowerSide implements PowerControl {
   async #sweepNow(): Promise<void> {
     await this.#reports.repeat();
     await reachesStore(async () => {
-      const machines = await this.#parts.store.listPowerTasks(this.#sweptId, LOOK_MAX);
+      const machines = await this.#deps.store.listPowerTasks(this.#sweptId, LOOK_MAX);
       // The next sweep continues after the last machine, so that none starves behind those before it.
       this.#sweptId = machines.length < LOOK_MAX ? 0 : (machines.at(-1)?.id ?? 0);
       this.follow(machines.map(({ systemId }) => systemId));
@@ -347,7 +347,7 @@ export class PowerSide implements PowerControl {
 
   #lookLater(delayMs: number): void {
     if (this.#isClosed || !this.#isBegun || this.#look !== undefined) return;
-    this.#look = this.#parts.clock.schedule(delayMs, () => {
+    this.#look = this.#deps.clock.schedule(delayMs, () => {
       this.#look = undefined;
       void this.#inOrder(() => this.#lookNow());
     });
@@ -377,7 +377,7 @@ export class PowerSide implements PowerControl {
   async #list(filter: MachineFilter, afterId: number): Promise<readonly Machine[] | undefined> {
     let machines: readonly Machine[] | undefined;
     await reachesStore(async () => {
-      machines = await this.#parts.store.listMachines(filter, afterId, LOOK_MAX);
+      machines = await this.#deps.store.listMachines(filter, afterId, LOOK_MAX);
     });
     return machines;
   }
@@ -387,7 +387,7 @@ export class PowerSide implements PowerControl {
     let read: Promise<number> | undefined;
     // One version for all of them: it is at least that of each.
     const version = (): Promise<number> => {
-      read ??= this.#parts.store.desiredVersion();
+      read ??= this.#deps.store.desiredVersion();
       return read;
     };
     for (const machine of machines) await this.#lookAt(machine, version);

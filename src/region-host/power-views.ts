@@ -6,10 +6,10 @@ import type { PowerReading } from '../power/readings.ts';
 import type { PowerSwitchboard, PowerTarget } from '../power/switchboard.ts';
 import type { PowerView } from '../region/life/power-life.ts';
 import type { Machine } from '../region/records/machine.ts';
-import { PowerAskers } from './power-askers.ts';
 import { BY_HAND } from './power-commands.ts';
+import { PowerQueryLimits } from './power-query-limits.ts';
 
-interface PowerViewsParts {
+interface PowerViewsDeps {
   readonly clock: Clock;
   readonly switchboard: () => PowerSwitchboard;
   /** Undefined if no driver may switch the machine. */
@@ -17,36 +17,36 @@ interface PowerViewsParts {
 }
 
 export class PowerViews {
-  readonly #parts: PowerViewsParts;
-  readonly #askers = new PowerAskers();
+  readonly #deps: PowerViewsDeps;
+  readonly #queryLimits = new PowerQueryLimits();
 
-  constructor(parts: PowerViewsParts) {
-    this.#parts = parts;
+  constructor(deps: PowerViewsDeps) {
+    this.#deps = deps;
   }
 
   reading(systemId: string): PowerView | undefined {
-    const reading = this.#parts.switchboard().reading(systemId);
+    const reading = this.#deps.switchboard().reading(systemId);
     return reading === undefined ? undefined : this.#viewOf(reading);
   }
 
   ask(machine: Machine, by: string): Promise<PowerView> | undefined {
-    return this.#askers.ask(by, this.#parts.clock.now(), () => this.#askNow(machine));
+    return this.#queryLimits.ask(by, this.#deps.clock.now(), () => this.#askNow(machine));
   }
 
   async #askNow(machine: Machine): Promise<PowerView> {
-    const target = this.#parts.targetOf(machine);
+    const target = this.#deps.targetOf(machine);
     if (target === undefined) return { state: 'unknown', atMs: undefined, ageSeconds: undefined, detail: BY_HAND };
-    const { kind, detail, said, state } = await this.#parts.switchboard().ask(target);
+    const { kind, detail, said, state } = await this.#deps.switchboard().ask(target);
     if (kind !== 'done') {
       const before = this.reading(machine.systemId);
       return { state: 'error', atMs: before?.atMs, ageSeconds: before?.ageSeconds, detail, said };
     }
     const why = state === 'unknown' ? { detail, said } : {};
-    return { state, atMs: this.#parts.clock.wallTimeMs(), ageSeconds: 0, ...why };
+    return { state, atMs: this.#deps.clock.wallTimeMs(), ageSeconds: 0, ...why };
   }
 
   #viewOf({ state, seenAt, failure }: PowerReading): PowerView {
-    const { clock } = this.#parts;
+    const { clock } = this.#deps;
     const ageMs = seenAt === undefined ? undefined : Math.max(0, clock.now() - seenAt);
     return {
       state: viewedState(state, failure),

@@ -39,7 +39,7 @@ import type { Region } from '../region/region.ts';
 import type { DaemonEvent } from '../region/reports/daemon-events.ts';
 import { type Outage, type RackNote, spoken } from '../region/reports/notes.ts';
 import { lockState } from '../store/state-lock.ts';
-import { RegionConfiguration, type RegionConfigurationPorts } from './configuration.ts';
+import { RegionConfiguration, type RegionConfigurationDeps } from './configuration.ts';
 import { openStore } from './open-store.ts';
 import { OtherConfigurations, ownMessage } from './other-configurations.ts';
 import { type ServedRegion, serveRegion } from './served-region.ts';
@@ -48,7 +48,7 @@ import { StoreProbe } from './store-probe.ts';
 
 // The instruments of a region that runs apart from a rack: metrics, health and readiness, on their own listener.
 
-interface RegionInstrumentParts {
+interface RegionInstrumentDeps {
   readonly clock: Clock;
   readonly version: string;
   readonly startedWallMs: number;
@@ -58,20 +58,20 @@ interface RegionInstrumentParts {
   readonly dutyHolder: () => DutyHolder | undefined;
 }
 
-const regionInstruments = (parts: RegionInstrumentParts): ProcessInstruments =>
+const regionInstruments = (deps: RegionInstrumentDeps): ProcessInstruments =>
   new ProcessInstruments({
-    clock: parts.clock,
-    stream: parts.stream,
-    metrics: async (measured) => render(parts, measured),
-    readiness: parts.readiness,
+    clock: deps.clock,
+    stream: deps.stream,
+    metrics: async (measured) => render(deps, measured),
+    readiness: deps.readiness,
   });
 
-function render(parts: RegionInstrumentParts, { lags, region }: Measured): string {
+function render(deps: RegionInstrumentDeps, { lags, region }: Measured): string {
   const out = new Exposition();
-  addProcess(out, { ...parts, lags });
-  addEvents(out, parts.stream.counters(), 0);
+  addProcess(out, { ...deps, lags });
+  addEvents(out, deps.stream.counters(), 0);
   addRegion(out, region);
-  const holder = parts.dutyHolder();
+  const holder = deps.dutyHolder();
   if (holder !== undefined) {
     const help = '1 if this process has the duties of the region, otherwise 0: one of its processes has them.';
     out.gauge('rackboot_region_duties', help, holder.isHere ? 1 : 0);
@@ -107,7 +107,7 @@ class RegionProcess implements Daemon {
   /** Functions that close what was opened, in order of opening; called in reverse. */
   readonly #opened: (() => Promise<void> | void)[] = [];
   readonly #configuration: RegionConfiguration;
-  readonly #ports: RegionConfigurationPorts;
+  readonly #deps: RegionConfigurationDeps;
   readonly #log: Log;
   readonly #logger: Logger;
   readonly #levels: LogLevels;
@@ -135,7 +135,7 @@ class RegionProcess implements Daemon {
     this.#logger = this.#log.logger;
     this.#levels = new LogLevels(settings, { clock, publish });
     logEvents(this.#logger, this.#stream, this.#levels);
-    this.#ports = { clock, publish, apply: (next, before) => this.#apply(next, before) };
+    this.#deps = { clock, publish, apply: (next, before) => this.#apply(next, before) };
     const draw = (): string => Buffer.from(clock.randomBytes(SECRET_BYTES)).toString('base64url');
     this.#secrets = { rackSecret: draw(), controlSecret: draw() };
     const startedWallMs = clock.wallTimeMs();
@@ -198,7 +198,7 @@ class RegionProcess implements Daemon {
       config: this.#regionConfig(this.#configuration.usable),
       store: await openStore(this.#config, this.#config.name),
       hasRack: false,
-      onDesiredState: ({ settings }) => this.#configuration.useStored(this.#ports, settings),
+      onDesiredState: ({ settings }) => this.#configuration.useStored(this.#deps, settings),
       onDuties: (holder, fromHere) => this.#publish({ ...dutyEvent(holder, fromHere), at: this.#now }),
       onProblem: (id, note) => this.#problem(id, note),
       prepare: async (region) => {
@@ -209,7 +209,7 @@ class RegionProcess implements Daemon {
           part?.watchRefusals((ms) => this.#publish({ ...ACCEPTS, at: this.#now, refusedMs: Math.round(ms) }));
         await region.racks.removeOwn();
         const state = await region.desiredState();
-        this.#configuration.begin(this.#ports, state.settings);
+        this.#configuration.begin(this.#deps, state.settings);
         this.#levels.configure(this.#config.log);
         region.configure(this.#regionConfig(this.#configuration.usable));
         this.#compare(region);
@@ -321,8 +321,8 @@ class RegionProcess implements Daemon {
       stateDir,
       secret: this.#secrets.controlSecret,
       region: () => {
-        const [door] = this.#config.region.listen;
-        return door && { ...door, secure: false, socketPath: join(stateDir, OPERATOR_SOCKET) };
+        const [listener] = this.#config.region.listen;
+        return listener && { ...listener, secure: false, socketPath: join(stateDir, OPERATOR_SOCKET) };
       },
       isServing: () => this.#watch !== undefined,
       unknownPath: NO_RACK,
@@ -339,7 +339,7 @@ class RegionProcess implements Daemon {
   }
 
   #readFile(): Promise<void> {
-    this.#configuration.readFile(this.#ports);
+    this.#configuration.readFile(this.#deps);
     return this.#configuration.settled;
   }
 

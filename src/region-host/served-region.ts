@@ -12,7 +12,7 @@ import { type Clock, newUuid, systemClock } from '../ground/clock.ts';
 import { RackError } from '../ground/errors.ts';
 import { chooseProxy } from '../images/download/settings.ts';
 import type { SourceOffers } from '../images/engine/asking.ts';
-import type { EngineDoor } from '../images/engine/door.ts';
+import type { EngineEndpoint } from '../images/engine/protocol.ts';
 import { hasFiles, listTreeParts } from '../images/run/tree-parts.ts';
 import { readHostMirrors } from '../images/sources/apt-sources.ts';
 import { judgeKeyring } from '../images/sources/keyring.ts';
@@ -46,7 +46,7 @@ import type { RackImage } from '../region/records/rack.ts';
 import type { RegionStore } from '../region/records/store.ts';
 import { openRegion, type Region, type RegionOptions } from '../region/region.ts';
 import type { RackNote } from '../region/reports/notes.ts';
-import { Duties, type DutiesParts } from './duties.ts';
+import { Duties, type DutiesDeps } from './duties.ts';
 import { OwnImageStream } from './image-stream.ts';
 import { HostImages } from './imports/host-images.ts';
 import { ImageThread } from './imports/image-thread.ts';
@@ -54,7 +54,7 @@ import { ImportControl } from './imports/import-control.ts';
 import { PowerSide } from './power-side.ts';
 import { UploadWork } from './uploads/upload-work.ts';
 
-interface ServedRegionParts {
+interface ServedRegionDeps {
   readonly config: RegionConfig;
   readonly store: RegionStore;
   /** True if a rack in this process will report which state it has applied. */
@@ -75,7 +75,7 @@ export interface ServedRegion {
   /** The holder of the duties, as far as known; undefined if this process alone has the store. */
   readonly dutyHolder: () => DutyHolder | undefined;
   /** Opens the socket on which commands have images changed. @throws RackError `not-found` if this host keeps none, `socket-refused` */
-  readonly openImages: () => Promise<EngineDoor>;
+  readonly openImages: () => Promise<EngineEndpoint>;
   /** Ends requests and power commands, then closes the store. */
   close(): Promise<void>;
 }
@@ -84,15 +84,15 @@ export interface ServedRegion {
  * Opens a region on an open store, and its listeners. If that fails, the store is closed.
  * @throws RackError `certificate-unusable`, `address-in-use`, `permission-denied`, `socket-refused`, and those of the store
  */
-export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegion> {
-  const { store, onProblem } = parts;
+export async function serveRegion(deps: ServedRegionDeps): Promise<ServedRegion> {
+  const { store, onProblem } = deps;
   const opened: (() => Promise<void> | void)[] = [() => store.close()];
   const close = async (): Promise<void> => {
     for (const close of opened.splice(0).reverse()) await close();
   };
   store.troubles.watch((outage) => onProblem(newUuid(), outage));
   try {
-    const duties = openDuties(parts, {
+    const duties = openDuties(deps, {
       onTaken: () => void beginDuties(),
       onLost: () => {
         power.standBack();
@@ -102,11 +102,11 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     await duties?.readTime();
     const clock = duties?.clock ?? systemClock;
     const mayStep = duties === undefined ? undefined : (signal: AbortSignal) => duties.areSure(signal);
-    const power = new PowerSide({ store, clock, stateDir: parts.config.stateDir, mayStep });
+    const power = new PowerSide({ store, clock, stateDir: deps.config.stateDir, mayStep });
     let imports: ImportControl | undefined;
     let hostImages: HostImages | undefined;
     const images = new ImageThread();
-    const region = await openOn(parts, power, clock, duties, {
+    const region = await openOn(deps, power, clock, duties, {
       onImportAsked: () => imports?.look(),
       uploadFiles: () => uploads,
       listStoredImages: () => listStoredImages(region, hostImages),
@@ -130,7 +130,7 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
       onNote: (note) => onProblem(newUuid(), note),
     });
     imports = importing;
-    await parts.prepare?.(region);
+    await deps.prepare?.(region);
     const api = await startApi(region, region.config(), {
       onProblem: ({ id, note }) => onProblem(id, note),
     });
@@ -144,7 +144,7 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     );
     const { acknowledgements } = region.racks;
     // The rack of this process is about to say which state it has applied: wait for it from now on.
-    if (parts.hasRack) acknowledgements.ownApplied(0);
+    if (deps.hasRack) acknowledgements.ownApplied(0);
     const onUnacknowledged = (note: RackNote): void => onProblem(newUuid(), note);
     const beginDuties = async (): Promise<void> => {
       await power.begin(region.life, { acknowledgements, onUnacknowledged }, duties === undefined ? 0 : STEP_MS_MAX);
@@ -155,10 +155,10 @@ export async function serveRegion(parts: ServedRegionParts): Promise<ServedRegio
     else duties.begin();
     uploads.look();
     reports?.begin();
-    const openImages = async (): Promise<EngineDoor> => {
+    const openImages = async (): Promise<EngineEndpoint> => {
       const held = tree();
       if (held === undefined) throw new RackError('not-found', 'this host keeps no images');
-      return await images.open(parts.config.stateDir, held);
+      return await images.open(deps.config.stateDir, held);
     };
     return { region, api, dutyHolder: () => duties?.holder, openImages, close };
   } catch (error) {
@@ -179,15 +179,15 @@ async function openHostImages(
 }
 
 function openDuties(
-  { store, onDuties }: ServedRegionParts,
-  changes: Pick<DutiesParts, 'onTaken' | 'onLost'>,
+  { store, onDuties }: ServedRegionDeps,
+  changes: Pick<DutiesDeps, 'onTaken' | 'onLost'>,
 ): Duties | undefined {
   if (store.duties === undefined) return undefined;
   return new Duties({ store: store.duties, clock: systemClock, onHolder: onDuties, ...changes });
 }
 
 async function openOn(
-  { config, store, onDesiredState, scan }: ServedRegionParts,
+  { config, store, onDesiredState, scan }: ServedRegionDeps,
   power: PowerSide,
   clock: Clock,
   duties: Duties | undefined,

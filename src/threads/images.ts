@@ -3,7 +3,7 @@
 import { parentPort } from 'node:worker_threads';
 import { keepCompiledCode } from '../ground/compiled-code.ts';
 import { errorText, RackError, unreachable } from '../ground/errors.ts';
-import { type AnswerLine, formatRefusal } from '../images/engine/door.ts';
+import { type AnswerLine, formatRefusal } from '../images/engine/protocol.ts';
 import { openEngineSocket } from '../images/engine/socket.ts';
 import { doWork } from '../images/engine/works.ts';
 import type { FromImageThread, RunReport, Tell, ToImageThread } from '../region-host/imports/message.ts';

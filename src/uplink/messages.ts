@@ -9,7 +9,7 @@
 import type { RackErrorCode } from '../ground/errors.ts';
 import type { RackEvent } from '../ground/event.ts';
 import type { NotKept } from '../http/events.ts';
-import type { EngineDoor } from '../images/engine/door.ts';
+import type { EngineEndpoint } from '../images/engine/protocol.ts';
 import type { DesiredState } from '../machines/machine.ts';
 import type { RegionConfig } from '../region/config.ts';
 import type { RackReport } from '../region/records/machine-event.ts';
@@ -85,7 +85,7 @@ export type RegionMessage =
   | { readonly kind: 'outbox-answer'; readonly id: number; readonly answer: OutboxAnswer };
 
 /** The open socket, or why it cannot be opened. */
-export type ImagesAnswer = EngineDoor | { readonly problem: string };
+export type ImagesAnswer = EngineEndpoint | { readonly problem: string };
 
 /** Why a command on the outbox failed: no such dead letter, or a failure of the store with its words. */
 export type OutboxRefusal =

@@ -193,7 +193,7 @@ test('a boot tree that this user may not read is a note of doctor: neither fine 
     await examine({
       config,
       gateways: [],
-      ports: { absent: [], strangers: [] },
+      ports: { absent: [], portHolders: [] },
       isRunning: true,
       commands: { start: 'sudo rackboot run', config: '', network: '' },
       xid: 1,

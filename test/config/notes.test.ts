@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatProblems } from '../../src/config/config-file.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { configNotes, wideDoors } from '../../src/config/notes.ts';
+import { configNotes, findOpenListeners } from '../../src/config/notes.ts';
 import { noteText } from '../../src/region/reports/notes.ts';
 
 const PROXIED = `cluster_interfaces:
@@ -45,7 +45,7 @@ for (const [key, yaml] of [
     const doors = (list: string): readonly string[] => {
       const parsed = parseConfig(SERVED + yaml(list));
       assert.ok(parsed.ok, parsed.ok ? '' : formatProblems('f', parsed.problems));
-      return wideDoors(parsed.config).map(noteText);
+      return findOpenListeners(parsed.config).map(noteText);
     };
     for (const list of ['[0.0.0.0/0]', '[10.0.0.0/8, 0.0.0.0/1, 128.0.0.0/1]', '[64.0.0.0/7]']) {
       const [text = '', ...others] = doors(list);

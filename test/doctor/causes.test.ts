@@ -83,7 +83,7 @@ dns: { listen: [] }
     commands: { start: 'START', config: '', network: 'NETWORK' },
     isRunning: true,
     gateways: [],
-    ports: { absent: [], strangers: [] },
+    ports: { absent: [], portHolders: [] },
     xid: 1,
     onFinding: (finding) => found.push(finding),
   };

@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { engineSocket } from '../../src/images/engine/door.ts';
+import { engineSocket } from '../../src/images/engine/protocol.ts';
 import { readImages } from '../../src/images/store/image-store.ts';
 import { labPlace } from '../../src/lab/safe-lab.ts';
 import { makeSystemDisk } from '../images/disks.ts';

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { systemClock } from '../../src/ground/clock.ts';
 import { type PowerCommand, performCommand } from '../../src/power/command.ts';
-import type { PowerPort, PowerSurroundings } from '../../src/power/driver.ts';
+import type { PowerDeps, PowerPort } from '../../src/power/driver.ts';
 import { findDriver } from '../../src/power/drivers.ts';
 import type { PowerOutcome } from '../../src/power/outcome.ts';
 import type { PowerValues } from '../../src/power/parameters.ts';
@@ -24,7 +24,7 @@ import { spoken, textOf } from '../support/sentences.ts';
 const surroundings = { clock: systemClock, sshIdentity: () => Promise.reject(new Error('no key here')) };
 const noSignal = (): AbortSignal => new AbortController().signal;
 
-function open(driver: string, values: PowerValues, means: PowerSurroundings = surroundings): PowerPort {
+function open(driver: string, values: PowerValues, means: PowerDeps = surroundings): PowerPort {
   const opened = findDriver(driver)?.open('abc', values, means);
   assert.ok(opened?.kind === 'open', JSON.stringify(opened));
   return opened.port;

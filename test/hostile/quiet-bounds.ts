@@ -58,7 +58,10 @@ export const QUIET_BOUNDS: Readonly<Record<string, readonly string[]>> = {
   'power/program.test.ts': ['power/program.ts OUTPUT_BYTES_MAX'],
   'region-host/other-configurations.test.ts': ['region-host/other-configurations.ts OTHERS_MAX'],
   'region-host/import-run.test.ts': ['region-host/imports/run-item.ts IMPORTS_OF_SOURCE_MAX'],
-  'region-host/power-askers.test.ts': ['region-host/power-askers.ts ASKED_MAX', 'region-host/power-askers.ts ASK_RATE'],
+  'region-host/power-query-limits.test.ts': [
+    'region-host/power-query-limits.ts QUERIES_OF_PERSON_MAX',
+    'region-host/power-query-limits.ts QUERY_RATE',
+  ],
   'region/accounts/accounts-fill.test.ts': ['region/accounts/ssh-keys.ts SSH_KEYS_PER_USER_MAX'],
   'region/accounts/password-limits.test.ts': [
     'region/accounts/password-limits.ts ADDRESSES_MAX',

@@ -8,12 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { CONTROL_SOCKET } from '../../src/http/config.ts';
-import { LANES_MAX } from '../../src/lab/hall.ts';
+import { LANES_MAX } from '../../src/lab/fleet.ts';
 import { LabRegion } from '../../src/lab/lab-region.ts';
-import { ASKED_MAX } from '../../src/region-host/power-askers.ts';
+import { QUERIES_OF_PERSON_MAX } from '../../src/region-host/power-query-limits.ts';
 
 test('a hall handles no more machines at a time than one person may query the power of', () => {
-  assert.ok(LANES_MAX >= 1 && LANES_MAX <= ASKED_MAX, `${LANES_MAX} lanes`);
+  assert.ok(LANES_MAX >= 1 && LANES_MAX <= QUERIES_OF_PERSON_MAX, `${LANES_MAX} lanes`);
 });
 
 test('a power query is repeated if the region says to wait', async () => {

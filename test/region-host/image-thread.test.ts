@@ -9,7 +9,7 @@ import { after, beforeEach, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { askEngine } from '../../src/control/ask-engine.ts';
 import { NO_PROXY } from '../../src/images/download/settings.ts';
-import type { EngineDoor } from '../../src/images/engine/door.ts';
+import type { EngineEndpoint } from '../../src/images/engine/protocol.ts';
 import { holdTree } from '../../src/images/engine/tree-lock.ts';
 import type { GivenContent } from '../../src/images/engine/works.ts';
 import { ImageThread } from '../../src/region-host/imports/image-thread.ts';
@@ -46,7 +46,7 @@ const contentOf = (bytes: number): GivenContent => ({
   },
 });
 
-const sweep = (door: EngineDoor) => askEngine(door, 'sweep', {}, io());
+const sweep = (door: EngineEndpoint) => askEngine(door, 'sweep', {}, io());
 
 test('two commands at once have their works done, by a socket that is all that the state directory gets', async () => {
   const doors = await Promise.all([thread.open(stateDir, tree), thread.open(stateDir, tree)]);

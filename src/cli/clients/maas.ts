@@ -134,14 +134,14 @@ async function runNoun(name: string, written: readonly string[]): Promise<number
   if (nounHere === undefined) {
     const hint = nearestHint(
       noun,
-      nouns.map((known) => known.name),
+      nouns.map((listedNoun) => listedNoun.name),
     );
     throw new RackError('bad-argument', `there is no ${noun} here: ${hint}rackboot maas ${name} --help lists all`);
   }
   if (action === undefined) return help(actionLines(name, nounHere), wantsHelp);
   const operation = findNamed(nounHere.actions, action);
   if (operation === undefined) {
-    const names = nounHere.actions.map((known) => known.name);
+    const names = nounHere.actions.map((listedAction) => listedAction.name);
     const hint = nearestHint(action, names);
     throw new RackError('bad-argument', `${nounHere.name} has no ${action}: ${hint}it has ${names.join(', ')}`);
   }

@@ -64,12 +64,12 @@ export function askAs(profile: Omit<Profile, 'api'>, { isInsecure = false, onAns
     );
   const trusted = profile.ca_file === undefined ? undefined : readGivenFile(profile.ca_file);
   const options = { ...(trusted === undefined ? {} : { ca: trusted }), rejectUnauthorized: !isInsecure };
-  const door = { name: profile.url, options: { url: new URL(profile.url), ...options }, onAnswer };
+  const server = { name: profile.url, options: { url: new URL(profile.url), ...options }, onAnswer };
   return async (request) => {
     const nonce = Buffer.from(systemClock.randomBytes(4)).readUInt32BE();
     const header =
       key === undefined ? {} : { Authorization: authorizationHeader(key, systemClock.wallTimeMs(), nonce) };
-    const answer = await send(door, request, header);
+    const answer = await send(server, request, header);
     return answer.status < 300 || key === undefined ? answer : { ...answer, body: withoutKey(answer.body, key) };
   };
 }
@@ -86,7 +86,7 @@ export const askSocket =
   (request) =>
     send({ name: socketPath, options: { url: new URL('http://localhost'), socketPath } }, request, {});
 
-interface Door {
+interface RegionServer {
   /** For people. */
   readonly name: string;
   readonly options: HttpRequest;
@@ -94,7 +94,7 @@ interface Door {
 }
 
 async function send(
-  { name, options, onAnswer }: Door,
+  { name, options, onAnswer }: RegionServer,
   { method, path, query, body, headers: own, signal, answerBytesMax = ANSWER_BYTES_MAX }: RegionRequest,
   authorization: Readonly<Record<string, string>>,
 ): Promise<RegionAnswer> {

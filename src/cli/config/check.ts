@@ -17,7 +17,7 @@ import {
 import { siteSourcesFile, sourcesProblems } from '../../config/image-sources.ts';
 import { parseConfig } from '../../config/load.ts';
 import { mergeSettings, pinnedKeys } from '../../config/merge.ts';
-import { configNotes, wideDoors } from '../../config/notes.ts';
+import { configNotes, findOpenListeners } from '../../config/notes.ts';
 import type { ConfigProblem, RackConfig } from '../../config/rack-config.ts';
 import { findRecordFaults } from '../../config/record-faults.ts';
 import type { ParsedConfig, UsableConfig } from '../../config/resolve-file.ts';
@@ -52,7 +52,7 @@ export async function checkFile(file: string, json: boolean): Promise<number> {
   const records = parsed.ok ? findRecordFaults(parsed.config) : undefined;
   const waiting = parsed.ok
     ? [
-        ...wideDoors(parsed.config).map(noteText),
+        ...findOpenListeners(parsed.config).map(noteText),
         ...(records?.nameless ?? []),
         ...[...(records?.taking ?? []), ...(records?.circling ?? []), ...(records?.delegated ?? [])].map(
           ({ index, message }) => `dns.records[${index}]: ${message}`,

@@ -31,14 +31,18 @@ export interface Candidate extends InterfaceProposal {
 
 /** What other DHCP servers of this host gave in the networks of candidates: their range, router and domain. */
 export const withFormer = (candidates: readonly Candidate[], servers: readonly LocalServer[]): readonly Candidate[] =>
-  candidates.map((one) => {
-    const former = servers.filter(({ interfaces }) => interfaces.has(one.name));
+  candidates.map((candidate) => {
+    const former = servers.filter(({ interfaces }) => interfaces.has(candidate.name));
     const ranges = former.flatMap((server) => server.ranges);
-    const formerRange = ranges.find(({ low, high }) => [low, high].every((end) => networkContains(one.network, end)));
+    const formerRange = ranges.find(({ low, high }) =>
+      [low, high].every((end) => networkContains(candidate.network, end)),
+    );
     const routers = former.flatMap((server) => server.routers);
-    const gateway = routers.find((router) => router !== one.address && networkContains(one.network, router));
+    const gateway = routers.find(
+      (router) => router !== candidate.address && networkContains(candidate.network, router),
+    );
     const formerDomain = formerRange && former.flatMap((server) => server.domains)[0];
-    return { ...one, formerRange, formerDomain, ...(gateway === undefined ? {} : { gateway }) };
+    return { ...candidate, formerRange, formerDomain, ...(gateway === undefined ? {} : { gateway }) };
   });
 
 /** `eth0 192.168.1.0/24 (leads to the default router)` */
@@ -50,20 +54,20 @@ export function unknownInterfaceText(candidates: readonly Candidate[], name: str
   if (name === '')
     return `name the interface of your machines' network with --interface: ${list}; or leave it to the page with --no-interface`;
   const interfaces = readHostInterfaces();
-  const meant = nearestHint(
+  const hint = nearestHint(
     name,
-    interfaces.map((one) => one.name),
+    interfaces.map((hostInterface) => hostInterface.name),
   );
-  return unfitText(name, interfaces) ?? `${name} is not an interface of this host; ${meant}choose from ${list}`;
+  return unfitText(name, interfaces) ?? `${name} is not an interface of this host; ${hint}choose from ${list}`;
 }
 
 /** Why an interface cannot serve machines now, with the command that fixes it. */
 function unfitText(name: string, interfaces: readonly HostInterface[]): string | undefined {
-  const found = interfaces.find((one) => one.name === name);
-  if (found === undefined) return undefined;
+  const hostInterface = interfaces.find((each) => each.name === name);
+  if (hostInterface === undefined) return undefined;
   const give = `sudo ip address add 10.20.0.1/24 dev ${name}`;
-  if (!found.up) return `${name} is down: sudo ip link set ${name} up; if it then has no address: ${give}`;
-  const [first] = found.addresses;
+  if (!hostInterface.up) return `${name} is down: sudo ip link set ${name} up; if it then has no address: ${give}`;
+  const [first] = hostInterface.addresses;
   if (first === undefined) return `${name} has no IPv4 address: ${give}, or another address that is free there`;
   if (isLoopback(first.address)) return `${name} is the loopback: name the interface of your machines' network`;
   const has = `${formatIpv4(first.address)}/${first.prefix}`;
@@ -82,13 +86,14 @@ export function findCandidates(
   wanted: string | undefined,
   isTaken: (network: Ipv4Network) => boolean = () => false,
 ): readonly Candidate[] {
-  const found: Candidate[] = [];
+  const unused: Candidate[] = [];
   const routers = readDefaultRouters();
   const interfaces = readHostInterfaces();
   for (const { name, addresses } of interfaces) {
-    const all = addresses
-      .filter(isUsable)
-      .map((one) => ({ ...one, network: networkWithPrefix(one.address, one.prefix) }));
+    const all = addresses.filter(isUsable).map((usableAddress) => ({
+      ...usableAddress,
+      network: networkWithPrefix(usableAddress.address, usableAddress.prefix),
+    }));
     const usable = all.find(({ network }) => !isTaken(network));
     if (usable === undefined && name === wanted && all[0] !== undefined)
       throw new RackError(
@@ -97,11 +102,11 @@ export function findCandidates(
       );
     if (usable === undefined) continue;
     const { address, network } = usable;
-    const gateway = [...routers.values()].find((one) => one !== undefined && networkContains(network, one));
+    const gateway = [...routers.values()].find((router) => router !== undefined && networkContains(network, router));
     const isDefaultRoute = routers.has(name);
-    found.push({ name, address, network, gateway, isDefaultRoute });
+    unused.push({ name, address, network, gateway, isDefaultRoute });
   }
-  if (found.length === 0) {
+  if (unused.length === 0) {
     const unfit = wanted === undefined ? undefined : unfitText(wanted, interfaces);
     throw new RackError(
       'bad-argument',
@@ -110,5 +115,5 @@ export function findCandidates(
           'such as `ip link set eth1 up` and `ip address add 10.20.0.1/24 dev eth1`',
     );
   }
-  return found.sort((a, b) => Number(a.isDefaultRoute) - Number(b.isDefaultRoute));
+  return unused.sort((a, b) => Number(a.isDefaultRoute) - Number(b.isDefaultRoute));
 }

@@ -30,7 +30,7 @@ export interface DraftTerms {
   /** The answers that are given as options. */
   readonly given: Answers;
   readonly candidates: readonly Candidate[];
-  readonly make: (known: Answers, proposal: Candidate | undefined) => Made;
+  readonly make: (answers: Answers, proposal: Candidate | undefined) => Made;
 }
 
 export const pickOptions = (flags: Answers): Answers => ({

@@ -34,12 +34,12 @@ export async function askForServers(
   try {
     const ports = { serverPort: SERVER_PORT, clientPort: CLIENT_PORT };
     const offers = await probeDhcp({ network, device: name, source: address, ...ports, machines });
-    const found = new Map<string, string>();
+    const servers = new Map<string, string>();
     for (const { server, address: offered } of offers) {
       if (own.has(server)) continue;
-      found.set(server, offered === '0.0.0.0' ? server : `${server} (offers ${offered})`);
+      servers.set(server, offered === '0.0.0.0' ? server : `${server} (offers ${offered})`);
     }
-    return { servers: [...found.values()] };
+    return { servers: [...servers.values()] };
   } catch (error) {
     const isForbidden = ['EPERM', 'EACCES'].includes(osErrorCode(error) ?? '');
     return { servers: [], unasked: isForbidden ? 'that needs root' : errorText(error) };

@@ -164,12 +164,12 @@ async function initBare(given: InitFlags): Promise<number> {
   if (drafted.draft === undefined)
     throw new RackError('bad-argument', drafted.mistakes.map(({ text }) => text).join('\n'));
   const place = findPlace(flags, drafted.draft.answers);
-  const strangers = findPortConflicts(wantedPorts(drafted.draft.config), rightfulFor(flags));
-  const offer = offerIn(place, isAsked(flags) && strangers.every(isHarmless));
+  const holders = findPortConflicts(wantedPorts(drafted.draft.config), rightfulFor(flags));
+  const offer = offerIn(place, isAsked(flags) && holders.every(isHarmless));
   writeConfig(flags, drafted.draft.text);
   if (flags.region === undefined && (flags.force || buildSettings(drafted.draft.answers).length > 0))
     await storeNetwork(flags, drafted.draft);
-  for (const line of closedLines(judgePorts({ absent: [], strangers }))) print(line);
+  for (const line of closedLines(judgePorts({ absent: [], portHolders: holders }))) print(line);
   for (const line of nextSteps({ ...place, isStarted: await offer() })) print(line);
   return 0;
 }
@@ -226,9 +226,9 @@ async function initWithNetwork(given: InitFlags): Promise<number> {
   // Storing may switch to the owner of the state directory; the next steps are for the user who started `init`.
   const place = findPlace(flags, drafted.answers);
   const servers = local.filter(({ interfaces }) => interfaces.has(drafted.answers.proposal?.name ?? ''));
-  const strangers = findPortConflicts(wantedPorts(drafted.config), rightfulFor(flags));
+  const holders = findPortConflicts(wantedPorts(drafted.config), rightfulFor(flags));
   // A person frees the ports first.
-  const offer = offerIn(place, hasPerson && strangers.every(isHarmless));
+  const offer = offerIn(place, hasPerson && holders.every(isHarmless));
   try {
     writeConfig(flags, drafted.text);
     if (flags.region === undefined) await storeNetwork(flags, drafted);
@@ -240,7 +240,7 @@ async function initWithNetwork(given: InitFlags): Promise<number> {
   const isTaken = servers.length > 0 && flags.region === undefined && (await offerTakeover(flags, servers, hasPerson));
   for (const line of domainLines(drafted.answers)) print(line);
   for (const server of servers) for (const line of leftLines(server, isTaken)) print(line);
-  for (const line of closedLines(judgePorts({ absent: [], strangers }))) print(line);
+  for (const line of closedLines(judgePorts({ absent: [], portHolders: holders }))) print(line);
   for (const line of nextSteps({ ...place, isStarted: await offer() })) print(line);
   // The region runs these programs.
   if (flags.region === undefined) for (const line of missingProgramLines()) print(line);

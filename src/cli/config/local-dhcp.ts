@@ -89,11 +89,11 @@ export function findLocalServers(interfaces: readonly string[], rightful: Rightf
   const wanted = interfaces.map(
     (device) => ({ protocol: 'UDP', address: ANY, port: SERVER_PORT, device, setting }) as const,
   );
-  return findPortConflicts(wanted, rightful).map((stranger) => {
-    const { process: owner, ports } = stranger;
+  return findPortConflicts(wanted, rightful).map((holder) => {
+    const { process: owner, ports } = holder;
     const program = PROGRAMS[owner?.name ?? ''];
     return {
-      name: ownerText(stranger, SERVER_PORT),
+      name: ownerText(holder, SERVER_PORT),
       interfaces: new Set(ports.flatMap(({ device }) => device ?? [])),
       ...(owner === undefined || program === undefined ? NO_FILES : readServerFiles(program, owner.words)),
     };

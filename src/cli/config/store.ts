@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { absentLoaders } from '../../config/absent-loaders.ts';
 import { findKeyRule, isSecretKey } from '../../config/keys.ts';
 import { nearestKey } from '../../config/nearest-key.ts';
-import { wideDoors } from '../../config/notes.ts';
+import { findOpenListeners } from '../../config/notes.ts';
 import type { ValueOwner } from '../../config/ownership.ts';
 import { storedForRegion } from '../../config/region-file.ts';
 import { valueOrDefault } from '../../config/settings-rules.ts';
@@ -248,10 +248,10 @@ export function listLosses(
 
 /** Prints the stored part of one rack's configuration as YAML, fit for the configuration file. */
 export async function exportConfig(flags: SettingFlags): Promise<number> {
-  const found = await findConfig(flags.config);
+  const current = await findConfig(flags.config);
   // A region's file cannot contain settings that only racks use.
-  const own = found.uuid === '' ? storedForRegion(found.stored) : found.stored;
-  const stored = flags.rack === undefined ? own : await fetchStored(found, flags.rack);
+  const own = current.uuid === '' ? storedForRegion(current.stored) : current.stored;
+  const stored = flags.rack === undefined ? own : await fetchStored(current, flags.rack);
   if (Object.keys(stored).length === 0) print('# The store owns nothing of this configuration.');
   else print(stringify(stored).trimEnd());
   return 0;
@@ -312,7 +312,7 @@ async function change(
 }
 
 function printWarnings({ config }: FoundConfig, edits: readonly SettingEdit[]): void {
-  for (const line of [...wideDoors(config).map(noteText), ...absentLoaders(config.boot)])
+  for (const line of [...findOpenListeners(config).map(noteText), ...absentLoaders(config.boot)])
     if (edits.some(({ key }) => line.startsWith(`${key} `))) print(`Beware  ${line}`);
 }
 

@@ -115,7 +115,7 @@ function listFields({ arches, subarches, labels }: ListFlags): Fields {
   const architectures = [...STREAM_ARCHITECTURES.keys()];
   const unknown = arches
     ?.flatMap((list) => list.split(','))
-    .find((one) => one !== '*' && !architectures.includes(one.trim()));
+    .find((architecture) => architecture !== '*' && !architectures.includes(architecture.trim()));
   if (unknown !== undefined) {
     const text = `${JSON.stringify(unknown)} is not an architecture; ${nearestHint(unknown, architectures)}name ${architectures.join(', ')} or *`;
     throw new RackError('bad-argument', text);

@@ -3,7 +3,7 @@
 import { askEngine, openEngine } from '../../control/ask-engine.ts';
 import { RackError } from '../../ground/errors.ts';
 import type { BundledResult } from '../../images/carry/bundle.ts';
-import type { EngineDoor } from '../../images/engine/door.ts';
+import type { EngineEndpoint } from '../../images/engine/protocol.ts';
 import type { GivenContent, WorkIo, WorkName, WorkResult, WorkTerms } from '../../images/engine/works.ts';
 import { printError } from '../terminal/output.ts';
 import { type ImageTree, isSamePath, openWorkDirectory } from './image-tree.ts';
@@ -37,8 +37,8 @@ export async function haveDone<N extends WorkName>(
     },
   };
   try {
-    const door = await findEngine(place);
-    if (door !== undefined) return await askEngine(door, name, terms, io);
+    const endpoint = await findEngine(place);
+    if (endpoint !== undefined) return await askEngine(endpoint, name, terms, io);
     const { doWork } = await import('../../images/engine/works.ts');
     const workDir = (): string => {
       const { path, close } = openWorkDirectory(place.stateDir);
@@ -52,13 +52,13 @@ export async function haveDone<N extends WorkName>(
   }
 }
 
-/** The door of the tree's daemon; undefined: none runs, or it has another tree. */
-async function findEngine({ tree, config }: ImageTree): Promise<EngineDoor | undefined> {
+/** The engine of the tree's daemon; undefined: none runs, or it has another tree. */
+async function findEngine({ tree, config }: ImageTree): Promise<EngineEndpoint | undefined> {
   if (config === undefined) return undefined;
   const tellSlow = (): void => printError('Rackboot is busy: waiting until it takes this; Ctrl-C gives up.');
   try {
-    const door = await openEngine(config.stateDir, tellSlow);
-    return door !== undefined && isSamePath(door.tree, tree) ? door : undefined;
+    const endpoint = await openEngine(config.stateDir, tellSlow);
+    return endpoint !== undefined && isSamePath(endpoint.tree, tree) ? endpoint : undefined;
   } catch (error) {
     // Who may not ask another tree's daemon may still own this one.
     if (error instanceof RackError && !isSamePath(config.boot.tree, tree)) return undefined;

@@ -13,7 +13,7 @@ import { shellWord } from '../../ground/clean-text.ts';
 import { osErrorCode, RackError } from '../../ground/errors.ts';
 import { formatBytes } from '../../ground/quantity.ts';
 import type { Publication } from '../../images/build/environment.ts';
-import { workDirectory } from '../../images/engine/door.ts';
+import { workDirectory } from '../../images/engine/protocol.ts';
 import { RACK_CONFIG } from '../../region/config.ts';
 import { makeStateDirectory } from '../../store/database-file.ts';
 import { loadServed } from '../terminal/config-in-force.ts';

@@ -8,7 +8,7 @@ import { MACHINES_PATH } from '../../control/ask-daemon.ts';
 import { systemClock } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
 import { COMMAND_MS_MAX } from '../../power/command.ts';
-import type { PowerSurroundings } from '../../power/driver.ts';
+import type { PowerDeps } from '../../power/driver.ts';
 import { findDriver, POWER_DRIVERS } from '../../power/drivers.ts';
 import type { PowerOutcome } from '../../power/outcome.ts';
 import { openSshIdentity, readPublicKey, type SshIdentity } from '../../power/ssh-identity.ts';
@@ -24,7 +24,7 @@ const machinePower = z.looseObject({ power_type: z.string() });
 const machineValues = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 const machineIdentity = z.looseObject({ power_is_proposed: z.boolean() });
 
-const powerDeps = (config: string): PowerSurroundings => ({
+const powerDeps = (config: string): PowerDeps => ({
   clock: systemClock,
   sshIdentity: () => regionSshIdentity(config),
 });

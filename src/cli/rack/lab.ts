@@ -2,8 +2,8 @@
 
 import { systemClock } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
+import { FLEET_MACHINES_MAX, FLEET_RACKS_MAX } from '../../lab/fleet-plan.ts';
 import { runGuidedLab } from '../../lab/guided-lab.ts';
-import { HALL_MACHINES_MAX, HALL_RACKS_MAX } from '../../lab/hall-plan.ts';
 import { Narrator } from '../../lab/narrator.ts';
 import { whenParentEnds } from '../../lab/parent-end.ts';
 import { runVirtualLab } from '../../lab/virtual-lab.ts';
@@ -20,8 +20,8 @@ interface LabFlags {
  */
 export async function runLab(flags: LabFlags): Promise<number> {
   const { vm, machines, racks } = flags;
-  judgeSize('machines', machines, HALL_MACHINES_MAX);
-  judgeSize('racks', racks, HALL_RACKS_MAX);
+  judgeSize('machines', machines, FLEET_MACHINES_MAX);
+  judgeSize('racks', racks, FLEET_RACKS_MAX);
   if (racks > machines)
     throw new RackError(
       'bad-argument',

@@ -102,7 +102,7 @@ async function ask(request: WhyRequest): Promise<Asked> {
   const subnets = indexSubnets(dhcp, undefined);
   const leases = new LeaseTable();
   leases.serve(subnets.served, directory);
-  const foresight: ForecastInputs = {
+  const forecast: ForecastInputs = {
     config,
     now: systemClock.now(),
     dhcp: {
@@ -127,7 +127,7 @@ async function ask(request: WhyRequest): Promise<Asked> {
   const follows = `No daemon runs: this follows from ${source} alone, without leases and offers.`;
   const note = leftOut === undefined ? follows : `${follows}\nNote: ${leftOut}`;
   return {
-    answer: explainBoot({ mac: wanted, machine, client: parseClient(request.arch), steps: [] }, foresight, []),
+    answer: explainBoot({ mac: wanted, machine, client: parseClient(request.arch), steps: [] }, forecast, []),
     note,
   };
 }

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import type { RackConfig } from '../../config/rack-config.ts';
-import { doorAt, type UplinkConfig } from '../../config/region-place.ts';
+import { regionEndpoint, type UplinkConfig } from '../../config/region-place.ts';
 import { parseRegionUrl } from '../../config/region-url.ts';
 import type { Lease } from '../../dhcp/leases/lease.ts';
 import { isActive } from '../../dhcp/leases/lease-table.ts';
@@ -219,7 +219,7 @@ export class RegionSide {
    */
   get linked(): RegionEndpoint | undefined {
     const url = this.#linkedUrl === undefined ? undefined : parseRegionUrl(this.#linkedUrl);
-    return url === undefined ? undefined : doorAt(url);
+    return url === undefined ? undefined : regionEndpoint(url);
   }
   get #linkedUrl(): string | undefined {
     const isRemote = this.#access?.uplink.mode === 'remote';

@@ -14,7 +14,7 @@ import { dirname, isAbsolute } from 'node:path';
 import { deserialize } from 'node:v8';
 import { viewBytes } from '../../ground/borrowed-bytes.ts';
 import { RackError } from '../../ground/errors.ts';
-import { type AnswerLine, formatRefusal, LENGTH_BYTES, type Order, workDirectory } from './door.ts';
+import { type AnswerLine, formatRefusal, LENGTH_BYTES, type Order, workDirectory } from './protocol.ts';
 import { doWork } from './works.ts';
 
 /**

@@ -49,7 +49,7 @@ const ID_FILE = '.place';
 /** A longer file is not one that `ensureTreeId` wrote. */
 const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-interface HostImagesParts {
+interface HostImagesDeps {
   readonly region: Region;
   readonly store: HostImageStore;
   readonly clock: Clock;
@@ -62,7 +62,7 @@ interface HostImagesParts {
 }
 
 export class HostImages {
-  readonly #parts: HostImagesParts;
+  readonly #deps: HostImagesDeps;
   /** By which the other processes know the images of this host. */
   readonly place: string;
   readonly #failures: FailureReports;
@@ -76,20 +76,20 @@ export class HostImages {
   #removeAt: Instant | undefined;
   #sweepAt: Instant | undefined;
 
-  private constructor(parts: HostImagesParts, place: string) {
-    this.#parts = parts;
-    this.#failures = new FailureReports(parts.onProblem);
+  private constructor(deps: HostImagesDeps, place: string) {
+    this.#deps = deps;
+    this.#failures = new FailureReports(deps.onProblem);
     this.place = place;
   }
 
-  static async open(parts: HostImagesParts): Promise<HostImages> {
-    const tree = parts.tree();
-    return new HostImages(parts, `${hostname()}:${tree === undefined ? '' : await ensureTreeId(tree)}`);
+  static async open(deps: HostImagesDeps): Promise<HostImages> {
+    const tree = deps.tree();
+    return new HostImages(deps, `${hostname()}:${tree === undefined ? '' : await ensureTreeId(tree)}`);
   }
 
   begin(): void {
     void this.look().finally(() => {
-      if (!this.#isClosed) this.#timer = this.#parts.clock.schedule(LOOK_MS, () => this.begin());
+      if (!this.#isClosed) this.#timer = this.#deps.clock.schedule(LOOK_MS, () => this.begin());
     });
   }
 
@@ -111,8 +111,8 @@ export class HostImages {
    * @throws RackError `store-unavailable`, `tree-unreadable`
    */
   async list(): Promise<readonly ListedImage[]> {
-    const places = await this.#parts.store.list();
-    const tree = this.#parts.tree();
+    const places = await this.#deps.store.list();
+    const tree = this.#deps.tree();
     const isCondemned = condemnedAmong(places.find(({ place }) => place === this.place)?.condemned ?? []);
     const own = tree === undefined ? [] : imagesIn(tree).filter((image) => !isCondemned(condemnedImage(image)));
     const byKey = new Map<string, { readonly image: HostImage; readonly hosts: Set<string> }>();
@@ -136,18 +136,18 @@ export class HostImages {
 
   /** The serials of the images of a name at all hosts, even at those that are down. @throws RackError `store-unavailable` */
   async serialsOf(name: string): Promise<readonly string[]> {
-    const places = await this.#parts.store.list();
+    const places = await this.#deps.store.list();
     return places.flatMap(({ images }) =>
       images.filter((image) => resourceName(image) === name).map(({ serial }) => serial),
     );
   }
 
   async #look(): Promise<void> {
-    const tree = this.#parts.tree();
+    const tree = this.#deps.tree();
     if (this.#isClosed || tree === undefined) return;
     try {
       const removed = await this.#removeCondemned(tree);
-      const { clock, store } = this.#parts;
+      const { clock, store } = this.#deps;
       if (this.#sweepAt === undefined || clock.now() >= this.#sweepAt) {
         this.#sweepAt = later(clock.now(), SWEEP_MS);
         await this.#removeOlder(tree);
@@ -166,7 +166,7 @@ export class HostImages {
 
   /** @returns the condemned images that are gone */
   async #removeCondemned(tree: string): Promise<readonly CondemnedImage[]> {
-    const { region, store, clock, images } = this.#parts;
+    const { region, store, clock, images } = this.#deps;
     const condemned = await store.condemned(this.place);
     if (condemned.length === 0 || (this.#removeAt !== undefined && clock.now() < this.#removeAt)) return [];
     this.#removeAt = undefined;
@@ -189,16 +189,16 @@ export class HostImages {
 
   /** Removes the older imported images of this host, but for the one that a source offers: the next import would fetch it again. */
   async #removeOlder(tree: string): Promise<void> {
-    const { region, store, images } = this.#parts;
+    const { region, store, images } = this.#deps;
     const elsewhere = async (): Promise<readonly ImageName[]> =>
       (await store.list())
         .filter(({ place, isPresent }) => isPresent && place !== this.place)
         .flatMap(({ images }) => images.filter(({ origin }) => origin !== undefined));
     const resources = await region.store.boot.listResources();
     const offered = new Set(resources.map(({ name, progress }) => `${name}/${progress?.serial ?? ''}`));
-    const terms = removal({ region, tree, images });
-    await removeAllOlder(terms, elsewhere, (image) => offered.has(formatImageName(image)));
-    await terms.sweep([]);
+    const options = removal({ region, tree, images });
+    await removeAllOlder(options, elsewhere, (image) => offered.has(formatImageName(image)));
+    await options.sweep([]);
   }
 }
 

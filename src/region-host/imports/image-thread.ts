@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock, type Timer } from '../../ground/clock.ts';
 import { errorText, RackError } from '../../ground/errors.ts';
 import { threadFile } from '../../ground/thread-file.ts';
-import { type AnswerLine, type EngineDoor, engineSocket, errorIn } from '../../images/engine/door.ts';
+import { type AnswerLine, type EngineEndpoint, engineSocket, errorIn } from '../../images/engine/protocol.ts';
 import type { Report } from '../../images/engine/reports.ts';
 import type { WorkName, WorkResult, WorkTerms } from '../../images/engine/works.ts';
 import type { FromImageThread, RunEnd, RunOrder, RunReport, Tell, ToImageThread } from './message.ts';
@@ -119,7 +119,7 @@ export class ImageThread {
   }
 
   /** Opens the socket for commands, which stays open as long as the thread. @throws RackError `socket-refused`; `cancelled` if the thread ended */
-  async open(stateDir: string, tree: string): Promise<EngineDoor> {
+  async open(stateDir: string, tree: string): Promise<EngineEndpoint> {
     const socket = engineSocket(stateDir);
     await this.#begin((id) => ({ kind: 'open', id, path: socket }), {}).done;
     return { socket, tree: resolve(tree) };

@@ -11,7 +11,7 @@
 
 import type { Clock, Timer } from '../../ground/clock.ts';
 import { assertOutside, errorText } from '../../ground/errors.ts';
-import { workDirectory } from '../../images/engine/door.ts';
+import { workDirectory } from '../../images/engine/protocol.ts';
 import { type FileProblem, resourceName } from '../../region/images/region-source.ts';
 import { configuredMirrors } from '../../region/preseed/configured-mirrors.ts';
 import {
@@ -48,7 +48,7 @@ const RETRY_MS = 5000;
 /** The longest name of a skipped image that is stored. */
 export const NAME_MAX = 512;
 
-interface ImportControlParts {
+interface ImportControlDeps {
   readonly region: Region;
   readonly clock: Clock;
   /** The thread that changes images. */
@@ -84,7 +84,7 @@ interface Run {
 }
 
 export class ImportControl {
-  readonly #parts: ImportControlParts;
+  readonly #deps: ImportControlDeps;
   readonly #thread: ImageThread;
   readonly #failures: FailureReports;
   #run: Run | undefined;
@@ -100,10 +100,10 @@ export class ImportControl {
   /** Settles with the last write: writes run one after the other. */
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(parts: ImportControlParts) {
-    this.#parts = parts;
-    this.#failures = new FailureReports(parts.onProblem);
-    this.#thread = parts.runThread ?? parts.images;
+  constructor(deps: ImportControlDeps) {
+    this.#deps = deps;
+    this.#failures = new FailureReports(deps.onProblem);
+    this.#thread = deps.runThread ?? deps.images;
   }
 
   /** Call when this process gets the duties. */
@@ -150,21 +150,21 @@ export class ImportControl {
     this.#timer?.cancel();
     if (!this.#isActive) return;
     // Other processes may store requests, too.
-    const max = this.#parts.region.store.duties === undefined ? LOOK_MS_MAX : LOOK_MS;
-    this.#timer = this.#parts.clock.schedule(Math.min(delayMs ?? max, max), () => this.look());
+    const max = this.#deps.region.store.duties === undefined ? LOOK_MS_MAX : LOOK_MS;
+    this.#timer = this.#deps.clock.schedule(Math.min(delayMs ?? max, max), () => this.look());
   }
 
   async #reportFileProblem(): Promise<FileProblem | undefined> {
-    const problem = await this.#parts.region.bootImages.fileProblem();
+    const problem = await this.#deps.region.bootImages.fileProblem();
     if (problem !== undefined && problem.text !== this.#fileProblem)
-      this.#parts.onNote?.({ note: 'sources-unusable', reason: problem.text, kept: problem.inForce });
+      this.#deps.onNote?.({ note: 'sources-unusable', reason: problem.text, kept: problem.inForce });
     this.#fileProblem = problem?.text;
     return problem;
   }
 
   /** @returns the time until the next scheduled run, in milliseconds; undefined if none is scheduled */
   async #lookOnce(): Promise<number | undefined> {
-    const { boot } = this.#parts.region.store;
+    const { boot } = this.#deps.region.store;
     await this.#reportFileProblem();
     const { tree, everyMs } = this.#terms();
     if (tree === undefined) return undefined;
@@ -178,7 +178,7 @@ export class ImportControl {
       if (!this.#isActive) return undefined;
       if (wish === 'delete') await this.#remove(name, tree);
     }
-    const nowMs = this.#parts.clock.wallTimeMs();
+    const nowMs = this.#deps.clock.wallTimeMs();
     if (run.stoppedMs > run.begunMs) this.#run?.stop.abort();
     this.#run?.work.tell({ limit: this.#terms().bytesPerSecondMax });
     const { dueMs, isNow } = decideNextRun(run, everyMs, isRunning, nowMs);
@@ -195,7 +195,7 @@ export class ImportControl {
   }
 
   async #startRun(run: ImportRun, resources: readonly BootResource[], tree: string, dueMs: number): Promise<void> {
-    const { region, clock } = this.#parts;
+    const { region, clock } = this.#deps;
     const sources = await selectedSources(region);
     if (!this.#isActive) return;
     const isRunning = this.#run !== undefined;
@@ -236,7 +236,7 @@ export class ImportControl {
     if ('items' in report) this.#write(() => this.#note(report.items));
     else if ('left' in report) this.#write(() => this.#noteLeft(report.left));
     else if ('dropped' in report) dropped.get(report.dropped)?.();
-    else this.#parts.onNote?.({ note: 'import-bug', name: report.bug.name, reason: report.bug.stack });
+    else this.#deps.onNote?.({ note: 'import-bug', name: report.bug.name, reason: report.bug.stack });
   }
 
   #endRun(run: Run, { left, orders }: RunEnd): void {
@@ -283,7 +283,7 @@ export class ImportControl {
   async #remove(name: string, tree: string): Promise<void> {
     await this.#drop(name);
     await this.#writing;
-    const { region, place, images } = this.#parts;
+    const { region, place, images } = this.#deps;
     const { store } = region;
     const files = new Map((await store.boot.listResources()).map((resource) => [resource.name, filesComing(resource)]));
     try {
@@ -312,7 +312,7 @@ export class ImportControl {
     const { tree } = this.#terms();
     const present = tree === undefined ? undefined : presentNames(tree);
     if (present === undefined) return;
-    const { boot, hostImages } = this.#parts.region.store;
+    const { boot, hostImages } = this.#deps.region.store;
     const elsewhere = new Set((await hostImages?.list())?.flatMap(({ images }) => images.map(resourceName)));
     const unoffered = (await boot.listResources())
       .filter(({ name }) => !this.#shown.has(name) && (this.#images.length === 0 || this.#images.includes(name)))
@@ -320,22 +320,22 @@ export class ImportControl {
     const isHere = ({ name }: BootResource): boolean => elsewhere.has(name) || present.has(name);
     await boot.forget(unoffered.filter((resource) => !isHere(resource)).map(({ name }) => name));
     const ended = endedFailures(unoffered.filter((resource) => isHere(resource) && !leftOut.has(resource.name)));
-    await boot.noteProgress(ended, this.#parts.clock.wallTimeMs());
+    await boot.noteProgress(ended, this.#deps.clock.wallTimeMs());
   }
 
   async #sweepDownloads(): Promise<void> {
     const { tree } = this.#terms();
     if (tree === undefined) return;
     try {
-      await this.#parts.images.do('sweep-downloads', tree, {});
+      await this.#deps.images.do('sweep-downloads', tree, {});
     } catch (error) {
       assertOutside(error);
-      this.#parts.onProblem(errorText(error));
+      this.#deps.onProblem(errorText(error));
     }
   }
 
   #terms(): ImportSettings {
-    const { imageStore, imageTree, importEverySeconds = 0, ...config } = this.#parts.region.config();
+    const { imageStore, imageTree, importEverySeconds = 0, ...config } = this.#deps.region.config();
     return {
       tree: imageStore ?? imageTree,
       everyMs: importEverySeconds * 1000,
@@ -347,14 +347,14 @@ export class ImportControl {
   async #note(entries: ReadonlyMap<string, ImportProgress>): Promise<void> {
     // After the duties are lost, another process reports the progress.
     if (!this.#isActive) return;
-    const { store } = this.#parts.region;
-    const atMs = this.#parts.clock.wallTimeMs();
+    const { store } = this.#deps.region;
+    const atMs = this.#deps.clock.wallTimeMs();
     const events = [...entries].flatMap(([name, progress]) => {
       const before = this.#shown.get(name);
       this.#shown.set(name, progress);
       return listImportEvents(name, progress, before, atMs);
     });
-    if (events.some(({ code }) => code === 'image-imported')) await this.#parts.onImages?.();
+    if (events.some(({ code }) => code === 'image-imported')) await this.#deps.onImages?.();
     await store.transact(async () => {
       await store.boot.noteProgress(entries, atMs);
       for (const event of events) await store.recordEvent(event, undefined);
@@ -367,7 +367,7 @@ export class ImportControl {
     const { tree } = this.#terms();
     if (tree === undefined) return;
     try {
-      const { region, images } = this.#parts;
+      const { region, images } = this.#deps;
       await removeOlderImages({ region, tree, images }, image);
       this.#failures.end();
     } catch (error) {
@@ -378,12 +378,12 @@ export class ImportControl {
   /** Notes the images that were left out, even if slow imports continue for long. */
   async #noteLeft({ skipped, more }: SkippedList): Promise<void> {
     if (!this.#isActive) return;
-    const { store } = this.#parts.region;
+    const { store } = this.#deps.region;
     const run = await store.boot.findRun();
     const entries = withLast(skipped, run.skipped).map((entry) => ({ ...entry, name: entry.name.slice(0, NAME_MAX) }));
     await store.transact(async () => {
       await store.boot.changeRun({ skipped: entries, skippedMore: more });
-      const atMs = this.#parts.clock.wallTimeMs();
+      const atMs = this.#deps.clock.wallTimeMs();
       for (const event of leftOutEvents(entries, run.skipped, atMs)) await store.recordEvent(event, undefined);
     });
     // Only sources that have answered can have withdrawn an image.
@@ -393,10 +393,10 @@ export class ImportControl {
 
   async #end(left: SkippedList): Promise<void> {
     if (!this.#isActive) return;
-    const { boot } = this.#parts.region.store;
+    const { boot } = this.#deps.region.store;
     await this.#noteLeft(left);
     const { begunMs } = await boot.findRun();
-    await boot.changeRun({ endedMs: Math.max(this.#parts.clock.wallTimeMs(), begunMs) });
+    await boot.changeRun({ endedMs: Math.max(this.#deps.clock.wallTimeMs(), begunMs) });
     await this.#sweepDownloads();
     this.look();
   }
@@ -405,7 +405,7 @@ export class ImportControl {
   async #noteEnded(reason: ImportReason): Promise<void> {
     if (!this.#isActive) return;
     await this.#note(endedWith(reason, this.#shown));
-    this.#parts.onProblem(importText(reason));
+    this.#deps.onProblem(importText(reason));
   }
 
   /** Writes one after the other. If the store is unavailable, the next change writes the progress again. */

@@ -122,7 +122,7 @@ class LeftOut {
 
 // Asks a source of a run what it offers.
 
-interface AskMeans {
+interface AskDeps {
   readonly downloads: Downloads;
   readonly clock: Clock;
   readonly bugs: OwnErrors;
@@ -133,14 +133,14 @@ async function askSelected(
   selected: SelectedSource,
   signal: AbortSignal,
   { tree, configured }: RunOrder,
-  { downloads, clock, bugs }: AskMeans,
+  { downloads, clock, bugs }: AskDeps,
 ): Promise<SourceAnswer> {
   const { source } = selected;
   const mirrors = source.kind === 'installer' ? readHostMirrors() : [];
-  const means = { downloads, clock, mirrors, configured, tree, signal };
+  const deps = { downloads, clock, mirrors, configured, tree, signal };
   const none: SourceAnswer = { source: source.name, offers: [], problems: [] };
   try {
-    const [answer = none] = await askSources([source], buildWish(selected), means);
+    const [answer = none] = await askSources([source], buildWish(selected), deps);
     return answer;
   } catch (error) {
     return { ...none, problems: [bugs.take(error, source.name)], isUnread: true };
@@ -156,7 +156,7 @@ const LOCKED_TRIES_MAX = 60;
 /** The most pauses that servers ask for. After them the import has failed until the next run. */
 const PAUSES_MAX = 8;
 
-interface ImportRunParts {
+interface ImportRunDeps {
   readonly downloads: Downloads;
   readonly clock: Clock;
   /** Called after each change of an image's progress; at a renewal also for those under way. */
@@ -168,7 +168,7 @@ interface ImportRunParts {
 }
 
 export class ImportRun {
-  readonly #parts: ImportRunParts;
+  readonly #deps: ImportRunDeps;
   #order: RunOrder;
   readonly #items = new Map<string, Item>();
   readonly #stop = new AbortController();
@@ -183,10 +183,10 @@ export class ImportRun {
   /** The names of the images that were removed since the run began, or was renewed. */
   readonly #removed = new Set<string>();
 
-  constructor(order: RunOrder, parts: ImportRunParts) {
+  constructor(order: RunOrder, deps: ImportRunDeps) {
     this.#order = order;
-    this.#parts = parts;
-    this.#bugs = new OwnErrors(parts.onBug);
+    this.#deps = deps;
+    this.#bugs = new OwnErrors(deps.onBug);
     this.#questions = this.#ask();
   }
 
@@ -206,7 +206,7 @@ export class ImportRun {
     this.#order = order;
     this.#questions.close();
     this.#questions = this.#ask();
-    for (const { name, progress } of this.#items.values()) this.#parts.onProgress(name, progress);
+    for (const { name, progress } of this.#items.values()) this.#deps.onProgress(name, progress);
     this.#plan();
     this.#advance();
     return true;
@@ -214,7 +214,7 @@ export class ImportRun {
 
   /** Asks the sources of the order. */
   #ask(): Questions<SelectedSource> {
-    const { clock } = this.#parts;
+    const { clock } = this.#deps;
     this.#removed.clear();
     this.#leftOut = new LeftOut();
     this.#isListed = false;
@@ -225,7 +225,7 @@ export class ImportRun {
       this.#advance();
     });
     return new Questions(this.#order.sources, {
-      ask: (selected, signal) => askSelected(selected, signal, this.#order, { ...this.#parts, bugs: this.#bugs }),
+      ask: (selected, signal) => askSelected(selected, signal, this.#order, { ...this.#deps, bugs: this.#bugs }),
       clock,
       patienceMs: AWAITED_MS,
       onChange: () => {
@@ -254,7 +254,7 @@ export class ImportRun {
 
   #reportLeft(): void {
     const left = this.#questions.isSettled || this.#isListed ? this.#leftOut.change() : undefined;
-    if (left !== undefined) this.#parts.onLeft(left);
+    if (left !== undefined) this.#deps.onLeft(left);
   }
 
   /** Ends all imports under way, and with them the run. */
@@ -357,7 +357,7 @@ export class ImportRun {
   }
 
   async #import(item: Item, signal: AbortSignal): Promise<void> {
-    const { downloads, clock } = this.#parts;
+    const { downloads, clock } = this.#deps;
     const { offers } = item;
     const pause = new AbortController();
     let wait: Wait | undefined;
@@ -366,7 +366,7 @@ export class ImportRun {
       const { tree, workDir } = this.#order;
       hold = await holdTree(tree);
       const either = AbortSignal.any([signal, pause.signal]);
-      const terms = { tree, workDir, downloads, nowMs: clock.wallTimeMs(), signal: either };
+      const options = { tree, workDir, downloads, nowMs: clock.wallTimeMs(), signal: either };
       const onState = (state: DownloadState): void => {
         wait ??= longPause(state, clock);
         if (state.kind === 'downloading') item.sender = findSender(offers, state.url);
@@ -379,7 +379,7 @@ export class ImportRun {
         item.isWaiting = true;
         this.#startNext();
       };
-      const result = await importFirstItem(offers, { ...terms, onState, onTurn }, (tried) => {
+      const result = await importFirstItem(offers, { ...options, onState, onTurn }, (tried) => {
         const { source, state } = item.progress;
         item.progress = this.#progressAtStart(offers, state, tried);
         if (tried.source === source) return;
@@ -422,7 +422,7 @@ export class ImportRun {
 
   /** Gives the place to another import for a while. Then the import is queued again. */
   async #wait(item: Item, { reason, until }: Wait, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#parts;
+    const { clock } = this.#deps;
     item.isWaiting = true;
     this.#show(item, { state: 'waiting', reason, nextMs: clock.wallTimeMs() + (until - clock.now()) });
     this.#startNext();
@@ -448,7 +448,7 @@ export class ImportRun {
   }
 
   #showDownload(item: Item, state: DownloadState): void {
-    const download = shownDownload(state, this.#parts.clock);
+    const download = shownDownload(state, this.#deps.clock);
     if (item.stop === undefined || item.stop.signal.aborted || download === undefined) return;
     // First, the kept part is hashed: it has arrived, however little of it is hashed.
     const bytes = download.state === 'verifying' ? { bytes: Math.max(item.progress.bytes, download.bytes ?? 0) } : {};
@@ -459,6 +459,6 @@ export class ImportRun {
   #show(item: Item, change: Pick<ImportProgress, 'state'> & Partial<ImportProgress>): void {
     const { bytesPerSecond: _rate, reason: _reason, nextMs: _next, ...kept } = item.progress;
     item.progress = { ...kept, ...change };
-    this.#parts.onProgress(item.name, item.progress);
+    this.#deps.onProgress(item.name, item.progress);
   }
 }

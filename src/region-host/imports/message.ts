@@ -1,6 +1,6 @@
 // The messages between the region's thread and the thread of images.
 
-import type { AnswerLine } from '../../images/engine/door.ts';
+import type { AnswerLine } from '../../images/engine/protocol.ts';
 import type { WorkName, WorkTerms } from '../../images/engine/works.ts';
 import type { ConfiguredMirrors } from '../../images/sources/package-mirrors.ts';
 import type { ImportProgress } from '../../region/records/boot-store.ts';

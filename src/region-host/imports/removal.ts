@@ -56,9 +56,9 @@ export async function removeOlderImages(
   const image = readImages(host.tree).images.find(
     (stored) => resourceName(stored) === name && stored.serial === serial,
   );
-  const terms = removal(host);
-  if (image !== undefined) await removeOlder(image, terms);
-  await terms.sweep([]);
+  const options = removal(host);
+  if (image !== undefined) await removeOlder(image, options);
+  await options.sweep([]);
 }
 
 /** The names of the resources of a boot tree; undefined if it cannot be read. */

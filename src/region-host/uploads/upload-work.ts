@@ -50,7 +50,7 @@ type UploadResult =
   | { readonly kind: 'added'; readonly serial: string; readonly isNew: boolean }
   | { readonly kind: 'refused' | 'later'; readonly reason: ImportReason };
 
-interface UploadWorkParts {
+interface UploadWorkDeps {
   readonly region: Region;
   readonly clock: Clock;
   /** The thread that makes images of them. */
@@ -67,7 +67,7 @@ interface UploadWorkParts {
 export class UploadWork implements UploadFiles {
   readonly fileTypes: readonly string[] = FILE_TYPES;
   readonly nameExcess = nameExcess;
-  readonly #parts: UploadWorkParts;
+  readonly #deps: UploadWorkDeps;
   /** Uploads being finished or waiting for that, by id. At most UPLOADS_MAX. */
   readonly #finishing = new Map<number, Promise<boolean>>();
   /** Why a complete upload has not become an image yet, by id. */
@@ -81,13 +81,13 @@ export class UploadWork implements UploadFiles {
   #lookAgain = false;
   #isClosed = false;
 
-  constructor(parts: UploadWorkParts) {
-    this.#parts = parts;
-    this.#failures = new FailureReports(parts.onProblem);
+  constructor(deps: UploadWorkDeps) {
+    this.#deps = deps;
+    this.#failures = new FailureReports(deps.onProblem);
   }
 
   get place(): string {
-    return `${hostname()}:${this.#parts.tree() ?? ''}`;
+    return `${hostname()}:${this.#deps.tree() ?? ''}`;
   }
 
   reasonOf(id: number): ImportReason | undefined {
@@ -152,7 +152,7 @@ export class UploadWork implements UploadFiles {
     this.#lookAgain = true;
     this.#looking ??= this.#lookUntilDone().finally(() => {
       this.#looking = undefined;
-      if (!this.#isClosed) this.#timer = this.#parts.clock.schedule(LOOK_MS, () => this.look());
+      if (!this.#isClosed) this.#timer = this.#deps.clock.schedule(LOOK_MS, () => this.look());
     });
   }
 
@@ -160,14 +160,14 @@ export class UploadWork implements UploadFiles {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();
-    await this.#parts.images.end();
+    await this.#deps.images.end();
     await this.#looking;
     await Promise.allSettled(this.#finishing.values());
   }
 
   /** The boot tree of this host, which must exist: without one, the region accepts no uploads. */
   get #tree(): string {
-    const tree = this.#parts.tree();
+    const tree = this.#deps.tree();
     if (tree === undefined) throw new Error('this host has no tree for uploads');
     return tree;
   }
@@ -180,11 +180,11 @@ export class UploadWork implements UploadFiles {
   }
 
   async #look(): Promise<void> {
-    const tree = this.#parts.tree();
+    const tree = this.#deps.tree();
     if (tree === undefined) return;
-    const { uploads } = this.#parts.region.store;
+    const { uploads } = this.#deps.region.store;
     try {
-      const nowMs = this.#parts.clock.wallTimeMs();
+      const nowMs = this.#deps.clock.wallTimeMs();
       const all = await uploads.list();
       for (const [id, stop] of this.#stops) if (all.every((upload) => upload.id !== id)) stop.abort();
       for (const id of this.#reasons.keys()) if (all.every((upload) => upload.id !== id)) this.#reasons.delete(id);
@@ -215,17 +215,17 @@ export class UploadWork implements UploadFiles {
       reason === undefined
         ? this.#event({ code: 'image-upload', params: { image: name, step: 'abandoned' } })
         : undefined;
-    await this.#parts.region.store.uploads.remove(id, event);
+    await this.#deps.region.store.uploads.remove(id, event);
   }
 
   /** @returns true if the image is in the store, in place of the upload */
   async #finish(upload: ImageUpload): Promise<boolean> {
-    const { uploads } = this.#parts.region.store;
+    const { uploads } = this.#deps.region.store;
     const { id, name } = upload;
     try {
       const isWanted = (await uploads.list()).some((pending) => pending.id === id && pending.reason === undefined);
       if (this.#isClosed || !isWanted) return false;
-      const result = await this.#run(upload, (await this.#parts.serialsOf?.(name)) ?? []);
+      const result = await this.#run(upload, (await this.#deps.serialsOf?.(name)) ?? []);
       this.#reasons.delete(id);
       switch (result?.kind) {
         case 'added':
@@ -249,7 +249,7 @@ export class UploadWork implements UploadFiles {
     upload: ImageUpload,
     { serial, isNew }: Extract<UploadResult, { readonly kind: 'added' }>,
   ): Promise<boolean> {
-    const { region, images, onImages } = this.#parts;
+    const { region, images, onImages } = this.#deps;
     const tree = this.#tree;
     // A deletion that no longer finds the upload must find the image.
     await onImages?.();
@@ -271,14 +271,14 @@ export class UploadWork implements UploadFiles {
       sha256,
       title,
       fileType,
-      nowMs: this.#parts.clock.wallTimeMs(),
+      nowMs: this.#deps.clock.wallTimeMs(),
       serialsElsewhere,
       name: { os, release, architecture, subarchitecture, label },
     };
     const stop = new AbortController();
     this.#stops.set(id, stop);
     try {
-      const result = await this.#parts.images.do('finish-upload', this.#tree, order, { signal: stop.signal });
+      const result = await this.#deps.images.do('finish-upload', this.#tree, order, { signal: stop.signal });
       if (stop.signal.aborted) return undefined;
       if (result.kind === 'added') return result;
       return { kind: result.kind, reason: failureReason(new RackError(result.code, result.message)) };
@@ -292,6 +292,6 @@ export class UploadWork implements UploadFiles {
 
   #event(happening: Happening): NewMachineEvent {
     const type = happening.code === 'image-upload-failed' ? 'REGION_IMPORT_ERROR' : 'REGION_IMPORT_INFO';
-    return { type, ...happening, atMs: this.#parts.clock.wallTimeMs(), username: '' };
+    return { type, ...happening, atMs: this.#deps.clock.wallTimeMs(), username: '' };
   }
 }

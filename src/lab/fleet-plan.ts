@@ -1,20 +1,20 @@
-// The plan of a hall: each machine's hardware, and the state to which the lab brings it. Pure.
+// The plan of a fleet: each machine's hardware, and the state to which the lab brings it. Pure.
 
 import type { HardwareKind } from './simulated-hardware.ts';
 
 /** The state to which the lab brings a machine; `new`: it waits to be accepted. */
-export type HallGoal = 'new' | 'ready' | 'allocated' | 'deployed' | 'failed' | 'broken' | 'rescue';
+export type MachineGoal = 'new' | 'ready' | 'allocated' | 'deployed' | 'failed' | 'broken' | 'rescue';
 
-export interface HallMachine {
+export interface PlannedMachine {
   readonly hostname: string;
   readonly kind: HardwareKind;
-  readonly goal: HallGoal;
+  readonly goal: MachineGoal;
   /** The index of its rack, from 0. */
   readonly rack: number;
 }
 
-export const HALL_MACHINES_MAX = 200;
-export const HALL_RACKS_MAX = 4;
+export const FLEET_MACHINES_MAX = 200;
+export const FLEET_RACKS_MAX = 4;
 
 const GIB = 1024;
 const TERABYTE = 1_000_000_000_000;
@@ -41,14 +41,14 @@ const ROLES: readonly Role[] = [
   { name: 'store', kind: { ...ssd('Storage server', 16, 64, 12, 8), rotational: true } },
 ];
 
-/** Most machines of a hall are deployed or ready; the other states are rare. */
-const GOALS: readonly HallGoal[] = [
+/** Most machines of a fleet are deployed or ready; the other states are rare. */
+const GOALS: readonly MachineGoal[] = [
   ...(['deployed', 'ready', 'new', 'deployed', 'failed', 'deployed', 'ready', 'allocated', 'deployed', 'new'] as const),
   ...(['broken', 'deployed', 'ready', 'deployed', 'rescue', 'deployed', 'new', 'ready', 'deployed', 'ready'] as const),
 ];
 
-/** The machines of a hall, always the same: `web-1`, `db-1`, `web-2` …, assigned to the racks in turn. */
-export function planHall(machines: number, racks: number): readonly HallMachine[] {
+/** The machines of a fleet, always the same: `web-1`, `db-1`, `web-2` …, assigned to the racks in turn. */
+export function planFleet(machines: number, racks: number): readonly PlannedMachine[] {
   const numbers = new Map<string, number>();
   return Array.from({ length: machines }, (_, index) => {
     const { name, kind } = ROLES[index % ROLES.length] ?? { name: 'node', kind: ssd('Machine', 4, 8, 1, 0.24) };

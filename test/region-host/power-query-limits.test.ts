@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { instant } from '../../src/ground/clock.ts';
-import { ASK_RATE, ASKED_MAX, PowerAskers } from '../../src/region-host/power-askers.ts';
+import { PowerQueryLimits, QUERIES_OF_PERSON_MAX, QUERY_RATE } from '../../src/region-host/power-query-limits.ts';
 
 test('one person runs ASKED_MAX queries at once until each has ended, even by failing; other people are not affected', async () => {
-  const askers = new PowerAskers();
-  const open = Array.from({ length: ASKED_MAX }, () => Promise.withResolvers<string>());
+  const askers = new PowerQueryLimits();
+  const open = Array.from({ length: QUERIES_OF_PERSON_MAX }, () => Promise.withResolvers<string>());
   const asked = open.map(({ promise }) => askers.ask('eve', instant(0), () => promise));
   assert.ok(asked.every((question) => question !== undefined));
   const never = (): Promise<string> => assert.fail('asked');
@@ -19,7 +19,7 @@ test('one person runs ASKED_MAX queries at once until each has ended, even by fa
 });
 
 test('one person starts the burst of ASK_RATE at once, and then its rate per second', async () => {
-  const askers = new PowerAskers();
+  const askers = new PowerQueryLimits();
   const countAt = async (ms: number): Promise<number> => {
     let count = 0;
     for (let round = 0; round < 100; round += 1) {
@@ -29,6 +29,6 @@ test('one person starts the burst of ASK_RATE at once, and then its rate per sec
   };
   assert.deepEqual(
     [await countAt(0), await countAt(1000), await countAt(1500)],
-    [ASK_RATE.burst, ASK_RATE.perSecond, ASK_RATE.perSecond / 2],
+    [QUERY_RATE.burst, QUERY_RATE.perSecond, QUERY_RATE.perSecond / 2],
   );
 });

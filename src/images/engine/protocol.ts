@@ -7,7 +7,7 @@ import type { Report } from './reports.ts';
 import type { WorkName, WorkTerms } from './works.ts';
 
 /** An open socket of an engine, and its tree: both absolute. */
-export interface EngineDoor {
+export interface EngineEndpoint {
   readonly socket: string;
   readonly tree: string;
 }

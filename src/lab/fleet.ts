@@ -1,4 +1,4 @@
-// The machines of a guided lab, each with a power socket. The hall switches each on, configures its power driver once it is New, and brings
+// The machines of a guided lab, each with a power socket. The fleet switches each on, configures its power driver once it is New, and brings
 // it to its planned state.
 //
 // 1. At most LANES_MAX machines are on the way to their states at a time. If one fails, that is reported and the others continue.
@@ -6,8 +6,8 @@
 
 import { formatMac } from '../ground/address.ts';
 import { errorText } from '../ground/errors.ts';
-import { ASKED_MAX } from '../region-host/power-askers.ts';
-import type { HallGoal, HallMachine } from './hall-plan.ts';
+import { QUERIES_OF_PERSON_MAX } from '../region-host/power-query-limits.ts';
+import type { MachineGoal, PlannedMachine } from './fleet-plan.ts';
 import { LAB_SYSTEM, type LabFiles } from './lab-files.ts';
 import { awaitValue, type LabMachine, type LabRegion } from './lab-region.ts';
 import type { MachineStep } from './machine-actions.ts';
@@ -17,18 +17,18 @@ import { SimulatedLife } from './simulated-life.ts';
 import { PowerSocket, type WebhookPower } from './webhook-power.ts';
 
 /** Machines handled at the same time. One user acts for all of them, and queries the power of each once it has its driver. */
-export const LANES_MAX = ASKED_MAX;
+export const LANES_MAX = QUERIES_OF_PERSON_MAX;
 /** How long a machine in its state waits before each request to its region, in milliseconds. */
 const WATCHED_PACE_MS = 300;
 const FAULT = 'simulated: memory bank DIMM_A1 has errors';
 
 interface Plugged {
-  readonly plan: HallMachine;
+  readonly plan: PlannedMachine;
   readonly life: SimulatedLife;
   readonly socket: PowerSocket;
 }
 
-interface HallParts {
+interface FleetDeps {
   readonly files: LabFiles;
   readonly region: LabRegion;
   readonly power: WebhookPower;
@@ -38,21 +38,21 @@ interface HallParts {
   readonly onTrouble: (text: string) => void;
 }
 
-export class Hall {
-  readonly #parts: HallParts;
+export class Fleet {
+  readonly #deps: FleetDeps;
   readonly #cables: readonly SharedCable[];
   readonly #machines: readonly Plugged[];
   #isClosed = false;
 
-  private constructor(parts: HallParts, cables: readonly SharedCable[], plans: readonly HallMachine[]) {
-    this.#parts = parts;
+  private constructor(deps: FleetDeps, cables: readonly SharedCable[], plans: readonly PlannedMachine[]) {
+    this.#deps = deps;
     this.#cables = cables;
     this.#machines = plans.map((plan, index) => this.#plug(plan, index));
   }
 
-  static async open(parts: HallParts, plans: readonly HallMachine[]): Promise<Hall> {
-    const cables = await Promise.all(parts.files.racks.map(({ place }) => SharedCable.open(place.dhcpClientPort)));
-    return new Hall(parts, cables, plans);
+  static async open(deps: FleetDeps, plans: readonly PlannedMachine[]): Promise<Fleet> {
+    const cables = await Promise.all(deps.files.racks.map(({ place }) => SharedCable.open(place.dhcpClientPort)));
+    return new Fleet(deps, cables, plans);
   }
 
   /** Brings every machine to its state. @param named false to keep the names that the region gave */
@@ -62,7 +62,7 @@ export class Hall {
       for (let next = waiting.shift(); next !== undefined && !this.#isClosed; next = waiting.shift()) {
         const [, machine] = next;
         await this.#leadOne(machine, named).catch((error: unknown) => {
-          if (!this.#isClosed) this.#parts.onTrouble(`${machine.plan.hostname}: ${errorText(error)}`);
+          if (!this.#isClosed) this.#deps.onTrouble(`${machine.plan.hostname}: ${errorText(error)}`);
         });
         machine.life.paceMs = WATCHED_PACE_MS;
       }
@@ -77,11 +77,11 @@ export class Hall {
     await Promise.all(this.#cables.map((cable) => cable.close()));
   }
 
-  #plug(plan: HallMachine, index: number): Plugged {
-    const { files, power, onStep } = this.#parts;
+  #plug(plan: PlannedMachine, index: number): Plugged {
+    const { files, power, onStep } = this.#deps;
     const cable = this.#cables[plan.rack];
     const place = files.racks[plan.rack]?.place;
-    if (cable === undefined || place === undefined) throw new Error(`the hall has no rack ${plan.rack}`);
+    if (cable === undefined || place === undefined) throw new Error(`the plan has no rack ${plan.rack}`);
     const hardware = simulatedHardware(index, plan.kind);
     const fault = plan.goal === 'failed' ? { fault: FAULT } : {};
     const life = new SimulatedLife(place, index, { hardware, plug: () => cable.plug(), cloudInit: true, ...fault });
@@ -94,7 +94,7 @@ export class Hall {
   }
 
   async #leadOne({ plan, life, socket }: Plugged, named: boolean): Promise<void> {
-    const { region, power, onPlaced } = this.#parts;
+    const { region, power, onPlaced } = this.#deps;
     await socket.switchTo('on');
     const { system_id: id } = await region.findEnlisted(formatMac(life.hardware.mac));
     await awaitValue(`${plan.hostname} to be off`, async () => !socket.isOn || undefined);
@@ -108,8 +108,8 @@ export class Hall {
     onPlaced(await region.machine(id));
   }
 
-  async #reach(id: string, goal: HallGoal): Promise<void> {
-    const { region } = this.#parts;
+  async #reach(id: string, goal: MachineGoal): Promise<void> {
+    const { region } = this.#deps;
     if (goal === 'new') return;
     await region.command(id, 'accept', goal === 'failed' ? 'Failed commissioning' : 'Ready');
     switch (goal) {
