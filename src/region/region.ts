@@ -16,7 +16,7 @@ import { EnlistmentLog, refusedEvent } from './identity/enlistment-log.ts';
 import { type EnlistmentReport, weighReport } from './identity/enlistment-report.ts';
 import { MachineIdentity } from './identity/machine-identity.ts';
 import { type Removal, removeWithDevices, type Spared } from './identity/removal.ts';
-import { BootImages, type BootImagesParts } from './images/boot-images.ts';
+import { BootImages, type BootImagesDeps } from './images/boot-images.ts';
 import type { FindImage, ListImages } from './life/deployment.ts';
 import type { HasInstaller, ListInstallers } from './life/installer.ts';
 import { MachineLife } from './life/machine-life.ts';
@@ -45,7 +45,7 @@ import { Searches } from './shares/searches.ts';
 import { StateAnnouncements } from './state-announcements.ts';
 
 const START_ID_BYTES = 9;
-export interface RegionOptions extends BootImagesParts {
+export interface RegionOptions extends BootImagesDeps {
   readonly config: RegionConfig;
   /** Validates configurations; `undefined` if the store owns no settings. */
   readonly rules?: SettingsRules | undefined;

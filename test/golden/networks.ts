@@ -412,7 +412,7 @@ async function actedOn({ place }: AskedApi, at: string, given: Fields): Promise<
   );
   const viewer = { username: 'admin', email: '', isAdmin: true, csrf: '' };
   const more = { viewer, path: parts, query: fieldsOf(Object.fromEntries(new URLSearchParams(query))) };
-  const outcome = await page.act?.(viewOf(place.region, { ...more, given: fieldsOf(given) }));
+  const outcome = await page.act?.(viewOf(place.region, { ...more, form: fieldsOf(given) }));
   return outcome === undefined || !isRefusal(outcome) ? `done: ${JSON.stringify(outcome)}` : refusalLine(outcome);
 }
 

@@ -243,7 +243,7 @@ test('a setting that would stop every boot is refused from every source, and the
       const page = await SETTINGS_PAGE.act?.(
         viewOf(region, {
           viewer: ADMIN,
-          given: new Map([
+          form: new Map([
             ['group', ['boot']],
             ['boot.release', ['forky']],
           ]),

@@ -21,7 +21,7 @@ import { type Answer, type Refusal, refuse, refuseField, refuseFor, refuseUnmana
 import type { Peer } from '../api/call/caller.ts';
 import { type Fields, opIn, parseBody, parseTargetQuery } from '../api/call/form-body.ts';
 import type { BootProof } from '../identity/boot-token.ts';
-import type { PreseedSurroundings } from '../metadata/machine-preseeds.ts';
+import type { PreseedOptions } from '../metadata/machine-preseeds.ts';
 import type { MetadataService } from '../metadata/metadata-service.ts';
 import {
   listing,
@@ -58,7 +58,7 @@ interface MetadataListener {
   send(reply: FastifyReply, answer: Answer): Promise<FastifyReply>;
 }
 
-interface Asked {
+interface MetadataRequest {
   readonly service: MetadataService;
   readonly region: Region;
   readonly peer: Peer;
@@ -69,7 +69,7 @@ interface Asked {
   readonly body: Buffer;
   readonly machine: Machine | undefined;
   readonly proof: BootProof;
-  readonly surroundings: PreseedSurroundings;
+  readonly surroundings: PreseedOptions;
 }
 
 const textAnswer = (content: string | Buffer): Answer => ({
@@ -113,7 +113,7 @@ async function answerRequest(request: FastifyRequest, listener: MetadataListener
   const op = opIn(query, fields) ?? '';
   const { tree } = metadataPath;
   const surroundings = service.surroundings(chooseAgentOrigin(request, peer, region));
-  const metadataRequest: Asked = {
+  const metadataRequest: MetadataRequest = {
     service,
     region,
     peer,
@@ -133,7 +133,7 @@ async function answerRequest(request: FastifyRequest, listener: MetadataListener
 
 const GET = 'Use GET.';
 
-async function answerMachine(request: Asked, path: MetadataPath): Promise<Answer> {
+async function answerMachine(request: MetadataRequest, path: MetadataPath): Promise<Answer> {
   if (path.kind === 'by-id') return await answerById(request, path.systemId);
   const { machine, isPost } = request;
   if (machine === undefined) {
@@ -147,7 +147,7 @@ async function answerMachine(request: Asked, path: MetadataPath): Promise<Answer
   return await readDocument(request, machine, path);
 }
 
-async function readDocument(request: Asked, machine: Machine, path: MetadataPath): Promise<Answer> {
+async function readDocument(request: MetadataRequest, machine: Machine, path: MetadataPath): Promise<Answer> {
   const { service, tree, surroundings } = request;
   const userData = await service.userData(machine);
   switch (path.kind) {
@@ -169,7 +169,11 @@ async function readDocument(request: Asked, machine: Machine, path: MetadataPath
   }
 }
 
-async function readLeaf({ service, surroundings }: Asked, machine: Machine, name: MetaDataLeaf): Promise<Answer> {
+async function readLeaf(
+  { service, surroundings }: MetadataRequest,
+  machine: Machine,
+  name: MetaDataLeaf,
+): Promise<Answer> {
   const sshKeys = await service.sshKeys(machine);
   if (name !== 'vendor-data') return textAnswer(renderLeaf(name, machine, { sshKeys, vendorData: () => '' }));
   const rendered = await service.render(machine, 'vendordata', surroundings);
@@ -179,7 +183,7 @@ async function readLeaf({ service, surroundings }: Asked, machine: Machine, name
 
 const metadataText = (names: readonly string[]) => `Known here: ${names.join(', ')}.`;
 
-async function takeOperation(request: Asked, machine: Machine): Promise<Answer> {
+async function takeOperation(request: MetadataRequest, machine: Machine): Promise<Answer> {
   const { service, op, fields } = request;
   switch (op) {
     case 'signal': {
@@ -201,7 +205,7 @@ async function takeOperation(request: Asked, machine: Machine): Promise<Answer> 
   }
 }
 
-async function answerById(request: Asked, systemId: string): Promise<Answer> {
+async function answerById(request: MetadataRequest, systemId: string): Promise<Answer> {
   const { service, isPost, op, fields, proof, surroundings, machine: caller } = request;
   const own = caller?.systemId === systemId ? caller : undefined;
   if (isPost) {
@@ -230,13 +234,17 @@ async function installerAnswer(
   service: MetadataService,
   machine: Machine,
   file: Parameters<MetadataService['installerFile']>[1],
-  surroundings: PreseedSurroundings,
+  surroundings: PreseedOptions,
 ): Promise<Answer> {
   const result = await service.installerFile(machine, file, surroundings);
   return result === undefined ? NOT_THIS_BOOT : buildPreseedAnswer(result);
 }
 
-async function takeReport({ service, tree, isPost, body }: Asked, machine: Machine, systemId: string): Promise<Answer> {
+async function takeReport(
+  { service, tree, isPost, body }: MetadataRequest,
+  machine: Machine,
+  systemId: string,
+): Promise<Answer> {
   if (!isPost) return refuse('method-not-allowed', `Use ${['POST'].join(', ')} here.`, { Allow: 'POST' });
   if (machine.systemId !== systemId) return NOT_YOURS;
   const parsed = parseJson(body.toString('utf8'));
@@ -248,7 +256,7 @@ async function takeReport({ service, tree, isPost, body }: Asked, machine: Machi
   return { kind: 'empty' };
 }
 
-function answerStranger({ service, peer, isPost, op, surroundings }: Asked, path: MetadataPath): Answer {
+function answerStranger({ service, peer, isPost, op, surroundings }: MetadataRequest, path: MetadataPath): Answer {
   if (isPost) return refuse('method-not-allowed', GET);
   if (!peer.isManaged) return refuseUnmanaged(peer.address);
   switch (path.kind) {

@@ -58,7 +58,7 @@ import { openApiDescription } from './openapi.ts';
 import { type FoundOperations, findOperations } from './operation-paths.ts';
 import { addPreseedRoutes } from './preseed-routes.ts';
 import { parseRequestForm } from './request-form.ts';
-import { RETRY_FIELD, type SendingParts, send } from './sending.ts';
+import { RETRY_FIELD, type SendingDeps, send } from './sending.ts';
 import { ArrivedForm, discardRest, getUpload, readUploads, takesUploads } from './upload-bodies.ts';
 
 /**
@@ -69,7 +69,7 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'] as 
 const PLACE_SHOWN_MAX = 80;
 /** Room for the facts of a machine with hundreds of disks, even if every character is percent-encoded; in bytes. */
 export const BODY_BYTES_MAX = 2 * 1024 * 1024;
-export interface ApiContext extends SendingParts {
+export interface ApiContext extends SendingDeps {
   readonly region: Region;
   readonly doors: ApiDoors;
   readonly strangers: RatesByRack;

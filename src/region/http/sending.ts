@@ -20,7 +20,7 @@ const STATE_CHUNK = 100;
 const RETRY_SECONDS = 5;
 export const RETRY_FIELD = { 'Retry-After': String(RETRY_SECONDS) };
 
-export interface SendingParts {
+export interface SendingDeps {
   readonly followers: EventFollowers;
   readonly lists: Lists;
 }
@@ -28,7 +28,7 @@ export interface SendingParts {
 /** True for a client that names JSON among the media types that it takes; MAAS's command and curl do not. */
 const asksForJson = ({ request }: FastifyReply) => /\bapplication\/json\b/.test(request.headers.accept ?? '');
 
-export async function send(context: SendingParts, reply: FastifyReply, answer: Answer): Promise<FastifyReply> {
+export async function send(context: SendingDeps, reply: FastifyReply, answer: Answer): Promise<FastifyReply> {
   reply
     .header('Cache-Control', 'no-store')
     .header('X-Content-Type-Options', 'nosniff')
@@ -96,7 +96,7 @@ function getMachineText(machine: RackMachine) {
 }
 
 async function sendFollowing(
-  context: SendingParts,
+  context: SendingDeps,
   reply: FastifyReply,
   following: EventFollowing,
 ): Promise<FastifyReply> {
@@ -115,7 +115,7 @@ async function sendFollowing(
   return reply.hijack();
 }
 
-async function sendList(context: SendingParts, reply: FastifyReply, list: ListToSend): Promise<FastifyReply> {
+async function sendList(context: SendingDeps, reply: FastifyReply, list: ListToSend): Promise<FastifyReply> {
   const sent = await context.lists.send(list, asksForJson(reply));
   switch (sent.kind) {
     case 'whole':

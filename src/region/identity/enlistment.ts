@@ -210,8 +210,8 @@ function deviceGone({ hostname, systemId, addedBy = '' }: Machine, { report }: W
 }
 
 function goneFor({ report, vouched }: WeighedReport, untouched: readonly UntouchedMachine[], terms: EnlistmentTerms) {
-  const newcomer = { address: report.address, isProven: vouched !== undefined };
-  const gone = findEvicted(untouched, newcomer, terms.atMs);
+  const arrival = { address: report.address, isProven: vouched !== undefined };
+  const gone = findEvicted(untouched, arrival, terms.atMs);
   if (gone === undefined) return undefined;
   const place = (address: Ipv4 | undefined) => (address === undefined ? undefined : formatIpv4(address));
   const { hostname, systemId, isProven } = gone;

@@ -52,7 +52,7 @@ export interface ImageStream {
   find(path: string): Promise<StreamedFile | undefined>;
 }
 
-export interface BootImagesParts {
+export interface BootImagesDeps {
   readonly store: RegionStore;
   readonly clock: Clock;
   /** The sources of images that files name; `undefined`: none. */
@@ -97,39 +97,39 @@ export interface ListedResource extends BootResource {
 }
 
 export class BootImages {
-  readonly #parts: BootImagesParts;
+  readonly #deps: BootImagesDeps;
   readonly uploads: Uploads;
   readonly offered: OfferedImages;
 
-  constructor(parts: BootImagesParts) {
-    this.#parts = parts;
-    const { store, clock, uploadFiles } = parts;
+  constructor(deps: BootImagesDeps) {
+    this.#deps = deps;
+    const { store, clock, uploadFiles } = deps;
     this.uploads = new Uploads({ store, clock, files: () => uploadFiles?.() });
-    this.offered = new OfferedImages(clock, parts.askOffers);
+    this.offered = new OfferedImages(clock, deps.askOffers);
   }
 
   async #fileSources(): Promise<FileSources> {
-    return (await this.#parts.fileSources?.()) ?? NO_FILE_SOURCES;
+    return (await this.#deps.fileSources?.()) ?? NO_FILE_SOURCES;
   }
 
   /** True if this host has a file, as far as that is known. */
   async hasFile(path: string): Promise<boolean> {
-    return (await this.#parts.hasFile?.(path)) ?? true;
+    return (await this.#deps.hasFile?.(path)) ?? true;
   }
 
   /** The free bytes of the disk of images, as far as they are known. */
   async freeBytes(): Promise<number | undefined> {
-    return await this.#parts.freeBytes?.();
+    return await this.#deps.freeBytes?.();
   }
 
   /** Why the keys of a source cannot be used, as far as that is known; `undefined`: they can. */
   async judgeKeyring(keys: Uint8Array): Promise<KeyringFaultCode | undefined> {
-    return await this.#parts.judgeKeyring?.(keys);
+    return await this.#deps.judgeKeyring?.(keys);
   }
 
   /** The problem of the site's file of sources; `undefined` if it has none or does not exist. */
   async fileProblem(): Promise<FileProblem | undefined> {
-    if (this.#parts.hasSiteFile?.() === false) return undefined;
+    if (this.#deps.hasSiteFile?.() === false) return undefined;
     const { problem, inForce } = await this.#fileSources();
     return problem === undefined ? undefined : { text: problem, inForce };
   }
@@ -143,7 +143,7 @@ export class BootImages {
 
   /** The sources; sources from files come first. */
   async listSources(): Promise<readonly RegionSource[]> {
-    const { store, clock } = this.#parts;
+    const { store, clock } = this.#deps;
     const files = await this.#fileSources();
     let rows = await store.boot.listSources();
     const knownNames = new Set(rows.map(({ name }) => name));
@@ -158,13 +158,13 @@ export class BootImages {
   /** A source of installers has the URL of the mirror that an import on this host uses. */
   async #withMirror(source: RegionSource): Promise<RegionSource> {
     const { images } = source;
-    const url = images.kind === 'installer' ? await this.#parts.packageMirror?.(images) : undefined;
+    const url = images.kind === 'installer' ? await this.#deps.packageMirror?.(images) : undefined;
     return url === undefined || url === source.url ? source : { ...source, url, isHostMirror: true };
   }
 
   /** A file of the region's own site. @returns undefined if no file has this path */
   async findStreamed(path: string): Promise<StreamedFile | undefined> {
-    return (await this.#parts.openImageStream?.())?.find(path);
+    return (await this.#deps.openImageStream?.())?.find(path);
   }
 
   async findSource(id: number): Promise<RegionSource | undefined> {
@@ -173,7 +173,7 @@ export class BootImages {
 
   /** The selections of one source or of all; selections from the site's file come first. */
   async listSelections(source?: RegionSource): Promise<readonly RegionSelection[]> {
-    const { store, hasSiteFile } = this.#parts;
+    const { store, hasSiteFile } = this.#deps;
     const rows = await store.boot.listSelections(source?.id);
     if (hasSiteFile?.() === false) return rows;
     const { selections } = await this.#fileSources();
@@ -183,7 +183,7 @@ export class BootImages {
 
   /** The images that are stored or being imported, by name. One whose bytes have gone has no stored images. */
   async listResources(): Promise<readonly ListedResource[]> {
-    const { store, clock, listImages, listStoredImages = listImages, listDamagedImages } = this.#parts;
+    const { store, clock, listImages, listStoredImages = listImages, listDamagedImages } = this.#deps;
     // Before the images: then the name of an image that is deleted meanwhile is not taken for a new one.
     let rows = await store.boot.listResources();
     const images = new Map<string, ListedImage[]>();
@@ -241,7 +241,7 @@ export class BootImages {
    * @returns why it will bring nothing; undefined: something is selected
    */
   async askImport(username: string): Promise<ImportReason | undefined> {
-    const { store, clock } = this.#parts;
+    const { store, clock } = this.#deps;
     const isEmpty = (await this.listSelections()).length === 0;
     await store.transact(async () => {
       const run = askedRun(await store.boot.findRun(), clock.wallTimeMs());
@@ -256,7 +256,7 @@ export class BootImages {
 
   /** Stops the running import. The next import continues with the downloaded bytes. */
   async stopImport(username: string): Promise<void> {
-    const { store, clock } = this.#parts;
+    const { store, clock } = this.#deps;
     const stopped = { stoppedMs: clock.wallTimeMs() };
     await store.boot.changeRun(stopped, this.event(username, { code: 'import-asked', params: { isStop: true } }));
     await this.#notify();
@@ -264,7 +264,7 @@ export class BootImages {
 
   /** `import` requests the import of this image alone. @returns false if there is no such image */
   async wish({ id, name }: BootResource, wish: ResourceWish, username: string): Promise<boolean> {
-    const { store, clock } = this.#parts;
+    const { store, clock } = this.#deps;
     const event = this.event(username, { code: 'image-wished', params: { image: name, wish } });
     const isKnown = await store.transact(async () => {
       if (!(await store.boot.wish(id, wish, event))) return false;
@@ -281,7 +281,7 @@ export class BootImages {
   }
 
   run(): Promise<ImportRun> {
-    return this.#parts.store.boot.findRun();
+    return this.#deps.store.boot.findRun();
   }
 
   /**
@@ -289,7 +289,7 @@ export class BootImages {
    * @param report with clean texts @param rackName for people @param username the person who reported it; empty for the rack itself
    */
   async noteDownload(report: Omit<ReportedDownload, 'atMs'>, rackName: string, username: string): Promise<void> {
-    const { store, clock } = this.#parts;
+    const { store, clock } = this.#deps;
     const { file, bytes, total = 0, error } = report;
     const params = { rack: rackName, file, bytes, size: total, error };
     const event = this.event(username, { code: 'download-reported', params });
@@ -302,11 +302,11 @@ export class BootImages {
 
   /** The event of a person's action on images. */
   event(username: string, happening: Happening): NewMachineEvent {
-    return { type: 'IMAGES', ...happening, atMs: this.#parts.clock.wallTimeMs(), username };
+    return { type: 'IMAGES', ...happening, atMs: this.#deps.clock.wallTimeMs(), username };
   }
 
   #notify(): Promise<void> {
-    return this.#parts.store.afterCommit(() => this.#parts.onImportAsked?.());
+    return this.#deps.store.afterCommit(() => this.#deps.onImportAsked?.());
   }
 }
 

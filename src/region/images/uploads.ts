@@ -84,7 +84,7 @@ export interface PiecePlace {
   readonly size?: number;
 }
 
-interface UploadsParts {
+interface UploadsDeps {
   readonly store: RegionStore;
   readonly clock: Clock;
   /** Undefined: this host keeps no images. */
@@ -103,39 +103,39 @@ const NO_STORE = 'This host of the region has no boot tree, so it keeps no image
 const BUSY = 'Another piece of this upload is arriving: send one piece at a time.';
 
 export class Uploads {
-  readonly #parts: UploadsParts;
+  readonly #deps: UploadsDeps;
   /** The ids of uploads of which a piece is arriving. */
   readonly #arriving = new Set<number>();
   /** The ids of uploads that were created again, and got no piece since. At most UPLOADS_MAX. */
   readonly #createdAgain = new Set<number>();
   #wholeFiles = 0;
 
-  constructor(parts: UploadsParts) {
-    this.#parts = parts;
+  constructor(deps: UploadsDeps) {
+    this.#deps = deps;
   }
 
   list(): Promise<readonly ImageUpload[]> {
-    return this.#parts.store.uploads.list();
+    return this.#deps.store.uploads.list();
   }
 
   /** Undefined: this host keeps no images. */
   get fileTypes(): readonly string[] | undefined {
-    return this.#parts.files()?.fileTypes;
+    return this.#deps.files()?.fileTypes;
   }
 
   /** As for the files of this host; 0: this host keeps no images. */
   nameExcess(name: Omit<ImageName, 'serial'>): number {
-    return this.#parts.files()?.nameExcess(name) ?? 0;
+    return this.#deps.files()?.nameExcess(name) ?? 0;
   }
 
   /** As for the files of this host; false: this host keeps no images. */
   isReserved(os: string, fileType: string): boolean {
-    return this.#parts.files()?.isReserved(os, fileType) ?? false;
+    return this.#deps.files()?.isReserved(os, fileType) ?? false;
   }
 
   /** Why a complete upload has not become an image yet. */
   reasonOf({ id, reason }: ImageUpload): ImportReason | undefined {
-    return reason ?? this.#parts.files()?.reasonOf(id);
+    return reason ?? this.#deps.files()?.reasonOf(id);
   }
 
   /**
@@ -143,7 +143,7 @@ export class Uploads {
    * @param file its content, if it has been received already
    */
   async create(wanted: Omit<NewUpload, 'createdMs'>, file?: WholeFile): Promise<ImageUpload | Refused> {
-    const files = this.#parts.files();
+    const files = this.#deps.files();
     if (files === undefined) return buildRefusal(refusal('uploads-limit', NO_STORE));
     try {
       return await this.#create(wanted, files, file);
@@ -157,7 +157,7 @@ export class Uploads {
     files: UploadFiles,
     file: WholeFile | undefined,
   ): Promise<ImageUpload | Refused> {
-    const { store, clock } = this.#parts;
+    const { store, clock } = this.#deps;
     const resources = await store.boot.listResources();
     const { name, username } = wanted;
     if (
@@ -221,13 +221,13 @@ export class Uploads {
 
   /** True while a host removes the images of this name: it could take a new one for one of them. */
   async #isCondemned(name: string): Promise<boolean> {
-    const places = (await this.#parts.store.hostImages?.list()) ?? [];
+    const places = (await this.#deps.store.hostImages?.list()) ?? [];
     return places.some(({ isPresent, condemned }) => isPresent && condemned.some(({ resource }) => resource === name));
   }
 
   /** Receives a whole file, for `create`. */
   async receive(content: AsyncIterable<Uint8Array>): Promise<WholeFile | Refused> {
-    const files = this.#parts.files();
+    const files = this.#deps.files();
     if (files === undefined) return buildRefusal(refusal('uploads-limit', NO_STORE));
     if (this.#wholeFiles >= WHOLE_FILES_MAX)
       return buildRefusal(
@@ -250,21 +250,21 @@ export class Uploads {
 
   /** Removes a received file, unless it belongs to an upload now. */
   async discard(file: WholeFile): Promise<void> {
-    await this.#parts.files()?.discard(file);
+    await this.#deps.files()?.discard(file);
   }
 
   /** Removes the upload of a name, if there is one. */
   async removeNamed(name: string): Promise<void> {
-    const { store } = this.#parts;
+    const { store } = this.#deps;
     const upload = (await this.list()).find((imageUpload) => imageUpload.name === name);
     if (upload === undefined) return;
     await store.uploads.remove(upload.id);
-    await store.afterCommit(() => this.#parts.files()?.look());
+    await store.afterCommit(() => this.#deps.files()?.look());
   }
 
   /** Accepts the next piece. @returns why it was refused; undefined if it was accepted */
   async take(id: number, piece: UploadPiece, place?: PiecePlace): Promise<RefusalWord | undefined> {
-    const files = this.#parts.files();
+    const files = this.#deps.files();
     if (files === undefined) return refusal('uploads-limit', NO_STORE);
     const imageUpload = await this.#find(id);
     if (imageUpload === undefined) return refusal('not-found', noUploadText(id));
@@ -278,7 +278,7 @@ export class Uploads {
     if (this.#arriving.has(id)) return refusal('upload-conflict', BUSY);
     this.#arriving.add(id);
     try {
-      const { store, clock } = this.#parts;
+      const { store, clock } = this.#deps;
       const to = received + piece.bytes;
       const step = { from: imageUpload.received, to, place: files.place };
       const count = (): Promise<boolean> => store.uploads.advance(id, { ...step, atMs: clock.wallTimeMs() });
@@ -324,7 +324,7 @@ export class Uploads {
   /** Waits a limited time for the image. @returns why there will be none; undefined if there is one, or it is still being made */
   async #finish(upload: ImageUpload, files: UploadFiles): Promise<Refused | undefined> {
     const { id } = upload;
-    if (await within(this.#parts.clock, FINISH_WAIT_MS, files.finish(upload), () => false)) return undefined;
+    if (await within(this.#deps.clock, FINISH_WAIT_MS, files.finish(upload), () => false)) return undefined;
     const imageUpload = await this.#find(id);
     if (imageUpload === undefined) return buildRefusal(refusal('not-found', noUploadText(id)));
     const { reason } = imageUpload;
@@ -332,7 +332,7 @@ export class Uploads {
   }
 
   #event(username: string, happening: Happening): NewMachineEvent {
-    return { type: 'IMAGES', ...happening, atMs: this.#parts.clock.wallTimeMs(), username };
+    return { type: 'IMAGES', ...happening, atMs: this.#deps.clock.wallTimeMs(), username };
   }
 }
 

@@ -39,7 +39,7 @@ const UBUNTU: ReadonlySet<string> = new Set([
 /** The distribution of a release named without one. */
 export const inferDistribution = (release: string): string => (UBUNTU.has(release) ? 'ubuntu' : 'debian');
 
-export interface InstallerParts {
+export interface InstallerDeps {
   /** Undefined: the region presumes that every installer exists. */
   readonly hasInstaller?: HasInstaller | undefined;
   /** The first mistake in a machine's preseeds; `undefined` if one can be rendered. */
@@ -63,7 +63,7 @@ export async function refuseInstallation(
   machine: Machine,
   { osystem, release, deployBy, disk }: Deployment,
   username: string,
-  { hasInstaller, installProblem }: InstallerParts,
+  { hasInstaller, installProblem }: InstallerDeps,
 ): Promise<CommandRefusal | undefined> {
   const { architecture, subarchitecture, hostname, systemId } = machine;
   if (release === '')

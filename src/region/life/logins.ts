@@ -30,7 +30,7 @@ const HOST_KEY = /^SHA256:[A-Za-z0-9+/]{43}$/;
 const DEBUGGED: ReadonlySet<MachineStatus> = new Set(['commissioning', 'testing', 'deploying', 'disk-erasing']);
 const RESCUED: ReadonlySet<MachineStatus> = new Set(['entering-rescue-mode', 'rescue-mode']);
 
-interface LoginParts {
+interface LoginDeps {
   readonly store: RegionStore;
   readonly clock: Clock;
 }
@@ -83,7 +83,7 @@ export const openDebugLoginText = (machine: string, owner: string | undefined): 
 
 /** @param seconds 1 to DEBUG_SECONDS_MAX */
 export async function openDebugLogin(
-  { store, clock }: LoginParts,
+  { store, clock }: LoginDeps,
   machine: Machine,
   by: Actor,
   seconds: number,
@@ -102,7 +102,7 @@ export async function openDebugLogin(
 }
 
 export async function closeDebugLogin(
-  { store, clock }: LoginParts,
+  { store, clock }: LoginDeps,
   machine: Machine,
   by: Actor,
 ): Promise<LoginRefusal | undefined> {
@@ -123,7 +123,7 @@ const buildLoginEvent = (happening: Happening, atMs: number, { username }: Actor
 });
 
 export async function findDebugLogin(
-  { store, clock }: LoginParts,
+  { store, clock }: LoginDeps,
   machine: Machine,
 ): Promise<(DebugLogin & { readonly secondsLeft: number }) | undefined> {
   const login = await store.logins.findDebug(machine.systemId);
@@ -138,7 +138,7 @@ export async function findDebugLogin(
   return secondsLeft > 0 ? { ...login, secondsLeft } : undefined;
 }
 
-export async function describeLogins(parts: LoginParts, machine: Machine): Promise<readonly LoginDescription[]> {
+export async function describeLogins(parts: LoginDeps, machine: Machine): Promise<readonly LoginDescription[]> {
   const { store } = parts;
   const loginDescriptions: LoginDescription[] = [];
   const seen = machine.interfaces.find((nic) => heldMacs(machine).includes(nic.mac) && nic.address !== undefined);

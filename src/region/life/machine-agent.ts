@@ -38,7 +38,7 @@ interface KnownRacks {
   readonly homes: Pick<MachineHomes, 'isAway'>;
 }
 
-interface AgentParts {
+interface MachineAgentDeps {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly life: MachineLife;
@@ -47,14 +47,14 @@ interface AgentParts {
 }
 
 export class MachineAgent {
-  readonly #parts: AgentParts;
+  readonly #deps: MachineAgentDeps;
   readonly #store: RegionStore;
   readonly scripts: MachineScripts;
 
-  constructor(parts: AgentParts) {
-    this.#parts = parts;
-    this.#store = parts.store;
-    this.scripts = new MachineScripts(parts);
+  constructor(deps: MachineAgentDeps) {
+    this.#deps = deps;
+    this.#store = deps.store;
+    this.scripts = new MachineScripts(deps);
   }
 
   async findWorker(proof: BootProof): Promise<Machine | undefined> {
@@ -78,28 +78,28 @@ export class MachineAgent {
       vouchedMac === undefined ? [] : await this.#store.listMachines({ macs: [vouchedMac] }, 0, CANDIDATES_MAX);
     const byAddress =
       address === undefined ? [] : await this.#store.listMachines({ seenAt: [address] }, 0, CANDIDATES_MAX);
-    return [...byMac, ...byAddress].filter((machine) => !this.#parts.racks.homes.isAway(machine, address));
+    return [...byMac, ...byAddress].filter((machine) => !this.#deps.racks.homes.isAway(machine, address));
   }
 
   /** The request is a sign of life. @param where the URL at which the machine reaches the region, and its proxy */
   async job(machine: Machine, where: { readonly origin: string; readonly httpProxy: string }): Promise<string> {
-    await this.#parts.life.seen({ seen: new Map([[machine.systemId, this.#parts.clock.wallTimeMs()]]) });
+    await this.#deps.life.seen({ seen: new Map([[machine.systemId, this.#deps.clock.wallTimeMs()]]) });
     const [fixedAddress] = machine.addresses;
     const debugs = await this.#noteBoot(machine);
     if (machine.status === 'deploying' && machine.netboot && machine.work?.deployBy === 'installer') {
       const place = `${machine.architecture}/${machine.subarchitecture}/${machine.release}/install`;
       const fault = { code: 'installer-missing', params: { place } } as const;
-      await this.#parts.life.signal(machine.systemId, { status: 'FAILED', stage: 'started', message: '', fault });
+      await this.#deps.life.signal(machine.systemId, { status: 'FAILED', stage: 'started', message: '', fault });
     }
     return renderJob(machine, {
       ...where,
-      image: await this.#parts.life.findImage(machine),
+      image: await this.#deps.life.findImage(machine),
       network:
         fixedAddress === undefined
           ? undefined
-          : networkOfAddress(this.#parts.networks.known.reported, fixedAddress.address),
+          : networkOfAddress(this.#deps.networks.known.reported, fixedAddress.address),
       isLaid: machine.layout?.network !== undefined,
-      hasRoutes: fixedAddress !== undefined && hasStaticRoutes(machine, this.#parts.networks.known),
+      hasRoutes: fixedAddress !== undefined && hasStaticRoutes(machine, this.#deps.networks.known),
       scripts: await this.scripts.count(machine),
       hasUserData: (await this.#store.life.userData(machine.systemId)) !== undefined,
       isDebugged: debugs !== undefined,
@@ -122,7 +122,7 @@ export class MachineAgent {
   }
 
   #debugOf(machine: Machine): ReturnType<typeof findDebugLogin> {
-    return findDebugLogin(this.#parts, machine);
+    return findDebugLogin(this.#deps, machine);
   }
 
   /** Of a machine at work. With the stored digest of its token, it can ask for the login if it fails. */
@@ -142,7 +142,7 @@ export class MachineAgent {
     const hostKey = parseHostKey(signal.hostKey);
     if (hostKey !== undefined && isDebugged(machine.status))
       await this.#store.logins.noteDebug(machine.systemId, { hostKey });
-    await this.#parts.life.signal(machine.systemId, await this.scripts.take(machine, signal));
+    await this.#deps.life.signal(machine.systemId, await this.scripts.take(machine, signal));
     return true;
   }
 
@@ -150,7 +150,7 @@ export class MachineAgent {
   async waitForRacks(before: Machine): Promise<void> {
     const machine = await this.#store.findMachine(before.systemId);
     if (machine === undefined || choosePurpose(machine) === choosePurpose(before)) return;
-    await this.#parts.racks.acknowledgements.settled(machine, await this.#store.desiredVersion(), RACKS_KNOW_MS_MAX);
+    await this.#deps.racks.acknowledgements.settled(machine, await this.#store.desiredVersion(), RACKS_KNOW_MS_MAX);
   }
 
   async sshKeys(machine: Machine): Promise<string> {
@@ -161,7 +161,7 @@ export class MachineAgent {
   network(machine: Machine, named: string, isByLease: boolean): string | undefined {
     const tool = NETWORK_TOOLS.find((networkTool) => networkTool === named);
     if (tool === undefined) return undefined;
-    return bundleFiles(networkFiles(machine, this.#parts.networks.known, tool, isByLease));
+    return bundleFiles(networkFiles(machine, this.#deps.networks.known, tool, isByLease));
   }
 
   /** `undefined`: none. */

@@ -47,7 +47,7 @@ import {
   chooseSystem,
   findDeployable,
   findStartProblem,
-  type StartParts,
+  type StartDeps,
   type SystemWish,
   usualWay,
   type WantedSystem,
@@ -70,7 +70,7 @@ const RETRIES = 1;
 const OVERDUE_MAX = 50;
 const EVENTS_LOOKED_MAX = 200;
 
-interface LifeParts extends StartParts {
+interface MachineLifeDeps extends StartDeps {
   readonly deadlines: StatusDeadlines;
   /** `undefined` if only people switch machines. */
   readonly power?: Pick<PowerControl, 'switches'> | undefined;
@@ -92,10 +92,10 @@ export interface CommandOptions {
 }
 
 export class MachineLife {
-  readonly #parts: LifeParts;
+  readonly #deps: MachineLifeDeps;
 
-  constructor(parts: LifeParts) {
-    this.#parts = parts;
+  constructor(deps: MachineLifeDeps) {
+    this.#deps = deps;
   }
 
   async command(
@@ -104,7 +104,7 @@ export class MachineLife {
     by: Actor,
     options: CommandOptions = {},
   ): Promise<MachineChangeOutcome<CommandRefusal>> {
-    const { store } = this.#parts;
+    const { store } = this.#deps;
     const atMs = await this.#now();
     const takesAddress = command.name === 'allocate' || command.name === 'deploy';
     const decide = (
@@ -127,8 +127,8 @@ export class MachineLife {
       return 'kind' in layout ? layout : { ...addressed, fields: { ...change.fields, layout } };
     };
     return await store.transact(async () => {
-      const networks = takesAddress ? await this.#parts.networks.look() : this.#parts.networks.known;
-      const startProblem = await findStartProblem(systemId, command, by, this.#parts);
+      const networks = takesAddress ? await this.#deps.networks.look() : this.#deps.networks.known;
+      const startProblem = await findStartProblem(systemId, command, by, this.#deps);
       const outcome = await store.changeMachine<CommandRefusal>(systemId, atMs, (machine, knowledge) =>
         decide(machine, knowledge, startProblem, networks),
       );
@@ -144,11 +144,11 @@ export class MachineLife {
     options: CommandOptions,
   ): Promise<CommandRefusal | undefined> {
     const atMs = await this.#now();
-    const outcome = await this.#parts.store.changeMachine<CommandRefusal | undefined>(
+    const outcome = await this.#deps.store.changeMachine<CommandRefusal | undefined>(
       systemId,
       atMs,
       (machine, { addresses }) => {
-        const terms = { networks: this.#parts.networks.known, known: addresses };
+        const terms = { networks: this.#deps.networks.known, known: addresses };
         const chosen = this.#chooseAddresses(machine, command, terms, options, by);
         if (chosen?.kind === 'ask') return chosen;
         return { kind: 'refuse', refusal: chosen?.kind === 'refuse' ? chosen.refusal : undefined };
@@ -200,7 +200,7 @@ export class MachineLife {
     command: MachineCommand & { readonly name: BulkCommand },
     by: Actor,
   ): Promise<readonly MachineChangeOutcome<CommandRefusal>[]> {
-    const { store } = this.#parts;
+    const { store } = this.#deps;
     const atMs = await this.#now();
     const outcomes = await store.changeMachines<CommandRefusal>(systemIds, atMs, (machine) =>
       this.#decide(machine, command, by, atMs),
@@ -213,7 +213,7 @@ export class MachineLife {
     // A command to a New machine accepts its proposed power settings (`status-change.ts`), and may use them at once.
     const isAccepted = machine.status === 'new' && by.username !== '';
     const switches = this.#switches(isAccepted ? { ...machine, ...acceptedPower(machine) } : machine);
-    return decideCommand(machine, command, { atMs, clock: this.#parts.clock, by, switches });
+    return decideCommand(machine, command, { atMs, clock: this.#deps.clock, by, switches });
   }
 
   /** The first of these that is available; undefined: none. */
@@ -232,22 +232,22 @@ export class MachineLife {
   }
 
   findImage(machine: Machine): Promise<DeployableImage | undefined> {
-    return findDeployable(machine, machine, this.#parts);
+    return findDeployable(machine, machine, this.#deps);
   }
 
   /** Or why there is no such kernel. */
   chooseSystem(machine: Machine, wanted: SystemWish): Promise<WantedSystem | RefusalWord> {
-    return chooseSystem(machine, wanted, this.#parts);
+    return chooseSystem(machine, wanted, this.#deps);
   }
 
   usualWay(machine: Machine, wanted: WantedSystem): Promise<Deployment['deployBy']> {
-    return usualWay(machine, wanted, this.#parts);
+    return usualWay(machine, wanted, this.#deps);
   }
 
   /** The caller has verified that the machine sent it. */
   async signal(systemId: string, signal: Signal): Promise<MachineChangeOutcome<never>> {
     return await this.#change<never>(systemId, (machine, atMs) =>
-      decideSignal(machine, signal, atMs, this.#parts.clock, this.#switches(machine)),
+      decideSignal(machine, signal, atMs, this.#deps.clock, this.#switches(machine)),
     );
   }
 
@@ -262,10 +262,10 @@ export class MachineLife {
   }
 
   async seen(signs: SignsOfLife): Promise<void> {
-    const { clock, store } = this.#parts;
+    const { clock, store } = this.#deps;
     const atMs = await this.#now();
     const endHung = (machine: Machine, why: WhyHung): Change => this.#endHung(machine, why, atMs);
-    for (const machine of await takeSigns(signs, { store, clock, atMs, endHung })) await this.#parts.onChange(machine);
+    for (const machine of await takeSigns(signs, { store, clock, atMs, endHung })) await this.#deps.onChange(machine);
   }
 
   /** Returns before the machine is switched. */
@@ -279,7 +279,7 @@ export class MachineLife {
 
   /** Work that waited for the task continues, or fails with the outcome's detail. */
   async powerSwitched(systemId: string, result: PowerResult): Promise<MachineChangeOutcome<never>> {
-    const { clock, store } = this.#parts;
+    const { clock, store } = this.#deps;
     const filter = { machines: { systemIds: [systemId] }, limit: EVENTS_LOOKED_MAX };
     const { kind, reportedMs } = result;
     const events = kind === 'unknown' || reportedMs !== undefined ? await store.listEvents(filter) : [];
@@ -291,14 +291,14 @@ export class MachineLife {
   }
 
   async powerSeen(systemId: string, state: PowerState, detail?: PowerDetail): Promise<MachineChangeOutcome<never>> {
-    const { clock } = this.#parts;
+    const { clock } = this.#deps;
     return await this.#change<never>(systemId, (machine, atMs) =>
       decidePowerSeen(machine, state, detail, { atMs, clock }),
     );
   }
 
   async endOverdue(): Promise<void> {
-    const { store, clock, deadlines } = this.#parts;
+    const { store, clock, deadlines } = this.#deps;
     if (!(await deadlines.follow())) return;
     const atMs = clock.wallTimeMs();
     const overdue = await store.listOverdue(atMs, OVERDUE_MAX);
@@ -329,7 +329,7 @@ export class MachineLife {
   }
 
   #endHung(machine: Machine, why: WhyHung, atMs: number): Change {
-    const { clock, retries } = this.#parts;
+    const { clock, retries } = this.#deps;
     const { status, work } = machine;
     const { failed } = statusRow(status);
     if (failed === undefined) return { kind: 'change', fields: {}, events: [] };
@@ -358,7 +358,7 @@ export class MachineLife {
   }
 
   #switches(machine: Machine): boolean {
-    return machine.powerIsProposed !== true && this.#parts.power?.switches(machine) === true;
+    return machine.powerIsProposed !== true && this.#deps.power?.switches(machine) === true;
   }
 
   async #change<R = CommandRefusal>(
@@ -366,17 +366,17 @@ export class MachineLife {
     decide: (machine: Machine, atMs: number) => MachineChange<R>,
   ): Promise<MachineChangeOutcome<R>> {
     const atMs = await this.#now();
-    const { store } = this.#parts;
+    const { store } = this.#deps;
     return this.#announce(await store.changeMachine<R>(systemId, atMs, (machine) => decide(machine, atMs)));
   }
 
   async #now(): Promise<number> {
-    await this.#parts.deadlines.follow();
-    return this.#parts.clock.wallTimeMs();
+    await this.#deps.deadlines.follow();
+    return this.#deps.clock.wallTimeMs();
   }
 
   async #announce<R>(outcome: MachineChangeOutcome<R>): Promise<MachineChangeOutcome<R>> {
-    if (outcome.kind === 'changed') await this.#parts.onChange(outcome.machine);
+    if (outcome.kind === 'changed') await this.#deps.onChange(outcome.machine);
     return outcome;
   }
 }

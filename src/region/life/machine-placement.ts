@@ -72,20 +72,20 @@ export function domainIds(byDefault: string, further: unknown): ReadonlyMap<stri
   return ids;
 }
 
-interface Places {
+interface PlacementDeps {
   readonly racks: Pick<Racks, 'list' | 'homes'>;
   readonly networks: Pick<Networks, 'known'>;
   readonly settings: ProfileSettings;
   config(): { readonly domain: string };
 }
 
-const domainSettings = (region: Pick<Places, 'settings' | 'config'>): readonly unknown[] => [
+const domainSettings = (region: Pick<PlacementDeps, 'settings' | 'config'>): readonly unknown[] => [
   region.settings.valueOf('dns.domain') || region.config().domain,
   region.settings.valueOf('dns.domains'),
   region.settings.valueOf('dns.records'),
 ];
 
-const shownSettings = (region: Pick<Places, 'settings' | 'config'>): readonly unknown[] => [
+const shownSettings = (region: Pick<PlacementDeps, 'settings' | 'config'>): readonly unknown[] => [
   ...domainSettings(region),
   ...Object.values(DEFAULT_DESCRIPTION_KEYS).map((key) => region.settings.valueOf(key)),
   region.settings.valueOf(PROFILES_KEY),
@@ -95,7 +95,7 @@ const shownSettings = (region: Pick<Places, 'settings' | 'config'>): readonly un
  * A digest of everything on which `readPlacement` depends, computed again only after racks or networks were read again. A mere heartbeat does
  * not change it.
  */
-export function createBasisReader(places: Places): () => string {
+export function createBasisReader(places: PlacementDeps): () => string {
   const { racks, networks } = places;
   let madeOf: readonly unknown[] = [];
   let basis = '';
@@ -115,7 +115,7 @@ export function createBasisReader(places: Places): () => string {
   };
 }
 
-export function readPlacement(places: Places): MachinePlacement {
+export function readPlacement(places: PlacementDeps): MachinePlacement {
   const { racks } = places;
   const all = racks.list();
   const networks = places.networks.known;

@@ -71,12 +71,12 @@ export interface PowerResult {
   readonly reportedMs?: number | undefined;
 }
 
-interface Terms {
+interface PowerTerms {
   readonly atMs: number;
   readonly clock: Clock;
 }
 
-interface PowerEndTerms extends Terms {
+interface PowerEndTerms extends PowerTerms {
   readonly hasStarted: boolean;
   readonly isReported: boolean;
 }
@@ -183,7 +183,7 @@ function choosePowerEnd(
   return { code: kind === 'unknown' ? 'power-uncertain' : 'power-failed', params: { task, detail } };
 }
 
-function afterEnd(machine: Machine, { kind, task }: PowerResult, end: PowerEnd, terms: Terms): Change {
+function afterEnd(machine: Machine, { kind, task }: PowerResult, end: PowerEnd, terms: PowerTerms): Change {
   const change = { ...terms, username: '' };
   const row = statusRow(machine.status);
   if (kind === 'done') return task === taskOfState(machine) ? continueState(machine, change) : endInterruption(machine);
@@ -223,7 +223,7 @@ export const whyInDoubt = ({ work, statusDeadlineMs }: Machine): Happening<'powe
     ? undefined
     : { code: 'power-doubted', params: { doubt: work.doubt, minutes: DOUBTED_MS_MAX / 60_000 } };
 
-function continueState(machine: Machine, terms: Terms & { readonly username: string }): Change {
+function continueState(machine: Machine, terms: PowerTerms & { readonly username: string }): Change {
   if (machine.status === 'releasing') return enterStatuses(machine, ['ready'], terms);
   if (machine.status === 'exiting-rescue-mode') return enterStatuses(machine, [restingStatus(machine)], terms);
   return endInterruption(machine);
@@ -249,7 +249,7 @@ export function decidePowerSeen(
   machine: Machine,
   state: PowerState,
   detail: PowerDetail | undefined,
-  terms: Terms,
+  terms: PowerTerms,
 ): Change {
   const { atMs } = terms;
   const before = machine.powerState;

@@ -19,7 +19,7 @@ import {
   type ListImages,
   refuseImage,
 } from './deployment.ts';
-import { type InstallerParts, inferDistribution, refuseInstallation } from './installer.ts';
+import { type InstallerDeps, inferDistribution, refuseInstallation } from './installer.ts';
 import { refuseWithoutKey } from './logins.ts';
 
 const SYSTEMS = ['debian', 'ubuntu', 'custom'] as const;
@@ -33,7 +33,7 @@ export interface SystemWish extends WantedSystem {
   readonly usualKernel?: string | undefined;
 }
 
-export interface StartParts extends InstallerParts {
+export interface StartDeps extends InstallerDeps {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly racks: Pick<Racks, 'list' | 'images'>;
@@ -46,14 +46,14 @@ export interface StartParts extends InstallerParts {
 export async function findDeployable(
   machine: Machine,
   { osystem, release, kernel }: WantedSystem,
-  parts: StartParts,
+  deps: StartDeps,
 ): Promise<DeployableImage | undefined> {
   const { architecture, subarchitecture } = machine;
-  const { racks, clock } = parts;
+  const { racks, clock } = deps;
   const images = await racks.images();
   const available = imagesForMachine(machine, { racks: racks.list(), images, nowMs: clock.wallTimeMs() });
   for (const os of listSystemNames(osystem)) {
-    const image = parts.findImage?.({ os, release, architecture, subarchitecture, kernel }, available);
+    const image = deps.findImage?.({ os, release, architecture, subarchitecture, kernel }, available);
     if (image !== undefined) return image;
   }
   return undefined;
@@ -65,7 +65,7 @@ const kernelsText = (names: readonly string[]): string =>
   names.length === 0 ? 'import one that fits' : `there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;
 
 /** The one system that there are images of for the machine, where a deployment names none and the site has no default. */
-async function onlySystem(machine: Machine, wanted: WantedSystem, { listImages }: StartParts): Promise<WantedSystem> {
+async function onlySystem(machine: Machine, wanted: WantedSystem, { listImages }: StartDeps): Promise<WantedSystem> {
   if (wanted.release !== '') return wanted;
   const images = ((await listImages?.()) ?? []).filter(
     ({ os, architecture, kind }) =>
@@ -82,13 +82,13 @@ async function onlySystem(machine: Machine, wanted: WantedSystem, { listImages }
 export async function usualWay(
   machine: Machine,
   { osystem, release }: WantedSystem,
-  parts: StartParts,
+  deps: StartDeps,
 ): Promise<Deployment['deployBy']> {
-  if (release === '' || parts.hasInstaller === undefined) return 'image';
-  if ((await findDeployable(machine, { osystem, release }, parts)) !== undefined) return 'image';
+  if (release === '' || deps.hasInstaller === undefined) return 'image';
+  if ((await findDeployable(machine, { osystem, release }, deps)) !== undefined) return 'image';
   const { architecture, subarchitecture } = machine;
   const os = osystem === '' ? inferDistribution(release) : osystem;
-  return parts.hasInstaller({ os, release, architecture, subarchitecture }) === true ? 'installer' : 'image';
+  return deps.hasInstaller({ os, release, architecture, subarchitecture }) === true ? 'installer' : 'image';
 }
 
 /**
@@ -98,17 +98,17 @@ export async function usualWay(
 export async function chooseSystem(
   machine: Machine,
   { usualKernel, ...named }: SystemWish,
-  parts: StartParts,
+  deps: StartDeps,
 ): Promise<WantedSystem | RefusalWord> {
-  const wanted = await onlySystem(machine, named, parts);
-  const find = (kernel?: string) => findDeployable(machine, { ...wanted, kernel }, parts);
+  const wanted = await onlySystem(machine, named, deps);
+  const find = (kernel?: string) => findDeployable(machine, { ...wanted, kernel }, deps);
   const { kernel } = wanted;
   const least = machine.oldestKernel ?? (kernel === undefined ? usualKernel : undefined);
   const image = await find(kernel);
   if (image !== undefined && !isOlderKernel(findKernelPath(image), least)) return describeWantedSystem(image, kernel);
   if (image === undefined && (kernel === undefined || (await find()) === undefined)) return wanted;
   const system = `${wanted.osystem === '' ? '' : `${wanted.osystem}/`}${wanted.release}`;
-  const names = await kernelsFor(machine, wanted, parts);
+  const names = await kernelsFor(machine, wanted, deps);
   if (image === undefined) {
     return fieldRefusal(
       `${system} has no kernel ${cleanWords(kernel ?? '', KERNEL_CHARACTERS_MAX)}: ${kernelsText(names)}`,
@@ -139,16 +139,16 @@ const describeWantedSystem = (image: DeployableImage, kernel: string | undefined
 async function kernelsFor(
   { architecture, ...machine }: Machine,
   wanted: WantedSystem,
-  parts: StartParts,
+  deps: StartDeps,
 ): Promise<readonly string[]> {
   const systems = new Set(listSystemNames(wanted.osystem));
-  const fitting = ((await parts.listImages?.()) ?? []).filter(
+  const fitting = ((await deps.listImages?.()) ?? []).filter(
     (image) => systems.has(image.os) && image.release === wanted.release && image.architecture === architecture,
   );
   const names: string[] = [];
   for (const kernel of new Set(fitting.map((image) => image.system?.subarch ?? image.subarchitecture))) {
     // Another rack may have it.
-    const deployable = await findDeployable({ architecture, ...machine }, { ...wanted, kernel }, parts);
+    const deployable = await findDeployable({ architecture, ...machine }, { ...wanted, kernel }, deps);
     if (deployable !== undefined) names.push(kernel);
   }
   return names.sort((name, other) => (kernelRank(name) ?? 0) - (kernelRank(other) ?? 0));
@@ -158,27 +158,27 @@ export async function findStartProblem(
   systemId: string,
   { name, deployment }: MachineCommand,
   by: Actor,
-  parts: StartParts,
+  deps: StartDeps,
 ): Promise<CommandRefusal | undefined> {
   if (name !== 'deploy' && name !== 'rescue') return undefined;
-  const machine = await parts.store.findMachine(systemId);
+  const machine = await deps.store.findMachine(systemId);
   if (machine === undefined) return undefined;
-  if (name === 'deploy') return await refuseDeployment(machine, deployment, by, parts);
-  return await refuseWithoutKey(parts.store, machine.owner ?? by.username, machine);
+  if (name === 'deploy') return await refuseDeployment(machine, deployment, by, deps);
+  return await refuseWithoutKey(deps.store, machine.owner ?? by.username, machine);
 }
 
 async function refuseDeployment(
   machine: Machine,
   deployment: Deployment | undefined,
   by: Actor,
-  parts: StartParts,
+  deps: StartDeps,
 ): Promise<CommandRefusal | undefined> {
-  const keyless = await refuseWithoutKey(parts.store, machine.owner ?? by.username, machine);
+  const keyless = await refuseWithoutKey(deps.store, machine.owner ?? by.username, machine);
   if (keyless !== undefined) return keyless;
-  const laid = refuseLayout(machine, parts.networks.known, deployment?.deployBy ?? 'image', deployment?.disk);
+  const laid = refuseLayout(machine, deps.networks.known, deployment?.deployBy ?? 'image', deployment?.disk);
   if (laid !== undefined) return laid;
-  if (deployment?.deployBy === 'installer') return await refuseInstallation(machine, deployment, by.username, parts);
+  if (deployment?.deployBy === 'installer') return await refuseInstallation(machine, deployment, by.username, deps);
   const { osystem = '', release = '', kernel } = deployment ?? {};
-  if ((await findDeployable(machine, { osystem, release, kernel }, parts)) !== undefined) return undefined;
-  return refuseImage(machine, osystem, release, (await parts.listImages?.()) ?? []);
+  if ((await findDeployable(machine, { osystem, release, kernel }, deps)) !== undefined) return undefined;
+  return refuseImage(machine, osystem, release, (await deps.listImages?.()) ?? []);
 }

@@ -62,7 +62,7 @@ const DEFAULT_INSTALL: InstallConfig = {
 /** A rack's origin for trial renderings; only its form matters. */
 const SOME_ORIGIN = 'http://192.0.2.1:5248';
 
-export interface MachinePreseedsParts {
+export interface MachinePreseedsDeps {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly config: () => { readonly install?: InstallConfig | undefined };
@@ -70,22 +70,22 @@ export interface MachinePreseedsParts {
   readonly ntpServers: () => readonly string[];
 }
 
-export interface PreseedSurroundings {
+export interface PreseedOptions {
   /** The base URL at which the machine reaches the region: `http://10.20.0.1:5248`. */
   readonly origin: string;
   readonly httpProxy: string;
 }
 
 export class MachinePreseeds {
-  readonly #parts: MachinePreseedsParts;
+  readonly #deps: MachinePreseedsDeps;
   #templates: { readonly directory: string; readonly source: TemplateSource } | undefined;
 
-  constructor(parts: MachinePreseedsParts) {
-    this.#parts = parts;
+  constructor(deps: MachinePreseedsDeps) {
+    this.#deps = deps;
   }
 
   get install(): InstallConfig {
-    return this.#parts.config().install ?? DEFAULT_INSTALL;
+    return this.#deps.config().install ?? DEFAULT_INSTALL;
   }
 
   get templates(): TemplateSource {
@@ -100,10 +100,10 @@ export class MachinePreseeds {
   async requestFor(
     machine: Machine,
     purpose: Purpose,
-    surroundings: PreseedSurroundings,
+    surroundings: PreseedOptions,
     credentials: MachineCredentials | undefined,
   ): Promise<PreseedRequest> {
-    const { store } = this.#parts;
+    const { store } = this.#deps;
     const { osystem, release, owner, work } = machine;
     const disks = listDisks(machine);
     const chosen = disks.find(({ facts }) => facts.name === work?.disk);
@@ -133,27 +133,27 @@ export class MachinePreseeds {
     return first === undefined || first.ok || results.some(({ ok }) => ok) ? undefined : first;
   }
 
-  async render(machine: Machine, purpose: Purpose, surroundings: PreseedSurroundings): Promise<PreseedResult> {
+  async render(machine: Machine, purpose: Purpose, surroundings: PreseedOptions): Promise<PreseedResult> {
     return renderPreseed(await this.#request(machine, purpose, surroundings), this.templates);
   }
 
-  renderEnlistment(purpose: 'enlist' | 'enlist_userdata', surroundings: PreseedSurroundings): PreseedResult {
+  renderEnlistment(purpose: 'enlist' | 'enlist_userdata', surroundings: PreseedOptions): PreseedResult {
     const request = { ...this.#base(purpose, surroundings), kernelParams: this.install.kernelParams };
     return renderPreseed(request, this.templates);
   }
 
   /** A file for `/etc/cloud/cloud.cfg.d` that tells an installed system's cloud-init where its metadata is. */
-  async cloudConfig(machine: Machine, surroundings: PreseedSurroundings): Promise<string> {
+  async cloudConfig(machine: Machine, surroundings: PreseedOptions): Promise<string> {
     const lines = cloudConfigLines(await this.#request(machine, 'vendordata', surroundings));
     return lines === undefined ? '' : lines.map((line) => `${line}\n`).join('');
   }
 
-  async #request(machine: Machine, purpose: Purpose, surroundings: PreseedSurroundings): Promise<PreseedRequest> {
-    const { store, clock } = this.#parts;
+  async #request(machine: Machine, purpose: Purpose, surroundings: PreseedOptions): Promise<PreseedRequest> {
+    const { store, clock } = this.#deps;
     return await this.requestFor(machine, purpose, surroundings, await keyOfMachine(store, clock, machine.systemId));
   }
 
-  #base(purpose: Purpose, { origin, httpProxy }: PreseedSurroundings): PreseedRequest {
+  #base(purpose: Purpose, { origin, httpProxy }: PreseedOptions): PreseedRequest {
     return {
       purpose,
       machine: undefined,
@@ -166,7 +166,7 @@ export class MachinePreseeds {
       installDiskSerial: '',
       sshKeys: [],
       kernelParams: '',
-      ntpServers: this.#parts.ntpServers(),
+      ntpServers: this.#deps.ntpServers(),
       credentials: undefined,
     };
   }

@@ -20,45 +20,45 @@ import type { Machine } from '../records/machine.ts';
 import type { MachineEventLevel } from '../records/machine-event.ts';
 import type { Rack } from '../records/rack.ts';
 import type { RegionStore } from '../records/store.ts';
-import { MachinePreseeds, type MachinePreseedsParts, type PreseedSurroundings } from './machine-preseeds.ts';
+import { MachinePreseeds, type MachinePreseedsDeps, type PreseedOptions } from './machine-preseeds.ts';
 import { interpretReport, type WebhookReport } from './reports.ts';
 
 /** The stage of `life/signal.ts` for a written disk. */
 const WRITTEN = 'written';
 
-interface MetadataParts {
+interface MetadataDeps {
   readonly store: RegionStore;
   readonly clock: Clock;
   readonly life: MachineLife;
   readonly racks: { list(): readonly Rack[]; readonly homes: Pick<MachineHomes, 'isAway'> };
   readonly settings: { ntpServers(): readonly string[] };
-  config: MachinePreseedsParts['config'];
+  config: MachinePreseedsDeps['config'];
 }
 
 type InstallerFile = 'preseed' | 'user-data' | 'meta-data';
 
 export class MetadataService {
-  readonly #parts: MetadataParts;
+  readonly #deps: MetadataDeps;
   readonly preseeds: MachinePreseeds;
 
-  constructor(parts: MetadataParts) {
-    this.#parts = parts;
+  constructor(deps: MetadataDeps) {
+    this.#deps = deps;
     this.preseeds = new MachinePreseeds({
-      store: parts.store,
-      clock: parts.clock,
-      config: () => parts.config(),
-      ntpServers: () => parts.settings.ntpServers(),
+      store: deps.store,
+      clock: deps.clock,
+      config: () => deps.config(),
+      ntpServers: () => deps.settings.ntpServers(),
     });
   }
 
-  surroundings(origin: string): PreseedSurroundings {
+  surroundings(origin: string): PreseedOptions {
     return { origin, httpProxy: this.preseeds.install.httpProxy };
   }
 
   /** The machine with this id, if the caller proves by the boot token or the preseed's secret that it is that machine's current boot. */
   async findBooted(systemId: string, secret: string | undefined, proof: BootProof): Promise<Machine | undefined> {
-    const machine = await this.#parts.store.findMachine(systemId);
-    if (machine === undefined || this.#parts.racks.homes.isAway(machine, proof.address)) return undefined;
+    const machine = await this.#deps.store.findMachine(systemId);
+    if (machine === undefined || this.#deps.racks.homes.isAway(machine, proof.address)) return undefined;
     const isProven = (secret !== undefined && provesPreseed(secret, proof, machine)) || provesBoot(proof, machine);
     return isProven ? machine : undefined;
   }
@@ -67,15 +67,15 @@ export class MetadataService {
   async installerFile(
     machine: Machine,
     file: InstallerFile,
-    surroundings: PreseedSurroundings,
+    surroundings: PreseedOptions,
   ): Promise<PreseedResult | undefined> {
     const purpose = installerPurpose(machine, file);
     if (purpose === undefined) return undefined;
-    await this.#parts.life.seen({ seen: new Map([[machine.systemId, this.#parts.clock.wallTimeMs()]]) });
+    await this.#deps.life.seen({ seen: new Map([[machine.systemId, this.#deps.clock.wallTimeMs()]]) });
     return this.render(machine, purpose, surroundings);
   }
 
-  async render(machine: Machine, purpose: Purpose, surroundings: PreseedSurroundings): Promise<PreseedResult> {
+  async render(machine: Machine, purpose: Purpose, surroundings: PreseedOptions): Promise<PreseedResult> {
     const result = await this.preseeds.render(machine, purpose, surroundings);
     if (!result.ok) {
       const { file, line, mistake } = result;
@@ -86,16 +86,16 @@ export class MetadataService {
   }
 
   async sshKeys({ owner }: Machine): Promise<readonly string[]> {
-    return owner === undefined ? [] : (await this.#parts.store.life.listSshKeys(owner)).map(({ key }) => key);
+    return owner === undefined ? [] : (await this.#deps.store.life.listSshKeys(owner)).map(({ key }) => key);
   }
 
   async userData({ systemId }: Machine): Promise<Uint8Array | undefined> {
-    return await this.#parts.store.life.userData(systemId);
+    return await this.#deps.store.life.userData(systemId);
   }
 
   /** Takes a signal. From a machine that is not at work it is only logged. */
   async signal(machine: Machine, signal: Signal): Promise<void> {
-    if (isAtWork(machine)) await this.#parts.life.signal(machine.systemId, signal);
+    if (isAtWork(machine)) await this.#deps.life.signal(machine.systemId, signal);
     else {
       const { status, stage, message, fault } = signal;
       await this.#record(
@@ -109,11 +109,11 @@ export class MetadataService {
   /** Takes the report that the disk is written; the machine boots it from now on. */
   async netbootOff(machine: Machine): Promise<void> {
     if (machine.status === 'deploying' && machine.netboot)
-      await this.#parts.life.signal(machine.systemId, { status: 'OK', stage: WRITTEN, message: '' });
+      await this.#deps.life.signal(machine.systemId, { status: 'OK', stage: WRITTEN, message: '' });
   }
 
   async netbootOn(machine: Machine): Promise<void> {
-    await this.#parts.life.startFromNetwork(machine.systemId);
+    await this.#deps.life.startFromNetwork(machine.systemId);
   }
 
   /** Takes a report of cloud-init or curtin. @param isInstalling whether it came from an installing environment */
@@ -125,13 +125,13 @@ export class MetadataService {
     }
     if (!isWorking) return;
     // In Commissioning, a report that the environment is up does not end the work.
-    if (signal !== undefined && machine.status === 'deploying') await this.#parts.life.signal(machine.systemId, signal);
-    else await this.#parts.life.seen({ seen: new Map([[machine.systemId, this.#parts.clock.wallTimeMs()]]) });
+    if (signal !== undefined && machine.status === 'deploying') await this.#deps.life.signal(machine.systemId, signal);
+    else await this.#deps.life.seen({ seen: new Map([[machine.systemId, this.#deps.clock.wallTimeMs()]]) });
   }
 
   async #record({ systemId }: Machine, happening: Happening, level: MachineEventLevel | undefined): Promise<void> {
-    const atMs = this.#parts.clock.wallTimeMs();
-    await this.#parts.store.recordEvent(
+    const atMs = this.#deps.clock.wallTimeMs();
+    await this.#deps.store.recordEvent(
       { type: 'NODE_STATUS_EVENT', level, ...happening, atMs, username: '' },
       systemId,
     );

@@ -393,7 +393,7 @@ function buildView(
     path: pathOf(request),
     query: parseTargetQuery(request.raw.url),
     notice: '',
-    given: fields,
+    form: fields,
     remembered: (name) => findWish(getHeader(request, 'cookie'), name),
     hasLeft: () => request.raw.socket.destroyed,
   };
@@ -480,7 +480,7 @@ const taking =
       return reply.redirect(outcome.to, 303);
     }
     if (outcome.kind === 'made') {
-      const content = await page.render({ ...view, given: NO_FIELDS, secret: outcome.secret });
+      const content = await page.render({ ...view, form: NO_FIELDS, secret: outcome.secret });
       return content === undefined ? sendGone(reply, view) : sendPage(reply, content);
     }
     const again = await page.render({

@@ -77,7 +77,7 @@ export const REGISTRATIONS_PER_ADDRESS = { perSecond: 1 / 60, burst: 6 } as cons
 export const REGISTRATIONS_PER_NETWORK = { perSecond: 0.1, burst: 16 } as const;
 export const REGISTRATIONS_IN_TOTAL = { perSecond: 1, burst: 64 } as const;
 
-export class Newcomers {
+export class UnknownRackRates {
   readonly #clock: Clock;
   readonly #shared: RateStore | undefined;
   readonly #own = new RateLimiter(REGISTRATIONS_PER_ADDRESS, REGISTRATIONS_IN_TOTAL, REGISTRATIONS_PER_NETWORK);

@@ -32,7 +32,7 @@ import { LatestRun } from '../shares/latest-run.ts';
 import { LoopTurns } from '../shares/loop-turns.ts';
 import { RateLimiter } from '../shares/request-rates.ts';
 import { Acknowledgements } from './acknowledgements.ts';
-import { type Introduction, Introductions, Newcomers } from './introductions.ts';
+import { type Introduction, Introductions, UnknownRackRates } from './introductions.ts';
 import { MachineHomes } from './machine-homes.ts';
 import {
   decideRegistration,
@@ -156,7 +156,7 @@ export class Racks {
   readonly #store: RegionStore;
   readonly #clock: Clock;
   readonly #startedMs: number;
-  readonly #newcomers: Newcomers;
+  readonly #unknownRackRates: UnknownRackRates;
   readonly #introductions = new Introductions();
   readonly #disputes = new RateLimiter(DISPUTES_PER_RACK, DISPUTES_IN_TOTAL);
   readonly #reads = new LatestRun(
@@ -176,7 +176,7 @@ export class Racks {
   constructor(store: RegionStore, clock: Clock) {
     this.#store = store;
     this.#clock = clock;
-    this.#newcomers = new Newcomers(clock, store.rates);
+    this.#unknownRackRates = new UnknownRackRates(clock, store.rates);
     this.acknowledgements = new Acknowledgements(this, clock);
     this.requests = new RackRequests(clock);
     this.homes = new MachineHomes(this, store, clock);
@@ -312,7 +312,9 @@ export class Racks {
     registration: Omit<RackRegistration, 'interfaces'>,
     text: string,
   ): Promise<RegistrationOutcome | Exclude<Introduction, { kind: 'interfaces' }>> {
-    const mayAsk = this.#isTrusted(registration) ? undefined : () => this.#newcomers.allows(registration.address);
+    const mayAsk = this.#isTrusted(registration)
+      ? undefined
+      : () => this.#unknownRackRates.allows(registration.address);
     const read = await this.#introductions.read(registration.uuid, text, mayAsk);
     if (read.kind !== 'interfaces') return read;
     const { interfaces } = read;

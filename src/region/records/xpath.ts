@@ -13,7 +13,7 @@ import type { HardwareElement } from './lshw.ts';
 
 /** An element, or the text of an attribute or of an element. */
 type Item = HardwareElement | string;
-type Found = readonly Item[] | string | number | boolean;
+type XpathValue = readonly Item[] | string | number | boolean;
 
 /** Where it is evaluated. */
 interface Context {
@@ -22,7 +22,7 @@ interface Context {
   /** @throws Exhausted at VISITS_MAX */
   readonly visit: () => void;
 }
-type Expression = (at: Context) => Found;
+type Expression = (at: Context) => XpathValue;
 type Step = (from: readonly Item[], at: Context) => readonly Item[];
 
 /** True if the definition is true, or finds anything. */
@@ -288,7 +288,7 @@ const getItemText = (item: Item): string =>
   typeof item === 'string' ? item : item.text + item.children.map(getItemText).join('');
 
 /** XPath 1.0 §4.2. */
-function text(value: Found): string {
+function text(value: XpathValue): string {
   if (typeof value === 'string') return value;
   if (typeof value !== 'object') return String(value);
   const [first] = value;
@@ -296,7 +296,7 @@ function text(value: Found): string {
 }
 
 /** XPath 1.0 §4.4. */
-function numeric(value: Found): number {
+function numeric(value: XpathValue): number {
   if (typeof value === 'number') return value;
   if (typeof value === 'boolean') return value ? 1 : 0;
   const written = text(value).trim();
@@ -304,7 +304,7 @@ function numeric(value: Found): number {
 }
 
 /** XPath 1.0 §4.3. */
-function truth(value: Found): boolean {
+function truth(value: XpathValue): boolean {
   if (typeof value === 'number') return value !== 0 && !Number.isNaN(value);
   return typeof value === 'boolean' ? value : value.length > 0;
 }
@@ -320,9 +320,9 @@ const COMPARISONS: readonly Comparison[] = [
 ];
 
 /** XPath 1.0 §3.4: among several items, one that satisfies the comparison is enough. */
-function compareValues([sign, holds]: Comparison, left: Found, right: Found): boolean {
+function compareValues([sign, holds]: Comparison, left: XpathValue, right: XpathValue): boolean {
   if (typeof left === 'boolean' || typeof right === 'boolean') return holds(Number(truth(left)), Number(truth(right)));
-  const valuesOf = (value: Found) => (typeof value === 'object' ? value.map(getItemText) : [value]);
+  const valuesOf = (value: XpathValue) => (typeof value === 'object' ? value.map(getItemText) : [value]);
   const others = valuesOf(right);
   return valuesOf(left).some((own) =>
     others.some((other) => {
@@ -335,7 +335,7 @@ function compareValues([sign, holds]: Comparison, left: Found, right: Found): bo
 const NOTHING: Expression = () => '';
 
 /** The functions that may be called; each takes as many arguments as it has parameters. */
-const FUNCTIONS = new Map<string, (first: Found, second: Found) => Found>([
+const FUNCTIONS = new Map<string, (first: XpathValue, second: XpathValue) => XpathValue>([
   ['contains', (whole, part) => text(whole).includes(text(part))],
   ['starts-with', (whole, part) => text(whole).startsWith(text(part))],
   ['not', (value) => !truth(value)],

@@ -48,7 +48,7 @@ const inState = (region: Region, systemId: string, status: MachineStatus, fields
 
 const send = (region: Region, machine: string, task: string, given: Texts, query: Texts = {}) =>
   LAYOUT_PAGE.act?.(
-    viewOf(region, { viewer: ADMIN, path: { machine, task }, given: mapOf(given), query: mapOf(query) }),
+    viewOf(region, { viewer: ADMIN, path: { machine, task }, form: mapOf(given), query: mapOf(query) }),
   );
 
 const sectionsOf = async (region: Region, machine: string, viewer = ADMIN) => {

@@ -104,7 +104,7 @@ test('the form of a driver keeps a secret left empty, and shows the errors of th
     const page = PAGES.find(({ path }) => path.endsWith('/power/'));
     const send = (fields: Readonly<Record<string, string>>) => {
       const given = new Map(Object.entries(fields).map(([name, value]) => [name, [value]] as const));
-      return page?.act?.(viewOf(region, { viewer: ADMIN, path: { machine }, given }));
+      return page?.act?.(viewOf(region, { viewer: ADMIN, path: { machine }, form: given }));
     };
     const kept = await send({ power_type: 'ipmi', power_address: '10.0.0.6', power_user: 'root', power_pass: '' });
     assert.equal(kept?.kind, 'done');
@@ -160,7 +160,7 @@ test('a script comes from the text field or as a file; an invalid one is refused
     const page = PAGES.find(({ path }) => path === '/MAAS/scripts/');
     const send = (fields: Readonly<Record<string, string>>) => {
       const given = new Map(Object.entries(fields).map(([name, value]) => [name, [value]] as const));
-      return page?.act?.(viewOf(region, { viewer: ADMIN, given }));
+      return page?.act?.(viewOf(region, { viewer: ADMIN, form: given }));
     };
     const form = { type: 'testing', description: '', timeout: '10m', position: '7', file: '' };
     assert.equal((await send({ ...form, name: 'one', script: '\r\n#!/bin/sh\r\ntrue\r\n' }))?.kind, 'done');
@@ -172,7 +172,7 @@ test('a script comes from the text field or as a file; an invalid one is refused
     const single = PAGES.find(({ path }) => path === '/MAAS/scripts/:script/');
     const given = new Map(Object.entries(noted).map(([name, value]) => [name, [value]] as const));
     assert.equal(
-      (await single?.act?.(viewOf(region, { viewer: ADMIN, given, path: { script: 'two' } })))?.kind,
+      (await single?.act?.(viewOf(region, { viewer: ADMIN, form: given, path: { script: 'two' } })))?.kind,
       'done',
     );
     const shown = async (viewer: Viewer) =>
@@ -188,7 +188,7 @@ test('a script comes from the text field or as a file; an invalid one is refused
     const edit = async (fields: Readonly<Record<string, string>>) => {
       const given = new Map(Object.entries({ ...form, name: 'four', ...fields }).map(([name, one]) => [name, [one]]));
       const editing = PAGES.find(({ path }) => path === '/MAAS/scripts/:script/');
-      await editing?.act?.(viewOf(region, { viewer: ADMIN, given, path: { script: 'four' } }));
+      await editing?.act?.(viewOf(region, { viewer: ADMIN, form: given, path: { script: 'four' } }));
       return await four();
     };
     assert.deepEqual(await edit({ script: tagged, tags: 'hot, noauto' }), ['hot', 'noauto']);

@@ -32,7 +32,7 @@ export function viewOf(region: Region, more: Partial<View> = {}): View {
     path: {},
     query: new Map(),
     notice: '',
-    given: new Map(),
+    form: new Map(),
     ...more,
   };
 }

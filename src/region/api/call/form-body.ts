@@ -252,13 +252,13 @@ export function parsePartHeader(text: string): PartHeader | undefined {
   };
 }
 
-interface Part {
+interface BodyPart {
   readonly name: string;
   readonly value: string;
   readonly file: Buffer | undefined;
 }
 
-function parsePart(text: string): Part | RefusalWord | undefined {
+function parsePart(text: string): BodyPart | RefusalWord | undefined {
   const header = parsePartHeader(text);
   if (header === undefined) return undefined;
   if (header.refusal !== undefined) return header.refusal;

@@ -248,7 +248,7 @@ export type Passed<P extends z.ZodObject> = {
   readonly [Name in keyof z.output<P>]?: z.output<P>[Name] | undefined;
 };
 
-type Given = Readonly<Record<string, readonly string[]>>;
+type ParameterTexts = Readonly<Record<string, readonly string[]>>;
 /** The documentation of a parameter, even if its schema was made required or optional afterwards. */
 function findDocumentation(schema: z.core.$ZodType): string | undefined {
   const own = schema instanceof z.ZodType ? schema.description : undefined;
@@ -380,7 +380,7 @@ export const refusedOperation = (
   run: () => answer,
 });
 
-function givenIn(names: readonly string[], fields: Fields): Given {
+function givenIn(names: readonly string[], fields: Fields): ParameterTexts {
   const sent: Record<string, readonly string[]> = {};
   for (const name of names) {
     const list = fields.get(name);
@@ -394,7 +394,7 @@ function addProblem(problems: Record<string, RefusalWord[]>, name: string, word:
   if (!problems[name].some(({ text }) => text === word.text)) problems[name].push(word);
 }
 
-function refuseIssues(input: Given, issues: readonly z.core.$ZodIssue[]) {
+function refuseIssues(input: ParameterTexts, issues: readonly z.core.$ZodIssue[]) {
   const problems: Record<string, RefusalWord[]> = {};
   for (const issue of issues) {
     const name = String(issue.path[0] ?? '');

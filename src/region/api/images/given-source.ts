@@ -101,7 +101,7 @@ function parseSourceTrust(
 async function judgeKeys(
   { keyring, keyringFilename: file }: SourceTrust,
   before: SourceTrust | undefined,
-  means: SourceMeans,
+  means: SourceDeps,
 ) {
   if (file !== '' && file !== before?.keyringFilename && !(await means.hasFile(file)))
     return refuseField(
@@ -117,10 +117,10 @@ async function judgeKeys(
   return fault && refuseField('keyring_data', KEYRING_DATA);
 }
 
-type SourceMeans = Pick<BootImages, 'hasFile' | 'judgeKeyring'>;
+type SourceDeps = Pick<BootImages, 'hasFile' | 'judgeKeyring'>;
 
 /** Checks the given keys before a transaction, in which nothing may wait for the host or for cryptography. @returns the means with the results */
-async function checkedMeans(input: GivenSource, means: SourceMeans): Promise<SourceMeans> {
+async function checkedMeans(input: GivenSource, means: SourceDeps): Promise<SourceDeps> {
   const file = input.keyring_filename?.trim() ?? '';
   const keyring = parseKeyring(input.keyring_data?.trim() ?? '');
   const hasFile = file === '' || (await means.hasFile(file));
@@ -152,7 +152,7 @@ async function buildSource(
   input: GivenSource,
   before: WrittenBootSource | undefined,
   nowMs: number,
-  means: SourceMeans,
+  means: SourceDeps,
 ): Promise<WrittenBootSource | Refusal> {
   const checked = combineOrRefuse(
     parseSourceLocation(input, before),

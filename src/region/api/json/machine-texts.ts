@@ -28,7 +28,7 @@ export interface MachineText {
   readonly workAtMs: number | undefined;
 }
 
-interface Kept extends MachineText {
+interface CachedText extends MachineText {
   readonly stamp: string;
   readonly basis: string;
   usedAt: Instant;
@@ -40,7 +40,7 @@ const measureEntry = ({ text }: MachineText) => text.length + ENTRY_BYTES;
 export class MachineTexts {
   readonly #clock: Clock;
   readonly #bytesMax: number;
-  readonly #kept = new Map<number, Kept>();
+  readonly #kept = new Map<number, CachedText>();
   #bytes = 0;
   #timer: Timer | undefined;
 

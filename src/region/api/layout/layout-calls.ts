@@ -47,7 +47,7 @@ export interface LayoutChange {
 }
 
 /** The part that is changed; `tags` are labels for people and affect nothing. */
-type Part = 'network' | 'disks' | 'tags';
+type LayoutPart = 'network' | 'disks' | 'tags';
 
 /** @param states the names of those in which a layout can be changed */
 export const layoutInUseText = (machine: string, state: string, states: readonly string[]): string =>
@@ -55,7 +55,7 @@ export const layoutInUseText = (machine: string, state: string, states: readonly
 
 export function refuseState(
   { status, hostname, systemId, isLocked, device, release }: Machine,
-  part: Part,
+  part: LayoutPart,
 ): LayoutRefusal | undefined {
   if (isLocked === true) {
     return { kind: 'refuse', refusal: refusal('machine-locked', lockedText(hostname, systemId)) };
@@ -72,14 +72,14 @@ export function refuseState(
 }
 
 /** A device has no disks here. */
-const refuseDisks = ({ device, hostname }: Machine, part: Part): LayoutRefusal | undefined =>
+const refuseDisks = ({ device, hostname }: Machine, part: LayoutPart): LayoutRefusal | undefined =>
   device === undefined || part !== 'disks'
     ? undefined
     : { kind: 'refuse', refusal: refusal('layout-refused', `${hostname} is a device: it has no disks here.`) };
 
 export async function changeLayout(
   call: ApiCall,
-  part: Part,
+  part: LayoutPart,
   decide: (machine: Machine, knowledge: ChangeKnowledge) => LayoutChange | LayoutRefusal | ChangeQuestion,
   answer: (machine: Machine) => Answer,
 ): Promise<Answer> {

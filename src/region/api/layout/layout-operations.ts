@@ -16,10 +16,10 @@ import { ownDevice, showDevice } from '../machines/device-operations.ts';
 import { machinePaths, withMachine } from '../machines/machine-calls.ts';
 import { changeLayout, type LayoutChange } from './layout-calls.ts';
 
-type Part = 'network' | 'storage';
+type ClearedPart = 'network' | 'storage';
 type Decide = (node: Machine) => LayoutChange;
 
-function dropLayoutParts(machine: Machine, parts: readonly Part[]): LayoutChange {
+function dropLayoutParts(machine: Machine, parts: readonly ClearedPart[]): LayoutChange {
   const { layout } = machine;
   if (layout === undefined) return { kind: 'layout', layout };
   const rest: MachineLayout = {
@@ -45,7 +45,12 @@ async function changeDevice(call: ApiCall, part: 'network' | 'disks', decide: De
   return isRefusal(own) ? own : await changeLayout(call, part, decide, (device) => showDevice(call, device));
 }
 
-const restore = (op: string, parts: readonly Part[], doc: string, docOfDevices: string): readonly Operation[] => {
+const restore = (
+  op: string,
+  parts: readonly ClearedPart[],
+  doc: string,
+  docOfDevices: string,
+): readonly Operation[] => {
   const part = parts.includes('network') ? 'network' : 'disks';
   const decide: Decide = (node) => dropLayoutParts(node, parts);
   const shared = { method: 'POST', op, parameters: nothing } as const;

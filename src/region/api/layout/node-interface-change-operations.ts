@@ -253,7 +253,9 @@ function refuseHeld(call: ApiCall, linked: NetworkDraft | LayoutRefusal, address
   if (subnet === undefined || records.reserved.some((reservation) => reservation.address === address)) return linked;
   const left = new Set(layout.links.map((link) => link.address));
   const ended = new Set(
-    machine.addresses.filter((fixedAddress) => !left.has(fixedAddress.address)).map((one) => one.address),
+    machine.addresses
+      .filter((fixedAddress) => !left.has(fixedAddress.address))
+      .map((fixedAddress) => fixedAddress.address),
   );
   const others = records.linked.filter(
     (linkedAddress) => linkedAddress.address !== address && !ended.has(linkedAddress.address),

@@ -32,7 +32,7 @@ import { showMachine } from '../json/shown-machine.ts';
 import { changeLayout, shownName } from './layout-calls.ts';
 import { parseSizeBytes } from './storage-parameters.ts';
 
-export type Aim = 'partition' | 'device';
+export type StorageTarget = 'partition' | 'device';
 
 type Edited = StorageDraft | MadePart | LayoutRefusal;
 type Edit = (draft: StorageDraft) => Edited;
@@ -101,7 +101,7 @@ function findPartitionId(draft: StorageDraft, { device_id: device = '', id = '' 
 }
 
 const on =
-  (call: ApiCall, aim: Aim, edit: EditOne): Edit =>
+  (call: ApiCall, aim: StorageTarget, edit: EditOne): Edit =>
   (draft) => {
     const id = aim === 'device' ? findDeviceId(draft, call.path.id) : findPartitionId(draft, call.path);
     if (typeof id !== 'number') return id;
@@ -118,7 +118,7 @@ const showPartition: Show = (draft, wanted) => {
 export const showDevice: Show = (_draft, wanted, machine) =>
   json(blockDevicesJson(machine).find(({ id }) => id === wanted) ?? null);
 
-const chooseShow = (aim: Aim): Show => (aim === 'partition' ? showPartition : showDevice);
+const chooseShow = (aim: StorageTarget): Show => (aim === 'partition' ? showPartition : showDevice);
 
 // ---- partitions and file systems ----
 
@@ -135,20 +135,20 @@ export const addPartition = (
 export const deletePartition = (call: ApiCall): Promise<Answer> =>
   changeDisks(call, on(call, 'partition', removePartition), nothingLeft);
 
-export function formatPart(call: ApiCall, aim: Aim, wish: Parameters<typeof format>[2]): Promise<Answer> {
+export function formatPart(call: ApiCall, aim: StorageTarget, wish: Parameters<typeof format>[2]): Promise<Answer> {
   const edit: EditOne = (draft, id) => format(draft, id, wish);
   return changeDisks(call, on(call, aim, edit), chooseShow(aim));
 }
 
-export const unformatPart = (call: ApiCall, aim: Aim): Promise<Answer> =>
+export const unformatPart = (call: ApiCall, aim: StorageTarget): Promise<Answer> =>
   changeDisks(call, on(call, aim, unformat), chooseShow(aim));
 
-export function mount(call: ApiCall, aim: Aim, wish: Parameters<typeof mountPart>[2]): Promise<Answer> {
+export function mount(call: ApiCall, aim: StorageTarget, wish: Parameters<typeof mountPart>[2]): Promise<Answer> {
   const edit: EditOne = (draft, id) => mountPart(draft, id, wish);
   return changeDisks(call, on(call, aim, edit), chooseShow(aim));
 }
 
-export function tag(call: ApiCall, aim: Aim, word: string, isAdded: boolean): Promise<Answer> {
+export function tag(call: ApiCall, aim: StorageTarget, word: string, isAdded: boolean): Promise<Answer> {
   const edit: EditOne = (draft, id) =>
     draft.disks.some((disk) => disk.id === id) ? tagDisk(draft, id, word, isAdded) : tagPart(draft, id, word, isAdded);
   return changeDisks(call, on(call, aim, edit), chooseShow(aim), 'tags');

@@ -26,13 +26,13 @@ import { partitionNamed, partitionsJson } from '../json/disk-json.ts';
 import { machinePaths, withMachine } from '../machines/machine-calls.ts';
 import { shownName } from './layout-calls.ts';
 import {
-  type Aim,
   addPartition,
   chooseBootDisk,
   deletePartition,
   formatPart,
   layOutDisks,
   mount,
+  type StorageTarget,
   tag,
   unformatPart,
 } from './storage-calls.ts';
@@ -65,7 +65,7 @@ const tagParameters = z.object({
 
 function partOperations(
   common: Pick<Operation, 'versions' | 'path' | 'handler' | 'access'> & { readonly method: 'POST' },
-  aim: Aim,
+  aim: StorageTarget,
 ): readonly Operation[] {
   const answers = aim === 'device' ? 'blockDevice' : 'partition';
   function tagging(op: 'add_tag' | 'remove_tag', doc: string): Operation {

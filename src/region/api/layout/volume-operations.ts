@@ -68,19 +68,21 @@ const sameUuid = uuid.describe('Its UUID.');
 /** LVM's identifiers have another form. */
 const shownUuid = uuid.describe('Kept and shown for clients: on the disk, LVM draws its own.');
 
-type Given = Readonly<Record<string, unknown>>;
-const textsIn = (input: Given, name: string): readonly string[] => {
+type MembersInput = Readonly<Record<string, unknown>>;
+const textsIn = (input: MembersInput, name: string): readonly string[] => {
   const value = input[name];
   return Array.isArray(value) ? value.map(String) : [];
 };
-const membersIn = (input: Given, prefix = '') => ({
+const membersIn = (input: MembersInput, prefix = '') => ({
   disks: textsIn(input, `${prefix}block_devices`),
   partitions: textsIn(input, `${prefix}partitions`),
   spareDisks: textsIn(input, `${prefix}spare_devices`),
   sparePartitions: textsIn(input, `${prefix}spare_partitions`),
 });
 
-const changeIn = (input: Given & { readonly name?: string | undefined; readonly uuid?: string | undefined }) => ({
+const changeIn = (
+  input: MembersInput & { readonly name?: string | undefined; readonly uuid?: string | undefined },
+) => ({
   name: input.name,
   uuid: input.uuid,
   add: membersIn(input, 'add_'),
@@ -112,11 +114,11 @@ const newVolume = z.object({
   size: value(size).optional().describe('Its size in bytes, or with K, M, G or T. Default: all that is free.'),
 });
 
-type Shown = Readonly<Record<string, unknown>>;
-const raidsIn = (draft: StorageDraft): readonly Shown[] => draft.layout.raids.map((raid) => raidJson(draft, raid));
-const groupsIn = (draft: StorageDraft): readonly Shown[] =>
+type ObjectJson = Readonly<Record<string, unknown>>;
+const raidsIn = (draft: StorageDraft): readonly ObjectJson[] => draft.layout.raids.map((raid) => raidJson(draft, raid));
+const groupsIn = (draft: StorageDraft): readonly ObjectJson[] =>
   draft.layout.volumeGroups.map((volumeGroup) => volumeGroupJson(draft, volumeGroup));
-const inPath = (all: (draft: StorageDraft) => readonly Shown[]) => (draft: StorageDraft, call: ApiCall) =>
+const inPath = (all: (draft: StorageDraft) => readonly ObjectJson[]) => (draft: StorageDraft, call: ApiCall) =>
   all(draft).find(({ id }) => id === idIn(call.path.id));
 
 const RAIDS: readonly Operation[] = resource({

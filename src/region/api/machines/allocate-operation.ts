@@ -127,10 +127,12 @@ export const listConditions = conditionParameters.extend({
   ...newParameters.pick({ pod: true, pod_type: true, devices: true }).shape,
 });
 
-type Given = z.output<typeof allocateParameters> & z.output<typeof oldParameters> & z.output<typeof newParameters>;
+type AllocateInput = z.output<typeof allocateParameters> &
+  z.output<typeof oldParameters> &
+  z.output<typeof newParameters>;
 
 /** The refusal of every condition that cannot be judged, because Rackboot does not know what it is about. */
-function refuseUnknown(input: Given) {
+function refuseUnknown(input: AllocateInput) {
   const routers = (['connected_to', 'not_connected_to', 'routers', 'not_routers'] as const).map((name) =>
     (input[name] ?? []).length === 0
       ? undefined
@@ -159,7 +161,7 @@ function refuseUnknown(input: Given) {
 
 async function parseAreaConstraints(
   call: ApiCall,
-  input: Given,
+  input: AllocateInput,
 ): Promise<Pick<Constraints, 'zoneIds' | 'poolIds' | 'notZoneIds' | 'notPoolIds'> | Refusal> {
   const named = (name: string | undefined) => (name === undefined || name === '' ? undefined : [name]);
   const chosen = combineOrRefuse(
@@ -182,7 +184,7 @@ interface AskedNetwork {
 /** The conditions on the network of the machine; `undefined`: none are given. */
 function parseNetworkConstraints(
   { region }: ApiCall,
-  { subnets, not_subnets, vlans, not_vlans, fabrics, not_fabrics, interfaces, ...input }: Given,
+  { subnets, not_subnets, vlans, not_vlans, fabrics, not_fabrics, interfaces, ...input }: AllocateInput,
 ): AskedNetwork | Refusal | undefined {
   const { fabric_classes, not_fabric_classes, networks, not_networks } = input;
   const ofClasses = [fabric_classes, not_fabric_classes, networks, not_networks];
@@ -260,11 +262,11 @@ const unknownTag = (name: string, tagNames: ReadonlySet<string>) =>
   );
 
 /** The refusals of an allocation with names that do not exist. Lists of machines are empty then. */
-const judgedNames = async (call: ApiCall, { tags, not_tags: notTags }: Pick<Given, 'tags' | 'not_tags'>) =>
+const judgedNames = async (call: ApiCall, { tags, not_tags: notTags }: Pick<AllocateInput, 'tags' | 'not_tags'>) =>
   [await refuseTags(call, 'tags', tags), await refuseTags(call, 'not_tags', notTags)] as const;
 
 /** The parsed conditions, or for each that cannot be used a refusal in its place. */
-const judged = async (call: ApiCall, input: Given) =>
+const judged = async (call: ApiCall, input: AllocateInput) =>
   [
     parseStorage(input.storage ?? '') ??
       refuseField('storage', 'Give sizes in GB, and tags of the disk in parentheses: root:50(ssd),100.'),
@@ -273,10 +275,10 @@ const judged = async (call: ApiCall, input: Given) =>
     refuseUnknown(input),
   ] as const;
 
-type Wanted = Constraints & { readonly network: AskedNetwork | undefined };
+type WantedMachine = Constraints & { readonly network: AskedNetwork | undefined };
 
 /** The conditions in the parameters, or a refusal. */
-export async function parseConstraints(call: ApiCall, input: Given): Promise<Wanted | Refusal> {
+export async function parseConstraints(call: ApiCall, input: AllocateInput): Promise<WantedMachine | Refusal> {
   const checked = combineOrRefuse(...(await judged(call, input)));
   if (isRefusal(checked)) return checked;
   const [disks, areas, network] = checked;
@@ -348,7 +350,7 @@ async function* search(
   }
 }
 
-async function allocate(call: ApiCall, input: Given): Promise<Answer> {
+async function allocate(call: ApiCall, input: AllocateInput): Promise<Answer> {
   const [wanted, names] = [await parseConstraints(call, input), combineOrRefuse(...(await judgedNames(call, input)))];
   if ('kind' in wanted) return wanted;
   if (isRefusal(names)) return names;
@@ -382,7 +384,7 @@ async function allocate(call: ApiCall, input: Given): Promise<Answer> {
 }
 
 /** The machine, with the disks and interfaces that meet the conditions with labels. @param before without the bridges of the allocation */
-function allocated(call: ApiCall, machine: Machine, { disks: wishes = [], network }: Wanted, before = machine) {
+function allocated(call: ApiCall, machine: Machine, { disks: wishes = [], network }: WantedMachine, before = machine) {
   const disks = disksJson(machine);
   const matched = [...matchStorage(machine, wishes)].map(([label, place]) => [label, [disks[place]?.id]] as const);
   const interfaces = network?.match(before) ?? {};

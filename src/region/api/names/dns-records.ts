@@ -330,7 +330,8 @@ export function namedDomain(ids: DomainIds, named: string | undefined): string |
   const domains = listDomains(ids);
   if (named === undefined) return domains[0];
   return (
-    domains.find((domain) => String(ids.get(domain)) === named) ?? domains.find((one) => one === named.toLowerCase())
+    domains.find((domain) => String(ids.get(domain)) === named) ??
+    domains.find((domain) => domain === named.toLowerCase())
   );
 }
 

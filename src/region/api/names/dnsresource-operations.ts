@@ -337,7 +337,7 @@ async function changeRecord(call: ApiCall, input: z.output<typeof changedRecord>
 async function removeRecord(call: ApiCall): Promise<Answer> {
   const id = idIn(call.path.id);
   const refused = await changeRecords(call, (records) =>
-    records.some((record) => record.id === id) ? records.filter((one) => one.id !== id) : NO_RECORD,
+    records.some((record) => record.id === id) ? records.filter((record) => record.id !== id) : NO_RECORD,
   );
   return ofRecord({}, refused) ?? EMPTY;
 }

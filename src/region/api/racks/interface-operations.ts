@@ -80,7 +80,7 @@ const fields = z.object({
   static_ip_range_low: text.optional().describe('First address of the static range: deployed machines.'),
   static_ip_range_high: text.optional().describe('Last address of the static range.'),
 });
-type Given = z.output<typeof fields>;
+type ClusterInterfaceInput = z.output<typeof fields>;
 
 const noRack = (call: ApiCall): Answer =>
   refuse('not-found', `There is no rack ${(call.path.uuid ?? '').slice(0, 64)}: nodegroups/?op=list lists them.`);
@@ -118,7 +118,7 @@ async function answerClusterInterface(call: ApiCall, rack: string): Promise<Answ
   return entry === undefined ? noEntry(call) : json(clusterInterfaceJson(call, rack, entry));
 }
 
-function amendEntry(entry: Settings, input: Given): Settings {
+function amendEntry(entry: Settings, input: ClusterInterfaceInput): Settings {
   const next: Record<string, SettingValue> = { ...entry };
   const put = (name: string, written: SettingValue | undefined): void => {
     if (written === undefined) return;
@@ -145,7 +145,7 @@ function amendEntry(entry: Settings, input: Given): Settings {
   return next;
 }
 
-async function createClusterInterface(call: ApiCall, rack: string, input: Given): Promise<Answer> {
+async function createClusterInterface(call: ApiCall, rack: string, input: ClusterInterfaceInput): Promise<Answer> {
   // MAAS names a cluster interface without a name after its network interface.
   const name = (input.name || input.interface || '').trim();
   if (name === '') return refuseField('name', REQUIRED);
@@ -156,7 +156,7 @@ async function createClusterInterface(call: ApiCall, rack: string, input: Given)
   );
 }
 
-async function updateClusterInterface(call: ApiCall, rack: string, input: Given): Promise<Answer> {
+async function updateClusterInterface(call: ApiCall, rack: string, input: ClusterInterfaceInput): Promise<Answer> {
   const before = call.path.name ?? '';
   const name = input.name?.trim() || before;
   const pin = name === before ? undefined : findPinRefusal(call, rack);

@@ -20,7 +20,7 @@ type Json = AnswerOf<'interface'>;
 const ID_MIN = 2 ** 30;
 const ID_DIGEST_BITS = 30;
 
-interface Found {
+interface SeenInterface {
   mac: MacAddress | undefined;
   readonly addresses: Set<Ipv4>;
 }
@@ -33,8 +33,8 @@ function takeId(text: string, taken: Set<number>): number {
   return id;
 }
 
-function interfacesByName({ pulse, interfaces }: Rack): ReadonlyMap<string, Found> {
-  const byName = new Map<string, Found>();
+function interfacesByName({ pulse, interfaces }: Rack): ReadonlyMap<string, SeenInterface> {
+  const byName = new Map<string, SeenInterface>();
   const add = (name: string, text: string, mac: string | undefined): void => {
     if (name === '') return;
     const existing = byName.get(name) ?? { mac: undefined, addresses: new Set<Ipv4>() };

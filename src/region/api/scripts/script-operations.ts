@@ -233,9 +233,9 @@ async function answerScripts(call: ApiCall, input: z.output<typeof listParameter
   return json(await Promise.all(wanted.map(async (script) => scriptJson(script, await contentOf(script.name)))));
 }
 
-type Given = z.output<typeof changedScript>;
+type ScriptInput = z.output<typeof changedScript>;
 
-async function addScript(call: ApiCall, input: Given): Promise<Answer> {
+async function addScript(call: ApiCall, input: ScriptInput): Promise<Answer> {
   const script = buildScript(call, input, undefined);
   if (script.kind === 'refusal') return script;
   const added = await call.region.store.scripts.addScript(
@@ -254,7 +254,7 @@ async function addScript(call: ApiCall, input: Given): Promise<Answer> {
 }
 
 /** @param isKindKept true: its own text does not say for what it is */
-async function changeScript(call: ApiCall, input: Given, isKindKept = false): Promise<Answer> {
+async function changeScript(call: ApiCall, input: ScriptInput, isKindKept = false): Promise<Answer> {
   const before = await findScript(call);
   if (before === undefined) return noScript();
   const script = buildScript(call, isKindKept ? { ...input, type: before.kind } : input, before);

@@ -22,19 +22,19 @@ interface Options {
   readonly full?: number | undefined;
 }
 
-type Known = Point & { readonly value: number };
-const isKnown = (point: Point): point is Known => point.value !== undefined;
+type MeasuredPoint = Point & { readonly value: number };
+const isMeasured = (point: Point): point is MeasuredPoint => point.value !== undefined;
 
 /** Neighbouring known values, each list without a gap. */
-function pieces(points: readonly Point[]): readonly (readonly Known[])[] {
-  const segments: Known[][] = [];
+function pieces(points: readonly Point[]): readonly (readonly MeasuredPoint[])[] {
+  const segments: MeasuredPoint[][] = [];
   let isOpen = false;
   for (const point of points) {
-    if (isKnown(point)) {
+    if (isMeasured(point)) {
       if (isOpen) segments.at(-1)?.push(point);
       else segments.push([point]);
     }
-    isOpen = isKnown(point);
+    isOpen = isMeasured(point);
   }
   return segments;
 }
@@ -45,19 +45,19 @@ const round = (value: number) => Math.round(value * 10) / 10;
 export function renderDayChart({ label, points, nowMs, format, full }: Options): Html {
   const since = nowMs - DAY_MS;
   const recent = points.filter(({ atMs }) => atMs >= since && atMs <= nowMs);
-  const measured = recent.filter(isKnown);
+  const measured = recent.filter(isMeasured);
   const last = measured.at(-1);
   if (last === undefined) return nothing;
   const largest = Math.max(...measured.map(({ value }) => value));
   const top = Math.max(full ?? largest, largest, Number.MIN_VALUE);
-  const at = ({ atMs, value }: Known) =>
+  const at = ({ atMs, value }: MeasuredPoint) =>
     `${round(((atMs - since) / DAY_MS) * WIDTH)} ${round(HEIGHT - (value / top) * (HEIGHT - 2) - 1)}`;
   const lines = pieces(recent).map((piece) => piece.map(at));
   const line = lines.map((piece) => `M${piece.join('L')}${piece.length === 1 ? 'h0' : ''}`).join('');
   const area = pieces(recent)
     .map((piece, index) => {
       const [first = last, end = first] = [piece[0], piece.at(-1)];
-      const edge = (point: Known) => `${at(point).split(' ')[0] ?? ''} ${HEIGHT}`;
+      const edge = (point: MeasuredPoint) => `${at(point).split(' ')[0] ?? ''} ${HEIGHT}`;
       return `M${edge(first)}L${(lines[index] ?? []).join('L')}L${edge(end)}Z`;
     })
     .join('');

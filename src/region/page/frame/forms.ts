@@ -204,7 +204,7 @@ export function ticksField(
   },
 ): Html {
   const { name, label, choices, values } = control;
-  const ticked = new Set(view.refusal === undefined ? values : view.given.get(name));
+  const ticked = new Set(view.refusal === undefined ? values : view.form.get(name));
   const items = choices.map(
     ([value, text, meaning = '']) =>
       html`<label class="choice"><input type="checkbox" name="${name}" value="${verbatim(value)}"${ticked.has(value) ? html` checked` : nothing}>

@@ -48,7 +48,7 @@ export const byRack = (region: Pick<Region, 'config'>): Refusal =>
     `You cannot sign in through a rack: open the region's own address (${region.config().publicUrl ?? "its host and port are in region.url of the rack's configuration"}).`,
   );
 
-interface Remembered {
+interface RememberedPassword {
   readonly digest: string;
   readonly until: Instant;
   /** Limits comparisons: without it, a guesser behind the same address could guess as fast as it likes. */
@@ -90,7 +90,7 @@ async function noteWrong(region: GuardedRegion, { share, address: from }: Peer, 
 export class PageGuard {
   readonly #region: GuardedRegion;
   readonly #key: Uint8Array;
-  readonly #remembered = new BoundedMap<string, Remembered>(REMEMBERED_MAX, 'set longest ago');
+  readonly #remembered = new BoundedMap<string, RememberedPassword>(REMEMBERED_MAX, 'set longest ago');
 
   constructor(region: GuardedRegion) {
     this.#region = region;

@@ -171,7 +171,7 @@ const LINE = /\r?\n/;
 
 /** The parameters of the operation in a sent form with these controls. */
 export function collectFormValues(
-  view: Pick<View, 'given'>,
+  view: Pick<View, 'form'>,
   wanted: WantedOperation,
   { only }: Pick<FormOptions, 'only'> = {},
 ): Readonly<Record<string, string | readonly string[]>> {
@@ -182,10 +182,10 @@ export function collectFormValues(
   return Object.fromEntries(entries.filter(([, value]) => isChange || value.length > 0));
 }
 
-function sentValue(view: Pick<View, 'given'>, name: string, kind: ControlKind): string | readonly string[] {
+function sentValue(view: Pick<View, 'form'>, name: string, kind: ControlKind): string | readonly string[] {
   if (kind === 'check') return fieldValue(view, name) === 'true' ? 'true' : 'false';
   if (kind === 'area') return fieldValue(view, name).replaceAll('\r\n', '\n').trim();
   if (kind !== 'list') return fieldValue(view, name).trim();
-  const lines = (view.given.get(name) ?? []).flatMap((text) => text.split(LINE));
+  const lines = (view.form.get(name) ?? []).flatMap((text) => text.split(LINE));
   return lines.map((line) => line.trim()).filter((line) => line !== '');
 }

@@ -44,8 +44,8 @@ function buildOptionRow(entry: Settings): Row {
 }
 
 /** The rows of a sent form. */
-function sentRows(view: Pick<View, 'given'>, name: string): readonly Row[] {
-  const [options = [], ...others] = PARTS.map((part) => view.given.get(`${name}.${part}`) ?? []);
+function sentRows(view: Pick<View, 'form'>, name: string): readonly Row[] {
+  const [options = [], ...others] = PARTS.map((part) => view.form.get(`${name}.${part}`) ?? []);
   return options.map((option, index) => {
     const [type = '', value = '', rest = ''] = others.map((texts) => texts[index]?.trim() ?? '');
     return { option: option.trim(), type, value, rest };
@@ -81,7 +81,7 @@ function buildOptionEntry({ option, type, value, rest }: Row, kinds: readonly Op
 }
 
 /** The list of a sent form; empty: it has none. */
-export const sentOptions = (view: Pick<View, 'given' | 'region'>, name: string): readonly Settings[] =>
+export const sentOptions = (view: Pick<View, 'form' | 'region'>, name: string): readonly Settings[] =>
   sentRows(view, name)
     .filter(({ option }) => option !== '')
     .map((row) => buildOptionEntry(row, view.region.settings.rules.optionKinds));

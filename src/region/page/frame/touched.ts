@@ -34,18 +34,18 @@ export async function withoutUntouched(
   { render }: PageDefinition,
   view: View,
 ): Promise<{ readonly view: View; readonly refusal?: Refusal | undefined }> {
-  const signs = [...view.given].filter(([name]) => name.startsWith(SHOWN));
+  const signs = [...view.form].filter(([name]) => name.startsWith(SHOWN));
   if (signs.length === 0) return { view };
   const fieldsBySign = new Map<string, Fields>();
   await render({ ...view, shown: fieldsBySign });
-  const fields = new Map(view.given);
+  const fields = new Map(view.form);
   const conflicts: Record<string, [ReturnType<typeof fieldRefusal>]> = {};
   for (const [field, [sign]] of signs) {
     const name = field.slice(SHOWN.length);
     const now = fieldsBySign.get(name);
     if (now === undefined) continue;
     const names = [...now.keys()];
-    const [sent, present] = [digestFields(names, view.given), digestFields(names, now)];
+    const [sent, present] = [digestFields(names, view.form), digestFields(names, now)];
     if (sent === sign) for (const [each, values] of now) fields.set(each, values);
     else if (present !== sign && present !== sent) {
       const texts = names.flatMap((each) => valuesIn(now, each));
@@ -53,5 +53,5 @@ export async function withoutUntouched(
     }
   }
   const refusal = Object.keys(conflicts).length === 0 ? undefined : refuseFields(conflicts);
-  return { view: { ...view, given: fields }, refusal };
+  return { view: { ...view, form: fields }, refusal };
 }

@@ -39,7 +39,7 @@ export interface View {
   readonly refusal?: string | undefined;
   readonly refusedAs?: RefusalName | undefined;
   readonly faults?: Faults | undefined;
-  readonly given: Fields;
+  readonly form: Fields;
   /** True for the controls of a form that changes what exists: each says what it shows (`touched.ts`). */
   readonly isChange?: boolean | undefined;
   /** Collects what the controls of such a form show, by the name of the control, as a form would send it. */
@@ -99,7 +99,7 @@ export interface DownloadDefinition extends Pick<PageDefinition, 'path' | 'acces
   ) => Promise<{ readonly text: string; readonly contentType: string; readonly name: string } | undefined>;
 }
 
-export const fieldValue = (view: Pick<View, 'given'>, name: string): string => view.given.get(name)?.at(-1) ?? '';
+export const fieldValue = (view: Pick<View, 'form'>, name: string): string => view.form.get(name)?.at(-1) ?? '';
 
 export const queryValue = (view: Pick<View, 'query'>, name: string): string => view.query.get(name)?.at(-1) ?? '';
 
@@ -211,4 +211,4 @@ export function namedAsIn(outcome: Outcome, names: Readonly<Record<string, strin
 
 /** The view for one of several forms on a page: only the submitted form shows the refusal and the submitted values. */
 export const ofForm = (view: View, isSent: boolean): View =>
-  isSent ? view : { ...view, refusal: undefined, faults: undefined, given: new Map() };
+  isSent ? view : { ...view, refusal: undefined, faults: undefined, form: new Map() };

@@ -383,7 +383,7 @@ interface Change {
 }
 
 function listSelectionChanges(view: View): readonly Change[] {
-  const [was, ticked] = [view.given.get('was') ?? [], view.given.get('tick') ?? []];
+  const [was, ticked] = [view.form.get('was') ?? [], view.form.get('tick') ?? []];
   const partsOf = (key: string) => {
     const [sourceId = '', os = '', release = '', architecture = ''] = key.split('/');
     return { sourceId, os, release, architecture };

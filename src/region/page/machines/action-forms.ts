@@ -46,7 +46,7 @@ const scriptsForm = (kind: ScriptKind): ActionForm => ({
   async fields(view) {
     const scripts = await view.region.store.scripts.listScripts(kind);
     if (scripts.length === 0) return nothing;
-    const chosen = view.refusal === undefined ? undefined : new Set(view.given.get('scripts') ?? []);
+    const chosen = view.refusal === undefined ? undefined : new Set(view.form.get('scripts') ?? []);
     const items = scripts.map(
       ({ name, title, description, tags, isDestructive }) =>
         html`<label class="choice"><input type="checkbox" name="scripts" value="${name}"${(chosen?.has(name) ?? runsUnasked({ tags, isDestructive })) ? html` checked` : nothing}>
@@ -56,7 +56,7 @@ const scriptsForm = (kind: ScriptKind): ActionForm => ({
   },
   async values(view) {
     if ((await view.region.store.scripts.listScripts(kind)).length === 0) return {};
-    const chosen = view.given.get('scripts') ?? [];
+    const chosen = view.form.get('scripts') ?? [];
     return { [`${kind}_scripts`]: chosen.length === 0 ? 'none' : chosen };
   },
 });

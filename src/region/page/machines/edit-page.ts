@@ -83,7 +83,7 @@ async function changeMachine(view: View): Promise<Outcome> {
   const values = collectFormValues(view, EDIT_MACHINE, { only: EDITED });
   const edited = await operate(view, EDIT_MACHINE, { system_id: systemId }, values);
   if (edited.kind === 'refusal') return edited;
-  const wanted = new Set(view.given.get('tags') ?? []);
+  const wanted = new Set(view.form.get('tags') ?? []);
   const own = new Set(machine.tags.map(({ name }) => name));
   for (const { name } of (await view.region.store.life.listTags()).slice(0, TAGS_SHOWN_MAX)) {
     if (wanted.has(name) === own.has(name)) continue;

@@ -30,7 +30,7 @@ import { devicePath } from './machine-actions.ts';
 import { type SectionName, sectionPath } from './machine-frame.ts';
 
 /** What the choices of a form are made of. */
-interface Subject {
+interface FormSubject {
   readonly machine: Machine;
   readonly networks: NetworkView;
   readonly interfaces: readonly ApiObject[];
@@ -48,7 +48,7 @@ interface LayoutTask {
   /** Among which the query's `id` names the object; undefined: the task is about the machine. */
   readonly among?: 'interfaces' | 'devices' | 'partitions' | 'raids' | 'groups';
   readonly only: readonly string[];
-  readonly options?: (subject: Subject) => Omit<FormOptions, 'only'>;
+  readonly options?: (subject: FormSubject) => Omit<FormOptions, 'only'>;
   /** Parameters that the form cannot choose, or that the query names. */
   readonly fixed?: (query: (name: string) => string) => Readonly<Record<string, string>>;
   readonly isDanger?: true;
@@ -70,12 +70,12 @@ export const objectSizeText = (object: ApiObject): string =>
   typeof object.size === 'number' && object.size > 0 ? formatSize(object.size) : '';
 
 /** Left out for a new interface: the VLAN of its links, or the default one. */
-const listVlanChoices = ({ networks, object }: Subject): readonly Choice[] => [
+const listVlanChoices = ({ networks, object }: FormSubject): readonly Choice[] => [
   ...(object === undefined ? [] : [['', words.layout.disconnected] as const]),
   ...networks.vlans.map(({ vlan, fabric }): Choice => [String(vlan.id), `${vlan.name} · ${fabric.name}`]),
 ];
 
-const listSubnetChoices = ({ networks }: Subject): readonly Choice[] =>
+const listSubnetChoices = ({ networks }: FormSubject): readonly Choice[] =>
   networks.subnets.map(
     ({ subnet }): Choice => [
       String(subnet.id),
@@ -83,11 +83,11 @@ const listSubnetChoices = ({ networks }: Subject): readonly Choice[] =>
     ],
   );
 
-const physical = ({ interfaces }: Subject) => interfaces.filter(({ type }) => type === 'physical');
+const physical = ({ interfaces }: FormSubject) => interfaces.filter(({ type }) => type === 'physical');
 /** Parts that nothing uses yet. */
 const unused = (objects: readonly ApiObject[]) => objects.filter(({ used_for: use }) => use === 'Unused');
 
-const interfaceOptions = (subject: Subject) => {
+const interfaceOptions = (subject: FormSubject) => {
   const { interfaces, object } = subject;
   const set = typeof object?.params === 'object' ? { ...object.params } : {};
   const { vlan } = object ?? {};
@@ -102,7 +102,7 @@ const interfaceOptions = (subject: Subject) => {
   };
 };
 
-const partChoices = ({ devices, partitions, raids, object }: Subject) => {
+const partChoices = ({ devices, partitions, raids, object }: FormSubject) => {
   const disks = listObjectChoices(unused(devices.filter(({ type }) => type === 'physical')));
   const parts = listObjectChoices(unused(partitions));
   const members = Array.isArray(object?.devices) ? object.devices : [];
@@ -252,7 +252,7 @@ export function taskLink({ systemId }: Machine, name: TaskName, about: Readonly<
   return html`<a${isMaking ? html` class="button plain"` : nothing} href="${path}">${words.layout.tasks[name]}</a>`;
 }
 
-async function findSubject(view: View, task: LayoutTask): Promise<Subject | undefined> {
+async function findSubject(view: View, task: LayoutTask): Promise<FormSubject | undefined> {
   const machine = await findMachineInPath(view);
   if (machine === undefined) return undefined;
   const networks = await view.region.networks.look();

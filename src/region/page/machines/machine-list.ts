@@ -25,7 +25,7 @@ import {
   queryText,
   type Sort,
 } from './machine-query.ts';
-import { deviceRow, MANY_FORM, machineRow, type Shown } from './machine-row.ts';
+import { deviceRow, MANY_FORM, machineRow, type RowContext } from './machine-row.ts';
 
 /** Machines read or rendered in one turn of the event loop, so that large records delay no other request. */
 export const TURN_MACHINES = 20;
@@ -73,7 +73,7 @@ function renderTableHead(view: View, query: MachineQuery, columns: readonly Colu
   return html`<tr><th class="first">${tickAll(view)}${sortLink(query, 'name', names.first)}</th>${others}</tr>`;
 }
 
-async function renderMachineTable(view: View, query: MachineQuery, { machines }: Chosen, context: Shown) {
+async function renderMachineTable(view: View, query: MachineQuery, { machines }: Chosen, context: RowContext) {
   const { store } = view.region;
   const wanted = machines.slice((query.page - 1) * query.size, query.page * query.size);
   const rows: Html[] = [];
@@ -152,7 +152,7 @@ export async function listParts(view: View): Promise<{ readonly title: string; r
   const columns = chooseColumns(query, remembered);
   const isPicked = (query.columns ?? remembered) !== undefined;
   const hasOwners = machines.some(({ owner }) => owner !== undefined);
-  const context: Shown = {
+  const context: RowContext = {
     where: readPlacement(region),
     hasRacks: region.racks.accepted().length > 1,
     isPicked,

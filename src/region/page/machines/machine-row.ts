@@ -89,7 +89,7 @@ function ownerCell(machine: Machine) {
   return html`<div class="cut">${link}</div><div class="small">${systemName(machine)}</div>`;
 }
 
-function rackLinks(machine: Machine, context: Shown) {
+function rackLinks(machine: Machine, context: RowContext) {
   if (!context.hasRacks) return nothing;
   const links = context.where
     .racksOf(machine)
@@ -120,7 +120,7 @@ interface RowFindings {
   readonly boot: BootVerdict | undefined;
 }
 
-export interface Shown {
+export interface RowContext {
   readonly where: MachinePlacement;
   readonly hasRacks: boolean;
   readonly columns: readonly Column[];
@@ -138,7 +138,7 @@ function renderMachineCell(
   view: View,
   machine: Machine,
   { event, boot }: RowFindings,
-  { where }: Shown,
+  { where }: RowContext,
   column: Column,
 ) {
   const label = words.machines.columns[column];
@@ -161,7 +161,7 @@ function renderMachineCell(
   }
 }
 
-export function machineRow(view: View, machine: Machine, findings: RowFindings, context: Shown): Html {
+export function machineRow(view: View, machine: Machine, findings: RowFindings, context: RowContext): Html {
   const name = machineFqdn(machine);
   const tags = machine.tags.map(({ name: tag }) => html`<span class="tag">${tag}</span>`);
   const locked = machine.isLocked === true ? html`<span class="tag amber">${words.machines.locked}</span>` : nothing;
@@ -183,7 +183,7 @@ function deviceAddresses(machine: Machine, where: MachinePlacement) {
   return addresses.length === 0 ? none : html`${addresses}`;
 }
 
-export function deviceRow(view: View, machine: Machine, { where }: Shown): Html {
+export function deviceRow(view: View, machine: Machine, { where }: RowContext): Html {
   const { columns } = words.machines.devices;
   const name = machineFqdn(machine);
   const macs = machine.interfaces.map(({ mac }) => html`<span>${formatMac(mac)}</span>`);

@@ -47,7 +47,7 @@ interface Preview {
   readonly total: number;
 }
 
-const isSent = (view: View): boolean => view.given.has('machines');
+const isSent = (view: View): boolean => view.form.has('machines');
 const getFieldValue = (view: View, name: string): string =>
   isSent(view) ? fieldValue(view, name) : queryValue(view, name);
 

@@ -64,7 +64,7 @@ type Fields = Readonly<Partial<Record<'bytes' | 'milliseconds' | 'repeatedBlocks
 };
 
 /** What the rows of a boot need besides its events. */
-interface BootSurroundings {
+interface BootContext {
   /** The name of the region's own rack; empty: it has none. */
   readonly ownRack: string;
   /** The machine's state before the boot; undefined: the region did not know it, or its log does not say it any more. */
@@ -77,7 +77,7 @@ const LOADS = /^(?:tftp\.sent|http\.file-sent|http\.rendered)$/;
 const SAID_OTHERWISE = /probed$|^dhcp\.(?:release|expired|ended|inform|still-used|cleared|declined-back)$/;
 
 /** The rows of one boot. @param boot its events, the oldest first */
-export function buildBootRows(boot: readonly MachineEvent[], surroundings: BootSurroundings): readonly BootRow[] {
+export function buildBootRows(boot: readonly MachineEvent[], surroundings: BootContext): readonly BootRow[] {
   const rows: BootRow[] = [];
   let { state } = surroundings;
   for (const event of boot) {
@@ -97,7 +97,7 @@ export function buildBootRows(boot: readonly MachineEvent[], surroundings: BootS
   return rows;
 }
 
-function buildBootRow(event: MachineEvent, surroundings: BootSurroundings): BootRow | undefined {
+function buildBootRow(event: MachineEvent, surroundings: BootContext): BootRow | undefined {
   const { kind = '', atMs, id, code } = event;
   const base = {
     eventId: id,
@@ -193,7 +193,7 @@ function computeSpan(event: MachineEvent) {
 
 const getLastSegment = (path = ''): string => path.split('/').findLast((part) => part !== '') ?? '';
 
-function buildLoadRow(event: MachineEvent, { state }: BootSurroundings) {
+function buildLoadRow(event: MachineEvent, { state }: BootContext) {
   const { file = '', purpose, bytes, repeatedBlocks = 0 } = fileFields(event);
   const way = event.kind?.startsWith('tftp') === true ? 'TFTP' : 'HTTP';
   const name = `${way} ${baseName(file)}`;

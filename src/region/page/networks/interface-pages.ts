@@ -319,7 +319,7 @@ const CHECK = 'check';
 /** The view for such a query: with what the operation would answer, at its fields. */
 async function checked(view: View): Promise<View> {
   if (queryValue(view, CHECK) === '') return view;
-  const written = { ...view, given: view.query };
+  const written = { ...view, form: view.query };
   const request = await requestOf(written);
   if (request === undefined) return view;
   const answer = isRefusal(request) ? request : await tryOut(written, CHANGE_SETTINGS, {}, request.values);

@@ -18,18 +18,18 @@ const MODE = 'mode';
 /** The tick for two servers in one network. */
 const BOTH = 'both_servers';
 
-interface Wanted {
+interface WantedServer {
   readonly rack: string;
   /** Of the rack's host; empty: behind relay agents. */
   readonly interface: string;
   readonly sent: ReadonlyMap<string, SettingValue | undefined>;
 }
 
-export const givesAddresses = (fields: Wanted['sent']): boolean =>
+export const givesAddresses = (fields: WantedServer['sent']): boolean =>
   fields.get(MODE) !== 'proxy' && fields.get('management') !== 0;
 
 /** @returns the refusal, or a sentence for the notice: empty, unless it could not be checked */
-export async function checkSecondServer(view: View, wanted: Wanted): Promise<Refusal | string> {
+export async function checkSecondServer(view: View, wanted: WantedServer): Promise<Refusal | string> {
   const { rack, interface: name, sent } = wanted;
   if (name === '' || !givesAddresses(sent) || fieldValue(view, BOTH) === 'true') return '';
   const { second } = words.interfaces;

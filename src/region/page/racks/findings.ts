@@ -218,7 +218,7 @@ function listHostFindings({ region }: View, rack: Rack): readonly Finding[] {
     ...(own === undefined || own === rack.version
       ? []
       : [buildFinding('note', checks.version, health.otherVersion(rack.version, own))]),
-    ...(host?.findings ?? []).filter((finding) => !isTold(finding)).map((one) => hostFinding(rack, one)),
+    ...(host?.findings ?? []).filter((finding) => !isTold(finding)).map((finding) => hostFinding(rack, finding)),
   ];
 }
 
@@ -247,7 +247,9 @@ function upstreamFindings({ region, nowMs }: View): readonly Finding[] {
   return upstreams.flatMap(({ server, domain, failed }): readonly Finding[] => {
     const [first] = failed.toSorted((a, b) => a.sinceMs - b.sinceMs);
     if (first === undefined) return [];
-    const isLast = upstreams.filter((upstream) => upstream.domain === domain).every((one) => one.failed.length > 0);
+    const isLast = upstreams
+      .filter((upstream) => upstream.domain === domain)
+      .every((upstream) => upstream.failed.length > 0);
     const text = html`${words.health.upstream(server, domain)} ${timeAgo(first.sinceMs, nowMs)} (${first.rack}).`;
     const way = goTo(`${SETTINGS_PATH}#dns`, 'settings');
     return [{ rack: undefined, check: words.health.checks.upstream, text, tone: isLast ? 'red' : 'amber', way }];

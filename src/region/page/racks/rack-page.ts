@@ -276,7 +276,7 @@ async function actVerb(view: View) {
   if (rack === undefined || !isVerb(verb)) return undefined;
   const done = words.rack.verbs[verb].done(rack.name);
   if (verb === 'delete') return submit(view, VERBS.delete.operation, { uuid: rack.uuid }, {}, '/MAAS/racks/', done);
-  const share = verb === 'accept' ? { share: view.given.get('share') ?? [] } : {};
+  const share = verb === 'accept' ? { share: view.form.get('share') ?? [] } : {};
   return submit(view, VERBS[verb].operation, {}, { uuid: [rack.uuid], ...share }, rackPath(rack), done);
 }
 

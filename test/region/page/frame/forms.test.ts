@@ -18,7 +18,7 @@ const SECRET = 'sehr-geheim';
 async function afterForm(region: Region, path: string, form: Readonly<Record<string, string>>) {
   const page = PAGES.find((one) => one.path === path) ?? assert.fail(path);
   const given = new Map(Object.entries(form).map(([name, value]) => [name, [value]] as const));
-  const view = viewOf(region, { viewer: ADMIN, given });
+  const view = viewOf(region, { viewer: ADMIN, form: given });
   const outcome = await page.act?.(view);
   assert.equal(outcome?.kind, 'refusal', JSON.stringify(form));
   assert.ok(outcome?.kind === 'refusal');

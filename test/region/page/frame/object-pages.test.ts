@@ -14,7 +14,7 @@ const rendered = async (region: Region, path: string, more: Partial<View> = {}) 
   `${await pageAt(path).render(viewOf(region, { viewer: ADMIN, ...more }))}`;
 
 async function sent(region: Region, path: string, form: Readonly<Record<string, string>>, id = ''): Promise<Outcome> {
-  return await pageAt(path).act?.(viewOf(region, { viewer: ADMIN, given: fieldsOf(form), path: { id } }));
+  return await pageAt(path).act?.(viewOf(region, { viewer: ADMIN, form: fieldsOf(form), path: { id } }));
 }
 
 test('a zone is added, changed and deleted by its pages', () =>
@@ -42,7 +42,7 @@ test('a refusal is shown at the field of its parameter', () =>
     const refused = await sent(region, '/MAAS/pools/', form);
     assert.ok(refused?.kind === 'refusal');
     const again = await rendered(region, '/MAAS/pools/', {
-      given: fieldsOf(form),
+      form: fieldsOf(form),
       refusal: formatRefusal(refused),
       faults: formatFieldFaults(refused),
     });

@@ -64,7 +64,7 @@ test('what a form sends for a parameter is what its operation accepts', () => {
         (text) => type.safeParse([text]).success,
       );
       if (sample === undefined) continue;
-      const sent = collectFormValues({ given: new Map([[name, [sample]]]) }, wanted, { only: [name] })[name];
+      const sent = collectFormValues({ form: new Map([[name, [sample]]]) }, wanted, { only: [name] })[name];
       assert.deepEqual(sent, kind === 'list' ? sample.split('\n') : sample, `${wanted} ${name}`);
       assert.ok(type.safeParse(typeof sent === 'string' ? [sent] : sent).success, `${wanted} ${name}: ${sent}`);
     }
@@ -97,7 +97,7 @@ test('the kind of a control is that of the type of its parameter', () => {
   assert.throws(() => listFormParameters('POST zones', ['nmae']), /nmae/);
 });
 
-const sent = (fields: Readonly<Record<string, readonly string[]>>) => ({ given: new Map(Object.entries(fields)) });
+const sent = (fields: Readonly<Record<string, readonly string[]>>) => ({ form: new Map(Object.entries(fields)) });
 
 test('an empty field is absent where it adds something, and empty where it changes something', () => {
   const form = sent({ name: [' north '], description: [''] });

@@ -50,7 +50,7 @@ for (const [name, list] of LISTS) {
     withRegion(({ region }) => {
       const view = viewOf(region, { viewer: ADMIN });
       const page = `${optionRows(view, CONTROL, [...list])}`;
-      assert.deepEqual(sentOptions({ region, given: formOf(page) }, 'options'), list);
+      assert.deepEqual(sentOptions({ region, form: formOf(page) }, 'options'), list);
     }));
 }
 
@@ -62,7 +62,7 @@ test('an emptied option deletes its row, a filled row adds one, and several valu
       ['options.value', ['10.20.0.9', ' 10.20.0.1,10.20.0.2 ', '']],
       ['options.rest', ['', '', '']],
     ]);
-    assert.deepEqual(sentOptions({ region, given }, 'options'), [
+    assert.deepEqual(sentOptions({ region, form: given }, 'options'), [
       { name: 'ntp-servers', value: ['10.20.0.1', '10.20.0.2'] },
     ]);
   }));
@@ -77,7 +77,7 @@ test('after a refusal the rows are those that were sent', () =>
     ]);
     const view = viewOf(region, {
       viewer: ADMIN,
-      given,
+      form: given,
       refusal: 'refused',
       faults: new Map([['options', 'unknown']]),
     });

@@ -55,9 +55,9 @@ test('the second of two tabs changes what it touched; what both changed is refus
     const form = await formIn(EDIT_PAGE, admin);
     const [first, second] = [new Map(form), new Map(form)];
     first.set('description', ['by the door']).set('tags', ['gpu']);
-    assert.equal((await send(EDIT_PAGE, { ...admin, given: first })).outcome?.kind, 'done');
+    assert.equal((await send(EDIT_PAGE, { ...admin, form: first })).outcome?.kind, 'done');
     second.set('kernel_params', ['quiet']);
-    assert.equal((await send(EDIT_PAGE, { ...admin, given: second })).outcome?.kind, 'done');
+    assert.equal((await send(EDIT_PAGE, { ...admin, form: second })).outcome?.kind, 'done');
     const both = await store.findMachine(systemId);
     assert.deepEqual(
       [both?.description, both?.kernelParams, both?.tags.map(({ name }) => name)],
@@ -65,7 +65,7 @@ test('the second of two tabs changes what it touched; what both changed is refus
     );
 
     second.set('description', ['on the roof']);
-    const { outcome, view } = await send(EDIT_PAGE, { ...admin, given: second });
+    const { outcome, view } = await send(EDIT_PAGE, { ...admin, form: second });
     assert.ok(outcome?.kind === 'refusal');
     assert.match(formatFieldFaults(outcome)?.get('description') ?? '', /by the door/);
     assert.equal((await store.findMachine(systemId))?.description, 'by the door');
@@ -75,7 +75,7 @@ test('the second of two tabs changes what it touched; what both changed is refus
       faults: formatFieldFaults(outcome),
     });
     assert.equal(again.get('description')?.[0], 'on the roof');
-    assert.equal((await send(EDIT_PAGE, { ...admin, given: again })).outcome?.kind, 'done');
+    assert.equal((await send(EDIT_PAGE, { ...admin, form: again })).outcome?.kind, 'done');
     const last = await store.findMachine(systemId);
     assert.deepEqual([last?.description, last?.kernelParams], ['on the roof', 'quiet']);
   }));

@@ -25,7 +25,7 @@ const send = async (
   name: StepName | '',
   form: Readonly<Record<string, string>>,
   more: Partial<View> = {},
-) => await pageAt(name).act?.(viewOf(region, { viewer: ADMIN, given: fieldsOf(form), ...more }));
+) => await pageAt(name).act?.(viewOf(region, { viewer: ADMIN, form: fieldsOf(form), ...more }));
 
 const toOf = (outcome: Outcome) =>
   outcome?.kind === 'done' ? outcome.to : outcome?.kind === 'refusal' ? formatRefusal(outcome) : outcome?.kind;

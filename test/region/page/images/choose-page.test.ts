@@ -69,7 +69,7 @@ async function withSource(
       selected: async () =>
         (await boot.listSelections()).map(({ os, release, arches }) => `${os}/${release} ${arches.join()}`),
       shown: async (query = {}) => String(await CHOOSE_PAGE.render(view({ query: fieldsOf(query) }))),
-      send: async (fields) => await CHOOSE_PAGE.act?.(view({ given: fieldsOf(fields) })),
+      send: async (fields) => await CHOOSE_PAGE.act?.(view({ form: fieldsOf(fields) })),
     });
   } finally {
     await place.remove();
@@ -148,7 +148,7 @@ test('a form can begin the import at once, and only an administrator sends it', 
     assert.deepEqual(outcome?.kind === 'done' && outcome.to, '/MAAS/images/');
     assert.ok((await store.boot.findRun()).askedMs > 0);
     const given = fieldsOf({ do: 'save', tick: '1/ubuntu/jammy/amd64' });
-    const refused = await CHOOSE_PAGE.act?.(viewOf(region, { given }));
+    const refused = await CHOOSE_PAGE.act?.(viewOf(region, { form: given }));
     assert.equal(refused?.kind, 'refusal');
     const wrong = await send({ do: 'save', tick: ['99/ubuntu/jammy/amd64', 'x'] });
     assert.equal(wrong?.kind, 'refusal', 'there is no such source');

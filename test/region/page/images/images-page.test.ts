@@ -71,7 +71,7 @@ const sent = (
   page.act?.(
     viewOf(place.region, {
       viewer: ADMIN,
-      given: new Map(Object.entries(fields).map(([name, value]) => [name, [value]])),
+      form: new Map(Object.entries(fields).map(([name, value]) => [name, [value]])),
       ...more,
     }),
   );

@@ -44,7 +44,7 @@ test('an administrator adds a machine with its architecture and interfaces, and 
     const form = { architecture: 'arm64/generic', mac_addresses: MACS.join('\r\n'), hostname: 'node7', ...PLACE };
     const view = viewOf(region, { viewer: ADMIN });
     assert.match(`${await ADD_MACHINE.render(view)}`, /<option value="amd64\/generic" selected>/);
-    const outcome = await ADD_MACHINE.act?.({ ...view, given: fieldsOf({ ...form, description: 'By hand' }) });
+    const outcome = await ADD_MACHINE.act?.({ ...view, form: fieldsOf({ ...form, description: 'By hand' }) });
     const machine = await find(region, false);
     assert.equal(toOf(outcome), `/MAAS/machines/${machine.systemId}/power/`);
     assert.deepEqual(
@@ -58,7 +58,7 @@ test('a wrong hardware address of a new machine is refused at its field, with wh
   withRegion(async ({ region, store }) => {
     await addViewer(store);
     const given = fieldsOf({ architecture: 'amd64/generic', mac_addresses: '52:54:00', hostname: 'node7', ...PLACE });
-    const view = viewOf(region, { viewer: ADMIN, given });
+    const view = viewOf(region, { viewer: ADMIN, form: given });
     const outcome = await ADD_MACHINE.act?.(view);
     assert.ok(outcome?.kind === 'refusal');
     const again = `${await ADD_MACHINE.render({ ...view, refusal: formatRefusal(outcome), faults: formatFieldFaults(outcome) })}`;
@@ -73,7 +73,7 @@ test('an ordinary user adds a machine to the default zone, and is led to its pag
     const view = viewOf(place.region, { viewer: USER });
     assert.equal(`${await ADD_MACHINE.render(view)}`.includes('name="zone"'), false);
     const given = fieldsOf({ architecture: 'amd64/generic', mac_addresses: MACS[0] ?? '', hostname: '' });
-    const outcome = await ADD_MACHINE.act?.({ ...view, given });
+    const outcome = await ADD_MACHINE.act?.({ ...view, form: given });
     assert.equal(toOf(outcome), `/MAAS/machines/${(await find(place.region, false)).systemId}/`);
   }));
 
@@ -82,7 +82,7 @@ async function addDevice(place: RegionPlace): Promise<{ readonly view: View; rea
   await addUser(place);
   const view = viewOf(place.region, { viewer: USER });
   const given = fieldsOf({ mac_addresses: MACS[0] ?? '', hostname: 'switch1', description: 'Top of rack', ...PLACE });
-  const outcome = await ADD_DEVICE.act?.({ ...view, given });
+  const outcome = await ADD_DEVICE.act?.({ ...view, form: given });
   const device = await find(place.region, true);
   assert.equal(toOf(outcome), `/MAAS/devices/${device.systemId}/`);
   return { view: { ...view, path: { id: device.systemId, machine: device.systemId } }, device };
@@ -104,11 +104,11 @@ test('the owner of a device renames and deletes it, and another user sees no for
     const stranger = { ...view, viewer: { ...USER, username: 'bob' } };
     assert.equal(`${await DEVICE.render(stranger)}`.includes(`action="/MAAS/devices/`), false);
     const form = { hostname: 'switch2', description: '', parent: '', ...PLACE };
-    assert.equal((await DEVICE.act?.({ ...stranger, given: fieldsOf(form) }))?.kind, 'refusal');
-    assert.equal((await DEVICE.act?.({ ...view, given: fieldsOf(form) }))?.kind, 'done');
+    assert.equal((await DEVICE.act?.({ ...stranger, form: fieldsOf(form) }))?.kind, 'refusal');
+    assert.equal((await DEVICE.act?.({ ...view, form: fieldsOf(form) }))?.kind, 'done');
     assert.equal((await place.store.findMachine(device.systemId))?.hostname, 'switch2');
     assert.equal(
-      toOf(await DEVICE.act?.({ ...view, given: fieldsOf({ do: 'delete' }) })),
+      toOf(await DEVICE.act?.({ ...view, form: fieldsOf({ do: 'delete' }) })),
       '/MAAS/machines/?kind=devices',
     );
     assert.equal(await DEVICE.render(view), undefined);
@@ -126,7 +126,7 @@ test('the owner of a device gives its interface an address, by the form to which
     const at = { ...view, path: { machine: device.systemId, task: 'link' }, query: fieldsOf({ id }) };
     const subnets = /<option value="(\d+)"[^>]*>10\.30\.0\.0/.exec(`${await LAYOUT.render(at)}`)?.[1] ?? assert.fail();
     const form = { subnet: subnets, mode: 'static', ip_address: '10.30.0.7' };
-    assert.equal(toOf(await LAYOUT.act?.({ ...at, given: fieldsOf(form) })), `/MAAS/devices/${device.systemId}/`);
+    assert.equal(toOf(await LAYOUT.act?.({ ...at, form: fieldsOf(form) })), `/MAAS/devices/${device.systemId}/`);
     const { addresses } = await find(region, true);
     assert.deepEqual(
       addresses.map(({ address }) => formatIpv4(address)),
@@ -153,7 +153,7 @@ test('an administrator tags an interface and removes the tag, whatever the state
         ...view,
         path: { machine: systemId, task },
         query: fieldsOf({ id }),
-        given: fieldsOf({ tag: 'up' }),
+        form: fieldsOf({ tag: 'up' }),
       });
     assert.equal(toOf((await sent('tag')) ?? undefined), `/MAAS/machines/${systemId}/network/`);
     assert.match(`${await network.render(view)}`, /<span class="tag">up<\/span>.*layout\/untag\//s);

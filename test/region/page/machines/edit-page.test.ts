@@ -41,7 +41,7 @@ test('a machine gets its name, domain, zone, pool and the rest from one form', (
     for (const name of ['hall-2', 'builders', 'lab.example'])
       assert.ok(before.includes(`<option value="${name}">`), name);
     assert.match(before, /<option value="default" selected>.*<option value="default" selected>/s);
-    assert.equal((await EDIT_PAGE.act?.({ ...view, given: fieldsOf(FORM) }))?.kind, 'done');
+    assert.equal((await EDIT_PAGE.act?.({ ...view, form: fieldsOf(FORM) }))?.kind, 'done');
     const after = await store.findMachine(machine);
     assert.deepEqual(
       [after?.hostname, after?.domain, after?.zone?.name, after?.pool?.name, after?.architecture, after?.description],
@@ -54,7 +54,7 @@ test('a zone that was deleted meanwhile is refused at its field, and nothing is 
   withRegion(async ({ region, store }) => {
     await addViewer(store);
     const machine = await machineIn(region);
-    const view = viewOf(region, { viewer: ADMIN, path: { machine }, given: fieldsOf({ ...FORM, zone: 'gone' }) });
+    const view = viewOf(region, { viewer: ADMIN, path: { machine }, form: fieldsOf({ ...FORM, zone: 'gone' }) });
     const outcome = await EDIT_PAGE.act?.(view);
     assert.ok(outcome?.kind === 'refusal');
     const again = await EDIT_PAGE.render({

@@ -22,7 +22,7 @@ async function doubt(region: Region) {
 }
 
 const viewAt = (region: Region, machine: string, form: Readonly<Record<string, string>> = {}) =>
-  viewOf(region, { viewer: ADMIN, path: { machine }, given: fieldsOf(form) });
+  viewOf(region, { viewer: ADMIN, path: { machine }, form: fieldsOf(form) });
 
 test('a doubt leads from the front page to both machines, side by side, with a button for each way out', () =>
   withRegion(async ({ region, store }) => {

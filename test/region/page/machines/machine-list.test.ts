@@ -230,7 +230,7 @@ test('columns are those of the URL, else those that the browser remembers, else 
       ['query', ['?q=web&columns=pool']],
       ['columns', ['zone', 'event', 'nonsense']],
     ]);
-    assert.deepEqual(await MACHINES_PAGE.act?.(viewOf(region, { given })), {
+    assert.deepEqual(await MACHINES_PAGE.act?.(viewOf(region, { form: given })), {
       kind: 'done',
       to: '/MAAS/machines/?q=web&columns=pool',
       text: '',

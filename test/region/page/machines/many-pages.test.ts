@@ -47,7 +47,7 @@ const send = async (
   viewer: Viewer = ADMIN,
 ): Promise<{ readonly outcome: Outcome; readonly view: View }> => {
   const given = new Map(Object.entries(fields).map(([name, value]) => [name, [value]] as const));
-  const view = viewOf(region, { viewer, given });
+  const view = viewOf(region, { viewer, form: given });
   return { outcome: await PREVIEW.act?.(view), view };
 };
 

@@ -16,7 +16,7 @@ const rendered = async (region: Region, path: string, more: Partial<View> = {}) 
   `${await pageAt(path).render(viewOf(region, { viewer: ADMIN, ...more }))}`;
 
 const sent = (region: Region, path: string, form: Readonly<Record<string, string>>, at: View['path'] = {}) =>
-  pageAt(path).act?.(viewOf(region, { viewer: ADMIN, given: fieldsOf(form), path: at }));
+  pageAt(path).act?.(viewOf(region, { viewer: ADMIN, form: fieldsOf(form), path: at }));
 
 test('a profile is added and changed by its pages, and shown with what it boots and for whom', () =>
   withAskedApi(async ({ ask, place: { region } }) => {

@@ -19,7 +19,7 @@ const sent = async (
   path: string,
   form: Readonly<Record<string, string>>,
   at: Readonly<Record<string, string>>,
-): Promise<Outcome> => await pageAt(path).act?.(viewOf(region, { viewer: ADMIN, given: fieldsOf(form), path: at }));
+): Promise<Outcome> => await pageAt(path).act?.(viewOf(region, { viewer: ADMIN, form: fieldsOf(form), path: at }));
 
 const setAll = async (region: Region, values: Readonly<Record<string, SettingValue>>) =>
   assert.equal(

@@ -41,7 +41,7 @@ async function send(
     viewer: ADMIN,
     path: more.path ?? {},
     query: fields(more.query ?? {}),
-    given: fields(given),
+    form: fields(given),
   };
   return await pageAt(path).act?.(viewOf(region, view));
 }

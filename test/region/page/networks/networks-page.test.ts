@@ -36,7 +36,7 @@ async function send(
   viewer: Viewer = ADMIN,
 ) {
   const given = new Map(Object.entries(fields).map(([name, value]) => [name, [value]]));
-  return await page.act?.(viewOf(region, { viewer, path: { subnet: LAB_ID }, given }));
+  return await page.act?.(viewOf(region, { viewer, path: { subnet: LAB_ID }, form: given }));
 }
 
 /** The rack of the region reports that a host leased an address. */

@@ -32,7 +32,7 @@ const send = (
     viewOf(region, {
       viewer: ADMIN,
       path: { rack: RACK_UUID, ...path },
-      given: new Map(Object.entries(fields).map(([name, value]) => [name, [value]])),
+      form: new Map(Object.entries(fields).map(([name, value]) => [name, [value]])),
     }),
   );
 

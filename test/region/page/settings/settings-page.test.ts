@@ -24,7 +24,7 @@ async function sent(region: Region, group: string, changed: Readonly<Record<stri
   for (const [, name = '', text = ''] of form.matchAll(/<textarea id="f-[^"]*" name="([^"]*)"[^>]*>\n?([^<]*)</g))
     given.set(name, [text.replaceAll('\n', '\r\n')]);
   for (const [name, value] of Object.entries(changed)) given.set(name, [value]);
-  return await SETTINGS_PAGE.act?.(viewOf(region, { viewer: ADMIN, given }));
+  return await SETTINGS_PAGE.act?.(viewOf(region, { viewer: ADMIN, form: given }));
 }
 
 const storedIn = ({ region }: RegionPlace) =>
