@@ -45,8 +45,12 @@ const SQLITE_CANTOPEN = 14;
 const SQLITE_NOTADB = 26;
 export const BROKEN_CODES: ReadonlySet<number> = new Set([SQLITE_CORRUPT, SQLITE_NOTADB]);
 
-/** SQL, which makes tables or changes them; or an operation, which only moves rows between tables. */
-export type Migration = string | (() => Steps<void>);
+/** SQL for the tables; then perhaps an operation that moves rows into them. */
+export type Migration = string | readonly [sql: string, move: () => Steps<void>];
+
+/** Both parts; SQL alone moves nothing. */
+export const readMigration = (step: Migration): readonly [sql: string, move?: () => Steps<void>] =>
+  typeof step === 'string' ? [step] : step;
 
 export interface DatabaseKind {
   /** Its name in messages: `lease database`. */
@@ -62,7 +66,7 @@ export interface DatabaseKind {
 /** The tables of a version, empty, in memory. Close it. @param version default: the newest */
 export function makeEmptyTables({ migrations }: DatabaseKind, version = migrations.length): DatabaseSync {
   const database = new DatabaseSync(':memory:');
-  for (const step of migrations.slice(0, version)) if (typeof step === 'string') database.exec(step);
+  for (const step of migrations.slice(0, version)) database.exec(readMigration(step)[0]);
   return database;
 }
 
@@ -240,9 +244,9 @@ function migrate(database: DatabaseSync, path: string, kind: DatabaseKind, versi
   database.exec('BEGIN IMMEDIATE');
   try {
     const statements = new Statements(database);
-    for (const step of kind.migrations.slice(version)) {
-      if (typeof step === 'string') database.exec(step);
-      else runSteps(step(), (statement) => answerOn(statements, statement));
+    for (const [sql, move] of kind.migrations.slice(version).map(readMigration)) {
+      database.exec(sql);
+      if (move !== undefined) runSteps(move(), (statement) => answerOn(statements, statement));
     }
     database.exec(`PRAGMA application_id = ${kind.applicationId}; PRAGMA user_version = ${newest}`);
     database.exec('COMMIT');

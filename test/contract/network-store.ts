@@ -9,6 +9,7 @@ import {
   NO_RECORDS,
 } from '../../src/region/records/network-store.ts';
 import type { RegionStore } from '../../src/region/records/store.ts';
+import { NO_ROUTER } from '../../src/region/records/subnet-service.ts';
 import { addMachine, EVENT, setFields } from './machines.ts';
 import { type StorePlace, storeChecks } from './store-place.ts';
 
@@ -17,17 +18,14 @@ const at = (text: string) => parseIpv4(text) ?? ipv4(0);
 
 /** One object of each kind, and two subnets and ranges, with ids from `nextId` on. */
 export function fullNetworks(nextId: number): { readonly put: NetworkRecords; readonly nextId: number } {
-  const [space, fabric, vlan, subnet, other, range, served, reserved, route, connection, kept] = Array.from(
-    { length: 11 },
-    (_, index) => nextId + index,
-  );
+  const [space, fabric, vlan, subnet, other, range, served, reserved, route, connection, kept, service, far, of] =
+    Array.from({ length: 14 }, (_, index) => nextId + index);
   const id = (value: number | undefined): number => value ?? 0;
   const inSubnet = { subnetId: id(subnet) };
   return {
-    nextId: nextId + 11,
+    nextId: nextId + 14,
     put: {
       linked: [],
-      services: [],
       spaces: [{ id: id(space), name: `space-${space}`, description: 'für Kunden' }],
       fabrics: [{ id: id(fabric), name: `fabric-${fabric}`, description: '', classType: '10g', isTouched: true }],
       vlans: [
@@ -66,6 +64,42 @@ export function fullNetworks(nextId: number): { readonly put: NetworkRecords; re
           isTouched: false,
         },
       ],
+      services: [
+        {
+          id: id(service),
+          ...inSubnet,
+          rack: `uuid-${service}`,
+          name: 'lab',
+          position: 2,
+          interface: 'eth1',
+          ip: at('255.255.255.254'),
+          isOn: true,
+          isDns: false,
+          isProxy: true,
+          router: NO_ROUTER,
+          dnsServers: null,
+          terms: { hosts: [{ mac: '52:54:00:00:00:01', ip: '10.20.0.9', hostname: 'größe' }], lease_time: '10m' },
+          madeBy: 'ann',
+          changedMs: 1_800_000_000_000,
+        },
+        {
+          id: id(far),
+          subnetId: id(other),
+          rack: `uuid-${service}`,
+          name: 'far',
+          position: 1,
+          interface: undefined,
+          ip: undefined,
+          isOn: false,
+          isDns: true,
+          isProxy: false,
+          router: undefined,
+          dnsServers: undefined,
+          terms: {},
+          madeBy: undefined,
+          changedMs: 1,
+        },
+      ],
       ranges: [
         {
           kind: 'reserved',
@@ -92,6 +126,17 @@ export function fullNetworks(nextId: number): { readonly put: NetworkRecords; re
           high: at('10.20.0.39'),
           username: 'ann',
           comment: 'later',
+        },
+        {
+          kind: 'static',
+          id: id(of),
+          ...inSubnet,
+          rack: `uuid-${service}`,
+          serviceId: id(service),
+          low: at('10.20.0.40'),
+          high: at('10.20.0.60'),
+          username: '',
+          comment: 'machines',
         },
       ],
       reserved: [
@@ -143,12 +188,15 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
       const other = await place.open();
       try {
         assert.deepEqual(await other.networks.list(), first);
-        assert.equal(await add(other), FIRST + 11);
+        assert.equal(await add(other), FIRST + 14);
       } finally {
         await other.close();
       }
-      await store.networks.change(() => ({ remove: { fabrics: [FIRST + 1, FIRST + 12] }, result: undefined }));
-      assert.equal(await store.networks.change((_records, nextId) => ({ result: nextId })), FIRST + 22);
+      await store.networks.change(() => ({
+        remove: { services: [FIRST + 11, FIRST + 12, FIRST + 25, FIRST + 26], fabrics: [FIRST + 1, FIRST + 15] },
+        result: undefined,
+      }));
+      assert.equal(await store.networks.change((_records, nextId) => ({ result: nextId })), FIRST + 28);
       assert.equal((await store.listEvents({ limit: 9 })).length, 2);
     },
   );
@@ -168,14 +216,35 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
       [changed.fabrics[0]?.name, changed.vlans[0]?.spaceId, changed.subnets],
       ['renamed', undefined, subnets],
     );
-    await store.networks.change(() => ({ remove: { subnets: [FIRST + 3] }, result: undefined }));
+    await store.networks.change(() => ({
+      remove: { services: [FIRST + 11], subnets: [FIRST + 3] },
+      result: undefined,
+    }));
     const fewer = await store.networks.list();
     assert.deepEqual(
       NETWORK_KINDS.map((kind) => fewer[kind].length),
-      [1, 1, 1, 1, 0, 0, 0, 0],
+      [1, 1, 1, 1, 1, 0, 0, 0, 0],
     );
-    await store.networks.change(() => ({ remove: { fabrics: [FIRST + 1] }, result: undefined }));
+    await assert.rejects(store.networks.change(() => ({ remove: { fabrics: [FIRST + 1] }, result: undefined })));
+    assert.deepEqual(await store.networks.list(), fewer, 'a subnet with a service stays');
+    const remove = { services: [FIRST + 12], fabrics: [FIRST + 1] };
+    await store.networks.change(() => ({ remove, result: undefined }));
     assert.deepEqual(await store.networks.list(), { ...NO_RECORDS, spaces: fewer.spaces });
+  });
+
+  check('terms that nobody changed are the same object again, for they may have many hosts', async (store) => {
+    await add(store);
+    const termsOf = async () => (await store.networks.list()).services.map(({ terms }) => terms);
+    const [lab, far] = await termsOf();
+    await store.networks.change(({ services }) => ({
+      put: {
+        services: services.map((one) => (one.name === 'far' ? { ...one, terms: { authoritative: 'yes' } } : one)),
+      },
+      result: undefined,
+    }));
+    const changed = await termsOf();
+    assert.deepEqual(changed, [lab, { authoritative: 'yes' }]);
+    assert.ok(changed[0] === lab && changed[1] !== far);
   });
 
   check('a change counts a version, and a decision that changes nothing counts none', async (store) => {
@@ -200,7 +269,7 @@ export function testNetworkStore(title: string, makePlace: () => StorePlace): vo
       /no/,
     );
     const seen = await store.networks.change((records, nextId) => ({ result: { records, nextId } }));
-    assert.deepEqual(seen, { records: fullNetworks(FIRST).put, nextId: FIRST + 11 });
+    assert.deepEqual(seen, { records: fullNetworks(FIRST).put, nextId: FIRST + 14 });
   });
 
   check('the addresses that machines have are found between two addresses', async (store) => {

@@ -113,9 +113,9 @@ test('a cluster interface is created, read, changed and deleted as in MAAS; rout
     assert.deepEqual((await call('GET', `${INTERFACES}eth0/`)).json(), expected);
     const changed = await call('PUT', `${INTERFACES}eth0/`, { ip_range_high: '10.20.0.140', management: '1' });
     assert.deepEqual(changed.json(), { ...expected, ip_range_high: '10.20.0.140', management: 1 });
-    assert.deepEqual((await region.desiredState()).settings, {
-      cluster_interfaces: [{ name: 'eth0', ...AS_IN_THE_GUIDE, ip_range_high: '10.20.0.140', management: 1 }],
-    });
+    const { subnet_mask: _mask, broadcast_ip: _broadcast, ...others } = AS_IN_THE_GUIDE;
+    const forRacks = { name: 'eth0', ...others, network: '10.20.0.0/24', ip_range_high: '10.20.0.140', management: 1 };
+    assert.deepEqual((await region.desiredState()).settings, { cluster_interfaces: [forRacks] });
     assert.equal((await call('DELETE', `${INTERFACES}eth0/`)).status, 204);
     assert.equal((await call('GET', `${INTERFACES}eth0/`)).status, 404);
     assert.equal((await region.desiredState()).settings, undefined);
@@ -299,7 +299,9 @@ test('keys are set and removed by their own names; unknown keys, keys of the fil
     await well(set(call, 'region.new_machines_max', '7'));
     assert.deepEqual((await region.desiredState()).settings, {
       region: { new_machines_max: 7 },
-      cluster_interfaces: [{ name: 'eth1.100', ...LAB, interface: 'eth1.100', router_ip: '10.20.0.254' }],
+      cluster_interfaces: [
+        { name: 'eth1.100', ...LAB, interface: 'eth1.100', management: 2, router_ip: '10.20.0.254' },
+      ],
     });
     for (const [key, value, status, text] of [
       ['dns.upstreem', '[]', 400, /dns\.upstreem: unknown key/],
@@ -468,7 +470,7 @@ test('several keys change together, or none of them', async () => {
       return status === 200 ? JSON.parse(text) : status;
     };
     assert.deepEqual(await change({ key: 'cluster_interfaces.lab', value: LAB }), [
-      { key: 'cluster_interfaces.lab', value: LAB },
+      { key: 'cluster_interfaces.lab', value: { ...LAB, management: 2 } },
     ]);
     const [low, high] = ['cluster_interfaces.lab.ip_range_low', 'cluster_interfaces.lab.ip_range_high'];
     assert.equal(await change({ key: low, value: '10.20.0.210' }), 400, 'above the present end');

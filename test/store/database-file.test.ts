@@ -49,13 +49,16 @@ const THIRD: DatabaseKind = {
   ...SECOND,
   migrations: [
     ...SECOND.migrations,
-    function* () {
-      const { rows } = yield all('SELECT text FROM note WHERE author = ?', 'nobody');
-      for (const { text } of rows) {
-        const [author, note] = String(text).split(': ');
-        yield run('UPDATE note SET author = ?, text = ? WHERE text = ?', author ?? '', note ?? '', text ?? '');
-      }
-    },
+    [
+      'ALTER TABLE note ADD COLUMN page INTEGER',
+      function* () {
+        const { rows } = yield all('SELECT text FROM note WHERE author = ?', 'nobody');
+        for (const { text = '' } of rows) {
+          const [author = '', note = ''] = String(text).split(': ');
+          yield run('UPDATE note SET author = ?, text = ?, page = 1 WHERE text = ?', author, note, text);
+        }
+      },
+    ],
   ],
 };
 
@@ -126,7 +129,7 @@ test('a failed migration changes nothing, and leaves the copy', () => {
   assert.deepEqual(read(path, 'SELECT * FROM note'), [{ text: 'kept', author: 'nobody' }], 'a later start succeeds');
 });
 
-test('a step may be an operation on the rows, in the same transaction', () => {
+test('a step may end with an operation on the rows, in the same transaction', () => {
   writeFirst();
   const database = openDatabaseFile(path, FIRST);
   database.exec("UPDATE note SET text = 'ann: kept'");
@@ -135,7 +138,7 @@ test('a step may be an operation on the rows, in the same transaction', () => {
   assert.throws(() => openDatabaseFile(path, failing), { code: 'store-unavailable' });
   assert.deepEqual(read(path, 'SELECT * FROM note'), [{ text: 'ann: kept' }]);
   openDatabaseFile(path, THIRD).close();
-  assert.deepEqual(read(path, 'SELECT * FROM note'), [{ text: 'kept', author: 'ann' }]);
+  assert.deepEqual(read(path, 'SELECT * FROM note'), [{ text: 'kept', author: 'ann', page: 1 }]);
   checkCopy(path, THIRD);
   rmSync(path);
   openDatabaseFile(path, THIRD).close();

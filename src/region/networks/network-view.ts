@@ -25,7 +25,7 @@ import {
   type Subnet,
   type Vlan,
 } from '../records/network-store.ts';
-import { defaultPlace, servedDns, usedSubnets } from './reconcile.ts';
+import { defaultPlace, idleSubnets, servedDns, usedSubnets } from './reconcile.ts';
 import type { RackNetworks, ServedNetwork } from './served-networks.ts';
 
 export interface VlanView {
@@ -141,11 +141,12 @@ export function viewOf(
   });
   const routes = routesBySource(records);
   const used = usedSubnets(records);
+  const idle = idleSubnets(records, { served, rackHosts });
   const vlanViews = new Map(vlans.map((one) => [one.vlan.id, one]));
   const subnets = records.subnets.flatMap((subnet): readonly SubnetView[] => {
     const vlan = vlanViews.get(subnet.vlanId);
     const network = parseNetwork(subnet.cidr);
-    if (vlan === undefined || network === undefined) return [];
+    if (vlan === undefined || network === undefined || idle.has(subnet.id)) return [];
     const own = byCidr.get(subnet.cidr) ?? [];
     const servers = own.find(({ dnsServers }) => dnsServers.length > 0)?.dnsServers ?? [];
     return [

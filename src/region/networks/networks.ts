@@ -24,6 +24,7 @@ import {
   CONNECTIONS_MAX,
   FABRICS_MAX,
   type HostLease,
+  isOfService,
   NETWORK_KINDS,
   type NetworkChange,
   type NetworkKind,
@@ -192,8 +193,9 @@ export class Networks {
         if (wanted.kind === 'refusal') return { result: wanted };
         const excess = excessOf(records, wanted);
         if (excess !== undefined) return { result: excess };
-        const { put, remove, nextId: after } = wanted;
-        question = questionOf(records, remove);
+        const { put, nextId: after } = wanted;
+        question = questionOf(records, wanted.remove);
+        const remove = isServedFirst(wanted) ? {} : removalOf(records, wanted.remove);
         const events = eventsOf(wanted, atMs, username);
         return { put, remove, nextId: after, events, isClaim: among !== undefined, result: wanted };
       });
@@ -202,6 +204,8 @@ export class Networks {
       const refusedUse =
         use === undefined ? await this.#serve(outcome.service ?? [], username) : refuseUse(use, outcome);
       if (refusedUse !== undefined) throw undo(refusedUse);
+      if (isServedFirst(outcome))
+        await store.networks.change((records) => ({ remove: removalOf(records, outcome.remove), result: undefined }));
       await store.afterCommit(async () => {
         await this.look();
         this.#parts.onChange();
@@ -254,6 +258,26 @@ function excessOf(records: NetworkRecords, { put = {} }: WantedChange): RefusalW
       return refusal('networks-limit', `The region has ${max} ${names}, the maximum: remove some.`);
   }
   return undefined;
+}
+
+/** The services of a subnet are changed while it is there. */
+const isServedFirst = ({ remove, service = [] }: WantedChange): boolean =>
+  service.length > 0 && (remove?.subnets ?? []).length > 0;
+
+/** With the services of subnets that go, of which none is in force. A range of a service goes by an edit of the service. */
+function removalOf(records: NetworkRecords, remove: WantedChange['remove'] = {}): NonNullable<WantedChange['remove']> {
+  const subnetIds = new Set(questionOf(records, remove)?.subnetIds);
+  const services = new Set(records.services.flatMap(({ id, subnetId }) => (subnetIds.has(subnetId) ? [id] : [])));
+  const ofServices = records.ranges.filter(isOfService);
+  const held = new Set(ofServices.map(({ id }) => id));
+  return {
+    ...remove,
+    services: [...services],
+    ranges: [
+      ...(remove.ranges ?? []).filter((id) => !held.has(id)),
+      ...ofServices.flatMap(({ id, serviceId }) => (services.has(serviceId) ? [id] : [])),
+    ],
+  };
 }
 
 function questionOf(

@@ -26,6 +26,7 @@ import {
   DEFAULT_VLAN_ID,
   type Fabric,
   isHeldRange,
+  isOfService,
   MTU_DEFAULT,
   type NetworkChange,
   type NetworkRecords,
@@ -132,6 +133,20 @@ export const usedSubnets = ({
     ...routes.flatMap(({ sourceId, destinationId }) => [sourceId, destinationId]),
   ]);
 
+/** The subnets of which there is nothing but services that are not in force; nobody sees them. */
+export function idleSubnets(
+  records: NetworkRecords,
+  { served, rackHosts }: Pick<RackNetworks, 'served' | 'rackHosts'>,
+): ReadonlySet<number> {
+  const stored = new Set(records.services.map(({ subnetId }) => subnetId));
+  if (stored.size === 0) return stored;
+  const used = usedSubnets(records);
+  const present = new Set([...served.map(({ cidr }) => cidr), ...hostNetworks(rackHosts).keys()]);
+  const isIdle = ({ id, cidr, isTouched }: Subnet): boolean =>
+    stored.has(id) && !isTouched && !used.has(id) && !present.has(cidr);
+  return new Set(records.subnets.filter(isIdle).map(({ id }) => id));
+}
+
 /** The networks of racks' hosts, by CIDR; of several hosts in one, that which names a router. */
 function hostNetworks(rackHosts: readonly RackHostAddress[]): ReadonlyMap<string, RackHostAddress> {
   const found = new Map<string, RackHostAddress>();
@@ -192,13 +207,15 @@ function reconciledSubnets(
   const byCidr = Map.groupBy(served, ({ cidr }) => cidr);
   const used = usedSubnets(records);
   const hosts = hostNetworks(rackHosts);
+  const stored = new Set(records.services.map(({ subnetId }) => subnetId));
   const after = records.subnets.flatMap((subnet): Subnet[] => {
     const serving = byCidr.get(subnet.cidr) ?? [];
     const [first] = serving;
-    if (first === undefined && !subnet.isTouched && !used.has(subnet.id)) return [];
+    if (first === undefined && !subnet.isTouched && !used.has(subnet.id) && !stored.has(subnet.id)) return [];
     const allowsDns = servedDns(serving) ?? subnet.allowsDns;
     if (subnet.isTouched) return [allowsDns === subnet.allowsDns ? subnet : { ...subnet, allowsDns }];
-    const gateway = first === undefined ? hosts.get(subnet.cidr)?.router : undefined;
+    const ofRacks = stored.has(subnet.id) ? subnet.gateway : undefined;
+    const gateway = first === undefined && !stored.has(subnet.id) ? hosts.get(subnet.cidr)?.router : ofRacks;
     const texts = first !== undefined && subnet.name === subnet.cidr ? textsOf(first) : {};
     return [sameOr(subnet, { ...subnet, ...texts, allowsDns, gateway })];
   });
@@ -208,7 +225,8 @@ function reconciledSubnets(
     if (one === undefined || known.has(cidr) || after.length >= SUBNETS_MAX) continue;
     after.push({ ...newSubnet(idFor(one.network), cidr), ...textsOf(one), allowsDns: one.management !== 1 });
   }
-  const taken = after.flatMap(({ cidr }) => parseNetwork(cidr) ?? []);
+  const idle = idleSubnets(records, { served, rackHosts });
+  const taken = after.flatMap(({ id, cidr }) => (idle.has(id) ? [] : (parseNetwork(cidr) ?? [])));
   for (const [cidr, { network, router: gateway, interface: nic }] of hosts) {
     if (after.length >= SUBNETS_MAX || taken.some((one) => networksOverlap(one, network))) continue;
     const former = records.subnets.find((one) => one.cidr === cidr);
@@ -254,9 +272,9 @@ function reconciledRanges(
   }
   const ofRacks = [...after.values()];
   const ids = new Set(ofRacks.map(({ id }) => id));
-  return [...ranges.filter((one) => isHeldRange(one) && !ids.has(one.id)), ...ofRacks]
+  return [...ranges.filter((one) => (isHeldRange(one) || isOfService(one)) && !ids.has(one.id)), ...ofRacks]
     .toSorted((a, b) => a.id - b.id)
-    .slice(0, RANGES_MAX);
+    .filter((one, index) => index < RANGES_MAX || isOfService(one));
 }
 
 export const defaultPlace = (fabrics: readonly Fabric[]): { readonly fabric: Fabric; readonly vlan: Vlan } => ({

@@ -3,7 +3,7 @@
 //   entry of cluster_interfaces ── putEntry ──► service, subnet, ranges ── renderServices ──► entry
 //
 // 1. A rack serves the same with the entry that is rendered as with the one that was put: only spellings differ. It is rendered with `network`,
-//    never with the mask and the broadcast address that follow from it, and without defaults.
+//    never with the mask and the broadcast address that follow from it.
 // 2. A value that no column can hold stays in `terms` as it is written, so nothing is lost, and a mistake stays one.
 // 3. Router and DNS servers are the subnet's. A service has its own only where racks of one subnet differ.
 // 4. A range takes the row of the former range of its kind and rack in the subnet, or of the dynamic range that waits there, so that ids stay.
@@ -88,7 +88,8 @@ export function putEntry(records: NetworkRecords, entry: ServiceEntry, nextId: n
   );
   const subnet: Subnet = { ...inherited, gateway: router.ofSubnet, dnsServers: servers.ofSubnet ?? [] };
   const service: SubnetService = {
-    id: before?.id ?? takeId(),
+    // Clients know no ids of services, so these need not be unique for ever.
+    id: before?.id ?? Math.max(0, ...records.services.map(({ id }) => id)) + 1,
     subnetId: subnet.id,
     rack: entry.rack,
     name: entry.name,
@@ -115,7 +116,7 @@ export function putEntry(records: NetworkRecords, entry: ServiceEntry, nextId: n
   return {
     put: {
       ...(isPlaced ? {} : { fabrics: [fabric], vlans: [vlan] }),
-      subnets: records.subnets.some((other) => isDeepStrictEqual(other, subnet)) ? [] : [subnet],
+      subnets: records.subnets.includes(former) && isDeepStrictEqual(former, subnet) ? [] : [subnet],
       services: [service, ...servers.present.filter((other) => !present.includes(other))],
       ranges,
     },
@@ -291,7 +292,7 @@ function renderService(service: SubnetService, subnet: Subnet, ranges: readonly 
   return {
     ...(service.interface === undefined ? {} : { interface: service.interface }),
     ...(isRelayed ? { relayed: true } : {}),
-    ...(isOn && isDns ? {} : { management: isOn ? 1 : 0 }),
+    management: !isOn ? 0 : isDns ? 2 : 1,
     ...(ip === undefined ? {} : { ip: formatIpv4(ip) }),
     network: subnet.cidr,
     ...(router === undefined || router === NO_ROUTER ? {} : { router_ip: formatIpv4(router) }),

@@ -7,8 +7,9 @@
 // Sources: the objects of MAAS 2.0's API.
 //
 // 1. One method is one transaction, as in `store.ts`.
-// 2. A subnet that a rack serves has a row only for its id, VLAN and texts. Its router, its DNS servers and the bounds of its ranges come
-//    from the rack's cluster interface (`region/networks/`). A dynamic range that no cluster interface has yet has bounds of its own.
+// 2. A cluster interface that the region stores is a service of its subnet, and its router, its DNS servers and the bounds of its ranges are in
+//    the rows of these. Those of one in a rack's file come from the rack (`region/networks/`). A dynamic range that no cluster interface has
+//    yet has bounds of its own.
 // 3. One counter gives all ids, and never repeats one, except: the default fabric and VLAN have MAAS's ids, and a served subnet has its
 //    first address, so that its id stays as racks come and go.
 // 4. A reserved address, single or in a range, is never allocated to a machine: the store reports it as taken.
@@ -89,9 +90,9 @@ export interface Subnet {
   readonly name: string;
   readonly description: string;
   readonly vlanId: number;
-  /** In force while no cluster interface names a router. */
+  /** That of the services that name none of their own. In force unless a cluster interface of a file names another. */
   readonly gateway: Ipv4 | undefined;
-  /** Used only while no rack serves it. */
+  /** Those of the services that name none of their own. Otherwise used only while no rack serves it. */
   readonly dnsServers: readonly string[];
   /** False if racks name other DNS servers than themselves there. `reconcile` keeps it as racks with DHCP do. */
   readonly allowsDns: boolean;
@@ -214,11 +215,12 @@ export const NETWORK_KINDS = [
   'fabrics',
   'vlans',
   'subnets',
+  'services',
   'ranges',
   'reserved',
   'routes',
   'connections',
-] as const satisfies readonly Exclude<NetworkKind, 'services'>[];
+] as const satisfies readonly NetworkKind[];
 
 export const NO_RECORDS: NetworkRecords = {
   spaces: [],

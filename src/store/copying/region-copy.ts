@@ -1,7 +1,7 @@
 // Copies a region into an empty database of any kind, table by table.
 //
 // 1. The target has the whole copy, or nothing of it: an interrupted copy is begun again.
-// 2. In the order of the schema, a row follows the one that it refers to.
+// 2. A row follows the one that it refers to.
 
 import { makeEmptyTables } from '../database-file.ts';
 import { REGION_DATABASE } from '../region/region-schema.ts';
@@ -49,20 +49,30 @@ export interface CopiedTables {
 export function tablesOfSchema(): readonly CopiedTable[] {
   const database = makeEmptyTables(REGION_DATABASE);
   try {
-    const tables = database.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY rowid").all();
-    return tables
+    const tables = database
+      .prepare("SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY rowid")
+      .all()
       .map(({ name, sql }) => ({ name: String(name), sql: String(sql) }))
-      .filter(({ name }) => !name.startsWith('sqlite_'))
-      .map(({ name, sql }) => {
-        const rows = database.prepare('SELECT name, type FROM pragma_table_info(?)').all(name);
-        const columns = rows.map((row): CopiedColumn => ({ name: String(row.name), type: String(row.type) }));
-        return {
-          name,
-          columns,
-          givesIds: sql.includes('AUTOINCREMENT'),
-          rowsAtOnce: LARGE.has(name) ? 1 : CHUNK,
-        };
-      });
+      .filter(({ name }) => !name.startsWith('sqlite_'));
+    const references = database.prepare('SELECT DISTINCT "table" AS name FROM pragma_foreign_key_list(?)');
+    const ordered = new Map<string, (typeof tables)[number]>();
+    const place = (name: string): void => {
+      const table = tables.find((one) => one.name === name);
+      if (table === undefined || ordered.has(name)) return;
+      for (const other of references.all(name)) place(String(other.name));
+      ordered.set(name, table);
+    };
+    for (const { name } of tables) place(name);
+    return [...ordered.values()].map(({ name, sql }) => {
+      const rows = database.prepare('SELECT name, type FROM pragma_table_info(?)').all(name);
+      const columns = rows.map((row): CopiedColumn => ({ name: String(row.name), type: String(row.type) }));
+      return {
+        name,
+        columns,
+        givesIds: sql.includes('AUTOINCREMENT'),
+        rowsAtOnce: LARGE.has(name) ? 1 : CHUNK,
+      };
+    });
   } finally {
     database.close();
   }

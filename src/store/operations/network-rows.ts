@@ -1,5 +1,6 @@
 // The records of network objects in the rows of region.db, and the addresses that machines use.
 
+import type { Settings } from '../../machines/settings.ts';
 import type { MachineLayout } from '../../region/records/machine-layout.ts';
 import type {
   Connection,
@@ -15,6 +16,7 @@ import type {
   UsedAddress,
   Vlan,
 } from '../../region/records/network-store.ts';
+import type { SubnetService } from '../../region/records/subnet-service.ts';
 import {
   type Codec,
   type Column,
@@ -31,7 +33,13 @@ import {
   text,
 } from '../rows.ts';
 
-type Table<T> = Pick<Codec<T>, 'names' | 'read' | 'values'> & { readonly name: string };
+/** Parses JSON; the text that it parsed last gives the same value again. */
+type Parse = (text: string) => Settings;
+
+interface Table<T> extends Pick<Codec<T>, 'names' | 'values'> {
+  readonly name: string;
+  readonly read: (row: Row, parse: Parse) => T;
+}
 
 const RANGE_KINDS = ['reserved', 'dynamic', 'static'] as const;
 
@@ -49,19 +57,37 @@ const RANGE = codec({
   /** Empty; earlier versions wrote the name of the cluster interface. */
   clusterInterface: text('cluster_interface'),
   comment: text('comment'),
+  serviceId: optional(number('service_id')),
 });
 
 function readRange(row: Row): StoredRange {
-  const { kind, low, high, rack, clusterInterface: _, ...both } = RANGE.read(row);
+  const { kind, low, high, rack, clusterInterface: _, serviceId, ...both } = RANGE.read(row);
+  if (serviceId !== undefined && low !== undefined && high !== undefined && kind !== 'reserved')
+    return { ...both, kind, rack, serviceId, low, high };
   return low !== undefined && high !== undefined && kind !== 'static'
     ? { ...both, kind, low, high }
     : { ...both, kind: kind === 'dynamic' ? kind : 'static', rack };
 }
 
-/** Services have no table yet. */
-export type TableKind = Exclude<NetworkKind, 'services'>;
+const SERVICE = codec<Omit<SubnetService, 'terms'>>({
+  id,
+  subnetId: number('subnet_id'),
+  rack: text('rack'),
+  name: text('name'),
+  position: number('position'),
+  interface: optional(text('interface')),
+  ip: optional(ipv4In('ip')),
+  isOn: flag('is_on'),
+  isDns: flag('is_dns'),
+  isProxy: flag('is_proxy'),
+  router: optional(ipv4In('router')),
+  dnsServers: optional(json<readonly string[] | null>('dns_servers')),
+  madeBy: optional(text('made_by')),
+  changedMs: number('changed_ms'),
+});
+const terms = text('terms');
 
-export const NETWORK_TABLES: { readonly [K in TableKind]: Table<NetworkRecords[K][number]> } = {
+export const NETWORK_TABLES: { readonly [K in NetworkKind]: Table<NetworkRecords[K][number]> } = {
   spaces: { name: 'network_space', ...codec<Space>(named) },
   fabrics: {
     name: 'fabric',
@@ -90,11 +116,18 @@ export const NETWORK_TABLES: { readonly [K in TableKind]: Table<NetworkRecords[K
       allowsDns: flag('is_dns_allowed'),
     }),
   },
+  services: {
+    name: 'subnet_service',
+    names: [...SERVICE.names, terms.name],
+    read: (row, parse) => ({ ...SERVICE.read(row), terms: parse(terms.read(row)) }),
+    values: (service) => [...SERVICE.values(service), JSON.stringify(service.terms)],
+  },
   ranges: {
     name: 'address_range',
     names: RANGE.names,
     read: readRange,
-    values: (range) => RANGE.values({ low: undefined, high: undefined, rack: '', clusterInterface: '', ...range }),
+    values: (range) =>
+      RANGE.values({ low: undefined, high: undefined, rack: '', clusterInterface: '', serviceId: undefined, ...range }),
   },
   reserved: {
     name: 'reserved_address',

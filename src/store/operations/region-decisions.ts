@@ -249,7 +249,7 @@ const COUNTS_SQL =
 const usedSql = (more: '' | typeof COUNTS_SQL): string =>
   'SELECT address AS low, address AS high, 1 AS is_seen FROM interface WHERE address BETWEEN ?1 AND ?2 AND machine_id <> ?3 UNION ALL ' +
   'SELECT address, address, 0 FROM allocation WHERE address BETWEEN ?1 AND ?2 AND machine_id <> ?3 UNION ALL ' +
-  'SELECT low, high, 0 FROM address_range WHERE low IS NOT NULL AND low <= ?2 AND high >= ?1 UNION ALL ' +
+  'SELECT low, high, 0 FROM address_range WHERE low IS NOT NULL AND service_id IS NULL AND low <= ?2 AND high >= ?1 UNION ALL ' +
   'SELECT gateway, gateway, 0 FROM static_route WHERE gateway BETWEEN ?1 AND ?2 AND NOT EXISTS ' +
   '(SELECT 1 FROM allocation WHERE allocation.address = static_route.gateway AND allocation.machine_id = ?3) UNION ALL ' +
   'SELECT address, address, 0 FROM reserved_address WHERE address BETWEEN ?1 AND ?2 AND ' +

@@ -6,6 +6,7 @@
 //    process also derives in memory.
 
 import type { Ipv4 } from '../../ground/address.ts';
+import type { Settings } from '../../machines/settings.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import {
   FIRST_NETWORK_ID,
@@ -13,6 +14,7 @@ import {
   isHeldRange,
   NETWORK_KINDS,
   type NetworkChange,
+  type NetworkKind,
   type NetworkRecords,
   type NetworkUse,
   type NetworkUseQuestion,
@@ -22,15 +24,7 @@ import {
 import { insertInto, number, orReplace } from '../rows.ts';
 import { ALONE, all, numberIn, one, run, type Steps } from '../steps.ts';
 import { claimAddresses } from './claims.ts';
-import {
-  NETWORK_TABLES,
-  readGivenUse,
-  readLayoutUse,
-  readLinked,
-  readNamed,
-  readUsed,
-  type TableKind,
-} from './network-rows.ts';
+import { NETWORK_TABLES, readGivenUse, readLayoutUse, readLinked, readNamed, readUsed } from './network-rows.ts';
 import { LoggedTable } from './region-events.ts';
 import { heldBy, holdReleased, leasedBetween } from './region-heard.ts';
 import { countVersion, drawnVersion, drawVersion } from './region-versions.ts';
@@ -73,26 +67,34 @@ const CONTINUE_SQL = insertInto('counter', ['value', 'name']) + orReplace('name'
 /** The tables of `network-schema.ts`. */
 export class NetworkTables extends LoggedTable {
   #known: { readonly version: number; readonly records: NetworkRecords } | undefined;
+  /** Of the services that were read last, by their texts: among them may be 65 536 entries of `hosts`. */
+  #terms: ReadonlyMap<string, Settings> = new Map();
 
-  /** Only if they have changed. */
   *list(): Steps<NetworkRecords> {
+    return { ...(yield* this.rows()), linked: (yield all(LINKED_SQL)).rows.map(readLinked) };
+  }
+
+  /** Without addresses of devices. The same again unless they have changed. */
+  *rows(): Steps<NetworkRecords> {
     const version = yield* drawnVersion('networks-version');
     if (this.#known?.version !== version) this.#known = { version, records: yield* this.#read() };
-    return { ...this.#known.records, linked: (yield all(LINKED_SQL)).rows.map(readLinked) };
+    return this.#known.records;
   }
 
   *#read(): Steps<NetworkRecords> {
-    let records = NO_RECORDS;
-    for (const kind of NETWORK_KINDS) {
-      const { name, read } = NETWORK_TABLES[kind];
-      records = { ...records, [kind]: (yield all(`SELECT * FROM ${name} ORDER BY id`)).rows.map((row) => read(row)) };
-    }
+    const values = new Map<string, Settings>();
+    const records = yield* readObjects((text) => {
+      const value = this.#terms.get(text) ?? JSON.parse(text);
+      values.set(text, value);
+      return value;
+    });
+    this.#terms = values;
     return records;
   }
 
   *change<R>(decide: (records: NetworkRecords, nextId: number) => NetworkChange<R>): Steps<R> {
     const records = yield* this.list();
-    const nextId = Math.max(FIRST_NETWORK_ID, numberIn(yield one(NEXT_ID_SQL)));
+    const nextId = yield* nextObjectId();
     const change = decide(records, nextId);
     const { put = {}, remove = {}, nextId: given = nextId, events = [], result } = change;
     if (change.isClaim === true || reserves(put)) yield claimAddresses();
@@ -101,13 +103,7 @@ export class NetworkTables extends LoggedTable {
     const released = remove.reserved ?? [];
     const [said] = events;
     if (released.length > 0 && said !== undefined) yield* holdReleased(released, said.atMs);
-    for (const kind of NETWORK_KINDS.toReversed()) {
-      const ids = remove[kind] ?? [];
-      const { name } = NETWORK_TABLES[kind];
-      if (ids.length > 0) yield run(`DELETE FROM ${name} WHERE id IN numbers(?)`, JSON.stringify(ids));
-    }
-    for (const kind of NETWORK_KINDS) yield* putAll(kind, put);
-    if (given > nextId) yield run(CONTINUE_SQL, given, 'network-object');
+    yield* writeObjects({ put, remove, nextId: given > nextId ? given : undefined });
     for (const event of events) {
       if (isEdit(event)) yield* this.addChange(event, namedRows(records, put), namedRows(put, put));
       else yield* this.events.add(event);
@@ -153,6 +149,35 @@ export class NetworkTables extends LoggedTable {
   }
 }
 
+/** Without addresses of devices. @param parse reads the terms of services */
+export function* readObjects(parse: (text: string) => Settings): Steps<NetworkRecords> {
+  let records = NO_RECORDS;
+  for (const kind of NETWORK_KINDS) {
+    const { name, read } = NETWORK_TABLES[kind];
+    const { rows } = yield all(`SELECT * FROM ${name} ORDER BY id`);
+    records = { ...records, [kind]: rows.map((row) => read(row, parse)) };
+  }
+  return records;
+}
+
+export function* nextObjectId(): Steps<number> {
+  return Math.max(FIRST_NETWORK_ID, numberIn(yield one(NEXT_ID_SQL)));
+}
+
+export function* writeObjects({
+  put = {},
+  remove = {},
+  nextId,
+}: Pick<NetworkChange<unknown>, 'put' | 'remove' | 'nextId'>): Steps<void> {
+  for (const kind of NETWORK_KINDS.toReversed()) {
+    const ids = remove[kind] ?? [];
+    const { name } = NETWORK_TABLES[kind];
+    if (ids.length > 0) yield run(`DELETE FROM ${name} WHERE id IN numbers(?)`, JSON.stringify(ids));
+  }
+  for (const kind of NETWORK_KINDS) yield* putAll(kind, put);
+  if (nextId !== undefined) yield run(CONTINUE_SQL, nextId, 'network-object');
+}
+
 const reserves = ({ reserved = [], ranges = [] }: Partial<NetworkRecords>): boolean =>
   reserved.length > 0 || ranges.some(isHeldRange);
 
@@ -172,7 +197,7 @@ function namedRows(all: Partial<NetworkRecords>, put: Partial<NetworkRecords>): 
 const hasObjects = (lists: object): boolean =>
   Object.values(lists).some((list) => Array.isArray(list) && list.length > 0);
 
-function* putAll<K extends TableKind>(kind: K, put: Partial<NetworkRecords>): Steps<void> {
+function* putAll<K extends NetworkKind>(kind: K, put: Partial<NetworkRecords>): Steps<void> {
   const table: (typeof NETWORK_TABLES)[K] = NETWORK_TABLES[kind];
   const sql = insertInto(table.name, table.names) + orReplace('id', table.names);
   const objects: readonly NetworkRecords[K][number][] = put[kind] ?? [];

@@ -1,11 +1,14 @@
 // Operations on the part of the configuration that region.db owns (`steps.ts`).
 //
-// 1. A row is one key, for one rack or for all (`rack` empty). Its value is the JSON of the key's value in a configuration file.
+// 1. A row is one key, for one rack or for all (`rack` empty). Its value is the JSON of the key's value in a configuration file. Cluster
+//    interfaces are rows of networks (`region/networks/service-form.ts`), except for those that name no network.
 // 2. A value whose text has not changed is the same object again: every change of an address reads all settings, among which may be 65 536
 //    entries of `hosts`.
 // 3. A change of domains or records runs alone: the names of machines, devices and reserved addresses depend on them, and are in other tables.
 
-import type { SettingValue } from '../../machines/settings.ts';
+import { INTERFACES_KEY, isSettings, type SettingValue } from '../../machines/settings.ts';
+import { putEntry, removeEntry, renderServices } from '../../region/networks/service-form.ts';
+import type { NetworkRecords } from '../../region/records/network-store.ts';
 import type {
   SettingChange,
   SettingsDecision,
@@ -14,7 +17,8 @@ import type {
 } from '../../region/records/stored-setting.ts';
 import { codec, text } from '../rows.ts';
 import { ALONE, all, run, type Steps } from '../steps.ts';
-import { LoggedTable } from './region-events.ts';
+import { type EventTable, LoggedTable } from './region-events.ts';
+import type { NetworkTables } from './region-networks.ts';
 import { countVersion } from './region-versions.ts';
 
 /** On which names depend. */
@@ -23,6 +27,14 @@ const NAME_KEYS: ReadonlySet<string> = new Set(['dns.domain', 'dns.domains', 'dn
 export class SettingTable extends LoggedTable {
   /** The values that were read last, by their texts. */
   #known: ReadonlyMap<string, SettingValue> = new Map();
+  readonly #networks: NetworkTables;
+  /** The cluster interfaces of the rows that were read last. */
+  readonly #interfaces = new WeakMap<NetworkRecords, readonly StoredSetting[]>();
+
+  constructor(events: EventTable, networks: NetworkTables) {
+    super(events);
+    this.#networks = networks;
+  }
 
   *listSettings(): Steps<readonly StoredSetting[]> {
     const { rows } = yield all('SELECT rack, key, value FROM setting ORDER BY position, rack, key');
@@ -33,7 +45,10 @@ export class SettingTable extends LoggedTable {
       return { rack, key, value };
     });
     this.#known = values;
-    return list;
+    const records = yield* this.#networks.rows();
+    const interfaces = this.#interfaces.get(records) ?? renderServices(records);
+    this.#interfaces.set(records, interfaces);
+    return [...list, ...interfaces];
   }
 
   *changeSettings<R>(
@@ -44,7 +59,7 @@ export class SettingTable extends LoggedTable {
     const decision = decide(before);
     if (decision.kind === 'refuse') return decision;
     if (decision.changes.some(({ key }) => NAME_KEYS.has(key))) yield ALONE;
-    for (const change of decision.changes) yield* this.#apply(change, atMs);
+    for (const change of lastOfEach(decision.changes)) yield* this.#apply(change, atMs);
     const settings = yield* this.listSettings();
     const valuesIn = (list: readonly StoredSetting[]) =>
       Object.fromEntries(
@@ -59,8 +74,10 @@ export class SettingTable extends LoggedTable {
   }
 
   /** An existing key keeps its position. */
-  *#apply({ rack, key, value }: SettingChange, atMs: number): Steps<void> {
-    if (value === undefined) {
+  *#apply(change: SettingChange, atMs: number): Steps<void> {
+    const { rack, key, value } = change;
+    const isInRows = key.startsWith(`${INTERFACES_KEY}.`) && (yield* this.#applyToRows(change, atMs));
+    if (value === undefined || isInRows) {
       yield run('DELETE FROM setting WHERE rack = ? AND key = ?', rack, key);
       return;
     }
@@ -74,6 +91,25 @@ export class SettingTable extends LoggedTable {
       atMs,
     );
   }
+
+  /** @returns false if the cluster interface names no network, so that no row can have it */
+  *#applyToRows({ rack, key, value }: SettingChange, changedMs: number): Steps<boolean> {
+    const name = key.slice(INTERFACES_KEY.length + 1);
+    return yield* this.#networks.change((records, nextId) => {
+      const entry = isSettings(value) ? { rack, name, value, changedMs } : undefined;
+      const rows = entry && putEntry(records, entry, nextId);
+      return { ...(rows ?? removeEntry(records, rack, name)), result: rows !== undefined };
+    });
+  }
+}
+
+/**
+ * The last change of each key, for its fields are changed one by one. Removals come last: a cluster interface with another name takes over the
+ * ranges of the former.
+ */
+function lastOfEach(changes: readonly SettingChange[]): readonly SettingChange[] {
+  const last = [...new Map(changes.map((change) => [`${change.rack} ${change.key}`, change])).values()];
+  return [...last.filter(({ value }) => value !== undefined), ...last.filter(({ value }) => value === undefined)];
 }
 
 const readSetting = codec<{ readonly rack: string; readonly key: string; readonly text: string }>({

@@ -3,7 +3,7 @@
 // Sources: postgresql.org/docs/15/functions-json.html, /functions-sequence.html, /sql-prepare.html.
 
 import { createHash } from 'node:crypto';
-import type { Migration } from '../database-file.ts';
+import { type Migration, readMigration } from '../database-file.ts';
 import { REGION_DATABASE } from '../region/region-schema.ts';
 import { NEW_NUMBER, OWN_HISTORY } from '../steps.ts';
 import { HISTORY, OWN_HISTORY_SQL } from './postgres-horizon.ts';
@@ -132,6 +132,8 @@ const convertTables = (sqlite: string): string =>
     .replaceAll(/\) STRICT(, WITHOUT ROWID)?;/g, ');');
 
 /** The number of a step is the version that it makes. */
-export const POSTGRES_MIGRATIONS: readonly Migration[] = REGION_DATABASE.migrations.map((step, index) =>
-  typeof step === 'string' ? `${convertTables(step)}${index === 0 ? `${TRIGGERS}${OWN_TABLES}` : ''}` : step,
-);
+export const POSTGRES_MIGRATIONS: readonly Migration[] = REGION_DATABASE.migrations.map((step, index) => {
+  const [sqlite, move] = readMigration(step);
+  const sql = `${convertTables(sqlite)}${index === 0 ? `${TRIGGERS}${OWN_TABLES}` : ''}`;
+  return move === undefined ? sql : [sql, move];
+});

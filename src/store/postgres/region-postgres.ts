@@ -8,7 +8,7 @@ import type pg from 'pg';
 import { newUuid } from '../../ground/clock.ts';
 import { RackError } from '../../ground/errors.ts';
 import type { RegionStore } from '../../region/records/store.ts';
-import type { Migration } from '../database-file.ts';
+import { type Migration, readMigration } from '../database-file.ts';
 import { storedRegion } from '../region/stored-region.ts';
 import { EVENT_BOUNDS } from '../sqlite/region-sqlite.ts';
 import { PostgresConfirmation } from './postgres-confirmation.ts';
@@ -99,13 +99,12 @@ export async function makeTables(client: pg.ClientBase, use: TablesUse): Promise
 /** Waits longer than a running process would. */
 async function perform(client: pg.ClientBase, step: Migration): Promise<void> {
   const patience = { query_timeout: TABLES_MS_MAX };
-  if (typeof step === 'string') {
-    const statement = { text: step, ...patience };
-    await client.query(statement);
-    return;
-  }
+  const [text, move] = readMigration(step);
+  const statement = { text, ...patience };
+  await client.query(statement);
+  if (move === undefined) return;
   const forms = new PreparedForms();
-  const steps = step();
+  const steps = move();
   let next = steps.next();
   while (next.done !== true) {
     const query = { text: forms.of(next.value.sql).text, ...patience };

@@ -79,6 +79,46 @@ CREATE TABLE subnet_connection (
 `;
 
 /**
+ * family: of its addresses, as the version of IP. subnet_service: the work of a rack, `rack`, its UUID, in a subnet
+ * (`region/records/subnet-service.ts`). position: the order for racks. interface, ip: null: the rack is behind relay agents. is_dns: remembered
+ * while it is off. router, dns_servers (JSON): null: the subnet's; 0, and `null`: none. terms: the rest, as JSON, in the form of a configuration
+ * file. made_by: who made the range for which it was made; null: it was made by itself. service_id: the range is of a service, and is no reserve.
+ * former_setting: the settings that became rows, as they were.
+ */
+export const SUBNET_SERVICES = `
+ALTER TABLE subnet ADD COLUMN family INTEGER NOT NULL DEFAULT 4;
+CREATE TABLE subnet_service (
+  id INTEGER PRIMARY KEY,
+  subnet_id INTEGER NOT NULL REFERENCES subnet (id),
+  rack TEXT NOT NULL,
+  name TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  interface TEXT,
+  ip INTEGER,
+  is_on INTEGER NOT NULL,
+  is_dns INTEGER NOT NULL,
+  is_proxy INTEGER NOT NULL,
+  router INTEGER,
+  dns_servers TEXT,
+  terms TEXT NOT NULL,
+  made_by TEXT,
+  changed_ms INTEGER NOT NULL,
+  UNIQUE (rack, name)
+) STRICT;
+CREATE INDEX subnet_service_subnet ON subnet_service (subnet_id);
+ALTER TABLE address_range ADD COLUMN service_id INTEGER REFERENCES subnet_service (id) ON DELETE CASCADE;
+
+CREATE TABLE former_setting (
+  rack TEXT NOT NULL,
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  changed_ms INTEGER NOT NULL,
+  PRIMARY KEY (rack, key)
+) STRICT, WITHOUT ROWID;
+`;
+
+/**
  * address, mac: the last lease of an address that a rack reported. ends_ms: when it ends. rack: the id of the rack; 0: the region's own; -1: no
  * lease, but the hold of a released reservation. released_by: the user who had reserved the address for the host, until it was released; null: nobody.
  */

@@ -5,8 +5,9 @@
 // 3. Ids are never reused: events keep those of deleted machines.
 
 import type { DatabaseKind } from '../database-file.ts';
+import { moveServices } from '../operations/move-services.ts';
 import { BOOT_IMAGES, SOURCE_TRUST } from './boot-schema.ts';
-import { HOST_LEASES, NETWORKS } from './network-schema.ts';
+import { HOST_LEASES, NETWORKS, SUBNET_SERVICES } from './network-schema.ts';
 import { FILES, PEOPLE } from './people-schema.ts';
 
 const AREAS = `
@@ -380,5 +381,14 @@ const TABLES = [MACHINES, WORK, SCRIPTS, EVENTS, PEOPLE, RACKS, BOOT_IMAGES, ARE
 export const REGION_DATABASE: DatabaseKind = {
   title: 'region database',
   applicationId: 0x52_42_52_45,
-  migrations: [TABLES.join(''), KERNELS, SOURCE_TRUST, RESERVED_HOSTS, SUBNET_DNS_AND_RUNS, SCRIPT_MARKS, HOST_LEASES],
+  migrations: [
+    TABLES.join(''),
+    KERNELS,
+    SOURCE_TRUST,
+    RESERVED_HOSTS,
+    SUBNET_DNS_AND_RUNS,
+    SCRIPT_MARKS,
+    HOST_LEASES,
+    [SUBNET_SERVICES, moveServices],
+  ],
 };

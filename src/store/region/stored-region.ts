@@ -75,10 +75,11 @@ interface SharedStore {
  */
 export function regionTables(bounds: EventBounds, holder?: string) {
   const events = new EventTable(bounds);
+  const networks = new NetworkTables(events);
   return {
     events,
     accounts: new AccountTables(events),
-    settings: new SettingTable(events),
+    settings: new SettingTable(events, networks),
     machines: new MachineTable(events),
     racks: new RackTable(events),
     life: new LifeTables(events),
@@ -87,7 +88,7 @@ export function regionTables(bounds: EventBounds, holder?: string) {
     boot: new BootTables(events),
     uploads: new UploadTable(events),
     areas: new AreaTable(events),
-    networks: new NetworkTables(events),
+    networks,
     power: new PowerTable(holder),
   };
 }

@@ -64,13 +64,14 @@ const served = (entries: readonly Settings[]) => {
 
 const LAB = {
   interface: 'eth1',
+  management: 2,
   ip: '10.20.0.1',
   network: '10.20.0.0/24',
   ip_range_low: '10.20.0.100',
   ip_range_high: '10.20.0.199',
 };
 
-test('an entry is rendered with its network, without what follows from it and without defaults', () => {
+test('an entry is rendered with its network, without what follows from it', () => {
   const rows = new MemoryRows();
   rows.put('a', 'lab', {
     interface: 'eth1',

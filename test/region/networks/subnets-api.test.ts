@@ -64,7 +64,8 @@ test('a subnet goes with its cluster interface unless a person changed it or put
       const after = (await ask('GET', '2.0/subnets/')).json;
       assert.deepEqual(
         after.map((one: { cidr: string; id: number; gateway_ip: string | null }) => [one.cidr, one.id, one.gateway_ip]),
-        [['10.21.0.0/24', before[1].id, null]],
+        [['10.21.0.0/24', before[1].id, '10.21.0.9']],
+        'its router is the subnet’s',
       );
       assert.deepEqual(
         (await ask('GET', '2.0/fabrics/')).json.map((one: { name: string }) => one.name),
@@ -88,6 +89,29 @@ test('a subnet goes with its cluster interface unless a person changed it or put
       c: { interface: 'eth3', ip: '10.22.0.1', network: '10.22.0.0/24', management: 0 },
     },
   ));
+
+test('a cluster interface with another name or of a rack that is gone: its ranges keep their ids, or go with its subnet', () =>
+  withNetworks(async (ask, { region }) => {
+    const rangeIds = async () => (await ask('GET', '2.0/ipranges/')).json.map((one: { id: number }) => one.id);
+    const before = await rangeIds();
+    const renamed = [
+      { key: 'cluster_interfaces.lab', value: undefined },
+      { key: 'cluster_interfaces.other', value: LAB },
+    ];
+    assert.equal(await region.settings.change(OWN_UUID, renamed, 'admin'), undefined);
+    assert.deepEqual(await rangeIds(), before);
+    const place = { interface: 'eth1', ip: '10.29.0.1', network: '10.29.0.0/24' };
+    const value = { ...place, ip_range_low: '10.29.0.100', ip_range_high: '10.29.0.199' };
+    const edits = [{ key: 'cluster_interfaces.far', value }];
+    assert.equal(await region.settings.change(OTHER_UUID, edits, 'admin'), undefined);
+    const listed = (await ask('GET', '2.0/subnets/')).json;
+    assert.deepEqual([listed.length, listed[0].cidr], [1, '10.20.0.0/24'], 'nobody serves it');
+    const subnet = await ask('POST', '2.0/subnets/', { cidr: '10.29.0.0/24' });
+    assert.equal(subnet.status, 200, subnet.text);
+    assert.equal((await ask('DELETE', `2.0/subnets/${subnet.json.id}/`)).status, 204);
+    await region.settings.load();
+    assert.equal(region.settings.stored(OTHER_UUID, 'cluster_interfaces.far'), undefined);
+  }));
 
 test('a subnet of a person is created, changed and removed', () =>
   withNetworks(async (ask) => {

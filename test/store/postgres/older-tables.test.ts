@@ -13,6 +13,7 @@ import type { NewMachineEvent } from '../../../src/region/records/machine-event.
 import type { NetworkRecords } from '../../../src/region/records/network-store.ts';
 import type { RegionStore } from '../../../src/region/records/store.ts';
 import { tablesOfSchema } from '../../../src/store/copying/region-copy.ts';
+import { readMigration } from '../../../src/store/database-file.ts';
 import { POSTGRES_MIGRATIONS } from '../../../src/store/postgres/postgres-form.ts';
 import { openPostgresRegion } from '../../../src/store/postgres/region-postgres.ts';
 import { REGION_FILE } from '../../../src/store/region/region-schema.ts';
@@ -25,7 +26,7 @@ const NEWEST = POSTGRES_MIGRATIONS.length;
 const MARK =
   'CREATE TABLE rackboot (version BIGINT NOT NULL, the_only BOOLEAN PRIMARY KEY DEFAULT true CHECK (the_only))';
 const tablesOf = (version: number): readonly string[] =>
-  POSTGRES_MIGRATIONS.slice(0, version).filter((step) => typeof step === 'string');
+  POSTGRES_MIGRATIONS.slice(0, version).map((step) => readMigration(step)[0]);
 /** A script without the columns of later versions. */
 const OLD_SCRIPT =
   'INSERT INTO script (name, kind, title, description, timeout_seconds, position, content, changed_ms) ' +

@@ -163,11 +163,13 @@ function networkIn(view: NetworkView, given: GivenSubnet, before: SubnetView | u
         'cidr',
         `The rack ${serves.rackName} serves this network: its cluster interface ${serves.name} decides the addresses.`,
       );
+    const holder = before && view.records.subnets.find((subnet) => subnet.cidr === cidr);
+    if (holder !== undefined) return refuseField('cidr', holderText(holder.id, cidr));
     for (const { subnet, network: other, isDiscovered } of view.subnets) {
       // A new subnet takes the place of a discovered one, and every other only ends it.
       const isReplaced = isDiscovered && (before === undefined || subnet.cidr !== cidr);
       if (isReplaced || subnet.id === before?.subnet.id) continue;
-      if (subnet.cidr === cidr) return refuseField('cidr', `Subnet ${subnet.id} already has ${cidr}: change that one.`);
+      if (subnet.cidr === cidr) return refuseField('cidr', holderText(subnet.id, cidr));
       if (networksOverlap(network, other)) return refuseField('cidr', `It overlaps the subnet ${subnet.cidr}.`);
     }
     const outside = contentOutside(view, before, network);
@@ -175,6 +177,8 @@ function networkIn(view: NetworkView, given: GivenSubnet, before: SubnetView | u
   }
   return network;
 }
+
+const holderText = (id: number, cidr: string): string => `Subnet ${id} already has ${cidr}: change that one.`;
 
 function refuseFixed(view: NetworkView, given: GivenSubnet): readonly Refusal[] {
   const mode = view.reverseMode;

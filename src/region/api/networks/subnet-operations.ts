@@ -32,8 +32,8 @@ export function subnetAddition(view: NetworkDraft, given: GivenSubnet): WantedCh
   const wanted = wantedSubnet(view, given, undefined);
   if ('kind' in wanted) return wanted;
   const cidr = wanted.cidr ?? '';
-  // Of the discovered subnet of which it takes the place.
-  const id = view.subnets.find(({ subnet }) => subnet.cidr === cidr)?.subnet.id ?? view.nextId;
+  // Of the discovered or idle subnet of which it takes the place.
+  const id = view.records.subnets.find((other) => other.cidr === cidr)?.id ?? view.nextId;
   const home = wanted.vlanId ?? DEFAULT_VLAN_ID;
   const isThere = view.vlans.some(({ vlan }) => vlan.id === home);
   const { fabric, vlan } = defaultPlace(view.records.fabrics);
@@ -60,6 +60,8 @@ export function subnetChange(view: NetworkDraft, before: SubnetView, given: Give
   if ('kind' in wanted) return wanted;
   const { subnet } = before;
   const isServed = before.served.length > 0;
+  // Edits of stored services change those of the subnet.
+  const isStored = view.records.services.some(({ subnetId }) => subnetId === subnet.id);
   const isOfRacks =
     isServed && (wanted.gateway !== undefined || before.served.some(({ router }) => router !== undefined));
   const gateway = wanted.gateway === undefined ? subnet.gateway : (wanted.gateway ?? undefined);
@@ -69,8 +71,8 @@ export function subnetChange(view: NetworkDraft, before: SubnetView, given: Give
     name: given.name ?? subnet.name,
     description: given.description ?? subnet.description,
     vlanId: wanted.vlanId ?? subnet.vlanId,
-    gateway: isOfRacks ? undefined : gateway,
-    dnsServers: isServed ? [] : (wanted.dnsServers ?? subnet.dnsServers),
+    gateway: !isOfRacks ? gateway : isStored ? subnet.gateway : undefined,
+    dnsServers: !isServed ? (wanted.dnsServers ?? subnet.dnsServers) : isStored ? subnet.dnsServers : [],
     allowsDns: given.allow_dns ?? before.allowsDns,
     isTouched: true,
   };

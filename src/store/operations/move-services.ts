@@ -1,0 +1,49 @@
+// The migration of stored cluster interfaces: from settings, each in the form of a configuration file, to rows of networks
+// (`region/networks/service-form.ts`).
+//
+//   setting ── names a network? ─ yes ─► its service, subnet and ranges; `former_setting` has it as it was
+//                               └ no ──► stays
+//
+// 1. A database without cluster interfaces, such as a new one, gets no row: it may be the target of a copy.
+
+import { INTERFACES_KEY, isSettings, type Settings, type SettingValue } from '../../machines/settings.ts';
+import { putEntry } from '../../region/networks/service-form.ts';
+import { codec, json, number, text } from '../rows.ts';
+import { all, run, type Steps } from '../steps.ts';
+import { nextObjectId, readObjects, writeObjects } from './region-networks.ts';
+import { countVersion, drawVersion } from './region-versions.ts';
+
+const PREFIX = `${INTERFACES_KEY}.`;
+const COLUMNS = 'rack, key, value, position, changed_ms';
+const STORED_SQL = `SELECT ${COLUMNS} FROM setting WHERE rack <> '' ORDER BY position, rack, key`;
+const KEEP_SQL = `INSERT INTO former_setting (${COLUMNS}) SELECT ${COLUMNS} FROM setting WHERE rack = ? AND key = ?`;
+
+const readStored = codec({
+  rack: text('rack'),
+  key: text('key'),
+  value: json<SettingValue>('value'),
+  position: number('position'),
+  changedMs: number('changed_ms'),
+}).read;
+
+export function* moveServices(): Steps<void> {
+  const stored = (yield all(STORED_SQL)).rows.map(readStored).filter(({ key }) => key.startsWith(PREFIX));
+  const terms = new Map<string, Settings>();
+  const parse = (written: string): Settings => {
+    const value = terms.get(written) ?? JSON.parse(written);
+    terms.set(written, value);
+    return value;
+  };
+  for (const { rack, key, value, position, changedMs } of stored) {
+    if (!isSettings(value)) continue;
+    const entry = { rack, name: key.slice(PREFIX.length), value, position, changedMs };
+    const rows = putEntry(yield* readObjects(parse), entry, yield* nextObjectId());
+    if (rows === undefined) continue;
+    yield* writeObjects(rows);
+    yield run(KEEP_SQL, rack, key);
+    yield run('DELETE FROM setting WHERE rack = ? AND key = ?', rack, key);
+  }
+  if (stored.length === 0) return;
+  yield drawVersion('networks-version');
+  yield* countVersion([]);
+}
