@@ -37,23 +37,26 @@ const withId = (part: Element, id: string): Element | null => part.querySelector
 
 /** Opens the new details whose old ones are open. */
 function keepOpen(old: Element, next: Element): void {
-  for (const one of next.querySelectorAll('details')) {
-    const before = one.id === '' ? null : withId(old, one.id);
-    if (before instanceof HTMLDetailsElement) one.open = before.open;
+  for (const details of next.querySelectorAll('details')) {
+    const before = details.id === '' ? null : withId(old, details.id);
+    if (before instanceof HTMLDetailsElement) details.open = before.open;
   }
 }
 
 /** Keeps what the reader ticked and chose, and has not sent. */
 function keepChoices(old: Element, next: Element): void {
   const ticked = new Map(
-    [...old.querySelectorAll<HTMLInputElement>('input[type=checkbox]')].map((one) => [tickKey(one), one.checked]),
+    [...old.querySelectorAll<HTMLInputElement>('input[type=checkbox]')].map((checkbox) => [
+      tickKey(checkbox),
+      checkbox.checked,
+    ]),
   );
-  for (const one of next.querySelectorAll<HTMLInputElement>('input[type=checkbox]'))
-    one.checked = ticked.get(tickKey(one)) ?? one.checked;
-  const chosen = new Map([...old.querySelectorAll('select')].map((one) => [one.name, one.value]));
-  for (const one of next.querySelectorAll('select')) {
-    const value = chosen.get(one.name);
-    if ([...one.options].some((option) => option.value === value)) one.value = value ?? '';
+  for (const checkbox of next.querySelectorAll<HTMLInputElement>('input[type=checkbox]'))
+    checkbox.checked = ticked.get(tickKey(checkbox)) ?? checkbox.checked;
+  const chosen = new Map([...old.querySelectorAll('select')].map((select) => [select.name, select.value]));
+  for (const select of next.querySelectorAll('select')) {
+    const value = chosen.get(select.name);
+    if ([...select.options].some((option) => option.value === value)) select.value = value ?? '';
   }
 }
 
@@ -64,7 +67,7 @@ const tickKey = ({ name, value }: HTMLInputElement): string => `${name} ${value}
  * how fresh a live page is.
  */
 function showControls(part: ParentNode): void {
-  for (const one of part.querySelectorAll<HTMLElement>('[data-ticks], .copier, .fresh')) one.hidden = false;
+  for (const control of part.querySelectorAll<HTMLElement>('[data-ticks], .copier, .fresh')) control.hidden = false;
 }
 
 /** Copies what the button stands beside. In a page that came over plain HTTP, browsers let a script do that only with marked text. */
@@ -83,13 +86,14 @@ document.addEventListener('click', ({ target }) => {
 
 /** The scroll position of each output; `Infinity` for one at its end. */
 const scrolledTo = (part: Element): readonly (readonly [id: string, top: number])[] =>
-  [...part.querySelectorAll('pre[id]')].map((one) => {
-    const isAtEnd = one.scrollTop + one.clientHeight >= one.scrollHeight - END_PIXELS;
-    return [one.id, isAtEnd ? Number.POSITIVE_INFINITY : one.scrollTop];
+  [...part.querySelectorAll('pre[id]')].map((pre) => {
+    const isAtEnd = pre.scrollTop + pre.clientHeight >= pre.scrollHeight - END_PIXELS;
+    return [pre.id, isAtEnd ? Number.POSITIVE_INFINITY : pre.scrollTop];
   });
 
 /** By which a focused element is known again. */
-const wordsOf = (one: Element): string => (one instanceof HTMLInputElement ? tickKey(one) : (one.textContent ?? ''));
+const getFocusKey = (element: Element): string =>
+  element instanceof HTMLInputElement ? tickKey(element) : (element.textContent ?? '');
 
 /** Replaces a part, unless nothing changed or the reader is using it. */
 function replacePart(old: Element, next: Element): void {
@@ -100,21 +104,21 @@ function replacePart(old: Element, next: Element): void {
   const tops = scrolledTo(old);
   const active = document.activeElement;
   const at = active === null ? -1 : [...old.querySelectorAll(FOCUSABLE)].indexOf(active);
-  const words = active === null ? '' : wordsOf(active);
+  const words = active === null ? '' : getFocusKey(active);
   old.replaceWith(next);
   for (const [id, top] of tops) {
-    const one = withId(next, id);
-    if (one !== null) one.scrollTop = Math.min(top, one.scrollHeight);
+    const pre = withId(next, id);
+    if (pre !== null) pre.scrollTop = Math.min(top, pre.scrollHeight);
   }
   const again = at === -1 ? undefined : next.querySelectorAll<HTMLElement>(FOCUSABLE)[at];
-  if (again !== undefined && wordsOf(again) === words) again.focus({ preventScroll: true });
+  if (again !== undefined && getFocusKey(again) === words) again.focus({ preventScroll: true });
 }
 
-const idsOf = (main: Element): string => [...main.children].map(({ id }) => id).join(' ');
+const joinChildIds = (main: Element): string => [...main.children].map(({ id }) => id).join(' ');
 
 /** Updates the page: part by part if it still has the same parts, else as a whole. */
 function update(now: Element, next: Element): void {
-  if (idsOf(now) !== idsOf(next)) {
+  if (joinChildIds(now) !== joinChildIds(next)) {
     replacePart(now, next);
     return;
   }
@@ -125,7 +129,7 @@ function update(now: Element, next: Element): void {
   });
 }
 
-const mainOf = (page: Document): Element => {
+const getMain = (page: Document): Element => {
   const main = page.querySelector('main');
   if (main === null) throw new Error('the page has no main part');
   return main;
@@ -138,7 +142,7 @@ function showStatus(text: string | undefined, isStale: boolean): void {
 }
 
 /** The state of the machine that the page is about. */
-const stateOf = (): string | undefined => document.querySelector('#head .pill')?.textContent ?? undefined;
+const findMachineState = (): string | undefined => document.querySelector('#head .pill')?.textContent ?? undefined;
 
 /** Fetches the page, updates what changed, and reports a region that does not answer. */
 async function refresh(): Promise<void> {
@@ -165,10 +169,10 @@ async function refresh(): Promise<void> {
       location.reload();
       return;
     }
-    const before = stateOf();
-    update(mainOf(document), mainOf(page));
+    const before = findMachineState();
+    update(getMain(document), getMain(page));
     // The notice said what would happen; the new state says more.
-    if (stateOf() !== before) notice?.remove();
+    if (findMachineState() !== before) notice?.remove();
     document.title = page.title;
     showStatus(live, false);
     answerMs = performance.now() - startedAt;
@@ -211,11 +215,11 @@ function follow(path: string): void {
 document.addEventListener('change', ({ target }) => {
   if (!(target instanceof HTMLInputElement) || target.dataset.ticks === undefined) return;
   const name = CSS.escape(target.dataset.ticks);
-  for (const one of target.closest('table')?.querySelectorAll<HTMLInputElement>(`input[name="${name}"]`) ?? [])
-    one.checked = target.checked;
+  for (const checkbox of target.closest('table')?.querySelectorAll<HTMLInputElement>(`input[name="${name}"]`) ?? [])
+    checkbox.checked = target.checked;
 });
 showControls(document);
-for (const one of document.querySelectorAll('pre[id]')) one.scrollTop = one.scrollHeight;
+for (const pre of document.querySelectorAll('pre[id]')) pre.scrollTop = pre.scrollHeight;
 const notice = document.querySelector('#notice');
 if (fresh !== null && notice !== null) setTimeout(() => notice.remove(), NOTICE_MS);
 if (fresh !== null) next = setTimeout(repeat, AT_WORK_MS);
@@ -264,9 +268,9 @@ function sendFile(form: HTMLFormElement, bar: HTMLProgressElement): void {
       return;
     }
     const page = new DOMParser().parseFromString(request.responseText, 'text/html');
-    mainOf(document)
+    getMain(document)
       .closest('.page')
-      ?.replaceWith(mainOf(page).closest('.page') ?? mainOf(page));
+      ?.replaceWith(getMain(page).closest('.page') ?? getMain(page));
     watchUpload();
     document.querySelector<HTMLElement>('[aria-invalid]')?.focus();
   };
@@ -326,10 +330,10 @@ async function checkForm(form: HTMLFormElement, signal: AbortSignal): Promise<vo
   const next = page.querySelector<HTMLFormElement>('form[data-check]');
   if (next === null) return;
   showFaults(form, next);
-  const [picture, drawn] = [document, page].map((one) => one.querySelector('#checked'));
+  const [picture, drawn] = [document, page].map((side) => side.querySelector('#checked'));
   if (picture && drawn) picture.replaceWith(drawn);
-  const [says, said] = [document, page].map((one) => one.querySelector('#check-says'));
-  if (says) says.textContent = said?.textContent ?? '';
+  const [says, fresh] = [document, page].map((side) => side.querySelector('#check-says'));
+  if (says) says.textContent = fresh?.textContent ?? '';
 }
 
 let checking = new AbortController();
