@@ -2,7 +2,7 @@
 // remedy. Events carry notes (`daemon.note`, `region.problem`, `region.away` …), and `rackboot status` and `rackboot doctor` show those that
 // still apply. An outage of the region's store is a note within the process, and a sentence where it leaves it:
 //
-//   store ─ StoreOutage(note) ─► API, page, log ─ outageOf(error) ─► note ─ noteText ─► sentence
+//   store ─ StoreOutage(note) ─► API, page, log ─ describeOutage(error) ─► note ─ noteText ─► sentence
 //
 // 1. Parameters are texts, numbers and flags, flat among the fields of an event; none is a sentence. `reason` is a text of the operating
 //    system or of an error, `detail` a text of another host.

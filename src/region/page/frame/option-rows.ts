@@ -1,6 +1,6 @@
 // A list of DHCP options as rows that a person fills, changes and empties, with the names of all known options to choose from.
 //
-//   entries of the configuration ── rowOf ─► a row of texts ── entryOf ─► entries
+//   entries of the configuration ── buildOptionRow ─► a row of texts ── buildOptionEntry ─► entries
 //
 // 1. An emptied option deletes its row; two empty rows are there to add some. It works without a script.
 // 2. What a row has no field for (`when`, `force`) goes along unseen.

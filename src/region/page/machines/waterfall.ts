@@ -1,7 +1,7 @@
 // One boot of a machine as a picture: each exchange, transfer and report as a bar on one line of time, from the first DISCOVER to the last byte.
 // Pure.
 //
-//   events of a boot ─ rowsOf ─ rows ─┬─ renderWaterfall ─ a list with one SVG for each row
+//   events of a boot ─ buildBootRows ─ rows ─┬─ renderWaterfall ─ a list with one SVG for each row
 //                                     └─ judgeBoot ─ whether it went well, and the sentence why not
 //
 // 1. An event of a transfer is published at its end and has its duration, from which its beginning follows.

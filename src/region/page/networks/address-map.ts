@@ -1,6 +1,6 @@
 // The picture of a subnet's addresses as SVG: who has which, what the ranges are for, and what is free. Pure.
 //
-//   uses (ranges, leases, machines, routers …) ─ runsOf ─► disjoint runs of addresses ─ renderAddressMap ─► squares in rows
+//   uses (ranges, leases, machines, routers …) ─ buildAddressRuns ─► disjoint runs of addresses ─ renderAddressMap ─► squares in rows
 //
 // 1. Of the uses of an address the strongest is shown: the later one in ADDRESS_KINDS.
 // 2. At most CELLS_MAX squares. In a network with more addresses a square stands for several: its ground is what most of them are for, and it

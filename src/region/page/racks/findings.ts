@@ -1,8 +1,8 @@
 // What is wrong with racks and the region, and where a person mends it: for the overview, the pages of racks, and the page of health.
 //
-//   state of the racks ────── remarksOf ──┐ (everybody)
-//   measures of their hosts ─ hostOf ─────┼─► findings, each with a text, a page or a command
-//   the region itself ─────── regionOf ───┘ (administrators)
+//   state of the racks ────── listRackRemarks ───┐ (everybody)
+//   measures of their hosts ─ listHostFindings ──┼─► findings, each with a text, a page or a command
+//   the region itself ─────── listRegionFindings ┘ (administrators)
 //
 // 1. Nothing is examined for this: racks report what `rackboot status` says on their hosts, with their measures.
 // 2. A rack is another host: its texts are cleaned and bounded where they are read (`records/heartbeat.ts`).
