@@ -10,7 +10,7 @@ import { INTERFACES_KEY, isSettings, type Settings, type SettingValue } from '..
 import { putEntry } from '../../region/networks/service-form.ts';
 import { codec, json, number, text } from '../rows.ts';
 import { all, run, type Steps } from '../steps.ts';
-import { nextObjectId, readObjects, writeObjects } from './region-networks.ts';
+import { nextObjectId, readObjects, writeObjects } from './network-objects.ts';
 import { countVersion, drawVersion } from './region-versions.ts';
 
 const PREFIX = `${INTERFACES_KEY}.`;

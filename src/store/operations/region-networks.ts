@@ -9,22 +9,20 @@ import type { Ipv4 } from '../../ground/address.ts';
 import type { Settings } from '../../machines/settings.ts';
 import type { NewMachineEvent } from '../../region/records/machine-event.ts';
 import {
-  FIRST_NETWORK_ID,
   type HostLease,
   isHeldRange,
   NETWORK_KINDS,
   type NetworkChange,
-  type NetworkKind,
   type NetworkRecords,
   type NetworkUse,
   type NetworkUseQuestion,
-  NO_RECORDS,
   type UsedAddress,
 } from '../../region/records/network-store.ts';
-import { insertInto, number, orReplace } from '../rows.ts';
-import { ALONE, all, numberIn, one, run, type Steps } from '../steps.ts';
+import { number } from '../rows.ts';
+import { ALONE, all, one, type Steps } from '../steps.ts';
 import { claimAddresses } from './claims.ts';
-import { NETWORK_TABLES, readGivenUse, readLayoutUse, readLinked, readNamed, readUsed } from './network-rows.ts';
+import { nextObjectId, readObjects, writeObjects } from './network-objects.ts';
+import { readGivenUse, readLayoutUse, readLinked, readNamed, readUsed } from './network-rows.ts';
 import { LoggedTable } from './region-events.ts';
 import { heldBy, holdReleased, leasedBetween } from './region-heard.ts';
 import { countVersion, drawnVersion, drawVersion } from './region-versions.ts';
@@ -60,9 +58,6 @@ const LINKED_SQL =
   'SELECT allocation.address, machine.hostname, machine.owner FROM machine INDEXED BY machine_unbooted ' +
   'JOIN allocation ON allocation.machine_id = machine.id ' +
   'WHERE machine.added_by IS NOT NULL AND machine.vouched_mac IS NULL AND machine.device IS NOT NULL ORDER BY allocation.address';
-
-const NEXT_ID_SQL = "SELECT value FROM counter WHERE name = 'network-object'";
-const CONTINUE_SQL = insertInto('counter', ['value', 'name']) + orReplace('name', ['value']);
 
 /** The tables of `network-schema.ts`. */
 export class NetworkTables extends LoggedTable {
@@ -149,35 +144,6 @@ export class NetworkTables extends LoggedTable {
   }
 }
 
-/** Without addresses of devices. @param parse reads the terms of services */
-export function* readObjects(parse: (text: string) => Settings): Steps<NetworkRecords> {
-  let records = NO_RECORDS;
-  for (const kind of NETWORK_KINDS) {
-    const { name, read } = NETWORK_TABLES[kind];
-    const { rows } = yield all(`SELECT * FROM ${name} ORDER BY id`);
-    records = { ...records, [kind]: rows.map((row) => read(row, parse)) };
-  }
-  return records;
-}
-
-export function* nextObjectId(): Steps<number> {
-  return Math.max(FIRST_NETWORK_ID, numberIn(yield one(NEXT_ID_SQL)));
-}
-
-export function* writeObjects({
-  put = {},
-  remove = {},
-  nextId,
-}: Pick<NetworkChange<unknown>, 'put' | 'remove' | 'nextId'>): Steps<void> {
-  for (const kind of NETWORK_KINDS.toReversed()) {
-    const ids = remove[kind] ?? [];
-    const { name } = NETWORK_TABLES[kind];
-    if (ids.length > 0) yield run(`DELETE FROM ${name} WHERE id IN numbers(?)`, JSON.stringify(ids));
-  }
-  for (const kind of NETWORK_KINDS) yield* putAll(kind, put);
-  if (nextId !== undefined) yield run(CONTINUE_SQL, nextId, 'network-object');
-}
-
 const reserves = ({ reserved = [], ranges = [] }: Partial<NetworkRecords>): boolean =>
   reserved.length > 0 || ranges.some(isHeldRange);
 
@@ -196,10 +162,3 @@ function namedRows(all: Partial<NetworkRecords>, put: Partial<NetworkRecords>): 
 
 const hasObjects = (lists: object): boolean =>
   Object.values(lists).some((list) => Array.isArray(list) && list.length > 0);
-
-function* putAll<K extends NetworkKind>(kind: K, put: Partial<NetworkRecords>): Steps<void> {
-  const table: (typeof NETWORK_TABLES)[K] = NETWORK_TABLES[kind];
-  const sql = insertInto(table.name, table.names) + orReplace('id', table.names);
-  const objects: readonly NetworkRecords[K][number][] = put[kind] ?? [];
-  for (const object of objects) yield run(sql, ...table.values(object));
-}

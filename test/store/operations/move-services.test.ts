@@ -18,7 +18,7 @@ import {
 } from '../../../src/region/records/network-store.ts';
 import { checkCopy, type DatabaseKind, openDatabaseFile, readMigration } from '../../../src/store/database-file.ts';
 import { moveServices } from '../../../src/store/operations/move-services.ts';
-import { nextObjectId, readObjects } from '../../../src/store/operations/region-networks.ts';
+import { nextObjectId, readObjects } from '../../../src/store/operations/network-objects.ts';
 import { REGION_DATABASE } from '../../../src/store/region/region-schema.ts';
 import { Statements } from '../../../src/store/rows.ts';
 import { answerOn, runSteps, type Steps } from '../../../src/store/steps.ts';

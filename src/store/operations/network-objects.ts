@@ -1,0 +1,53 @@
+// Reads and writes the rows of networks as objects, without their events, which a migration has none of (`steps.ts`).
+
+import type { Settings } from '../../machines/settings.ts';
+import {
+  FIRST_NETWORK_ID,
+  NETWORK_KINDS,
+  type NetworkChange,
+  type NetworkKind,
+  type NetworkRecords,
+  NO_RECORDS,
+} from '../../region/records/network-store.ts';
+import { insertInto, orReplace } from '../rows.ts';
+import { all, numberIn, one, run, type Steps } from '../steps.ts';
+import { NETWORK_TABLES } from './network-rows.ts';
+
+const NEXT_ID_SQL = "SELECT value FROM counter WHERE name = 'network-object'";
+const CONTINUE_SQL = insertInto('counter', ['value', 'name']) + orReplace('name', ['value']);
+
+/** Without addresses of devices. @param parse reads the terms of services */
+export function* readObjects(parse: (text: string) => Settings): Steps<NetworkRecords> {
+  let records = NO_RECORDS;
+  for (const kind of NETWORK_KINDS) {
+    const { name, read } = NETWORK_TABLES[kind];
+    const { rows } = yield all(`SELECT * FROM ${name} ORDER BY id`);
+    records = { ...records, [kind]: rows.map((row) => read(row, parse)) };
+  }
+  return records;
+}
+
+export function* nextObjectId(): Steps<number> {
+  return Math.max(FIRST_NETWORK_ID, numberIn(yield one(NEXT_ID_SQL)));
+}
+
+export function* writeObjects({
+  put = {},
+  remove = {},
+  nextId,
+}: Pick<NetworkChange<unknown>, 'put' | 'remove' | 'nextId'>): Steps<void> {
+  for (const kind of NETWORK_KINDS.toReversed()) {
+    const ids = remove[kind] ?? [];
+    const { name } = NETWORK_TABLES[kind];
+    if (ids.length > 0) yield run(`DELETE FROM ${name} WHERE id IN numbers(?)`, JSON.stringify(ids));
+  }
+  for (const kind of NETWORK_KINDS) yield* putAll(kind, put);
+  if (nextId !== undefined) yield run(CONTINUE_SQL, nextId, 'network-object');
+}
+
+function* putAll<K extends NetworkKind>(kind: K, put: Partial<NetworkRecords>): Steps<void> {
+  const table: (typeof NETWORK_TABLES)[K] = NETWORK_TABLES[kind];
+  const sql = insertInto(table.name, table.names) + orReplace('id', table.names);
+  const objects: readonly NetworkRecords[K][number][] = put[kind] ?? [];
+  for (const object of objects) yield run(sql, ...table.values(object));
+}
